@@ -1,0 +1,53 @@
+# `make help` lists the targets. Everything happens in .venv, which is made when it is missing or out of date.
+PROFILE ?= micro
+VENV    ?= .venv
+PYTHON  ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
+	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo "$$python" && break; done)
+INSTALLED := $(VENV)/.installed
+
+# Models of a few million parameters run faster on one thread than on several that wait for each other.
+ifeq ($(PROFILE),micro)
+export OMP_NUM_THREADS ?= 1
+endif
+export TOKENIZERS_PARALLELISM ?= false
+export SEMALIGN_PROFILE := $(PROFILE)
+
+.PHONY: help install run book test lint format clean distclean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+install: $(INSTALLED)  ## make .venv with the pinned dependencies
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found: install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	"$(PYTHON)" -m venv "$(VENV)"
+	"$(VENV)/bin/python" -m pip install --progress-bar off -c constraints.txt -e '.[book,dev]'
+	@touch "$@"
+
+run: install  ## run the stale notebooks of a profile (PROFILE=micro)
+	"$(VENV)/bin/semalign" run --profile "$(PROFILE)"
+
+book: run  ## run the pipeline and build the book
+	"$(VENV)/bin/jupyter-book" build book/ -n -W --keep-going
+	@echo "The book is at $(CURDIR)/book/_build/html/index.html"
+
+test: install  ## run the tests
+	"$(VENV)/bin/python" -m pytest
+
+lint: install  ## ruff and mypy
+	"$(VENV)/bin/ruff" check
+	"$(VENV)/bin/ruff" format --check
+	"$(VENV)/bin/mypy"
+
+format: install  ## let ruff put the code in shape
+	"$(VENV)/bin/ruff" check --fix
+	"$(VENV)/bin/ruff" format
+
+clean:  ## remove the built book and the executed notebooks
+	rm -rf book/_build book/notebooks book/_static/data book/_static/records
+
+distclean: clean  ## remove the environment and tool caches too
+	rm -rf "$(VENV)" .mypy_cache .pytest_cache .ruff_cache src/semalign.egg-info
