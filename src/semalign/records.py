@@ -1,0 +1,162 @@
+"""Run records: one self-describing JSON file for each run, and a table of many.
+
+A record is complete or it is refused: what a run adds of its own goes into ``configuration`` and ``details``.
+"""
+
+import json
+import resource
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from semalign.files import write_json
+from semalign.paths import project_root
+
+PACKAGES = (
+    "semalign",
+    "torch",
+    "transformers",
+    "peft",
+    "datasets",
+    "lm-eval",
+    "captum",
+    "numpy",
+    "safetensors",
+)
+
+
+class RunRecord(BaseModel):
+    """The keys of a run record; one that is missing or unknown is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    method: str
+    teacher: str | None = Field(description="None for a run without a teacher")
+    student: str
+    task: str
+    seed: int | None
+    metric: str
+    value: float | None = Field(description="None where the run gave no number")
+    n: int = Field(ge=0, description="items that the value is over")
+    interval: tuple[float, float] | None = Field(description="95% interval of the value, low and high")
+    configuration: dict[str, Any] = Field(description="resolved settings, nothing left to defaults")
+    fingerprints: dict[str, str | None] = Field(description="hashes of teacher, student and data")
+    versions: dict[str, str]
+    commit: str | None
+    device: str
+    seconds: float = Field(ge=0)
+    peak_memory_bytes: int = Field(ge=0)
+    losses: list[Any] = Field(description="training losses, in the order of the epochs")
+    details: dict[str, Any]
+    command: str
+    created: str = Field(description="ISO time, UTC")
+    status: str
+
+
+def make_record(**fields: Any) -> dict[str, Any]:
+    """Return a complete run record, ready for JSON, from a run's own fields.
+
+    Where they are not given: versions, commit, device, peak memory, command and time are taken from this
+    process, ``interval`` is None, ``losses`` and ``details`` are empty, ``status`` is ``"done"``. Not-a-number
+    becomes null.
+
+    Raises:
+        ValueError: for a missing or unknown key or a wrong type; it names the key.
+    """
+    surroundings: dict[str, Any] = {
+        "interval": None,
+        "losses": [],
+        "details": {},
+        "status": "done",
+        "versions": versions(),
+        "commit": commit(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_initialized() else "cpu",
+        "peak_memory_bytes": peak_memory(),
+        "command": command(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return _checked({**surroundings, **fields}, "this run record")
+
+
+def write_record(path: Path | str, record: dict[str, Any]) -> None:
+    """Check a record and write it as JSON, whole or not at all."""
+    write_json(path, _checked(record, f"the record for {path}"))
+
+
+def read_record(path: Path | str) -> dict[str, Any]:
+    """Return one record; ``ValueError`` if the file is not a complete one."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    return _checked(content, str(path))
+
+
+def read_records(folder: Path | str) -> pd.DataFrame:
+    """Return all records below a folder, one a row: the record's keys, ``low`` and ``high``, and ``path``.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        ValueError: if a JSON file there is not a complete record.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder} to read run records from")
+    rows = []
+    for path in sorted(folder.rglob("*.json")):
+        record = read_record(path)
+        low, high = record["interval"] or (None, None)
+        rows.append({**record, "low": low, "high": high, "path": str(path.relative_to(folder))})
+    return pd.DataFrame(rows, columns=[*RunRecord.model_fields, "low", "high", "path"])
+
+
+def _checked(content: Any, what: str) -> dict[str, Any]:
+    try:
+        return json.loads(RunRecord.model_validate(content).model_dump_json())
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg'].lower()}" for e in error.errors())
+        raise ValueError(f"{what} is not a run record; {'; '.join(problems)}") from error
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a number depends on."""
+    found = {"python": sys.version.split()[0]}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str | None:
+    """Return the checkout's commit, or None outside a git checkout."""
+    git = ["git", "-C", str(project_root()), "rev-parse", "--short=12", "HEAD"]
+    try:
+        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def peak_memory() -> int:
+    """Return the most memory that this process has had, in bytes: on the GPU where one is in use."""
+    if torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def command() -> str:
+    """Return the command line of this process, with paths in the checkout made relative to it."""
+    program = Path(sys.argv[0]).name
+    if program.startswith("ipykernel"):
+        return "notebook"
+    return shlex.join([program, *(arg.replace(f"{project_root()}/", "") for arg in sys.argv[1:])])
