@@ -65,8 +65,8 @@ def make_record(**fields: Any) -> dict[str, Any]:
     """Return a complete run record, ready for JSON, from a run's own fields.
 
     Where they are not given: versions, commit, device, peak memory, command and time are taken from this
-    process, ``interval`` is None, ``losses`` and ``details`` are empty, ``status`` is ``"done"``. Not-a-number
-    becomes null.
+    process, ``interval`` is None, ``losses`` and ``details`` are empty, ``status`` is ``"done"``. What is not
+    a number becomes null.
 
     Raises:
         ValueError: for a missing or unknown key or a wrong type; it names the key.
