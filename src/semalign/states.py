@@ -1,0 +1,113 @@
+"""Hidden states of a data set, computed once and kept on disk: safetensors shards with checksums, read as a stream."""
+
+import json
+import shutil
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from semalign.files import atomic_path, file_sha256, json_fingerprint, write_json
+
+SHARD_EXAMPLES = 256
+
+Compute = Callable[[range], list[Tensor]]
+
+
+class StateStore:
+    """States of examples 0..n-1, each of shape (tokens_i, D), in a folder named by what they were made from.
+
+    Args:
+        folder: parent folder; the store makes its own below it.
+        key: everything the states depend on, as JSON-able content (model and data fingerprints, layer, interface).
+        lengths: number of tokens of each example.
+        width: D.
+        dtype: floating-point type on disk.
+    """
+
+    def __init__(
+        self, folder: Path, key: dict[str, Any], lengths: Sequence[int], width: int, dtype: torch.dtype = torch.float32
+    ) -> None:
+        self._made_from = {**key, "width": width, "dtype": str(dtype)}
+        self.folder = Path(folder) / json_fingerprint({**self._made_from, "lengths": list(lengths)})
+        self.offsets = list(accumulate(lengths, initial=0))
+        self.width, self.dtype = width, dtype
+        self.starts = list(range(0, len(lengths), SHARD_EXAMPLES))
+        self._open: dict[int, Any] = {}
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.offsets) - 1
+
+    def ensure(self, compute: Compute, description: str = "states") -> int:
+        """Make the shards that are missing or damaged; return how many were made.
+
+        A stopped run goes on at the shard where it stopped. A shard whose checksum is wrong is made again.
+
+        Args:
+            compute: gives the states of a range of examples, each of shape (tokens_i, D).
+            description: label of the progress bar.
+
+        Raises:
+            OSError: if the disk has too little room, before anything is computed.
+        """
+        missing = [shard for shard in range(len(self.starts)) if not self._intact(shard)]
+        self._check_room(missing)
+        for shard in tqdm(missing, desc=description, leave=False, disable=None):
+            self._write(shard, compute(self._examples(shard)))
+        return len(missing)
+
+    def __getitem__(self, example: int) -> Float[Tensor, "tokens d"]:
+        """Return the states of one example, read from its place in the shard."""
+        shard = bisect_right(self.starts, example) - 1
+        base = self.offsets[self.starts[shard]]
+        if shard not in self._open:
+            self._open[shard] = safe_open(self._path(shard), framework="pt").__enter__()
+        rows = slice(self.offsets[example] - base, self.offsets[example + 1] - base)
+        return self._open[shard].get_slice("states")[rows]
+
+    def _path(self, shard: int) -> Path:
+        return self.folder / f"{shard:05d}.safetensors"
+
+    def _examples(self, shard: int) -> range:
+        return range(self.starts[shard], min(self.starts[shard] + SHARD_EXAMPLES, len(self)))
+
+    def _tokens(self, shard: int) -> int:
+        examples = self._examples(shard)
+        return self.offsets[examples.stop] - self.offsets[examples.start]
+
+    def _intact(self, shard: int) -> bool:
+        note = self._path(shard).with_suffix(".json")
+        if not (note.exists() and self._path(shard).exists()):
+            return False
+        return json.loads(note.read_text())["sha256"] == file_sha256(self._path(shard))
+
+    def _write(self, shard: int, states: list[Tensor]) -> None:
+        self._open.pop(shard, None)
+        content = torch.cat([state.detach().to("cpu", self.dtype) for state in states])
+        if content.shape != (self._tokens(shard), self.width):
+            raise ValueError(f"shard {shard}: expected {(self._tokens(shard), self.width)}, got {tuple(content.shape)}")
+        with atomic_path(self._path(shard)) as temporary:
+            save_file({"states": content.contiguous()}, temporary)
+            checksum = file_sha256(temporary)
+        write_json(self._path(shard).with_suffix(".json"), {"sha256": checksum, "made_from": self._made_from})
+
+    def _check_room(self, missing: Sequence[int]) -> None:
+        if not missing:
+            return
+        needed = sum(map(self._tokens, missing)) * self.width * self.dtype.itemsize
+        self.folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise OSError(
+                f"hidden states need {needed / 1e9:.1f} GB in {self.folder}, {free / 1e9:.1f} GB are free: "
+                "make room or point SEMALIGN_CACHE to a larger disk"
+            )

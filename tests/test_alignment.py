@@ -1,0 +1,71 @@
+"""Equations 1 and 2, literally, against the composed operator; vocabularies that differ."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+import torch
+
+from semalign.alignment import alignment_map, decompose, recompose, shared_atoms
+from semalign.basis import SemanticBasis
+
+
+def basis(m, d, seed, tokens=None):
+    return replace(SemanticBasis.random(m, d, seed), tokens=tokens)
+
+
+def double(b):
+    return replace(b, vectors=b.vectors.double())
+
+
+def test_equation_1_by_hand():
+    unit = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
+    torch.testing.assert_close(decompose(torch.tensor([3.0, 4.0]), unit), torch.tensor([0.6, 0.8, 1.0]))
+
+
+def test_equation_2_by_hand():
+    unit = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
+    torch.testing.assert_close(recompose(torch.tensor([1.0, 2.0, 10.0]), unit), torch.tensor([7.0, 10.0]))
+
+
+def test_the_operator_is_the_literal_form_up_to_scale():
+    teacher, student = double(basis(90, 10, 1)), double(basis(90, 7, 2))
+    h = torch.randn(4, 5, 10, dtype=torch.float64)
+    s_t, s_s = teacher.unit.T, student.unit.T  # the paper's D x m
+    literal = torch.stack([s_s @ (s_t.T @ x / x.norm()) for x in h.flatten(0, 1)]).reshape(4, 5, 7)
+    torch.testing.assert_close(recompose(decompose(h, teacher.unit), student.unit), literal, rtol=1e-12, atol=1e-12)
+    m = alignment_map(teacher, student)
+    assert m.shape == (10, 7)
+    torch.testing.assert_close(h @ m / h.norm(dim=-1, keepdim=True), literal, rtol=1e-12, atol=1e-12)
+
+
+def test_chunks_do_not_matter(monkeypatch):
+    teacher, student = double(basis(90, 10, 1)), double(basis(90, 7, 2))
+    whole = alignment_map(teacher, student)
+    monkeypatch.setattr("semalign.alignment.CHUNK", 11)
+    torch.testing.assert_close(alignment_map(teacher, student), whole)
+
+
+def test_atoms_match_by_token_whatever_their_order(caplog):
+    tokens = tuple(f"t{i}" for i in range(40))
+    teacher = double(basis(41, 10, 1, (*tokens, "[PAD]")))
+    order = torch.randperm(40)
+    student = double(basis(40, 7, 2, tokens))
+    shuffled = replace(student, vectors=student.vectors[order], tokens=tuple(tokens[i] for i in order.tolist()))
+    with caplog.at_level(logging.INFO, logger="semalign.alignment"):
+        reordered = alignment_map(teacher, shuffled)
+    assert "40 shared atoms; teacher 41, student 40" in caplog.text
+    torch.testing.assert_close(reordered, alignment_map(teacher, student))
+    torch.testing.assert_close(reordered, teacher.unit[:40].T @ student.unit)
+
+
+def test_too_few_shared_tokens_is_an_error():
+    teacher = basis(40, 10, 1, tuple(f"t{i}" for i in range(40)))
+    student = basis(40, 7, 2, tuple(f"t{i + 31}" for i in range(40)))
+    with pytest.raises(ValueError, match="too few shared tokens: 9 shared atoms.*at least 10"):
+        shared_atoms(teacher, student)
+
+
+def test_sizes_that_differ_need_token_strings():
+    with pytest.raises(ValueError, match="40 and 41 atoms cannot be matched"):
+        alignment_map(basis(40, 10, 1), basis(41, 7, 2))

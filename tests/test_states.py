@@ -1,0 +1,82 @@
+"""States on disk: streamed, resumed, and never trusted when damaged."""
+
+import pytest
+import torch
+
+from semalign.states import StateStore
+
+LENGTHS = [3, 1, 4, 2, 5]
+
+
+def states_of(example):
+    return torch.full((LENGTHS[example], 2), float(example)) + torch.arange(LENGTHS[example])[:, None]
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    monkeypatch.setattr("semalign.states.SHARD_EXAMPLES", 2)
+    calls = []
+
+    def compute(examples):
+        calls.append(list(examples))
+        return [states_of(i) for i in examples]
+
+    compute.calls = calls
+    return compute
+
+
+def store(folder, **key):
+    return StateStore(folder, {"model": "m", **key}, LENGTHS, width=2)
+
+
+def test_every_example_is_read_back(tmp_path, computed):
+    states = store(tmp_path)
+    assert states.ensure(computed) == 3
+    assert computed.calls == [[0, 1], [2, 3], [4]]
+    for example in (4, 0, 3, 2, 1):
+        assert torch.equal(states[example], states_of(example))
+    assert store(tmp_path).ensure(computed) == 0
+
+
+def test_a_stopped_run_goes_on_where_it_stopped(tmp_path, computed):
+    def stopping(examples):
+        if examples.start == 2:
+            raise KeyboardInterrupt
+        return computed(examples)
+
+    with pytest.raises(KeyboardInterrupt):
+        store(tmp_path).ensure(stopping)
+    computed.calls.clear()
+    assert store(tmp_path).ensure(computed) == 2
+    assert computed.calls == [[2, 3], [4]]
+
+
+def test_a_damaged_shard_is_found_and_made_again(tmp_path, computed):
+    states = store(tmp_path)
+    states.ensure(computed)
+    shard = states.folder / "00001.safetensors"
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    computed.calls.clear()
+    again = store(tmp_path)
+    assert again.ensure(computed) == 1
+    assert computed.calls == [[2, 3]]
+    assert torch.equal(again[3], states_of(3))
+
+
+def test_another_key_is_another_store(tmp_path, computed):
+    store(tmp_path).ensure(computed)
+    assert store(tmp_path, layer=2).ensure(computed) == 3
+
+
+def test_wrong_shapes_are_refused(tmp_path, computed):
+    with pytest.raises(ValueError, match=r"expected \(4, 2\), got \(1, 2\)"):
+        store(tmp_path).ensure(lambda examples: [torch.zeros(1, 2)])
+
+
+def test_a_full_disk_is_noticed_first(tmp_path, computed, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 3})())
+    with pytest.raises(OSError, match="SEMALIGN_CACHE"):
+        store(tmp_path).ensure(computed)
+    assert computed.calls == []
