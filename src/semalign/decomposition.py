@@ -22,7 +22,7 @@ from semalign.models import LanguageModel
 FINAL = "final"  # the state after the final norm, which the LM head reads
 STATES = (*INTERFACES, FINAL)
 
-Captured = dict[tuple[str, int], Tensor]
+Place = tuple[str, int]  # interface and layer
 
 
 def resultant_cosine(
@@ -64,10 +64,9 @@ def resultant_cosine(
             )
     examples = _encode(model, texts)
     frames = {name: frame_operator(basis) for name, basis in bases.items()}
-    seen: dict[tuple[str, int], _Moments] = {}
-    for states in _states(architecture, examples, interfaces, layers, batch_size):
-        for key, state in states.items():
-            seen.setdefault(key, _Moments(architecture.width, list(bases))).add(state, frames)
+    seen: dict[Place, _Moments] = {}
+    for key, states in _states(architecture, examples, interfaces, layers, batch_size):
+        seen.setdefault(key, _Moments(architecture.width, list(bases))).add(states, frames)
     return pd.DataFrame(
         [row for (interface, k), moments in seen.items() for row in moments.rows(interface, k)]
     )
@@ -91,8 +90,8 @@ def _states(
     interfaces: Sequence[str],
     layers: Sequence[int],
     batch_size: int,
-) -> Iterator[Captured]:
-    """Yield, batch by batch, the states of all real tokens: (interface, layer) to shape (tokens, D)."""
+) -> Iterator[tuple[Place, Float[Tensor, "tokens d"]]]:
+    """Yield, batch by batch and place by place, the states of all real tokens."""
     device = architecture.model.device
     for start in tqdm(range(0, len(examples), batch_size), desc="decomposition", leave=False, disable=None):
         input_ids, mask = (part.to(device) for part in pad(examples[start : start + batch_size]))
@@ -106,7 +105,9 @@ def _states(
         if FINAL in interfaces:
             captured[FINAL] = {architecture.n_layers: output.last_hidden_state}
         real = mask.bool()
-        yield {(i, k): captured[i][k][real] for i in interfaces for k in sorted(captured[i])}
+        for interface in interfaces:
+            for k in sorted(captured[interface]):
+                yield (interface, k), captured[interface].pop(k)[real]
 
 
 @dataclass
