@@ -5,6 +5,7 @@ import torch
 from conftest import make_architecture
 from transformers import AutoModelForCausalLM
 
+from semalign.architecture import Architecture
 from semalign.models import LanguageModel
 from semalign.students import drop_layers
 
@@ -36,7 +37,7 @@ def test_logits_are_those_without_the_layers(teacher, every):
 
 def test_layers_are_numbered_anew_and_generation_uses_its_cache(teacher):
     student = drop_layers(teacher, 2)
-    assert [layer.self_attn.layer_idx for layer in student.model.get_decoder().layers] == [0, 1, 2]
+    assert [layer.self_attn.layer_idx for layer in Architecture(student.model).layers] == [0, 1, 2]
     ids = torch.tensor([teacher.tokenizer("what is")["input_ids"]])
     options = {"max_new_tokens": 8, "do_sample": False, "eos_token_id": None}
     cached, uncached = (student.model.generate(ids, use_cache=use, **options) for use in (True, False))
