@@ -31,7 +31,7 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     z, p = norm.ppf((1 + confidence) / 2), successes / n
     centre, spread = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     low, high = (centre - spread) / (1 + z**2 / n), (centre + spread) / (1 + z**2 / n)
-    return max(float(low), 0.0), min(float(high), 1.0)
+    return (float(low) if successes else 0.0), (float(high) if successes < n else 1.0)  # exact at the ends
 
 
 def mean_interval(

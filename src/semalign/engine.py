@@ -1,0 +1,92 @@
+"""lm-eval's Hugging Face model class over a model that is already in memory, and undisturbed by it."""
+
+import copy
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from lm_eval.models.huggingface import HFLM
+from peft import PeftModel
+from torch import Tensor
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from semalign.generation import StopStrings, roomy_cache
+from semalign.models import LanguageModel
+
+
+class InMemoryModel(HFLM):
+    """A loaded model as lm-eval wants it; the tokenizer is a copy, since lm-eval sets its padding token."""
+
+    def __init__(self, model: LanguageModel, batch_size: int) -> None:
+        super().__init__(
+            pretrained=plain_model(model.model),
+            tokenizer=copy.deepcopy(model.tokenizer),
+            backend="causal",
+            batch_size=batch_size,
+        )
+
+    def token_count(self, text: str) -> int:
+        """Return how many tokens the model is given for a prompt."""
+        return len(self.tok_encode(text))
+
+    def _model_generate(self, context: Tensor, max_length: int, stop: list[str], **generation: Any) -> Tensor:
+        ends = self.tokenizer.decode(self.eot_token_id, skip_special_tokens=False)
+        strings = [
+            string for string in stop if string and string != ends
+        ]  # the end token stops a row by itself
+        if not generation.get("do_sample"):
+            generation = {**generation, "do_sample": False, "temperature": None}
+        return self.model.generate(
+            input_ids=context,
+            max_length=max_length,
+            past_key_values=roomy_cache(self.model.config),
+            stopping_criteria=[StopStrings(strings, self.tokenizer, context.shape[1])] if strings else None,
+            pad_token_id=self.tokenizer.pad_token_id,
+            **generation,
+        )
+
+
+def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
+    """Return the transformers model, with a PEFT model's adapters in place inside it.
+
+    Raises:
+        ValueError: for an adapter that works by extra prompt tokens, which the model inside does not hold.
+    """
+    if not isinstance(model, PeftModel):
+        return model
+    if model.active_peft_config.is_prompt_learning:
+        raise ValueError(
+            "adapters that work by extra prompt tokens cannot be evaluated; LoRA and its kin can"
+        )
+    return model.get_base_model()  # type: ignore[return-value]
+
+
+@contextmanager
+def undisturbed(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
+    """Evaluate a model inside the block and leave it, and all random number generators, as they were.
+
+    Decoding follows the task file alone while the block runs: of the model's own generation settings only
+    the end tokens stay, since a chat model may end its turn with another token than its tokenizer's.
+    """
+    training = {module: module.training for module in model.modules()}
+    settings, python, numpy = model.generation_config, random.getstate(), np.random.get_state()
+    model.generation_config = GenerationConfig(eos_token_id=_end_tokens(settings, tokenizer))
+    model.eval()
+    try:
+        with torch.random.fork_rng(), torch.no_grad():
+            yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+        model.generation_config = settings
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _end_tokens(settings: GenerationConfig | None, tokenizer: PreTrainedTokenizerBase) -> list[int] | None:
+    own = getattr(settings, "eos_token_id", None)
+    own = own if isinstance(own, list) else [own]
+    return sorted({token for token in (*own, tokenizer.eos_token_id) if token is not None}) or None
