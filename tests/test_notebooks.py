@@ -1,0 +1,143 @@
+"""Notebooks run when they are stale, only then, and leave nothing half-written."""
+
+import json
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from pydantic import BaseModel
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+from semalign import notebooks
+from semalign.notebooks import NotebookError, run_notebooks, stale_notebooks
+
+GOOD = """# %% [markdown]
+# # First
+
+# %% tags=["parameters"]
+profile = "micro"
+
+# %%
+import sys
+print(profile, sys.executable)
+"""
+
+
+class Profile(BaseModel):
+    name: str
+    epochs: int = 5
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A small checkout with a library, a data file and one notebook."""
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
+    monkeypatch.setattr(notebooks, "LIBRARY", tmp_path / "library")
+    monkeypatch.setattr(notebooks, "load_profile", lambda name: Profile(name=name))
+    write(tmp_path / "library" / "basis.py", "x = 1")
+    write(tmp_path / "data" / "models" / "weights.bin", "1")
+    write(tmp_path / "notebooks" / "01_first.py", GOOD)
+    return tmp_path
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def executed_files(project: Path) -> list[str]:
+    return sorted(path.name for path in (project / "book" / "notebooks").glob("*"))
+
+
+def build_book(project: Path) -> None:
+    """Start Sphinx on the project's book, as `jupyter-book build book/` does."""
+    out = project / "out"
+    extensions = {"extensions": ["semalign.sphinx_notebooks"]}
+    Sphinx(project / "book", None, out, out, "dummy", confoverrides=extensions, status=None, warning=None)
+
+
+def test_a_notebook_runs_once_and_again_after_each_kind_of_change(project, monkeypatch):
+    assert stale_notebooks() == {"01_first": ["never run"]}
+    assert run_notebooks() == [project / "book" / "notebooks" / "01_first.ipynb"]
+    assert executed_files(project) == ["01_first.ipynb"]
+    assert stale_notebooks() == {} and run_notebooks() == []
+
+    changes = {
+        "notebook": project / "notebooks" / "01_first.py",
+        "library": project / "library" / "basis.py",
+        "data": project / "data" / "models" / "weights.bin",
+    }
+    for ingredient, path in changes.items():
+        before = path.read_text()
+        path.write_text(before + "\n")
+        assert stale_notebooks() == {"01_first": [f"{ingredient} changed"]}
+        path.write_text(before)
+    write(project / "library" / "tasks" / "new.yaml", "task: new")
+    assert stale_notebooks() == {"01_first": ["library changed"]}
+    (project / "library" / "tasks" / "new.yaml").unlink()
+    assert stale_notebooks() == {}
+    monkeypatch.setattr(notebooks, "load_profile", lambda name: Profile(name=name, epochs=3))
+    assert stale_notebooks() == {"01_first": ["profile changed"]}
+
+
+def test_results_that_notebooks_write_do_not_make_them_stale(project):
+    before = notebooks.shared_inputs("micro")
+    write(project / "data" / "results" / "micro" / "record.json", "{}")
+    write(project / "library" / "__pycache__" / "basis.pyc", "")
+    write(project / "data" / "models" / ".weights.tmp-1", "")
+    assert notebooks.shared_inputs("micro") == before
+
+
+@pytest.mark.parametrize(("profile", "shown"), [("micro", "parameters"), ("small", "injected-parameters")])
+def test_the_kernel_is_this_interpreter_and_one_parameters_cell_is_shown(project, profile, shown):
+    (path,) = run_notebooks(profile, only=["01"])
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.cells[-1].outputs[0].text.split() == [profile, sys.executable]
+    names = {"parameters", "injected-parameters"}
+    tagged = [cell for cell in notebook.cells if names & set(cell.metadata.get("tags", []))]
+    visible = [cell.metadata.tags for cell in tagged if "remove-cell" not in cell.metadata.tags]
+    assert len(tagged) == 2 and len(visible) == 1 and shown in visible[0]
+    assert str(project) not in json.dumps(notebook.metadata)
+
+
+def test_a_notebook_that_raises_fails_by_name_and_keeps_what_it_printed(project):
+    write(project / "notebooks" / "01_first.py", GOOD + "\n# %%\n1 / 0\n")
+    with pytest.raises(NotebookError, match=r"01_first\.py failed: cell \d+ \(1 / 0\) raised ZeroDivisionError"):
+        run_notebooks()
+    assert executed_files(project) == ["01_first.failed.ipynb"]
+    kept = nbformat.read(project / "book" / "notebooks" / "01_first.failed.ipynb", as_version=4)
+    assert "ZeroDivisionError" in json.dumps(kept.cells)
+    with pytest.raises(ExtensionError, match="1 / 0"):
+        build_book(project)
+    write(project / "notebooks" / "01_first.py", GOOD)
+    build_book(project)
+    assert executed_files(project) == ["01_first.ipynb"]
+
+
+def test_an_interrupted_run_leaves_the_old_notebook_and_nothing_else(project, monkeypatch):
+    output = project / "book" / "notebooks" / "01_first.ipynb"
+    write(output, json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    before = output.read_text()
+
+    def interrupted(notebook, running, **options):
+        running.write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(notebooks.papermill, "execute_notebook", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_notebooks()
+    assert executed_files(project) == ["01_first.ipynb"] and output.read_text() == before
+    assert list(stale_notebooks()) == ["01_first"]
+
+
+def test_bad_input_is_named(project):
+    with pytest.raises(ValueError, match=r"No notebook begins with '07'\. There are: 01_first"):
+        run_notebooks(only=["07"])
+    write(project / "notebooks" / "01_first.py", "# %%\n1\n")
+    with pytest.raises(ValueError, match="has no cell tagged 'parameters'"):
+        run_notebooks()
+    (project / "notebooks" / "01_first.py").unlink()
+    with pytest.raises(FileNotFoundError, match="No notebooks in"):
+        run_notebooks()

@@ -1,0 +1,106 @@
+"""The project's own files agree with each other."""
+
+import re
+import tomllib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import jupytext
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+TEXT = {".cff", ".css", ".csv", ".json", ".jsonl", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
+FOLDERS = ("book", "data", "notebooks", "src", "tests", "benchmarks", ".ci")
+MADE = ("_build", "__pycache__", "semalign.egg-info", "book/notebooks")
+
+
+@pytest.fixture(scope="module")
+def pyproject():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@pytest.fixture(scope="module")
+def pins():
+    lines = (ROOT / "constraints.txt").read_text().split()
+    return {canonicalize_name(name): pin for name, _, pin in (line.partition("==") for line in lines)}
+
+
+def required(pyproject, *extras):
+    project = pyproject["project"]
+    listed = [*project["dependencies"], *(r for e in extras for r in project["optional-dependencies"][e])]
+    return [Requirement(line) for line in listed]
+
+
+def test_every_dependency_is_pinned_to_a_version_that_its_range_allows(pyproject, pins):
+    for requirement in required(pyproject, "book", "dev"):
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement
+
+
+def test_the_pins_are_what_is_installed(pins):
+    different = {}
+    for name, pin in pins.items():
+        try:
+            installed = version(name).split("+")[0]
+        except PackageNotFoundError:
+            continue
+        if installed != pin:
+            different[name] = (pin, installed)
+    assert not different, "install with -c constraints.txt"
+
+
+def test_one_version_everywhere(pyproject, pins):
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == pyproject["project"]["version"]
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    assert {d for hook in hooks for d in hook["additional_dependencies"]} == {f"ruff=={pins['ruff']}"}
+
+
+@pytest.mark.parametrize("name", ["_config.yml", "_toc.yml"])
+def test_the_book_uses_the_top_level_configuration(name):
+    link = ROOT / "book" / name
+    assert link.is_symlink() and str(link.readlink()) == f"../{name}"
+
+
+def test_every_page_of_the_contents_has_a_source():
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    pages = [contents["root"], *(c["file"] for part in contents["parts"] for c in part["chapters"])]
+    for page in pages:
+        source = ROOT / f"{page}.py" if page.startswith("notebooks/") else ROOT / "book" / f"{page}.md"
+        assert source.is_file(), page
+    assert {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.py")} <= set(pages)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda path: path.stem)
+def test_a_notebook_says_what_it_is_for_what_it_costs_and_how_to_run_it(path):
+    cells = jupytext.read(path).cells
+    assert cells[0].cell_type == "markdown" and cells[0].source.startswith("# ")
+    for word in ("purpose", "cost", "command"):
+        assert word in cells[0].source.lower(), word
+    (parameters,) = (cell for cell in cells if "parameters" in cell.metadata.get("tags", []))
+    assert 'profile = "micro"' in parameters.source.splitlines()
+
+
+def test_the_readme_example_is_five_lines_of_python_and_its_commands_exist():
+    readme = (ROOT / "README.md").read_text()
+    example = re.search(r"```python\n(.*?)```", readme, re.DOTALL).group(1)
+    compile(example, "README.md", "exec")
+    assert len([line for line in example.splitlines() if line.strip()]) <= 5
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    used = re.findall(r"^make (\w+)", readme, re.MULTILINE)
+    assert used == ["book", "test"] and set(used) <= set(targets)
+    script = (ROOT / ".ci" / "run").read_text()
+    assert all(f"\nmake {command}\n" in script for command in used)
+
+
+def test_no_file_names_a_place_on_this_machine():
+    folders = [place for place in (ROOT, Path.home()) if len(place.parts) > 1]
+    places = re.compile("|".join(re.escape(str(place)) + r"\b" for place in folders))
+    top = [path for path in ROOT.iterdir() if path.is_file()]
+    below = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()]
+    for path in [*top, *below]:
+        relative = path.relative_to(ROOT).as_posix()
+        if path.suffix in TEXT and not any(part in relative for part in MADE):
+            assert not places.search(path.read_text(encoding="utf-8")), relative
