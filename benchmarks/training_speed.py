@@ -65,7 +65,7 @@ class WithIds:
 
 
 def run(student, supervision, k, settings, whole: bool):
-    adapted = Architecture(add_lora(student.model, [k], settings).get_base_model())
+    adapted = Architecture(add_lora(student.model, [k], settings))
     objective = (WholeForward if whole else Objective)(adapted, k, settings)
     steering = Steering(objective, WithIds(supervision) if whole else supervision, settings)
     start = time.perf_counter()

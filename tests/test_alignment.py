@@ -62,7 +62,7 @@ def test_atoms_match_by_token_whatever_their_order(caplog):
 def test_too_few_shared_tokens_is_an_error():
     teacher = basis(40, 10, 1, tuple(f"t{i}" for i in range(40)))
     student = basis(40, 7, 2, tuple(f"t{i + 31}" for i in range(40)))
-    with pytest.raises(ValueError, match="too few shared tokens: 9 shared atoms.*at least 10"):
+    with pytest.raises(ValueError, match=r"too few shared tokens: 9 shared atoms.*at least 10"):
         shared_atoms(teacher, student)
 
 

@@ -21,7 +21,9 @@ def test_output_loss_by_hand():
 def test_label_smoothing_by_hand():
     y = torch.tensor([0.95, 0.05])
     expected = 1 - (3 * y[0] + 4 * y[1]) / (5 * y.norm())
-    assert output_cosine_loss(torch.tensor([[3.0, 4.0]]), torch.tensor([0]), 0.1).item() == pytest.approx(expected.item())
+    assert output_cosine_loss(torch.tensor([[3.0, 4.0]]), torch.tensor([0]), 0.1).item() == pytest.approx(
+        expected.item()
+    )
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

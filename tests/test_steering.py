@@ -27,7 +27,7 @@ def prepare(teacher, student, rows, folder, k=3, teacher_layer=3, **settings):
     supervision = pair.supervision(rows, alignment, [(teacher_layer, 1.0)], k, folder)
     adapted = add_lora(student.model, [k], chosen)
     randomise(adapted)
-    objective = Objective(Architecture(adapted.get_base_model()), k, chosen)
+    objective = Objective(Architecture(adapted), k, chosen)
     return SimpleNamespace(settings=chosen, supervision=supervision, adapted=adapted, objective=objective, k=k)
 
 
@@ -74,9 +74,7 @@ def gradients(loss, run):
 def test_losses_and_gradients_are_those_of_the_plain_forward(
     teacher, student, rows, tmp_path, interface, positions, smoothing
 ):
-    run = prepare(
-        teacher, student, rows, tmp_path, interface=interface, positions=positions, label_smoothing=smoothing
-    )
+    run = prepare(teacher, student, rows, tmp_path, interface=interface, positions=positions, label_smoothing=smoothing)
     fast = run.objective(run.supervision.batch(range(len(rows))))
     layer, output = literal_losses(run, teacher, student, rows)
     torch.testing.assert_close(fast.layer, layer, rtol=1e-12, atol=1e-12)

@@ -12,9 +12,7 @@ logger = logging.getLogger(__name__)
 CHUNK = 4096  # atoms converted to float64 at once
 
 
-def decompose(
-    hidden_states: Float[Tensor, "*batch d"], unit_basis: Float[Tensor, "m d"]
-) -> Float[Tensor, "*batch m"]:
+def decompose(hidden_states: Float[Tensor, "*batch d"], unit_basis: Float[Tensor, "m d"]) -> Float[Tensor, "*batch m"]:
     """Return the semantic coefficients ``a = S^T h / |h|``, the cosines of h with every atom (Eq. 1).
 
     Args:

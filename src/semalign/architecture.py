@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
+from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -24,7 +25,8 @@ class Layout:
     """Module paths of one architecture; the sub-layer paths start at a decoder layer.
 
     ``attention`` and ``mlp`` write to the residual stream; ``lora`` names the four matrices that the paper adapts
-    (up, down, value, output; Appendix A.2), or the fused matrices that hold them.
+    (up, down, value, output; Appendix A.2), or the fused matrices that hold them; ``matrices`` names all linear
+    matrices of a layer.
     """
 
     layers: str = "model.layers"
@@ -32,10 +34,23 @@ class Layout:
     attention: str = "self_attn.o_proj"
     mlp: str = "mlp.down_proj"
     lora: tuple[str, ...] = ("mlp.up_proj", "mlp.down_proj", "self_attn.v_proj", "self_attn.o_proj")
+    matrices: tuple[str, ...] = (
+        "self_attn.q_proj",
+        "self_attn.k_proj",
+        "self_attn.v_proj",
+        "self_attn.o_proj",
+        "mlp.gate_proj",
+        "mlp.up_proj",
+        "mlp.down_proj",
+    )
 
 
 LLAMA = Layout()
 POST_NORM = Layout(attention="post_attention_layernorm", mlp="post_feedforward_layernorm")
+# Fused matrices: the four that hold what the paper adapts are all that a layer has.
+PHI3 = ("mlp.gate_up_proj", "mlp.down_proj", "self_attn.qkv_proj", "self_attn.o_proj")
+GPT2 = ("mlp.c_fc", "mlp.c_proj", "attn.c_attn", "attn.c_proj")
+GPT_NEOX = ("mlp.dense_h_to_4h", "mlp.dense_4h_to_h", "attention.query_key_value", "attention.dense")
 
 LAYOUTS: dict[str, Layout] = {
     **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma", "smollm3"), LLAMA),
@@ -46,27 +61,22 @@ LAYOUTS: dict[str, Layout] = {
         attention=POST_NORM.attention,
         mlp=POST_NORM.mlp,
     ),
-    "phi3": Layout(
-        lora=("mlp.gate_up_proj", "mlp.down_proj", "self_attn.qkv_proj", "self_attn.o_proj"),
-    ),
+    "phi3": Layout(lora=PHI3, matrices=PHI3),
     "gpt2": Layout(
         layers="transformer.h",
         norm="transformer.ln_f",
         attention="attn.resid_dropout",
         mlp="mlp.dropout",
-        lora=("mlp.c_fc", "mlp.c_proj", "attn.c_attn", "attn.c_proj"),
+        lora=GPT2,
+        matrices=GPT2,
     ),
     "gpt_neox": Layout(
         layers="gpt_neox.layers",
         norm="gpt_neox.final_layer_norm",
         attention="post_attention_dropout",
         mlp="post_mlp_dropout",
-        lora=(
-            "mlp.dense_h_to_4h",
-            "mlp.dense_4h_to_h",
-            "attention.query_key_value",
-            "attention.dense",
-        ),
+        lora=GPT_NEOX,
+        matrices=GPT_NEOX,
     ),
 }
 """Layouts by ``config.model_type``; add an entry to support another architecture."""
@@ -76,23 +86,25 @@ class Architecture:
     """A causal language model seen as decoder layers, final norm and LM head. Layers count from 1, as in the paper.
 
     Args:
-        model: a causal language model of transformers (the model inside, for a PEFT wrapper).
+        model: a causal language model of transformers, or a PEFT model: then the one inside, with its adapters.
         layout: where its parts are; by default from :data:`LAYOUTS`.
 
     Raises:
         ValueError: if the architecture is not in the table, or a module of the layout does not exist.
     """
 
-    def __init__(self, model: PreTrainedModel, layout: Layout | None = None) -> None:
-        self.model = model
-        self.layout = layout or _layout_of(model)
+    def __init__(self, model: PreTrainedModel | PeftModel, layout: Layout | None = None) -> None:
+        self.model: PreTrainedModel = (
+            model.get_base_model() if isinstance(model, PeftModel) else model  # type: ignore[assignment]
+        )
+        self.layout = layout or _layout_of(self.model)
         try:
-            self.layers: nn.ModuleList = model.get_submodule(self.layout.layers)  # type: ignore[assignment]
-            self.norm = model.get_submodule(self.layout.norm)
-            for path in (self.layout.attention, self.layout.mlp, *self.layout.lora):
+            self.layers: nn.ModuleList = self.model.get_submodule(self.layout.layers)  # type: ignore[assignment]
+            self.norm = self.model.get_submodule(self.layout.norm)
+            for path in (self.layout.attention, self.layout.mlp, *self.layout.lora, *self.layout.matrices):
                 self.layers[0].get_submodule(path)
         except AttributeError as error:
-            raise ValueError(f"{type(model).__name__} does not match its layout: {error}") from error
+            raise ValueError(f"{type(self.model).__name__} does not match its layout: {error}") from error
 
     @property
     def n_layers(self) -> int:
@@ -102,7 +114,7 @@ class Architecture:
     @property
     def width(self) -> int:
         """Width of the residual stream, D."""
-        return self.lm_head.weight.shape[1]  # type: ignore[return-value]
+        return self.head_weight.shape[1]
 
     @property
     def decoder(self) -> nn.Module:
@@ -112,7 +124,17 @@ class Architecture:
     @property
     def lm_head(self) -> nn.Module:
         """The LM head, with ``weight`` of shape (V, D)."""
-        return self.model.get_output_embeddings()  # type: ignore[return-value]
+        return self.model.get_output_embeddings()
+
+    @property
+    def head_weight(self) -> Float[Tensor, "v d"]:
+        """The LM head's weight W."""
+        return self.lm_head.weight  # type: ignore[return-value]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the LM head is."""
+        return self.head_weight.device
 
     @cached_property
     def softcap(self) -> float | None:
@@ -140,12 +162,13 @@ class Architecture:
         return k
 
     def writer(self, k: int, interface: str) -> nn.Module:
-        """Return the module whose output is layer ``k``'s ``attention`` or ``mlp`` output before the residual addition."""
+        """Return the module that gives layer ``k``'s ``attention`` or ``mlp`` output, before the residual addition."""
         return self.layer(k).get_submodule({"attention": self.layout.attention, "mlp": self.layout.mlp}[interface])
 
-    def lora_targets(self, layers: Sequence[int]) -> list[str]:
-        """Return full names of the matrices to adapt in the given layers, as PEFT wants them."""
-        return [f"{self.layout.layers}.{self.check_layer(k) - 1}.{path}" for k in layers for path in self.layout.lora]
+    def lora_targets(self, layers: Sequence[int], all_matrices: bool = False) -> list[str]:
+        """Return full names, as PEFT wants them, of the matrices of some layers: those the paper adapts, or all."""
+        paths = self.layout.matrices if all_matrices else self.layout.lora
+        return [f"{self.layout.layers}.{self.check_layer(k) - 1}.{path}" for k in layers for path in paths]
 
 
 def check_interface(interface: str) -> str:

@@ -19,7 +19,6 @@ from semalign.losses import IGNORED
 from semalign.models import LanguageModel, unwrap
 
 
-
 def attribute_layers(
     model: PreTrainedModel | LanguageModel,
     batches: Iterable[Mapping[str, Tensor]],
@@ -47,12 +46,13 @@ def attribute_layers(
     if aggregation not in ("absolute", "signed"):
         raise ValueError(f"unknown aggregation {aggregation!r}: choose absolute or signed")
     architecture = Architecture(unwrap(model)[0])
-    device = architecture.lm_head.weight.device  # type: ignore[union-attr]
-    totals = torch.zeros(architecture.n_layers + 1, dtype=torch.float64, device=device)  # scores, then examples
+    totals = torch.zeros(
+        architecture.n_layers + 1, dtype=torch.float64, device=architecture.device
+    )  # scores, then examples
     with _activation_modules(architecture, check_interface(interface)) as modules, _gradients(architecture.model):
         attributor = LayerGradientXActivation(_log_likelihood(architecture), modules)
         for batch in tqdm(_share(batches), desc="attribution", leave=False, disable=None):
-            totals += _score_batch(architecture, attributor, batch, aggregation, device)
+            totals += _score_batch(architecture, attributor, batch, aggregation)
     if dist.is_initialized():
         dist.all_reduce(totals)
     if totals[-1] == 0:
@@ -67,12 +67,16 @@ def _share(batches: Iterable[Mapping[str, Tensor]]) -> Iterable[Mapping[str, Ten
 
 
 def _score_batch(
-    architecture: Architecture, attributor: LayerGradientXActivation, batch: Mapping[str, Tensor], aggregation: str,
-    device: torch.device,
+    architecture: Architecture,
+    attributor: LayerGradientXActivation,
+    batch: Mapping[str, Tensor],
+    aggregation: str,
 ) -> Float[Tensor, " layers_and_count"]:
-    input_ids, mask, labels = (batch[name].to(device) for name in ("input_ids", "attention_mask", "labels"))
+    input_ids, mask, labels = (
+        batch[name].to(architecture.device) for name in ("input_ids", "attention_mask", "labels")
+    )
     count = (labels[:, 1:] != IGNORED).any(-1).sum()
-    embeddings = architecture.model.get_input_embeddings()(input_ids).detach()  # type: ignore[misc]
+    embeddings = architecture.model.get_input_embeddings()(input_ids).detach()
     products = attributor.attribute(embeddings, additional_forward_args=(mask, labels))
     reduced = [(p.abs() if aggregation == "absolute" else p).sum(dtype=torch.float64) for p in products]
     return torch.stack([*reduced, count.double()])

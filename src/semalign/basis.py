@@ -109,8 +109,10 @@ class SemanticBasis:
         if fold_norm and side != "output":
             raise ValueError(f"fold_norm belongs to the output side, not to {side!r}")
         head = head_weight(network)
-        embeddings = network.get_input_embeddings().weight.detach()  # type: ignore[union-attr]
-        tokens = None if tokenizer is None else tokenizer.convert_ids_to_tokens(range(min(len(tokenizer), len(head))))
+        embeddings: Tensor = network.get_input_embeddings().weight.detach()  # type: ignore[operator]
+        tokens = None
+        if tokenizer is not None:
+            tokens = tokenizer.convert_ids_to_tokens(list(range(min(len(tokenizer), len(head)))))
         rows = None if tokens is None else range(len(tokens))
         if side == "output":
             if fold_norm:
@@ -174,7 +176,9 @@ def _check_weight(weight: Tensor) -> None:
     if weight.ndim != 2:
         raise ValueError(f"expected a matrix of shape (V, D), got shape {tuple(weight.shape)}")
     if not torch.isfinite(weight).all():
-        raise ValueError("the matrix holds NaN or infinity; the checkpoint is damaged or was loaded in too small a dtype")
+        raise ValueError(
+            "the matrix holds NaN or infinity; the checkpoint is damaged or was loaded in too small a dtype"
+        )
 
 
 def _atoms(weight: Tensor, rows: Sequence[int] | None, unique_rows: bool) -> Tensor:

@@ -67,13 +67,13 @@ def _pass_through(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 def patched_forward(module: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
     """Replace one module's ``forward`` while the block runs."""
     own = module.__dict__.get("forward")
-    module.forward = forward  # type: ignore[method-assign]
+    module.forward = forward
     try:
         yield
     finally:
         del module.forward
         if own is not None:
-            module.forward = own  # type: ignore[method-assign]
+            module.forward = own
 
 
 @contextmanager
@@ -91,7 +91,10 @@ def only_layers(architecture: Architecture, first_layer: int, last_layer: int) -
 
 
 def states_entering(
-    architecture: Architecture, k: int, input_ids: Int[Tensor, "batch tokens"], attention_mask: Int[Tensor, "batch tokens"]
+    architecture: Architecture,
+    k: int,
+    input_ids: Int[Tensor, "batch tokens"],
+    attention_mask: Int[Tensor, "batch tokens"],
 ) -> Float[Tensor, "batch tokens d"]:
     """Return the hidden states that enter layer ``k``, running layers 1..k-1 only."""
     seen: list[Tensor] = []

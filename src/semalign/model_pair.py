@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -49,7 +48,7 @@ class ModelPair:
         }
 
     def encode(self, rows: Sequence[Row]) -> tuple[list[Example], list[Example]]:
-        """Return the student's and the teacher's encoding of some rows; ``ValueError`` if one does not fit a context."""
+        """Return the student's and the teacher's encoding of rows; ``ValueError`` if one does not fit a context."""
         student, teacher = (
             encode(rows, model.tokenizer, model.model.config.get_text_config().max_position_embeddings)
             for model in (self.student, self.teacher)
@@ -98,14 +97,24 @@ class ModelPair:
         return scores.tolist()
 
     def supervision(
-        self, rows: Sequence[Row], alignment: Float[Tensor, "d_teacher d_student"], mixture: Mixture, k: int, folder: Path
+        self,
+        rows: Sequence[Row],
+        alignment: Float[Tensor, "d_teacher d_student"],
+        mixture: Mixture,
+        k: int,
+        folder: Path,
     ) -> Supervision:
         """Return what student layer ``k`` trains on, with states computed once and kept below ``folder``."""
         student_examples, teacher_examples = self.encode(rows)
         positions = self.settings.positions
         matched = match_examples(student_examples, teacher_examples, positions)
         targets = teacher_states(
-            self.teacher_architecture, teacher_examples, matched, mixture, self.settings.interface, folder,
+            self.teacher_architecture,
+            teacher_examples,
+            matched,
+            mixture,
+            self.settings.interface,
+            folder,
             self.fingerprints["teacher"],
         )
         entering = entering_states(self.student_architecture, k, student_examples, folder, self.fingerprints["student"])

@@ -1,9 +1,11 @@
 """Load a causal language model and its tokenizer, from wherever they are."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
@@ -27,6 +29,17 @@ def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, Pre
     return (model.model, model.tokenizer) if isinstance(model, LanguageModel) else (model, None)
 
 
+def shared_copy(model: PreTrainedModel) -> PreTrainedModel:
+    """Return a copy whose parameters share the model's memory and ask for no gradient; modules and hooks are its own."""
+    frozen = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
+    return deepcopy(model, frozen)
+
+
+def loaded(model: str | Path | LanguageModel) -> LanguageModel:
+    """Return a model that is already loaded as it is, and load one that is named."""
+    return model if isinstance(model, LanguageModel) else load_model(model)
+
+
 def load_model(
     name: str | Path, *, dtype: torch.dtype | None = None, device: str | torch.device | None = None
 ) -> LanguageModel:
@@ -47,13 +60,14 @@ def load_model(
     if source.endswith(".gguf"):
         from semalign.gguf import load_gguf
 
-        model, tokenizer = load_gguf(source, dtype or torch.float32)
+        loaded = LanguageModel(*load_gguf(source, dtype or torch.float32))
     else:
-        model, tokenizer = _from_pretrained(source, dtype)
-    return LanguageModel(model.to(device).eval(), tokenizer)
+        loaded = _from_pretrained(source, dtype)
+    loaded.model.to(device).eval()  # type: ignore[arg-type]
+    return loaded
 
 
-def _from_pretrained(source: str, dtype: torch.dtype | None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def _from_pretrained(source: str, dtype: torch.dtype | None) -> LanguageModel:
     progress = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
@@ -67,7 +81,7 @@ def _from_pretrained(source: str, dtype: torch.dtype | None) -> tuple[PreTrained
     finally:
         if progress:
             transformers_logging.enable_progress_bar()
-    return model, tokenizer
+    return LanguageModel(model, tokenizer)
 
 
 def locate(name: str | Path) -> str:

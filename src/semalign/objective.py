@@ -34,8 +34,9 @@ class Objective(nn.Module):
         self.student, self.k, self.settings = student, k, settings
         self.logit_free = None
         if settings.output_loss != "cross_entropy" and student.logits_are_linear:
-            weight: Tensor = student.lm_head.weight  # type: ignore[assignment]
-            self.logit_free = LogitFreeCosine(weight, settings.label_smoothing, settings.output_loss != "cosine")
+            self.logit_free = LogitFreeCosine(
+                student.head_weight, settings.label_smoothing, settings.output_loss != "cosine"
+            )
 
     def forward(self, batch: Batch) -> Terms:
         """Return the terms; gradients flow to layer k through all later layers."""

@@ -7,22 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from semalign.architecture import Interface
 
 
-class TransferSettings(BaseModel):
-    """How one transfer is done; an unknown or impossible value is an error.
-
-    The defaults are the paper's (Section 4, Appendix A.2) where it states them; the book's chapter "Decisions" gives
-    the rest with alternatives.
-    """
+class TrainingSettings(BaseModel):
+    """What every method that trains a LoRA has; an unknown or impossible value is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    interface: Interface = Field("mlp", description="where teacher and student states are compared")
-    teacher_layer: int | None = Field(None, ge=1, description="critical teacher layer, 1-based; None: attribution")
-    student_layer: int | None = Field(None, ge=1, description="student layer to train, 1-based; None: pairing")
-    interpolate: bool = Field(False, description="mix adjacent teacher layers to the student's exact depth")
-    attribution: Literal["absolute", "signed"] = Field("absolute", description="how attributions add up")
-    attribution_examples: int = Field(32, ge=1, description="examples that attribution sees")
-    fold_norm: bool = Field(False, description="fold the final norm's gain into the LM head before inverting it")
     rank: int = Field(16, ge=1, description="LoRA rank r")
     lora_alpha: float = Field(16, gt=0, description="LoRA scale is lora_alpha / rank")
     lora_dropout: float = Field(0.0, ge=0, lt=1)
@@ -32,10 +21,26 @@ class TransferSettings(BaseModel):
     learning_rate: float = Field(3e-4, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     warmup_ratio: float = Field(0.03, ge=0, lt=1, description="share of steps with rising learning rate")
+    seed: int = Field(0, ge=0)
+
+
+class TransferSettings(TrainingSettings):
+    """How one transfer is done; an unknown or impossible value is an error.
+
+    The defaults, those of :class:`TrainingSettings` included, are the paper's (Section 4, Appendix A.2) where it
+    states them; the book's chapter "Decisions" gives the rest with alternatives.
+    """
+
+    interface: Interface = Field("mlp", description="where teacher and student states are compared")
+    teacher_layer: int | None = Field(None, ge=1, description="critical teacher layer, 1-based; None: attribution")
+    student_layer: int | None = Field(None, ge=1, description="student layer to train, 1-based; None: pairing")
+    interpolate: bool = Field(False, description="mix adjacent teacher layers to the student's exact depth")
+    attribution: Literal["absolute", "signed"] = Field("absolute", description="how attributions add up")
+    attribution_examples: int = Field(32, ge=1, description="examples that attribution sees")
+    fold_norm: bool = Field(False, description="fold the final norm's gain into the LM head before inverting it")
     layer_weight: float = Field(1.0, ge=0, description="weight of the layer cosine loss")
     output_weight: float = Field(1.0, ge=0, description="weight of the output loss")
     output_loss: Literal["cosine", "centred_cosine", "cross_entropy"] = Field("cosine", description="output term")
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     centre_targets: bool = Field(False, description="subtract the batch mean from states and targets first")
     positions: Literal["response", "all"] = Field("response", description="which positions are supervised")
-    seed: int = Field(0, ge=0)

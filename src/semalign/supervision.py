@@ -77,15 +77,14 @@ class Supervision:
         return labelled, sum(len(self.matched[i][0]) for i in indices)
 
     def mean_direction_share(self, n_examples: int = 64) -> float:
-        """Return the share of the unit targets' energy that lies in their mean direction, over the first examples.
+        """Return the share of the targets' energy in their mean direction, over the first examples.
 
-        With u the direction of the mean target, ``Avg[cos(target, u)^2]``: 1 means that every position has the
-        same target, so that there is nothing to tell positions apart by.
+        The squared length of the mean of all targets at unit length: 1 means that every position has the same
+        target, so that there is nothing to tell positions apart by.
         """
         rows = torch.cat([self.teacher_states[i] for i in range(min(n_examples, len(self.examples)))])
         targets = torch.nn.functional.normalize(rows.to(self.alignment) @ self.alignment, dim=-1)
-        mean = torch.nn.functional.normalize(targets.mean(0), dim=0)
-        return float((targets @ mean).square().mean())
+        return float(targets.mean(0).square().sum())
 
 
 def _positions(columns: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -161,7 +160,7 @@ def _store(
     key: dict[str, Any],
     description: str,
 ) -> StateStore:
-    weight: Tensor = architecture.lm_head.weight  # type: ignore[assignment]
+    device = architecture.device
 
     @torch.no_grad()
     def compute_range(wanted: range) -> list[Tensor]:
@@ -169,10 +168,10 @@ def _store(
         for start in range(wanted.start, wanted.stop, FORWARD_EXAMPLES):
             chosen = range(start, min(start + FORWARD_EXAMPLES, wanted.stop))
             input_ids, mask = pad([examples[i] for i in chosen])
-            states += [state.cpu() for state in compute(input_ids.to(weight.device), mask.to(weight.device), chosen)]
+            states += [state.cpu() for state in compute(input_ids.to(device), mask.to(device), chosen)]
         return states
 
     key = {**key, "ids": json_fingerprint([example.input_ids for example in examples])}
-    store = StateStore(folder, key, lengths, architecture.width, weight.dtype)
+    store = StateStore(folder, key, lengths, architecture.width, architecture.head_weight.dtype)
     store.ensure(compute_range, description)
     return store

@@ -1,17 +1,18 @@
 """One transfer, end to end: attribute, pair, align, steer (Section 4)."""
 
-import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peft import PeftModel
+
 from semalign.architecture import Architecture
 from semalign.data import Row, read_rows
 from semalign.files import json_fingerprint
 from semalign.model_pair import ModelPair
-from semalign.models import LanguageModel, load_model
+from semalign.models import LanguageModel, loaded
 from semalign.objective import Objective
 from semalign.paths import cache_dir
 from semalign.records import make_record, write_record
@@ -49,7 +50,8 @@ def transfer(
     """Move knowledge from a teacher to a student by latent semantic alignment.
 
     Attribution finds the teacher's critical layer, pairing its student layer k; the teacher's states there, mapped
-    by ``target = h @ M`` into the student's space, and the labels supervise a LoRA on layer k.
+    by ``target = h @ M`` into the student's space, and the labels supervise a LoRA on layer k. States of both models
+    are kept below the cache folder, where a later run with the same inputs finds them.
 
     Args:
         teacher: the larger model, or a name or path that :func:`semalign.load_model` takes.
@@ -67,31 +69,11 @@ def transfer(
     """
     started, chosen = time.perf_counter(), TransferSettings(**settings)
     rows, held_out = read_rows(data), None if validation is None else read_rows(validation)
-    pair = ModelPair(_loaded(teacher), _loaded(student), chosen)
+    pair = ModelPair(loaded(teacher), loaded(student), chosen)
     pair.encode([*rows, *(held_out or [])])  # lengths are checked before anything long starts
-    alignment = pair.alignment()
-    mixture, k, scores = pair.choose_layers(rows)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = cache_dir() / "states" if output_dir else Path(scratch)
-        supervision = pair.supervision(rows, alignment, mixture, k, folder)
-        checked = None if held_out is None else pair.supervision(held_out, alignment, mixture, k, folder)
-        adapted = add_lora(pair.student.model, [k], chosen)
-        objective = Objective(Architecture(adapted.get_base_model()), k, chosen)
-        before = None if checked is None else objective.measure(checked)
-        identity = json_fingerprint([pair.fingerprints, chosen.model_dump(), mixture, k, rows])
-        checkpoint = Path(output_dir) / "checkpoint.safetensors" if output_dir else None
-        losses = Steering(objective, supervision, chosen, checkpoint, identity).run()
-        after = None if checked is None else objective.measure(checked)
-        share = supervision.mean_direction_share()
-    details = {
-        "teacher_layers": [list(part) for part in mixture],
-        "student_layer": k,
-        "attribution": scores,
-        "mean_direction_share": share,
-        "before": before,
-        "after": after,
-        "adapter_parameters": sum(p.numel() for p in adapted.parameters() if p.requires_grad),
-    }
+    folder = None if output_dir is None else Path(output_dir)
+    adapted, losses, details = _align_and_steer(pair, rows, held_out, folder)
+    after = details["after"]
     record = make_record(
         method="semalign",
         teacher=pair.teacher.name,
@@ -107,15 +89,35 @@ def transfer(
         losses=losses,
         details=details,
     )
-    adapter_dir = None if output_dir is None else _save(adapted, record, Path(output_dir))
-    return TransferResult(LanguageModel(adapted, pair.student.tokenizer), adapter_dir, record)  # type: ignore[arg-type]
+    if folder is not None:
+        adapted.save_pretrained(str(folder))
+        write_record(folder / "record.json", record)
+    model = LanguageModel(adapted, pair.student.tokenizer)  # type: ignore[arg-type]
+    return TransferResult(model, folder, record)
 
 
-def _loaded(model: str | Path | LanguageModel) -> LanguageModel:
-    return model if isinstance(model, LanguageModel) else load_model(model)
-
-
-def _save(adapted: Any, record: dict[str, Any], output_dir: Path) -> Path:
-    adapted.save_pretrained(output_dir, safe_serialization=True)
-    write_record(output_dir / "record.json", record)
-    return output_dir
+def _align_and_steer(
+    pair: ModelPair, rows: list[dict[str, str]], held_out: list[dict[str, str]] | None, folder: Path | None
+) -> tuple[PeftModel, list[dict[str, float]], dict[str, Any]]:
+    """Return the adapted student, the losses of every step, and details for the record."""
+    alignment = pair.alignment()
+    mixture, k, scores = pair.choose_layers(rows)
+    states = cache_dir() / "states"
+    supervision = pair.supervision(rows, alignment, mixture, k, states)
+    checked = None if held_out is None else pair.supervision(held_out, alignment, mixture, k, states)
+    adapted = add_lora(pair.student.model, [k], pair.settings)
+    objective = Objective(Architecture(adapted), k, pair.settings)
+    before = None if checked is None else objective.measure(checked)
+    identity = json_fingerprint([pair.fingerprints, pair.settings.model_dump(), mixture, k, rows])
+    checkpoint = None if folder is None else folder / "checkpoint.safetensors"
+    losses = Steering(objective, supervision, pair.settings, checkpoint, identity).run()
+    details = {
+        "teacher_layers": [list(part) for part in mixture],
+        "student_layer": k,
+        "attribution": scores,
+        "mean_direction_share": supervision.mean_direction_share(),
+        "before": before,
+        "after": None if checked is None else objective.measure(checked),
+        "adapter_parameters": sum(p.numel() for p in adapted.parameters() if p.requires_grad),
+    }
+    return adapted, losses, details

@@ -1,0 +1,179 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # Semantic basis
+#
+# **Purpose**: make the vocabulary-defined semantic bases of teacher and student (Section 3.1 of the paper), check that they are what they should be, and draw Fig. 1 from them.
+# **Cost**: seconds on a CPU for the micro family; a Llama-2-7B head takes well under a minute on two cores.
+# **Command**: `semalign run --profile micro --only 01`
+
+# %% tags=["parameters"]
+profile = "micro"
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+import torch
+
+from semalign import SemanticBasis, load_model
+from semalign.architecture import Architecture
+from semalign.benchmarks import rows
+from semalign.profiles import load_profile
+from semalign.theme import apply_theme, provenance, save_figure_data, table
+
+apply_theme()
+settings = load_profile(profile)
+teacher, student = load_model(settings.teacher), load_model(settings.student)
+
+# %% [markdown]
+# ## One vector for each token
+#
+# A language model turns a hidden state $h$ into logits by its LM head, $z = W h$, with one row of $W$ for each of the $V$ tokens of the vocabulary.
+# Going the other way, from a label to the latent space, takes the pseudoinverse: the *semantic basis* of token $i$ is
+#
+# $$
+# \vec s_i = \vec e_i\, W^+ , \qquad W^+ = (W^\top W)^{-1} W^\top ,
+# $$ (eq-basis)
+#
+# the least-squares answer to "which state gives logit 1 to token $i$ and 0 to all others?". The library computes it through the $D \times D$ Gram matrix in float64, so the cost is two matrix products and no $V$-sized factorisation.
+
+# %%
+teacher_basis = SemanticBasis.from_model(teacher)
+student_basis = SemanticBasis.from_model(student)
+student_basis.vectors.shape, student_basis.method, student_basis.rank
+
+# %% [markdown]
+# Three checks. $S$ must be the pseudoinverse, so $S^\top W$ is the identity of the latent space. It must agree with `torch.linalg.pinv` in float64. And the logits of $s_i$ should have their maximum at token $i$.
+
+# %% tags=["hide-input"]
+def check(name, model, basis):
+    weight = Architecture(model.model).lm_head.weight.detach()[basis.token_ids].double()
+    vectors = basis.vectors.double()
+    identity = vectors.T @ weight
+    reference = torch.linalg.pinv(weight).T
+    hits = (vectors @ weight.T).argmax(1) == torch.arange(len(vectors))
+    return {
+        "model": name,
+        "atoms m": len(vectors),
+        "width D": vectors.shape[1],
+        "rank": basis.rank,
+        "largest error of SᵀW − I": f"{(identity - torch.eye(len(identity))).abs().max():.1e}",
+        "largest difference to pinv": f"{(vectors - reference).abs().max():.1e}",
+        "own token first (%)": 100 * hits.double().mean().item(),
+    }
+
+
+checks = pd.DataFrame([check("teacher", teacher, teacher_basis), check("student", student, student_basis)])
+save_figure_data(checks, "basis-checks")
+table(checks, "Checks of the two semantic bases; the last column is the share of bases whose own token has the largest logit.", "tab-basis-checks", decimals=1)
+
+# %% tags=["hide-input"]
+provenance("notebooks/01_semantic_basis.py", "basis-checks", f"semalign run --profile {profile} --only 01")
+
+# %% [markdown]
+# ## How the atoms lie
+#
+# $V$ vectors in $D < V$ dimensions cannot be orthogonal. How far from it they are matters for everything that follows, because a state's coefficients are its cosines with *all* atoms (Eq. 1 of the paper). For scale, the figure also shows as many random vectors.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Cosines between atoms of one model: output side (columns of the pseudoinverse), input side (embedding rows) and as many random vectors. What to see: how far each side's atoms are from the random ones, whose cosines have standard deviation $1/\\sqrt{D}$.", "name": "fig-atom-cosines"}, "image": {"alt": "Two panels of three overlaid density curves of pairwise cosines."}}
+def pair_cosines(basis, n=400):
+    unit = basis.unit[torch.randperm(len(basis.unit), generator=torch.Generator().manual_seed(0))[:n]]
+    return (unit @ unit.T)[tuple(torch.triu_indices(len(unit), len(unit), 1))].numpy()
+
+
+cosines = pd.concat(
+    pd.DataFrame({"model": name, "side": side, "cosine": pair_cosines(SemanticBasis.from_model(model, side))})
+    for name, model in (("teacher", teacher), ("student", student))
+    for side in ("output", "input", "random")
+)
+grid = sns.displot(
+    cosines, x="cosine", hue="side", col="model", kind="kde", height=3.2, aspect=1.1, common_norm=False, facet_kws={"sharey": True}
+)
+grid.set_titles("{col_name}")
+summary = cosines.groupby(["model", "side"])["cosine"].agg(["mean", "std"]).reset_index()
+save_figure_data(summary, "atom-cosines")
+plt.show()
+
+# %% tags=["hide-input"]
+provenance("notebooks/01_semantic_basis.py", "atom-cosines", f"semalign run --profile {profile} --only 01")
+
+# %% [markdown]
+# ## Fig. 1: vocabulary, latent space, regions
+#
+# The paper's Fig. 1 is a sketch; this one is drawn from the student. Left: six tokens of its vocabulary. Middle: their bases in the latent space, on the plane that holds most of their spread, and a real hidden state, the last one of a prompt. Right: the same plane, each point in the colour of the basis with which it has the largest cosine in all $D$ dimensions: the *semantic regions*.
+
+# %% tags=["hide-input"]
+LABELS = ["1", "2", "3", "4", "5", "6"]
+prompt = rows("micro_gsm8k", "validation", 1)[0] if profile == "micro" else {"prompt": "One and one is", "response": ""}
+
+
+def chosen_atoms(basis, labels):
+    found = [basis.tokens.index(label) for label in labels if label in basis.tokens]
+    return found or list(range(6))
+
+
+atoms = chosen_atoms(student_basis, LABELS)
+names = [student_basis.tokens[i].replace("Ġ", "␣") for i in atoms]
+unit = student_basis.unit[atoms].double()
+with torch.no_grad():
+    architecture = Architecture(student.model)
+    ids = torch.tensor([student.tokenizer(prompt["prompt"])["input_ids"]])
+    state = architecture.decoder(input_ids=ids, use_cache=False).last_hidden_state[0, -1].double()
+state = torch.nn.functional.normalize(state, dim=0)
+centre = unit.mean(0)
+plane = torch.linalg.svd(unit - centre, full_matrices=False).Vh[:2]
+
+
+def on_plane(vectors):
+    return ((vectors - centre) @ plane.T).numpy()
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 1 from real bases of the student. Each colour is one token (left), its semantic basis (middle, on the plane of largest spread) and the region of states nearest to it in cosine (right). The black dot is the hidden state after a prompt; its cosine with each basis is written at the basis. What to see: regions are cones around the bases, and a state means several tokens to some degree.", "name": "fig-semantic-association"}, "image": {"alt": "Three panels: coloured token labels, coloured points on a plane with a black dot, and the plane divided into coloured regions."}}
+colours = sns.color_palette("colorblind", len(atoms))
+points, dot, similarity = on_plane(unit), on_plane(state[None])[0], (unit @ state).tolist()
+span = 1.25 * max(np.abs(points).max(), np.abs(dot).max())
+figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.3), width_ratios=[0.5, 1, 1])
+axes[0].axis("off")
+axes[0].set_title("vocabulary")
+for i, (name, colour) in enumerate(zip(names, colours)):
+    axes[0].add_patch(plt.Rectangle((0.25, 0.86 - 0.15 * i), 0.5, 0.12, color=colour, transform=axes[0].transAxes))
+    axes[0].text(0.5, 0.92 - 0.15 * i, repr(name), ha="center", va="center", color="white", weight="bold", transform=axes[0].transAxes)
+ticks = np.linspace(-span, span, 161)
+mesh = np.stack(np.meshgrid(ticks, ticks), -1).reshape(-1, 2)
+space = torch.nn.functional.normalize(centre + torch.from_numpy(mesh) @ plane, dim=1)
+nearest = (space @ unit.T).argmax(1).numpy().reshape(161, 161)
+axes[2].imshow(np.asarray(colours)[nearest], extent=(-span, span, -span, span), origin="lower", alpha=0.45)
+for axis, title in zip(axes[1:], ["latent space", "semantic regions"]):
+    axis.scatter(*points.T, c=colours, s=60, edgecolor="white", zorder=3)
+    axis.scatter(*dot, c="black", s=40, zorder=4)
+    axis.set(title=title, xticks=[], yticks=[], xlim=(-span, span), ylim=(-span, span), aspect="equal")
+for point, value, colour in zip(points, similarity, colours):
+    axes[1].plot(*zip(dot, point), color=colour, lw=0.8, zorder=1)
+    axes[1].annotate(f"{value:.2f}", point, xytext=(5, 5), textcoords="offset points", fontsize=8)
+plane_data = pd.DataFrame({"token": names, "x": points[:, 0], "y": points[:, 1], "cosine with state": similarity})
+save_figure_data(plane_data, "semantic-association")
+plt.show()
+
+# %% tags=["hide-input"]
+provenance("notebooks/01_semantic_basis.py", "semantic-association", f"semalign run --profile {profile} --only 01")
+
+# %% [markdown]
+# ## On your own model
+#
+# ```python
+# import semalign
+#
+# model = semalign.load_model("my-model-folder")
+# basis = semalign.SemanticBasis.from_model(model)      # side="input" for embedding rows
+# basis.save("basis.safetensors")
+# ```
+#
+# or `semalign basis my-model-folder --out basis.safetensors`. What the options mean, and what else they could mean, is in [Decisions](../decisions.md).
