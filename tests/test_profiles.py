@@ -1,0 +1,77 @@
+"""Profiles: the paper's numbers, defaults plus override, and no typo that runs the default."""
+
+import pytest
+import yaml
+
+from semalign.profiles import load_profile, merge, profile_names
+from semalign.settings import TransferSettings
+
+
+def test_packaged_profiles_load():
+    assert profile_names() == ["llama2", "micro", "small"]
+    for name in profile_names():
+        profile = load_profile(name)
+        assert profile.name == name
+        for task in profile.tasks:
+            TransferSettings(**profile.settings_for(task))
+
+
+def test_llama2_holds_the_papers_tables():
+    profile = load_profile("llama2")
+    assert {task: p.epochs for task, p in profile.tasks.items()} == {"mmlu": 5, "gsm8k": 5, "humaneval": 3, "mbpp": 5}
+    assert [p.train_size for p in profile.tasks.values()] == [1000, 1000, 1000, 300]
+    assert [p.learning_rate for p in profile.tasks.values()] == [3e-4, 3e-4, 3e-5, 3e-4]
+    assert [p.align_size for p in profile.tasks.values()] == [32, 64, 48, 128]
+    assert [p.align_steps for p in profile.tasks.values()] == [2, 4, 3, 8]
+    settings = TransferSettings(**profile.settings_for("humaneval"))
+    assert (settings.rank, settings.batch_size, settings.epochs, settings.learning_rate) == (16, 64, 3, 3e-5)
+    assert profile.teachers_for("mbpp")[1:] == list(profile.teachers)
+    assert profile.teachers_for("mmlu") == ["meta-llama/Llama-2-13b-chat-hf"]
+
+
+def test_a_file_changes_only_what_it_names(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"teacher": "t", "student": "s", "tasks": {"gsm8k": {"epochs": 2}}}))
+    profile = load_profile(path, seeds=[7])
+    assert (profile.name, profile.seeds, profile.evaluation.batch_size) == ("mine", [7], 64)
+    assert profile.settings_for("gsm8k") == {"epochs": 2}
+
+
+def test_variants_come_on_top(tmp_path):
+    path = tmp_path / "mine.yaml"
+    variants = {"tuned": {"all": {"output_loss": "cross_entropy"}, "gsm8k": {"learning_rate": 1e-3}}}
+    content = {
+        "teacher": "t",
+        "student": "s",
+        "tasks": {"gsm8k": {"learning_rate": 1e-4}, "mmlu": {}},
+        "variants": variants,
+    }
+    path.write_text(yaml.safe_dump(content))
+    profile = load_profile(path)
+    assert profile.settings_for("gsm8k", "tuned") == {"output_loss": "cross_entropy", "learning_rate": 1e-3}
+    assert profile.settings_for("mmlu", "tuned") == {"output_loss": "cross_entropy"}
+    assert profile.settings_for("gsm8k") == {"learning_rate": 1e-4}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sedes": [1]}, "unknown key 'sedes', did you mean 'seeds'"),
+        ({"tasks": {"micro_mmlu": {"epoch": 1}}}, r"unknown key 'tasks.micro_mmlu.epoch', did you mean 'epochs'"),
+        ({"transfer": {"learning_rte": 1}}, "unknown key 'learning_rte', did you mean 'learning_rate'"),
+        ({"transfer": {"rank": 0}}, "rank: input should be greater than or equal to 1"),
+        ({"seeds": []}, "seeds: "),
+    ],
+)
+def test_mistakes_are_errors(change, message):
+    with pytest.raises(ValueError, match=message):
+        load_profile("micro", **change)
+
+
+def test_an_unknown_profile_lists_the_known():
+    with pytest.raises(FileNotFoundError, match="llama2, micro, small"):
+        load_profile("macro")
+
+
+def test_merge_goes_into_tables():
+    assert merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 9}, "d": 4}) == {"a": {"b": 9, "c": 2}, "d": 4}
