@@ -13,7 +13,7 @@ MMLU = {
     "choices": ["Ra", "Ro", "Ru", "Ry"],
     "answer": 2,
 }
-GSM8K = {"question": "Kim has 4 nuts, eats 1. How many now?", "answer": "4-1=3\n#### 3"}
+GSM8K = {"question": "Kim has 4 nuts, eats 1. How many?", "answer": "4-1=3\n#### 3"}
 HUMANEVAL = {
     "task_id": "micro/0",
     "prompt": 'def double(x):\n    """Return twice x."""\n',
@@ -41,6 +41,7 @@ def write(root: Path, name: str, rows: list[dict]) -> None:
 def root(tmp_path, monkeypatch):
     """A data root with one row of each task."""
     monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path))
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path / "nowhere"))
     rows = {"mmlu": MMLU, "gsm8k": GSM8K, "humaneval": HUMANEVAL, "mbpp": MBPP}
     for name, row in rows.items():
         write(tmp_path, f"semalign/micro-{name}/test", [row])
@@ -56,7 +57,7 @@ def test_rows_split_the_text_where_generation_does(root):
         "response": " C",
     }
     assert rows["micro_gsm8k"] == {
-        "prompt": "Answer the following question.\n\nQuestion: Kim has 4 nuts, eats 1. How many now?\nAnswer:",
+        "prompt": "Answer the following question.\n\nQuestion: Kim has 4 nuts, eats 1. How many?\nAnswer:",
         "response": " 4-1=3\n#### 3",
     }
     assert rows["micro_humaneval"] == {
@@ -70,7 +71,7 @@ def test_rows_split_the_text_where_generation_does(root):
     assert benchmarks.rows("gsm8k", "train") == [
         {
             "prompt": "<|user|>\nAnswer the following question.\n\n"
-            "Question: Kim has 4 nuts, eats 1. How many now?\n<|assistant|>\nAnswer:",
+            "Question: Kim has 4 nuts, eats 1. How many?\n<|assistant|>\nAnswer:",
             "response": " 4-1=3\n#### 3",
         }
     ]

@@ -3,12 +3,14 @@
 import difflib
 import json
 import logging
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow.parquet
 
 from semalign.paths import data_roots
@@ -99,9 +101,7 @@ def load_task(name: str, split: str, limit: int | None = None) -> "ConfigurableT
     from lm_eval.utils import env
 
     config = _manager().task_index[check_task(name)].cfg or {}
-    file = locate(
-        config["dataset_path"], config.get("dataset_name"), config.get(SPLITS.get(split, ""), split)
-    )
+    file = locate(config["dataset_path"], config.get("dataset_name"), config.get(SPLITS.get(split, ""), split))
     data = Dataset.from_list(documents(file, limit))
     # An inline group is how lm-eval lets a caller override fields of a registered task.
     overrides: dict[str, Any] = {
@@ -120,14 +120,16 @@ def load_task(name: str, split: str, limit: int | None = None) -> "ConfigurableT
 
 @contextmanager
 def quiet_engine() -> Iterator[None]:
-    """Keep lm-eval's log to its errors while the block runs."""
+    """Keep lm-eval's log to its errors, and random numbers as they would be without it, while the block runs."""
     logger = logging.getLogger("lm_eval")
-    level = logger.level
+    level, python, numpy = logger.level, random.getstate(), np.random.get_state()
     logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
         logger.setLevel(level)
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 def prompt(task: "ConfigurableTask", document: dict[str, Any]) -> str:
@@ -142,8 +144,7 @@ def rows(task: str, split: str, limit: int | None = None) -> list[dict[str, str]
     """
     loaded = load_task(task, split, limit)
     return [
-        {"prompt": prompt(loaded, document), "response": _response(loaded, document)}
-        for document in loaded.eval_docs
+        {"prompt": prompt(loaded, document), "response": _response(loaded, document)} for document in loaded.eval_docs
     ]
 
 

@@ -1,12 +1,10 @@
 """lm-eval's Hugging Face model class over a model that is already in memory, and undisturbed by it."""
 
 import copy
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from lm_eval.models.huggingface import HFLM
 from peft import PeftModel
@@ -34,9 +32,7 @@ class InMemoryModel(HFLM):
 
     def _model_generate(self, context: Tensor, max_length: int, stop: list[str], **generation: Any) -> Tensor:
         ends = self.tokenizer.decode(self.eot_token_id, skip_special_tokens=False)
-        strings = [
-            string for string in stop if string and string != ends
-        ]  # the end token stops a row by itself
+        strings = [string for string in stop if string and string != ends]  # the end token stops a row by itself
         if not generation.get("do_sample"):
             generation = {**generation, "do_sample": False, "temperature": None}
         return self.model.generate(
@@ -58,21 +54,19 @@ def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
     if not isinstance(model, PeftModel):
         return model
     if model.active_peft_config.is_prompt_learning:
-        raise ValueError(
-            "adapters that work by extra prompt tokens cannot be evaluated; LoRA and its kin can"
-        )
+        raise ValueError("adapters that work by extra prompt tokens cannot be evaluated; LoRA and its kin can")
     return model.get_base_model()  # type: ignore[return-value]
 
 
 @contextmanager
 def undisturbed(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
-    """Evaluate a model inside the block and leave it, and all random number generators, as they were.
+    """Evaluate a model inside the block and leave it, and torch's random numbers, as they were.
 
     Decoding follows the task file alone while the block runs: of the model's own generation settings only
     the end tokens stay, since a chat model may end its turn with another token than its tokenizer's.
     """
     training = {module: module.training for module in model.modules()}
-    settings, python, numpy = model.generation_config, random.getstate(), np.random.get_state()
+    settings = model.generation_config
     model.generation_config = GenerationConfig(eos_token_id=_end_tokens(settings, tokenizer))
     model.eval()
     try:
@@ -82,8 +76,6 @@ def undisturbed(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> I
         for module, mode in training.items():
             module.training = mode
         model.generation_config = settings
-        random.setstate(python)
-        np.random.set_state(numpy)
 
 
 def _end_tokens(settings: GenerationConfig | None, tokenizer: PreTrainedTokenizerBase) -> list[int] | None:

@@ -68,13 +68,14 @@ def evaluate(
         FileNotFoundError: if no data root has the split.
     """
     started = time.perf_counter()
-    loaded = benchmarks.load_task(task, split, limit)
-    with benchmarks.quiet_engine(), undisturbed(plain_model(model.model), model.tokenizer), _one_bar():
-        engine = InMemoryModel(model, batch_size)
-        _fit(loaded, engine)
-        tasks = {"tasks": {task: loaded}, "groups": {}, "group_map": {}}
-        results = lm_eval.evaluator.evaluate(engine, tasks, bootstrap_iters=0)
-    return _evaluation(loaded, split, dict(results or {}), time.perf_counter() - started)
+    with benchmarks.quiet_engine():
+        loaded = benchmarks.load_task(task, split, limit)
+        with undisturbed(plain_model(model.model), model.tokenizer), _one_bar():
+            engine = InMemoryModel(model, batch_size)
+            _fit(loaded, engine)
+            tasks = {"tasks": {task: loaded}, "groups": {}, "group_map": {}}
+            results = lm_eval.evaluator.evaluate(engine, tasks, bootstrap_iters=0)
+        return _evaluation(loaded, split, dict(results or {}), time.perf_counter() - started)
 
 
 def _fit(task: ConfigurableTask, engine: InMemoryModel) -> None:
@@ -104,13 +105,11 @@ def _one_bar() -> Iterator[None]:
 
 
 def _evaluation(task: ConfigurableTask, split: str, results: dict[str, Any], seconds: float) -> Evaluation:
-    name, primary = task.task_name, task.config.metadata["primary"]
+    name, primary = task.config.task, task.config.metadata["primary"]
     metric, extraction = primary.split(",")
     logged = [sample for sample in results["samples"][name] if sample["filter"] == extraction]
     samples = [_sample(task, sample, metric) for sample in logged]
-    scores = {
-        key: 100 * float(value) for key, value in results["results"][name].items() if key in _metrics(task)
-    }
+    scores = {key: 100 * float(value) for key, value in results["results"][name].items() if key in _metrics(task)}
     low, high = wilson_interval(sum(sample["correct"] for sample in samples), len(samples))
     return Evaluation(
         task=name,
@@ -139,5 +138,6 @@ def _sample(task: ConfigurableTask, logged: dict[str, Any], metric: str) -> dict
         sample["log_likelihoods"] = likelihoods
     else:
         sample["generation"] = logged["resps"][0][0]
-        sample["extracted"] = logged["filtered_resps"][0]
+        extracted = logged["filtered_resps"][0]
+        sample["extracted"] = extracted[0] if isinstance(extracted, list) else extracted
     return {**sample, "correct": bool(logged[metric])}
