@@ -1,11 +1,12 @@
 """A model without some of its layers, against the same model with those layers passed over."""
 
+from typing import Any
+
 import pytest
 import torch
 from conftest import make_architecture
 from transformers import AutoModelForCausalLM
 
-from semalign.architecture import Architecture
 from semalign.models import LanguageModel
 from semalign.students import drop_layers
 
@@ -37,10 +38,12 @@ def test_logits_are_those_without_the_layers(teacher, every):
 
 def test_layers_are_numbered_anew_and_generation_uses_its_cache(teacher):
     student = drop_layers(teacher, 2)
-    assert [layer.self_attn.layer_idx for layer in Architecture(student.model).layers] == [0, 1, 2]
+    numbers = [module.layer_idx for module in student.model.modules() if hasattr(module, "layer_idx")]
+    assert numbers == [0, 1, 2]
     ids = torch.tensor([teacher.tokenizer("what is")["input_ids"]])
     options = {"max_new_tokens": 8, "do_sample": False, "eos_token_id": None}
-    cached, uncached = (student.model.generate(ids, use_cache=use, **options) for use in (True, False))
+    generate: Any = student.model.generate
+    cached, uncached = (generate(ids, use_cache=use, **options) for use in (True, False))
     assert torch.equal(cached, uncached)
 
 
