@@ -1,0 +1,47 @@
+"""Training checkpoints without pickle: safetensors and JSON, written whole or not at all."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.optim import Optimizer
+
+from semalign.files import atomic_path
+
+TENSORS, PROGRESS = "state.safetensors", "progress.json"
+
+
+def save(folder: Path, model: nn.Module, optimizers: list[Optimizer], steps: int, losses: list[float]) -> None:
+    """Write weights, optimizer states, the number of steps done and their losses to ``folder``."""
+    tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
+    for index, optimizer in enumerate(optimizers):
+        for position, state in optimizer.state_dict()["state"].items():
+            for key, value in state.items():
+                tensors[f"optimizer.{index}.{position}.{key}"] = torch.as_tensor(value).contiguous()
+    with atomic_path(folder) as partial:
+        partial.mkdir(parents=True)
+        save_file(tensors, partial / TENSORS)
+        (partial / PROGRESS).write_text(json.dumps({"steps": steps, "losses": losses}))
+
+
+def restore(folder: Path, model: nn.Module, optimizers: list[Optimizer]) -> tuple[int, list[float]]:
+    """Load what :func:`save` wrote, in place; return steps and losses, none if the folder is absent."""
+    if not (folder / TENSORS).exists():
+        return 0, []
+    tensors = load_file(folder / TENSORS)
+    prefix = "model."
+    weights = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+    model.load_state_dict(weights)
+    states: list[dict[int, dict[str, torch.Tensor]]] = [{} for _ in optimizers]
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, position, key = name.split(".")
+            states[int(index)].setdefault(int(position), {})[key] = value
+    for optimizer, state in zip(optimizers, states, strict=True):
+        if not state:
+            continue
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    progress = json.loads((folder / PROGRESS).read_text())
+    return progress["steps"], progress["losses"]

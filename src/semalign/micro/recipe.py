@@ -1,0 +1,96 @@
+"""The recipe of the micro family, typed: sizes, tokens, mixtures, seeds, learning rates."""
+
+from functools import cache
+from importlib.resources import files
+
+import yaml
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from semalign.micro.corpus import KINDS
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Shape(_Strict):
+    """The architecture's sizes."""
+
+    layers: int
+    hidden: int
+    intermediate: int
+    heads: int
+
+
+class Training(_Strict):
+    """What all runs share. Matrix: the layers' weight matrices (Muon); vector: all else (AdamW)."""
+
+    row_length: int
+    batch_rows: int
+    micro_batch_rows: int
+    warmup_steps: int
+    final_learning_rate: float
+    matrix_learning_rate: float
+    vector_learning_rate: float
+    momentum: float
+    weight_decay: float
+    checkpoint_steps: int
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Predicted tokens in one optimizer step."""
+        return self.batch_rows * (self.row_length - 1)
+
+
+class Stage(_Strict):
+    """A stretch of training with its own learning-rate schedule.
+
+    ``mixture`` gives shares of documents by kind; ``prompt_weight`` is the weight of prompt tokens in the loss,
+    where response tokens have weight 1.
+    """
+
+    tokens: int
+    mixture: dict[str, float]
+    prompt_weight: float = 1.0
+    learning_rate_scale: float = 1.0
+
+    @model_validator(mode="after")
+    def _check(self) -> "Stage":
+        if unknown := set(self.mixture) - set(KINDS):
+            raise ValueError(f"unknown kinds of documents {sorted(unknown)}; known: {sorted(KINDS)}")
+        return self
+
+
+class ModelRecipe(_Strict):
+    """One model: a shape to start from scratch, or the name of the model that it continues."""
+
+    shape: Shape | None = None
+    continues: str | None = None
+    seed: int
+    added_tokens: tuple[str, ...] = ()
+    stages: tuple[Stage, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> "ModelRecipe":
+        if (self.shape is None) == (self.continues is None):
+            raise ValueError("a model needs either a shape or the name of the model it continues")
+        return self
+
+
+class Recipe(_Strict):
+    """The whole family."""
+
+    training: Training
+    models: dict[str, ModelRecipe]
+
+    def model(self, name: str) -> ModelRecipe:
+        """Return one model's recipe; an unknown name is an error that lists the known ones."""
+        if name not in self.models:
+            raise ValueError(f"unknown model {name!r}; the micro family has {', '.join(self.models)}")
+        return self.models[name]
+
+
+@cache
+def load_recipe() -> Recipe:
+    """Read the packaged recipe."""
+    return Recipe.model_validate(yaml.safe_load(files(__package__).joinpath("recipe.yaml").read_text()))
