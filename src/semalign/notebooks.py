@@ -173,7 +173,7 @@ def _execute(source: Path, running: Path, profile: str) -> NotebookNode:
     return papermill.execute_notebook(
         notebook,
         running,
-        parameters={"profile": profile},
+        parameters={"profile": str(Path(profile).resolve()) if Path(profile).suffix else profile},
         kernel_name="python3",
         language="python",
         kernel_manager_class=InterpreterKernel,
