@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from semalign.basis import SemanticBasis
     from semalign.models import LanguageModel, load_model
     from semalign.settings import TransferSettings
-    from semalign.transfer import TransferResult, transfer
+    from semalign.pipeline import TransferResult, transfer
 
 __all__ = [
     "LanguageModel",
@@ -32,7 +32,7 @@ __all__ = [
 _MODULE_OF = {
     "LanguageModel": "models",
     "SemanticBasis": "basis",
-    "TransferResult": "transfer",
+    "TransferResult": "pipeline",
     "TransferSettings": "settings",
     "alignment_map": "alignment",
     "attribute_layers": "attribution",
@@ -40,7 +40,7 @@ _MODULE_OF = {
     "load_model": "models",
     "recompose": "alignment",
     "shared_atoms": "alignment",
-    "transfer": "transfer",
+    "transfer": "pipeline",
 }
 
 
@@ -49,7 +49,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'semalign' has no attribute {name!r}")
     module = import_module(f"semalign.{_MODULE_OF.get(name, name)}")
     value = getattr(module, name) if name in _MODULE_OF else module
-    globals()[name] = value  # over the submodule of the same name that the import has just bound here
+    globals()[name] = value
     return value
 
 

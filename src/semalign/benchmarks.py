@@ -89,6 +89,16 @@ def _manager() -> "TaskManager":
     return TaskManager(include_path=str(TASKS), include_defaults=False)
 
 
+def _config(name: str) -> dict[str, Any]:
+    return _manager().task_index[check_task(name)].cfg or {}
+
+
+def task_file(name: str, split: str) -> Path:
+    """Return the file that holds a split of a task: ``train``, ``validation``, ``test`` or the data set's own name."""
+    config = _config(name)
+    return locate(config["dataset_path"], config.get("dataset_name"), config.get(SPLITS.get(split, ""), split))
+
+
 def load_task(name: str, split: str, limit: int | None = None) -> "ConfigurableTask":
     """Return lm-eval's task over one split of the data on disk.
 
@@ -100,9 +110,8 @@ def load_task(name: str, split: str, limit: int | None = None) -> "ConfigurableT
     from datasets import Dataset
     from lm_eval.utils import env
 
-    config = _manager().task_index[check_task(name)].cfg or {}
-    file = locate(config["dataset_path"], config.get("dataset_name"), config.get(SPLITS.get(split, ""), split))
-    data = Dataset.from_list(documents(file, limit))
+    config = _config(name)
+    data = Dataset.from_list(documents(task_file(name, split), limit))
     # An inline group is how lm-eval lets a caller override fields of a registered task.
     overrides: dict[str, Any] = {
         "custom_dataset": lambda **_: {split: data},

@@ -165,7 +165,28 @@ def evaluate(
             f"{name} {split}: {result.metric} {result.value:.1f} [{result.low:.1f}, {result.high:.1f}], n={result.n}"
         )
         if out is not None:
-            write_record(out / f"{name}.json", score_record(loaded, result, split))
+            write_record(out / f"{name}.json", score_record(loaded, result, limit))
+
+
+@app.command()
+def compare(
+    profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder; default data/results/PROFILE")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
+) -> None:
+    """Run every model, method, task and seed of a profile (Tables 1 and 2); finished records are kept."""
+    from semalign import experiments
+    from semalign.paths import results_dir
+    from semalign.profiles import load_profile
+
+    loaded = load_profile(profile)
+    folder = out or results_dir() / loaded.name
+    if dry_run:
+        names = [cell.file_name for cell in experiments.missing(loaded, folder)]
+        typer.echo("\n".join(names) or "all records are current")
+        return
+    experiments.run(loaded, folder)
+    typer.echo(experiments.summary(folder).round(2).to_string(index=False))
 
 
 @app.command()

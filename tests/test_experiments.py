@@ -1,0 +1,102 @@
+"""Cells and records of a profile, on tiny models: complete, resumable, and stale when an input changes."""
+
+import json
+
+import pytest
+import yaml
+from conftest import make_llama, make_tokenizer
+
+from semalign import experiments
+from semalign.experiments import Cell, cells, missing, run, run_cell, summary
+from semalign.profiles import load_profile
+
+FAST = {"rank": 2, "batch_size": 4, "attribution_examples": 2}
+
+
+@pytest.fixture
+def profile(tmp_path, monkeypatch):
+    tokenizer = make_tokenizer()
+    for name, width, layers, seed in (("teacher", 16, 5, 1), ("coder", 16, 5, 3), ("student", 12, 4, 2)):
+        model = make_llama(len(tokenizer), width, layers, seed, max_position_embeddings=512).float()
+        model.save_pretrained(tmp_path / name)
+        tokenizer.save_pretrained(tmp_path / name)
+    sums = [(a, b) for a in range(4) for b in (1, 2)]
+    questions = [{"question": f"what is {a}+{b}?", "answer": f"{a}+{b}={a + b}\n#### {a + b}"} for a, b in sums]
+    folder = tmp_path / "roots" / "semalign" / "micro-gsm8k"
+    folder.mkdir(parents=True)
+    for split in ("train", "validation", "test"):
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions))
+    monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path / "roots"))
+    for cache in (experiments._model, experiments._fingerprint, experiments._split_fingerprint):
+        cache.cache_clear()
+    return _profile(tmp_path)
+
+
+def _profile(folder, **changes):
+    content = {
+        "teacher": str(folder / "teacher"),
+        "student": str(folder / "student"),
+        "teachers": {str(folder / "coder"): ["micro_gsm8k"]},
+        "tasks": {"micro_gsm8k": {"epochs": 1, "train_size": 6}},
+        "transfer": FAST,
+        "variants": {"entropy": {"all": {"output_loss": "cross_entropy"}}},
+        "seeds": [0, 1],
+        "evaluation": {"limit": 4, "batch_size": 4},
+    }
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump({**content, **changes}))
+    return load_profile(path)
+
+
+def test_cells_cover_models_methods_teachers_and_seeds(profile):
+    found = list(cells(profile))
+    assert len(found) == len(set(found)) == 3 + 2 * 2 * 2
+    assert [cell.method for cell in found].count("none") == 3
+    assert len({cell.file_name for cell in found}) == len(found)
+
+
+def test_a_run_makes_every_record_once_and_goes_on_after_a_stop(profile, tmp_path, monkeypatch):
+    original, done = experiments.run_cell, []
+
+    def stopping(profile, cell):
+        if len(done) == 5:
+            raise KeyboardInterrupt
+        done.append(cell)
+        return original(profile, cell)
+
+    monkeypatch.setattr(experiments, "run_cell", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        run(profile, tmp_path / "results")
+    assert len(list((tmp_path / "results").iterdir())) == 5
+    monkeypatch.setattr(experiments, "run_cell", lambda profile, cell: done.append(cell) or original(profile, cell))
+    run(profile, tmp_path / "results")
+    assert sorted(map(str, done)) == sorted(map(str, cells(profile)))
+    assert run(profile, tmp_path / "results") == []
+    table = summary(tmp_path / "results")
+    assert table["seeds"].tolist().count(2) == 4
+    assert set(table["n"]) == {4}
+
+
+def test_a_changed_setting_makes_its_records_stale_and_no_others(profile, tmp_path):
+    run(profile, tmp_path / "results")
+    changed = _profile(tmp_path, variants={"entropy": {"all": {"output_loss": "cross_entropy", "epochs": 2}}})
+    assert {cell.method for cell in missing(changed, tmp_path / "results")} == {"entropy"}
+    longer = _profile(tmp_path, evaluation={"limit": 5, "batch_size": 4})
+    assert len(missing(longer, tmp_path / "results")) == 11
+
+
+def test_a_record_has_the_score_of_the_adapted_student(profile):
+    cell = Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 1)
+    record = run_cell(profile, cell)
+    assert (record["method"], record["teacher"], record["student"], record["seed"]) == (
+        "semalign",
+        "teacher",
+        "student",
+        1,
+    )
+    assert record["metric"].startswith("exact_match")
+    assert (record["n"], len(record["details"]["correct"])) == (4, 4)
+    assert record["value"] == pytest.approx(100 * record["details"]["correct"].count("1") / 4)
+    assert record["fingerprints"].keys() == {"teacher", "student", "data", "test"}
+    assert record["configuration"]["split"] == "test"
+    assert run_cell(profile, cell)["losses"] == record["losses"]
