@@ -22,26 +22,21 @@ logger = logging.getLogger(__name__)
 ATTRIBUTION_BATCH = 8
 
 
-class ModelPair:
-    """A teacher and a student under some settings.
+class Pair:
+    """A teacher and a student, whatever the method.
 
     Args:
         teacher: the larger model.
         student: the smaller model.
-        settings: how the transfer is done.
 
     Raises:
-        ValueError: if a layer of the settings does not exist or an architecture is unknown.
+        ValueError: if an architecture is unknown.
     """
 
-    def __init__(self, teacher: LanguageModel, student: LanguageModel, settings: TransferSettings) -> None:
-        self.teacher, self.student, self.settings = teacher, student, settings
+    def __init__(self, teacher: LanguageModel, student: LanguageModel) -> None:
+        self.teacher, self.student = teacher, student
         self.teacher_architecture = Architecture(teacher.model)
         self.student_architecture = Architecture(student.model)
-        if settings.teacher_layer is not None:
-            self.teacher_architecture.check_layer(settings.teacher_layer)
-        if settings.student_layer is not None:
-            self.student_architecture.check_layer(settings.student_layer)
         self.fingerprints = {
             "teacher": model_fingerprint(teacher.model),
             "student": model_fingerprint(student.model),
@@ -54,6 +49,27 @@ class ModelPair:
             for model in (self.student, self.teacher)
         )
         return student, teacher
+
+
+class ModelPair(Pair):
+    """A teacher and a student under the settings of a transfer.
+
+    Args:
+        teacher: the larger model.
+        student: the smaller model.
+        settings: how the transfer is done.
+
+    Raises:
+        ValueError: if a layer of the settings does not exist or an architecture is unknown.
+    """
+
+    def __init__(self, teacher: LanguageModel, student: LanguageModel, settings: TransferSettings) -> None:
+        super().__init__(teacher, student)
+        self.settings = settings
+        if settings.teacher_layer is not None:
+            self.teacher_architecture.check_layer(settings.teacher_layer)
+        if settings.student_layer is not None:
+            self.student_architecture.check_layer(settings.student_layer)
 
     def alignment(self) -> Float[Tensor, "d_teacher d_student"]:
         """Return the alignment map M of the two output-side bases, on the student's device and in float32."""

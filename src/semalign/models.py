@@ -30,7 +30,7 @@ def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, Pre
 
 
 def shared_copy(model: PreTrainedModel) -> PreTrainedModel:
-    """Return a copy whose parameters share the model's memory and ask for no gradient; modules and hooks are its own."""
+    """Return a copy with modules of its own, whose parameters share the model's memory and ask for no gradient."""
     frozen = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
     return deepcopy(model, frozen)
 

@@ -30,14 +30,14 @@ def add_lora(
     """
     config = LoraConfig(
         r=settings.rank,
-        lora_alpha=settings.lora_alpha,
+        lora_alpha=settings.lora_alpha,  # type: ignore[arg-type]  # any number will do
         lora_dropout=settings.lora_dropout,
         target_modules=Architecture(student).lora_targets(layers, all_matrices),
         task_type="CAUSAL_LM",
     )
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        return get_peft_model(shared_copy(student), config)  # type: ignore[return-value]
+        return get_peft_model(shared_copy(student), config)
 
 
 class Steering(Training):

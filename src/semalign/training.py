@@ -1,0 +1,142 @@
+"""One training run, whatever its objective: seeded batches, AdamW with warm-up, a checkpoint after each epoch."""
+
+import json
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+from tqdm import tqdm
+
+from semalign.files import atomic_path
+from semalign.settings import TrainingSettings
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@contextmanager
+def _adapter_dropout(model: nn.Module) -> Iterator[None]:
+    """Turn on the adapter's dropout and no other: what is frozen acts in training as it does later."""
+    modules = [module for name, module in model.named_modules() if "lora_dropout" in name]
+    try:
+        for module in modules:
+            module.train()
+        yield
+    finally:
+        for module in modules:
+            module.eval()
+
+
+class Training:
+    """Batches in a seeded order, AdamW with warm-up and linear decay, a checkpoint each epoch.
+
+    A method defines :meth:`backward`, the gradient of its objective.
+
+    Args:
+        model: the model whose trainable parameters are trained.
+        n_examples: how many examples there are; :meth:`backward` is given some of their indices.
+        settings: epochs, batch size, learning rate and so on.
+        checkpoint: file for the state after each epoch, or None to keep none.
+        identity: what the run depends on; a checkpoint of another identity is not resumed.
+    """
+
+    settings: TrainingSettings
+
+    def __init__(
+        self,
+        model: nn.Module,
+        n_examples: int,
+        settings: TrainingSettings,
+        checkpoint: Path | None = None,
+        identity: str = "",
+    ) -> None:
+        self.model, self.n_examples, self.settings = model, n_examples, settings
+        self.checkpoint, self.identity = checkpoint, identity
+        self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.steps = -(-n_examples // settings.batch_size)
+        self.optimizer = torch.optim.AdamW(
+            self.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.losses: list[dict[str, float]] = []
+
+    def backward(self, indices: Sequence[int]) -> dict[str, float]:
+        """Add the gradient of the objective on some examples to the parameters; return its terms."""
+        raise NotImplementedError
+
+    def run(self) -> list[dict[str, float]]:
+        """Train to the end, from the last checkpoint if there is one; return the losses of every step."""
+        self._resume()
+        done = len(self.losses) // self.steps
+        progress = tqdm(
+            total=self.steps * self.settings.epochs,
+            initial=len(self.losses),
+            desc=type(self).__name__.lower(),
+            leave=False,
+            disable=None,
+        )
+        with progress, torch.random.fork_rng(), _adapter_dropout(self.model):
+            for epoch in range(done, self.settings.epochs):
+                self._epoch(epoch, progress)
+                self._save()
+        return self.losses
+
+    def _epoch(self, epoch: int, progress: tqdm) -> None:
+        torch.manual_seed(self.settings.seed * 10_000 + epoch)
+        order = torch.randperm(self.n_examples).tolist()
+        for indices in slices(order, self.settings.batch_size):
+            terms = self._step(indices)
+            self.losses.append(terms)
+            progress.set_postfix({name: f"{value:.3f}" for name, value in terms.items()})
+            progress.update()
+
+    def _step(self, indices: Sequence[int]) -> dict[str, float]:
+        self.optimizer.zero_grad(set_to_none=True)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * self._rate(len(self.losses) + 1)
+        terms = self.backward(indices)
+        if not all(map(math.isfinite, terms.values())):
+            raise FloatingPointError(f"the loss is not finite at step {len(self.losses) + 1}: lower learning_rate")
+        self.optimizer.step()
+        return terms
+
+    def _rate(self, step: int) -> float:
+        """Share of the learning rate at a step, from 1: linear warm-up, then linear decay towards zero."""
+        total = self.steps * self.settings.epochs
+        warmup = round(self.settings.warmup_ratio * total)
+        return step / warmup if step <= warmup else (total - step + 1) / (total - warmup)
+
+    def _save(self) -> None:
+        if self.checkpoint is None:
+            return
+        tensors = {f"parameter.{name}": p.detach().clone() for name, p in self.parameters.items()}
+        for name, p in self.parameters.items():
+            tensors |= {f"{key}.{name}": value.clone() for key, value in self.optimizer.state[p].items()}
+        metadata = {"identity": self.identity, "losses": json.dumps(self.losses)}
+        with atomic_path(self.checkpoint) as temporary:
+            save_file(tensors, temporary, metadata=metadata)
+
+    @torch.no_grad()
+    def _resume(self) -> None:
+        if self.checkpoint is None or not self.checkpoint.exists():
+            return
+        with safe_open(self.checkpoint, framework="pt") as file:
+            if file.metadata()["identity"] != self.identity:
+                logger.warning("%s belongs to other settings or data: starting anew", self.checkpoint)
+                return
+            for name, p in self.parameters.items():
+                p.copy_(file.get_tensor(f"parameter.{name}"))
+                keys = ("step", "exp_avg", "exp_avg_sq")
+                self.optimizer.state[p] = {key: file.get_tensor(f"{key}.{name}") for key in keys}
+            self.losses = json.loads(file.metadata()["losses"])
+
+
+def slices(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Yield consecutive parts of ``items``, each of ``size`` but the last."""
+    return (items[start : start + size] for start in range(0, len(items), size))

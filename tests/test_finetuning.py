@@ -1,0 +1,44 @@
+"""Fine-tuning against the loss of transformers; parts of a batch give the gradient of the whole."""
+
+import pytest
+import torch
+
+from semalign.architecture import Architecture
+from semalign.data import batches, encode
+from semalign.finetuning import FineTuning, response_nll, summed_nll
+from semalign.settings import TrainingSettings
+from semalign.steering import add_lora
+
+
+def test_the_loss_is_that_of_transformers(student, rows):
+    examples, architecture = encode(rows, student.tokenizer, 64), Architecture(student.model)
+    literal = student.model(**next(batches(examples, len(examples)))).loss
+    tokens = sum(len(example.positions()) for example in examples)
+    assert summed_nll(architecture, examples).item() / tokens == pytest.approx(literal.item(), rel=1e-6)
+    assert response_nll(architecture, examples, batch_size=5) == pytest.approx(literal.item(), rel=1e-6)
+    single = encode([{"prompt": "", "response": "abc"}], student.tokenizer, 64)
+    loss = student.model(**next(batches(single, 1))).loss
+    assert response_nll(architecture, single) == pytest.approx(loss.item(), rel=1e-6)
+
+
+def test_parts_of_a_batch_give_the_gradient_of_the_whole(student, rows):
+    examples, moved = encode(rows, student.tokenizer, 64), []
+    for micro_batch_size in (None, 5):
+        settings = TrainingSettings(epochs=1, batch_size=12, micro_batch_size=micro_batch_size, rank=2, warmup_ratio=0)
+        adapted = add_lora(student.model, [1, 3], settings, all_matrices=True)
+        training = FineTuning(Architecture(adapted), examples, settings)
+        training.optimizer = torch.optim.SGD(training.parameters.values(), lr=1.0)
+        moved.append((training.run(), [p.detach().clone() for p in training.parameters.values()]))
+    assert len(moved[0][1]) == 2 * 7 * 2
+    assert moved[0][0][0] == pytest.approx(moved[1][0][0], rel=1e-6)
+    for whole, parts in zip(moved[0][1], moved[1][1], strict=True):
+        torch.testing.assert_close(whole, parts, rtol=1e-6, atol=1e-8)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(student, rows):
+    settings = TrainingSettings(epochs=1)
+    adapted = add_lora(student.model, [1], settings)
+    with torch.no_grad():
+        adapted.get_base_model().model.norm.weight[0] = float("nan")
+    with pytest.raises(FloatingPointError, match="not finite at step 1"):
+        FineTuning(Architecture(adapted), encode(rows, student.tokenizer, 64), settings).run()
