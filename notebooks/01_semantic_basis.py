@@ -4,6 +4,10 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
 # ---
 
 # %% [markdown]
@@ -26,6 +30,7 @@ import torch
 from semalign import SemanticBasis, load_model
 from semalign.architecture import Architecture
 from semalign.benchmarks import rows
+from semalign.data import encode
 from semalign.profiles import load_profile
 from semalign.theme import apply_theme, provenance, save_figure_data, table
 
@@ -108,11 +113,11 @@ provenance("notebooks/01_semantic_basis.py", "atom-cosines", f"semalign run --pr
 # %% [markdown]
 # ## Fig. 1: vocabulary, latent space, regions
 #
-# The paper's Fig. 1 is a sketch; this one is drawn from the student. Left: six tokens of its vocabulary. Middle: their bases in the latent space, on the plane that holds most of their spread, and a real hidden state, the last one of a prompt. Right: the same plane, each point in the colour of the basis with which it has the largest cosine in all $D$ dimensions: the *semantic regions*.
+# The paper's Fig. 1 is a sketch; this one is drawn from the student. Left: six tokens of its vocabulary. Middle: their bases in the latent space, on the plane that holds most of their spread, and a real hidden state: the last one before a digit in the worked solution of a word problem. Right: the same plane, each point in the colour of the basis with which it has the largest cosine in all $D$ dimensions: the *semantic regions*.
 
 # %% tags=["hide-input"]
 LABELS = ["1", "2", "3", "4", "5", "6"]
-prompt = rows("micro_gsm8k", "validation", 1)[0] if profile == "micro" else {"prompt": "One and one is", "response": ""}
+SUM = rows("micro_gsm8k", "validation", 1)[0] if profile == "micro" else {"prompt": "1+1=2, 2+1=3, 3+1=", "response": "4"}
 
 
 def chosen_atoms(basis, labels):
@@ -123,10 +128,12 @@ def chosen_atoms(basis, labels):
 atoms = chosen_atoms(student_basis, LABELS)
 names = [student_basis.tokens[i].replace("Ġ", "␣") for i in atoms]
 unit = student_basis.unit[atoms].double()
+example = encode([SUM], student.tokenizer, 512)[0]
+before = [i for i in example.positions() if example.tokens[i + 1] in LABELS] or [len(example) - 2]
 with torch.no_grad():
     architecture = Architecture(student.model)
-    ids = torch.tensor([student.tokenizer(prompt["prompt"])["input_ids"]])
-    state = architecture.decoder(input_ids=ids, use_cache=False).last_hidden_state[0, -1].double()
+    ids = torch.tensor([example.input_ids])
+    state = architecture.decoder(input_ids=ids, use_cache=False).last_hidden_state[0, before[-1]].double()
 state = torch.nn.functional.normalize(state, dim=0)
 centre = unit.mean(0)
 plane = torch.linalg.svd(unit - centre, full_matrices=False).Vh[:2]
@@ -136,7 +143,7 @@ def on_plane(vectors):
     return ((vectors - centre) @ plane.T).numpy()
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 1 from real bases of the student. Each colour is one token (left), its semantic basis (middle, on the plane of largest spread) and the region of states nearest to it in cosine (right). The black dot is the hidden state after a prompt; its cosine with each basis is written at the basis. What to see: regions are cones around the bases, and a state means several tokens to some degree.", "name": "fig-semantic-association"}, "image": {"alt": "Three panels: coloured token labels, coloured points on a plane with a black dot, and the plane divided into coloured regions."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 1 from real bases of the student. Each colour is one token (left), its semantic basis (middle, on the plane of largest spread) and the region of states nearest to it in cosine (right). The black dot is a hidden state from which the next token should be a digit; its cosine with each basis is written at the basis. What to see: regions are cones around the bases, and a state means several tokens to some degree.", "name": "fig-semantic-association"}, "image": {"alt": "Three panels: coloured token labels, coloured points on a plane with a black dot, and the plane divided into coloured regions."}}
 colours = sns.color_palette("colorblind", len(atoms))
 points, dot, similarity = on_plane(unit), on_plane(state[None])[0], (unit @ state).tolist()
 span = 1.25 * max(np.abs(points).max(), np.abs(dot).max())

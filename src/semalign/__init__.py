@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from semalign.attribution import attribute_layers
     from semalign.basis import SemanticBasis
     from semalign.models import LanguageModel, load_model
-    from semalign.settings import TransferSettings
     from semalign.pipeline import TransferResult, transfer
+    from semalign.settings import TransferSettings
 
 __all__ = [
     "LanguageModel",

@@ -190,6 +190,20 @@ def compare(
 
 
 @app.command()
+def select(
+    profile: Annotated[str, typer.Option("--profile", "-p", help="micro, or a YAML file")] = "micro",
+) -> None:
+    """Choose the settings of a profile's variants on validation data; prints the variants to put in the profile."""
+    from semalign import selection
+    from semalign.profiles import load_profile
+
+    loaded = load_profile(profile)
+    table = selection.select(loaded)
+    typer.echo(table.to_string(index=False))
+    typer.echo(yaml.safe_dump({"variants": selection.chosen(loaded, table)}, sort_keys=False))
+
+
+@app.command()
 def run(
     profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
     only: Annotated[list[str] | None, typer.Option(help="beginning of a notebook's name, e.g. 03")] = None,

@@ -13,10 +13,10 @@ from semalign.evaluation import Evaluation, evaluate
 from semalign.files import file_sha256, json_fingerprint, model_fingerprint
 from semalign.models import LanguageModel, load_model
 from semalign.paths import results_dir
+from semalign.pipeline import transfer
 from semalign.profiles import Profile
 from semalign.records import make_record, read_record, read_records, write_record
 from semalign.statistics import mean_interval
-from semalign.pipeline import transfer
 
 PAPER = "semalign"  # the method under the paper's settings
 NONE = "none"  # a model as it is

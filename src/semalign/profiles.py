@@ -49,6 +49,9 @@ class Profile(Strict):
     variants: dict[str, dict[str, dict[str, Any]]] = Field(
         {}, description="further rows of the tables: name, then task or 'all', then settings that differ"
     )
+    selection: dict[str, dict[str, list[Any]]] = Field(
+        {}, description="for each variant, the values of each setting to choose from on validation data"
+    )
     seeds: list[int] = Field(min_length=1)
     evaluation: EvaluationProfile = EvaluationProfile()
 
