@@ -1,0 +1,52 @@
+"""The readings on matrices small enough to read by eye."""
+
+import pytest
+import torch
+
+from semalign.cka_reading import compare_matrices, diagonal_share, near_diagonal, read_matrix
+
+
+def test_the_diagonal_follows_the_pairing():
+    # six teacher layers, three student layers: their own layers are 2, 4 and 6
+    assert near_diagonal(6, 3, 0).nonzero().tolist() == [[1, 0], [3, 1], [5, 2]]
+    assert near_diagonal(6, 3, 1).sum(0).tolist() == [3, 3, 2]
+
+
+def test_share_of_layers_whose_best_is_near_their_own():
+    matrix = torch.zeros(6, 3)
+    matrix[2, 0] = 1  # one too deep: within 1
+    matrix[3, 1] = 1  # its own
+    matrix[0, 2] = 1  # far away
+    assert diagonal_share(matrix) == pytest.approx(2 / 3)
+    assert diagonal_share(matrix, tolerance=0) == pytest.approx(1 / 3)
+    assert diagonal_share(matrix, tolerance=5) == 1
+
+
+def test_numbers_of_one_matrix():
+    matrix = torch.where(near_diagonal(6, 3, 1), 0.75, 0.25)
+    reading = read_matrix(matrix)
+    assert reading == {
+        "diagonal_share": 1,
+        "chance_share": pytest.approx(8 / 18),
+        "diagonal_mean": 0.75,
+        "off_diagonal_mean": 0.25,
+    }
+
+
+def test_chance_is_what_random_matrices_give():
+    generator = torch.Generator().manual_seed(0)
+    shares = [diagonal_share(torch.rand(10, 5, generator=generator)) for _ in range(500)]
+    expected = read_matrix(torch.rand(10, 5))["chance_share"]
+    assert sum(shares) / len(shares) == pytest.approx(expected, abs=0.03)
+
+
+def test_comparison_tells_pairing_from_depth():
+    depth = torch.linspace(1, 0, 6)[:, None] + torch.linspace(1, 0, 5)[None, :]
+    one, other = (0.1 * torch.rand(6, 5, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    alike = compare_matrices(depth + one, depth + other)
+    assert alike["correlation"] > 0.95
+    assert abs(alike["pairing_correlation"]) < 0.5
+    same = compare_matrices(depth + one, 0.5 * (depth + one) + 0.2)
+    assert same["correlation"] == pytest.approx(1, abs=1e-5)
+    assert same["pairing_correlation"] == pytest.approx(1, abs=1e-5)
+    assert compare_matrices(one, one + 0.25)["mean_difference"] == pytest.approx(0.25)
