@@ -1,0 +1,1 @@
+"""Methods that semalign is compared with, one module each."""
