@@ -78,6 +78,12 @@ def test_the_wall_clock_ends_it(program):
     assert time.monotonic() - started < 3
 
 
+def test_processor_time_ends_it():
+    assert run_tests("while True:\n    pass", "", timeout=60, cpu_seconds=1) == Outcome(False, "processor time limit")
+    ignoring = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True:\n    pass"
+    assert run_tests(ignoring, "", timeout=60, cpu_seconds=1) == Outcome(False, "killed by SIGKILL")
+
+
 def test_programs_see_nothing_of_the_environment(monkeypatch):
     monkeypatch.setenv("SECRET", "42")
     assert run_tests("import os", "assert 'SECRET' not in os.environ and 'HOME' not in os.environ").passed

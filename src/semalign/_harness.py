@@ -67,15 +67,15 @@ def guard(folder: str) -> Callable[[str, tuple[Any, ...]], None]:
 def limit(cpu_seconds: int, memory: int, file_size: int, open_files: int) -> None:
     """Set the process's limits; those that a system lacks are left out."""
     limits = {
-        "RLIMIT_CPU": cpu_seconds,
-        "RLIMIT_AS": memory,
-        "RLIMIT_FSIZE": file_size,
-        "RLIMIT_NOFILE": open_files,
-        "RLIMIT_CORE": 0,
+        "RLIMIT_CPU": (cpu_seconds, cpu_seconds + 1),  # a signal that says so, then one that cannot be caught
+        "RLIMIT_AS": (memory, memory),
+        "RLIMIT_FSIZE": (file_size, file_size),
+        "RLIMIT_NOFILE": (open_files, open_files),
+        "RLIMIT_CORE": (0, 0),
     }
-    for name, value in limits.items():
+    for name, soft_and_hard in limits.items():
         try:
-            resource.setrlimit(getattr(resource, name), (value, value))
+            resource.setrlimit(getattr(resource, name), soft_and_hard)
         except (AttributeError, OSError, ValueError):
             pass
 
