@@ -27,7 +27,7 @@ class TrainingSettings(BaseModel):
 class TransferSettings(TrainingSettings):
     """How one transfer is done; an unknown or impossible value is an error.
 
-    The defaults, those of :class:`TrainingSettings` included, are the paper's (Section 4, Appendix A.2) where it
+    The defaults, those of ``TrainingSettings`` included, are the paper's (Section 4, Appendix A.2) where it
     states them; the book's chapter "Decisions" gives the rest with alternatives.
     """
 
