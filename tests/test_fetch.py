@@ -15,6 +15,7 @@ from semalign.fetch import MODELS, fetch
 from semalign.files import file_sha256
 from semalign.paths import cache_dir
 
+REAL = cache_dir() / "models" / "smollm2-135m"  # the user's cache: tests have one of their own
 METADATA = "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
@@ -51,9 +52,7 @@ def _serve_hub(monkeypatch, folder, sha256=None):
             raise RuntimeError("no route to host")
         files = []
         for path in sorted(folder.iterdir()):
-            lfs = (
-                SimpleNamespace(sha256=sha256 or file_sha256(path)) if path.suffix == ".safetensors" else None
-            )
+            lfs = SimpleNamespace(sha256=sha256 or file_sha256(path)) if path.suffix == ".safetensors" else None
             files.append(SimpleNamespace(rfilename=path.name, lfs=lfs))
         return SimpleNamespace(sha="abc123", siblings=files)
 
@@ -149,13 +148,15 @@ def test_unknown_name_lists_the_known_ones():
         fetch("no-such-model")
 
 
+@pytest.mark.skipif(not (REAL / "source.json").is_file(), reason="needs `semalign fetch smollm2-135m`")
 def test_the_real_weights():
-    folder = cache_dir() / "models" / "smollm2-135m"
-    if not (folder / "source.json").is_file():
-        pytest.skip("SmolLM2 is not in the cache: run `semalign fetch smollm2-135m`")
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(REAL)
     assert tokenizer.tokenize("12345") == ["1", "2", "3", "4", "5"]
     assert tokenizer.tokenize("a  1") == ["a", "ĠĠ", "1"]
     assert (tokenizer.bos_token, tokenizer.eos_token) == ("<|im_start|>", "<|im_end|>")
-    for gguf in folder.glob("*.gguf"):
+    model = AutoModelForCausalLM.from_pretrained(REAL)
+    with torch.no_grad():
+        logits = model(**tokenizer("The capital of France is", return_tensors="pt")).logits[0, -1]
+    assert tokenizer.decode(logits.argmax()) == " Paris"
+    for gguf in REAL.glob("*.gguf"):
         assert file_sha256(gguf) == MODELS["smollm2-135m"].sha256
