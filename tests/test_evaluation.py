@@ -12,13 +12,14 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from semalign import benchmarks
 from semalign.data import encode
 from semalign.engine import InMemoryModel
 from semalign.evaluation import evaluate
 from semalign.models import LanguageModel
+from semalign.paths import models_dir
 from semalign.statistics import wilson_interval
 
 MMLU = {"question": "Which?", "subject": "maps", "choices": ["a", "b", "c", "d"], "answer": 2}
@@ -393,3 +394,15 @@ def test_lm_eval_keeps_quiet(model, data, capfd, caplog):
     assert not out
     assert all("generate_until" in line for line in err.replace("\r", "\n").splitlines() if line.strip())
     assert not caplog.records
+
+
+@pytest.mark.parametrize("task", [name for name in benchmarks.task_names() if name.startswith("micro")])
+def test_the_micro_familys_tokenizer_splits_at_the_boundary(task):
+    folder = models_dir() / "micro-student"
+    if not folder.is_dir():
+        pytest.skip("the micro family is not there: `semalign pretrain` makes it")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    for row in benchmarks.rows(task, "train", 200):
+        prompt, response = (tokenizer(row[part]).input_ids for part in ("prompt", "response"))
+        assert tokenizer(row["prompt"] + row["response"]).input_ids == prompt + response
+        assert tokenizer.decode(prompt) == row["prompt"] and tokenizer.decode(response) == row["response"]
