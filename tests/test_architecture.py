@@ -3,6 +3,7 @@
 import pytest
 import torch
 from conftest import make_architecture
+from transformers.pytorch_utils import Conv1D
 
 from semalign.architecture import LAYOUTS, Architecture, norm_gain
 from semalign.capture import capture, only_layers, run_from, states_at, states_entering
@@ -105,6 +106,17 @@ def test_lora_targets_exist_and_belong_to_their_layer(architecture):
     for target in architecture.lora_targets([2]):
         assert target.startswith(f"{architecture.layout.layers}.1.")
         architecture.model.get_submodule(target)
+
+
+def test_the_matrices_of_a_layer_are_all_that_are_linear(architecture):
+    linear = {
+        f"{architecture.layout.layers}.1.{path}"
+        for path, module in architecture.layer(2).named_modules()
+        if isinstance(module, torch.nn.Linear | Conv1D)
+    }
+    targets = architecture.lora_targets([2], all_matrices=True)
+    assert sorted(targets) == sorted(linear)
+    assert set(architecture.lora_targets([2])) <= linear
 
 
 @pytest.mark.parametrize("k", [0, 4, -1])
