@@ -58,6 +58,7 @@ student_basis.vectors.shape, student_basis.method, student_basis.rank
 # %% [markdown]
 # Three checks. $S$ must be the pseudoinverse, so $S^\top W$ is the identity of the latent space. It must agree with `torch.linalg.pinv` in float64. And the logits of $s_i$ should have their maximum at token $i$.
 
+
 # %% tags=["hide-input"]
 def check(name, model, basis):
     weight = Architecture(model.model).lm_head.weight.detach()[basis.token_ids].double()
@@ -78,15 +79,21 @@ def check(name, model, basis):
 
 checks = pd.DataFrame([check("teacher", teacher, teacher_basis), check("student", student, student_basis)])
 save_figure_data(checks, "basis-checks")
-table(checks, "Checks of the two semantic bases; the last column is the share of bases whose own token has the largest logit.", "tab-basis-checks", decimals=1)
+table(
+    checks,
+    "Checks of the two semantic bases; the last column is the share of bases whose own token has the largest logit.",
+    "tab-basis-checks",
+    decimals=1,
+)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 provenance("notebooks/01_semantic_basis.py", "basis-checks", f"semalign run --profile {profile} --only 01")
 
 # %% [markdown]
 # ## How the atoms lie
 #
 # $V$ vectors in $D < V$ dimensions cannot be orthogonal. How far from it they are matters for everything that follows, because a state's coefficients are its cosines with *all* atoms (Eq. 1 of the paper). For scale, the figure also shows as many random vectors.
+
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Cosines between atoms of one model: output side (columns of the pseudoinverse), input side (embedding rows) and as many random vectors. What to see: how far each side's atoms are from the random ones, whose cosines have standard deviation $1/\\sqrt{D}$.", "name": "fig-atom-cosines"}, "image": {"alt": "Two panels of three overlaid density curves of pairwise cosines."}}
 def pair_cosines(basis, n=400):
@@ -100,14 +107,22 @@ cosines = pd.concat(
     for side in ("output", "input", "random")
 )
 grid = sns.displot(
-    cosines, x="cosine", hue="side", col="model", kind="kde", height=3.2, aspect=1.1, common_norm=False, facet_kws={"sharey": True}
+    cosines,
+    x="cosine",
+    hue="side",
+    col="model",
+    kind="kde",
+    height=3.2,
+    aspect=1.1,
+    common_norm=False,
+    facet_kws={"sharey": True},
 )
 grid.set_titles("{col_name}")
 summary = cosines.groupby(["model", "side"])["cosine"].agg(["mean", "std"]).reset_index()
 save_figure_data(summary, "atom-cosines")
 plt.show()
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 provenance("notebooks/01_semantic_basis.py", "atom-cosines", f"semalign run --profile {profile} --only 01")
 
 # %% [markdown]
@@ -117,7 +132,9 @@ provenance("notebooks/01_semantic_basis.py", "atom-cosines", f"semalign run --pr
 
 # %% tags=["hide-input"]
 LABELS = ["1", "2", "3", "4", "5", "6"]
-SUM = rows("micro_gsm8k", "validation", 1)[0] if profile == "micro" else {"prompt": "1+1=2, 2+1=3, 3+1=", "response": "4"}
+SUM = (
+    rows("micro_gsm8k", "validation", 1)[0] if profile == "micro" else {"prompt": "1+1=2, 2+1=3, 3+1=", "response": "4"}
+)
 
 
 def chosen_atoms(basis, labels):
@@ -152,7 +169,16 @@ axes[0].axis("off")
 axes[0].set_title("vocabulary")
 for i, (name, colour) in enumerate(zip(names, colours)):
     axes[0].add_patch(plt.Rectangle((0.25, 0.86 - 0.15 * i), 0.5, 0.12, color=colour, transform=axes[0].transAxes))
-    axes[0].text(0.5, 0.92 - 0.15 * i, repr(name), ha="center", va="center", color="white", weight="bold", transform=axes[0].transAxes)
+    axes[0].text(
+        0.5,
+        0.92 - 0.15 * i,
+        repr(name),
+        ha="center",
+        va="center",
+        color="white",
+        weight="bold",
+        transform=axes[0].transAxes,
+    )
 ticks = np.linspace(-span, span, 161)
 mesh = np.stack(np.meshgrid(ticks, ticks), -1).reshape(-1, 2)
 space = torch.nn.functional.normalize(centre + torch.from_numpy(mesh) @ plane, dim=1)
@@ -169,7 +195,7 @@ plane_data = pd.DataFrame({"token": names, "x": points[:, 0], "y": points[:, 1],
 save_figure_data(plane_data, "semantic-association")
 plt.show()
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 provenance("notebooks/01_semantic_basis.py", "semantic-association", f"semalign run --profile {profile} --only 01")
 
 # %% [markdown]

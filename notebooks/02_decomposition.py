@@ -27,6 +27,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 import torch
+from IPython.display import display
 
 from semalign import SemanticBasis, alignment_map, decompose, load_model, recompose
 from semalign.architecture import Architecture
@@ -88,7 +89,12 @@ NAMES = {
     "random": "random, as many",
     "random-64": "random, only 64",
 }
-TITLES = {"attention": "attention output", "mlp": "MLP output", "residual": "layer's contribution", "layer": "layer output"}
+TITLES = {
+    "attention": "attention output",
+    "mlp": "MLP output",
+    "residual": "layer's contribution",
+    "layer": "layer output",
+}
 
 
 def draw(frame):
@@ -110,9 +116,11 @@ def draw(frame):
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 2 on SmolLM2-135M-Instruct, 164 HumanEval prompts: mean cosine between a state and its recombined components, by layer, for each supervision interface. What to see: output side far above input side, as in the paper; but *as many random vectors* do better still, so a high cosine alone says nothing about semantics.", "name": "fig-decomposition-smollm2"}, "image": {"alt": "Four panels, one for each interface, with four curves over 30 layers."}}
 draw(real)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 provenance(
-    "notebooks/02_decomposition.py", "fig2-smollm2", "semalign fetch smollm2-135m; semalign decompose smollm2-135m --out data/results/small/fig2-smollm2-135m",
+    "notebooks/02_decomposition.py",
+    "fig2-smollm2",
+    "semalign fetch smollm2-135m; semalign decompose smollm2-135m --out data/results/small/fig2-smollm2-135m",
     record=results_dir() / "small" / "fig2-smollm2-135m.json",
 )
 
@@ -125,7 +133,9 @@ if texts:
 
 # %% tags=["hide-input"]
 if texts:
-    display(provenance("notebooks/02_decomposition.py", "fig2-micro-student", f"semalign run --profile {profile} --only 02"))
+    display(
+        provenance("notebooks/02_decomposition.py", "fig2-micro-student", f"semalign run --profile {profile} --only 02")
+    )
 
 # %% [markdown]
 # ## What random vectors should give
@@ -156,9 +166,14 @@ for name, basis in record["details"]["bases"].items():
     )
 expected = pd.DataFrame(lines)
 save_figure_data(expected, "random-frames")
-table(expected, "Cosine of layer outputs with their recombined components, SmolLM2-135M-Instruct, beside what the frame would give for states without any direction of their own, and what random vectors of the same number would.", "tab-random-frames", decimals=3)
+table(
+    expected,
+    "Cosine of layer outputs with their recombined components, SmolLM2-135M-Instruct, beside what the frame would give for states without any direction of their own, and what random vectors of the same number would.",
+    "tab-random-frames",
+    decimals=3,
+)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 provenance("notebooks/02_decomposition.py", "random-frames", f"semalign run --profile {profile} --only 02")
 
 # %% [markdown]
@@ -173,5 +188,9 @@ axis.set(ylabel="share of energy in the mean", ylim=(0, 1.02))
 axis.legend(title=None)
 plt.show()
 
-# %% tags=["hide-input"]
-provenance("notebooks/02_decomposition.py", "fig2-smollm2", "semalign decompose smollm2-135m --out data/results/small/fig2-smollm2-135m")
+# %% tags=["remove-input"]
+provenance(
+    "notebooks/02_decomposition.py",
+    "fig2-smollm2",
+    "semalign decompose smollm2-135m --out data/results/small/fig2-smollm2-135m",
+)

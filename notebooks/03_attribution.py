@@ -50,6 +50,7 @@ n_examples = TransferSettings().attribution_examples
 #
 # averaged over examples: one number for each layer. `aggregation="signed"` leaves the bars out, so that parts that help and parts that hurt cancel. The gradients come from captum's `LayerGradientXActivation` {cite}`kokhlikyan2020captum`.
 
+
 # %%
 def scores(task, interface="mlp", aggregation="absolute"):
     examples = encode(rows(task, "train", n_examples), teacher.tokenizer, context)
@@ -72,11 +73,21 @@ for axis, aggregation, colours, low in zip(axes, ("absolute", "signed"), ("virid
     part = found[(found["interface"] == "mlp") & (found["aggregation"] == aggregation)]
     matrix = part.pivot(index="task", columns="layer", values="score")
     matrix = matrix.div(matrix.abs().max(axis=1), axis=0)
-    sns.heatmap(matrix, ax=axis, cmap=colours, vmin=low, vmax=1, annot=matrix.shape[1] <= 12, fmt=".1f", annot_kws={"size": 8}, cbar_kws={"shrink": 0.8})
+    sns.heatmap(
+        matrix,
+        ax=axis,
+        cmap=colours,
+        vmin=low,
+        vmax=1,
+        annot=matrix.shape[1] <= 12,
+        fmt=".1f",
+        annot_kws={"size": 8},
+        cbar_kws={"shrink": 0.8},
+    )
     axis.set(title=f"{aggregation}", xlabel="teacher layer", ylabel="")
 plt.show()
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 provenance("notebooks/03_attribution.py", "attribution", f"semalign run --profile {profile} --only 03")
 
 # %% [markdown]
@@ -95,13 +106,21 @@ def critical(part):
 
 
 choices = pd.DataFrame(
-    {"task": task, "aggregation": aggregation, **{interface: critical(part[part["interface"] == interface]) for interface in INTERFACES}}
+    {
+        "task": task,
+        "aggregation": aggregation,
+        **{interface: critical(part[part["interface"] == interface]) for interface in INTERFACES},
+    }
     for (task, aggregation), part in found.groupby(["task", "aggregation"], sort=False)
 )
 save_figure_data(choices, "critical-layers")
-table(choices, "Critical teacher layer → paired student layer, for each task, aggregation and interface.", "tab-critical-layers")
+table(
+    choices,
+    "Critical teacher layer → paired student layer, for each task, aggregation and interface.",
+    "tab-critical-layers",
+)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 provenance("notebooks/03_attribution.py", "critical-layers", f"semalign run --profile {profile} --only 03")
 
 # %% [markdown]

@@ -31,7 +31,7 @@ from semalign import TransferSettings, load_model
 from semalign.architecture import Architecture
 from semalign.benchmarks import rows
 from semalign.capture import states_at
-from semalign.data import encode, pad
+from semalign.data import pad
 from semalign.model_pair import ModelPair
 from semalign.pairing import LayerMap
 from semalign.profiles import load_profile
@@ -88,7 +88,11 @@ h_teacher = response_states(teacher, layer, teacher_examples)
 targets = h_teacher @ alignment
 h_student = response_states(student, k, student_examples)
 tokens = [e.tokens[i + 1] for e in student_examples for i in e.positions()]
-kind = np.where([t.strip("Ġ").isdigit() for t in tokens], "digit next", np.where([t.startswith("Ġ") for t in tokens], "word next", "other"))
+kind = np.where(
+    [t.strip("Ġ").isdigit() for t in tokens],
+    "digit next",
+    np.where([t.startswith("Ġ") for t in tokens], "word next", "other"),
+)
 
 
 def plane_of(states):
@@ -125,12 +129,24 @@ axes[0].set(xlim=(-0.8, 4), ylim=(0.2, height + 0.8), title="teacher   student")
 axes[0].axis("off")
 figure.colorbar(plt.cm.ScalarMappable(norm, "viridis"), ax=axes[0], shrink=0.6, label="attribution", location="left")
 for axis, (title, cloud) in zip(axes[1:], clouds.items()):
-    sns.scatterplot(x=cloud[:, 0], y=cloud[:, 1], hue=kind, style=kind, ax=axis, s=18, legend=axis is axes[1], hue_order=["digit next", "word next", "other"], style_order=["digit next", "word next", "other"])
+    sns.scatterplot(
+        x=cloud[:, 0],
+        y=cloud[:, 1],
+        hue=kind,
+        style=kind,
+        ax=axis,
+        s=18,
+        legend=axis is axes[1],
+        hue_order=["digit next", "word next", "other"],
+        style_order=["digit next", "word next", "other"],
+    )
     axis.set(title=title, xticks=[], yticks=[])
 axes[1].legend(fontsize=7, loc="best")
-figure_data = pd.concat(pd.DataFrame({"panel": title, "x": c[:, 0], "y": c[:, 1], "next": kind}) for title, c in clouds.items())
+figure_data = pd.concat(
+    pd.DataFrame({"panel": title, "x": c[:, 0], "y": c[:, 1], "next": kind}) for title, c in clouds.items()
+)
 save_figure_data(figure_data, "pairing")
 plt.show()
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 provenance("notebooks/04_pairing.py", "pairing", f"semalign run --profile {profile} --only 04")

@@ -14,12 +14,11 @@
 # # Alignment and training
 #
 # **Purpose**: make the supervisory states (Section 4.2), train one student layer on them (Section 4.3), and watch both cosine losses; then do the same with one thing changed at a time.
-# **Cost**: about two minutes for the micro family on a CPU.
+# **Cost**: about three minutes for the micro family on a CPU.
 # **Command**: `semalign run --profile micro --only 05`
 
 # %% tags=["parameters"]
 profile = "micro"
-task = "micro_gsm8k"
 
 # %% tags=["hide-input"]
 import tempfile
@@ -37,6 +36,7 @@ from semalign.theme import apply_theme, provenance, save_figure_data, table
 
 apply_theme()
 settings = load_profile(profile)
+task = "micro_gsm8k" if "micro_gsm8k" in settings.tasks else next(iter(settings.tasks))
 teacher, student = semalign.load_model(settings.teacher), semalign.load_model(settings.student)
 train = rows(task, "train", settings.tasks[task].train_size)
 held_out = rows(task, "validation", 100)
@@ -78,8 +78,10 @@ record_path = Path("training-record.json")
 write_record(scratch / record_path, result.record)
 plt.show()
 
-# %% tags=["hide-input"]
-provenance("notebooks/05_alignment.py", "training", f"semalign run --profile {profile} --only 05", record=scratch / record_path)
+# %% tags=["remove-input"]
+provenance(
+    "notebooks/05_alignment.py", "training", f"semalign run --profile {profile} --only 05", record=scratch / record_path
+)
 
 # %% [markdown]
 # ## One thing at a time
@@ -92,12 +94,18 @@ VARIANTS = {
     "layer term only": {"output_weight": 0.0},
     "output term only": {"layer_weight": 0.0},
     "centred output cosine": {"output_loss": "centred_cosine"},
+    "label smoothing 0.1": {"label_smoothing": 0.1},
     "cross-entropy output": {"output_loss": "cross_entropy"},
     "cross-entropy, no layer term": {"output_loss": "cross_entropy", "layer_weight": 0.0},
     "targets centred": {"centre_targets": True},
     "all positions": {"positions": "all"},
+    "final norm folded": {"fold_norm": True},
     "interpolated teacher layers": {"interpolate": True},
+    "signed attribution": {"attribution": "signed"},
+    "attention output": {"interface": "attention"},
     "layer's contribution": {"interface": "residual"},
+    "layer output": {"interface": "layer"},
+    "LoRA rank 4": {"rank": 4},
     "ten times the learning rate": {"learning_rate": 3e-3},
 }
 
@@ -112,11 +120,18 @@ def measured(name, changes):
 
 before = {"variant": "before", "layers": "", **details["before"], "mean share": float("nan")}
 variants = pd.DataFrame([before, *(measured(name, changes) for name, changes in VARIANTS.items())])
-variants = variants.rename(columns={"layer_cosine": "layer cosine", "output_cosine": "output cosine", "response_nll": "response NLL"})
+variants = variants.rename(
+    columns={"layer_cosine": "layer cosine", "output_cosine": "output cosine", "response_nll": "response NLL"}
+)
 save_figure_data(variants, "variants")
-table(variants, "One transfer with one setting changed: teacher layer → student layer, held-out layer cosine, output cosine and response NLL (nats a token), and the share of the targets' energy in their mean. One seed. The layer cosine of 'before' is that of the paper's interface.", "tab-variants", decimals=3)
+table(
+    variants,
+    "One transfer with one setting changed: teacher layer → student layer, held-out layer cosine, output cosine and response NLL (nats a token), and the share of the targets' energy in their mean. One seed. The layer cosine of 'before' is that of the paper's interface.",
+    "tab-variants",
+    decimals=3,
+)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 provenance("notebooks/05_alignment.py", "variants", f"semalign run --profile {profile} --only 05")
 
 # %% [markdown]

@@ -28,13 +28,16 @@ import seaborn as sns
 from semalign import experiments
 from semalign.paths import data_dir, results_dir
 from semalign.profiles import load_profile
-from semalign.theme import Markdown, apply_theme, provenance, save_figure_data, table
+from semalign.theme import apply_theme, provenance, save_figure_data, table
 
 apply_theme()
 settings = load_profile(profile)
 folder = results_dir() / settings.name
 stale = experiments.missing(settings, folder)
-print(f"{len(list(experiments.cells(settings)))} records, {len(stale)} of them missing or stale" + (": made now" if stale else ""))
+print(
+    f"{len(list(experiments.cells(settings)))} records, {len(stale)} of them missing or stale"
+    + (": made now" if stale else "")
+)
 experiments.run(settings, folder)
 scores = experiments.summary(folder)
 save_figure_data(scores, "scores")
@@ -49,7 +52,9 @@ cell = next(cell for cell in experiments.cells(settings) if cell.method == exper
 recorded = experiments.read_record(folder / cell.file_name)
 live = experiments.run_cell(settings, cell)
 same = sum(a == b for a, b in zip(live["details"]["correct"], recorded["details"]["correct"], strict=True))
-print(f"{cell.file_name}: {live['value']:.1f} now, {recorded['value']:.1f} on record, {same} of {live['n']} items alike, {live['seconds']:.0f} s")
+print(
+    f"{cell.file_name}: {live['value']:.1f} now, {recorded['value']:.1f} on record, {same} of {live['n']} items alike, {live['seconds']:.0f} s"
+)
 low, high = recorded["interval"]
 assert low <= live["value"] <= high, "the record no longer holds: run `semalign compare` after deleting it"
 
@@ -81,14 +86,22 @@ first = [
 table_1 = pd.DataFrame(first).fillna("not run")
 save_figure_data(table_1, "table-1")
 n = scores.groupby("task")["n"].first()
-table(table_1, f"Table 1 at the scale of profile {settings.name}: scores in percent with 95% intervals, {len(settings.seeds)} seeds, n = {n.min()} to {n.max()} test items a task.", "tab-table-1")
+table(
+    table_1,
+    f"Table 1 at the scale of profile {settings.name}: scores in percent with 95% intervals, {len(settings.seeds)} seeds, n = {n.min()} to {n.max()} test items a task.",
+    "tab-table-1",
+)
 
-# %% tags=["hide-input"]
-provenance("notebooks/06_evaluation.py", "table-1", f"semalign compare --profile {profile}", record=folder / cell.file_name)
+# %% tags=["remove-input"]
+provenance(
+    "notebooks/06_evaluation.py", "table-1", f"semalign compare --profile {profile}", record=folder / cell.file_name
+)
 
 # %% tags=["hide-input"]
 paper_1 = pd.read_csv(data_dir() / "paper" / "table1.csv")
-table(paper_1, "The paper's Table 1, for comparison: Llama 2 on the real benchmarks. Not run here.", "tab-paper-table-1")
+table(
+    paper_1, "The paper's Table 1, for comparison: Llama 2 on the real benchmarks. Not run here.", "tab-paper-table-1"
+)
 
 # %% [markdown]
 # ## Table 2: code teachers
@@ -103,9 +116,13 @@ for teacher in [settings.teacher, *settings.teachers]:
 code = [TITLES[task] for task in ("micro_humaneval", "micro_mbpp") if task in settings.tasks]
 table_2 = pd.DataFrame(second)[["model", *code]].fillna("not run")
 save_figure_data(table_2, "table-2")
-table(table_2, f"Table 2 at the scale of profile {settings.name}: code benchmarks, three teachers, scores in percent with 95% intervals, {len(settings.seeds)} seeds.", "tab-table-2")
+table(
+    table_2,
+    f"Table 2 at the scale of profile {settings.name}: code benchmarks, three teachers, scores in percent with 95% intervals, {len(settings.seeds)} seeds.",
+    "tab-table-2",
+)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 provenance("notebooks/06_evaluation.py", "table-2", f"semalign compare --profile {profile}")
 
 # %% tags=["hide-input"]
@@ -132,5 +149,5 @@ axis.set(ylabel="score (%)", ylim=(0, 100))
 axis.legend(ncol=len(order), loc="upper center", bbox_to_anchor=(0.5, 1.15), fontsize=9)
 plt.show()
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 provenance("notebooks/06_evaluation.py", "scores", f"semalign compare --profile {profile}")

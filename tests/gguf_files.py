@@ -21,9 +21,7 @@ HEADS, KV_HEADS = 4, 2
 def _permute(weight: torch.Tensor, heads: int) -> np.ndarray:
     """Order query and key rows as llama.cpp wants them: rotary pairs side by side."""
     rows, columns = weight.shape
-    return (
-        weight.reshape(heads, 2, rows // heads // 2, columns).transpose(1, 2).reshape(rows, columns).numpy()
-    )
+    return weight.reshape(heads, 2, rows // heads // 2, columns).transpose(1, 2).reshape(rows, columns).numpy()
 
 
 def _tensors(model: LlamaForCausalLM) -> dict[str, np.ndarray]:

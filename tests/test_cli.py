@@ -9,7 +9,7 @@ from semalign import cli
 from semalign.basis import SemanticBasis
 
 runner = CliRunner()
-VERBS = ["select", "basis", "decompose", "attribute", "pair", "transfer", "evaluate", "run", "pretrain", "fetch", "compare"]
+VERBS = "select basis decompose attribute pair transfer evaluate compare run pretrain fetch".split()
 
 
 @pytest.fixture

@@ -18,9 +18,7 @@ def test_wilson_by_hand():
     assert wilson_interval(0, 10) == pytest.approx((0, 0.27753), abs=1e-5)
     # for half of n it is ½ ± ½ z / sqrt(n + z²)
     low, high = wilson_interval(50, 100)
-    assert (low, high) == pytest.approx(
-        (0.5 - 0.98 / math.sqrt(103.84), 0.5 + 0.98 / math.sqrt(103.84)), abs=1e-4
-    )
+    assert (low, high) == pytest.approx((0.5 - 0.98 / math.sqrt(103.84), 0.5 + 0.98 / math.sqrt(103.84)), abs=1e-4)
 
 
 def test_wilson_has_narrower_ends_for_less_confidence():

@@ -210,10 +210,13 @@ def run(
     force: Annotated[bool, typer.Option(help="run fresh notebooks too")] = False,
 ) -> None:
     """Run the notebooks of a profile by papermill; fresh ones are skipped."""
-    from semalign.notebooks import run_notebooks
+    from semalign.notebooks import NotebookError, run_notebooks
 
-    written = run_notebooks(profile, only=only, force=force)
-    typer.echo("\n".join(str(path) for path in written) or "all notebooks are fresh")
+    try:
+        run_notebooks(profile, only=only, force=force)
+    except NotebookError as error:
+        typer.secho(f"semalign: {error}", fg="red", err=True)
+        raise typer.Exit(1) from None
 
 
 @app.command()
@@ -317,6 +320,6 @@ def entry_point() -> None:
     """Run the command; expected errors print as one line."""
     try:
         app()
-    except (ValueError, FileNotFoundError, OSError) as error:
+    except (ValueError, OSError) as error:
         typer.secho(f"semalign: {error}", fg="red", err=True)
         raise SystemExit(1) from None

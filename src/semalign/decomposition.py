@@ -59,17 +59,13 @@ def resultant_cosine(
         raise ValueError(f"unknown interfaces {sorted(unknown)}: choose from {', '.join(STATES)}")
     for name, basis in bases.items():
         if basis.vectors.shape[1] != architecture.width:
-            raise ValueError(
-                f"basis {name!r} has width {basis.vectors.shape[1]}, the model {architecture.width}"
-            )
+            raise ValueError(f"basis {name!r} has width {basis.vectors.shape[1]}, the model {architecture.width}")
     examples = _encode(model, texts)
     frames = {name: frame_operator(basis) for name, basis in bases.items()}
     seen: dict[Place, _Moments] = {}
     for key, states in _states(architecture, examples, interfaces, layers, batch_size):
         seen.setdefault(key, _Moments(architecture.width, list(bases))).add(states, frames)
-    return pd.DataFrame(
-        [row for (interface, k), moments in seen.items() for row in moments.rows(interface, k)]
-    )
+    return pd.DataFrame([row for (interface, k), moments in seen.items() for row in moments.rows(interface, k)])
 
 
 def _encode(model: LanguageModel, texts: Sequence[str]) -> list[Example]:

@@ -53,13 +53,12 @@ def cells(profile: Profile) -> Iterator[Cell]:
 def run_cell(profile: Profile, cell: Cell, split: str = "test") -> dict[str, Any]:
     """Return the record of a cell: the transfer if there is one, then the benchmark's score."""
     student = _model(cell.student)
-    scoring = {"split": split, "limit": profile.evaluation.limit, "batch_size": profile.evaluation.batch_size}
     if cell.teacher is None:
-        return score_record(student, evaluate(student, cell.task, **scoring), profile.evaluation.limit)
+        return _scored(profile, student, cell.task, split)
     rows = benchmarks.rows(cell.task, "train", profile.tasks[cell.task].train_size)
     settings = {**_settings(profile, cell), "seed": cell.seed}
     result = transfer(_model(cell.teacher), student, rows, task=cell.task, **settings)
-    scored = score_record(result.model, evaluate(result.model, cell.task, **scoring), profile.evaluation.limit)
+    scored = _scored(profile, result.model, cell.task, split)
     record, fingerprints = result.record, {**result.record["fingerprints"], **scored["fingerprints"]}
     return {
         **scored,
@@ -70,6 +69,11 @@ def run_cell(profile: Profile, cell: Cell, split: str = "test") -> dict[str, Any
         "seconds": record["seconds"],
         "details": {**record["details"], **scored["details"]},
     }
+
+
+def _scored(profile: Profile, model: LanguageModel, task: str, split: str) -> dict[str, Any]:
+    limit, batch_size = profile.evaluation.limit, profile.evaluation.batch_size
+    return score_record(model, evaluate(model, task, split=split, limit=limit, batch_size=batch_size), limit)
 
 
 def score_record(model: LanguageModel, score: Evaluation, limit: int | None = None) -> dict[str, Any]:

@@ -126,9 +126,7 @@ def _from_hub(folder: Path, published: Published, downloads: Path) -> dict[str, 
     for file in info.siblings or []:
         if file.rfilename not in HUB_FILES:
             continue
-        path = Path(
-            hf_hub_download(published.hub, file.rfilename, revision=info.sha, local_dir=downloads / "hub")
-        )
+        path = Path(hf_hub_download(published.hub, file.rfilename, revision=info.sha, local_dir=downloads / "hub"))
         if file.lfs is not None:
             _check(path, file.lfs.sha256)
         shutil.copy2(path, folder)

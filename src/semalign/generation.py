@@ -24,9 +24,7 @@ class StopStrings(StoppingCriteria):
         self.reach = max(len(string.encode()) for string in strings)
         self.done: set[int] = set()
 
-    def __call__(
-        self, input_ids: Int[Tensor, "rows tokens"], scores: Any, **kwargs: Any
-    ) -> Bool[Tensor, " rows"]:
+    def __call__(self, input_ids: Int[Tensor, "rows tokens"], scores: Any, **kwargs: Any) -> Bool[Tensor, " rows"]:
         start = max(self.prompt_length, input_ids.shape[1] - self.reach)
         running = [row for row in range(len(input_ids)) if row not in self.done]
         texts = self.tokenizer.batch_decode(input_ids[running, start:])
@@ -41,9 +39,7 @@ class RoomyLayer(DynamicLayer):
     _key_buffer: Tensor | None = None
     _value_buffer: Tensor | None = None
 
-    def update(
-        self, key_states: States, value_states: States, *args: Any, **kwargs: Any
-    ) -> tuple[Tensor, Tensor]:
+    def update(self, key_states: States, value_states: States, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         start = self.get_seq_length()

@@ -50,9 +50,7 @@ _RULES = {
 }
 
 
-def load_gguf(
-    path: Path | str, dtype: torch.dtype = torch.float32
-) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+def load_gguf(path: Path | str, dtype: torch.dtype = torch.float32) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """Load ``path`` (a ``.gguf`` file) as an ordinary causal LM and its tokenizer.
 
     Quantized weights are expanded to ``dtype``, and nothing of the quantization remains: the model trains
@@ -105,9 +103,7 @@ def _rules(metadata: dict[str, Any]) -> _Rules | None:
     if kind == "llama":
         return None
     if kind != "gpt2":
-        raise ValueError(
-            f"Cannot rebuild a tokenizer of type {kind!r} from a GGUF file: only 'gpt2' and 'llama'."
-        )
+        raise ValueError(f"Cannot rebuild a tokenizer of type {kind!r} from a GGUF file: only 'gpt2' and 'llama'.")
     if name not in _RULES:
         raise ValueError(
             f"The GGUF file names the pre-tokenizer {name!r}, whose rules are not known here (known: "

@@ -53,7 +53,7 @@ class Profile(Strict):
         {}, description="for each variant, the values of each setting to choose from on validation data"
     )
     seeds: list[int] = Field(min_length=1)
-    evaluation: EvaluationProfile = EvaluationProfile()
+    evaluation: EvaluationProfile = EvaluationProfile.model_validate({})
 
     def settings_for(self, task: str, variant: str | None = None) -> dict[str, Any]:
         """Return the settings of a transfer on a task: the profile's, the task's, then those of a variant."""

@@ -18,16 +18,12 @@ def mbpp_case(document: Document, generation: str) -> tuple[str, str]:
     return generation, "\n".join([document["test_setup_code"], *document["test_list"], ""])
 
 
-def run_humaneval(
-    generations: Sequence[Sequence[str]], documents: Sequence[Document]
-) -> list[list[dict[str, Any]]]:
+def run_humaneval(generations: Sequence[Sequence[str]], documents: Sequence[Document]) -> list[list[dict[str, Any]]]:
     """Run all samples of all HumanEval items (lm-eval's custom filter)."""
     return _run(humaneval_case, generations, documents)
 
 
-def run_mbpp(
-    generations: Sequence[Sequence[str]], documents: Sequence[Document]
-) -> list[list[dict[str, Any]]]:
+def run_mbpp(generations: Sequence[Sequence[str]], documents: Sequence[Document]) -> list[list[dict[str, Any]]]:
     """Run all samples of all MBPP items (lm-eval's custom filter)."""
     return _run(mbpp_case, generations, documents)
 

@@ -34,9 +34,7 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     return (float(low) if successes else 0.0), (float(high) if successes < n else 1.0)  # exact at the ends
 
 
-def mean_interval(
-    values: Shaped[ndarray, " runs"] | Sequence[float | int], confidence: float = 0.95
-) -> Estimate:
+def mean_interval(values: Shaped[ndarray, " runs"] | Sequence[float | int], confidence: float = 0.95) -> Estimate:
     """Return the mean over runs (seeds) with its t interval, ``mean ± t_{n-1} s / sqrt(n)``.
 
     One run has no interval: its ends are not-a-number.
@@ -67,9 +65,7 @@ def paired_bootstrap(
     Raises:
         ValueError: if the two do not score the same number of items, at least one.
     """
-    difference = (
-        np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float) if len(ours) == len(theirs) else None
-    )
+    difference = np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float) if len(ours) == len(theirs) else None
     if difference is None or difference.size == 0:
         raise ValueError(f"both must score the same items, at least one: got {len(ours)} and {len(theirs)}")
     difference = np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float)
