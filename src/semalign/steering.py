@@ -68,6 +68,8 @@ class Steering(Training):
         """Add the gradient of the weighted terms on some examples; return the two terms."""
         labelled, matched = self.supervision.counts(indices)
         sums = {"layer": 0.0, "output": 0.0}
+        if self.settings.micro_batch_size:  # examples of like length share a part, which saves padding
+            indices = sorted(indices, key=lambda i: len(self.supervision.examples[i]))
         for part in slices(indices, self.settings.micro_batch_size or self.settings.batch_size):
             counts = self.supervision.counts(part)
             terms = self.objective(self.supervision.batch(part))
