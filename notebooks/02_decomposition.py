@@ -127,7 +127,7 @@ provenance(
 # %% [markdown]
 # ### The micro student
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for the micro student on 164 prompts of micro-HumanEval, whose head is not tied. What to see: whether the contrast of the two sides is there in a model trained from scratch for this book.", "name": "fig-decomposition-micro"}, "image": {"alt": "Four panels, one for each interface, with four curves over the student's layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for the micro student on 164 prompts of micro-HumanEval, whose head is not tied. What to see: the contrast is the other way round here, input side above output side: it belongs to a model, not to language models as such.", "name": "fig-decomposition-micro"}, "image": {"alt": "Four panels, one for each interface, with four curves over the student's layers."}}
 if texts:
     draw(micro)
 

@@ -83,10 +83,13 @@ def test_a_notebook_says_what_it_is_for_what_it_costs_and_how_to_run_it(path):
     assert 'profile = "micro"' in parameters.source.splitlines()
 
 
-def test_the_readme_example_is_five_lines_of_python_and_its_commands_exist():
+def test_the_readme_example_is_five_lines_of_python_that_run_and_its_commands_exist(tmp_path, monkeypatch):
     readme = (ROOT / "README.md").read_text()
     example = re.search(r"```python\n(.*?)```", readme, re.DOTALL).group(1)
-    compile(example, "README.md", "exec")
+    monkeypatch.setenv("SEMALIGN_ROOT", str(ROOT))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "README.md", "exec"), {})
+    assert (tmp_path / "runs" / "first" / "adapter_model.safetensors").is_file()
     assert len([line for line in example.splitlines() if line.strip()]) <= 5
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     used = re.findall(r"^make (\w+)", readme, re.MULTILINE)

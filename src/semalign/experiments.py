@@ -52,12 +52,12 @@ def cells(profile: Profile) -> Iterator[Cell]:
 
 def run_cell(profile: Profile, cell: Cell, split: str = "test") -> dict[str, Any]:
     """Return the record of a cell: the transfer if there is one, then the benchmark's score."""
-    student = _model(cell.student)
+    student = loaded_once(cell.student)
     if cell.teacher is None:
         return _scored(profile, student, cell.task, split)
     rows = benchmarks.rows(cell.task, "train", profile.tasks[cell.task].train_size)
     settings = {**_settings(profile, cell), "seed": cell.seed}
-    result = transfer(_model(cell.teacher), student, rows, task=cell.task, **settings)
+    result = transfer(loaded_once(cell.teacher), student, rows, task=cell.task, **settings)
     scored = _scored(profile, result.model, cell.task, split)
     record, fingerprints = result.record, {**result.record["fingerprints"], **scored["fingerprints"]}
     return {
@@ -125,23 +125,25 @@ def _is_current(profile: Profile, cell: Cell, path: Path) -> bool:
     if not path.is_file():
         return False
     record = read_record(path)
-    expected = {"student": _fingerprint(cell.student), "test": _split_fingerprint(cell.task, "test")}
+    expected = {"student": fingerprint_of(cell.student), "test": _split_fingerprint(cell.task, "test")}
     configuration = {"split": "test", "limit": profile.evaluation.limit}
     if cell.teacher is not None:
         rows = benchmarks.rows(cell.task, "train", profile.tasks[cell.task].train_size)
-        expected |= {"teacher": _fingerprint(cell.teacher), "data": json_fingerprint(rows)}
+        expected |= {"teacher": fingerprint_of(cell.teacher), "data": json_fingerprint(rows)}
         configuration |= {**_settings(profile, cell), "seed": cell.seed}
     return record["fingerprints"] == expected and configuration.items() <= record["configuration"].items()
 
 
 @lru_cache(maxsize=4)
-def _model(name: str) -> LanguageModel:
+def loaded_once(name: str) -> LanguageModel:
+    """Return a model by name, kept for the next cells."""
     return load_model(name)
 
 
 @lru_cache
-def _fingerprint(name: str) -> str:
-    return model_fingerprint(_model(name).model)
+def fingerprint_of(name: str) -> str:
+    """Return the fingerprint of a model by name."""
+    return model_fingerprint(loaded_once(name).model)
 
 
 @lru_cache

@@ -10,14 +10,15 @@ from tqdm import tqdm
 
 from semalign import benchmarks
 from semalign.evaluation import evaluate
+from semalign.experiments import fingerprint_of, loaded_once
 from semalign.files import atomic_path, json_fingerprint
-from semalign.models import load_model
 from semalign.paths import results_dir
 from semalign.pipeline import transfer
 from semalign.profiles import Profile
 from semalign.records import read_record, write_record
 
 SPLIT = "validation"
+ITEMS = 200  # validation items that a grid point is scored on
 
 
 def grid(profile: Profile, variant: str) -> Iterator[dict[str, Any]]:
@@ -30,7 +31,7 @@ def grid(profile: Profile, variant: str) -> Iterator[dict[str, Any]]:
 def select(profile: Profile, folder: Path | None = None) -> pd.DataFrame:
     """Score every grid point of every variant and task on validation data and return the table, best points marked.
 
-    One seed, the general teacher, the profile's limit of items. Finished points are read, not run again. The table is
+    One seed, the general teacher, 200 items. Finished points are read, not run again. The table is
     kept as ``selection.csv`` beside the records.
     """
     folder = folder or results_dir() / f"{profile.name}-selection"
@@ -60,15 +61,16 @@ def chosen(profile: Profile, table: pd.DataFrame) -> dict[str, dict[str, dict[st
 def _record(profile: Profile, task: str, point: dict[str, Any], folder: Path) -> dict[str, Any]:
     settings = {**profile.settings_for(task), **point, "seed": profile.seeds[0]}
     rows = benchmarks.rows(task, "train", profile.tasks[task].train_size)
-    key = json_fingerprint([profile.teacher, profile.student, settings, rows, profile.evaluation.limit])
+    models = [fingerprint_of(profile.teacher), fingerprint_of(profile.student)]
+    key = json_fingerprint([models, settings, rows, ITEMS])
     path = folder / f"{task}--{key}.json"
     if path.is_file():
         return read_record(path)
-    held_out = benchmarks.rows(task, SPLIT, 200)
-    teacher, student = load_model(profile.teacher), load_model(profile.student)
-    result = transfer(teacher, student, rows, validation=held_out, task=task, **settings)
-    limit, batch_size = profile.evaluation.limit, profile.evaluation.batch_size
-    score = evaluate(result.model, task, split=SPLIT, limit=limit, batch_size=batch_size)
+    held_out = benchmarks.rows(task, SPLIT, ITEMS)
+    result = transfer(
+        loaded_once(profile.teacher), loaded_once(profile.student), rows, validation=held_out, task=task, **settings
+    )
+    score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=profile.evaluation.batch_size)
     record = {
         **result.record,
         "metric": score.metric,
@@ -77,7 +79,7 @@ def _record(profile: Profile, task: str, point: dict[str, Any], folder: Path) ->
         "interval": [score.low, score.high],
         "losses": [],
     }
-    record["configuration"] = {**record["configuration"], "split": SPLIT, "limit": limit}
+    record["configuration"] = {**record["configuration"], "split": SPLIT, "limit": ITEMS}
     write_record(path, record)
     return record
 
