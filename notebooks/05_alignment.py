@@ -136,7 +136,7 @@ table(
 provenance("notebooks/05_alignment.py", "variants", f"semalign run --profile {profile} --only 05")
 
 # %% [markdown]
-# Two things to keep in mind when reading it.
+# On 200 rows the paper's rate takes only 20 small steps, so most rows differ little from "before"; the last row shows what larger steps do. Two more things to keep in mind when reading it.
 #
 # * $\cos(\mathbf z, \mathbf y^\text{oh})$ is largest when *every* other logit is zero. A language model's logits carry a common offset and a spread that mean nothing or much for probabilities, and the literal output term pays for removing both. The centred form forgives the offset.
 # * The targets are dominated by their mean direction (last column). A layer can come close to all of them by moving its mean alone, with nothing learnt about any particular position.
