@@ -86,10 +86,10 @@ first = [
 columns = ["model", *(TITLES.get(task, task) for task in settings.tasks)]
 table_1 = pd.DataFrame(first)[columns].fillna("not run")
 save_figure_data(table_1, "table-1")
-n = scores.groupby("task")["n"].first()
+n = " to ".join(map(str, sorted(set(scores["n"]))))
 table(
     table_1,
-    f"Table 1 at the scale of profile {settings.name}: scores in percent with 95% intervals, {len(settings.seeds)} seeds, n = {n.min()} to {n.max()} test items a task.",
+    f"Table 1 at the scale of profile {settings.name}: scores in percent with 95% intervals, {len(settings.seeds)} seeds, n = {n} test items a task.",
     "tab-table-1",
 )
 
