@@ -74,8 +74,8 @@ def main() -> None:
     print(f"basis of a {options.rows} x {options.width} head, {options.threads} threads")
     for name, result in (("semalign", ours), ("torch.linalg.pinv", peer)):
         print(
-            f"  {name:18s} {result['seconds']:8.1f} s, {result['extra_memory_in_heads']:5.2f} heads of memory beside "
-            f"the head, largest error of W^T S - I {result['identity_error']:.1e}"
+            f"  {name:18s} {result['seconds']:8.1f} s, {result['extra_memory_in_heads']:5.2f} heads of memory above "
+            f"the peak of making the head, largest error of W^T S - I {result['identity_error']:.1e}"
         )
     print(f"  ratio pinv / semalign: {peer['seconds'] / ours['seconds']:.1f}")
     fast, literal = (in_child("target", method, options.rows, options.width) for method in ("operator", "literal"))
