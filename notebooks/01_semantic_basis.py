@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Semantic basis
 #
-# **Purpose**: make the vocabulary-defined semantic bases of teacher and student (Section 3.1 of the paper), check that they are what they should be, and draw Fig. 1 from them.
-# **Cost**: seconds on a CPU for the micro family; a Llama-2-7B head takes well under a minute on two cores.
-# **Command**: `semalign run --profile micro --only 01`
+# - **Purpose**: make the vocabulary-defined semantic bases of teacher and student (Section 3.1 of the paper), check that they are what they should be, and draw Fig. 1 from them.
+# - **Cost**: seconds on a CPU for the micro family; a Llama-2-7B head takes well under a minute on two cores.
+# - **Command**: `semalign run --profile micro --only 01`
 
 # %% tags=["parameters"]
 profile = "micro"

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Decomposition
 #
-# **Purpose**: decompose hidden states into semantic components and put them together again (Section 3.2, Eq. 1 and 2), and see what the paper's Fig. 2 shows: how well the direction of a state survives.
-# **Cost**: about half a minute for the micro family; the curves of SmolLM2-135M come from committed results.
-# **Command**: `semalign run --profile micro --only 02`
+# - **Purpose**: decompose hidden states into semantic components and put them together again (Section 3.2, Eq. 1 and 2), and see what the paper's Fig. 2 shows: how well the direction of a state survives.
+# - **Cost**: about half a minute for the micro family; the curves of SmolLM2-135M come from committed results.
+# - **Command**: `semalign run --profile micro --only 02`
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -79,8 +79,7 @@ if texts:
     micro = resultant_cosine(student, texts, figure_bases(student))
     save_figure_data(micro, "fig2-micro-student")
 real = pd.read_csv(results_dir() / "small" / "fig2-smollm2-135m.csv")
-save_figure_data(real, "fig2-smollm2")
-real.head(3)
+file = save_figure_data(real, "fig2-smollm2")
 
 # %% tags=["hide-input"]
 NAMES = {
@@ -177,6 +176,8 @@ table(
 provenance("notebooks/02_decomposition.py", "random-frames", f"semalign run --profile {profile} --only 02")
 
 # %% [markdown]
+# The last column but one is the test that the paper's figure lacks. A frame whose directions are unevenly filled turns even a state without any direction of its own by a certain angle, and for the output side that alone gives a *higher* cosine than the model's own states have. So the output-side curve measures how even the frame is, not that states are made of its atoms. What could show that is the map between two models, held against the same map with shuffled atoms.
+#
 # ## How much of it is one direction
 #
 # Hidden states of a language model share a large mean. The share of the (unit) states' energy that lies in it says how much of a high cosine one fixed vector explains.

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Attribution
 #
-# **Purpose**: find the teacher's critical layer for each task (Section 4.1) by Layer Gradient × Activation, and see how much that choice depends on what the paper leaves open.
-# **Cost**: under a minute for the micro family on a CPU.
-# **Command**: `semalign run --profile micro --only 03`
+# - **Purpose**: find the teacher's critical layer for each task (Section 4.1) by Layer Gradient × Activation, and see how much that choice depends on what the paper leaves open.
+# - **Cost**: under a minute for the micro family on a CPU.
+# - **Command**: `semalign run --profile micro --only 03`
 
 # %% tags=["parameters"]
 profile = "micro"

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Pairing
 #
-# **Purpose**: give each student layer a teacher layer (Section 4.1), find the student's partner of a critical teacher layer, and draw Fig. 3 from a real pair.
-# **Cost**: under a minute for the micro family on a CPU.
-# **Command**: `semalign run --profile micro --only 04`
+# - **Purpose**: give each student layer a teacher layer (Section 4.1), find the student's partner of a critical teacher layer, and draw Fig. 3 from a real pair.
+# - **Cost**: under a minute for the micro family on a CPU.
+# - **Command**: `semalign run --profile micro --only 04`
 
 # %% tags=["parameters"]
 profile = "micro"

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Alignment and training
 #
-# **Purpose**: make the supervisory states (Section 4.2), train one student layer on them (Section 4.3), and watch both cosine losses; then do the same with one thing changed at a time.
-# **Cost**: about three minutes for the micro family on a CPU.
-# **Command**: `semalign run --profile micro --only 05`
+# - **Purpose**: make the supervisory states (Section 4.2), train one student layer on them (Section 4.3), and watch both cosine losses; then do the same with one thing changed at a time.
+# - **Cost**: about three minutes for the micro family on a CPU.
+# - **Command**: `semalign run --profile micro --only 05`
 
 # %% tags=["parameters"]
 profile = "micro"

@@ -11,6 +11,7 @@ import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from peft import LoraConfig, PromptTuningConfig, get_peft_model
+from test_benchmarks import HUMANEVAL
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -24,13 +25,6 @@ from semalign.statistics import wilson_interval
 
 MMLU = {"question": "Which?", "subject": "maps", "choices": ["a", "b", "c", "d"], "answer": 2}
 GSM8K = {"question": "How many are 3?", "answer": "1+2=3\n#### 3"}
-HUMANEVAL = {
-    "task_id": "micro/0",
-    "prompt": 'def double(x):\n    """Return twice x."""\n',
-    "canonical_solution": "    return 2 * x\n",
-    "test": "def check(candidate):\n    assert candidate(2) == 4\n",
-    "entry_point": "double",
-}
 MBPP = {
     "task_id": 1,
     "text": "Write a function to add.",

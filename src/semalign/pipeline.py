@@ -11,12 +11,12 @@ from peft import PeftModel
 from semalign.architecture import Architecture
 from semalign.data import Row, read_rows
 from semalign.files import json_fingerprint
-from semalign.model_pair import ModelPair
+from semalign.model_pair import ModelPair, Pair
 from semalign.models import LanguageModel, loaded
 from semalign.objective import Objective
 from semalign.paths import cache_dir
 from semalign.records import make_record, write_record
-from semalign.settings import TransferSettings
+from semalign.settings import MethodSettings, TransferSettings
 from semalign.steering import Steering, add_lora
 
 Data = str | Path | Iterable[Row]
@@ -27,8 +27,8 @@ class TransferResult:
     """What a transfer gives.
 
     Attributes:
-        model: the adapted student, a PEFT model with its tokenizer.
-        adapter_dir: folder of the PEFT adapter, or None if no ``output_dir`` was given.
+        model: the adapted student with its tokenizer: a PEFT model, or a plain one from a method that changes weights.
+        adapter_dir: folder of the PEFT adapter or of the changed model, or None if no ``output_dir`` was given.
         record: the run record.
     """
 
@@ -73,27 +73,54 @@ def transfer(
     pair.encode([*rows, *(held_out or [])])  # lengths are checked before anything long starts
     folder = None if output_dir is None else Path(output_dir)
     adapted, losses, details = _align_and_steer(pair, rows, held_out, folder)
-    after = details["after"]
-    record = make_record(
-        method="semalign",
-        teacher=pair.teacher.name,
-        student=pair.student.name,
-        task=task,
-        seed=chosen.seed,
-        metric="training_loss" if after is None else "response_nll",
-        value=sum(losses[-1].values()) if after is None else after["response_nll"],
-        n=len(rows) if held_out is None else len(held_out),
-        configuration=chosen.model_dump(),
-        fingerprints={**pair.fingerprints, "data": json_fingerprint(rows)},
-        seconds=time.perf_counter() - started,
-        losses=losses,
-        details=details,
-    )
+    record = transfer_record("semalign", pair, task, rows, len(held_out or rows), chosen, started, losses, details)
     if folder is not None:
         adapted.save_pretrained(str(folder))
         write_record(folder / "record.json", record)
     model = LanguageModel(adapted, pair.student.tokenizer)  # type: ignore[arg-type]
     return TransferResult(model, folder, record)
+
+
+def transfer_record(
+    method: str,
+    pair: Pair,
+    task: str,
+    rows: list[dict[str, str]],
+    n: int,
+    settings: MethodSettings,
+    started: float,
+    losses: list[dict[str, float]],
+    details: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the run record of a method: held-out response NLL where it was measured, else the last training loss.
+
+    Args:
+        method: name of the method.
+        pair: teacher and student.
+        task: name of the task.
+        rows: all rows that the method was given.
+        n: number of rows that the value is over.
+        settings: the method's settings, with a seed.
+        started: when it began, by ``time.perf_counter``.
+        losses: terms of the loss at every step.
+        details: what else is to be known; ``after`` holds the held-out measurements or None.
+    """
+    after = details["after"]
+    return make_record(
+        method=method,
+        teacher=pair.teacher.name,
+        student=pair.student.name,
+        task=task,
+        seed=settings.seed,
+        metric="training_loss" if after is None else "response_nll",
+        value=sum(losses[-1].values()) if after is None else after["response_nll"],
+        n=n,
+        configuration=settings.model_dump(),
+        fingerprints={**pair.fingerprints, "data": json_fingerprint(rows)},
+        seconds=time.perf_counter() - started,
+        losses=losses,
+        details=details,
+    )
 
 
 def _align_and_steer(

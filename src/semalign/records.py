@@ -155,8 +155,9 @@ def peak_memory() -> int:
 
 
 def command() -> str:
-    """Return the command line of this process, with paths in the checkout made relative to it."""
+    """Return the command line of this process, with paths in the checkout made relative to it, and home as ``~``."""
     program = Path(sys.argv[0]).name
     if program.startswith("ipykernel"):
         return "notebook"
-    return shlex.join([program, *(arg.replace(f"{project_root()}/", "") for arg in sys.argv[1:])])
+    arguments = (arg.replace(f"{project_root()}/", "").replace(f"{Path.home()}/", "~/") for arg in sys.argv[1:])
+    return shlex.join([program, *arguments])

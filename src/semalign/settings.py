@@ -7,10 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from semalign.architecture import Interface
 
 
-class TrainingSettings(BaseModel):
-    """What every method that trains a LoRA has; an unknown or impossible value is an error."""
+class MethodSettings(BaseModel):
+    """What the settings of every method have; an unknown or impossible value is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = Field(0, ge=0)
+
+
+class TrainingSettings(MethodSettings):
+    """What every method that trains a LoRA has besides; an unknown or impossible value is an error."""
 
     rank: int = Field(16, ge=1, description="LoRA rank r")
     lora_alpha: float = Field(16, gt=0, description="LoRA scale is lora_alpha / rank")
@@ -21,7 +27,6 @@ class TrainingSettings(BaseModel):
     learning_rate: float = Field(3e-4, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     warmup_ratio: float = Field(0.03, ge=0, lt=1, description="share of steps with rising learning rate")
-    seed: int = Field(0, ge=0)
 
 
 class TransferSettings(TrainingSettings):

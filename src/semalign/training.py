@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,7 @@ def _adapter_dropout(model: nn.Module) -> Iterator[None]:
             module.eval()
 
 
-class Training:
+class Training(ABC):
     """Batches in a seeded order, AdamW with warm-up and linear decay, a checkpoint each epoch.
 
     A method defines :meth:`backward`, the gradient of its objective.
@@ -66,9 +67,9 @@ class Training:
         )
         self.losses: list[dict[str, float]] = []
 
+    @abstractmethod
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
         """Add the gradient of the objective on some examples to the parameters; return its terms."""
-        raise NotImplementedError
 
     def run(self) -> list[dict[str, float]]:
         """Train to the end, from the last checkpoint if there is one; return the losses of every step."""

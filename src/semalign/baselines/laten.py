@@ -37,12 +37,11 @@ from semalign.baselines.neuron_injection import injected, locate, teacher_vector
 from semalign.baselines.neurons import attribute_neurons
 from semalign.baselines.useful_tokens import Texts, encode_for, useful_texts
 from semalign.data import Example, read_rows
-from semalign.files import json_fingerprint
 from semalign.finetuning import response_nll
 from semalign.model_pair import Pair
 from semalign.models import LanguageModel, loaded
-from semalign.pipeline import Data, TransferResult
-from semalign.records import make_record, write_record
+from semalign.pipeline import Data, TransferResult, transfer_record
+from semalign.records import write_record
 
 logger = logging.getLogger(__name__)
 
@@ -91,21 +90,8 @@ def laten(
     aligned = encode_for(pair.student, align)
     checked = None if held_out is None else encode_for(pair.student, held_out)
     changed, losses, details = _locate_and_align(pair, texts, aligned, checked, chosen)
-    record = make_record(
-        method="laten",
-        teacher=pair.teacher.name,
-        student=pair.student.name,
-        task=task,
-        seed=chosen.seed,
-        metric="training_loss" if checked is None else "response_nll",
-        value=sum(losses[-1].values()) if checked is None else details["after"]["response_nll"],
-        n=len(align) if checked is None else len(checked),
-        configuration=chosen.model_dump(),
-        fingerprints={**pair.fingerprints, "data": json_fingerprint(rows)},
-        seconds=time.perf_counter() - started,
-        losses=losses,
-        details=details,
-    )
+    n = len(align if checked is None else checked)
+    record = transfer_record("laten", pair, task, rows, n, chosen, started, losses, details)
     folder = None if output_dir is None else Path(output_dir)
     if folder is not None:
         _save(changed, folder)

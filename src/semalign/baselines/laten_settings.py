@@ -1,17 +1,17 @@
 """Settings of LaTen."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from semalign.settings import MethodSettings
 
 
-class LatenSettings(BaseModel):
+class LatenSettings(MethodSettings):
     """How one LaTen transfer is done; an unknown or impossible value is an error.
 
     Defaults are those of Table 4 for GSM8K: 64 alignment examples, 16 a step. Table 4 gives 32 for MMLU, 48 for
     HumanEval and 128 for MBPP, and a learning rate of 3e-5 where the text of Appendix A.2 says 1e-5; the table's is the
     default. Batch size, weight decay and share of neurons are the text's, the rest is the published code's.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     extract_size: int = Field(20, ge=1, description="first rows, on which neurons are located")
     align_size: int = Field(64, ge=1, description="next rows, on which the hypernetwork is trained")
@@ -23,4 +23,3 @@ class LatenSettings(BaseModel):
     weight_decay: float = Field(0.05, ge=0)
     penalty_weight: float = Field(1000.0, ge=0, description="weight of the mean square of the changes")
     initial_std: float = Field(1e-5, gt=0, description="standard deviation of the hypernetwork's first weights")
-    seed: int = Field(0, ge=0)

@@ -26,8 +26,8 @@ from semalign.finetuning import FineTuning, response_nll
 from semalign.model_pair import Pair
 from semalign.models import LanguageModel, loaded
 from semalign.paths import cache_dir
-from semalign.pipeline import Data, TransferResult
-from semalign.records import make_record, write_record
+from semalign.pipeline import Data, TransferResult, transfer_record
+from semalign.records import write_record
 from semalign.settings import TrainingSettings
 from semalign.steering import add_lora
 
@@ -82,22 +82,8 @@ def seeking(
     pair.encode([*rows, *held_out])
     folder = None if output_dir is None else Path(output_dir)
     adapted, losses, details = _extract_and_train(pair, rows, held_out, chosen, folder)
-    after = details["after"]
-    record = make_record(
-        method="seeking",
-        teacher=pair.teacher.name,
-        student=pair.student.name,
-        task=task,
-        seed=chosen.seed,
-        metric="training_loss" if after is None else "response_nll",
-        value=sum(losses[-1].values()) if after is None else after["response_nll"],
-        n=len(held_out) or len(rows),
-        configuration=chosen.model_dump(),
-        fingerprints={**pair.fingerprints, "data": json_fingerprint(rows)},
-        seconds=time.perf_counter() - started,
-        losses=losses,
-        details=details,
-    )
+    n = len(held_out) or len(rows)
+    record = transfer_record("seeking", pair, task, rows, n, chosen, started, losses, details)
     if folder is not None:
         adapted.save_pretrained(str(folder))
         write_record(folder / "record.json", record)

@@ -14,7 +14,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from semalign.files import atomic_path, json_fingerprint, write_json
+from semalign.files import atomic_path, json_fingerprint, model_fingerprint, write_json
 from semalign.micro.recipe import ModelRecipe, Recipe, Shape, load_recipe
 from semalign.micro.tokenizer import train_tokenizer
 from semalign.micro.training import train
@@ -108,10 +108,10 @@ def _train_stages(
     resume: bool,
 ) -> tuple[list[list[float]], float]:
     """Train through all stages; return each stage's losses and the seconds spent since the last resumption."""
-    start = time.perf_counter()
+    start, initial = time.perf_counter(), model_fingerprint(model)
     losses = []
     for number, stage in enumerate(model_recipe.stages, 1):
-        state = _state_folder(name, recipe, model_recipe, number)
+        state = _state_folder(name, recipe, model_recipe, number, initial)
         if not resume:
             shutil.rmtree(state, ignore_errors=True)
         seed = model_recipe.seed + STAGE_SEED_STRIDE * (number - 1)
@@ -125,10 +125,10 @@ def pretrain_family(output_dir: Path | str, *, resume: bool = True) -> list[Path
     return [pretrain(name, output_dir, resume=resume) for name in load_recipe().models]
 
 
-def _state_folder(name: str, recipe: Recipe, model_recipe: ModelRecipe, stage: int) -> Path:
-    """Where a stage keeps its state: keyed by all that led to it, and not by the stages after it."""
+def _state_folder(name: str, recipe: Recipe, model_recipe: ModelRecipe, stage: int, initial: str) -> Path:
+    """Where a stage keeps its state: keyed by all that led to it, initial weights too, and not by later stages."""
     made = model_recipe.model_copy(update={"stages": model_recipe.stages[:stage]})
-    key = json_fingerprint([recipe.training.model_dump(), made.model_dump(mode="json")])
+    key = json_fingerprint([initial, recipe.training.model_dump(), made.model_dump(mode="json")])
     return cache_dir() / "pretrain" / f"{name}-{stage}-{key}"
 
 
