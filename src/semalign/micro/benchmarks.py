@@ -22,16 +22,11 @@ Row = dict[str, Any]
 
 
 def mmlu_rows(split: Split) -> list[Row]:
-    """Micro-MMLU: questions about the split's own facts, each letter right equally often, no row twice."""
+    """Micro-MMLU: questions about the split's own facts, each letter right equally often."""
     rng = random.Random(f"mmlu-{split}")
     pool = knowledge.fact_splits()[split]
-    distinct: dict[str, Row] = {}
-    for i in range(SIZES[split]):
-        row = knowledge.mmlu_row(pool[i % len(pool)], rng)
-        while jsonl([row]) in distinct:
-            row = knowledge.mmlu_row(pool[i % len(pool)], rng)
-        distinct[jsonl([row])] = row
-    rows = list(distinct.values())
+    size = len(pool)
+    rows = [knowledge.mmlu_row(pool[i % size], (i + i // size) % 4, rng) for i in range(SIZES[split])]
     rng.shuffle(rows)
     return rows
 

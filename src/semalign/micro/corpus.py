@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Int64
 from transformers import PreTrainedTokenizerBase
 
 from semalign.micro import arithmetic, benchmarks, function_family, knowledge
@@ -20,7 +20,15 @@ Document = tuple[str, ...]
 
 def _mmlu(rng: random.Random) -> Document:
     fact = rng.choice(knowledge.fact_splits()["pool"])
-    return benchmarks.prompt_and_response("micro-mmlu", knowledge.mmlu_row(fact, rng))
+    return benchmarks.prompt_and_response("micro-mmlu", knowledge.mmlu_row(fact, rng.randrange(4), rng))
+
+
+def _open_book(rng: random.Random) -> Document:
+    """A micro-MMLU question after the fact that answers it: only the letter has to be found."""
+    fact = rng.choice(knowledge.fact_splits()["pool"])
+    row = knowledge.mmlu_row(fact, rng.randrange(4), rng)
+    prompt, response = benchmarks.prompt_and_response("micro-mmlu", row)
+    return f"{knowledge.sentence(fact, rng)}\n{prompt}", response
 
 
 def _gsm8k(rng: random.Random) -> Document:
@@ -64,6 +72,8 @@ KINDS: dict[str, Callable[[random.Random], Document]] = {
     "quiz": knowledge.quiz,
     "retelling": arithmetic.retelling,
     "snippet": _snippet,
+    "open_book": _open_book,
+    "told_quiz": lambda rng: knowledge.quiz(rng, told=True),
 }
 BENCHMARK_FORMS = ("mmlu", "gsm8k", "humaneval", "mbpp")
 
@@ -74,43 +84,32 @@ def document(mixture: Mapping[str, float], rng: random.Random) -> Document:
     return KINDS[kind](rng)
 
 
-def encode(
-    document: Document, tokenizer: PreTrainedTokenizerBase, prompt_weight: float, least_weight: float
-) -> tuple[list[int], list[float]]:
-    """Token ids of a document and what each weighs in the loss.
+def encode(document: Document, tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[bool]]:
+    """Token ids of a document and whether each belongs to a response.
 
-    Prompt tokens weigh ``prompt_weight`` and response tokens 1, or more in a short response, so that all of it weighs
-    at least ``least_weight``: a letter would be lost among the tokens of worked solutions. Prompts and responses are
-    encoded apart, as in generation; the end token weighs 1.
+    Prompts and responses are encoded apart, as in generation; the end token belongs to the last response.
     """
     ids: list[int] = []
-    weights: list[float] = []
+    answers: list[bool] = []
     for position, text in enumerate(document):
         piece = tokenizer.encode(text, add_special_tokens=False) if text else []
-        weight = max(1.0, least_weight / max(1, len(piece))) if position % 2 else prompt_weight
         ids += piece
-        weights += [weight] * len(piece)
-    return [*ids, tokenizer.eos_token_id], [*weights, 1.0]
+        answers += [position % 2 == 1] * len(piece)
+    return [*ids, tokenizer.eos_token_id], [*answers, True]
 
 
 def packed_row(
-    mixture: Mapping[str, float],
-    seed: int,
-    index: int,
-    length: int,
-    tokenizer: PreTrainedTokenizerBase,
-    prompt_weight: float = 1.0,
-    least_weight: float = 1.0,
-) -> tuple[Int64[np.ndarray, " length"], Float32[np.ndarray, " length"]]:
-    """Row ``index`` of the corpus and the weights of its tokens.
+    mixture: Mapping[str, float], seed: int, index: int, length: int, tokenizer: PreTrainedTokenizerBase
+) -> tuple[Int64[np.ndarray, " length"], Bool[np.ndarray, " length"]]:
+    """Row ``index`` of the corpus and which of its tokens are responses.
 
     Documents on end, cut at ``length``; the row starts with a document's start.
     """
     rng = random.Random(f"{seed}-{index}")
     ids: list[int] = []
-    weights: list[float] = []
+    answers: list[bool] = []
     while len(ids) < length:
-        more_ids, more_weights = encode(document(mixture, rng), tokenizer, prompt_weight, least_weight)
+        more_ids, more_answers = encode(document(mixture, rng), tokenizer)
         ids += more_ids
-        weights += more_weights
-    return np.asarray(ids[:length], dtype=np.int64), np.asarray(weights[:length], dtype=np.float32)
+        answers += more_answers
+    return np.asarray(ids[:length], dtype=np.int64), np.asarray(answers[:length])
