@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from semalign.records import RunRecord, make_record, peak_memory, read_record, read_records, write_record
+from semalign.records import RunRecord, command, make_record, peak_memory, read_record, read_records, write_record
 
 RUN = {
     "method": "semalign",
@@ -94,3 +94,8 @@ def test_the_command_line_is_kept_relative_to_the_checkout(monkeypatch, tmp_path
     assert make_record(**RUN)["command"] == "semalign transfer 'data/a b.jsonl'"
     monkeypatch.setattr(sys, "argv", ["/x/ipykernel_launcher.py", "-f", "/tmp/kernel.json"])
     assert make_record(**RUN)["command"] == "notebook"
+
+
+def test_the_home_folder_is_a_tilde_that_a_shell_expands(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/semalign", "basis", f"{Path.home()}/models/mine", "/elsewhere/x"])
+    assert command() == "semalign basis ~/models/mine /elsewhere/x"

@@ -159,5 +159,5 @@ def command() -> str:
     program = Path(sys.argv[0]).name
     if program.startswith("ipykernel"):
         return "notebook"
-    arguments = (arg.replace(f"{project_root()}/", "").replace(f"{Path.home()}/", "~/") for arg in sys.argv[1:])
-    return shlex.join([program, *arguments])
+    arguments = (shlex.quote(arg.replace(f"{project_root()}/", "")) for arg in sys.argv[1:])
+    return " ".join([program, *(arg.replace(f"{Path.home()}/", "~/") for arg in arguments)])

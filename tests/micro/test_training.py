@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from semalign.micro import training
-from semalign.micro.pretrain import _changed, continued_model, new_model
+from semalign.micro.pretrain import _changed, _state_folder, continued_model, new_model
 from semalign.micro.recipe import Shape, Stage, Training, load_recipe
 from semalign.micro.tokenizer import train_tokenizer
 
@@ -88,3 +88,12 @@ def test_continued_model_gets_a_row_for_each_added_token(tokenizer, tmp_path):
     wider, wider_tokenizer = continued_model(tmp_path, ("[PAD]",), 0)
     assert wider.get_output_embeddings().weight.shape[0] == len(wider_tokenizer) == len(tokenizer) + 1
     assert torch.equal(wider.get_input_embeddings().weight[:-1], model.get_input_embeddings().weight)
+
+
+def test_a_training_state_is_found_by_the_same_initial_weights_only(tmp_path, monkeypatch):
+    monkeypatch.setattr("semalign.micro.pretrain.cache_dir", lambda: tmp_path)
+    recipe = load_recipe()
+    coder = recipe.model("micro-coder")
+    first, again, other = (_state_folder("micro-coder", recipe, coder, 1, weights) for weights in ("a", "a", "b"))
+    assert first == again
+    assert first != other
