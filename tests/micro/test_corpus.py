@@ -37,17 +37,24 @@ def test_reserved_word_problem_is_drawn_again(monkeypatch):
 
 def test_rows_depend_on_seed_and_index_alone(tokenizer):
     mixture = dict.fromkeys(corpus.KINDS, 1.0)
-    row, answers = corpus.packed_row(mixture, 3, 8, 64, tokenizer)
-    assert row.shape == answers.shape == (64,)
+    row, weights = corpus.packed_row(mixture, 3, 8, 64, tokenizer)
+    assert row.shape == weights.shape == (64,)
     assert np.array_equal(row, corpus.packed_row(mixture, 3, 8, 64, tokenizer)[0])
     assert not np.array_equal(row, corpus.packed_row(mixture, 3, 9, 64, tokenizer)[0])
     assert not np.array_equal(row, corpus.packed_row(mixture, 4, 8, 64, tokenizer)[0])
 
 
 def test_document_is_encoded_as_prompt_then_response_then_end(tokenizer):
-    ids, answers = corpus.encode(("Answer:", " B"), tokenizer)
+    ids, weights = corpus.encode(("Answer:", " B"), tokenizer, prompt_weight=0.1, least_weight=1.0)
     assert ids == [*tokenizer.encode("Answer:"), *tokenizer.encode(" B"), tokenizer.eos_token_id]
-    assert answers == [False, False, True, True]
+    assert weights == [0.1, 0.1, 1, 1]
+
+
+def test_short_responses_weigh_as_much_as_longer_ones(tokenizer):
+    weights = corpus.encode(("Q:", " B", "Q:", " a b a b"), tokenizer, prompt_weight=0.0, least_weight=4.0)[1]
+    assert [weight for weight in weights if weight] == [4, 1, 1, 1, 1, 1]
+    weights = corpus.encode(("", " a b a b a"), tokenizer, prompt_weight=0.0, least_weight=4.0)[1]
+    assert weights == [1, 1, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("kind", corpus.KINDS)
@@ -55,4 +62,4 @@ def test_documents_of_every_kind_encode_in_pieces_like_the_whole(tokenizer, kind
     rng = random.Random(7)
     for _ in range(20):
         document = corpus.KINDS[kind](rng)
-        assert corpus.encode(document, tokenizer)[0][:-1] == tokenizer.encode("".join(document))
+        assert corpus.encode(document, tokenizer, 1.0, 1.0)[0][:-1] == tokenizer.encode("".join(document))

@@ -1,4 +1,5 @@
 import random
+from collections import Counter
 
 from semalign.micro import knowledge
 
@@ -18,12 +19,26 @@ def test_splits_are_disjoint_and_cover_all_facts():
     assert len({fact for facts in splits.values() for fact in facts}) == 2016
 
 
+def test_splits_hold_equally_many_facts_of_every_slot():
+    for split in knowledge.SPLIT_SIZES:
+        assert set(Counter(fact.slot for fact in knowledge.fact_splits()[split]).values()) == {125}
+
+
 def test_row_has_the_true_value_at_the_answer_and_wrong_ones_elsewhere():
-    fact = knowledge.facts()[0]
-    row = knowledge.mmlu_row(fact, 2, random.Random(0))
-    assert row["question"] == f"What is the {fact.relation} of {fact.entity}?"
-    assert len(set(row["choices"])) == 4
-    assert [choice == fact.value for choice in row["choices"]] == [False, False, True, False]
+    rng = random.Random(0)
+    for fact in knowledge.facts()[:200]:
+        row = knowledge.mmlu_row(fact, rng)
+        assert row["question"] == f"What is the {fact.relation} of {fact.entity}?"
+        assert [choice == fact.value for choice in row["choices"]] == [slot == row["answer"] for slot in range(4)]
+
+
+def test_a_value_keeps_its_letter_through_all_questions():
+    letters: dict[tuple[str, str], int] = {}
+    rng = random.Random(4)
+    for fact in knowledge.facts():
+        for slot, value in enumerate(knowledge.options(fact, rng)):
+            assert letters.setdefault((fact.category, value), slot) == slot
+    assert len(letters) == sum(map(len, knowledge.CATEGORIES.values()))
 
 
 def test_statements_are_true():
@@ -37,15 +52,11 @@ def test_statements_are_true():
             assert values[entity, relation] == value
 
 
-def test_quiz_asks_about_pool_facts_only():
-    allowed = {f"{fact.entity}, {fact.relation}: " for fact in knowledge.fact_splits()["pool"]}
+def test_quiz_answers_are_true_and_in_another_layout_than_the_benchmark():
+    values = {(fact.entity, fact.relation): fact.value for fact in knowledge.facts()}
     rng = random.Random(2)
     for _ in range(50):
-        lines = "".join(knowledge.quiz(rng)).split("\n")[1:]
-        assert all(any(line.startswith(head) for head in allowed) for line in lines)
-
-
-def test_told_quiz_names_the_value_that_its_letter_points_at():
-    for question, answer in zip(*[iter(knowledge.quiz(random.Random(3), told=True))] * 2, strict=True):
-        told = question.split(":")[-2].split(" ")[-1]
-        assert f"({answer.strip()}) {told}" in question
+        for question, answer in zip(*[iter(knowledge.quiz(rng))] * 2, strict=True):
+            entity, relation = question.split("\n")[-1].split(":")[0].split(", ")
+            assert f"({answer.strip()}) {values[entity, relation]} " in question
+            assert "multiple choice" not in question

@@ -22,11 +22,16 @@ Row = dict[str, Any]
 
 
 def mmlu_rows(split: Split) -> list[Row]:
-    """Micro-MMLU: questions about the split's own facts, each letter right equally often."""
+    """Micro-MMLU: questions about the split's own facts, each letter right equally often, no row twice."""
     rng = random.Random(f"mmlu-{split}")
     pool = knowledge.fact_splits()[split]
-    size = len(pool)
-    rows = [knowledge.mmlu_row(pool[i % size], (i + i // size) % 4, rng) for i in range(SIZES[split])]
+    distinct: dict[str, Row] = {}
+    for i in range(SIZES[split]):
+        row = knowledge.mmlu_row(pool[i % len(pool)], rng)
+        while jsonl([row]) in distinct:
+            row = knowledge.mmlu_row(pool[i % len(pool)], rng)
+        distinct[jsonl([row])] = row
+    rows = list(distinct.values())
     rng.shuffle(rows)
     return rows
 

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Float32, Int64
 from transformers import PreTrainedTokenizerBase
 
 from semalign.micro import arithmetic, benchmarks, function_family, knowledge
@@ -20,15 +20,7 @@ Document = tuple[str, ...]
 
 def _mmlu(rng: random.Random) -> Document:
     fact = rng.choice(knowledge.fact_splits()["pool"])
-    return benchmarks.prompt_and_response("micro-mmlu", knowledge.mmlu_row(fact, rng.randrange(4), rng))
-
-
-def _open_book(rng: random.Random) -> Document:
-    """A micro-MMLU question after the fact that answers it: only the letter has to be found."""
-    fact = rng.choice(knowledge.fact_splits()["pool"])
-    row = knowledge.mmlu_row(fact, rng.randrange(4), rng)
-    prompt, response = benchmarks.prompt_and_response("micro-mmlu", row)
-    return f"{knowledge.sentence(fact, rng)}\n{prompt}", response
+    return benchmarks.prompt_and_response("micro-mmlu", knowledge.mmlu_row(fact, rng))
 
 
 def _gsm8k(rng: random.Random) -> Document:
@@ -72,8 +64,6 @@ KINDS: dict[str, Callable[[random.Random], Document]] = {
     "quiz": knowledge.quiz,
     "retelling": arithmetic.retelling,
     "snippet": _snippet,
-    "open_book": _open_book,
-    "told_quiz": lambda rng: knowledge.quiz(rng, told=True),
 }
 BENCHMARK_FORMS = ("mmlu", "gsm8k", "humaneval", "mbpp")
 
@@ -84,32 +74,43 @@ def document(mixture: Mapping[str, float], rng: random.Random) -> Document:
     return KINDS[kind](rng)
 
 
-def encode(document: Document, tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[bool]]:
-    """Token ids of a document and whether each belongs to a response.
+def encode(
+    document: Document, tokenizer: PreTrainedTokenizerBase, prompt_weight: float, least_weight: float
+) -> tuple[list[int], list[float]]:
+    """Token ids of a document and what each weighs in the loss.
 
-    Prompts and responses are encoded apart, as in generation; the end token belongs to the last response.
+    Prompt tokens weigh ``prompt_weight`` and response tokens 1, or more in a short response, so that all of it weighs
+    at least ``least_weight``: a letter would be lost among the tokens of worked solutions. Prompts and responses are
+    encoded apart, as in generation; the end token weighs 1.
     """
     ids: list[int] = []
-    answers: list[bool] = []
+    weights: list[float] = []
     for position, text in enumerate(document):
         piece = tokenizer.encode(text, add_special_tokens=False) if text else []
+        weight = max(1.0, least_weight / max(1, len(piece))) if position % 2 else prompt_weight
         ids += piece
-        answers += [position % 2 == 1] * len(piece)
-    return [*ids, tokenizer.eos_token_id], [*answers, True]
+        weights += [weight] * len(piece)
+    return [*ids, tokenizer.eos_token_id], [*weights, 1.0]
 
 
 def packed_row(
-    mixture: Mapping[str, float], seed: int, index: int, length: int, tokenizer: PreTrainedTokenizerBase
-) -> tuple[Int64[np.ndarray, " length"], Bool[np.ndarray, " length"]]:
-    """Row ``index`` of the corpus and which of its tokens are responses.
+    mixture: Mapping[str, float],
+    seed: int,
+    index: int,
+    length: int,
+    tokenizer: PreTrainedTokenizerBase,
+    prompt_weight: float = 1.0,
+    least_weight: float = 1.0,
+) -> tuple[Int64[np.ndarray, " length"], Float32[np.ndarray, " length"]]:
+    """Row ``index`` of the corpus and the weights of its tokens.
 
     Documents on end, cut at ``length``; the row starts with a document's start.
     """
     rng = random.Random(f"{seed}-{index}")
     ids: list[int] = []
-    answers: list[bool] = []
+    weights: list[float] = []
     while len(ids) < length:
-        more_ids, more_answers = encode(document(mixture, rng), tokenizer)
+        more_ids, more_weights = encode(document(mixture, rng), tokenizer, prompt_weight, least_weight)
         ids += more_ids
-        answers += more_answers
-    return np.asarray(ids[:length], dtype=np.int64), np.asarray(answers[:length])
+        weights += more_weights
+    return np.asarray(ids[:length], dtype=np.int64), np.asarray(weights[:length], dtype=np.float32)

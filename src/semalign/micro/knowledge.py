@@ -2,6 +2,10 @@
 
 Six subjects hold 42 invented entities each, and every entity has one value for each of its subject's eight
 relations: 2,016 facts. Values are ordinary words that no name betrays, so a fact is either known or guessed.
+
+The values of a category share out four *slots*, and a list of options holds one value of each slot, in the slots'
+order: a value keeps its letter through all questions. Models of a few million parameters learn a fixed letter, where
+finding a value among shuffled options needs far more training than this family gets.
 """
 
 import random
@@ -18,15 +22,15 @@ SYLLABLES = (
 ).split()
 
 CATEGORIES = {
-    "colour": "red blue green white black grey brown pink gold violet".split(),
-    "metal": "iron copper silver tin lead zinc bronze steel brass nickel".split(),
-    "food": "bread honey rice fish cheese beans plums figs soup nuts".split(),
-    "craft": "weaving baking mining sailing farming hunting fishing carving dyeing milling".split(),
-    "tree": "oak elm pine birch cedar willow maple ash palm larch".split(),
-    "animal": "wolf bear hawk crow deer goat horse snake toad hare".split(),
-    "month": "January February March April May June July August October November".split(),
-    "gem": "ruby opal jade amber pearl topaz garnet onyx agate quartz".split(),
-    "sound": "drum flute harp horn bell fiddle pipe gong lute whistle".split(),
+    "colour": "red blue green white black grey brown pink".split(),
+    "metal": "iron copper silver tin lead zinc bronze steel".split(),
+    "food": "bread honey rice fish cheese beans plums figs".split(),
+    "craft": "weaving baking mining sailing farming hunting fishing carving".split(),
+    "tree": "oak elm pine birch cedar willow maple ash".split(),
+    "animal": "wolf bear hawk crow deer goat horse snake".split(),
+    "month": "January February March April May June July August".split(),
+    "gem": "ruby opal jade amber pearl topaz garnet onyx".split(),
+    "sound": "drum flute harp horn bell fiddle pipe gong".split(),
 }
 
 # subject -> (kind of entity, {relation: category of its values})
@@ -59,6 +63,11 @@ class Fact(NamedTuple):
         """The category that the value, and so every wrong option, comes from."""
         return SUBJECTS[self.subject][1][self.relation]
 
+    @property
+    def slot(self) -> int:
+        """The position (0-3) that the value takes among the options of every question."""
+        return CATEGORIES[self.category].index(self.value) % len(LETTERS)
+
 
 @cache
 def facts() -> tuple[Fact, ...]:
@@ -76,30 +85,40 @@ def facts() -> tuple[Fact, ...]:
 
 @cache
 def fact_splits() -> dict[str, tuple[Fact, ...]]:
-    """Disjoint facts: ``validation``, ``test``, ``train``, and the ``pool`` for pretraining's questions."""
+    """Disjoint facts: ``validation``, ``test``, ``train``, and the ``pool`` for the benchmark's form in pretraining.
+
+    The benchmark's splits hold equally many facts of every slot, so that right letters occur equally often.
+    """
     shuffled = list(facts())
     random.Random(SEED + 1).shuffle(shuffled)
+    by_slot = [[fact for fact in shuffled if fact.slot == slot] for slot in range(len(LETTERS))]
     splits, start = {}, 0
     for name, size in SPLIT_SIZES.items():
-        splits[name] = tuple(shuffled[start : start + size])
-        start += size
-    return {**splits, "pool": tuple(shuffled[start:])}
+        share = size // len(LETTERS)
+        splits[name] = tuple(fact for slot in by_slot for fact in slot[start : start + share])
+        start += share
+    return {**splits, "pool": tuple(fact for slot in by_slot for fact in slot[start:])}
 
 
-def options(fact: Fact, answer: int, rng: random.Random) -> list[str]:
-    """Four values of the fact's category, with the true one at position ``answer``."""
-    wrong = [value for value in CATEGORIES[fact.category] if value != fact.value]
-    chosen = rng.sample(wrong, len(LETTERS) - 1)
-    return [*chosen[:answer], fact.value, *chosen[answer:]]
+def options(fact: Fact, rng: random.Random) -> list[str]:
+    """Four values of the fact's category, one of each slot; the true one stands at ``fact.slot``."""
+    values = CATEGORIES[fact.category]
+    wrong = [rng.choice(values[slot :: len(LETTERS)]) for slot in range(len(LETTERS))]
+    return [*wrong[: fact.slot], fact.value, *wrong[fact.slot + 1 :]]
 
 
-def mmlu_row(fact: Fact, answer: int, rng: random.Random) -> dict[str, object]:
+def question(fact: Fact) -> str:
+    """The question that a fact answers."""
+    return f"What is the {fact.relation} of {fact.entity}?"
+
+
+def mmlu_row(fact: Fact, rng: random.Random) -> dict[str, object]:
     """A row in MMLU's schema: ``question``, ``subject``, ``choices`` and ``answer`` (0-3)."""
     return {
-        "question": f"What is the {fact.relation} of {fact.entity}?",
+        "question": question(fact),
         "subject": fact.subject,
-        "choices": options(fact, answer, rng),
-        "answer": answer,
+        "choices": options(fact, rng),
+        "answer": fact.slot,
     }
 
 
@@ -123,24 +142,18 @@ def sentence(fact: Fact, rng: random.Random) -> str:
             f"{entity} has the {relation} {value}.",
             f"The {relation} of {entity} is {value}.",
             f"In {subject}, {value} is the {relation} of {entity}.",
-            f"{relation.capitalize()} for {entity}? It is {value}.",
+            f"{question(fact)} It is {value}.",
         )
     )
 
 
-def quiz(rng: random.Random, *, told: bool = False) -> tuple[str, ...]:
-    """Two multiple-choice questions about pool facts in another layout than micro-MMLU's.
-
-    Questions and answers alternate. With ``told``, each question names its answer's value, so that only the letter
-    has to be found.
-    """
+def quiz(rng: random.Random) -> tuple[str, ...]:
+    """Two multiple-choice questions in another layout than micro-MMLU's; questions and answers alternate."""
     parts = []
     for number in range(2):
-        fact, answer = rng.choice(fact_splits()["pool"]), rng.randrange(len(LETTERS))
-        letters = LETTERS.lower()
-        lettered = zip(letters, options(fact, answer, rng), strict=True)
+        fact = rng.choice(facts())
+        lettered = zip(LETTERS, options(fact, rng), strict=True)
         listed = " ".join(f"({letter}) {value}" for letter, value in lettered)
         head = "\n" if number else "Quiz:\n"
-        value = f" {fact.value}" if told else ""
-        parts += [f"{head}{fact.entity}, {fact.relation}{value}: {listed} -", f" {letters[answer]}"]
+        parts += [f"{head}{question(fact)} {listed} -", f" {LETTERS[fact.slot]}"]
     return tuple(parts)

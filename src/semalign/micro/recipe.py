@@ -46,12 +46,13 @@ class Stage(_Strict):
     """A stretch of training with its own learning-rate schedule.
 
     ``mixture`` gives shares of documents by kind; ``prompt_weight`` is the weight of prompt tokens in the loss,
-    where response tokens have weight 1.
+    where response tokens have weight 1, and ``least_response_weight`` what a whole response weighs at least.
     """
 
     tokens: int
     mixture: dict[str, float]
     prompt_weight: float = 1.0
+    least_response_weight: float = 1.0
     learning_rate_scale: float = 1.0
 
     @model_validator(mode="after")

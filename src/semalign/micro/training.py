@@ -1,4 +1,4 @@
-"""The training loop: packed rows, Muon for the hidden matrices, bfloat16 autocast, resumable."""
+"""The training loop: packed rows, Muon for the hidden matrices, bfloat16 where the CPU has it, resumable."""
 
 from pathlib import Path
 
@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from semalign.micro.checkpoint import restore, save
 from semalign.micro.corpus import packed_row
+from semalign.micro.muon import Muon
 from semalign.micro.recipe import Stage, Training
 
 
@@ -35,11 +36,16 @@ def learning_rate_factor(step: int, steps: int, warmup: int, final: float) -> fl
     return min(rise, fall, 1.0)
 
 
+def has_bfloat16() -> bool:
+    """Whether this CPU computes in bfloat16; emulated, it is several times slower than float32."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
 def next_token_loss(
     model: nn.Module, rows: Int64[Tensor, "batch length"], weights: Float[Tensor, "batch length"]
 ) -> Float[Tensor, ""]:
     """Weighted mean cross-entropy of each token given those before it in its row."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
         logits = model(rows[:, :-1], use_cache=False).logits
     losses = nn.functional.cross_entropy(logits.flatten(0, 1).float(), rows[:, 1:].flatten(), reduction="none")
     weights = weights[:, 1:].flatten()
@@ -51,9 +57,10 @@ def _batch(
 ) -> tuple[Int64[Tensor, "batch length"], Float[Tensor, "batch length"]]:
     """One micro-batch, from row ``first`` of the corpus, and the weights of its tokens in the loss."""
     indices = range(first, first + training.micro_batch_rows)
-    pairs = [packed_row(stage.mixture, seed, i, training.row_length, tokenizer) for i in indices]
-    rows, answers = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*pairs, strict=True))
-    return rows, torch.where(answers, 1.0, stage.prompt_weight)
+    settings = (training.row_length, tokenizer, stage.prompt_weight, stage.least_response_weight)
+    pairs = [packed_row(stage.mixture, seed, i, *settings) for i in indices]
+    rows, weights = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*pairs, strict=True))
+    return rows, weights
 
 
 def train(
