@@ -7,8 +7,9 @@ import yaml
 from conftest import make_llama, make_tokenizer
 
 from semalign import experiments
-from semalign.experiments import Cell, cells, missing, run, run_cell, summary
+from semalign.experiments import Cell, cells, missing, rows_of, run, run_cell, summary
 from semalign.profiles import load_profile
+from semalign.records import write_record
 
 FAST = {"rank": 2, "batch_size": 4, "attribution_examples": 2}
 
@@ -100,3 +101,50 @@ def test_a_record_has_the_score_of_the_adapted_student(profile):
     assert record["fingerprints"].keys() == {"teacher", "student", "data", "test"}
     assert record["configuration"]["split"] == "test"
     assert run_cell(profile, cell)["losses"] == record["losses"]
+
+
+def test_rows_are_methods_and_variants(profile):
+    assert rows_of(profile) == ["semalign", "entropy"]
+    everything = rows_of(profile, ["all"])
+    assert everything[:3] == ["semalign", "laten", "seeking"] and everything[-1] == "entropy"
+    assert rows_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]
+    with pytest.raises(ValueError, match="no method or variant rigde: choose from all, semalign, laten"):
+        rows_of(profile, ["ridge", "rigde"])
+
+
+def test_a_method_of_the_registry_is_run_under_its_settings(profile):
+    cell = next(cell for cell in cells(profile, ["sft"]) if cell.method == "sft")
+    record = run_cell(profile, cell)
+    assert (record["method"], record["configuration"]["method"]) == ("sft", "sft")
+    assert record["configuration"]["epochs"] == 3  # its own, not the task's
+    assert (record["configuration"]["rank"], record["configuration"]["batch_size"]) == (2, 4)
+    assert "attribution_examples" not in record["configuration"]
+
+
+def test_a_stale_record_says_what_differs(profile, tmp_path):
+    folder = tmp_path / "results"
+    cell = Cell("entropy", profile.teacher, profile.student, "micro_gsm8k", 0)
+    assert missing(profile, folder)[cell] == "missing"
+    write_record(folder / cell.file_name, run_cell(profile, cell))
+    assert cell not in missing(profile, folder)
+    other = {"entropy": {"method": "cross-entropy", "all": {"epochs": 2}}}
+    changed = _profile(tmp_path, variants=other, tasks={"micro_gsm8k": {"epochs": 1, "train_size": 5}})
+    assert missing(changed, folder)[cell] == "stale: other data, epochs, method"
+
+
+def test_a_record_from_before_methods_had_names_is_semaligns(profile, tmp_path):
+    folder = tmp_path / "results"
+    cell = Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 0)
+    record = run_cell(profile, cell)
+    new = ("method", "map", "ridge_penalty", "layer_loss", "schedule")
+    record["configuration"] = {key: v for key, v in record["configuration"].items() if key not in new}
+    write_record(folder / cell.file_name, record)
+    assert cell not in missing(profile, folder)
+
+
+def test_a_method_that_refuses_a_pair_is_an_error_after_all_other_cells(profile, tmp_path, caplog):
+    names = ["laten", "sft"]  # LaTen wants more rows than its extract_size
+    with pytest.raises(ValueError, match=r"4 cells without a record; laten--.*6 rows leave none to train on"):
+        run(profile, tmp_path / "results", names)
+    assert caplog.text.count("leave none to train on") == 4
+    assert {cell.method for cell in missing(profile, tmp_path / "results", names)} == {"laten"}

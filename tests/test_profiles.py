@@ -75,3 +75,33 @@ def test_an_unknown_profile_lists_the_known():
 
 def test_merge_goes_into_tables():
     assert merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 9}, "d": 4}) == {"a": {"b": 9, "c": 2}, "d": 4}
+
+
+def test_a_row_is_a_method_under_what_the_profile_says(tmp_path):
+    path = tmp_path / "mine.yaml"
+    tasks = {"gsm8k": {"epochs": 2, "learning_rate": 1e-4, "align_size": 64, "align_steps": 4}}
+    transfer = {"rank": 8, "attribution": "signed"}
+    variants = {"seeking": {"gsm8k": {"epochs": 9}}, "mine": {"method": "logit-kl", "all": {"rank": 4}}}
+    content = {"teacher": "t", "student": "s", "tasks": tasks, "transfer": transfer, "variants": variants}
+    path.write_text(yaml.safe_dump(content))
+    profile = load_profile(path)
+    assert profile.settings_for("gsm8k", "ridge") == {**transfer, "epochs": 2, "learning_rate": 1e-4}
+    assert profile.settings_for("gsm8k", "laten") == {"align_size": 64, "steps": 4}
+    assert profile.settings_for("gsm8k", "seeking") == {"rank": 8, "learning_rate": 1e-4, "epochs": 9}
+    assert profile.settings_for("gsm8k", "seeking", varied=False) == {"rank": 8, "learning_rate": 1e-4}
+    assert profile.settings_for("gsm8k", "mine") == {**transfer, "rank": 4, "epochs": 2, "learning_rate": 1e-4}
+    assert [profile.method_of(row).name for row in ("seeking", "mine", "new")] == ["seeking", "logit-kl", "semalign"]
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [
+        ({"method": "kl"}, "no method 'kl': choose from semalign"),
+        ({"method": "ridge", "all": {"map": "semantic"}}, "map: input should be 'ridge'"),
+        ({"micro_gsm9k": {"epochs": 1}}, "variant 'mine' names no task of it: micro_gsm9k"),
+        ({"method": "laten", "all": {"extract_sise": 3}}, "unknown key 'extract_sise', did you mean 'extract_size'"),
+    ],
+)
+def test_mistakes_in_a_variant_are_errors(variant, message):
+    with pytest.raises(ValueError, match=message):
+        load_profile("micro", variants={"mine": variant})

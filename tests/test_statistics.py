@@ -1,10 +1,11 @@
+import itertools
 import math
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from semalign.statistics import mean_interval, paired_bootstrap, wilson_interval
+from semalign.statistics import holm, mean_interval, paired_bootstrap, seeded_bootstrap, wilson_interval
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (1, 10), (5, 10), (10, 10), (271, 1319), (93, 500)])
@@ -76,3 +77,89 @@ def test_bootstrap_needs_the_same_items():
     for ours, theirs in [([1.0], [1.0, 0.0]), ([], [])]:
         with pytest.raises(ValueError, match="same items"):
             paired_bootstrap(ours, theirs)
+
+
+def every_resample(ours, theirs):
+    """The difference in every resample of items and seeds, each as likely as any other."""
+    n, found = ours.shape[1], []
+    for items in itertools.product(range(n), repeat=n):
+        for seeds in itertools.product(range(len(ours)), repeat=len(ours)):
+            for others in itertools.product(range(len(theirs)), repeat=len(theirs)):
+                found.append(ours[list(seeds)][:, list(items)].mean() - theirs[list(others)][:, list(items)].mean())
+    return np.array(found)
+
+
+def test_seeded_bootstrap_draws_what_an_enumeration_of_all_resamples_has():
+    ours, theirs = np.array([[1.0, 0, 1], [1, 1, 1]]), np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
+    found, exact = seeded_bootstrap(ours, theirs, resamples=40_000), every_resample(ours, theirs)
+    assert found.value == pytest.approx(5 / 6 - 3 / 9)
+    exact[np.abs(exact) < 1e-12] = 0
+    p = 2 * min(np.mean(exact <= 0), np.mean(exact >= 0))
+    assert found.p == pytest.approx(p, abs=0.01)
+    assert found.low == pytest.approx(np.quantile(exact, 0.025), abs=0.06)
+    assert found.high == pytest.approx(np.quantile(exact, 0.975), abs=0.06)
+
+
+def test_one_seed_each_is_the_paired_bootstrap():
+    rng = np.random.default_rng(3)
+    ours, theirs = (rng.random((1, 300)) < 0.6).astype(float), (rng.random((1, 300)) < 0.5).astype(float)
+    value, low, high, p = seeded_bootstrap(ours, theirs, resamples=20_000)
+    assert (value, low, high) == pytest.approx(paired_bootstrap(ours[0], theirs[0], resamples=20_000), abs=6e-3)
+    # The normal approximation of the paired difference: z = mean / standard error.
+    d = (ours - theirs)[0]
+    assert p == pytest.approx(2 * stats.norm.sf(abs(d.mean()) / (d.std() / math.sqrt(300))), abs=0.01)
+
+
+def test_the_spread_over_seeds_widens_the_interval_as_the_two_variances_say():
+    rng = np.random.default_rng(4)
+    level = np.array([0.2, 0.5, 0.8])[:, None]
+    ours, theirs = (rng.random((3, 2000)) < level).astype(float), (rng.random((3, 2000)) < 0.5).astype(float)
+    found = seeded_bootstrap(ours, theirs)
+    over_items = ((ours.mean(0) - theirs.mean(0)).var()) / 2000
+    over_seeds = ours.mean(1).var() / 3 + theirs.mean(1).var() / 3
+    normal = 2 * 1.96 * math.sqrt(over_items + over_seeds)
+    assert found.high - found.low == pytest.approx(normal, rel=0.15)
+    averaged = paired_bootstrap(ours.mean(0), theirs.mean(0))
+    assert found.high - found.low > 3 * (averaged.high - averaged.low)
+
+
+def test_equal_methods_differ_by_nothing_and_certain_ones_for_certain():
+    same = np.array([[1.0, 0, 1, 0]])
+    assert seeded_bootstrap(same, same) == (0, 0, 0, 1)
+    found = seeded_bootstrap(np.ones((2, 5)), np.zeros((2, 5)), resamples=999)
+    assert found == (1, 1, 1, pytest.approx(2 / 1000))
+
+
+def test_p_is_below_five_percent_where_the_interval_leaves_out_zero():
+    rng = np.random.default_rng(5)
+    for shift in np.linspace(0, 0.2, 9):
+        ours, theirs = (rng.random((2, 200)) < 0.5 + shift).astype(float), (rng.random((2, 200)) < 0.5).astype(float)
+        found = seeded_bootstrap(ours, theirs, resamples=4000)
+        if abs(found.p - 0.05) > 0.005:
+            assert (found.p < 0.05) == (found.low > 0 or found.high < 0)
+
+
+def test_seeded_bootstrap_needs_the_same_items():
+    for ours, theirs in [(np.ones((1, 3)), np.ones((1, 4))), (np.ones((1, 0)), np.ones((1, 0)))]:
+        with pytest.raises(ValueError, match="same items"):
+            seeded_bootstrap(ours, theirs)
+
+
+def test_holm_by_hand():
+    # sorted: .005 * 4, .01 * 3, .03 * 2, .04 * 1, none below the one before it
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.4, 0.9]) == pytest.approx([0.8, 0.9])
+    assert holm([0.7, 0.6, 0.8]) == [1, 1, 1]
+    assert holm([]) == []
+
+
+def test_holm_rejects_what_the_step_down_procedure_rejects():
+    rng = np.random.default_rng(6)
+    for _ in range(50):
+        p_values, alpha = rng.random(6) ** 3, rng.random() * 0.3
+        rejected, m = set(), len(p_values)
+        for step, i in enumerate(np.argsort(p_values)):
+            if p_values[i] > alpha / (m - step):
+                break
+            rejected.add(int(i))
+        assert {i for i, p in enumerate(holm(p_values.tolist())) if p <= alpha} == rejected

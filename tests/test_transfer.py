@@ -89,7 +89,7 @@ def broken_head(model):
 
 
 def test_bad_input_is_refused_before_any_training(teacher, student, rows, monkeypatch):
-    for long_work in ("model_pair.attribute_layers", "model_pair.teacher_states", "steering.Steering.run"):
+    for long_work in ("model_pair.attribute_layers", "model_pair.layer_states", "steering.Steering.run"):
         monkeypatch.setattr(f"semalign.{long_work}", lambda *_, **__: pytest.fail("long work has begun"))
 
     def refused(message, data=rows, error=ValueError, **settings):

@@ -131,6 +131,10 @@ class Architecture:
         """The LM head's weight W."""
         return self.lm_head.weight  # type: ignore[return-value]
 
+    def folded_head(self) -> Float[Tensor, "v d"]:
+        """Return ``W diag(g)``, the LM head with the final norm's gain g folded in, detached."""
+        return self.head_weight.detach() * norm_gain(self.norm, self.width)
+
     @property
     def device(self) -> torch.device:
         """Where the LM head is."""

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from semalign.architecture import Architecture, head_weight, norm_gain
+from semalign.architecture import Architecture, head_weight
 from semalign.files import atomic_path, tensor_fingerprint
 from semalign.models import LanguageModel, unwrap
 from semalign.pseudoinverse import gram_pseudoinverse
@@ -116,8 +116,7 @@ class SemanticBasis:
         rows = None if tokens is None else range(len(tokens))
         if side == "output":
             if fold_norm:
-                architecture = Architecture(network)
-                head = head * norm_gain(architecture.norm, architecture.width)
+                head = Architecture(network).folded_head()
             basis = cls.from_weight(head, rows=rows, unique_rows=unique_rows, rtol=rtol)
         elif side == "input":
             _check_weight(embeddings)

@@ -133,8 +133,10 @@ def transfer(
         teacher, student, rows, output_dir=out, validation=held_out, task=task, **_parse(settings or [])
     )
     details = result.record["details"]
-    layers = " + ".join(f"{weight:g} x layer {layer}" for layer, weight in details["teacher_layers"])
-    typer.echo(f"teacher {layers} -> student layer {details['student_layer']}; adapter and record in {out}")
+    for mixture, k in details.get("pairs") or [(details["teacher_layers"], details["student_layer"])]:
+        layers = " + ".join(f"{weight:g} x layer {layer}" for layer, weight in mixture)
+        typer.echo(f"teacher {layers} -> student layer {k}")
+    typer.echo(f"adapter and record in {out}")
     for when in ("before", "after"):
         if details[when]:
             typer.echo(f"{when:7s}" + ", ".join(f"{key} {value:.4f}" for key, value in details[when].items()))
@@ -172,33 +174,40 @@ def evaluate(
 def compare(
     profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder; default data/results/PROFILE")] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="all, or names with commas; default: semalign and the profile's variants")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="how many seeds, from 0; default: the profile's")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
 ) -> None:
     """Run every model, method, task and seed of a profile (Tables 1 and 2); finished records are kept."""
     from semalign import experiments
+    from semalign.comparisons import differences
     from semalign.paths import results_dir
     from semalign.profiles import load_profile
 
-    loaded = load_profile(profile)
-    folder = out or results_dir() / loaded.name
+    loaded = load_profile(profile, **({} if seeds is None else {"seeds": list(range(seeds))}))
+    folder, names = out or results_dir() / loaded.name, _names(methods)
     if dry_run:
-        names = [cell.file_name for cell in experiments.missing(loaded, folder)]
-        typer.echo("\n".join(names) or "all records are current")
+        lacks = experiments.missing(loaded, folder, names)
+        typer.echo("\n".join(f"{cell.file_name}: {lack}" for cell, lack in lacks.items()) or "all records are current")
         return
-    experiments.run(loaded, folder)
+    experiments.run(loaded, folder, names)
     typer.echo(experiments.summary(folder).round(2).to_string(index=False))
+    typer.echo(differences(folder).round(4).to_string(index=False))
 
 
 @app.command()
 def select(
     profile: Annotated[str, typer.Option("--profile", "-p", help="micro, or a YAML file")] = "micro",
+    methods: Annotated[str | None, typer.Option(help="names with commas; default: all that have a grid")] = None,
 ) -> None:
-    """Choose the settings of a profile's variants on validation data; prints the variants to put in the profile."""
+    """Choose the settings of methods and variants on validation data; prints the variants to put in the profile."""
     from semalign import selection
     from semalign.profiles import load_profile
 
     loaded = load_profile(profile)
-    table = selection.select(loaded)
+    table = selection.select(loaded, names=_names(methods))
     typer.echo(table.to_string(index=False))
     typer.echo(yaml.safe_dump({"variants": selection.chosen(loaded, table)}, sort_keys=False))
 
@@ -262,6 +271,10 @@ def drop_layers(
         student.model.save_pretrained(folder)
         student.tokenizer.save_pretrained(folder)
     typer.echo(f"{out}: {student.model.config.get_text_config().num_hidden_layers} layers")
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",")]
 
 
 def _choice(value: str, *allowed: str) -> Any:

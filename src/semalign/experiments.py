@@ -1,53 +1,26 @@
 """Runs of a profile: every model, method, task and seed gives one record on disk, made once and then only read."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
 from semalign import benchmarks
+from semalign.cells import NONE, Cell, cells
 from semalign.evaluation import Evaluation, evaluate
 from semalign.files import file_sha256, json_fingerprint, model_fingerprint
 from semalign.models import LanguageModel, load_model
 from semalign.paths import results_dir
-from semalign.pipeline import transfer
-from semalign.profiles import Profile
+from semalign.profiles import PAPER, Profile
 from semalign.records import make_record, read_record, read_records, write_record
 from semalign.statistics import mean_interval
 
-PAPER = "semalign"  # the method under the paper's settings
-NONE = "none"  # a model as it is
-
-
-class Cell(NamedTuple):
-    """One number of a table: a method, its teacher (None for a model as it is), student, task and seed."""
-
-    method: str
-    teacher: str | None
-    student: str
-    task: str
-    seed: int | None
-
-    @property
-    def file_name(self) -> str:
-        """Name of the record's file."""
-        parts = (self.method, self.teacher, self.student, self.task, self.seed)
-        return "--".join(str(part).replace("/", "_") for part in parts if part is not None) + ".json"
-
-
-def cells(profile: Profile) -> Iterator[Cell]:
-    """Yield all cells of a profile: models as they are, then every method from every teacher with every seed."""
-    for task in profile.tasks:
-        for model in (profile.student, *profile.teachers_for(task)):
-            yield Cell(NONE, None, model, task, None)
-    for task in profile.tasks:
-        for method in (PAPER, *profile.variants):
-            for teacher in profile.teachers_for(task):
-                for seed in profile.seeds:
-                    yield Cell(method, teacher, profile.student, task, seed)
+logger = logging.getLogger(__name__)
+MISSING = "missing"
 
 
 def run_cell(profile: Profile, cell: Cell, split: str = "test") -> dict[str, Any]:
@@ -56,15 +29,18 @@ def run_cell(profile: Profile, cell: Cell, split: str = "test") -> dict[str, Any
     if cell.teacher is None:
         return _scored(profile, student, cell.task, split)
     rows = benchmarks.rows(cell.task, "train", profile.tasks[cell.task].train_size)
-    settings = {**_settings(profile, cell), "seed": cell.seed}
-    result = transfer(loaded_once(cell.teacher), student, rows, task=cell.task, **settings)
+    settings, method = (
+        {**profile.settings_for(cell.task, cell.method), "seed": cell.seed},
+        profile.method_of(cell.method),
+    )
+    result = method.run(loaded_once(cell.teacher), student, rows, task=cell.task, **settings)
     scored = _scored(profile, result.model, cell.task, split)
     record, fingerprints = result.record, {**result.record["fingerprints"], **scored["fingerprints"]}
     return {
         **scored,
         **{key: record[key] for key in ("teacher", "student", "seed", "losses")},
         "method": cell.method,
-        "configuration": {**record["configuration"], **scored["configuration"]},
+        "configuration": {"method": method.name, **record["configuration"], **scored["configuration"]},
         "fingerprints": {**fingerprints, "student": record["fingerprints"]["student"]},
         "seconds": record["seconds"],
         "details": {**record["details"], **scored["details"]},
@@ -99,39 +75,66 @@ def score_record(model: LanguageModel, score: Evaluation, limit: int | None = No
     )
 
 
-def missing(profile: Profile, folder: Path) -> list[Cell]:
-    """Return the cells of a profile that have no record, or one made from other models, data or settings."""
-    return [cell for cell in cells(profile) if not _is_current(profile, cell, folder / cell.file_name)]
+def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> dict[Cell, str]:
+    """Return the cells of a profile that have no record, or a stale one, and why: ``missing`` or ``stale: ...``.
+
+    A record is stale if it was made from other models, data or settings; what differs is named.
+    """
+    found = {cell: _lack(profile, cell, folder / cell.file_name) for cell in cells(profile, names)}
+    return {cell: lack for cell, lack in found.items() if lack}
 
 
-def run(profile: Profile, folder: Path | None = None) -> list[Path]:
-    """Make the records that are missing or stale, one file each as it is done; return what was written."""
+def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | None = None) -> list[Path]:
+    """Make the records that are missing or stale, one file each as it is done; return what was written.
+
+    A finished record is never made again. A method that refuses a pair or fails leaves its cells without a record and
+    does not keep the others from theirs.
+
+    Raises:
+        ValueError: at the end, if there were such cells; it names the first and says why.
+    """
     folder = folder or results_dir() / profile.name
-    written = []
-    progress = tqdm(missing(profile, folder), desc="cells", disable=None)
-    for cell in progress:
-        progress.set_postfix_str(cell.file_name.removesuffix(".json"))
-        write_record(folder / cell.file_name, run_cell(profile, cell))
-        written.append(folder / cell.file_name)
+    written, failed = [], []
+    progress = tqdm(missing(profile, folder, names).items(), desc="cells", disable=None)
+    for cell, lack in progress:
+        name = cell.file_name.removesuffix(".json")
+        progress.set_postfix_str(name)
+        if lack != MISSING:
+            logger.warning("%s is %s: made again", name, lack)
+        try:
+            write_record(folder / cell.file_name, run_cell(profile, cell))
+            written.append(folder / cell.file_name)
+        except (ValueError, FloatingPointError) as error:
+            logger.error("%s: %s", name, error)
+            failed.append(f"{name}: {error}")
+    if failed:
+        raise ValueError(f"{len(failed)} cells without a record; {failed[0]}")
     return written
 
 
-def _settings(profile: Profile, cell: Cell) -> dict[str, Any]:
-    return profile.settings_for(cell.task, None if cell.method == PAPER else cell.method)
-
-
-def _is_current(profile: Profile, cell: Cell, path: Path) -> bool:
-    """A finished record is never computed again; one whose inputs changed is stale."""
+def _lack(profile: Profile, cell: Cell, path: Path) -> str:
+    """Return what is wrong with the record of a cell, or the empty string."""
     if not path.is_file():
-        return False
+        return MISSING
     record = read_record(path)
     expected = {"student": fingerprint_of(cell.student), "test": _split_fingerprint(cell.task, "test")}
     configuration = {"split": "test", "limit": profile.evaluation.limit}
+    made = {"method": PAPER, **record["configuration"]}  # the first records, which do not name it, are SemAlign's
     if cell.teacher is not None:
-        rows = benchmarks.rows(cell.task, "train", profile.tasks[cell.task].train_size)
+        rows, method = (
+            benchmarks.rows(cell.task, "train", profile.tasks[cell.task].train_size),
+            profile.method_of(cell.method),
+        )
         expected |= {"teacher": fingerprint_of(cell.teacher), "data": json_fingerprint(rows)}
-        configuration |= {**_settings(profile, cell), "seed": cell.seed}
-    return record["fingerprints"] == expected and configuration.items() <= record["configuration"].items()
+        given = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
+        # A setting that the record does not know is younger than it and has its default, unless it is given.
+        resolved = {key: v for key, v in method.settings(**given).model_dump().items() if key in made or key in given}
+        configuration |= {**resolved, "method": method.name}
+    changed = [
+        key for key in {**expected, **record["fingerprints"]} if record["fingerprints"].get(key) != expected.get(key)
+    ]
+    changed += [key for key, value in configuration.items() if key not in made or made[key] != value]
+    return f"stale: other {', '.join(changed)}" if changed else ""
 
 
 @lru_cache(maxsize=4)

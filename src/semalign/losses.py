@@ -1,4 +1,4 @@
-"""The two cosine losses of Section 4.3, literally and without logits."""
+"""The two cosine losses of Section 4.3, literally and without logits, and the losses they are compared with."""
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -41,6 +41,49 @@ def output_cosine_loss(
     y = torch.full_like(z, label_smoothing / z.shape[-1])
     y.scatter_add_(-1, labels[supervised][:, None], torch.full_like(z[:, :1], 1 - label_smoothing))
     return 1 - cosine_similarity(z, y, dim=-1).mean()
+
+
+def relation_loss(
+    hidden_states: Float[Tensor, "batch tokens d"],
+    targets: Float[Tensor, "batch tokens d_target"],
+    mask: Bool[Tensor, "batch tokens"],
+) -> Float[Tensor, ""]:
+    """Return ``Avg_i Avg_j (cos(h_i, h_j) - cos(t_i, t_j))^2``, i and j supervised positions of the same example.
+
+    Token-token relation geometry, as the paper's second version names it: states and targets are centred over their
+    example, then compared by their cosines with each other, so that the two spaces need not be the same.
+
+    Args:
+        hidden_states: student states, shape (batch, tokens, D).
+        targets: what they are compared with, of any width.
+        mask: which positions are supervised, at least one.
+    """
+    difference = _relations(hidden_states, mask) - _relations(targets, mask)
+    positions = mask.sum(1, keepdim=True)
+    return (difference.square().sum(-1) / positions.clamp_min(1)).sum() / positions.sum()
+
+
+def _relations(states: Tensor, mask: Tensor) -> Float[Tensor, "batch tokens tokens"]:
+    kept = states * mask[..., None]
+    mean = kept.sum(1, keepdim=True) / mask.sum(1)[:, None, None].clamp_min(1)
+    unit = nn.functional.normalize((kept - mean) * mask[..., None], dim=-1)
+    return unit @ unit.mT
+
+
+def kl_loss(
+    logits: Float[Tensor, "n v"], teacher_logits: Float[Tensor, "n v"], *, reverse: bool = False
+) -> Float[Tensor, ""]:
+    """Return ``Avg[KL(p_T || p_S)]`` in nats, or with ``reverse`` ``Avg[KL(p_S || p_T)]``, p the softmax of logits.
+
+    Args:
+        logits: the student's, shape (n, V).
+        teacher_logits: the teacher's at the same positions, columns in the same order.
+        reverse: which of the two the average is weighted by: the teacher (mode-covering) or the student.
+    """
+    log_q, log_p = (nn.functional.log_softmax(z, dim=-1) for z in (logits, teacher_logits))
+    if reverse:
+        log_q, log_p = log_p, log_q
+    return (log_p.exp() * (log_p - log_q)).sum(-1).mean()
 
 
 class LogitFreeCosine(nn.Module):

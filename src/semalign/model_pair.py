@@ -2,53 +2,31 @@
 
 import logging
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
+from peft import PeftModel
 from torch import Tensor
 
-from semalign.alignment import alignment_map
+from semalign.alignment import alignment_map, shared_atoms
 from semalign.architecture import Architecture
 from semalign.attribution import attribute_layers
 from semalign.basis import SemanticBasis
-from semalign.data import Example, Row, batches, encode
-from semalign.files import model_fingerprint
+from semalign.data import Row, batches
+from semalign.maps import least_squares_map, moments, procrustes_map, random_map, ridge_map
 from semalign.models import LanguageModel
+from semalign.objective import Objective, TeacherHead
+from semalign.pair import Pair
 from semalign.pairing import LayerMap, interpolation
 from semalign.settings import TransferSettings
-from semalign.supervision import Mixture, Supervision, entering_states, match_examples, teacher_states
+from semalign.state_passes import Mixture, entering_states, final_states, layer_states
+from semalign.states import StateStore
+from semalign.supervision import Supervision, match_examples
 
 logger = logging.getLogger(__name__)
 ATTRIBUTION_BATCH = 8
-
-
-class Pair:
-    """A teacher and a student, whatever the method.
-
-    Args:
-        teacher: the larger model.
-        student: the smaller model.
-
-    Raises:
-        ValueError: if an architecture is unknown.
-    """
-
-    def __init__(self, teacher: LanguageModel, student: LanguageModel) -> None:
-        self.teacher, self.student = teacher, student
-        self.teacher_architecture = Architecture(teacher.model)
-        self.student_architecture = Architecture(student.model)
-        self.fingerprints = {
-            "teacher": model_fingerprint(teacher.model),
-            "student": model_fingerprint(student.model),
-        }
-
-    def encode(self, rows: Sequence[Row]) -> tuple[list[Example], list[Example]]:
-        """Return the student's and the teacher's encoding of rows; ``ValueError`` if one does not fit a context."""
-        student, teacher = (
-            encode(rows, model.tokenizer, model.model.config.get_text_config().max_position_embeddings)
-            for model in (self.student, self.teacher)
-        )
-        return student, teacher
 
 
 class ModelPair(Pair):
@@ -71,10 +49,45 @@ class ModelPair(Pair):
         if settings.student_layer is not None:
             self.student_architecture.check_layer(settings.student_layer)
 
-    def alignment(self) -> Float[Tensor, "d_teacher d_student"]:
-        """Return the alignment map M of the two output-side bases, on the student's device and in float32."""
-        bases = [SemanticBasis.from_model(m, fold_norm=self.settings.fold_norm) for m in (self.teacher, self.student)]
-        return alignment_map(*bases).to(self.student.model.device)
+    @cached_property
+    def bases(self) -> tuple[SemanticBasis, SemanticBasis]:
+        """The output-side bases of teacher and student."""
+        teacher, student = (
+            SemanticBasis.from_model(m, fold_norm=self.settings.fold_norm) for m in (self.teacher, self.student)
+        )
+        return teacher, student
+
+    @cached_property
+    def shared_ids(self) -> tuple[Int[Tensor, " shared"], Int[Tensor, " shared"]]:
+        """The tokens that both models have, as ids of the teacher's and of the student's vocabulary."""
+        teacher, student = (b.token_ids[atoms] for b, atoms in zip(self.bases, shared_atoms(*self.bases), strict=True))
+        return teacher, student
+
+    def alignment(self) -> Float[Tensor, "d_teacher d_target"] | None:
+        """Return the alignment map M on the student's device; None where it is fitted on states.
+
+        By default :func:`semalign.alignment_map` of the two output-side bases, in float32.
+
+        Raises:
+            ValueError: for a damaged LM head, or too few shared tokens where the settings need them.
+        """
+        kind, (teacher, student), seed = self.settings.map, self.bases, self.settings.seed
+        if self.settings.distils:
+            _ = self.shared_ids  # too few would be an error, and better now than after all states
+        if kind in ("procrustes", "ridge"):
+            return None
+        if kind in ("none", "learned"):  # targets stay in the teacher's space
+            dtype = torch.promote_types(self.teacher_architecture.head_weight.dtype, torch.float32)
+            return torch.eye(teacher.vectors.shape[1], dtype=dtype, device=self.student.model.device)
+        if kind == "random":
+            found = random_map(teacher, student, seed)
+        elif kind == "least_squares":
+            architectures = self.teacher_architecture, self.student_architecture
+            heads = (a.folded_head() if self.settings.fold_norm else a.head_weight.detach() for a in architectures)
+            found = least_squares_map(*(head[ids] for head, ids in zip(heads, self.shared_ids, strict=True)))
+        else:
+            found = alignment_map(teacher, student.permuted(seed) if kind == "permuted" else student)
+        return found.to(self.student.model.device, torch.float32)
 
     def choose_layers(self, rows: Sequence[Row]) -> tuple[Mixture, int, list[float] | None]:
         """Return the teacher layers with their weights, the student layer k, and the attribution scores if any.
@@ -94,12 +107,16 @@ class ModelPair(Pair):
                 scores = self.attribution(rows)
                 critical = 1 + max(range(len(scores)), key=scores.__getitem__)
             layer, k = layer_map.pair(critical)
-        mixture: Mixture = [(layer, 1.0)]
-        if chosen.interpolate:
-            a, b, lam = interpolation(k, layer_map.n_teacher, layer_map.n_student)
-            mixture = [(layer, weight) for layer, weight in ((a, 1 - lam), (b, lam)) if weight > 0]
+        mixture = self.mixture(layer, k)
         logger.info("teacher layers %s supervise student layer %d", mixture, k)
         return mixture, k, scores
+
+    def mixture(self, layer: int, k: int) -> Mixture:
+        """Return what supervises student layer ``k``: its partner ``layer``, or the neighbours to interpolate."""
+        if not self.settings.interpolate:
+            return [(layer, 1.0)]
+        a, b, lam = interpolation(k, self.teacher_architecture.n_layers, self.student_architecture.n_layers)
+        return [(layer, weight) for layer, weight in ((a, 1 - lam), (b, lam)) if weight > 0]
 
     def attribution(self, rows: Sequence[Row]) -> list[float]:
         """Return the teacher's attribution scores, layer 1 to L_T, on the first rows."""
@@ -115,23 +132,49 @@ class ModelPair(Pair):
     def supervision(
         self,
         rows: Sequence[Row],
-        alignment: Float[Tensor, "d_teacher d_student"],
+        alignment: Float[Tensor, "d_teacher d_target"] | None,
         mixture: Mixture,
         k: int,
         folder: Path,
+        student: Architecture | None = None,
     ) -> Supervision:
-        """Return what student layer ``k`` trains on, with states computed once and kept below ``folder``."""
+        """Return what student layer ``k`` trains on, with states computed once and kept below ``folder``.
+
+        Args:
+            rows: what to train on.
+            alignment: the alignment map; None to fit the one of the settings on these rows.
+            mixture: teacher layers with their weights.
+            k: student layer.
+            folder: where states are kept.
+            student: the student as it is by now, if layers below ``k`` have changed; ``folder`` must then be its own.
+        """
         student_examples, teacher_examples = self.encode(rows)
-        positions = self.settings.positions
+        positions, interface = self.settings.positions, self.settings.interface
         matched = match_examples(student_examples, teacher_examples, positions)
-        targets = teacher_states(
-            self.teacher_architecture,
-            teacher_examples,
-            matched,
-            mixture,
-            self.settings.interface,
-            folder,
-            self.fingerprints["teacher"],
+        at, teacher_at = ([pair[i] for pair in matched] for i in (0, 1))
+        teacher, mark = self.teacher_architecture, self.fingerprints["teacher"]
+        targets = layer_states(teacher, teacher_examples, teacher_at, mixture, interface, folder, mark)
+        final = final_states(teacher, teacher_examples, teacher_at, folder, mark) if self.settings.distils else None
+        learner, mark = student or self.student_architecture, self.fingerprints["student"]
+        projection = None
+        if alignment is None or self.settings.map == "learned":
+            reached = layer_states(learner, student_examples, at, [(k, 1.0)], interface, folder, mark)
+            if alignment is None:
+                alignment = self._fitted(targets, reached)
+            else:
+                projection = self._fitted(reached, targets)
+        entering = entering_states(learner, k, student_examples, folder, mark)
+        return Supervision(student_examples, positions, matched, entering, targets, alignment, final, projection)
+
+    def _fitted(self, x: StateStore, y: StateStore) -> Float[Tensor, "d_x d_y"]:
+        """Return the map from x to y that the settings ask for; a learned projection starts at the ridge solution."""
+        fit = moments(x, y, centred=self.settings.centre_targets)
+        found = (
+            procrustes_map(fit) if self.settings.map == "procrustes" else ridge_map(fit, self.settings.ridge_penalty)
         )
-        entering = entering_states(self.student_architecture, k, student_examples, folder, self.fingerprints["student"])
-        return Supervision(student_examples, positions, matched, entering, targets, alignment)
+        return found.to(self.student.model.device, torch.promote_types(y.dtype, torch.float32))
+
+    def objective(self, adapted: PeftModel, k: int, supervision: Supervision) -> Objective:
+        """Return what layer ``k`` of an adapted student minimises."""
+        head = TeacherHead(self.teacher_architecture, *self.shared_ids) if self.settings.distils else None
+        return Objective(Architecture(adapted), k, self.settings, supervision.projection, head)

@@ -8,12 +8,12 @@ from typing import Any
 
 from peft import PeftModel
 
-from semalign.architecture import Architecture
 from semalign.data import Row, read_rows
 from semalign.files import json_fingerprint
-from semalign.model_pair import ModelPair, Pair
+from semalign.frontier import steer_frontier
+from semalign.model_pair import ModelPair
 from semalign.models import LanguageModel, loaded
-from semalign.objective import Objective
+from semalign.pair import Pair
 from semalign.paths import cache_dir
 from semalign.records import make_record, write_record
 from semalign.settings import MethodSettings, TransferSettings
@@ -67,13 +67,30 @@ def transfer(
             tokens or a layer out of range, all before any long work.
         FileNotFoundError: for a model or data file that does not exist.
     """
-    started, chosen = time.perf_counter(), TransferSettings(**settings)
+    places = {"output_dir": output_dir, "validation": validation, "task": task}
+    return transfer_as("semalign", TransferSettings(**settings), teacher, student, data, **places)
+
+
+def transfer_as(
+    method: str,
+    settings: TransferSettings,
+    teacher: str | Path | LanguageModel,
+    student: str | Path | LanguageModel,
+    data: Data,
+    *,
+    output_dir: str | Path | None = None,
+    validation: Data | None = None,
+    task: str = "own data",
+) -> TransferResult:
+    """Run :func:`semalign.transfer` under complete settings, recorded under the name of a method."""
+    started = time.perf_counter()
     rows, held_out = read_rows(data), None if validation is None else read_rows(validation)
-    pair = ModelPair(loaded(teacher), loaded(student), chosen)
+    pair = ModelPair(loaded(teacher), loaded(student), settings)
     pair.encode([*rows, *(held_out or [])])  # lengths are checked before anything long starts
     folder = None if output_dir is None else Path(output_dir)
-    adapted, losses, details = _align_and_steer(pair, rows, held_out, folder)
-    record = transfer_record("semalign", pair, task, rows, len(held_out or rows), chosen, started, losses, details)
+    steer = steer_frontier if settings.schedule == "frontier" else _align_and_steer
+    adapted, losses, details = steer(pair, rows, held_out, folder)
+    record = transfer_record(method, pair, task, rows, len(held_out or rows), settings, started, losses, details)
     if folder is not None:
         adapted.save_pretrained(str(folder))
         write_record(folder / "record.json", record)
@@ -131,9 +148,9 @@ def _align_and_steer(
     mixture, k, scores = pair.choose_layers(rows)
     states = cache_dir() / "states"
     supervision = pair.supervision(rows, alignment, mixture, k, states)
-    checked = None if held_out is None else pair.supervision(held_out, alignment, mixture, k, states)
+    checked = None if held_out is None else pair.supervision(held_out, supervision.alignment, mixture, k, states)
     adapted = add_lora(pair.student.model, [k], pair.settings)
-    objective = Objective(Architecture(adapted), k, pair.settings)
+    objective = pair.objective(adapted, k, supervision)
     before = None if checked is None else objective.measure(checked)
     identity = json_fingerprint([pair.fingerprints, pair.settings.model_dump(), mixture, k, rows])
     checkpoint = None if folder is None else folder / "checkpoint.safetensors"

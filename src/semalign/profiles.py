@@ -8,9 +8,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from semalign.settings import TransferSettings
+from semalign.methods import Method, method, methods
+from semalign.settings import TrainingSettings, TransferSettings
 
 FOLDER = Path(__file__).with_name("profiles")
+PAPER = "semalign"  # the method under the paper's settings
 
 
 class Strict(BaseModel):
@@ -30,6 +32,19 @@ class TaskProfile(Strict):
     align_learning_rate: float | None = Field(None, gt=0)
 
 
+class Variant(BaseModel):
+    """A row of the tables: settings by task, or for ``all`` tasks, that differ from those of its method."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, dict[str, Any]] = Field(init=False)
+
+    method: str | None = Field(None, description="method of the registry; None: the one of the row's name, or semalign")
+
+    def settings_for(self, task: str) -> dict[str, Any]:
+        """Return what differs on a task."""
+        return {**self.__pydantic_extra__.get("all", {}), **self.__pydantic_extra__.get(task, {})}
+
+
 class EvaluationProfile(Strict):
     """How models are scored."""
 
@@ -45,21 +60,43 @@ class Profile(Strict):
     student: str
     teachers: dict[str, list[str]] = Field({}, description="further teachers (Table 2) and the tasks they are for")
     tasks: dict[str, TaskProfile]
-    transfer: dict[str, Any] = Field({}, description="settings of SemAlign that differ from the paper's")
-    variants: dict[str, dict[str, dict[str, Any]]] = Field(
-        {}, description="further rows of the tables: name, then task or 'all', then settings that differ"
+    transfer: dict[str, Any] = Field(
+        {}, description="settings that differ from the paper's, for every method that trains a LoRA and has them"
     )
+    variants: dict[str, Variant] = Field({}, description="further rows of the tables, or settings of a method's row")
     selection: dict[str, dict[str, list[Any]]] = Field(
-        {}, description="for each variant, the values of each setting to choose from on validation data"
+        {}, description="for each row, the values of each setting to choose from on validation data"
     )
     seeds: list[int] = Field(min_length=1)
     evaluation: EvaluationProfile = EvaluationProfile.model_validate({})
 
-    def settings_for(self, task: str, variant: str | None = None) -> dict[str, Any]:
-        """Return the settings of a transfer on a task: the profile's, the task's, then those of a variant."""
-        own = self.tasks[task].model_dump(include={"epochs", "learning_rate"}, exclude_none=True)
-        changes = self.variants[variant] if variant else {}
-        return {**self.transfer, **own, **changes.get("all", {}), **changes.get(task, {})}
+    def method_of(self, row: str) -> Method:
+        """Return the method behind a row: what its variant names, else the method of that name, else SemAlign.
+
+        Raises:
+            ValueError: if a variant names a method that is not in the registry.
+        """
+        named = self.variants[row].method if row in self.variants else None
+        return method(named or (row if row in methods() else PAPER))
+
+    def settings_for(self, task: str, row: str | None = None, *, varied: bool = True) -> dict[str, Any]:
+        """Return the settings of a row on a task: the profile's, the task's, then those of its variant.
+
+        Args:
+            task: name of the task.
+            row: a method or a variant; None: SemAlign.
+            varied: without it, what the variant changes is left out, as where its settings are being chosen.
+        """
+        row = row or PAPER
+        chosen = self.method_of(row)
+        shared = self.transfer
+        if not issubclass(chosen.settings, TransferSettings):
+            common = set(TrainingSettings.model_fields) if issubclass(chosen.settings, TrainingSettings) else set()
+            shared = {key: value for key, value in self.transfer.items() if key in common}
+        values = {key: getattr(self.tasks[task], name) for key, name in chosen.of_task.items()}
+        of_task = {key: value for key, value in values.items() if value is not None}
+        changes = self.variants[row].settings_for(task) if varied and row in self.variants else {}
+        return {**shared, **of_task, **changes}
 
     def teachers_for(self, task: str) -> list[str]:
         """Return the teachers of a task, the general one first."""
@@ -89,8 +126,11 @@ def load_profile(name: str | Path, **overrides: Any) -> Profile:
     try:
         profile = Profile.model_validate({"name": path.stem, **content})
         for task in profile.tasks:
-            for variant in (None, *profile.variants):
-                TransferSettings(**profile.settings_for(task, variant))
+            for row in (PAPER, *profile.variants):
+                profile.method_of(row).settings(**profile.settings_for(task, row))
+        for name, variant in profile.variants.items():
+            if unknown := set(variant.__pydantic_extra__) - {"all", *profile.tasks}:
+                raise ValueError(f"profile {path.stem}: variant {name!r} names no task of it: {', '.join(unknown)}")
     except ValidationError as error:
         raise ValueError(f"profile {path.stem}: {'; '.join(map(_explain, error.errors()))}") from None
     return profile
@@ -116,8 +156,7 @@ def _explain(problem: Any) -> str:
     place, key = ".".join(map(str, problem["loc"])), str(problem["loc"][-1])
     if problem["type"] != "extra_forbidden":
         return f"{place}: {problem['msg'].lower()}"
-    known = {
-        field for model in (Profile, TaskProfile, EvaluationProfile, TransferSettings) for field in model.model_fields
-    }
+    settings = {method.settings for method in methods().values()}
+    known = {field for model in (Profile, TaskProfile, EvaluationProfile, *settings) for field in model.model_fields}
     near = difflib.get_close_matches(key, known, 1)
     return f"unknown key {place!r}" + (f", did you mean {near[0]!r}?" if near else "")

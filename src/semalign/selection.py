@@ -1,6 +1,6 @@
-"""Hyperparameters chosen on validation data: a grid for each variant and task, every point a record, the best kept."""
+"""Hyperparameters chosen on validation data: a grid for each row and task, every point a record, the best kept."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,33 +13,43 @@ from semalign.evaluation import evaluate
 from semalign.experiments import fingerprint_of, loaded_once
 from semalign.files import atomic_path, json_fingerprint
 from semalign.paths import results_dir
-from semalign.pipeline import transfer
-from semalign.profiles import Profile
+from semalign.profiles import PAPER, Profile
 from semalign.records import read_record, write_record
 
 SPLIT = "validation"
 ITEMS = 200  # validation items that a grid point is scored on
 
 
-def grid(profile: Profile, variant: str) -> Iterator[dict[str, Any]]:
-    """Yield the points of a variant's grid, the product of the lists that the profile gives."""
-    choices = profile.selection[variant]
+def grid(profile: Profile, row: str) -> Iterator[dict[str, Any]]:
+    """Yield the points of the grid of a method or variant, the product of the lists that the profile gives."""
+    choices = profile.selection[row]
     for values in product(*choices.values()):
         yield dict(zip(choices, values, strict=True))
 
 
-def select(profile: Profile, folder: Path | None = None) -> pd.DataFrame:
-    """Score every grid point of every variant and task on validation data and return the table, best points marked.
+def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | None = None) -> pd.DataFrame:
+    """Score every grid point of every row and task on validation data and return the table, best points marked.
 
     One seed, the general teacher, 200 items. Finished points are read, not run again. The table is
     kept as ``selection.csv`` beside the records.
+
+    Args:
+        profile: its ``selection`` has a grid for each row: a method of the registry or a variant.
+        folder: where records go; default ``data/results/PROFILE-selection``.
+        names: some of these rows; by default all.
+
+    Raises:
+        ValueError: before anything runs, for a row without a grid, a point that its method refuses, or grids that do
+            not all have the same number of points: methods must be tuned alike.
     """
     folder = folder or results_dir() / f"{profile.name}-selection"
-    points = [(task, v, point) for task in profile.tasks for v in profile.selection for point in grid(profile, v)]
+    rows = list(names or profile.selection)
+    _check(profile, rows)
+    points = [(task, row, point) for task in profile.tasks for row in rows for point in grid(profile, row)]
     lines = []
-    for task, variant, point in tqdm(points, desc="selection", disable=None):
-        record = _record(profile, task, point, folder)
-        line = {"task": task, "variant": variant, **point, "value": record["value"], "n": record["n"]}
+    for task, row, point in tqdm(points, desc="selection", disable=None):
+        record = _record(profile, task, row, point, folder)
+        line = {"task": task, "variant": row, **point, "value": record["value"], "n": record["n"]}
         lines.append({**line, "response_nll": record["details"]["after"]["response_nll"]})
     table = pd.DataFrame(lines)
     best = table.groupby(["task", "variant"], sort=False)["value"].transform("max")
@@ -51,23 +61,41 @@ def select(profile: Profile, folder: Path | None = None) -> pd.DataFrame:
 
 def chosen(profile: Profile, table: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
     """Return the best points in the form of a profile's ``variants``."""
-    variants: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in profile.selection}
+    variants: dict[str, dict[str, Any]] = {}
     for _, line in table[table["best"]].iterrows():
-        keys = profile.selection[line["variant"]]
-        variants[line["variant"]][line["task"]] = {key: _plain(line[key]) for key in keys}
+        row = line["variant"]
+        named = {} if profile.method_of(row).name in (row, PAPER) else {"method": profile.method_of(row).name}
+        # The table's columns hold the points of all rows, and numbers of one kind: take the point itself.
+        point = next(p for p in grid(profile, row) if all(line[key] == value for key, value in p.items()))
+        variants.setdefault(row, named)[line["task"]] = point
     return variants
 
 
-def _record(profile: Profile, task: str, point: dict[str, Any], folder: Path) -> dict[str, Any]:
-    settings = {**profile.settings_for(task), **point, "seed": profile.seeds[0]}
+def _check(profile: Profile, rows: Sequence[str]) -> None:
+    if unknown := set(rows) - set(profile.selection):
+        raise ValueError(
+            f"no grid for {', '.join(sorted(unknown))}: profile {profile.name} has {list(profile.selection)}"
+        )
+    sizes = {row: len(list(grid(profile, row))) for row in profile.selection}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"the grids must have the same number of points: {sizes}")
+    for row, task in product(rows, profile.tasks):
+        for point in grid(profile, row):
+            profile.method_of(row).settings(**{**profile.settings_for(task, row, varied=False), **point})
+
+
+def _record(profile: Profile, task: str, row: str, point: dict[str, Any], folder: Path) -> dict[str, Any]:
+    method = profile.method_of(row)
+    settings = {**profile.settings_for(task, row, varied=False), **point, "seed": profile.seeds[0]}
     rows = benchmarks.rows(task, "train", profile.tasks[task].train_size)
     models = [fingerprint_of(profile.teacher), fingerprint_of(profile.student)]
-    key = json_fingerprint([models, settings, rows, ITEMS])
+    # Points of SemAlign have no name in their key, so that rows of tables that share a point share its record.
+    key = json_fingerprint([models, settings, rows, ITEMS, *([] if method.name == PAPER else [method.name])])
     path = folder / f"{task}--{key}.json"
     if path.is_file():
         return read_record(path)
     held_out = benchmarks.rows(task, SPLIT, ITEMS)
-    result = transfer(
+    result = method.run(
         loaded_once(profile.teacher), loaded_once(profile.student), rows, validation=held_out, task=task, **settings
     )
     score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=profile.evaluation.batch_size)
@@ -82,7 +110,3 @@ def _record(profile: Profile, task: str, point: dict[str, Any], folder: Path) ->
     record["configuration"] = {**record["configuration"], "split": SPLIT, "limit": ITEMS}
     write_record(path, record)
     return record
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value

@@ -2,9 +2,12 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from semalign.architecture import Interface
+
+AlignmentMap = Literal["semantic", "permuted", "random", "least_squares", "procrustes", "ridge", "learned", "none"]
+OutputLoss = Literal["cosine", "centred_cosine", "cross_entropy", "kl", "reverse_kl"]
 
 
 class MethodSettings(BaseModel):
@@ -43,9 +46,28 @@ class TransferSettings(TrainingSettings):
     attribution: Literal["absolute", "signed"] = Field("absolute", description="how attributions add up")
     attribution_examples: int = Field(32, ge=1, description="examples that attribution sees")
     fold_norm: bool = Field(False, description="fold the final norm's gain into the LM head before inverting it")
-    layer_weight: float = Field(1.0, ge=0, description="weight of the layer cosine loss")
+    map: AlignmentMap = Field("semantic", description="from the teacher's space to the student's; see semalign.maps")
+    ridge_penalty: float = Field(1e-3, gt=0, description="of the fitted maps, as a share of the states' mean square")
+    layer_loss: Literal["cosine", "mean_square", "relation"] = Field("cosine", description="layer term")
+    layer_weight: float = Field(1.0, ge=0, description="weight of the layer loss")
     output_weight: float = Field(1.0, ge=0, description="weight of the output loss")
-    output_loss: Literal["cosine", "centred_cosine", "cross_entropy"] = Field("cosine", description="output term")
+    output_loss: OutputLoss = Field("cosine", description="output term, to the labels or (KL) to the teacher")
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     centre_targets: bool = Field(False, description="subtract the batch mean from states and targets first")
     positions: Literal["response", "all"] = Field("response", description="which positions are supervised")
+    schedule: Literal["one_layer", "frontier"] = Field("one_layer", description="frontier: every layer in turn")
+
+    @property
+    def distils(self) -> bool:
+        """Whether the output term compares with the teacher's logits, not with labels."""
+        return self.output_loss in ("kl", "reverse_kl")
+
+    @model_validator(mode="after")
+    def _check_combination(self) -> "TransferSettings":
+        if self.map == "none" and self.layer_loss != "relation":
+            raise ValueError(
+                "map 'none' leaves targets in the teacher's space: only layer_loss 'relation' can use them"
+            )
+        if self.schedule == "frontier" and (self.teacher_layer or self.student_layer):
+            raise ValueError("the frontier schedule trains every student layer: leave out teacher_layer, student_layer")
+        return self

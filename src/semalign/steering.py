@@ -61,7 +61,7 @@ class Steering(Training):
         checkpoint: Path | None = None,
         identity: str = "",
     ) -> None:
-        super().__init__(objective.student.model, len(supervision.examples), settings, checkpoint, identity)
+        super().__init__(objective, len(supervision.examples), settings, checkpoint, identity)
         self.objective, self.supervision = objective, supervision
 
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
@@ -75,6 +75,8 @@ class Steering(Training):
             terms = self.objective(self.supervision.batch(part))
             # Averages over the whole batch, whatever the size of its parts.
             layer, output = terms.layer * counts[1] / max(matched, 1), terms.output * counts[0] / labelled
+            if self.settings.distils:  # the teacher speaks at matched positions only
+                output = terms.output * counts[1] / max(matched, 1)
             (self.settings.layer_weight * layer + self.settings.output_weight * output).backward()
             sums["layer"] += layer.item()
             sums["output"] += output.item()

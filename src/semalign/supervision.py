@@ -1,22 +1,15 @@
 """What training reads: states entering the trained layer, labels, and semantically aligned targets (Section 4.2)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from semalign.architecture import Architecture
-from semalign.capture import states_at, states_entering
 from semalign.data import Example, matching_positions, pad
-from semalign.files import json_fingerprint
 from semalign.states import StateStore
-
-FORWARD_EXAMPLES = 16  # examples in one forward pass while states are computed
-Mixture = Sequence[tuple[int, float]]
 
 
 class Batch(NamedTuple):
@@ -27,7 +20,8 @@ class Batch(NamedTuple):
     output_at: tuple[Tensor, Tensor]
     labels: Int[Tensor, " n"]
     layer_at: tuple[Tensor, Tensor]
-    targets: Float[Tensor, "n_matched d"]
+    targets: Float[Tensor, "n_matched d_target"]
+    teacher_final: Float[Tensor, "n_matched d_teacher"] | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,9 @@ class Supervision:
         matched: for each example, the student positions that have a target, and the teacher's that give it.
         entering: states that enter the trained student layer.
         teacher_states: teacher states at the matched positions.
-        alignment: operator M of shape (D_T, D_S), ``target = h @ M``.
+        alignment: operator M of shape (D_T, D_S), ``target = h @ M``; the identity leaves targets as they are.
+        teacher_final: states that left the teacher's final norm at the matched positions, for terms on its logits.
+        projection: first value of the map from the student's states to the targets, where one is learned.
     """
 
     examples: Sequence[Example]
@@ -48,7 +44,9 @@ class Supervision:
     matched: Sequence[tuple[list[int], list[int]]]
     entering: StateStore
     teacher_states: StateStore
-    alignment: Float[Tensor, "d_teacher d_student"]
+    alignment: Float[Tensor, "d_teacher d_target"]
+    teacher_final: StateStore | None = None
+    projection: Float[Tensor, "d_student d_target"] | None = None
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Return the batch of some examples, on the device of the alignment map."""
@@ -62,6 +60,7 @@ class Supervision:
         labels = input_ids[rows, columns + 1]
         layer_at = _positions([self.matched[i][0] for i in indices])
         teacher_states = torch.cat([self.teacher_states[i] for i in indices])
+        final = None if self.teacher_final is None else torch.cat([self.teacher_final[i] for i in indices]).to(device)
         return Batch(
             states.to(device),
             attention_mask.to(device),
@@ -69,6 +68,7 @@ class Supervision:
             labels.to(device),
             (layer_at[0].to(device), layer_at[1].to(device)),
             teacher_states.to(device, self.alignment.dtype) @ self.alignment,
+            final,
         )
 
     def counts(self, indices: Sequence[int]) -> tuple[int, int]:
@@ -104,74 +104,3 @@ def match_examples(
     if not any(student for student, _ in matched):
         raise ValueError("teacher and student end no token at the same place of these texts: no target can be made")
     return matched
-
-
-def teacher_states(
-    teacher: Architecture,
-    examples: Sequence[Example],
-    matched: Sequence[tuple[list[int], list[int]]],
-    mixture: Mixture,
-    interface: str,
-    folder: Path,
-    fingerprint: str,
-) -> StateStore:
-    """Return the teacher's states at matched positions, computed by forward passes that stop at the paired layer.
-
-    Args:
-        teacher: the teacher.
-        examples: the teacher's encoding of the rows.
-        matched: see :func:`match_examples`.
-        mixture: teacher layers with their weights: ``[(layer, 1.0)]``, or two neighbours to interpolate.
-        interface: supervision interface.
-        folder: where stores live.
-        fingerprint: the teacher's fingerprint.
-    """
-    layers = [layer for layer, _ in mixture]
-    at = [teacher_positions for _, teacher_positions in matched]
-
-    def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-        states = states_at(teacher, layers, interface, input_ids, mask)
-        mixed = sum(weight * states[layer] for layer, weight in mixture)
-        return [mixed[row, at[i]] for row, i in enumerate(chosen)]  # type: ignore[index]
-
-    key = {"model": fingerprint, "mixture": mixture, "interface": interface, "at": json_fingerprint(at)}
-    return _store(teacher, examples, [len(positions) for positions in at], compute, folder, key, "teacher states")
-
-
-def entering_states(
-    student: Architecture, k: int, examples: Sequence[Example], folder: Path, fingerprint: str
-) -> StateStore:
-    """Return the states that enter student layer ``k``: nothing below it trains, so they never change."""
-
-    def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-        states = states_entering(student, k, input_ids, mask)
-        return [states[row, : len(examples[i])] for row, i in enumerate(chosen)]
-
-    key = {"model": fingerprint, "entering": k}
-    return _store(student, examples, [len(example) for example in examples], compute, folder, key, "student prefix")
-
-
-def _store(
-    architecture: Architecture,
-    examples: Sequence[Example],
-    lengths: Sequence[int],
-    compute: Callable[[Tensor, Tensor, Sequence[int]], list[Tensor]],
-    folder: Path,
-    key: dict[str, Any],
-    description: str,
-) -> StateStore:
-    device = architecture.device
-
-    @torch.no_grad()
-    def compute_range(wanted: range) -> list[Tensor]:
-        states: list[Tensor] = []
-        for start in range(wanted.start, wanted.stop, FORWARD_EXAMPLES):
-            chosen = range(start, min(start + FORWARD_EXAMPLES, wanted.stop))
-            input_ids, mask = pad([examples[i] for i in chosen])
-            states += [state.cpu() for state in compute(input_ids.to(device), mask.to(device), chosen)]
-        return states
-
-    key = {**key, "ids": json_fingerprint([example.input_ids for example in examples])}
-    store = StateStore(folder, key, lengths, architecture.width, architecture.head_weight.dtype)
-    store.ensure(compute_range, description)
-    return store

@@ -38,8 +38,8 @@ from semalign.baselines.neurons import attribute_neurons
 from semalign.baselines.useful_tokens import Texts, encode_for, useful_texts
 from semalign.data import Example, read_rows
 from semalign.finetuning import response_nll
-from semalign.model_pair import Pair
 from semalign.models import LanguageModel, loaded
+from semalign.pair import Pair
 from semalign.pipeline import Data, TransferResult, transfer_record
 from semalign.records import write_record
 

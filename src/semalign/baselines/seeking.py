@@ -23,8 +23,8 @@ from semalign.baselines.sensitivity import Extraction, check_fit, extract, matri
 from semalign.data import Example, read_rows
 from semalign.files import json_fingerprint
 from semalign.finetuning import FineTuning, response_nll
-from semalign.model_pair import Pair
 from semalign.models import LanguageModel, loaded
+from semalign.pair import Pair
 from semalign.paths import cache_dir
 from semalign.pipeline import Data, TransferResult, transfer_record
 from semalign.records import write_record

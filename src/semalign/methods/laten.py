@@ -1,0 +1,8 @@
+"""LaTen: sizes, steps and rate of the alignment are the task's (Table 4)."""
+
+from semalign.baselines.laten import laten
+from semalign.baselines.laten_settings import LatenSettings
+from semalign.methods import Method
+
+OF_TASK = {"align_size": "align_size", "steps": "align_steps", "learning_rate": "align_learning_rate"}
+METHOD = Method("laten", "baseline", "tan2025laten", LatenSettings, laten, OF_TASK)

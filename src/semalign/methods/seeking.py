@@ -1,0 +1,6 @@
+"""Seeking: three epochs of fine-tuning as in its code; the rate is the task's."""
+
+from semalign.baselines.seeking import SeekingSettings, seeking
+from semalign.methods import Method
+
+METHOD = Method("seeking", "baseline", "zhong2024seeking", SeekingSettings, seeking, {"learning_rate": "learning_rate"})

@@ -1,0 +1,71 @@
+"""The table of differences, from records made by hand."""
+
+import pytest
+
+from semalign.comparisons import differences
+from semalign.records import make_record, write_record
+from semalign.statistics import holm
+
+
+def record(folder, method, teacher, correct, seed=None, task="sums", test="t"):
+    made = make_record(
+        method=method,
+        teacher=teacher,
+        student="small",
+        task=task,
+        seed=seed,
+        metric="exact",
+        value=100 * correct.count("1") / len(correct),
+        n=len(correct),
+        configuration={},
+        fingerprints={"test": test},
+        seconds=0,
+        details={"correct": correct},
+    )
+    write_record(folder / f"{method}-{teacher}-{task}-{seed}.json", made)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    record(tmp_path, "none", None, "0001000000")
+    for seed, correct in enumerate(("1111111100", "1111111000")):
+        record(tmp_path, "semalign", "large", correct, seed)
+    for seed, correct in enumerate(("1111100000", "1111110000", "1111111000")):
+        record(tmp_path, "kl", "large", correct, seed)
+    record(tmp_path, "kl", "other", "1111111111", 0)
+    record(tmp_path, "none", None, "1111111111", task="words")
+    return tmp_path
+
+
+def test_every_method_with_the_same_teacher_and_task_is_taken_off(folder):
+    table = differences(folder, resamples=500)
+    assert table["minus"].tolist() == ["kl", "none"] or table["minus"].tolist() == ["none", "kl"]
+    lines = table.set_index("minus")
+    assert lines["difference"].to_dict() == pytest.approx({"kl": 15, "none": 65})
+    assert lines.loc["kl", ["seeds", "other_seeds", "n"]].tolist() == [2, 3, 10]
+    assert lines.loc["none", ["seeds", "other_seeds", "n"]].tolist() == [2, 1, 10]
+    assert (table["low"] <= table["difference"]).all() and (table["difference"] <= table["high"]).all()
+    assert table["p_holm"].tolist() == holm(table["p"].tolist())
+    assert lines.loc["none", "p"] < 0.05 < lines.loc["kl", "p"]
+
+
+def test_another_method_may_be_ours(folder):
+    table = differences(folder, "kl", resamples=200)
+    assert sorted(zip(table["teacher"], table["minus"], strict=True)) == [
+        ("large", "none"),
+        ("large", "semalign"),
+        ("other", "none"),
+    ]
+    assert differences(folder, "nothing").empty
+
+
+def test_other_items_are_refused(folder):
+    record(folder, "kl", "large", "11111", seed=3)
+    with pytest.raises(ValueError, match=r"not scored on the same items, t \(5\), t \(10\)"):
+        differences(folder)
+
+
+def test_other_test_data_is_refused(folder):
+    record(folder, "kl", "large", "1111111111", seed=3, test="u")
+    with pytest.raises(ValueError, match="not scored on the same items"):
+        differences(folder)
