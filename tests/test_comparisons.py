@@ -39,14 +39,14 @@ def folder(tmp_path):
 
 def test_every_method_with_the_same_teacher_and_task_is_taken_off(folder):
     table = differences(folder, resamples=500)
-    assert table["minus"].tolist() == ["kl", "none"] or table["minus"].tolist() == ["none", "kl"]
+    assert sorted(table["minus"]) == ["kl", "none"]
     lines = table.set_index("minus")
     assert lines["difference"].to_dict() == pytest.approx({"kl": 15, "none": 65})
     assert lines.loc["kl", ["seeds", "other_seeds", "n"]].tolist() == [2, 3, 10]
     assert lines.loc["none", ["seeds", "other_seeds", "n"]].tolist() == [2, 1, 10]
     assert (table["low"] <= table["difference"]).all() and (table["difference"] <= table["high"]).all()
     assert table["p_holm"].tolist() == holm(table["p"].tolist())
-    assert lines.loc["none", "p"] < 0.05 < lines.loc["kl", "p"]
+    assert lines.loc["none", "p"] < 0.02 < lines.loc["kl", "p"]
 
 
 def test_another_method_may_be_ours(folder):

@@ -129,7 +129,7 @@ def test_a_stale_record_says_what_differs(profile, tmp_path):
     assert cell not in missing(profile, folder)
     other = {"entropy": {"method": "cross-entropy", "all": {"epochs": 2}}}
     changed = _profile(tmp_path, variants=other, tasks={"micro_gsm8k": {"epochs": 1, "train_size": 5}})
-    assert missing(changed, folder)[cell] == "stale: other data, epochs, method"
+    assert missing(changed, folder)[cell] == "stale: other data, epochs, layer_weight, method"
 
 
 def test_a_record_from_before_methods_had_names_is_semaligns(profile, tmp_path):

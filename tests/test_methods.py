@@ -15,7 +15,15 @@ NAMES = [
     "cross-entropy", "frontier", "layer-cosine", "layer-distillation", "least-squares", "logit-kl", "logit-reverse-kl",
     "output-cosine", "permuted-atoms", "procrustes", "random-bases", "ridge", "sft",
 ]  # fmt: skip
-FAST = {"epochs": 1, "batch_size": 32, "rank": 4, "attribution_examples": 4, "seed_examples": 4, "steps": 2}
+FAST = {
+    "epochs": 1,
+    "batch_size": 32,
+    "rank": 4,
+    "attribution_examples": 4,
+    "seed_examples": 4,
+    "steps": 2,
+    "learning_rate": 1e-3,
+}
 
 
 def test_methods_come_in_order():
@@ -33,11 +41,12 @@ def test_adding_a_method_is_adding_a_file(tmp_path, monkeypatch):
         "from semalign.methods import Method\nfrom semalign.settings import MethodSettings\n"
         "METHOD = Method('mine', 'control', 'me', MethodSettings, lambda teacher, student, data, **settings: None)\n"
     )
-    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     methods.cache_clear()
-    assert list(methods()) == sorted([*NAMES, "mine"], key=lambda name: NAMES.index(name) if name in NAMES else 12.5)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+        found = list(methods())
     methods.cache_clear()
+    assert found == sorted([*NAMES, "mine"], key=lambda name: NAMES.index(name) if name in NAMES else 9.5)
 
 
 @pytest.mark.parametrize(

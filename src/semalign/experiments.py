@@ -29,10 +29,8 @@ def run_cell(profile: Profile, cell: Cell, split: str = "test") -> dict[str, Any
     if cell.teacher is None:
         return _scored(profile, student, cell.task, split)
     rows = benchmarks.rows(cell.task, "train", profile.tasks[cell.task].train_size)
-    settings, method = (
-        {**profile.settings_for(cell.task, cell.method), "seed": cell.seed},
-        profile.method_of(cell.method),
-    )
+    settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
+    method = profile.method_of(cell.method)
     result = method.run(loaded_once(cell.teacher), student, rows, task=cell.task, **settings)
     scored = _scored(profile, result.model, cell.task, split)
     record, fingerprints = result.record, {**result.record["fingerprints"], **scored["fingerprints"]}
@@ -94,7 +92,8 @@ def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | Non
         ValueError: at the end, if there were such cells; it names the first and says why.
     """
     folder = folder or results_dir() / profile.name
-    written, failed = [], []
+    written: list[Path] = []
+    failed: list[str] = []
     progress = tqdm(missing(profile, folder, names).items(), desc="cells", disable=None)
     for cell, lack in progress:
         name = cell.file_name.removesuffix(".json")

@@ -40,25 +40,27 @@ def steer_frontier(
     alignment = pair.alignment()
     layer_map = LayerMap(pair.teacher_architecture.n_layers, pair.student_architecture.n_layers)
     adapted = add_lora(pair.student.model, range(1, layer_map.n_student + 1), pair.settings)
-    student, losses, pairs = Architecture(adapted), [], []
+    student = Architecture(adapted)
+    losses: list[dict[str, float]] = []
+    pairs: list[list[Any]] = []
     checked = None if held_out is None else pair.encode(held_out)[0]
     before = None if checked is None else {"response_nll": response_nll(student, checked)}
     passes, parts = shares(rows, layer_map.n_student, pair.settings.epochs, pair.settings.seed)
     settings = pair.settings.model_copy(update={"epochs": passes})
     cache_dir().mkdir(parents=True, exist_ok=True)
-    for (k, layer), part in zip(layer_map, parts, strict=True):
+    for (k, layer), share in zip(layer_map, parts, strict=True):
         mixture = pair.mixture(layer, k)
         train_only(student, [k])
         with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="frontier-") as states:
-            supervision = pair.supervision(part, alignment, mixture, k, Path(states), student)
+            supervision = pair.supervision(share, alignment, mixture, k, Path(states), student)
             identity = json_fingerprint([pair.fingerprints, pair.settings.model_dump(), mixture, k, list(rows)])
             checkpoint = None if folder is None else folder / f"checkpoint-{k}.safetensors"
             objective = pair.objective(adapted, k, supervision)
             losses += Steering(objective, supervision, settings, checkpoint, identity).run()
-        pairs.append((mixture, k))
+        pairs.append([[list(part) for part in mixture], k])
     train_only(student, range(1, layer_map.n_student + 1))
     details = {
-        "pairs": [[[list(part) for part in mixture], k] for mixture, k in pairs],
+        "pairs": pairs,
         "before": before,
         "after": None if checked is None else {"response_nll": response_nll(student, checked)},
         "adapter_parameters": sum(p.numel() for p in adapted.parameters() if p.requires_grad),

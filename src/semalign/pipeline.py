@@ -67,8 +67,10 @@ def transfer(
             tokens or a layer out of range, all before any long work.
         FileNotFoundError: for a model or data file that does not exist.
     """
-    places = {"output_dir": output_dir, "validation": validation, "task": task}
-    return transfer_as("semalign", TransferSettings(**settings), teacher, student, data, **places)
+    chosen = TransferSettings(**settings)
+    return transfer_as(
+        "semalign", chosen, teacher, student, data, output_dir=output_dir, validation=validation, task=task
+    )
 
 
 def transfer_as(

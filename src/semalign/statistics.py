@@ -89,7 +89,7 @@ def paired_bootstrap(
 
 def seeded_bootstrap(
     ours: Shaped[ndarray, "seeds items"],
-    theirs: Shaped[ndarray, "other_seeds items"],
+    theirs: Shaped[ndarray, "other_seeds other_items"],
     *,
     confidence: float = 0.95,
     resamples: int = 10_000,
