@@ -7,7 +7,8 @@ import yaml
 from conftest import make_llama, make_tokenizer
 
 from semalign import experiments
-from semalign.experiments import Cell, cells, missing, rows_of, run, run_cell, summary
+from semalign.cells import Cell, cells, rows_of
+from semalign.experiments import missing, run, run_cell, summary
 from semalign.profiles import load_profile
 from semalign.records import write_record
 

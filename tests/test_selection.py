@@ -50,7 +50,7 @@ def two_rows(choosing, tmp_path):
 def test_any_method_is_tuned_and_a_choice_before_does_not_matter(two_rows, tmp_path):
     profile = load_profile(two_rows)  # noqa: F811
     table = selection.select(profile, tmp_path / "selection")
-    assert table["variant"].tolist() == ["sft", "sft", "mine", "mine"]
+    assert table["variant"].tolist() == ["mine", "mine", "sft", "sft"]
     variants = selection.chosen(profile, table)
     assert variants["sft"].keys() == {"micro_gsm8k"}
     assert type(variants["sft"]["micro_gsm8k"]["epochs"]) is int

@@ -25,10 +25,10 @@ def random_map(
 
     The vectors of a token in the two spaces are drawn apart: nothing but the two sizes is left of the models.
     """
-    drawn = [
-        replace(basis, vectors=SemanticBasis.random(*basis.vectors.shape, seed=2 * seed + i).vectors)
-        for i, basis in enumerate((teacher_basis, student_basis))
-    ]
+    drawn = []
+    for i, basis in enumerate((teacher_basis, student_basis)):
+        m, d = basis.vectors.shape
+        drawn.append(replace(basis, vectors=SemanticBasis.random(m, d, 2 * seed + i).vectors))
     return alignment_map(*drawn)
 
 

@@ -51,7 +51,9 @@ class Objective(nn.Module):
         super().__init__()
         self.student, self.k, self.settings, self.teacher_head = student, k, settings, teacher_head
         self.adapted = student.model  # its parameters are the objective's, beside those of the projection
-        self.projection = None if projection is None else nn.Parameter(projection.clone())
+        self.projection = (
+            None if projection is None else nn.Parameter(projection.clone(memory_format=torch.contiguous_format))
+        )
         self.logit_free = None
         if "cosine" in settings.output_loss and student.logits_are_linear:
             self.logit_free = LogitFreeCosine(
@@ -79,8 +81,10 @@ class Objective(nn.Module):
         if self.settings.layer_loss == "relation":
             mask = torch.zeros_like(batch.attention_mask, dtype=torch.bool)
             mask[batch.layer_at] = True
-            padded = (x.new_zeros(*mask.shape, x.shape[1]).index_put(batch.layer_at, x) for x in (reached, targets))
-            return relation_loss(*padded, mask)
+            ours, theirs = (
+                x.new_zeros(*mask.shape, x.shape[1]).index_put(batch.layer_at, x) for x in (reached, targets)
+            )
+            return relation_loss(ours, theirs, mask)
         return layer_cosine_loss(reached, targets)
 
     def _projected(self, reached: Float[Tensor, "n d"]) -> Float[Tensor, "n d_target"]:

@@ -156,7 +156,8 @@ def _explain(problem: Any) -> str:
     place, key = ".".join(map(str, problem["loc"])), str(problem["loc"][-1])
     if problem["type"] != "extra_forbidden":
         return f"{place}: {problem['msg'].lower()}"
-    settings = {method.settings for method in methods().values()}
-    known = {field for model in (Profile, TaskProfile, EvaluationProfile, *settings) for field in model.model_fields}
+    models: list[type[BaseModel]] = [Profile, TaskProfile, EvaluationProfile]
+    models += [method.settings for method in methods().values()]
+    known = {field for model in models for field in model.model_fields}
     near = difflib.get_close_matches(key, known, 1)
     return f"unknown key {place!r}" + (f", did you mean {near[0]!r}?" if near else "")

@@ -30,7 +30,7 @@ def grid(profile: Profile, row: str) -> Iterator[dict[str, Any]]:
 def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | None = None) -> pd.DataFrame:
     """Score every grid point of every row and task on validation data and return the table, best points marked.
 
-    One seed, the general teacher, 200 items. Finished points are read, not run again. The table is
+    One seed, the general teacher, 200 items. Finished points are read, not run again. The table of all rows is
     kept as ``selection.csv`` beside the records.
 
     Args:
@@ -45,29 +45,28 @@ def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | 
     folder = folder or results_dir() / f"{profile.name}-selection"
     rows = list(names or profile.selection)
     _check(profile, rows)
-    points = [(task, row, point) for task in profile.tasks for row in rows for point in grid(profile, row)]
+    points = [(task, row, *p) for task in profile.tasks for row in rows for p in enumerate(grid(profile, row))]
     lines = []
-    for task, row, point in tqdm(points, desc="selection", disable=None):
+    for task, row, number, point in tqdm(points, desc="selection", disable=None):
         record = _record(profile, task, row, point, folder)
-        line = {"task": task, "variant": row, **point, "value": record["value"], "n": record["n"]}
+        line = {"task": task, "variant": row, "point": number, **point, "value": record["value"], "n": record["n"]}
         lines.append({**line, "response_nll": record["details"]["after"]["response_nll"]})
     table = pd.DataFrame(lines)
     best = table.groupby(["task", "variant"], sort=False)["value"].transform("max")
     table["best"] = (table["value"] == best) & ~table[table["value"] == best].duplicated(["task", "variant"])
-    with atomic_path(folder / "selection.csv") as temporary:
-        table.to_csv(temporary, index=False)
+    if names is None:
+        with atomic_path(folder / "selection.csv") as temporary:
+            table.to_csv(temporary, index=False)
     return table
 
 
-def chosen(profile: Profile, table: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
+def chosen(profile: Profile, table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return the best points in the form of a profile's ``variants``."""
     variants: dict[str, dict[str, Any]] = {}
     for _, line in table[table["best"]].iterrows():
         row = line["variant"]
         named = {} if profile.method_of(row).name in (row, PAPER) else {"method": profile.method_of(row).name}
-        # The table's columns hold the points of all rows, and numbers of one kind: take the point itself.
-        point = next(p for p in grid(profile, row) if all(line[key] == value for key, value in p.items()))
-        variants.setdefault(row, named)[line["task"]] = point
+        variants.setdefault(row, named)[line["task"]] = list(grid(profile, row))[line["point"]]
     return variants
 
 
