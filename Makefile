@@ -10,6 +10,13 @@ INSTALLED := $(VENV)/.installed
 ifeq ($(PROFILE),micro)
 export OMP_NUM_THREADS ?= 1
 endif
+# Generated programs run in bubblewrap. Those of the micro models are harmless: without it, limits do for them.
+ifeq ($(PROFILE),micro)
+ifndef SEMALIGN_SANDBOX
+export SEMALIGN_SANDBOX := $(shell \
+	bwrap --unshare-all --ro-bind / / --size 4096 --tmpfs /tmp true 2>/dev/null && echo bubblewrap || echo limits)
+endif
+endif
 export TOKENIZERS_PARALLELISM ?= false
 export SEMALIGN_PROFILE := $(PROFILE)
 

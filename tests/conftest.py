@@ -1,14 +1,25 @@
 """Tiny real models on the CPU: they exercise everything in seconds, offline."""
 
+import os
+
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from semalign.models import LanguageModel
+from semalign.sandbox import SandboxError, sandbox_mode
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789 .,?:+-*=\n"
 PAIRS = [a + b for a in "aeiou" for b in "bcdlmnrst"]
+
+
+def pytest_configure():
+    """Where bubblewrap does not work, the tests run programs with limits only; tests of bubblewrap say so and skip."""
+    try:
+        sandbox_mode()
+    except SandboxError:
+        os.environ["SEMALIGN_SANDBOX"] = "limits"
 
 
 @pytest.fixture(autouse=True)

@@ -178,8 +178,9 @@ def test_humaneval_runs_the_programs(model, data):
     result = evaluate(model, "micro_humaneval")
     assert [sample["correct"] for sample in result.samples] == list(bodies.values())
     assert (result.value, result.metric) == (40, "pass@1,tests")
-    assert result.samples[2]["extracted"] == {"passed": False, "reason": "AssertionError"}
-    assert result.samples[3]["extracted"]["reason"].startswith("SyntaxError: 'return' outside function")
+    assert result.samples[2]["extracted"] == {"passed": False, "reason": "assertion", "detail": "AssertionError"}
+    assert result.samples[3]["extracted"]["detail"].startswith("SyntaxError: 'return' outside function")
+    assert result.samples[4]["extracted"]["reason"] == "exit"
 
 
 def test_mbpp_runs_the_programs(model, data):
@@ -193,7 +194,7 @@ def test_mbpp_runs_the_programs(model, data):
     script(model, dict(zip(prompts, programs, strict=True)))
     result = evaluate(model, "micro_mbpp")
     assert [sample["correct"] for sample in result.samples] == list(programs.values())
-    assert result.samples[2]["extracted"]["reason"] == "NameError: name 'add' is not defined"
+    assert result.samples[2]["extracted"]["detail"] == "NameError: name 'add' is not defined"
 
 
 def test_reference_answers_score_everything(model, data):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from semalign.execution import run_many
+from semalign.sandbox import run_many
 
 Document = Mapping[str, Any]
 

@@ -1,0 +1,95 @@
+"""Limits that a process sets on itself, and the guard that stands in where there are no namespaces."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from _collections_abc import Callable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+else:
+    Any = object
+
+FILE_SIZE = 4 * 1024**2
+OPEN_FILES = 32
+THREADS = 16
+
+FORBIDDEN = {
+    "ctypes.dlopen",
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
+    "os.kill",
+    "os.killpg",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.system",
+    "signal.pthread_kill",
+    "subprocess.Popen",
+}
+CHANGES_A_PATH = {
+    "os.chmod",
+    "os.chown",
+    "os.link",
+    "os.mkdir",
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.symlink",
+    "os.truncate",
+}
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+def limit(cpu_seconds: int, memory: int) -> None:
+    """Limit this process: processor seconds, bytes of address space, files, threads; what a system lacks is left out.
+
+    The kernel does not hold root to the number of threads; the filter of system calls and memory bound them then.
+    """
+    limits = {
+        "RLIMIT_CPU": (cpu_seconds, cpu_seconds + 1),  # a signal that says so, then one that cannot be caught
+        "RLIMIT_AS": (memory, memory),
+        "RLIMIT_FSIZE": (FILE_SIZE, FILE_SIZE),
+        "RLIMIT_NOFILE": (OPEN_FILES, OPEN_FILES),
+        "RLIMIT_CORE": (0, 0),
+    }
+    for name, soft_and_hard in limits.items():
+        try:
+            resource.setrlimit(getattr(resource, name), soft_and_hard)
+        except (AttributeError, OSError, ValueError):
+            pass
+
+
+def limit_threads() -> None:
+    """Limit the processes and threads of this sandbox; outside one, the user's own would count."""
+    resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
+
+
+def guard(folder: str) -> Callable[[str, tuple[Any, ...]], None]:
+    """Return an audit hook that refuses new processes and sockets, and changes outside ``folder``.
+
+    For the mode without namespaces. It keeps careless programs from harm; it is no wall against hostile ones.
+    """
+
+    def inside(path: Any) -> bool:
+        if isinstance(path, int):  # an open file: it was checked when it was opened
+            return True
+        return (os.path.realpath(os.fsdecode(path)) + "/").startswith(folder + "/")
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if event in FORBIDDEN or event.startswith("socket."):
+            raise PermissionError(f"{event} is not allowed")
+        if event in CHANGES_A_PATH or (event == "open" and (args[2] or 0) & WRITES):
+            paths = args[:2] if event in ("os.rename", "os.link", "os.symlink") else args[:1]
+            if not all(map(inside, paths)):
+                raise PermissionError(f"{event} outside the working folder is not allowed")
+
+    return hook
+
+
+def start_guard() -> None:
+    """Put the guard around this process, with its working folder as the only place to write."""
+    sys.addaudithook(guard(os.path.realpath(os.getcwd())))

@@ -1,0 +1,202 @@
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from semalign.sandbox import Outcome, SandboxError, isolation, run_many, run_tests, sandbox_mode
+from semalign.sandbox.inside.tests import free_names
+
+RIGHT = "def double(x):\n    return 2 * x\n"
+TESTS = "assert double(2) == 4\nassert double(-1) == -2\n"
+
+
+@pytest.fixture(params=["bubblewrap", "limits"])
+def mode(request):
+    try:
+        return sandbox_mode(request.param)
+    except SandboxError as error:
+        pytest.skip(str(error).splitlines()[0])
+
+
+def assert_passes(program, tests, **settings):
+    assert run_tests(program, tests, **settings) == Outcome(True, "passed", "")
+
+
+def test_a_right_program_passes(mode):
+    assert_passes(RIGHT, TESTS, mode=mode)
+
+
+def test_a_wrong_program_says_what_went_wrong(mode):
+    assert run_tests("def double(x): return x", TESTS, mode=mode) == Outcome(False, "assertion", "AssertionError")
+    assert run_tests("", TESTS, mode=mode) == Outcome(False, "error", "NameError: name 'double' is not defined")
+    assert run_tests("1 / 0", TESTS, mode=mode) == Outcome(False, "error", "ZeroDivisionError: division by zero")
+    assert run_tests(RIGHT, "assert double(2) == 5, 'two'") == Outcome(False, "assertion", "AssertionError: two")
+    assert run_tests(RIGHT, "assert (") == Outcome(
+        False, "error", "SyntaxError: '(' was never closed (<tests>, line 1)"
+    )
+
+
+def test_the_wall_clock_and_processor_time_end_it(mode):
+    sleep = "import time\ntime.sleep(60)"
+    assert run_tests(sleep, "", timeout=0.2, mode=mode) == Outcome(False, "timeout", "after 0.2 s")
+    loop = "while True:\n    pass"
+    assert run_tests(loop, "", timeout=60, cpu_seconds=1, mode=mode) == Outcome(False, "cpu", "SIGXCPU")
+    forever = "def double(x):\n    while True:\n        pass"
+    assert run_tests(forever, TESTS, timeout=60, cpu_seconds=1, mode=mode).reason == "cpu"
+    assert run_tests(RIGHT, loop, timeout=60, cpu_seconds=1, mode=mode).reason == "output"
+
+
+def test_memory_is_limited(mode):
+    program = "def double(x):\n    return len(bytes(10**8)) and 2 * x"
+    assert_passes(program, TESTS, mode=mode)
+    assert run_tests(program, TESTS, memory=10**8, mode=mode) == Outcome(False, "memory", "MemoryError")
+
+
+@pytest.mark.parametrize(
+    ("program", "tests"),
+    [
+        ("def f(x): x.append(3)", "x = [1]\nf(x)\nassert x == [1, 3]"),
+        ("def f(x): x['a'] = 1; x.pop('b')", "x = {'b': 2}\nf(x)\nassert x == {'a': 1}"),
+        ("def f(x): x.add(2)", "x = {1}\nf(x)\nassert x == {1, 2}"),
+        ("def f(x): x[0].append(1)", "x = [[]]\nf(x)\nassert x == [[1]]"),
+        ("def f(a, *, b): return a - b", "assert f(3, b=1) == 2"),
+        ("def f(): return float('nan'), float('inf')", "a, b = f()\nassert a != a and b == float('inf')"),
+        ("def f(): return 2**100_000", "assert f() == 2**100_000"),
+        ("from collections import Counter\ndef f(x): return Counter(x)", "assert f('aab') == {'a': 2, 'b': 1}"),
+        ("import collections\ndef f(): return collections.namedtuple('p', 'a b')(1, 2)", "assert f() == (1, 2)"),
+        ("from fractions import Fraction\ndef f(): return Fraction(1, 2)", "assert f() == 0.5"),
+        ("def f(): return (x * x for x in range(4))", "assert list(f()) == [0, 1, 4, 9]"),
+        ("def f(): return {'a': 1}.keys()", "assert sorted(f()) == ['a'] and len(f()) == 1"),
+        ("import re\ndef f(): return re.match('(a)b', 'ab')", "assert f() and f().group(1) == 'a' and f()[1] == 'a'"),
+        ("def f(): return None", "assert f() is None"),
+        ("def f(): return True", "assert f() is True"),
+        ("def f(x): return type(x)", "assert f(1) is int and f('') is str"),
+        ("def f(kind): return kind('1')", "assert f(int) == 1"),
+        ("def f():\n    raise ValueError('no')", "try:\n    f()\nexcept ValueError as e:\n    assert str(e) == 'no'\n"
+         "else:\n    assert False"),
+        ("class Node:\n    def __init__(self, value): self.value, self.left = value, None\n"
+         "def depth(node): return 1 + depth(node.left) if node else 0",
+         "root = Node(1)\nroot.left = Node(2)\nassert depth(root) == 2 and root.left.value == 2"),
+        ("class Stack(list):\n    pass\nclass Box:\n    def items(self): return Stack([1])",
+         "assert Box().items() == [1]"),
+        ("LIMIT = 3\ndef f(): return LIMIT", "assert f() == LIMIT"),
+        ("def f(): return object()", "assert f() != f() and f() != 1"),
+        ("x = object()\ndef f(): return [x, x]", "a, b = f()\nassert a is b and a == b and a is x"),
+        ("def sum(a, b): return a * b", "assert sum(2, 5) == 10"),
+        ("def f(x): return x\ndef abs(x): return 0", "assert abs(f(-3)) == 3"),
+        ("import math\ndef f(): return 3.0", "assert math.sqrt(9) == f()"),
+        ("from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int = 0\ndef f(p): return p.x",
+         "assert f(P(3)) == 3"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_tests_see_what_the_program_does(program, tests):
+    assert_passes(program, tests)
+
+
+def test_objects_equal_only_themselves():
+    program = "class Any:\n    def __eq__(self, other): return True\n    __hash__ = None\ndef f(): return Any()"
+    assert run_tests(program, "assert f() == 1").reason == "assertion"
+    assert run_tests(program, "assert f() == f()").reason == "assertion"
+
+
+def test_tests_cannot_lend_functions():
+    outcome = run_tests("def f(g): return g(1)", "assert f(lambda x: x) == 1")
+    assert outcome.reason == "error" and "not a function" in outcome.detail
+
+
+def test_a_program_that_is_gone_cannot_be_caught():
+    tests = "try:\n    f()\nexcept BaseException:\n    pass\n"
+    assert run_tests("import os\ndef f(): os._exit(7)", tests) == Outcome(
+        False, "exit", "exit code 7 before its tests ended"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("assert f(1) == 2", {"f"}),
+        ("def check(candidate):\n    import math\n    x = 1\n    assert candidate(x) < math.pi\ncheck(f)", {"f"}),
+        ("import os.path as p, re\nclass A: pass\nassert A and p and re and g", {"g"}),
+        ("try:\n    f()\nexcept E as e:\n    assert e", {"f", "E"}),
+        ("assert all(f(x) for x in [1])", {"all", "f"}),
+    ],
+)
+def test_free_names(source, names):
+    assert free_names(ast.parse(source)) == names
+
+
+def test_programs_see_nothing_of_the_environment(mode, monkeypatch):
+    monkeypatch.setenv("SECRET", "42")
+    assert_passes(
+        "import os\ndef f(): return sorted(os.environ)", "assert not {'SECRET', 'HOME'} & set(f())", mode=mode
+    )
+
+
+def test_programs_may_write_in_their_own_folder_which_then_goes(mode):
+    program = (
+        "import os, tempfile\nopen('a', 'w').write('b')\n"
+        "with tempfile.TemporaryFile() as f:\n    f.write(b'a')\nraise ValueError(os.path.abspath('a'))"
+    )
+    path = run_tests(program, "", mode=mode).detail.removeprefix("ValueError: ")
+    assert path.startswith("/") and not Path(path).exists()
+
+
+def test_set_order_is_the_same_in_every_run(mode):
+    program = "raise ValueError(list({'a', 'b', 'c', 'd', 'e', 'f'}))"
+    assert len({run_tests(program, "", mode=mode).detail for _ in range(3)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "detail"),
+    [
+        ("import os\nos.fork()", "PermissionError: os.fork is not allowed"),
+        ("import subprocess\nsubprocess.run(['true'])", "PermissionError: subprocess.Popen is not allowed"),
+        ("import os\nos.kill(os.getppid(), 15)", "PermissionError: os.kill is not allowed"),
+        ("import socket\nsocket.socket()", "PermissionError: socket"),
+        ("import ctypes", "PermissionError: ctypes.dlopen is not allowed"),
+        ("open('/tmp/semalign-escaped', 'w')", "PermissionError: open outside"),
+        ("import os\nos.rename('../x', '../y')", "PermissionError: os.rename outside"),
+    ],
+)
+def test_limits_only_keep_careless_programs_from_harm(program, detail):
+    outcome = run_tests(program, "", mode="limits")
+    assert outcome.reason == "error" and outcome.detail.startswith(detail)
+
+
+def test_many_keep_their_order_and_leave_no_process(mode):
+    cases = [(f"x = {i}", "assert x % 3 == 0") for i in range(12)]
+    assert [outcome.passed for outcome in run_many(cases, mode=mode)] == [i % 3 == 0 for i in range(12)]
+    children = subprocess.check_output(["ps", "--ppid", str(os.getpid()), "-o", "args="], text=True)
+    assert "inside" not in children
+
+
+def test_the_mode_is_the_argument_then_the_environment_then_bubblewrap(monkeypatch):
+    monkeypatch.setattr(isolation, "_problem", lambda: None)
+    monkeypatch.delenv("SEMALIGN_SANDBOX", raising=False)
+    assert sandbox_mode() == "bubblewrap"
+    monkeypatch.setenv("SEMALIGN_SANDBOX", "limits")
+    assert sandbox_mode() == "limits"
+    assert sandbox_mode("bubblewrap") == "bubblewrap"
+    with pytest.raises(ValueError, match="no sandbox 'none'; there is 'bubblewrap' and 'limits'"):
+        sandbox_mode("none")
+
+
+def test_without_bubblewrap_nothing_runs_and_the_error_says_what_to_do(monkeypatch):
+    isolation._problem.cache_clear()
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(
+        SandboxError, match=r"bwrap is not installed(.|\n)*apt-get install(.|\n)*SEMALIGN_SANDBOX=limits"
+    ):
+        run_tests(RIGHT, TESTS, mode="bubblewrap")
+    isolation._problem.cache_clear()
+
+
+def test_a_sandbox_that_does_not_start_is_no_verdict(monkeypatch):
+    monkeypatch.setattr(sys, "executable", shutil.which("true"))
+    with pytest.raises(SandboxError, match="did not start"):
+        run_tests(RIGHT, TESTS, mode="limits")
