@@ -8,8 +8,8 @@ a socket that carries plain data; the program's process holds neither the tests 
 """
 
 from semalign.sandbox.errors import SandboxError
-from semalign.sandbox.examiner import run_many, run_tests
 from semalign.sandbox.isolation import sandbox_mode
 from semalign.sandbox.outcome import Outcome
+from semalign.sandbox.runs import run_many, run_tests
 
 __all__ = ["Outcome", "SandboxError", "run_many", "run_tests", "sandbox_mode"]
