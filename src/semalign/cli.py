@@ -36,8 +36,8 @@ Sandbox = Annotated[
     typer.Option(
         callback=_use_sandbox,
         metavar="bubblewrap|limits",
-        help="how generated programs are kept apart; limits is no wall against hostile ones "
-        "[default: SEMALIGN_SANDBOX, else bubblewrap]",
+        help="how generated programs are kept apart; limits is no wall against hostile ones; "
+        "default: variable SEMALIGN_SANDBOX, else bubblewrap",
     ),
 ]
 

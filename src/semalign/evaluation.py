@@ -73,15 +73,15 @@ def evaluate(
         SandboxError: before anything is generated, if the task runs programs and there is no sandbox for them.
     """
     started = time.perf_counter()
-    sandbox_of(task)
     with benchmarks.quiet_engine():
+        sandbox = sandbox_of(task)
         loaded = benchmarks.load_task(task, split, limit)
         with undisturbed(plain_model(model.model), model.tokenizer), _one_bar():
             engine = InMemoryModel(model, batch_size)
             _fit(loaded, engine)
             tasks = {"tasks": {task: loaded}, "groups": {}, "group_map": {}}
             results = lm_eval.evaluator.evaluate(engine, tasks, bootstrap_iters=0)
-        return _evaluation(loaded, split, dict(results or {}), time.perf_counter() - started)
+        return _evaluation(loaded, split, sandbox, dict(results or {}), time.perf_counter() - started)
 
 
 def sandbox_of(task: str) -> str | None:
@@ -119,7 +119,9 @@ def _one_bar() -> Iterator[None]:
         lm_eval.api.task.tqdm = bar
 
 
-def _evaluation(task: ConfigurableTask, split: str, results: dict[str, Any], seconds: float) -> Evaluation:
+def _evaluation(
+    task: ConfigurableTask, split: str, sandbox: str | None, results: dict[str, Any], seconds: float
+) -> Evaluation:
     name, primary = task.config.task, task.config.metadata["primary"]
     metric, extraction = primary.split(",")
     logged = [sample for sample in results["samples"][name] if sample["filter"] == extraction]
@@ -136,7 +138,7 @@ def _evaluation(task: ConfigurableTask, split: str, results: dict[str, Any], sec
         high=100 * high,
         seconds=seconds,
         version=float(task.VERSION),
-        sandbox=sandbox_of(name),
+        sandbox=sandbox,
         scores=scores,
         samples=samples,
     )
