@@ -16,7 +16,8 @@ from semalign.sandbox.inside.wire import WireError, frame, receive
 from semalign.sandbox.isolation import start, stop
 from semalign.sandbox.outcome import Outcome, last_words
 
-CPU_SECONDS = 5
+TIMEOUT = 30.0
+CPU_SECONDS = 10  # the slowest solution of MBPP takes 4 on an idle machine, and 5 were too few on a busy one
 MEMORY = 512 * 1024**2
 START_SECONDS = 60.0  # an interpreter takes hundredths of one, but the machine may be busy
 
@@ -24,7 +25,7 @@ START_SECONDS = 60.0  # an interpreter takes hundredths of one, but the machine 
 class Limits(NamedTuple):
     """Wall-clock seconds, bytes of address space and processor seconds of each process of a case."""
 
-    timeout: float | int = 15.0
+    timeout: float | int = TIMEOUT
     memory: int = MEMORY
     cpu_seconds: int = CPU_SECONDS
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm.auto import tqdm
 
-from semalign.sandbox.examiner import CPU_SECONDS, MEMORY, Examiner, Limits
+from semalign.sandbox.examiner import CPU_SECONDS, MEMORY, TIMEOUT, Examiner, Limits
 from semalign.sandbox.isolation import sandbox_mode
 from semalign.sandbox.outcome import Outcome
 
@@ -14,7 +14,7 @@ from semalign.sandbox.outcome import Outcome
 def run_tests(
     program: str,
     tests: str,
-    timeout: float | int = 15.0,
+    timeout: float | int = TIMEOUT,
     memory: int = MEMORY,
     cpu_seconds: int = CPU_SECONDS,
     mode: str | None = None,
@@ -30,8 +30,8 @@ def run_tests(
         tests: Python source that raises unless the program is right.
         timeout: wall-clock seconds, after which all is killed.
         memory: bytes of address space.
-        cpu_seconds: processor time. It ends an endless loop after the same work on a busy machine as on an idle one,
-            where the wall clock would fail programs for what else runs.
+        cpu_seconds: processor time. It ends an endless loop after about the same work on a busy machine as on an
+            idle one, where the wall clock would fail programs for what else runs.
         mode: see :func:`sandbox_mode`.
 
     Raises:
@@ -43,7 +43,7 @@ def run_tests(
 
 def run_many(
     cases: Iterable[tuple[str, str]],
-    timeout: float | int = 15.0,
+    timeout: float | int = TIMEOUT,
     memory: int = MEMORY,
     cpu_seconds: int = CPU_SECONDS,
     mode: str | None = None,
