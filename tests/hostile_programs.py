@@ -93,8 +93,8 @@ GREEDY = [
     Case("many open files", "import os\nx = [os.open('/dev/null', os.O_RDONLY) for _ in range(1000)]", {"error"}),
     Case("gigabyte of an answer", "def double(x):\n    return bytes(10**9)", {"memory"}),
     Case("answer above the cap", "def double(x):\n    return bytes(6 * 10**7)", {"output"}),
-    Case("answer without end", "def double(x):\n    while True:\n        yield x", {"memory", "cpu", "output", "timeout"},
-         "assert list(double(2)) == [4]"),
+    Case("answer without end", "def double(x):\n    while True:\n        yield x",
+         {"memory", "cpu", "output", "timeout"}, "assert list(double(2)) == [4]"),
     Case("integer that its tests cannot make", "from decimal import Decimal\ndef double(x):\n"
          "    return Decimal('1e99999999')", {"output", "memory"}, "assert int(double(2)) == 4"),
     Case("range that its tests cannot hold", "def double(x):\n    return range(10**18)", {"memory"},
