@@ -11,6 +11,7 @@ from semalign.cells import Cell, cells, rows_of
 from semalign.experiments import missing, run, run_cell, summary
 from semalign.profiles import load_profile
 from semalign.records import write_record
+from semalign.sandbox import SandboxError
 
 FAST = {"rank": 2, "batch_size": 4, "attribution_examples": 2}
 
@@ -131,6 +132,29 @@ def test_a_stale_record_says_what_differs(profile, tmp_path):
     other = {"entropy": {"method": "cross-entropy", "all": {"epochs": 2}}}
     changed = _profile(tmp_path, variants=other, tasks={"micro_gsm8k": {"epochs": 1, "train_size": 5}})
     assert missing(changed, folder)[cell] == "stale: other data, epochs, layer_weight, method"
+
+
+def test_the_sandbox_is_recorded_and_makes_no_record_stale(profile, tmp_path):
+    cell = next(cell for cell in cells(profile) if cell.teacher)
+    record = run_cell(profile, cell)
+    assert record["configuration"]["sandbox"] is None  # no programs
+    for sandbox in ("bubblewrap", "limits"):
+        configuration = {**record["configuration"], "sandbox": sandbox}
+        write_record(tmp_path / cell.file_name, {**record, "configuration": configuration})
+        assert cell not in missing(profile, tmp_path)
+    del record["configuration"]["sandbox"]
+    write_record(tmp_path / cell.file_name, record)
+    assert cell not in missing(profile, tmp_path)
+
+
+def test_without_a_sandbox_for_its_programs_nothing_runs(profile, tmp_path, monkeypatch):
+    def refuse(task):
+        raise SandboxError(task)
+
+    monkeypatch.setattr(experiments, "sandbox_of", refuse)
+    monkeypatch.setattr(experiments, "run_cell", lambda *_: pytest.fail("a cell ran"))
+    with pytest.raises(SandboxError, match="micro_gsm8k"):
+        run(profile, tmp_path / "results")
 
 
 def test_a_record_from_before_methods_had_names_is_semaligns(profile, tmp_path):

@@ -99,6 +99,11 @@ def task_file(name: str, split: str) -> Path:
     return locate(config["dataset_path"], config.get("dataset_name"), config.get(SPLITS.get(split, ""), split))
 
 
+def runs_programs(name: str) -> bool:
+    """Return whether a task is scored by running what the model wrote."""
+    return _config(name)["metadata"]["primary"].startswith("pass@")
+
+
 def load_task(name: str, split: str, limit: int | None = None) -> "ConfigurableTask":
     """Return lm-eval's task over one split of the data on disk.
 

@@ -1,6 +1,7 @@
 """The ``semalign`` command: one verb for each step of the paper, and a few to get ready."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,24 @@ Teacher = Annotated[str, typer.Argument(metavar="TEACHER", help="the larger mode
 Student = Annotated[str, typer.Argument(metavar="STUDENT", help="the smaller model")]
 Data = Annotated[str, typer.Option("--data", "-d", help="task name, or JSONL file of prompts and responses")]
 Interface = Annotated[str, typer.Option(help="attention, mlp, residual or layer")]
+
+
+def _use_sandbox(mode: str | None) -> str | None:
+    """Set the sandbox of this process and of those that it starts."""
+    if mode is not None:
+        os.environ["SEMALIGN_SANDBOX"] = _choice(mode, "bubblewrap", "limits")
+    return mode
+
+
+Sandbox = Annotated[
+    str | None,
+    typer.Option(
+        callback=_use_sandbox,
+        metavar="bubblewrap|limits",
+        help="how generated programs are kept apart; limits is no wall against hostile ones; "
+        "default: variable SEMALIGN_SANDBOX, else bubblewrap",
+    ),
+]
 
 
 @app.callback()
@@ -151,15 +170,17 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="only the first items")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for one record a task")] = None,
+    sandbox: Sandbox = None,
 ) -> None:
     """Score a model, or an adapter on it, on benchmarks (Section 5) through lm-eval."""
     from semalign.benchmarks import check_task
     from semalign.evaluation import evaluate as run_evaluation
+    from semalign.evaluation import sandbox_of
     from semalign.experiments import score_record
     from semalign.records import write_record
 
     for name in task:
-        check_task(name)
+        sandbox_of(check_task(name))
     loaded = _with_adapter(model, adapter)
     for name in task:
         result = run_evaluation(loaded, name, split=split, limit=limit, batch_size=batch_size)
@@ -179,6 +200,7 @@ def compare(
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="how many seeds, from 0; default: the profile's")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
+    sandbox: Sandbox = None,
 ) -> None:
     """Run every model, method, task and seed of a profile (Tables 1 and 2); finished records are kept."""
     from semalign import experiments
@@ -201,6 +223,7 @@ def compare(
 def select(
     profile: Annotated[str, typer.Option("--profile", "-p", help="micro, or a YAML file")] = "micro",
     methods: Annotated[str | None, typer.Option(help="names with commas; default: all that have a grid")] = None,
+    sandbox: Sandbox = None,
 ) -> None:
     """Choose the settings of methods and variants on validation data; prints the variants to put in the profile."""
     from semalign import selection
@@ -217,6 +240,7 @@ def run(
     profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
     only: Annotated[list[str] | None, typer.Option(help="beginning of a notebook's name, e.g. 03")] = None,
     force: Annotated[bool, typer.Option(help="run fresh notebooks too")] = False,
+    sandbox: Sandbox = None,
 ) -> None:
     """Run the notebooks of a profile by papermill; fresh ones are skipped."""
     from semalign.notebooks import NotebookError, run_notebooks
@@ -331,8 +355,10 @@ def _with_adapter(model: str, adapter: Path | None) -> Any:
 
 def entry_point() -> None:
     """Run the command; expected errors print as one line."""
+    from semalign.sandbox import SandboxError
+
     try:
         app()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, SandboxError) as error:
         typer.secho(f"semalign: {error}", fg="red", err=True)
         raise SystemExit(1) from None

@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 from semalign import benchmarks
 from semalign.engine import InMemoryModel, plain_model, undisturbed
 from semalign.models import LanguageModel
+from semalign.sandbox import sandbox_mode
 from semalign.statistics import wilson_interval
 
 
@@ -33,6 +34,8 @@ class Evaluation:
         high: upper end.
         seconds: wall-clock time.
         version: version of the task file.
+        sandbox: how the programs of the model were kept apart, see :func:`semalign.sandbox.sandbox_mode`; None for a
+            task that runs none.
         scores: all metrics of the task, 0-100 (GSM8K: strict and flexible extraction).
         samples: one dict for each item: ``doc_id``, ``prompt``, ``target``, ``correct``, and either
             ``generation`` and what was ``extracted`` from it, or ``choice`` and all ``log_likelihoods``.
@@ -47,6 +50,7 @@ class Evaluation:
     high: float
     seconds: float
     version: float
+    sandbox: str | None
     scores: dict[str, float]
     samples: list[dict[str, Any]] = field(repr=False)
 
@@ -66,16 +70,27 @@ def evaluate(
     Raises:
         ValueError: for an unknown task, an impossible limit, or a prompt too long for the context.
         FileNotFoundError: if no data root has the split.
+        SandboxError: before anything is generated, if the task runs programs and there is no sandbox for them.
     """
     started = time.perf_counter()
     with benchmarks.quiet_engine():
+        sandbox = sandbox_of(task)
         loaded = benchmarks.load_task(task, split, limit)
         with undisturbed(plain_model(model.model), model.tokenizer), _one_bar():
             engine = InMemoryModel(model, batch_size)
             _fit(loaded, engine)
             tasks = {"tasks": {task: loaded}, "groups": {}, "group_map": {}}
             results = lm_eval.evaluator.evaluate(engine, tasks, bootstrap_iters=0)
-        return _evaluation(loaded, split, dict(results or {}), time.perf_counter() - started)
+        return _evaluation(loaded, split, sandbox, dict(results or {}), time.perf_counter() - started)
+
+
+def sandbox_of(task: str) -> str | None:
+    """Return how the programs of a task are kept apart, None for a task that runs none.
+
+    Raises:
+        SandboxError: if there is no sandbox for them.
+    """
+    return sandbox_mode() if benchmarks.runs_programs(task) else None
 
 
 def _fit(task: ConfigurableTask, engine: InMemoryModel) -> None:
@@ -104,7 +119,9 @@ def _one_bar() -> Iterator[None]:
         lm_eval.api.task.tqdm = bar
 
 
-def _evaluation(task: ConfigurableTask, split: str, results: dict[str, Any], seconds: float) -> Evaluation:
+def _evaluation(
+    task: ConfigurableTask, split: str, sandbox: str | None, results: dict[str, Any], seconds: float
+) -> Evaluation:
     name, primary = task.config.task, task.config.metadata["primary"]
     metric, extraction = primary.split(",")
     logged = [sample for sample in results["samples"][name] if sample["filter"] == extraction]
@@ -121,6 +138,7 @@ def _evaluation(task: ConfigurableTask, split: str, results: dict[str, Any], sec
         high=100 * high,
         seconds=seconds,
         version=float(task.VERSION),
+        sandbox=sandbox,
         scores=scores,
         samples=samples,
     )

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from semalign import benchmarks
 from semalign.cells import NONE, Cell, cells
-from semalign.evaluation import Evaluation, evaluate
+from semalign.evaluation import Evaluation, evaluate, sandbox_of
 from semalign.files import file_sha256, json_fingerprint, model_fingerprint
 from semalign.models import LanguageModel, load_model
 from semalign.paths import results_dir
@@ -62,7 +62,7 @@ def score_record(model: LanguageModel, score: Evaluation, limit: int | None = No
         value=score.value,
         n=score.n,
         interval=(score.low, score.high),
-        configuration={"split": score.split, "limit": limit},
+        configuration={"split": score.split, "limit": limit, "sandbox": score.sandbox},
         fingerprints={"student": model_fingerprint(model.model), "test": _split_fingerprint(score.task, score.split)},
         seconds=score.seconds,
         details={
@@ -76,7 +76,8 @@ def score_record(model: LanguageModel, score: Evaluation, limit: int | None = No
 def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> dict[Cell, str]:
     """Return the cells of a profile that have no record, or a stale one, and why: ``missing`` or ``stale: ...``.
 
-    A record is stale if it was made from other models, data or settings; what differs is named.
+    A record is stale if it was made from other models, data or settings; what differs is named. The sandbox
+    that its programs ran in is no such setting.
     """
     found = {cell: _lack(profile, cell, folder / cell.file_name) for cell in cells(profile, names)}
     return {cell: lack for cell, lack in found.items() if lack}
@@ -90,11 +91,15 @@ def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | Non
 
     Raises:
         ValueError: at the end, if there were such cells; it names the first and says why.
+        SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / profile.name
     written: list[Path] = []
     failed: list[str] = []
-    progress = tqdm(missing(profile, folder, names).items(), desc="cells", disable=None)
+    lacks = missing(profile, folder, names)
+    for task in {cell.task for cell in lacks}:
+        sandbox_of(task)
+    progress = tqdm(lacks.items(), desc="cells", disable=None)
     for cell, lack in progress:
         name = cell.file_name.removesuffix(".json")
         progress.set_postfix_str(name)

@@ -9,7 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from semalign import benchmarks
-from semalign.evaluation import evaluate
+from semalign.evaluation import evaluate, sandbox_of
 from semalign.experiments import fingerprint_of, loaded_once
 from semalign.files import atomic_path, json_fingerprint
 from semalign.paths import results_dir
@@ -41,10 +41,13 @@ def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | 
     Raises:
         ValueError: before anything runs, for a row without a grid, a point that its method refuses, or grids that do
             not all have the same number of points: methods must be tuned alike.
+        SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / f"{profile.name}-selection"
     rows = list(names or profile.selection)
     _check(profile, rows)
+    for task in profile.tasks:
+        sandbox_of(task)
     points = [(task, row, *p) for task in profile.tasks for row in rows for p in enumerate(grid(profile, row))]
     lines = []
     for task, row, number, point in tqdm(points, desc="selection", disable=None):
@@ -106,6 +109,6 @@ def _record(profile: Profile, task: str, row: str, point: dict[str, Any], folder
         "interval": [score.low, score.high],
         "losses": [],
     }
-    record["configuration"] = {**record["configuration"], "split": SPLIT, "limit": ITEMS}
+    record["configuration"] = {**record["configuration"], "split": SPLIT, "limit": ITEMS, "sandbox": score.sandbox}
     write_record(path, record)
     return record
