@@ -14,7 +14,7 @@
 # # Controls
 #
 # - **Purpose**: does the difference come from semantic alignment? Every method of the registry beside SemAlign: what it is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
-# - **Cost**: about a minute, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
+# - **Cost**: about two minutes, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
 # - **Command**: `semalign run --profile micro --only 07`, with `--force` after new records. `semalign compare --profile micro --methods all` makes the scores, `semalign select --profile micro` the grid, `python benchmarks/method_cost.py` the costs.
 
 # %% tags=["parameters"]
@@ -54,13 +54,26 @@ print(f"{len(current)} of {len(list(experiments.cells(settings, ['all'])))} reco
 # %% tags=["hide-input"]
 KINDS = {name: method.kind for name, method in methods().items()}
 what = descriptions()
+
+
+def described(name):
+    """Return what a row is, with what a variant of the profile changes."""
+    method = settings.method_of(name).name
+    text = what.get(name, f"`{method}` under other settings.")
+    changed = [] if name not in settings.variants else [
+        f"{title(task)}: " + ", ".join(f"{key} {value}" for key, value in settings.variants[name].settings_for(task).items())
+        for task in settings.tasks
+    ]  # fmt: skip
+    return text + (f" Settings: {'; '.join(changed)}." if changed else "")
+
+
 listed = pd.DataFrame(
     [
         {
             "name": name,
             "kind": KINDS.get(name, f"variant of {settings.method_of(name).name}"),
             "after": f"{{cite}}`{settings.method_of(name).citation}`",
-            "what it is": what.get(name, what[settings.method_of(name).name]),
+            "what it is": described(name),
         }
         for name in rows
     ]
@@ -133,7 +146,8 @@ if settings.teachers:
 # Both methods were scored on the same test items. A resample draws items, the same for both, and seeds of each; the interval is that of the percentiles {cite}`efron1979bootstrap`. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`: where the corrected value is below 0.05, the chance of any such line without a difference is below 5%. With few seeds the spread over seeds is underestimated, with $S$ of them by a factor $(S - 1)/S$ in the variance.
 
 # %% tags=["hide-input"]
-RESAMPLES = 10_000
+# Enough for a corrected p of 0.02 where no resample is on the other side of zero.
+RESAMPLES = max(10_000, 100 * len(rows) * sum(len(settings.teachers_for(task)) for task in settings.tasks))
 ours = [PAPER, *(name for name in settings.variants if name != PAPER and settings.method_of(name).name == PAPER)][:2]
 compared = {name: differences(folder, name, only=current, resamples=RESAMPLES) for name in ours}
 
@@ -224,7 +238,8 @@ else:
     grid["settings"] = grid.apply(point, axis=1)
     grid["benchmark"] = grid["task"].map(title)
     points = grid.groupby("variant", sort=False)["point"].nunique()
-    print(f"{len(points)} rows, {points.min()} to {points.max()} points each, {grid['n'].max()} validation items")
+    sizes = " or ".join(map(str, sorted(set(points))))
+    print(f"{len(points)} rows, {sizes} points each, {grid['n'].max()} validation items")
     best = grid[grid["best"]].pivot(index="variant", columns="benchmark", values="settings").reset_index()
     best = best.rename(columns={"variant": "row"})[["row", *(title(t) for t in settings.tasks if title(t) in best)]]
     save_figure_data(grid.drop(columns=["settings", "benchmark"]), "selection")
@@ -260,6 +275,7 @@ if grid is not None:
         score=[f"**{v:.1f}**" if chosen else f"{v:.1f}" for v, chosen in zip(grid["value"], grid["best"])]
     ).pivot(index=["variant", "point", "settings"], columns="benchmark", values="score")
     whole = whole.reset_index().rename(columns={"variant": "row"}).fillna(NOT_RUN)
+    whole = whole[["row", "point", "settings", *(title(t) for t in settings.tasks if title(t) in whole)]]
     display(
         table(whole, "The whole grid: validation scores in percent, the chosen points bold.", "tab-grid"),
         provenance(HERE, "selection", SELECT),
@@ -296,7 +312,8 @@ else:
     costs = costs.set_index("method").reindex([name for name in rows if name in set(costs["method"])]).reset_index()
     cost_data = costs[["method", "kind", "seconds", "memory", "before", "value", "low", "high", "task"]]
     save_figure_data(cost_data, "cost")
-    shown = costs[["method", "kind", "seconds", "memory", "before"]].copy()
+    costs["no."] = [str(number) for number in range(1, len(costs) + 1)]
+    shown = costs[["no.", "method", "kind", "seconds", "memory", "before"]].copy()
     shown["score"] = [NOT_RUN if v != v else interval(v, low, high) for v, low, high in zip(costs["value"], costs["low"], costs["high"])]  # fmt: skip
     shown = shown.rename(columns={"memory": "peak MiB", "before": "MiB before the transfer"})
     lacking = [name for name in rows if name not in set(costs["method"])]
@@ -312,7 +329,7 @@ else:
         provenance(HERE, "cost", COST, record=costs_from / f"{costs['method'].iloc[0]}.json"),
     )
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score against the cost of one transfer: seconds (left) and peak memory of the process (right); bars are 95% intervals of the score. What to see: whether a method that costs more scores more; up and to the left is better.", "name": "fig-cost"}, "image": {"alt": "Two scatter plots of score over seconds and over memory, one labelled point a method, or a note that costs were not run."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score against the cost of one transfer: seconds (left) and peak memory of the process (right); bars are 95% intervals of the score, numbers those of the table above. What to see: whether a method that costs more scores more; up and to the left is better.", "name": "fig-cost"}, "image": {"alt": "Two scatter plots of score over seconds and over memory, one numbered point a method, or a note that costs were not run."}}
 figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), sharey=True)
 for axis, column, name in zip(axes, ("seconds", "memory"), ("seconds", "peak memory (MiB)")):
     axis.set(xlabel=name)
@@ -324,7 +341,7 @@ for axis, column, name in zip(axes, ("seconds", "memory"), ("seconds", "peak mem
         errors = [(part["value"] - part["low"]).clip(lower=0), (part["high"] - part["value"]).clip(lower=0)]
         axis.errorbar(part[column], part["value"], yerr=errors, fmt=marker, color=colour, label=kind, capsize=2, ms=5)
         for _, line in part.iterrows():
-            axis.annotate(line["method"], (line[column], line["value"]), (4, 3), textcoords="offset points", fontsize=7)
+            axis.annotate(line["no."], (line[column], line["value"]), (4, 3), textcoords="offset points", fontsize=8)
 if costs is not None:
     axes[0].set(ylabel=f"score on {title(task)} (%)")
     axes[0].legend(fontsize=8)

@@ -10,7 +10,7 @@ from numpy import ndarray
 from semalign.cells import NONE
 from semalign.profiles import PAPER
 from semalign.records import read_records
-from semalign.statistics import holm, seeded_bootstrap
+from semalign.statistics import Difference, holm, seeded_bootstrap
 
 COLUMNS = [
     "teacher",
@@ -66,9 +66,9 @@ def gaps(folder: Path, *, only: Collection[str] | None = None, resamples: int = 
     """Return "teacher minus method" for every method, teacher and task that have records, in points.
 
     ``share`` is what part of the way from the student as it is to its teacher a method went, in percent: 0 for no way
-    at all, 100 for the teacher's score, more or less outside. It is not-a-number where the teacher is not above the
-    student or one of the two has no record, and says little where the two are near. Intervals are those of
-    :func:`semalign.statistics.seeded_bootstrap`, on the same items.
+    at all, 100 for the teacher's score, more or less outside. It is not-a-number where one of the two has no record,
+    or the teacher is not clearly above the student: where the interval of their difference holds zero. Intervals are
+    those of :func:`semalign.statistics.seeded_bootstrap`, on the same items.
 
     Args:
         folder: run records, with ``details.correct``: which items were right.
@@ -90,9 +90,10 @@ def gaps(folder: Path, *, only: Collection[str] | None = None, resamples: int = 
         _check_items(pd.concat([part, own[teacher, task]]))
         reached, goal = _correct(part), _correct(own[teacher, task])
         gap, low, high, _ = seeded_bootstrap(100 * goal, 100 * reached, resamples=resamples)
-        start = _correct(own[student, task]).mean() if (student, task) in own else np.nan
-        way = goal.mean() - start
-        share = 100 * (reached.mean() - start) / way if way > 0 else np.nan
+        way = Difference(np.nan, np.nan, np.nan, np.nan)
+        if (student, task) in own:
+            way = seeded_bootstrap(100 * goal, 100 * _correct(own[student, task]), resamples=resamples)
+        share = 100 * (way.value - gap) / way.value if way.low > 0 else np.nan
         lines.append([*key, gap, low, high, share, len(reached), reached.shape[1]])
     return pd.DataFrame(
         lines, columns=["method", "teacher", "student", "task", "gap", "low", "high", "share", "seeds", "n"]

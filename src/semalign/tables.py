@@ -134,13 +134,13 @@ def gaps_beside(profile: Profile, gaps: pd.DataFrame, rows: Sequence[Row], bench
         if key not in paper:
             return "–"
         goal, start = paper[NONE, None, str(teacher), benchmark], paper[NONE, None, student, benchmark]
-        return f"{goal - paper[key]:.2f} ({100 * (paper[key] - start) / (goal - start):.0f}%)"
+        return f"{goal - paper[key]:.2f} ({_whole(100 * (paper[key] - start) / (goal - start))}%)"
 
     def our_gap(key: Key) -> str:
         if key not in here:
             return NOT_RUN
         share = here[key]["share"]
-        return interval(*here[key][["gap", "low", "high"]]) + ("" if share != share else f" ({share:.0f}%)")
+        return interval(*here[key][["gap", "low", "high"]]) + ("" if share != share else f" ({_whole(share)}%)")
 
     frame = _beside(rows, benchmarks, paper_gap, our_gap)
     sizes = {key: abs(paper[NONE, None, key[1] or "", key[3]] - value) for key, value in paper.items() if key[1]}
@@ -162,6 +162,10 @@ def _beside(
             line |= {f"{benchmark}, paper": paper(key), f"{benchmark}, here": here(key)}
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def _whole(value: float) -> str:
+    return f"{round(value)}"  # never -0
 
 
 def _mean(values: Sequence[float | None], decimals: int) -> str:
