@@ -11,7 +11,7 @@ from semalign.basis import SemanticBasis
 from semalign.sandbox import isolation, sandbox_mode
 
 runner = CliRunner()
-VERBS = "select basis decompose attribute pair transfer evaluate compare run pretrain fetch".split()
+VERBS = "select basis decompose cka attribute pair transfer evaluate compare run pretrain fetch".split()
 
 
 @pytest.fixture
@@ -43,6 +43,16 @@ def test_basis(folders):
     output = invoke("basis", folders / "student", "--out", folders / "basis.safetensors")
     assert "93 atoms in 12 dimensions, rank 12 by cholesky, untied head" in output
     assert SemanticBasis.load(folders / "basis.safetensors").side == "output"
+
+
+def test_cka_writes_the_figures_data_and_a_record(folders):
+    (folders / "prompts.jsonl").write_text("".join(f'{{"prompt": "what is {i}+{i}?"}}\n' for i in range(6)))
+    given = ("cka", folders / "teacher", folders / "student", "--prompts", folders / "prompts.jsonl")
+    output = invoke(*given, "--limit", 5, "--out", folders / "fig4")
+    assert "within 1 of their own" in output
+    record = json.loads((folders / "fig4.json").read_text())
+    assert (record["teacher"], record["student"], record["configuration"]["prompts"]) == ("teacher", "student", 5)
+    assert (folders / "fig4.csv").read_text().startswith("picture,states,kernel,teacher_layer")
 
 
 def test_attribute_marks_the_critical_layer(folders):

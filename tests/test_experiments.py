@@ -8,7 +8,7 @@ from conftest import make_llama, make_tokenizer
 
 from semalign import experiments
 from semalign.cells import Cell, cells, rows_of
-from semalign.experiments import missing, run, run_cell, summary
+from semalign.experiments import current, missing, run, run_cell, summary
 from semalign.profiles import load_profile
 from semalign.records import write_record
 from semalign.sandbox import SandboxError
@@ -84,6 +84,9 @@ def test_a_changed_setting_makes_its_records_stale_and_no_others(profile, tmp_pa
     run(profile, tmp_path / "results")
     changed = _profile(tmp_path, variants={"entropy": {"all": {"output_loss": "cross_entropy", "epochs": 2}}})
     assert {cell.method for cell in missing(changed, tmp_path / "results")} == {"entropy"}
+    kept = current(changed, tmp_path / "results")
+    assert kept == {cell.file_name for cell in cells(changed) if cell.method != "entropy"}
+    assert set(summary(tmp_path / "results", kept)["method"]) == {"none", "semalign"}
     longer = _profile(tmp_path, evaluation={"limit": 5, "batch_size": 4})
     assert len(missing(longer, tmp_path / "results")) == 11
 

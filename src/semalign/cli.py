@@ -85,6 +85,27 @@ def decompose(
 
 
 @app.command()
+def cka(
+    teacher: Teacher,
+    student: Student,
+    out: Annotated[Path, typer.Option("--out", "-o", help="path of the two files, without a suffix")],
+    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a JSONL file with prompts")] = "humaneval",
+    adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder: the student after a transfer")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="only the first prompts")] = None,
+    interface: Interface = "layer",
+    seed: Annotated[int, typer.Option(help="seed of the shuffles and of the untrained models")] = 0,
+) -> None:
+    """Measure how similar all layers of two models are, before and after alignment (Section 5.3, Fig. 4 and 6)."""
+    from semalign import load_model
+    from semalign.cka_record import write_cka
+
+    pair = load_model(teacher), load_model(student)
+    transferred = None if adapter is None else _with_adapter(student, adapter)
+    record = write_cka(*pair, prompts, out, transferred=transferred, limit=limit, interface=interface, seed=seed)
+    typer.echo(f"{out}.csv and {out}.json: {record['value']:.2f}, {record['metric']}; {record['n']} tokens")
+
+
+@app.command()
 def attribute(
     model: Model,
     data: Data,

@@ -1,7 +1,7 @@
 """Runs of a profile: every model, method, task and seed gives one record on disk, made once and then only read."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,12 @@ def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) 
     return {cell: lack for cell, lack in found.items() if lack}
 
 
+def current(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> set[str]:
+    """Return the file names of the records of a profile that are there and not stale; ``names`` as in `rows_of`."""
+    lacks = missing(profile, folder, names)
+    return {cell.file_name for cell in cells(profile, names) if cell not in lacks}
+
+
 def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | None = None) -> list[Path]:
     """Make the records that are missing or stale, one file each as it is done; return what was written.
 
@@ -158,12 +164,16 @@ def _split_fingerprint(task: str, split: str) -> str:
     return file_sha256(benchmarks.task_file(task, split))[:16]
 
 
-def summary(folder: Path) -> pd.DataFrame:
+def summary(folder: Path, only: Collection[str] | None = None) -> pd.DataFrame:
     """Return one row for each method, teacher, student and task: mean over seeds with a 95% interval.
 
     With several seeds the interval is Student's t over them; a single run keeps its own interval over the items.
+
+    Args:
+        folder: run records.
+        only: names of the files to read, as :func:`current` gives them; None: all.
     """
-    records = read_records(folder)
+    records = read_records(folder, only)
     lines = []
     for key, part in records.groupby(["method", "teacher", "student", "task"], dropna=False, sort=False):
         mean, low, high = part["value"].iloc[0], part["low"].iloc[0], part["high"].iloc[0]
