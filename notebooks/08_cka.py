@@ -24,6 +24,7 @@ profile = "micro"
 import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import display
+from matplotlib.ticker import MaxNLocator
 
 import semalign
 from semalign.benchmarks import rows
@@ -96,6 +97,7 @@ def draw(pictures, states):
         axes[i, 0].set_ylabel(f"{kernel}\nteacher layer")
     for axis in axes[-1]:
         axis.set_xlabel("student layer")
+        axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     figure.colorbar(image, ax=axes, label="CKA", shrink=0.7)
     plt.show()
 
