@@ -110,6 +110,8 @@ def test_a_record_has_the_score_of_the_adapted_student(profile):
 
 def test_rows_are_methods_and_variants(profile):
     assert rows_of(profile) == ["semalign", "entropy"]
+    tuned = profile.model_copy(update={"variants": {**profile.variants, "ridge": profile.variants["entropy"]}})
+    assert rows_of(tuned) == ["semalign", "entropy"], "settings of another method are no row of their own"
     everything = rows_of(profile, ["all"])
     assert everything[:3] == ["semalign", "laten", "seeking"] and everything[-1] == "entropy"
     assert rows_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]
