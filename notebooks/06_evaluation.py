@@ -219,6 +219,6 @@ provenance("notebooks/06_evaluation.py", "leads", f"semalign compare --profile {
 #
 # - **The paper's settings do not lift this student.** MMLU, HumanEval and MBPP stay within a point of where they were, from every teacher, and GSM8K loses about half of its score. Attribution names the first layer for every task, and what is asked of its logits, that every one but the label's be zero, costs more than its teacher's states give.
 # - **Settings chosen on validation data do not change that.** The grid's best points are its smallest steps (`semalign-tuned`).
-# - **There is room to gain, and labels use it.** `semalign-ce` exchanges the output cosine for cross-entropy, and the same layer then lifts the student. But `cross-entropy`, the same training with no teacher at all, lifts it as far on MMLU and HumanEval and farther on GSM8K. What helps here is the label, not the aligned state.
+# - **There is room to gain, and labels use it.** `semalign-ce` exchanges the output cosine for cross-entropy, and the same layer then lifts the student. But `cross-entropy`, the same training with no teacher at all, lifts it as far on MMLU and farther on GSM8K and HumanEval ([Controls](07_controls.ipynb)). What helps here is the label, not the aligned state.
 #
 # A transfer from 13 to 7 billion parameters may behave otherwise: nothing here refutes Tables 1 and 2, and nothing supports them. Whether another form of alignment helps beyond its controls is asked on the page [Controls](07_controls.ipynb).
