@@ -60,20 +60,21 @@ def test_cells_cover_models_methods_teachers_and_seeds(profile):
 def test_a_run_makes_every_record_once_and_goes_on_after_a_stop(profile, tmp_path, monkeypatch):
     original, done = experiments.run_cell, []
 
-    def stopping(profile, cell):
+    def stopping(profile, cell, path):
         if len(done) == 5:
             raise KeyboardInterrupt
         done.append(cell)
-        return original(profile, cell)
+        return original(profile, cell, path)
 
     monkeypatch.setattr(experiments, "run_cell", stopping)
     with pytest.raises(KeyboardInterrupt):
         run(profile, tmp_path / "results")
-    assert len(list((tmp_path / "results").iterdir())) == 5
-    monkeypatch.setattr(experiments, "run_cell", lambda profile, cell: done.append(cell) or original(profile, cell))
+    assert len(list((tmp_path / "results").glob("*.json"))) == 5
+    monkeypatch.setattr(experiments, "run_cell", lambda *given: done.append(given[1]) or original(*given))
     run(profile, tmp_path / "results")
     assert sorted(map(str, done)) == sorted(map(str, cells(profile)))
     assert run(profile, tmp_path / "results") == []
+    assert len(list((tmp_path / "results").glob("*.samples.jsonl.gz"))) == len(done)
     table = summary(tmp_path / "results")
     assert table["seeds"].tolist().count(2) == 4
     assert set(table["n"]) == {4}

@@ -284,11 +284,13 @@ def _choice(value: str, *allowed: str) -> Any:
 
 
 def _rows(data: str, split: str, limit: int | None) -> list[dict[str, str]]:
-    """Rows of a JSONL file, or of a task's split."""
-    from semalign.benchmarks import rows
+    """Rows of a JSONL file, those a task trains on, or its other split."""
+    from semalign import benchmarks, training_data
     from semalign.data import read_rows
 
-    return read_rows(data)[:limit] if Path(data).suffix else rows(data, split, limit)
+    if Path(data).suffix:
+        return read_rows(data)[:limit]
+    return training_data.rows(data, limit) if split == "train" else benchmarks.rows(data, split, limit)
 
 
 def _n_layers(model: str) -> int:

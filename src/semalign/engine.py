@@ -11,6 +11,7 @@ from peft import PeftModel
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from semalign.files import model_fingerprint
 from semalign.generation import StopStrings, roomy_cache
 from semalign.models import LanguageModel
 
@@ -26,10 +27,6 @@ class InMemoryModel(HFLM):
             batch_size=batch_size,
         )
 
-    def token_count(self, text: str) -> int:
-        """Return how many tokens the model is given for a prompt."""
-        return len(self.tok_encode(text))
-
     def _model_generate(self, context: Tensor, max_length: int, stop: list[str], **generation: Any) -> Tensor:
         ends = self.tokenizer.decode(self.eot_token_id, skip_special_tokens=False)
         strings = [string for string in stop if string and string != ends]  # the end token stops a row by itself
@@ -43,6 +40,20 @@ class InMemoryModel(HFLM):
             pad_token_id=self.tokenizer.pad_token_id,
             **generation,
         )
+
+
+@contextmanager
+def transformers_engine(model: LanguageModel, batch_size: int) -> Iterator[InMemoryModel]:
+    """Yield a loaded model as lm-eval wants it, and leave it as it was when the block ends."""
+    with undisturbed(plain_model(model.model), model.tokenizer):
+        yield InMemoryModel(model, batch_size)
+
+
+def model_identity(model: LanguageModel) -> dict[str, Any]:
+    """Return what tells two models apart whose answers may differ: weights, and how strongly adapters act."""
+    adapters = getattr(model.model, "peft_config", {})
+    strength = {name: [config.r, config.lora_alpha] for name, config in adapters.items() if hasattr(config, "r")}
+    return {"model": model_fingerprint(model.model), "adapters": strength}
 
 
 def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:

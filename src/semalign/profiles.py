@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from semalign.chat import ChatName
 from semalign.methods import Method, method, methods
 from semalign.settings import TrainingSettings, TransferSettings
 
@@ -25,6 +26,7 @@ class TaskProfile(Strict):
     """One task of a profile: the sizes and rates of the paper's Tables 4 and 5, for every method."""
 
     train_size: int | None = Field(None, ge=1, description="training rows; None: all")
+    training_data: str | None = Field(None, description="data set to train on; None: as the task file says")
     epochs: int | None = Field(None, ge=1)
     learning_rate: float | None = Field(None, gt=0)
     align_size: int | None = Field(None, ge=1, description="alignment rows of LaTen (Table 4)")
@@ -50,6 +52,7 @@ class EvaluationProfile(Strict):
 
     batch_size: int = Field(64, ge=1)
     limit: int | None = Field(None, ge=1, description="items of a split; None: all")
+    chat: ChatName | None = Field(None, description="chat format, in training too; None: as the task file says")
 
 
 class Profile(Strict):

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from semalign import benchmarks
 from semalign.evaluation import evaluate
-from semalign.experiments import fingerprint_of, loaded_once
+from semalign.experiments import fingerprint_of, loaded_once, training_rows
 from semalign.files import atomic_path, json_fingerprint
 from semalign.paths import results_dir
 from semalign.profiles import PAPER, Profile
@@ -86,18 +86,20 @@ def _check(profile: Profile, rows: Sequence[str]) -> None:
 def _record(profile: Profile, task: str, row: str, point: dict[str, Any], folder: Path) -> dict[str, Any]:
     method = profile.method_of(row)
     settings = {**profile.settings_for(task, row, varied=False), **point, "seed": profile.seeds[0]}
-    rows = benchmarks.rows(task, "train", profile.tasks[task].train_size)
+    rows = training_rows(profile, task)
     models = [fingerprint_of(profile.teacher), fingerprint_of(profile.student)]
     # Points of SemAlign have no name in their key, so that rows of tables that share a point share its record.
     key = json_fingerprint([models, settings, rows, ITEMS, *([] if method.name == PAPER else [method.name])])
     path = folder / f"{task}--{key}.json"
     if path.is_file():
         return read_record(path)
-    held_out = benchmarks.rows(task, SPLIT, ITEMS)
+    chat, tokenizer = profile.evaluation.chat, loaded_once(profile.student).tokenizer
+    held_out = benchmarks.rows(task, SPLIT, ITEMS, chat=chat, tokenizer=tokenizer)
     result = method.run(
         loaded_once(profile.teacher), loaded_once(profile.student), rows, validation=held_out, task=task, **settings
     )
-    score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=profile.evaluation.batch_size)
+    batch_size = profile.evaluation.batch_size
+    score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=batch_size, chat=chat)
     record = {
         **result.record,
         "metric": score.metric,
