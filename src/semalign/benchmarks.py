@@ -55,9 +55,15 @@ def documents(name: str, split: str, limit: int | None = None) -> list[dict[str,
         ValueError: for an unknown task, or a limit below 1.
         FileNotFoundError: if neither a data root nor the hub has the split.
     """
+    dataset, config, names = data_of(name)
+    return first(dataset_rows(dataset, config, names.get(split, split)), limit)
+
+
+def data_of(name: str) -> tuple[str, str | None, dict[str, str]]:
+    """Return the data set of a task, its configuration, and which of its splits are ``train``, ``validation``, ..."""
     config = _config(name)
-    own_name = config.get(SPLITS.get(split, ""), split)
-    return first(dataset_rows(config["dataset_path"], config.get("dataset_name"), own_name), limit)
+    names = {split: config[key] for split, key in SPLITS.items() if key in config}
+    return config["dataset_path"], config.get("dataset_name"), names
 
 
 def metadata(name: str) -> dict[str, Any]:

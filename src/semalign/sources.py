@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,20 +14,6 @@ from semalign.paths import data_roots
 HUB_TIMEOUT = 5.0
 OWN = "semalign/"  # data sets that this project ships: the hub has none of them
 Row = dict[str, Any]
-
-
-def use_data_root(folder: Path | None) -> Path | None:
-    """Search a folder for data before all others, in this process and those that it starts.
-
-    Raises:
-        NotADirectoryError: if there is no such folder.
-    """
-    if folder is not None:
-        if not folder.is_dir():
-            raise NotADirectoryError(f"the data root {folder} is no folder")
-        others = os.environ.get("SEMALIGN_DATA")
-        os.environ["SEMALIGN_DATA"] = os.pathsep.join([str(folder.resolve()), *([others] if others else [])])
-    return folder
 
 
 def locate(dataset: str, config: str | None, split: str) -> Path:
@@ -49,7 +34,7 @@ def locate(dataset: str, config: str | None, split: str) -> Path:
     )
 
 
-def dataset_rows(dataset: str, config: str | None, split: str) -> list[Row]:
+def dataset_rows(dataset: str, config: str | None, split: str, *, offline: bool = False) -> list[Row]:
     """Return all rows of a split, the same from a data root, the hub and the hub's cache.
 
     Raises:
@@ -62,17 +47,17 @@ def dataset_rows(dataset: str, config: str | None, split: str) -> list[Row]:
         if dataset.startswith(OWN):
             raise
         try:
-            return hub_rows(dataset, config, split)
+            return hub_rows(dataset, config, split, offline=offline)
         except Exception as reason:  # whatever keeps the hub from giving it, HTTP library included
             name = reason.__class__.__name__
             raise FileNotFoundError(f"{error} The Hugging Face hub did not give it either ({name})") from reason
 
 
-def hub_rows(dataset: str, config: str | None, split: str) -> list[Row]:
-    """Return all rows of a split from the hub; if it does not answer, from the cache of ``datasets``."""
+def hub_rows(dataset: str, config: str | None, split: str, *, offline: bool = False) -> list[Row]:
+    """Return all rows of a split from the hub; if it does not answer or is not asked, from ``datasets``' cache."""
     import datasets
 
-    with _offline(not _answers(dataset)):
+    with _offline(offline or not _answers(dataset)):
         return datasets.load_dataset(dataset, config, split=split).to_list()
 
 
