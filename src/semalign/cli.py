@@ -156,6 +156,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="test for the final number, validation to choose by")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first items")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    engine: Annotated[str, typer.Option(help="transformers or vllm")] = "transformers",
     chat: Annotated[str | None, typer.Option(help="plain, tulu, llama2 or model; default: the task's")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for a record and samples a task")] = None,
     data_root: DataRoot = None,
@@ -168,7 +169,7 @@ def evaluate(
 
     for name in task:
         check_task(name)
-    loaded = _with_adapter(model, adapter)
+    loaded = _with_adapter(model, adapter, _choice(engine, "transformers", "vllm"))
     for name in task:
         beside = None if out is None else out / f"{name}.json"
         result = run_evaluation(loaded, name, split=split, limit=limit, batch_size=batch_size, chat=chat, beside=beside)
@@ -352,9 +353,13 @@ def _parse(settings: list[str]) -> dict[str, Any]:
     return {key: yaml.safe_load(value) for key, _, value in pairs}
 
 
-def _with_adapter(model: str, adapter: Path | None) -> Any:
+def _with_adapter(model: str, adapter: Path | None, engine: str) -> Any:
+    """The model to evaluate: for transformers with the adapter merged in memory, for vLLM with it as it is."""
     from semalign import LanguageModel, load_model
+    from semalign.vllm_engine import VllmModel
 
+    if engine == "vllm":
+        return VllmModel(model, adapter)
     loaded = load_model(model)
     if adapter is None:
         return loaded

@@ -19,9 +19,10 @@ from tqdm.auto import tqdm
 
 from semalign import benchmarks
 from semalign.answers import Journal, Resumed, write_lines
-from semalign.engine import model_identity, transformers_engine
+from semalign.engine import engine_of, model_identity
 from semalign.models import LanguageModel
 from semalign.statistics import bootstrap_interval, wilson_interval
+from semalign.vllm_engine import VllmModel
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: LanguageModel,
+    model: LanguageModel | VllmModel,
     task: str,
     *,
     split: str = "test",
@@ -76,7 +77,8 @@ def evaluate(
     """Evaluate a model, plain or with PEFT adapters, on one split of a task.
 
     Args:
-        model: the model and its tokenizer; both are left as they were, and so is the state of random numbers.
+        model: a model in memory and its tokenizer, which are left as they were, and so is the state of random numbers;
+            or one that vLLM loads.
         task: one of :func:`semalign.benchmarks.task_names`.
         split: which split to score; the test split is for final numbers only.
         limit: score the first items only.
@@ -92,7 +94,7 @@ def evaluate(
     started = time.perf_counter()
     with benchmarks.quiet_engine():
         loaded = benchmarks.load_task(task, split, limit, chat=chat, tokenizer=model.tokenizer)
-        with transformers_engine(model, batch_size) as engine, _one_bar():
+        with engine_of(model, batch_size) as engine, _one_bar():
             _fit(loaded, engine)
             with _journal(engine, beside, {**model_identity(model), **_asked(loaded)}) as answering:
                 results = run_task(answering, loaded)

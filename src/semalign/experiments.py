@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from semalign import benchmarks, training_data
 from semalign.cells import NONE, Cell, cells
+from semalign.engine import model_identity
 from semalign.evaluation import Evaluation, evaluate
 from semalign.files import json_fingerprint, model_fingerprint
 from semalign.models import LanguageModel, load_model
@@ -19,6 +20,7 @@ from semalign.profiles import PAPER, Profile
 from semalign.records import make_record, read_record, read_records, write_record
 from semalign.sources import fingerprint
 from semalign.statistics import mean_interval
+from semalign.vllm_engine import VllmModel
 
 logger = logging.getLogger(__name__)
 MISSING = "missing"
@@ -68,7 +70,7 @@ def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:
     return training_data.rows(task, settings.train_size, settings.training_data, chat=chat, tokenizer=tokenizer)
 
 
-def score_record(model: LanguageModel, score: Evaluation, limit: int | None = None) -> dict[str, Any]:
+def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int | None = None) -> dict[str, Any]:
     """Return the record of a score; ``details`` keeps which items were right, in order, for paired comparisons."""
     return make_record(
         method=NONE,
@@ -86,8 +88,9 @@ def score_record(model: LanguageModel, score: Evaluation, limit: int | None = No
             "chat": score.chat,
             "task_version": score.version,
             "decoding": score.decoding,
+            "engine": "vllm" if isinstance(model, VllmModel) else "transformers",
         },
-        fingerprints={"student": model_fingerprint(model.model), "test": _split_fingerprint(score.task, score.split)},
+        fingerprints={"student": model_identity(model)["model"], "test": _split_fingerprint(score.task, score.split)},
         seconds=score.seconds,
         details={
             "scores": score.scores,
