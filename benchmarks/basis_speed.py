@@ -2,20 +2,23 @@
 
 Each measurement runs in a process of its own, so that peak memory is its own; all in one run of this script.
 
-    python benchmarks/basis_speed.py --rows 32000 --width 4096
+    python benchmarks/basis_speed.py --rows 32000 --width 4096 --out data/results/speed/basis.json
 """
 
 import argparse
 import json
+import platform
 import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import torch
 
 from semalign.alignment import alignment_map, decompose, recompose
 from semalign.basis import SemanticBasis
+from semalign.files import write_json
 
 
 def peak_bytes() -> int:
@@ -62,6 +65,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=32_000)
     parser.add_argument("--width", type=int, default=4_096)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--out", type=Path, help="JSON file to keep what was measured in")
     parser.add_argument("--child", nargs=2, metavar=("KIND", "METHOD"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -84,6 +88,10 @@ def main() -> None:
         print(f"  {name:18s} {result['seconds']:8.3f} s after {result['once_seconds']:.1f} s once, ", end="")
         print(f"peak {result['peak_bytes'] / 1e9:.2f} GB, checksum {result['checksum']:.2f}")
     print(f"  ratio literal / operator: {literal['seconds'] / fast['seconds']:.1f}")
+    if options.out:
+        measured = {"basis": {"semalign": ours, "pinv": peer}, "targets": {"operator": fast, "literal": literal}}
+        size = {"rows": options.rows, "width": options.width, "threads": options.threads}
+        write_json(options.out, {**size, "torch": torch.__version__, "machine": platform.machine(), **measured})
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ import seaborn as sns
 import torch
 
 from semalign import SemanticBasis, load_model
+from semalign.alignment import shared_atoms
 from semalign.architecture import Architecture
 from semalign.benchmarks import rows
 from semalign.data import encode
@@ -197,6 +198,57 @@ plt.show()
 
 # %% tags=["remove-input"]
 provenance("notebooks/01_semantic_basis.py", "semantic-association", f"semalign run --profile {profile} --only 01")
+
+# %% [markdown]
+# ## What the choices change
+#
+# The paper leaves some of the basis open; [Decisions](../decisions.md) says what is done here. What another choice would change, measured on the two LM heads of this profile: the cosine between what the two choices give, 1 where they agree.
+
+
+# %% tags=["hide-input"]
+def agreement(a, b):
+    """Mean cosine of the rows of two matrices, over their common first rows."""
+    n = min(len(a), len(b))
+    return torch.nn.functional.cosine_similarity(a[:n].double(), b[:n].double()).mean().item()
+
+
+def atom_changes(model, basis):
+    weight = Architecture(model.model).lm_head.weight.detach()[basis.token_ids].float()
+    return {
+        "atoms: torch.linalg.pinv in float32 instead of Cholesky in float64": agreement(
+            torch.linalg.pinv(weight).T, basis.vectors
+        ),
+        "atoms: final norm folded in": agreement(
+            SemanticBasis.from_model(model, fold_norm=True).vectors, basis.vectors
+        ),
+        "atoms: input side instead of output side": agreement(
+            SemanticBasis.from_model(model, side="input").vectors, basis.vectors
+        ),
+        "rows that equal an earlier row, share": 1 - len(SemanticBasis.from_model(model, unique_rows=True).vectors)
+        / len(basis.vectors),
+    }  # fmt: skip
+
+
+changes = (
+    pd.DataFrame({"teacher": atom_changes(teacher, teacher_basis), "student": atom_changes(student, student_basis)})
+    .rename_axis("what")
+    .reset_index()
+)
+save_figure_data(changes, "basis-choices")
+table(changes, "What another choice for the semantic basis would change.", "tab-basis-choices", decimals=4)
+
+# %% tags=["remove-input"]
+provenance("notebooks/01_semantic_basis.py", "basis-choices", f"semalign run --profile {profile} --only 01")
+
+# %% [markdown]
+# Unit atoms or raw ones is a choice of the sum, not of the atoms: with raw vectors the map to the student is $S_T S_S^\top$ of the raw bases. For states drawn at random the two maps give targets of this cosine:
+
+# %%
+drawn = torch.randn(512, teacher_basis.vectors.shape[1], dtype=torch.float64)
+shared_teacher, shared_student = shared_atoms(teacher_basis, student_basis)
+unit_map = teacher_basis.unit[shared_teacher].double().T @ student_basis.unit[shared_student].double()
+raw_map = teacher_basis.vectors[shared_teacher].double().T @ student_basis.vectors[shared_student].double()
+round(agreement(drawn @ unit_map, drawn @ raw_map), 3)
 
 # %% [markdown]
 # ## On your own model

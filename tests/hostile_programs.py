@@ -9,6 +9,8 @@ from typing import NamedTuple
 TESTS = "assert double(2) == 4\nassert double(-1) == -2\nassert abs(double(1) - 2) < 1e-6\n"
 WRONG = "def double(x):\n    return 12345\n"
 LIBC = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+ANSWER = "import os, time\ndef answer(*values):\n    for value in values:\n        data = b't3:u5:value' + value + " \
+    "b'd0:'\n        os.write(3, len(data).to_bytes(8, 'big') + data)\n"  # fmt: skip
 FDS = "import os\ndef everywhere(data):\n    for fd in range(32):\n        try:\n            os.write(fd, data)\n" \
     "        except OSError:\n            pass\n"  # fmt: skip
 
@@ -49,6 +51,10 @@ BROKEN = [
     Case("recursion in C", "x = ()\nfor _ in range(10**6):\n    x = (x,)\nhash(x)", {"killed"}),
     Case("segmentation fault", "import ctypes\nctypes.string_at(0)", {"killed"}),
     Case("abort", "import os\nos.abort()", {"killed"}),
+    Case("annotation that is no name", "def double(x: Missing):\n    return 2 * x", {"error"}),
+    Case("alarm", "import signal, time\nsignal.setitimer(signal.ITIMER_REAL, 0.01)\ntime.sleep(60)", {"killed"}),
+    Case("coroutine", "async def double(x):\n    return 2 * x", {"assertion"}),
+    Case("answer that is not a number", "def double(x):\n    return float('nan')", {"assertion"}),
     Case("answer that holds itself", "def double(x):\n    y = []\n    y.append(y)\n    return y", {"error"}),
 ]  # fmt: skip
 
@@ -87,8 +93,18 @@ GREEDY = [
     Case("many open files", "import os\nx = [os.open('/dev/null', os.O_RDONLY) for _ in range(1000)]", {"error"}),
     Case("gigabyte of an answer", "def double(x):\n    return bytes(10**9)", {"memory"}),
     Case("answer above the cap", "def double(x):\n    return bytes(6 * 10**7)", {"output"}),
-    Case("answer without end", "def double(x):\n    while True:\n        yield x", {"memory", "cpu", "timeout"},
+    Case("answer without end", "def double(x):\n    while True:\n        yield x",
+         {"memory", "cpu", "output", "timeout"}, "assert list(double(2)) == [4]"),
+    Case("integer that its tests cannot make", "from decimal import Decimal\ndef double(x):\n"
+         "    return Decimal('1e99999999')", {"output", "memory"}, "assert int(double(2)) == 4"),
+    Case("range that its tests cannot hold", "def double(x):\n    return range(10**18)", {"memory"},
          "assert list(double(2)) == [4]"),
+    Case("many objects", "def double(x):\n    return [object() for _ in range(10**7)]", {"cpu", "memory"}),
+    Case("many empty files", "import os\nfor i in range(10**9):\n    os.mknod(str(i))", {"cpu", "error"}),
+    Case("memory in sockets", "import socket\npairs = []\nwhile True:\n    a, b = socket.socketpair()\n"
+         "    a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**30)\n    a.setblocking(False)\n"
+         "    pairs.append((a, b))\n    try:\n        while True:\n            a.send(bytes(10**5))\n"
+         "    except BlockingIOError:\n        pass", {"error"}),
     Case("answer of immense length", "class X:\n    def __len__(self): return 2**62\n    def __iter__(self):\n"
          "        return iter([4])\ndef double(x):\n    return X()", {"memory", "error"},
          "assert list(double(2)) == [4] * 2**40"),
@@ -130,6 +146,11 @@ ESCAPES = [
     _libc_call("mounts a file system", "libc.mount(b'tmpfs', b'/tmp', b'tmpfs', 0, None)"),
     _libc_call("traces its parent", "libc.ptrace(16, 1, 0, 0)"),
     _libc_call("kernel keys", "libc.syscall(250 if __import__('platform').machine() == 'x86_64' else 219, 0, -3, 1)"),
+    Case("kernel log", f"{LIBC}if libc.klogctl(10, None, 0) >= 0 or ctypes.get_errno() != 1:\n"
+         f"    raise Exception('ESCAPED')\n{WRONG}", {"assertion"}),
+    Case("name of the machine", f"import os\nif os.uname().nodename != 'sandbox':\n    raise Exception('ESCAPED')\n"
+         f"{WRONG}", {"assertion"}),
+    Case("outlives its parent", f"{LIBC}import time\nlibc.prctl(1, 0, 0, 0, 0)\ntime.sleep(60)", {"timeout"}),
     Case("becomes root", "import os\nos.setuid(0)", {"error"}),
     Case("new root folder", "import os\nos.chroot('/tmp')", {"error"}),
     Case("raises its limits", "import resource\nresource.setrlimit(resource.RLIMIT_AS, (-1, -1))", {"error"}),
@@ -157,6 +178,13 @@ FAKES = [
          "import time\ntime.sleep(60)", {"output"}),
     Case("answer with a value of its own", f"{FDS}data = b't3:u5:valuex3:u2:osu6:systemt1:u4:trued0:'\n"
          "everywhere(len(data).to_bytes(8, 'big') + data)\nimport time\ntime.sleep(60)", {"output"}),
+    Case("answers before it is asked", f"{ANSWER}answer(b'N0:', b'N0:')\n{WRONG}", {"error"}),
+    Case("answers with a type", f"{ANSWER}answer(b'N0:', b'c3:int')\ntime.sleep(60)", {"assertion"}),
+    Case("sends open files", "import array, socket\nwith socket.socket(fileno=3) as s:\n"
+         "    s.sendmsg([b'passed'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [3, 3]))])",
+         {"exit", "output"}),
+    Case("hangs up", "import socket, time\nsocket.socket(fileno=3).shutdown(socket.SHUT_RDWR)\ntime.sleep(60)",
+         {"exit"}),
     Case("closes every file", "import os\nos.closerange(0, 50)", {"exit"}),
     Case("closes every file and stays", "import os, time\nos.closerange(0, 50)\ntime.sleep(60)", {"exit", "timeout"}),
     Case("at exit", "import atexit\natexit.register(print, 'passed')\nraise SystemExit(0)", {"exit"}),
@@ -179,6 +207,13 @@ FAKES = [
     Case("patched builtins", "import builtins\nbuiltins.abs = builtins.len = lambda x: 0\nbuiltins.isinstance = "
          "lambda *_: True\nbuiltins.AssertionError = type('E', (), {})\n" + WRONG, {"assertion", "error", "exit"}),
     Case("no builtins", f"__builtins__ = {{}}\n{WRONG}", {"assertion"}),
+    Case("own set, where sum is asked for", "set = lambda x: 0\ndef sum(*x):\n    return [12345]",
+         {"assertion", "error"}, "assert set(sum(2, 2)) == {4}"),
+    Case("fraction that is none", "class Fraction:\n    denominator = 1\n    numerator = property(lambda self: self)\n"
+         "Fraction.__module__ = 'fractions'\ndef double(x):\n    return Fraction()", {"error"}),
+    Case("builtins removed", "import builtins\nvars(builtins).clear()", {"exit", "error"}),
+    Case("own harness", f"import sys\nsys.path.insert(0, '/sandbox')\nimport inside.tests\n"
+         f"inside.tests.verdict = lambda *_: ('passed', '')\n{WRONG}", {"assertion"}),
     Case("own math", f"class math:\n    isclose = lambda *_: True\n{WRONG}", {"assertion"},
          "assert math.isclose(double(2), 4)"),
     Case("own check", f"def check(candidate):\n    pass\n{WRONG}", {"assertion"},

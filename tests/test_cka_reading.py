@@ -1,9 +1,10 @@
 """The readings on matrices small enough to read by eye."""
 
+import pandas as pd
 import pytest
 import torch
 
-from semalign.cka_reading import compare_matrices, diagonal_share, near_diagonal, read_matrix
+from semalign.cka_reading import answers, compare_matrices, diagonal_share, near_diagonal, read_matrix, read_pictures
 
 
 def test_the_diagonal_follows_the_pairing():
@@ -50,3 +51,23 @@ def test_comparison_tells_pairing_from_depth():
     assert same["correlation"] == pytest.approx(1, abs=1e-5)
     assert same["pairing_correlation"] == pytest.approx(1, abs=1e-5)
     assert compare_matrices(one, one + 0.25)["mean_difference"] == pytest.approx(0.25)
+
+
+def test_answers_are_sentences_of_the_readings():
+    near = near_diagonal(6, 3, 1)
+    pictures = {"before": torch.where(near, 0.75, 0.25), "after": torch.where(near, 0.65, 0.15)}
+    pictures["untrained"] = torch.rand(6, 3, generator=torch.Generator().manual_seed(0))
+    lines = [
+        (picture, "raw", "linear", t + 1, s + 1, float(matrix[t, s]), 9)
+        for picture, matrix in pictures.items() for t in range(6) for s in range(3)
+    ]  # fmt: skip
+    columns = ["picture", "states", "kernel", "teacher_layer", "student_layer", "cka", "rows"]
+    found = answers(read_pictures(pd.DataFrame(lines, columns=columns)), 3)
+    diagonal, pattern, chance = found.values()
+    assert diagonal == [
+        "linear, before: for 3 of 3 student layers the most similar teacher layer is within one of their own "
+        "(1.3 by chance); mean CKA 0.75 there, 0.25 elsewhere"
+    ]
+    assert len(pattern) == len(chance) == 1
+    assert pattern[0].startswith("linear, after alignment: correlation with the picture before 1.00, ")
+    assert pattern[0].endswith("mean difference 0.100")

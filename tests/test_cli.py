@@ -1,15 +1,17 @@
 """Every verb on tiny models from disk; help reads; errors are one line and say what to do."""
 
 import json
+import os
 
 import pytest
 from typer.testing import CliRunner
 
 from semalign import cli
 from semalign.basis import SemanticBasis
+from semalign.sandbox import isolation, sandbox_mode
 
 runner = CliRunner()
-VERBS = "select basis decompose attribute pair transfer evaluate compare run pretrain fetch".split()
+VERBS = "select basis decompose cka attribute pair transfer evaluate compare run pretrain fetch".split()
 
 
 @pytest.fixture
@@ -41,6 +43,16 @@ def test_basis(folders):
     output = invoke("basis", folders / "student", "--out", folders / "basis.safetensors")
     assert "93 atoms in 12 dimensions, rank 12 by cholesky, untied head" in output
     assert SemanticBasis.load(folders / "basis.safetensors").side == "output"
+
+
+def test_cka_writes_the_figures_data_and_a_record(folders):
+    (folders / "prompts.jsonl").write_text("".join(f'{{"prompt": "what is {i}+{i}?"}}\n' for i in range(6)))
+    given = ("cka", folders / "teacher", folders / "student", "--prompts", folders / "prompts.jsonl")
+    output = invoke(*given, "--limit", 5, "--out", folders / "fig4")
+    assert "within 1 of their own" in output
+    record = json.loads((folders / "fig4.json").read_text())
+    assert (record["teacher"], record["student"], record["configuration"]["prompts"]) == ("teacher", "student", 5)
+    assert (folders / "fig4.csv").read_text().startswith("picture,states,kernel,teacher_layer")
 
 
 def test_attribute_marks_the_critical_layer(folders):
@@ -87,6 +99,32 @@ def test_errors_are_one_line(arguments, message, monkeypatch, capsys):
     error = capsys.readouterr().err.strip()
     assert message in error
     assert "\n" not in error
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "compare", "select", "run"])
+def test_verbs_that_run_programs_take_a_sandbox(verb):
+    help_text = " ".join(invoke(verb, "--help").replace("│", " ").split())
+    assert "--sandbox" in help_text and "bubblewrap|limits" in help_text and "SEMALIGN_SANDBOX" in help_text
+
+
+def test_the_sandbox_holds_for_the_process_and_its_children(monkeypatch, tmp_path):
+    monkeypatch.setenv("SEMALIGN_SANDBOX", "bubblewrap")
+    invoke("compare", "--sandbox", "limits", "--dry-run", "--methods", "semalign", "--out", tmp_path)
+    assert os.environ["SEMALIGN_SANDBOX"] == sandbox_mode() == "limits"
+    result = runner.invoke(cli.app, ["run", "--sandbox=none"])
+    assert result.exit_code == 2 and "'none' is not one of bubblewrap, limits" in result.output
+    assert os.environ["SEMALIGN_SANDBOX"] == "limits"
+
+
+def test_no_sandbox_is_an_error_of_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(isolation, "_problem", lambda: "bwrap is not installed")
+    monkeypatch.setenv("SEMALIGN_SANDBOX", "limits")
+    monkeypatch.setattr("sys.argv", "semalign evaluate no-such-model -t micro_mbpp --sandbox bubblewrap".split())
+    with pytest.raises(SystemExit) as stopped:
+        cli.entry_point()
+    error = capsys.readouterr().err.strip()
+    assert stopped.value.code == 1 and "\n" not in error
+    assert "apt-get install bubblewrap" in error and "--sandbox=limits" in error
 
 
 def test_a_setting_needs_a_value(folders):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from semalign.comparisons import differences
+from semalign.comparisons import differences, gaps
 from semalign.records import make_record, write_record
 from semalign.statistics import holm
 
@@ -69,3 +69,31 @@ def test_other_test_data_is_refused(folder):
     record(folder, "kl", "large", "1111111111", seed=3, test="u")
     with pytest.raises(ValueError, match="not scored on the same items"):
         differences(folder)
+
+
+def test_gaps_to_the_teacher_and_the_share_of_the_way(folder):
+    own = dict(method="none", teacher=None, student="large", task="sums", seed=None, metric="exact", value=90.0, n=10,
+               configuration={}, fingerprints={"test": "t"}, seconds=0, details={"correct": "1111111110"})  # fmt: skip
+    write_record(folder / "none-large-sums.json", make_record(**own))
+    table = gaps(folder, resamples=500)
+    assert table[["method", "teacher"]].values.tolist() == [["kl", "large"], ["semalign", "large"]]
+    lines = table.set_index("method")
+    assert lines["gap"].to_dict() == pytest.approx({"kl": 30, "semalign": 15})
+    assert lines["share"].to_dict() == pytest.approx({"kl": 62.5, "semalign": 81.25})
+    assert (table["low"] <= table["gap"]).all() and (table["gap"] <= table["high"]).all()
+    assert lines["seeds"].to_dict() == {"kl": 3, "semalign": 2}
+
+
+def test_there_is_no_share_where_the_teacher_is_not_above_the_student(folder):
+    own = dict(method="none", teacher=None, student="large", task="sums", seed=None, metric="exact", value=10.0, n=10,
+               configuration={}, fingerprints={"test": "t"}, seconds=0, details={"correct": "0000000001"})  # fmt: skip
+    write_record(folder / "none-large-sums.json", make_record(**own))
+    assert gaps(folder, resamples=100)["share"].isna().all()
+
+
+def test_only_some_files_may_be_read(folder):
+    only = {"none-None-sums-None.json", "semalign-large-sums-0.json"}
+    table = differences(folder, only=only, resamples=100)
+    assert table[["minus", "seeds"]].values.tolist() == [["none", 1]]
+    assert gaps(folder, only=only).empty
+    assert differences(folder, only=set()).empty

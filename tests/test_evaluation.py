@@ -15,12 +15,14 @@ from test_benchmarks import HUMANEVAL
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from semalign import benchmarks
+from semalign import benchmarks, evaluation
 from semalign.data import encode
 from semalign.engine import InMemoryModel
 from semalign.evaluation import evaluate
+from semalign.experiments import score_record
 from semalign.models import LanguageModel
 from semalign.paths import models_dir
+from semalign.sandbox import SandboxError
 from semalign.statistics import wilson_interval
 
 MMLU = {"question": "Which?", "subject": "maps", "choices": ["a", "b", "c", "d"], "answer": 2}
@@ -195,6 +197,28 @@ def test_mbpp_runs_the_programs(model, data):
     result = evaluate(model, "micro_mbpp")
     assert [sample["correct"] for sample in result.samples] == list(programs.values())
     assert result.samples[2]["extracted"]["detail"] == "NameError: name 'add' is not defined"
+
+
+def test_the_sandbox_of_programs_is_named_and_other_tasks_have_none(model, data, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_SANDBOX", "limits")
+    data("mbpp", [MBPP])
+    data("gsm8k", [GSM8K])
+    for task, sandbox in {"micro_mbpp": "limits", "micro_gsm8k": None}.items():
+        script(model, {row["prompt"]: "" for row in benchmarks.rows(task, "test")})
+        result = evaluate(model, task)
+        assert result.sandbox == sandbox
+        assert score_record(model, result)["configuration"]["sandbox"] == sandbox
+
+
+def test_without_a_sandbox_nothing_is_generated(model, data, monkeypatch):
+    def refuse():
+        raise SandboxError("there is none")
+
+    monkeypatch.setattr(evaluation, "sandbox_mode", refuse)
+    monkeypatch.setattr(model.model, "generate", lambda *_, **__: pytest.fail("it generated"))
+    data("mbpp", [MBPP])
+    with pytest.raises(SandboxError, match="there is none"):
+        evaluate(model, "micro_mbpp")
 
 
 def test_reference_answers_score_everything(model, data):

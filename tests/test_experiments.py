@@ -8,9 +8,10 @@ from conftest import make_llama, make_tokenizer
 
 from semalign import experiments
 from semalign.cells import Cell, cells, rows_of
-from semalign.experiments import missing, run, run_cell, summary
+from semalign.experiments import current, missing, run, run_cell, summary
 from semalign.profiles import load_profile
 from semalign.records import write_record
+from semalign.sandbox import SandboxError
 
 FAST = {"rank": 2, "batch_size": 4, "attribution_examples": 2}
 
@@ -84,6 +85,9 @@ def test_a_changed_setting_makes_its_records_stale_and_no_others(profile, tmp_pa
     run(profile, tmp_path / "results")
     changed = _profile(tmp_path, variants={"entropy": {"all": {"output_loss": "cross_entropy", "epochs": 2}}})
     assert {cell.method for cell in missing(changed, tmp_path / "results")} == {"entropy"}
+    kept = current(changed, tmp_path / "results")
+    assert kept == {cell.file_name for cell in cells(changed) if cell.method != "entropy"}
+    assert set(summary(tmp_path / "results", kept)["method"]) == {"none", "semalign"}
     longer = _profile(tmp_path, evaluation={"limit": 5, "batch_size": 4})
     assert len(missing(longer, tmp_path / "results")) == 11
 
@@ -107,6 +111,8 @@ def test_a_record_has_the_score_of_the_adapted_student(profile):
 
 def test_rows_are_methods_and_variants(profile):
     assert rows_of(profile) == ["semalign", "entropy"]
+    tuned = profile.model_copy(update={"variants": {**profile.variants, "ridge": profile.variants["entropy"]}})
+    assert rows_of(tuned) == ["semalign", "entropy"], "settings of another method are no row of their own"
     everything = rows_of(profile, ["all"])
     assert everything[:3] == ["semalign", "laten", "seeking"] and everything[-1] == "entropy"
     assert rows_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]
@@ -132,6 +138,29 @@ def test_a_stale_record_says_what_differs(profile, tmp_path):
     other = {"entropy": {"method": "cross-entropy", "all": {"epochs": 2}}}
     changed = _profile(tmp_path, variants=other, tasks={"micro_gsm8k": {"epochs": 1, "train_size": 5}})
     assert missing(changed, folder)[cell] == "stale: other data, epochs, layer_weight, method"
+
+
+def test_the_sandbox_is_recorded_and_makes_no_record_stale(profile, tmp_path):
+    cell = next(cell for cell in cells(profile) if cell.teacher)
+    record = run_cell(profile, cell)
+    assert record["configuration"]["sandbox"] is None  # no programs
+    for sandbox in ("bubblewrap", "limits"):
+        configuration = {**record["configuration"], "sandbox": sandbox}
+        write_record(tmp_path / cell.file_name, {**record, "configuration": configuration})
+        assert cell not in missing(profile, tmp_path)
+    del record["configuration"]["sandbox"]
+    write_record(tmp_path / cell.file_name, record)
+    assert cell not in missing(profile, tmp_path)
+
+
+def test_without_a_sandbox_for_its_programs_nothing_runs(profile, tmp_path, monkeypatch):
+    def refuse(task):
+        raise SandboxError(task)
+
+    monkeypatch.setattr(experiments, "sandbox_of", refuse)
+    monkeypatch.setattr(experiments, "run_cell", lambda *_: pytest.fail("a cell ran"))
+    with pytest.raises(SandboxError, match="micro_gsm8k"):
+        run(profile, tmp_path / "results")
 
 
 def test_a_record_from_before_methods_had_names_is_semaligns(profile, tmp_path):

@@ -42,6 +42,7 @@ def test_records_become_a_table(tmp_path):
     assert list(table["path"]) == ["0.json", "1.json", "more/2.json"]
     assert list(table["low"])[:2] == [0, 1] and math.isnan(table["low"][2])
     assert table.groupby("task")["value"].mean()["micro_gsm8k"] == 72.5
+    assert list(read_records(tmp_path, {"1.json", "2.json"})["seed"]) == [1, 2]
 
 
 def test_a_folder_without_records_gives_an_empty_table(tmp_path):

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from semalign.sandbox import Outcome, SandboxError, isolation, run_many, run_tests, sandbox_mode
+from semalign.sandbox.examiner import Examiner, Limits
 from semalign.sandbox.inside.tests import free_names
+from semalign.sandbox.isolation import stop
 
 RIGHT = "def double(x):\n    return 2 * x\n"
 TESTS = "assert double(2) == 4\nassert double(-1) == -2\n"
@@ -146,6 +148,13 @@ def test_programs_may_write_in_their_own_folder_which_then_goes(mode):
     assert path.startswith("/") and not Path(path).exists()
 
 
+def test_a_program_is_compiled_as_python_compiles_it(mode):
+    kept = "def f(x: int): pass\nassert f.__annotations__ == {'x': int}"
+    assert_passes(kept, "", mode=mode)
+    assert_passes("", "def f(x: int): pass\nassert f.__annotations__ == {'x': int}", mode=mode)
+    assert run_tests("def f(x: List[int]): pass", "", mode=mode).detail == "NameError: name 'List' is not defined"
+
+
 def test_set_order_is_the_same_in_every_run(mode):
     program = "raise ValueError(list({'a', 'b', 'c', 'd', 'e', 'f'}))"
     assert len({run_tests(program, "", mode=mode).detail for _ in range(3)}) == 1
@@ -166,6 +175,16 @@ def test_set_order_is_the_same_in_every_run(mode):
 def test_limits_only_keep_careless_programs_from_harm(program, detail):
     outcome = run_tests(program, "", mode="limits")
     assert outcome.reason == "error" and outcome.detail.startswith(detail)
+
+
+@pytest.mark.parametrize("harm", ["shutil.rmtree({!r})", "sqlite3.connect({!r} + '/x')", "os.utime({!r}, (0, 0))"])
+def test_limits_only_leave_other_folders_as_they_are(harm, tmp_path):
+    (tmp_path / "file").touch()
+    outcome = run_tests(f"import os, shutil, sqlite3\n{harm.format(str(tmp_path))}", "", mode="limits")
+    assert outcome.reason == "error" and "outside the working folder" in outcome.detail
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert tmp_path.stat().st_mtime > 0
+    assert_passes("import os, shutil\nos.makedirs('a/b')\nshutil.rmtree('a')", "", mode="limits")
 
 
 def test_many_keep_their_order_and_leave_no_process(mode):
@@ -189,11 +208,28 @@ def test_the_mode_is_the_argument_then_the_environment_then_bubblewrap(monkeypat
 def test_without_bubblewrap_nothing_runs_and_the_error_says_what_to_do(monkeypatch):
     isolation._problem.cache_clear()
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(
-        SandboxError, match=r"bwrap is not installed(.|\n)*apt-get install(.|\n)*SEMALIGN_SANDBOX=limits"
-    ):
+    with pytest.raises(SandboxError, match=r"bwrap is not installed\. .*apt-get install.*--sandbox=limits"):
         run_tests(RIGHT, TESTS, mode="bubblewrap")
     isolation._problem.cache_clear()
+
+
+def test_bubblewrap_that_does_not_work_says_why(monkeypatch, tmp_path):
+    (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions\nto create new namespace' >&2\nexit 1\n")
+    (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for cache in (isolation._problem, isolation._namespaces):
+        cache.cache_clear()
+    with pytest.raises(SandboxError, match="it does not work here: bwrap: No permissions to create new namespace"):
+        sandbox_mode("bubblewrap")
+    for cache in (isolation._problem, isolation._namespaces):
+        cache.cache_clear()
+
+
+def test_tests_whose_process_is_gone_are_no_verdict(mode):
+    with Examiner(mode, Limits()) as examiner:
+        stop(examiner._process)
+        with pytest.raises(SandboxError, match="the process that runs the tests is gone"):
+            examiner.examine(RIGHT, TESTS)
 
 
 def test_a_sandbox_that_does_not_start_is_no_verdict(monkeypatch):

@@ -65,7 +65,7 @@ def test_any_method_is_tuned_and_a_choice_before_does_not_matter(two_rows, tmp_p
 
 
 def test_what_cannot_be_tuned_alike_is_refused_before_anything_runs(two_rows, monkeypatch):
-    monkeypatch.setattr(selection, "_record", lambda *_: pytest.fail("a point ran"))
+    monkeypatch.setattr(selection, "_run", lambda *_: pytest.fail("a point ran"))
     with pytest.raises(ValueError, match="no grid for ridge"):
         selection.select(load_profile(two_rows), names=["ridge"])
     content = yaml.safe_load(two_rows.read_text())

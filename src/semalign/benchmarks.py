@@ -76,6 +76,11 @@ def chat_name(task: str, chat: str | None = None) -> str:
     return chat or metadata(task).get("chat", "plain")
 
 
+def runs_programs(name: str) -> bool:
+    """Return whether a task is scored by running what the model wrote."""
+    return _config(name)["metadata"]["primary"].startswith("pass@")
+
+
 def load_task(
     name: str,
     split: str,

@@ -30,14 +30,14 @@ def rows_of(profile: Profile, names: Sequence[str] | None = None) -> list[str]:
 
     Args:
         profile: the profile.
-        names: some of them, or ``["all"]``; None: SemAlign and the variants.
+        names: some of them, or ``["all"]``; None: SemAlign and its variants, without settings of other methods.
 
     Raises:
         ValueError: for an unknown name; it lists the known ones.
     """
     known = list(dict.fromkeys([*methods(), *profile.variants]))
     if names is None:
-        return [PAPER, *(name for name in profile.variants if name != PAPER)]
+        return [PAPER, *(name for name in profile.variants if name not in methods())]
     if unknown := set(names) - {*known, "all"}:
         raise ValueError(f"no method or variant {', '.join(sorted(unknown))}: choose from all, {', '.join(known)}")
     return known if "all" in names else list(dict.fromkeys(names))

@@ -7,6 +7,13 @@ from torch import Tensor
 
 from semalign.pairing import LayerMap
 
+NAMES = {
+    "before": "before alignment",
+    "after": "after alignment",
+    "permuted": "alignment with permuted atoms",
+    "transferred": "after transfer",
+    "untrained": "untrained models",
+}
 Similarity = Float[Tensor, "teacher_layers student_layers"]
 
 
@@ -85,3 +92,47 @@ def read_pictures(table: pd.DataFrame) -> pd.DataFrame:
 def _matrix(part: pd.DataFrame) -> Tensor:
     grid = part.pivot(index="teacher_layer", columns="student_layer", values="cka")
     return torch.tensor(grid.to_numpy(copy=True))
+
+
+def answers(readings: pd.DataFrame, n_student: int, states: str = "raw") -> dict[str, list[str]]:
+    """Return what the pictures say to the three questions one asks of Fig. 4, in sentences of numbers alone.
+
+    Each question has one sentence for each kernel and picture it is about; nothing is called high or low.
+
+    Args:
+        readings: see :func:`read_pictures`.
+        n_student: number of student layers, L_S.
+        states: ``"raw"`` or ``"unit"``.
+    """
+    of_states = readings[readings["states"] == states]
+    found: dict[str, list[str]] = {
+        "Is the diagonal the highest?": [],
+        "Is the pattern unchanged by alignment and transfer?": [],
+        "What do two untrained models look like?": [],
+    }
+    diagonal, pattern, chance = found.values()
+    for kernel, part in of_states.groupby("kernel", sort=False):
+        lines = part.set_index("picture")
+        diagonal += [f"{kernel}, before: {_diagonal(lines.loc['before'], n_student)}"]
+        others = [picture for picture in ("after", "permuted", "transferred") if picture in lines.index]
+        pattern += [f"{kernel}, {NAMES[picture]}: {_likeness(lines.loc[picture])}" for picture in others]
+        chance += [
+            f"{kernel}: {_diagonal(lines.loc['untrained'], n_student)}; beside the trained pair, "
+            f"{_likeness(lines.loc['untrained'])}"
+        ]
+    return found
+
+
+def _diagonal(line: pd.Series, n_student: int) -> str:
+    return (
+        f"for {round(line['diagonal_share'] * n_student)} of {n_student} student layers the most similar teacher layer "
+        f"is within one of their own ({line['chance_share'] * n_student:.1f} by chance); "
+        f"mean CKA {line['diagonal_mean']:.2f} there, {line['off_diagonal_mean']:.2f} elsewhere"
+    )
+
+
+def _likeness(line: pd.Series) -> str:
+    return (
+        f"correlation with the picture before {line['correlation']:.2f}, with row and column means taken out "
+        f"{line['pairing_correlation']:.2f}, mean difference {line['mean_difference']:.3f}"
+    )

@@ -1,6 +1,7 @@
 """The ``semalign`` command: one verb for each step of the paper, and a few to get ready."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,24 @@ DataRoot = Annotated[
     typer.Option("--data-root", callback=use_data_root, help="folder with data, as SEMALIGN_DATA; searched first"),
 ]
 Interface = Annotated[str, typer.Option(help="attention, mlp, residual or layer")]
+
+
+def _use_sandbox(mode: str | None) -> str | None:
+    """Set the sandbox of this process and of those that it starts."""
+    if mode is not None:
+        os.environ["SEMALIGN_SANDBOX"] = _choice(mode, "bubblewrap", "limits")
+    return mode
+
+
+Sandbox = Annotated[
+    str | None,
+    typer.Option(
+        callback=_use_sandbox,
+        metavar="bubblewrap|limits",
+        help="how generated programs are kept apart; limits is no wall against hostile ones; "
+        "default: variable SEMALIGN_SANDBOX, else bubblewrap",
+    ),
+]
 
 
 @app.callback()
@@ -69,6 +88,27 @@ def decompose(
 
     record = write_decomposition(load_model(model), prompts, out, seed=seed)
     typer.echo(f"{out}.csv and {out}.json: {record['metric']} {record['value']:.3f} over {record['n']} tokens")
+
+
+@app.command()
+def cka(
+    teacher: Teacher,
+    student: Student,
+    out: Annotated[Path, typer.Option("--out", "-o", help="path of the two files, without a suffix")],
+    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a JSONL file with prompts")] = "humaneval",
+    adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder: the student after a transfer")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="only the first prompts")] = None,
+    interface: Interface = "layer",
+    seed: Annotated[int, typer.Option(help="seed of the shuffles and of the untrained models")] = 0,
+) -> None:
+    """Measure how similar all layers of two models are, before and after alignment (Section 5.3, Fig. 4 and 6)."""
+    from semalign import load_model
+    from semalign.cka_record import write_cka
+
+    pair = load_model(teacher), load_model(student)
+    transferred = None if adapter is None else _with_adapter(student, adapter, "transformers")
+    record = write_cka(*pair, prompts, out, transferred=transferred, limit=limit, interface=interface, seed=seed)
+    typer.echo(f"{out}.csv and {out}.json: {record['value']:.2f}, {record['metric']}; {record['n']} tokens")
 
 
 @app.command()
@@ -160,15 +200,17 @@ def evaluate(
     chat: Annotated[str | None, typer.Option(help="plain, tulu, llama2 or model; default: the task's")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for a record and samples a task")] = None,
     data_root: DataRoot = None,
+    sandbox: Sandbox = None,
 ) -> None:
     """Score a model, or an adapter on it, on benchmarks (Section 5) through lm-eval; goes on after a stop."""
     from semalign.benchmarks import check_task
     from semalign.evaluation import evaluate as run_evaluation
+    from semalign.evaluation import sandbox_of
     from semalign.experiments import score_record
     from semalign.records import write_record
 
     for name in task:
-        check_task(name)
+        sandbox_of(check_task(name))
     loaded = _with_adapter(model, adapter, _choice(engine, "transformers", "vllm"))
     for name in task:
         beside = None if out is None else out / f"{name}.json"
@@ -192,6 +234,7 @@ def compare(
     seeds: Annotated[int | None, typer.Option(min=1, help="how many seeds, from 0; default: the profile's")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
     data_root: DataRoot = None,
+    sandbox: Sandbox = None,
 ) -> None:
     """Run every model, method, task and seed of a profile (Tables 1 and 2); finished records are kept."""
     from semalign import experiments
@@ -214,6 +257,7 @@ def compare(
 def select(
     profile: Annotated[str, typer.Option("--profile", "-p", help="micro, or a YAML file")] = "micro",
     methods: Annotated[str | None, typer.Option(help="names with commas; default: all that have a grid")] = None,
+    sandbox: Sandbox = None,
 ) -> None:
     """Choose the settings of methods and variants on validation data; prints the variants to put in the profile."""
     from semalign import selection
@@ -230,6 +274,7 @@ def run(
     profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
     only: Annotated[list[str] | None, typer.Option(help="beginning of a notebook's name, e.g. 03")] = None,
     force: Annotated[bool, typer.Option(help="run fresh notebooks too")] = False,
+    sandbox: Sandbox = None,
 ) -> None:
     """Run the notebooks of a profile by papermill; fresh ones are skipped."""
     from semalign.notebooks import NotebookError, run_notebooks
@@ -373,8 +418,10 @@ def _with_adapter(model: str, adapter: Path | None, engine: str) -> Any:
 
 def entry_point() -> None:
     """Run the command; expected errors print as one line."""
+    from semalign.sandbox import SandboxError
+
     try:
         app()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, SandboxError) as error:
         typer.secho(f"semalign: {error}", fg="red", err=True)
         raise SystemExit(1) from None

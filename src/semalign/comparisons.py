@@ -1,5 +1,6 @@
 """What a method's score is above another's: paired differences of the records of a results folder."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy import ndarray
 from semalign.cells import NONE
 from semalign.profiles import PAPER
 from semalign.records import read_records
-from semalign.statistics import holm, seeded_bootstrap
+from semalign.statistics import Difference, holm, seeded_bootstrap
 
 COLUMNS = [
     "teacher",
@@ -27,7 +28,9 @@ COLUMNS = [
 ]
 
 
-def differences(folder: Path, ours: str = PAPER, *, resamples: int = 10_000) -> pd.DataFrame:
+def differences(
+    folder: Path, ours: str = PAPER, *, only: Collection[str] | None = None, resamples: int = 10_000
+) -> pd.DataFrame:
     """Return "ours minus X" for every other method X, teacher and task that have records, in points.
 
     Intervals and p values are those of :func:`semalign.statistics.seeded_bootstrap`; ``p_holm`` is corrected across
@@ -36,14 +39,14 @@ def differences(folder: Path, ours: str = PAPER, *, resamples: int = 10_000) -> 
     Args:
         folder: run records, with ``details.correct``: which items were right.
         ours: a method or variant.
+        only: names of the files to read; None: all.
         resamples: of the bootstrap.
 
     Raises:
         FileNotFoundError: if there is no such folder.
         ValueError: if two methods were not scored on the same items.
     """
-    records = read_records(folder)
-    scored = records[records["details"].map(lambda details: "correct" in details)]
+    scored = _scored(folder, only)
     lines = []
     for (teacher, student, task), mine in scored[scored["method"] == ours].groupby(["teacher", "student", "task"]):
         same = (scored["task"] == task) & (scored["student"] == student)
@@ -57,6 +60,50 @@ def differences(folder: Path, ours: str = PAPER, *, resamples: int = 10_000) -> 
     table = pd.DataFrame(lines, columns=COLUMNS)
     table["p_holm"] = holm(table["p"].tolist())
     return table
+
+
+def gaps(folder: Path, *, only: Collection[str] | None = None, resamples: int = 10_000) -> pd.DataFrame:
+    """Return "teacher minus method" for every method, teacher and task that have records, in points.
+
+    ``share`` is what part of the way from the student as it is to its teacher a method went, in percent: 0 for no way
+    at all, 100 for the teacher's score, more or less outside. It is not-a-number where one of the two has no record,
+    or the teacher is not clearly above the student: where the interval of their difference holds zero. Intervals are
+    those of :func:`semalign.statistics.seeded_bootstrap`, on the same items.
+
+    Args:
+        folder: run records, with ``details.correct``: which items were right.
+        only: names of the files to read; None: all.
+        resamples: of the bootstrap.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        ValueError: if method and teacher were not scored on the same items.
+    """
+    scored = _scored(folder, only)
+    as_it_is = scored[scored["method"] == NONE]
+    own = {key: part for key, part in as_it_is.groupby(["student", "task"])}
+    lines = []
+    for key, part in scored.groupby(["method", "teacher", "student", "task"], sort=False):
+        _, teacher, student, task = key
+        if (teacher, task) not in own:
+            continue
+        _check_items(pd.concat([part, own[teacher, task]]))
+        reached, goal = _correct(part), _correct(own[teacher, task])
+        gap, low, high, _ = seeded_bootstrap(100 * goal, 100 * reached, resamples=resamples)
+        way = Difference(np.nan, np.nan, np.nan, np.nan)
+        if (student, task) in own:
+            way = seeded_bootstrap(100 * goal, 100 * _correct(own[student, task]), resamples=resamples)
+        share = 100 * (way.value - gap) / way.value if way.low > 0 else np.nan
+        lines.append([*key, gap, low, high, share, len(reached), reached.shape[1]])
+    return pd.DataFrame(
+        lines, columns=["method", "teacher", "student", "task", "gap", "low", "high", "share", "seeds", "n"]
+    )
+
+
+def _scored(folder: Path, only: Collection[str] | None) -> pd.DataFrame:
+    """Return the records of a folder that say which items were right."""
+    records = read_records(folder, only)
+    return records.loc[np.array(["correct" in details for details in records["details"]], dtype=bool)]
 
 
 def _correct(records: pd.DataFrame) -> ndarray:

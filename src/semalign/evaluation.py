@@ -21,6 +21,7 @@ from semalign import benchmarks
 from semalign.answers import Journal, Resumed, write_lines
 from semalign.engine import engine_of, model_identity
 from semalign.models import LanguageModel
+from semalign.sandbox import sandbox_mode
 from semalign.statistics import bootstrap_interval, wilson_interval
 from semalign.vllm_engine import VllmModel
 
@@ -41,6 +42,8 @@ class Evaluation:
         version: version of the task file.
         chat: chat format of the prompts.
         decoding: how answers were generated, with ``samples`` an item and ``seed``; None for multiple choice.
+        sandbox: how the programs of the model were kept apart, see :func:`semalign.sandbox.sandbox_mode`; None for a
+            task that runs none.
         scores: all metrics of the task, 0-100 (GSM8K: strict and flexible extraction).
         groups: the primary metric by group (MMLU: subject), 0-100; empty where the task has none.
         samples: one dict for each item: ``doc_id``, ``prompt``, ``target``, ``correct`` (a share with several samples),
@@ -59,6 +62,7 @@ class Evaluation:
     version: float
     chat: str
     decoding: dict[str, Any] | None
+    sandbox: str | None
     scores: dict[str, float]
     groups: dict[str, float]
     samples: list[dict[str, Any]] = field(repr=False)
@@ -90,19 +94,30 @@ def evaluate(
     Raises:
         ValueError: for an unknown task or chat format, an impossible limit, or a prompt too long for the context.
         FileNotFoundError: if neither a data root nor the hub has the split.
+        SandboxError: before anything is generated, if the task runs programs and there is no sandbox for them.
     """
     started = time.perf_counter()
     with benchmarks.quiet_engine():
+        sandbox = sandbox_of(task)
         loaded = benchmarks.load_task(task, split, limit, chat=chat, tokenizer=model.tokenizer)
         with engine_of(model, batch_size) as engine, _one_bar():
             _fit(loaded, engine)
             with _journal(engine, beside, {**model_identity(model), **_asked(loaded)}) as answering:
                 results = run_task(answering, loaded)
                 name = benchmarks.chat_name(task, chat)
-                result = _evaluation(loaded, split, name, results, time.perf_counter() - started)
+                result = _evaluation(loaded, split, name, sandbox, results, time.perf_counter() - started)
                 if beside is not None:
                     write_lines(beside_record(beside, "samples"), result.samples)
     return result
+
+
+def sandbox_of(task: str) -> str | None:
+    """Return how the programs of a task are kept apart, None for a task that runs none.
+
+    Raises:
+        SandboxError: if there is no sandbox for them.
+    """
+    return sandbox_mode() if benchmarks.runs_programs(task) else None
 
 
 def run_task(engine: Any, task: ConfigurableTask) -> dict[str, Any]:
@@ -170,7 +185,9 @@ def _one_bar() -> Iterator[None]:
         lm_eval.api.task.tqdm = bar
 
 
-def _evaluation(task: ConfigurableTask, split: str, chat: str, results: dict[str, Any], seconds: float) -> Evaluation:
+def _evaluation(
+    task: ConfigurableTask, split: str, chat: str, sandbox: str | None, results: dict[str, Any], seconds: float
+) -> Evaluation:
     name, primary = task.config.task, task.config.metadata["primary"]
     samples = _samples(task, results["samples"][name])
     scores = {key: 100 * float(value) for key, value in results["results"][name].items() if key in _metrics(task)}
@@ -190,6 +207,7 @@ def _evaluation(task: ConfigurableTask, split: str, chat: str, results: dict[str
         version=float(task.VERSION),
         chat=chat,
         decoding=_decoding(task),
+        sandbox=sandbox,
         scores=scores,
         groups=groups,
         samples=samples,

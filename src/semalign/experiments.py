@@ -1,7 +1,7 @@
 """Runs of a profile: every model, method, task and seed gives one record on disk, made once and then only read."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from tqdm import tqdm
 from semalign import benchmarks, training_data
 from semalign.cells import NONE, Cell, cells
 from semalign.engine import model_identity
-from semalign.evaluation import Evaluation, evaluate
+from semalign.evaluation import Evaluation, evaluate, sandbox_of
 from semalign.files import json_fingerprint, model_fingerprint
 from semalign.models import LanguageModel, load_model
 from semalign.paths import results_dir
@@ -85,6 +85,7 @@ def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int
         configuration={
             "split": score.split,
             "limit": limit,
+            "sandbox": score.sandbox,
             "chat": score.chat,
             "task_version": score.version,
             "decoding": score.decoding,
@@ -112,10 +113,17 @@ def _correct(score: Evaluation) -> str | list[float]:
 def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> dict[Cell, str]:
     """Return the cells of a profile that have no record, or a stale one, and why: ``missing`` or ``stale: ...``.
 
-    A record is stale if it was made from other models, data or settings; what differs is named.
+    A record is stale if it was made from other models, data or settings; what differs is named. The sandbox
+    that its programs ran in is no such setting.
     """
     found = {cell: _lack(profile, cell, folder / cell.file_name) for cell in cells(profile, names)}
     return {cell: lack for cell, lack in found.items() if lack}
+
+
+def current(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> set[str]:
+    """Return the file names of the records of a profile that are there and not stale; ``names`` as in `rows_of`."""
+    lacks = missing(profile, folder, names)
+    return {cell.file_name for cell in cells(profile, names) if cell not in lacks}
 
 
 def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | None = None) -> list[Path]:
@@ -126,11 +134,15 @@ def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | Non
 
     Raises:
         ValueError: at the end, if there were such cells; it names the first and says why.
+        SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / profile.name
     written: list[Path] = []
     failed: list[str] = []
-    progress = tqdm(missing(profile, folder, names).items(), desc="cells", disable=None)
+    lacks = missing(profile, folder, names)
+    for task in {cell.task for cell in lacks}:
+        sandbox_of(task)
+    progress = tqdm(lacks.items(), desc="cells", disable=None)
     for cell, lack in progress:
         name = cell.file_name.removesuffix(".json")
         progress.set_postfix_str(name)
@@ -191,12 +203,16 @@ def _split_fingerprint(task: str, split: str) -> str:
     return fingerprint(benchmarks.documents(task, split))
 
 
-def summary(folder: Path) -> pd.DataFrame:
+def summary(folder: Path, only: Collection[str] | None = None) -> pd.DataFrame:
     """Return one row for each method, teacher, student and task: mean over seeds with a 95% interval.
 
     With several seeds the interval is Student's t over them; a single run keeps its own interval over the items.
+
+    Args:
+        folder: run records.
+        only: names of the files to read, as :func:`current` gives them; None: all.
     """
-    records = read_records(folder)
+    records = read_records(folder, only)
     lines = []
     for key, part in records.groupby(["method", "teacher", "student", "task"], dropna=False, sort=False):
         mean, low, high = part["value"].iloc[0], part["low"].iloc[0], part["high"].iloc[0]

@@ -8,6 +8,7 @@ import resource
 import shlex
 import subprocess
 import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -100,8 +101,12 @@ def read_record(path: Path | str) -> dict[str, Any]:
     return _checked(content, str(path))
 
 
-def read_records(folder: Path | str) -> pd.DataFrame:
+def read_records(folder: Path | str, only: Collection[str] | None = None) -> pd.DataFrame:
     """Return all records below a folder, one a row: the record's keys, ``low`` and ``high``, and ``path``.
+
+    Args:
+        folder: where they are.
+        only: names of the files to read; None: all.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -111,7 +116,7 @@ def read_records(folder: Path | str) -> pd.DataFrame:
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder} to read run records from")
     rows = []
-    for path in sorted(folder.rglob("*.json")):
+    for path in sorted(path for path in folder.rglob("*.json") if only is None or path.name in only):
         record = read_record(path)
         low, high = record["interval"] or (None, None)
         rows.append({**record, "low": low, "high": high, "path": str(path.relative_to(folder))})

@@ -9,14 +9,14 @@ import pandas as pd
 from tqdm import tqdm
 
 from semalign import benchmarks
-from semalign.evaluation import evaluate
+from semalign.evaluation import evaluate, sandbox_of
 from semalign.experiments import fingerprint_of, loaded_once, training_rows
 from semalign.files import atomic_path, json_fingerprint
 from semalign.paths import results_dir
 from semalign.profiles import PAPER, Profile
 from semalign.records import read_record, write_record
 
-SPLIT = "validation"
+SPLIT, TABLE = "validation", "selection.csv"
 ITEMS = 200  # validation items that a grid point is scored on
 
 
@@ -30,8 +30,8 @@ def grid(profile: Profile, row: str) -> Iterator[dict[str, Any]]:
 def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | None = None) -> pd.DataFrame:
     """Score every grid point of every row and task on validation data and return the table, best points marked.
 
-    One seed, the general teacher, 200 items. Finished points are read, not run again. The table of all rows is
-    kept as ``selection.csv`` beside the records.
+    One seed, the general teacher, 200 items. Finished points are read, not run again. The table of all rows that are
+    finished is kept as ``selection.csv`` beside the records.
 
     Args:
         profile: its ``selection`` has a grid for each row: a method of the registry or a variant.
@@ -41,22 +41,37 @@ def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | 
     Raises:
         ValueError: before anything runs, for a row without a grid, a point that its method refuses, or grids that do
             not all have the same number of points: methods must be tuned alike.
+        SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / f"{profile.name}-selection"
     rows = list(names or profile.selection)
     _check(profile, rows)
-    points = [(task, row, *p) for task in profile.tasks for row in rows for p in enumerate(grid(profile, row))]
+    for task in profile.tasks:
+        sandbox_of(task)
+    for task, row in tqdm(list(product(profile.tasks, rows)), desc="selection", disable=None):
+        for point in grid(profile, row):
+            _run(profile, task, row, point, folder)
+    table = finished(profile, folder)
+    with atomic_path(folder / TABLE) as temporary:
+        table.to_csv(temporary, index=False)
+    return table[table["variant"].isin(rows)].reset_index(drop=True)
+
+
+def finished(profile: Profile, folder: Path) -> pd.DataFrame:
+    """Return the rows and tasks of which every grid point has a record, one line a point, best points marked."""
     lines = []
-    for task, row, number, point in tqdm(points, desc="selection", disable=None):
-        record = _record(profile, task, row, point, folder)
-        line = {"task": task, "variant": row, "point": number, **point, "value": record["value"], "n": record["n"]}
-        lines.append({**line, "response_nll": record["details"]["after"]["response_nll"]})
+    for task, row in product(profile.tasks, profile.selection):
+        points = list(grid(profile, row))
+        paths = [folder / _file_name(profile, task, row, point) for point in points]
+        if not all(path.is_file() for path in paths):
+            continue
+        for number, (point, path) in enumerate(zip(points, paths, strict=True)):
+            record = read_record(path)
+            line = {"task": task, "variant": row, "point": number, **point, "value": record["value"], "n": record["n"]}
+            lines.append({**line, "response_nll": record["details"]["after"]["response_nll"]})
     table = pd.DataFrame(lines)
     best = table.groupby(["task", "variant"], sort=False)["value"].transform("max")
     table["best"] = (table["value"] == best) & ~table[table["value"] == best].duplicated(["task", "variant"])
-    if names is None:
-        with atomic_path(folder / "selection.csv") as temporary:
-            table.to_csv(temporary, index=False)
     return table
 
 
@@ -83,22 +98,29 @@ def _check(profile: Profile, rows: Sequence[str]) -> None:
             profile.method_of(row).settings(**{**profile.settings_for(task, row, varied=False), **point})
 
 
-def _record(profile: Profile, task: str, row: str, point: dict[str, Any], folder: Path) -> dict[str, Any]:
-    method = profile.method_of(row)
-    settings = {**profile.settings_for(task, row, varied=False), **point, "seed": profile.seeds[0]}
+def _settings(profile: Profile, task: str, row: str, point: dict[str, Any]) -> dict[str, Any]:
+    return {**profile.settings_for(task, row, varied=False), **point, "seed": profile.seeds[0]}
+
+
+def _file_name(profile: Profile, task: str, row: str, point: dict[str, Any]) -> str:
+    """Return the name of a point's record, by all that it depends on."""
+    name = profile.method_of(row).name
     rows = training_rows(profile, task)
     models = [fingerprint_of(profile.teacher), fingerprint_of(profile.student)]
     # Points of SemAlign have no name in their key, so that rows of tables that share a point share its record.
-    key = json_fingerprint([models, settings, rows, ITEMS, *([] if method.name == PAPER else [method.name])])
-    path = folder / f"{task}--{key}.json"
+    of_method = [] if name == PAPER else [name]
+    return f"{task}--{json_fingerprint([models, _settings(profile, task, row, point), rows, ITEMS, *of_method])}.json"
+
+
+def _run(profile: Profile, task: str, row: str, point: dict[str, Any], folder: Path) -> None:
+    path = folder / _file_name(profile, task, row, point)
     if path.is_file():
-        return read_record(path)
-    chat, tokenizer = profile.evaluation.chat, loaded_once(profile.student).tokenizer
-    held_out = benchmarks.rows(task, SPLIT, ITEMS, chat=chat, tokenizer=tokenizer)
-    result = method.run(
-        loaded_once(profile.teacher), loaded_once(profile.student), rows, validation=held_out, task=task, **settings
-    )
-    batch_size = profile.evaluation.batch_size
+        return
+    teacher, student, chat = loaded_once(profile.teacher), loaded_once(profile.student), profile.evaluation.chat
+    rows = training_rows(profile, task)
+    held_out = benchmarks.rows(task, SPLIT, ITEMS, chat=chat, tokenizer=student.tokenizer)
+    settings, batch_size = _settings(profile, task, row, point), profile.evaluation.batch_size
+    result = profile.method_of(row).run(teacher, student, rows, validation=held_out, task=task, **settings)
     score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=batch_size, chat=chat)
     record = {
         **result.record,
@@ -108,6 +130,5 @@ def _record(profile: Profile, task: str, row: str, point: dict[str, Any], folder
         "interval": [score.low, score.high],
         "losses": [],
     }
-    record["configuration"] = {**record["configuration"], "split": SPLIT, "limit": ITEMS}
+    record["configuration"] = {**record["configuration"], "split": SPLIT, "limit": ITEMS, "sandbox": score.sandbox}
     write_record(path, record)
-    return record

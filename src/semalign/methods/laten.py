@@ -1,4 +1,7 @@
-"""LaTen: sizes, steps and rate of the alignment are the task's (Table 4)."""
+"""LaTen: a hypernetwork turns weights of teacher neurons into changes of the student's, injected once.
+
+Sizes, steps and rate of the alignment are the task's (Table 4).
+"""
 
 from semalign.baselines.laten import laten
 from semalign.baselines.laten_settings import LatenSettings

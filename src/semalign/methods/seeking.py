@@ -1,4 +1,7 @@
-"""Seeking: three epochs of fine-tuning as in its code; the rate is the task's."""
+"""Seeking: blocks of the teacher's weights start a LoRA on all layers, which labels then train.
+
+Three epochs, as in its code; the rate is the task's.
+"""
 
 from semalign.baselines.seeking import SeekingSettings, seeking
 from semalign.methods import Method

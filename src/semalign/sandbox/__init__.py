@@ -1,15 +1,15 @@
 """Run generated programs with their tests where they can do no harm, and believe only the tests.
 
 Program and tests run in two processes, each in a sandbox of its own. The tests call the program's functions through
-a socket that carries plain data; the program's process holds neither the tests nor a way to the verdict.
+a socket that carries plain data; the program's process holds neither the tests nor a way to the verdict::
 
     outcome = run_tests("def double(x): return 2 * x", "assert double(2) == 4")
     outcome.passed, outcome.reason
 """
 
 from semalign.sandbox.errors import SandboxError
-from semalign.sandbox.examiner import run_many, run_tests
 from semalign.sandbox.isolation import sandbox_mode
 from semalign.sandbox.outcome import Outcome
+from semalign.sandbox.runs import run_many, run_tests
 
 __all__ = ["Outcome", "SandboxError", "run_many", "run_tests", "sandbox_mode"]

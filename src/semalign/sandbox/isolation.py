@@ -39,9 +39,9 @@ def sandbox_mode(mode: str | None = None) -> str:
         raise ValueError(f"no sandbox {mode!r}; there is {' and '.join(map(repr, MODES))}")
     if mode == "bubblewrap" and (problem := _problem()):
         raise SandboxError(
-            f"generated programs run in bubblewrap, and {problem}.\nInstall it (apt-get install bubblewrap, 0.7 or "
-            "newer) and let users make namespaces; or, for programs that you trust to be careless at worst, set "
-            "SEMALIGN_SANDBOX=limits: limits and a fresh interpreter only, which is recorded."
+            f"generated programs run in bubblewrap, and {problem}. Install it (apt-get install bubblewrap, 0.7 or "
+            "newer) and let users make namespaces; or, for programs that are careless at worst, say --sandbox=limits "
+            "or set SEMALIGN_SANDBOX=limits: limits and a fresh interpreter only, which is recorded."
         )
     return mode
 
@@ -56,7 +56,7 @@ def _problem() -> str | None:
             process = start("", "bubblewrap", theirs, "/", filtered=True, stderr=subprocess.PIPE)
         except SandboxError as error:
             return str(error)
-        said = process.communicate()[1].decode(errors="replace").strip()
+        said = " ".join(process.communicate()[1].decode(errors="replace").split())
     return f"it does not work here: {said or process.returncode}" if process.returncode else None
 
 
@@ -133,7 +133,7 @@ def _namespaces() -> tuple[str, ...]:
     binds = [option for path in _interpreter() for option in ("--ro-bind", str(path), str(path))]
     return (
         str(shutil.which("bwrap")),
-        *("--unshare-all", "--unshare-user", "--uid", NOBODY, "--gid", NOBODY),
+        *("--unshare-all", "--unshare-user", "--uid", NOBODY, "--gid", NOBODY, "--hostname", "sandbox"),
         *("--die-with-parent", "--new-session", "--cap-drop", "ALL"),
         *binds,
         *("--ro-bind", str(HERE / "inside"), "/sandbox/inside"),

@@ -25,16 +25,16 @@ NEW_CALLS = {
     "pidfd_open": 434, "pidfd_getfd": 438, "mount_setattr": 442, "memfd_secret": 447,
 }  # fmt: skip
 X86_64 = {
-    "socket": 41, "shmget": 29, "fork": 57, "vfork": 58, "semget": 64, "msgget": 68, "ptrace": 101,
+    "socket": 41, "shmget": 29, "fork": 57, "vfork": 58, "semget": 64, "msgget": 68, "ptrace": 101, "syslog": 103,
     "pivot_root": 155, "chroot": 161, "mount": 165, "umount2": 166, "add_key": 248, "request_key": 249,
     "keyctl": 250, "mq_open": 240, "unshare": 272, "perf_event_open": 298, "setns": 308, "process_vm_readv": 310,
     "process_vm_writev": 311, "kcmp": 312, "memfd_create": 319, "bpf": 321, "userfaultfd": 323,
 }  # fmt: skip
 AARCH64 = {
-    "socket": 198, "shmget": 194, "semget": 190, "msgget": 186, "ptrace": 117, "pivot_root": 41, "chroot": 51,
-    "mount": 40, "umount2": 39, "add_key": 217, "request_key": 218, "keyctl": 219, "mq_open": 180, "unshare": 97,
-    "perf_event_open": 241, "setns": 268, "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272,
-    "memfd_create": 279, "bpf": 280, "userfaultfd": 282,
+    "socket": 198, "shmget": 194, "semget": 190, "msgget": 186, "syslog": 116, "ptrace": 117, "pivot_root": 41,
+    "chroot": 51, "mount": 40, "umount2": 39, "add_key": 217, "request_key": 218, "keyctl": 219, "mq_open": 180,
+    "unshare": 97, "perf_event_open": 241, "setns": 268, "process_vm_readv": 270, "process_vm_writev": 271,
+    "kcmp": 272, "memfd_create": 279, "bpf": 280, "userfaultfd": 282,
 }  # fmt: skip
 # machine: AUDIT_ARCH, refused calls, number of clone
 MACHINES = {"x86_64": (0xC000003E, X86_64, 56), "aarch64": (0xC00000B7, AARCH64, 220)}

@@ -36,10 +36,15 @@ CHANGES_A_PATH = {
     "os.link",
     "os.mkdir",
     "os.remove",
+    "os.removexattr",
     "os.rename",
     "os.rmdir",
+    "os.setxattr",
     "os.symlink",
     "os.truncate",
+    "os.utime",
+    "shutil.rmtree",
+    "sqlite3.connect",
 }
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 

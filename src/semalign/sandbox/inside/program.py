@@ -69,7 +69,7 @@ class Program:
         return self._answer(lambda: self._do(request))
 
     def _run(self, source: bytes) -> tuple[None, dict[int, Any]]:
-        exec(compile(source, "<program>", "exec"), self.module.__dict__)
+        exec(compile(source, "<program>", "exec", dont_inherit=True), self.module.__dict__)
         return None, {}
 
     def _do(self, request: bytes) -> tuple[Any, dict[int, Any]]:

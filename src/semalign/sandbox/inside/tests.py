@@ -25,15 +25,15 @@ class Namespace(dict):
     """The tests' global names. Those that they do not define themselves are looked up in the program.
 
     A builtin's or standard module's name means just that, also if the program defines it, or ``abs = lambda x: 0``
-    would pass tests. Only where such names are all that the tests need from elsewhere, as in ``assert sum(10, 15) ==
-    6``, is the program asked first.
+    would pass tests. Only where such a name is the one thing that the tests need from elsewhere, as in ``assert
+    sum(10, 15) == 6``, is the program asked first.
     """
 
     def __init__(self, peer: Peer, tests: ast.Module) -> None:
         super().__init__(__name__="tests")
         self._peer = peer
         free = free_names(tests)
-        self._own = OWN_NAMES if free - OWN_NAMES else OWN_NAMES - free
+        self._own = OWN_NAMES - free if len(free) == 1 else OWN_NAMES
 
     def __missing__(self, name: str) -> Any:
         if name not in self._own:
@@ -67,7 +67,7 @@ def verdict(tests: str, channel: socket.socket) -> tuple[str, str]:
     try:
         peer.started()
         tree = ast.parse(tests, "<tests>")
-        exec(compile(tree, "<tests>", "exec"), Namespace(peer, tree))
+        exec(compile(tree, "<tests>", "exec", dont_inherit=True), Namespace(peer, tree))
     except BaseException as error:
         return peer.broken or _reason(error)
     return peer.broken or ("passed", "")

@@ -1,0 +1,357 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Controls
+#
+# - **Purpose**: does the difference come from semantic alignment? Every method of the registry beside SemAlign: what it is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
+# - **Cost**: about two minutes, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
+# - **Command**: `semalign run --profile micro --only 07`, with `--force` after new records. `semalign compare --profile micro --methods all` makes the scores, `semalign select --profile micro` the grid, `python benchmarks/method_cost.py` the costs.
+
+# %% tags=["parameters"]
+profile = "micro"
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from IPython.display import display
+
+from semalign import experiments, selection
+from semalign.cells import NONE, rows_of
+from semalign.comparisons import differences
+from semalign.methods import methods
+from semalign.paths import results_dir
+from semalign.profiles import PAPER, load_profile
+from semalign.records import read_records
+from semalign.tables import NOT_RUN, by_key, descriptions, interval, title
+from semalign.theme import Markdown, apply_theme, provenance, save_figure_data, table
+
+apply_theme()
+settings = load_profile(profile)
+folder = results_dir() / settings.name
+folder.mkdir(parents=True, exist_ok=True)
+rows = rows_of(settings, ["all"])
+current = experiments.current(settings, folder, ["all"])
+scores = experiments.summary(folder, current)
+HERE, COMPARE = "notebooks/07_controls.py", f"semalign compare --profile {profile} --methods all"
+print(f"{len(current)} of {len(list(experiments.cells(settings, ['all'])))} records are current")
+
+# %% [markdown]
+# ## What is compared
+#
+# A method that moves knowledge through semantic alignment should do better than the same training without a teacher, than the same training towards a map without semantics, and than the usual ways to distil. The page [Baselines and controls](../baselines.md) says in full what each does. *Methods* are the paper's, *baselines* those it compares with, *controls* this project's. Rows that are not in the registry are variants: a method under settings that were chosen on validation data.
+
+# %% tags=["hide-input"]
+KINDS = {name: method.kind for name, method in methods().items()}
+what = descriptions()
+
+
+def described(name):
+    """Return what a row is, with what a variant of the profile changes."""
+    method = settings.method_of(name).name
+    text = what.get(name, f"`{method}` under other settings.")
+    changed = [] if name not in settings.variants else [
+        f"{title(task)}: " + ", ".join(f"{key} {value}" for key, value in settings.variants[name].settings_for(task).items())
+        for task in settings.tasks
+    ]  # fmt: skip
+    return text + (f" Settings: {'; '.join(changed)}." if changed else "")
+
+
+listed = pd.DataFrame(
+    [
+        {
+            "name": name,
+            "kind": KINDS.get(name, f"variant of {settings.method_of(name).name}"),
+            "after": f"{{cite}}`{settings.method_of(name).citation}`",
+            "what it is": described(name),
+        }
+        for name in rows
+    ]
+)
+save_figure_data(listed, "methods")
+table(listed, "The methods: for a control, the citation is of what it varies.", "tab-methods")
+
+# %% tags=["remove-input"]
+provenance(HERE, "methods", f"semalign run --profile {profile} --only 07")
+
+# %% [markdown]
+# ## Scores
+#
+# Means over seeds with 95% intervals, as in [Table 1](06_evaluation.ipynb): Student's $t$ over the seeds, or Wilson's over the items where there is one run.
+
+# %% tags=["hide-input"]
+found = by_key(scores)
+
+
+def score(name, teacher, student, task):
+    line = found.get((name, teacher, student, title(task)))
+    return NOT_RUN if line is None else interval(*line[["value", "low", "high"]])
+
+
+def score_table(teachers):
+    """Return scores of all rows: one column for each task of each teacher."""
+    asked = [
+        (teacher, task) for teacher in teachers for task in settings.tasks if teacher in settings.teachers_for(task)
+    ]
+    named = {pair: title(pair[1]) + (f", {pair[0]}" if len(teachers) > 1 else "") for pair in asked}
+    lines = [
+        {"name": f"{settings.student} (student)", "kind": "as it is"}
+        | {named[t, task]: score(NONE, None, settings.student, task) for t, task in asked},
+        {"name": "its teacher" if len(teachers) > 1 else f"{settings.teacher} (teacher)", "kind": "as it is"}
+        | {named[t, task]: score(NONE, None, t, task) for t, task in asked},
+    ]
+    for name in rows:
+        kind = KINDS.get(name, "variant")
+        lines.append({"name": name, "kind": kind} | {named[t, task]: score(name, t, settings.student, task) for t, task in asked})  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+controls = score_table([settings.teacher])
+save_figure_data(controls, "controls")
+table(
+    controls,
+    f"Scores of every method in percent with 95% intervals, teacher {settings.teacher}, {len(settings.seeds)} seeds, profile {settings.name}.",
+    "tab-controls",
+)
+
+# %% tags=["remove-input"]
+provenance(HERE, "controls", COMPARE)
+
+# %% tags=["hide-input"]
+if settings.teachers:
+    controls_code = score_table(list(settings.teachers))
+    save_figure_data(controls_code, "controls-code")
+    display(
+        table(
+            controls_code,
+            f"The same from the further teachers of profile {settings.name}.",
+            "tab-controls-code",
+        ),
+        provenance(HERE, "controls-code", COMPARE),
+    )
+
+# %% [markdown]
+# ## SemAlign minus X
+#
+# Both methods were scored on the same test items. A resample draws items, the same for both, and seeds of each; the interval is that of the percentiles {cite}`efron1979bootstrap`. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`: where the corrected value is below 0.05, the chance of any such line without a difference is below 5%. With few seeds the spread over seeds is underestimated, with $S$ of them by a factor $(S - 1)/S$ in the variance.
+
+# %% tags=["hide-input"]
+# Enough for a corrected p of 0.02 where no resample is on the other side of zero.
+RESAMPLES = max(10_000, 100 * len(rows) * sum(len(settings.teachers_for(task)) for task in settings.tasks))
+ours = [PAPER, *(name for name in settings.variants if name != PAPER and settings.method_of(name).name == PAPER)][:2]
+compared = {name: differences(folder, name, only=current, resamples=RESAMPLES) for name in ours}
+
+
+def difference_table(name, lines, teachers):
+    """Return lines of differences with one row a method, one column for each task of each teacher."""
+    asked = [
+        (teacher, task) for teacher in teachers for task in settings.tasks if teacher in settings.teachers_for(task)
+    ]
+    known = {(line["minus"], line["teacher"], line["task"]): line for _, line in lines.iterrows()}
+
+    def written(key):
+        if key not in known:
+            return NOT_RUN
+        line = known[key]
+        mark = "**" if line["p_holm"] < 0.05 else ""
+        return f"{mark}{interval(*line[['difference', 'low', 'high']], signed=True)}{mark}, p {line['p_holm']:.2g}"
+
+    others = [NONE, *(other for other in rows if other != name)]
+    return pd.DataFrame(
+        [
+            {"minus": "student as it is" if other == NONE else other}
+            | {title(task) + (f", {t}" if len(teachers) > 1 else ""): written((other, t, task)) for t, task in asked}
+            for other in others
+        ]
+    )
+
+
+for name, lines in compared.items():
+    save_figure_data(lines, f"differences-{name}")
+    if lines.empty:
+        display(Markdown(f"*`{name}` minus X: {NOT_RUN}.*"))
+        continue
+    smallest = min(1.0, 2 / (RESAMPLES + 1) * len(lines))
+    groups = {"": [settings.teacher], "-code": list(settings.teachers)}
+    for suffix, teachers in groups.items():
+        if teachers:
+            display(
+                table(
+                    difference_table(name, lines, teachers),
+                    f"`{name}` minus X in points, from {' and '.join(teachers)}: 95% interval, and p corrected for all {len(lines)} lines (bold: below 0.05; the smallest that {RESAMPLES:,} resamples can give is {smallest:.2g}). Above zero `{name}` is better.",
+                    f"tab-differences-{name}{suffix}",
+                )
+            )
+    display(provenance(HERE, f"differences-{name}", COMPARE))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign under the paper's settings minus every other row, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or on it explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
+drawn = compared[PAPER]
+drawn = drawn[drawn["teacher"] == settings.teacher].replace({"minus": {NONE: "student as it is"}})
+order = [name for name in ["student as it is", *rows] if name in set(drawn["minus"])]
+figure, axes = plt.subplots(
+    1, len(settings.tasks), figsize=(9, 0.8 + 0.26 * max(len(order), 4)), sharey=True, squeeze=False
+)
+for axis, task in zip(axes[0], settings.tasks):
+    part = drawn[drawn["task"] == task].set_index("minus").reindex(order)
+    errors = [(part["difference"] - part["low"]).clip(lower=0), (part["high"] - part["difference"]).clip(lower=0)]
+    axis.errorbar(part["difference"], range(len(order)), xerr=errors, fmt="o", ms=4, capsize=2)
+    axis.axvline(0, color="0.3", lw=1)
+    axis.set(title=title(task), xlabel="points")
+axes[0, 0].set_yticks(range(len(order)), order)
+axes[0, 0].invert_yaxis()
+plt.show()
+
+# %% tags=["remove-input"]
+provenance(HERE, f"differences-{PAPER}", COMPARE)
+
+# %% [markdown]
+# ## How settings were chosen
+#
+# `semalign select` scores every point of a grid on validation data: one seed, the general teacher, the same number of points for every row, so that no method is tuned more than another. The best point of each row and task, by validation score, is what the profile's variants hold; the test split is not looked at.
+
+# %% tags=["hide-input"]
+chosen_from = results_dir() / f"{settings.name}-selection" / "selection.csv"
+SELECT = f"semalign select --profile {profile}"
+grid = pd.read_csv(chosen_from) if chosen_from.is_file() else None
+if grid is None:
+    display(Markdown(f"*The grid was {NOT_RUN} for this profile. `{SELECT}` runs it.*"))
+else:
+    keys = ["task", "variant", "point", "value", "n", "response_nll", "best"]
+    names = [column for column in grid if column not in keys]
+
+    def point(line):
+        set_ = {name: line[name] for name in names if pd.notna(line[name])}
+        return ", ".join(
+            f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in set_.items()
+        )
+
+    grid["settings"] = grid.apply(point, axis=1)
+    grid["benchmark"] = grid["task"].map(title)
+    points = grid.groupby("variant", sort=False)["point"].nunique()
+    sizes = " or ".join(map(str, sorted(set(points))))
+    print(f"{len(points)} rows, {sizes} points each, {grid['n'].max()} validation items")
+    best = grid[grid["best"]].pivot(index="variant", columns="benchmark", values="settings").reset_index()
+    best = best.rename(columns={"variant": "row"})[["row", *(title(t) for t in settings.tasks if title(t) in best)]]
+    save_figure_data(grid.drop(columns=["settings", "benchmark"]), "selection")
+    display(
+        table(
+            best.fillna(NOT_RUN), "The chosen point of each row and task: the settings that it changes.", "tab-chosen"
+        ),
+        provenance(HERE, "selection", SELECT),
+    )
+
+# %% tags=["hide-input"]
+if grid is not None:
+    try:
+        in_grid = selection.chosen(settings, grid)
+    except (IndexError, KeyError):
+        in_grid = {}
+        print("The grid of the profile is not the one that was run.")
+    differing = [
+        f"{row} on {title(task)}"
+        for row, tasks in in_grid.items()
+        for task in settings.tasks
+        if task in tasks
+        and {**settings.settings_for(task, row, varied=False), **tasks[task]} != settings.settings_for(task, row)
+    ]
+    print(
+        "Rows whose settings in the profile are not the chosen point: "
+        + (", ".join(differing) if differing else "none")
+    )
+
+# %% tags=["hide-cell"]
+if grid is not None:
+    whole = grid.assign(
+        score=[f"**{v:.1f}**" if chosen else f"{v:.1f}" for v, chosen in zip(grid["value"], grid["best"])]
+    ).pivot(index=["variant", "point", "settings"], columns="benchmark", values="score")
+    whole = whole.reset_index().rename(columns={"variant": "row"}).fillna(NOT_RUN)
+    whole = whole[["row", "point", "settings", *(title(t) for t in settings.tasks if title(t) in whole)]]
+    display(
+        table(whole, "The whole grid: validation scores in percent, the chosen points bold.", "tab-grid"),
+        provenance(HERE, "selection", SELECT),
+    )
+
+# %% [markdown]
+# ## What it costs
+#
+# Seconds and peak memory of one transfer, each method in a process of its own with an empty cache, on one task and one thread. Memory is that of the whole process, Python and PyTorch included; what the process held before the transfer began stands beside it. Making the teacher's states is part of the transfer: a second run with other seeds finds them in the cache and is faster.
+
+# %% tags=["hide-input"]
+costs_from = results_dir() / f"{settings.name}-cost"
+COST = f"python benchmarks/method_cost.py --profile {profile}"
+costs = None
+if costs_from.is_dir() and not (made := read_records(costs_from)).empty:
+    now = {
+        "teacher": experiments.fingerprint_of(settings.teacher),
+        "student": experiments.fingerprint_of(settings.student),
+    }
+    kept = [all(prints.get(key) == value for key, value in now.items()) for prints in made["fingerprints"]]
+    print(f"{sum(kept)} of {len(made)} cost records are of the models of this profile")
+    costs = made[kept].copy()
+if costs is None or costs.empty:
+    costs = None
+    display(Markdown(f"*Costs were {NOT_RUN} for this profile. `{COST}` measures them.*"))
+else:
+    task = costs["task"].iloc[0]
+    costs["memory"] = costs["peak_memory_bytes"] / 2**20
+    costs["before"] = [details["memory_before_bytes"] / 2**20 for details in costs["details"]]
+    lines = [found.get((name, settings.teacher, settings.student, title(task))) for name in costs["method"]]
+    for key in ("value", "low", "high"):
+        costs[key] = [float("nan") if line is None else line[key] for line in lines]
+    costs["kind"] = [KINDS.get(name, "variant") for name in costs["method"]]
+    costs = costs.set_index("method").reindex([name for name in rows if name in set(costs["method"])]).reset_index()
+    cost_data = costs[["method", "kind", "seconds", "memory", "before", "value", "low", "high", "task"]]
+    save_figure_data(cost_data, "cost")
+    costs["no."] = [str(number) for number in range(1, len(costs) + 1)]
+    shown = costs[["no.", "method", "kind", "seconds", "memory", "before"]].copy()
+    shown["score"] = [NOT_RUN if v != v else interval(v, low, high) for v, low, high in zip(costs["value"], costs["low"], costs["high"])]  # fmt: skip
+    shown = shown.rename(columns={"memory": "peak MiB", "before": "MiB before the transfer"})
+    lacking = [name for name in rows if name not in set(costs["method"])]
+    threads = ", ".join(sorted({str(c.get("threads")) for c in costs["configuration"]}))
+    display(
+        table(
+            shown,
+            f"Cost of one transfer on {title(task)} ({costs['n'].iloc[0]} training rows, {threads} thread), and the score there. One run each"
+            + (f"; {NOT_RUN}: {', '.join(lacking)}." if lacking else "."),
+            "tab-cost",
+            decimals=1,
+        ),
+        provenance(HERE, "cost", COST, record=costs_from / f"{costs['method'].iloc[0]}.json"),
+    )
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score against the cost of one transfer: seconds (left) and peak memory of the process (right); bars are 95% intervals of the score, numbers those of the table above. What to see: whether a method that costs more scores more; up and to the left is better.", "name": "fig-cost"}, "image": {"alt": "Two scatter plots of score over seconds and over memory, one numbered point a method, or a note that costs were not run."}}
+figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), sharey=True)
+for axis, column, name in zip(axes, ("seconds", "memory"), ("seconds", "peak memory (MiB)")):
+    axis.set(xlabel=name)
+    if costs is None:
+        axis.text(0.5, 0.5, "not run", ha="center", va="center", transform=axis.transAxes)
+        continue
+    for (kind, part), colour, marker in zip(costs.groupby("kind", sort=False), sns.color_palette("colorblind"), "osD^"):
+        part = part[part["value"].notna()]
+        errors = [(part["value"] - part["low"]).clip(lower=0), (part["high"] - part["value"]).clip(lower=0)]
+        axis.errorbar(part[column], part["value"], yerr=errors, fmt=marker, color=colour, label=kind, capsize=2, ms=5)
+        for _, line in part.iterrows():
+            axis.annotate(line["no."], (line[column], line["value"]), (4, 3), textcoords="offset points", fontsize=8)
+if costs is not None:
+    axes[0].set(ylabel=f"score on {title(task)} (%)")
+    axes[0].legend(fontsize=8)
+plt.show()
+
+# %% tags=["hide-input"]
+if costs is not None:
+    display(provenance(HERE, "cost", COST))
+
+# %% [markdown]
+# ## Reading
+#
+# A difference whose interval holds zero is no difference that these data show, and a control that scores as SemAlign does needs no semantic alignment for it.
