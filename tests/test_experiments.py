@@ -8,6 +8,7 @@ from conftest import make_llama, make_tokenizer
 
 from semalign import experiments
 from semalign.cells import Cell, cells, rows_of
+from semalign.evaluation_record import split_fingerprint
 from semalign.experiments import current, missing, run, run_cell, summary
 from semalign.profiles import load_profile
 from semalign.records import write_record
@@ -30,7 +31,7 @@ def profile(tmp_path, monkeypatch):
     for split in ("train", "validation", "test"):
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions))
     monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path / "roots"))
-    for cache in (experiments.loaded_once, experiments.fingerprint_of, experiments._split_fingerprint):
+    for cache in (experiments.loaded_once, experiments.fingerprint_of, split_fingerprint):
         cache.cache_clear()
     return _profile(tmp_path)
 

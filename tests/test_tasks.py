@@ -113,9 +113,15 @@ def test_humaneval_draws_twenty_samples(root, model):  # noqa: F811
     at_10 = 1 - (17 * 16 * 15 * 14 * 13 * 12 * 11 * 10 * 9 * 8) / (20 * 19 * 18 * 17 * 16 * 15 * 14 * 13 * 12 * 11)
     assert result.scores["pass@10,strict"] == pytest.approx(100 * (1 + at_10) / 3)
     assert (result.low, result.high) == pytest.approx([100 * end for end in bootstrap_interval(shares)[1:]])
-    assert result.samples[1]["generation"].count("    return 2 * x") == 3
+    assert result.samples[1]["generation"].count("    return 2 * x\n") == 3
     assert len(result.samples[1]["extracted"]) == 20
     assert (result.decoding["samples"], result.decoding["seed"]) == (20, 0)
+
+
+def test_a_fence_at_once_ends_the_answer(root, model):  # noqa: F811
+    write(root, "openai/openai_humaneval/test", [HUMANEVAL])
+    script(model, {row["prompt"]: "```\nThis doubles." for row in benchmarks.rows("humaneval_greedy", "test")})
+    assert evaluate(model, "humaneval_greedy").samples[0]["generation"] == ""
 
 
 def test_sampling_is_the_same_each_time_and_leaves_random_numbers_alone(root, model):  # noqa: F811

@@ -12,7 +12,7 @@ from test_benchmarks import GSM8K, write
 
 from semalign.engine import engine_of
 from semalign.evaluation import evaluate
-from semalign.experiments import score_record
+from semalign.evaluation_record import score_record
 from semalign.vllm_engine import VllmModel, lora_rank
 
 MODULE = "lm_eval.models.vllm_causallms"

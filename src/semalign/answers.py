@@ -8,6 +8,7 @@ import json
 import logging
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,22 @@ class Resumed:
         missing = [request for request, key in zip(requests, keys, strict=True) if known[key] is None]
         fresh = iter(getattr(self._engine, kind)(missing) if missing else ())
         return [next(fresh) if (answers := known[key]) is None else answers.popleft() for key in keys]
+
+
+def beside_record(record: Path, what: str) -> Path:
+    """Return the path of the compressed rows that belong to a record: its ``samples`` or ``answers``."""
+    return record.with_name(f"{record.name.removesuffix('.json')}.{what}.jsonl.gz")
+
+
+@contextmanager
+def resumed(engine: LM, record: Path | None, identity: dict[str, Any]) -> Iterator[Any]:
+    """Yield the model, which answers from the journal what that holds; a finished block leaves no journal."""
+    if record is None:
+        yield engine
+        return
+    journal, done = Journal(beside_record(record, "answers"), identity), False
+    try:
+        yield Resumed(engine, journal)
+        done = True
+    finally:
+        journal.close(remove=done)

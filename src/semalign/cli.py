@@ -206,7 +206,7 @@ def evaluate(
     from semalign.benchmarks import check_task
     from semalign.evaluation import evaluate as run_evaluation
     from semalign.evaluation import sandbox_of
-    from semalign.experiments import score_record
+    from semalign.evaluation_record import score_record
     from semalign.records import write_record
 
     for name in task:

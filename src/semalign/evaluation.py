@@ -2,8 +2,7 @@
 
 import time
 import warnings
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,11 +17,11 @@ from lm_eval.api.task import ConfigurableTask
 from tqdm.auto import tqdm
 
 from semalign import benchmarks
-from semalign.answers import Journal, Resumed, write_lines
+from semalign.answers import beside_record, resumed, write_lines
 from semalign.engine import engine_of, model_identity
 from semalign.models import LanguageModel
+from semalign.samples import group_means, interval, item_samples
 from semalign.sandbox import sandbox_mode
-from semalign.statistics import bootstrap_interval, wilson_interval
 from semalign.vllm_engine import VllmModel
 
 
@@ -102,7 +101,7 @@ def evaluate(
         loaded = benchmarks.load_task(task, split, limit, chat=chat, tokenizer=model.tokenizer)
         with engine_of(model, batch_size) as engine, _one_bar():
             _fit(loaded, engine)
-            with _journal(engine, beside, {**model_identity(model), **_asked(loaded)}) as answering:
+            with resumed(engine, beside, {**model_identity(model), **_asked(loaded)}) as answering:
                 results = run_task(answering, loaded)
                 name = benchmarks.chat_name(task, chat)
                 result = _evaluation(loaded, split, name, sandbox, results, time.perf_counter() - started)
@@ -126,25 +125,6 @@ def run_task(engine: Any, task: ConfigurableTask) -> dict[str, Any]:
         torch.manual_seed(seed)
     tasks = {"tasks": {task.config.task: task}, "groups": {}, "group_map": {}}
     return dict(lm_eval.evaluator.evaluate(engine, tasks, bootstrap_iters=0) or {})
-
-
-def beside_record(record: Path, what: str) -> Path:
-    """Return the path of the compressed rows that belong to a record: its ``samples`` or ``answers``."""
-    return record.with_name(f"{record.name.removesuffix('.json')}.{what}.jsonl.gz")
-
-
-@contextmanager
-def _journal(engine: TemplateLM, record: Path | None, identity: dict[str, Any]) -> Iterator[Any]:
-    """Yield the model, which answers from the journal what that holds; a finished block leaves no journal."""
-    if record is None:
-        yield engine
-        return
-    journal, done = Journal(beside_record(record, "answers"), identity), False
-    try:
-        yield Resumed(engine, journal)
-        done = True
-    finally:
-        journal.close(remove=done)
 
 
 def _asked(task: ConfigurableTask) -> dict[str, Any]:
@@ -189,12 +169,12 @@ def _evaluation(
     task: ConfigurableTask, split: str, chat: str, sandbox: str | None, results: dict[str, Any], seconds: float
 ) -> Evaluation:
     name, primary = task.config.task, task.config.metadata["primary"]
-    samples = _samples(task, results["samples"][name])
+    samples = item_samples(task, results["samples"][name])
     scores = {key: 100 * float(value) for key, value in results["results"][name].items() if key in _metrics(task)}
-    groups = _groups(samples)
+    groups = group_means(samples)
     if groups:
         scores[primary.replace(",", "_macro,")] = sum(groups.values()) / len(groups)
-    low, high = _interval([sample["correct"] for sample in samples])
+    low, high = interval([sample["correct"] for sample in samples])
     return Evaluation(
         task=name,
         split=split,
@@ -214,52 +194,5 @@ def _evaluation(
     )
 
 
-def _interval(correct: Sequence[bool | float]) -> tuple[float, float]:
-    if all(isinstance(each, bool) for each in correct):
-        return wilson_interval(sum(correct), len(correct))  # type: ignore[arg-type]
-    return bootstrap_interval(correct)[1:]
-
-
-def _groups(samples: list[dict[str, Any]]) -> dict[str, float]:
-    """Return the mean of each group, 0-100, in the order of the items."""
-    members: dict[str, list[float]] = defaultdict(list)
-    for sample in samples:
-        if "group" in sample:
-            members[sample["group"]].append(100 * float(sample["correct"]))
-    return {group: sum(values) / len(values) for group, values in members.items()}
-
-
 def _metrics(task: ConfigurableTask) -> set[str]:
     return {f"{metric},{ensemble.name}" for metric in task.aggregation() for ensemble in task._filters}
-
-
-def _samples(task: ConfigurableTask, logged: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one dict an item from lm-eval's logged samples, which are one an item and extraction."""
-    metric, extraction = task.config.metadata["primary"].split(",")
-    scores: dict[int, dict[str, float]] = defaultdict(dict)
-    for sample in logged:
-        scores[sample["doc_id"]] |= {f"{key},{sample['filter']}": float(sample[key]) for key in sample["metrics"]}
-    return [
-        {**_sample(task, sample, metric), "scores": scores[sample["doc_id"]]}
-        for sample in logged
-        if sample["filter"] == extraction
-    ]
-
-
-def _sample(task: ConfigurableTask, logged: dict[str, Any], metric: str) -> dict[str, Any]:
-    sample = {"doc_id": logged["doc_id"], "prompt": logged["arguments"][0][0], "target": logged["target"]}
-    if group := task.config.metadata.get("group_by"):
-        sample["group"] = logged["doc"][group]
-    if task.OUTPUT_TYPE == "multiple_choice":
-        likelihoods = [value for value, _ in logged["filtered_resps"]]
-        return {
-            **sample,
-            "choice": likelihoods.index(max(likelihoods)),
-            "log_likelihoods": likelihoods,
-            "correct": bool(logged[metric]),
-        }
-    generations, extracted = logged["resps"][0], logged["filtered_resps"][0]
-    if len(generations) > 1:
-        return {**sample, "generation": generations, "extracted": extracted, "correct": float(logged[metric])}
-    first = extracted[0] if isinstance(extracted, list) else extracted
-    return {**sample, "generation": generations[0], "extracted": first, "correct": bool(logged[metric])}

@@ -10,17 +10,15 @@ import pandas as pd
 from tqdm import tqdm
 
 from semalign import benchmarks, training_data
-from semalign.cells import NONE, Cell, cells
-from semalign.engine import model_identity
-from semalign.evaluation import Evaluation, evaluate, sandbox_of
+from semalign.cells import Cell, cells
+from semalign.evaluation import evaluate, sandbox_of
+from semalign.evaluation_record import score_record, split_fingerprint
 from semalign.files import json_fingerprint, model_fingerprint
 from semalign.models import LanguageModel, load_model
 from semalign.paths import results_dir
 from semalign.profiles import PAPER, Profile
-from semalign.records import make_record, read_record, read_records, write_record
-from semalign.sources import fingerprint
+from semalign.records import read_record, read_records, write_record
 from semalign.statistics import mean_interval
-from semalign.vllm_engine import VllmModel
 
 logger = logging.getLogger(__name__)
 MISSING = "missing"
@@ -68,46 +66,6 @@ def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:
     settings, chat = profile.tasks[task], profile.evaluation.chat
     tokenizer = loaded_once(profile.student).tokenizer if benchmarks.chat_name(task, chat) == "model" else None
     return training_data.rows(task, settings.train_size, settings.training_data, chat=chat, tokenizer=tokenizer)
-
-
-def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int | None = None) -> dict[str, Any]:
-    """Return the record of a score; ``details`` keeps which items were right, in order, for paired comparisons."""
-    return make_record(
-        method=NONE,
-        teacher=None,
-        student=model.name,
-        task=score.task,
-        seed=None,
-        metric=score.metric,
-        value=score.value,
-        n=score.n,
-        interval=(score.low, score.high),
-        configuration={
-            "split": score.split,
-            "limit": limit,
-            "sandbox": score.sandbox,
-            "chat": score.chat,
-            "task_version": score.version,
-            "decoding": score.decoding,
-            "engine": "vllm" if isinstance(model, VllmModel) else "transformers",
-        },
-        fingerprints={"student": model_identity(model)["model"], "test": _split_fingerprint(score.task, score.split)},
-        seconds=score.seconds,
-        details={
-            "scores": score.scores,
-            "correct": _correct(score),
-            "groups": score.groups,
-            "evaluation_seconds": score.seconds,
-        },
-    )
-
-
-def _correct(score: Evaluation) -> str | list[float]:
-    """A digit an item, or with several samples an item the list of their shares."""
-    correct = [sample["correct"] for sample in score.samples]
-    if all(isinstance(each, bool) for each in correct):
-        return "".join(str(int(each)) for each in correct)
-    return correct
 
 
 def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> dict[Cell, str]:
@@ -164,7 +122,7 @@ def _lack(profile: Profile, cell: Cell, path: Path) -> str:
     if not path.is_file():
         return MISSING
     record = read_record(path)
-    expected = {"student": fingerprint_of(cell.student), "test": _split_fingerprint(cell.task, "test")}
+    expected = {"student": fingerprint_of(cell.student), "test": split_fingerprint(cell.task, "test")}
     configuration = {
         "split": "test",
         "limit": profile.evaluation.limit,
@@ -196,11 +154,6 @@ def loaded_once(name: str) -> LanguageModel:
 def fingerprint_of(name: str) -> str:
     """Return the fingerprint of a model by name."""
     return model_fingerprint(loaded_once(name).model)
-
-
-@lru_cache
-def _split_fingerprint(task: str, split: str) -> str:
-    return fingerprint(benchmarks.documents(task, split))
 
 
 def summary(folder: Path, only: Collection[str] | None = None) -> pd.DataFrame:
