@@ -14,7 +14,7 @@
 # # Evaluation
 #
 # - **Purpose**: Tables 1 and 2 of the paper, with the models of this profile: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, on all benchmarks; the paper's numbers and the gap to the teacher beside them.
-# - **Cost**: scores come from run records under `data/results/`. Records of SemAlign and of the profile's variants that are missing or stale are made first (about 20 s for each of them on a CPU core, for the micro family); records of other methods are only read. One transfer is run live and held against its record.
+# - **Cost**: scores come from run records under `data/results/`. Records of SemAlign and of the profile's variants that are missing or stale are made first (half a minute to a minute for each on a CPU core, for the micro family); records of other methods are only read. One transfer is run live and held against its record.
 # - **Command**: `semalign run --profile micro --only 06`, with `--force` after new records; `semalign compare --profile micro --methods all` makes all records.
 
 # %% tags=["parameters"]
@@ -217,8 +217,8 @@ provenance("notebooks/06_evaluation.py", "leads", f"semalign compare --profile {
 #
 # These tables are of small models on benchmarks invented for them; none of their numbers is of Llama 2. What follows is read off the records of the profile `micro`.
 #
-# - **The paper's settings do not lift this student.** MMLU, HumanEval and MBPP stay within a point of where they were, from every teacher, and GSM8K loses about half of its score. Attribution names the first layer for every task, and what is asked of its logits, that every one but the label's be zero, costs more than its teacher's states give.
+# - **The paper's settings do not lift this student.** MMLU, HumanEval and MBPP stay within a point of where they were, from every teacher, and GSM8K loses about half of its score. Attribution names the first layer for every task, and at ten times the rate both terms of the objective make the response less likely ([Alignment and training](05_alignment.ipynb)).
 # - **Settings chosen on validation data do not change that.** The grid's best points are its smallest steps (`semalign-tuned`).
-# - **There is room to gain, and labels use it.** `semalign-ce` exchanges the output cosine for cross-entropy, and the same layer then lifts the student. But `cross-entropy`, the same training with no teacher at all, lifts it as far on MMLU and farther on GSM8K and HumanEval ([Controls](07_controls.ipynb)). What helps here is the label, not the aligned state.
+# - **There is room to gain, and labels use it.** `semalign-ce` exchanges the output cosine for cross-entropy, and the same layer then lifts the student. But `cross-entropy`, the same training with no teacher at all, lifts it as far on MMLU and farther on the other three ([Controls](07_controls.ipynb)). What helps here is the label, not the aligned state.
 #
 # A transfer from 13 to 7 billion parameters may behave otherwise: nothing here refutes Tables 1 and 2, and nothing supports them. Whether another form of alignment helps beyond its controls is asked on the page [Controls](07_controls.ipynb).
