@@ -10,10 +10,10 @@ import os
 import sys
 import time
 
-from semalign.benchmarks import documents, locate
 from semalign.paths import project_root
 from semalign.sandbox import run_many, sandbox_mode
 from semalign.scoring import humaneval_case, mbpp_case
+from semalign.sources import dataset_rows
 
 sys.path.insert(0, str(project_root() / "tests"))
 
@@ -28,7 +28,7 @@ SETS = {
 def check_canonical(name: str, workers: int) -> bool:
     """Print how many canonical solutions of a benchmark's test split pass, and those that do not."""
     dataset, config, case, solution = SETS[name]
-    rows = documents(locate(dataset, config, "test"))
+    rows = dataset_rows(dataset, config, "test")
     start = time.perf_counter()
     outcomes = run_many([case(row, row[solution]) for row in rows], workers=workers)
     seconds = time.perf_counter() - start

@@ -26,9 +26,11 @@ import pandas as pd
 import seaborn as sns
 
 from semalign import experiments
+from semalign.cells import NONE
 from semalign.comparisons import gaps
 from semalign.paths import results_dir
-from semalign.profiles import load_profile
+from semalign.profiles import PAPER, load_profile
+from semalign.records import read_record
 from semalign.tables import PAPER_METHODS, gaps_beside, scores_beside, table_rows, title, transfer_rows
 from semalign.theme import apply_theme, provenance, save_figure_data, table
 
@@ -79,8 +81,8 @@ provenance("notebooks/06_evaluation.py", "records", f"semalign compare --profile
 # A table made from files proves nothing about the code that stands beside it. So one transfer runs now and must agree with its record: every training loss to three decimals, and the score item for item or, on a machine with other floating-point habits, within the record's interval.
 
 # %%
-cell = next(cell for cell in experiments.cells(settings) if cell.method == experiments.PAPER)
-recorded = experiments.read_record(folder / cell.file_name)
+cell = next(cell for cell in experiments.cells(settings) if cell.method == PAPER)
+recorded = read_record(folder / cell.file_name)
 live = experiments.run_cell(settings, cell)
 same = sum(a == b for a, b in zip(live["details"]["correct"], recorded["details"]["correct"], strict=True))
 print(
@@ -134,7 +136,7 @@ table(
 provenance("notebooks/06_evaluation.py", "table-1-gaps", f"semalign compare --profile {profile} --methods all")
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Scores of student, transfers and teacher on each benchmark, general teacher; bars are 95% intervals. What to see: whether a transfer lies above the student it started from, and how far from the teacher.", "name": "fig-gap"}, "image": {"alt": "Point plot of scores for each benchmark, one colour and marker a model or method."}}
-labels = {(experiments.NONE, settings.student): "student", (experiments.NONE, settings.teacher): "teacher"}
+labels = {(NONE, settings.student): "student", (NONE, settings.teacher): "teacher"}
 drawn = scores[scores["teacher"].isna() | (scores["teacher"] == settings.teacher)].copy()
 drawn["model"] = [labels.get((m, s), m) for m, s in zip(drawn["method"], drawn["student"])]
 order = [name for name in ("student", *methods, "teacher") if name in set(drawn["model"])]

@@ -98,11 +98,19 @@ def score(name, teacher, student, task):
     return NOT_RUN if line is None else interval(*line[["value", "low", "high"]])
 
 
+def pairs(teachers, row=None):
+    """Return pairs of a teacher and a task that it teaches; with a row, those that the row runs for."""
+    return [(t, task) for t in teachers for task in settings.tasks if t in settings.teachers_for(task, row)]
+
+
+def rows_from(teachers):
+    """Return the rows that run from these teachers."""
+    return [row for row in rows if pairs(teachers, row)]
+
+
 def score_table(teachers):
-    """Return scores of all rows: one column for each task of each teacher."""
-    asked = [
-        (teacher, task) for teacher in teachers for task in settings.tasks if teacher in settings.teachers_for(task)
-    ]
+    """Return scores of the rows that run from these teachers: one column for each task of each teacher."""
+    asked = pairs(teachers)
     named = {pair: title(pair[1]) + (f", {pair[0]}" if len(teachers) > 1 else "") for pair in asked}
     lines = [
         {"name": f"{settings.student} (student)", "kind": "as it is"}
@@ -110,7 +118,7 @@ def score_table(teachers):
         {"name": "its teacher" if len(teachers) > 1 else f"{settings.teacher} (teacher)", "kind": "as it is"}
         | {named[t, task]: score(NONE, None, t, task) for t, task in asked},
     ]
-    for name in rows:
+    for name in rows_from(teachers):
         kind = KINDS.get(name, "variant")
         lines.append({"name": name, "kind": kind} | {named[t, task]: score(name, t, settings.student, task) for t, task in asked})  # fmt: skip
     return pd.DataFrame(lines)
@@ -154,9 +162,7 @@ compared = {name: differences(folder, name, only=current, resamples=RESAMPLES) f
 
 def difference_table(name, lines, teachers):
     """Return lines of differences with one row a method, one column for each task of each teacher."""
-    asked = [
-        (teacher, task) for teacher in teachers for task in settings.tasks if teacher in settings.teachers_for(task)
-    ]
+    asked = pairs(teachers)
     known = {(line["minus"], line["teacher"], line["task"]): line for _, line in lines.iterrows()}
 
     def written(key):
@@ -166,7 +172,7 @@ def difference_table(name, lines, teachers):
         mark = "**" if line["p_holm"] < 0.05 else ""
         return f"{mark}{interval(*line[['difference', 'low', 'high']], signed=True)}{mark}, p {line['p_holm']:.2g}"
 
-    others = [NONE, *(other for other in rows if other != name)]
+    others = [NONE, *(other for other in rows_from(teachers) if other != name)]
     return pd.DataFrame(
         [
             {"minus": "student as it is" if other == NONE else other}

@@ -19,7 +19,7 @@ from semalign import benchmarks, evaluation
 from semalign.data import encode
 from semalign.engine import InMemoryModel
 from semalign.evaluation import evaluate
-from semalign.experiments import score_record
+from semalign.evaluation_record import score_record
 from semalign.models import LanguageModel
 from semalign.paths import models_dir
 from semalign.sandbox import SandboxError

@@ -8,6 +8,7 @@ from conftest import make_llama, make_tokenizer
 
 from semalign import experiments
 from semalign.cells import Cell, cells, rows_of
+from semalign.evaluation_record import split_fingerprint
 from semalign.experiments import current, missing, run, run_cell, summary
 from semalign.profiles import load_profile
 from semalign.records import write_record
@@ -30,7 +31,7 @@ def profile(tmp_path, monkeypatch):
     for split in ("train", "validation", "test"):
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions))
     monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path / "roots"))
-    for cache in (experiments.loaded_once, experiments.fingerprint_of, experiments._split_fingerprint):
+    for cache in (experiments.loaded_once, experiments.fingerprint_of, split_fingerprint):
         cache.cache_clear()
     return _profile(tmp_path)
 
@@ -58,23 +59,31 @@ def test_cells_cover_models_methods_teachers_and_seeds(profile):
     assert len({cell.file_name for cell in found}) == len(found)
 
 
+def test_only_further_rows_run_from_further_teachers(profile):
+    update = {"teachers": {"coder": list(profile.tasks)}, "further_rows": ["seeking"]}
+    table = list(cells(profile.model_copy(update=update), ["seeking", "sft"]))
+    teachers = {row: {cell.teacher for cell in table if cell.method == row} for row in ("seeking", "sft")}
+    assert teachers == {"seeking": {profile.teacher, "coder"}, "sft": {profile.teacher}}
+
+
 def test_a_run_makes_every_record_once_and_goes_on_after_a_stop(profile, tmp_path, monkeypatch):
     original, done = experiments.run_cell, []
 
-    def stopping(profile, cell):
+    def stopping(profile, cell, path):
         if len(done) == 5:
             raise KeyboardInterrupt
         done.append(cell)
-        return original(profile, cell)
+        return original(profile, cell, path)
 
     monkeypatch.setattr(experiments, "run_cell", stopping)
     with pytest.raises(KeyboardInterrupt):
         run(profile, tmp_path / "results")
-    assert len(list((tmp_path / "results").iterdir())) == 5
-    monkeypatch.setattr(experiments, "run_cell", lambda profile, cell: done.append(cell) or original(profile, cell))
+    assert len(list((tmp_path / "results").glob("*.json"))) == 5
+    monkeypatch.setattr(experiments, "run_cell", lambda *given: done.append(given[1]) or original(*given))
     run(profile, tmp_path / "results")
     assert sorted(map(str, done)) == sorted(map(str, cells(profile)))
     assert run(profile, tmp_path / "results") == []
+    assert len(list((tmp_path / "results").glob("*.samples.jsonl.gz"))) == len(done)
     table = summary(tmp_path / "results")
     assert table["seeds"].tolist().count(2) == 4
     assert set(table["n"]) == {4}

@@ -1,23 +1,23 @@
-"""Benchmark data: which tasks there are, where their splits lie on disk, and their rows for training."""
+"""Tasks: which there are, what their files say, and their items as lm-eval takes them and as rows for training."""
 
 import difflib
-import json
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow.parquet
 
-from semalign.paths import data_roots
+from semalign.chat import chat_format
+from semalign.sources import dataset_rows, first
 
 if TYPE_CHECKING:  # lm-eval takes seconds to import
     from lm_eval.api.task import ConfigurableTask
     from lm_eval.tasks import TaskManager
+    from transformers import PreTrainedTokenizerBase
 
 TASKS = Path(__file__).with_name("tasks")
 SPLITS = {"train": "training_split", "validation": "validation_split", "test": "test_split"}
@@ -37,51 +37,6 @@ def check_task(name: str) -> str:
     return name
 
 
-def locate(dataset: str, config: str | None, split: str) -> Path:
-    """Return the file of a split: ``<root>/<dataset>[/<config>]/<split>.jsonl`` or ``.parquet``.
-
-    Raises:
-        FileNotFoundError: if no data root has it; it names the places and the setting.
-    """
-    folder = Path(dataset, config or "")
-    for root in data_roots():
-        for suffix in (".jsonl", ".parquet"):
-            if (path := root / folder / f"{split}{suffix}").is_file():
-                return path
-    looked = ", ".join(str(root / folder) for root in data_roots())
-    raise FileNotFoundError(
-        f"no split {split!r} of {dataset}: looked for {split}.jsonl and {split}.parquet in {looked}. "
-        f"Set SEMALIGN_DATA to a folder that has {folder / split}.jsonl, with the columns of the data set."
-    )
-
-
-def documents(path: Path | str, limit: int | None = None) -> list[dict[str, Any]]:
-    """Return the rows of a JSONL or Parquet file, the first ``limit`` of them if given.
-
-    Raises:
-        ValueError: for a line that is no JSON object (named), a file without rows, a limit below 1.
-    """
-    if limit is not None and limit < 1:
-        raise ValueError(f"a limit must be at least 1 item, got {limit}")
-    path = Path(path)
-    rows = pyarrow.parquet.read_table(path).to_pylist() if path.suffix == ".parquet" else list(_jsonl(path))
-    if not rows:
-        raise ValueError(f"{path} has no rows")
-    return rows[:limit]
-
-
-def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{path}, line {number} is not JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise ValueError(f"{path}, line {number} must be a JSON object with named columns")
-            yield row
-
-
 @cache
 def _manager() -> "TaskManager":
     from lm_eval.tasks import TaskManager
@@ -93,10 +48,32 @@ def _config(name: str) -> dict[str, Any]:
     return _manager().task_index[check_task(name)].cfg or {}
 
 
-def task_file(name: str, split: str) -> Path:
-    """Return the file that holds a split of a task: ``train``, ``validation``, ``test`` or the data set's own name."""
+def documents(name: str, split: str, limit: int | None = None) -> list[dict[str, Any]]:
+    """Return the rows of a task's data: its ``train``, ``validation`` or ``test`` split, or one by its own name.
+
+    Raises:
+        ValueError: for an unknown task, or a limit below 1.
+        FileNotFoundError: if neither a data root nor the hub has the split.
+    """
+    dataset, config, names = data_of(name)
+    return first(dataset_rows(dataset, config, names.get(split, split)), limit)
+
+
+def data_of(name: str) -> tuple[str, str | None, dict[str, str]]:
+    """Return the data set of a task, its configuration, and which of its splits are ``train``, ``validation``, ..."""
     config = _config(name)
-    return locate(config["dataset_path"], config.get("dataset_name"), config.get(SPLITS.get(split, ""), split))
+    names = {split: config[key] for split, key in SPLITS.items() if key in config}
+    return config["dataset_path"], config.get("dataset_name"), names
+
+
+def metadata(name: str) -> dict[str, Any]:
+    """Return what a task file says beyond lm-eval's own keys: version, primary metric, chat format, training data."""
+    return _config(name)["metadata"]
+
+
+def chat_name(task: str, chat: str | None = None) -> str:
+    """Return the chat format of a task: the one asked for, else that of its file, else none (``plain``)."""
+    return chat or metadata(task).get("chat", "plain")
 
 
 def runs_programs(name: str) -> bool:
@@ -104,32 +81,51 @@ def runs_programs(name: str) -> bool:
     return _config(name)["metadata"]["primary"].startswith("pass@")
 
 
-def load_task(name: str, split: str, limit: int | None = None) -> "ConfigurableTask":
-    """Return lm-eval's task over one split of the data on disk.
+def load_task(
+    name: str,
+    split: str,
+    limit: int | None = None,
+    *,
+    chat: str | None = None,
+    tokenizer: "PreTrainedTokenizerBase | None" = None,
+) -> "ConfigurableTask":
+    """Return lm-eval's task over one split of the data.
 
     Args:
         name: one of :func:`task_names`.
         split: ``train``, ``validation`` or ``test``, or a split's own name in the data set.
         limit: take the first items only.
+        chat: see :func:`semalign.chat.chat_format`; None: as the task file says.
+        tokenizer: for ``chat="model"``.
     """
     from datasets import Dataset
-    from lm_eval.utils import env
 
-    config = _config(name)
-    data = Dataset.from_list(documents(task_file(name, split), limit))
+    format_prompt = chat_format(chat_name(name, chat), tokenizer)
+    data = Dataset.from_list(documents(name, split, limit))
+    question, answer = _template(name, "doc_to_text", data.column_names), _template(name, "gen_prefix")
     # An inline group is how lm-eval lets a caller override fields of a registered task.
     overrides: dict[str, Any] = {
         "custom_dataset": lambda **_: {split: data},
         "training_split": None,
         "validation_split": None,
         "test_split": split,
+        "doc_to_text": lambda document: format_prompt(question(document), answer(document)),
+        "gen_prefix": None,
     }
-    if config["doc_to_text"] not in data.column_names:
-        template = env.from_string(config["doc_to_text"])  # lm-eval would compile it again for each item
-        overrides["doc_to_text"] = lambda document: template.render(document)
     group = {"group": "semalign", "task": [{"task": name, **overrides}]}
     with quiet_engine():
         return _manager().load([group])["tasks"][name]
+
+
+def _template(name: str, field: str, columns: Sequence[str] = ()) -> "Callable[[dict[str, Any]], str]":
+    """Return a field of a task file, a template or a column, as a function; lm-eval would compile it for each item."""
+    from lm_eval.utils import env
+
+    text = _config(name).get(field) or ""
+    if text in columns:
+        return lambda document: document[text]
+    template = env.from_string(text)
+    return lambda document: template.render(document)
 
 
 @contextmanager
@@ -151,18 +147,19 @@ def prompt(task: "ConfigurableTask", document: dict[str, Any]) -> str:
     return task.fewshot_context(document, num_fewshot=0)
 
 
-def rows(task: str, split: str, limit: int | None = None) -> list[dict[str, str]]:
-    """Return a split as training rows, ``{"prompt", "response"}``.
+def rows(task: str, split: str, limit: int | None = None, **chat: Any) -> list[dict[str, str]]:
+    """Return a split as training rows, ``{"prompt", "response"}``; ``chat`` and ``tokenizer`` as in load_task.
 
     They come from evaluation's task file: training and generation split the text at the same place.
     """
-    loaded = load_task(task, split, limit)
+    loaded = load_task(task, split, limit, **chat)
     return [
-        {"prompt": prompt(loaded, document), "response": _response(loaded, document)} for document in loaded.eval_docs
+        {"prompt": prompt(loaded, document), "response": response(loaded, document)} for document in loaded.eval_docs
     ]
 
 
-def _response(task: "ConfigurableTask", document: dict[str, Any]) -> str:
+def response(task: "ConfigurableTask", document: dict[str, Any]) -> str:
+    """Return the text of the right answer, as it goes on from the prompt."""
     target = task.doc_to_target(document)
     if task.config.doc_to_choice is not None:
         target = task.doc_to_choice(document)[int(target)]

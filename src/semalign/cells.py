@@ -55,6 +55,6 @@ def cells(profile: Profile, names: Sequence[str] | None = None) -> Iterator[Cell
             yield Cell(NONE, None, model, task, None)
     for task in profile.tasks:
         for method in rows_of(profile, names):
-            for teacher in profile.teachers_for(task):
+            for teacher in profile.teachers_for(task, method):
                 for seed in profile.seeds:
                     yield Cell(method, teacher, profile.student, task, seed)

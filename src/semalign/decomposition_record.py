@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from semalign.basis import SemanticBasis
-from semalign.benchmarks import check_task, documents, locate, rows
+from semalign.benchmarks import check_task, rows
 from semalign.decomposition import STATES, resultant_cosine
 from semalign.files import atomic_path, json_fingerprint, model_fingerprint
 from semalign.frames import frame_operator, isotropic_cosine, random_basis_cosine
 from semalign.models import LanguageModel
 from semalign.records import make_record, write_record
+from semalign.sources import dataset_rows, documents
 
 FEW = 64  # size of the small random basis
 
@@ -35,8 +36,8 @@ def read_prompts(source: str | Path) -> list[str]:
         ValueError: for an unknown task or a row without a prompt.
     """
     if source == "humaneval":
-        source = locate("openai/openai_humaneval", None, "test")
-    elif Path(source).suffix not in (".jsonl", ".parquet"):
+        return [row["prompt"] for row in dataset_rows("openai/openai_humaneval", None, "test")]
+    if Path(source).suffix not in (".jsonl", ".parquet"):
         return [row["prompt"] for row in rows(check_task(str(source)), "test")]
     found = documents(source)
     if missing := [number for number, row in enumerate(found, start=1) if "prompt" not in row]:

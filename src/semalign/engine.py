@@ -2,17 +2,20 @@
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
+from lm_eval.api.model import TemplateLM
 from lm_eval.models.huggingface import HFLM
 from peft import PeftModel
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from semalign.files import model_fingerprint
 from semalign.generation import StopStrings, roomy_cache
 from semalign.models import LanguageModel
+from semalign.vllm_engine import VllmModel
 
 
 class InMemoryModel(HFLM):
@@ -25,10 +28,6 @@ class InMemoryModel(HFLM):
             backend="causal",
             batch_size=batch_size,
         )
-
-    def token_count(self, text: str) -> int:
-        """Return how many tokens the model is given for a prompt."""
-        return len(self.tok_encode(text))
 
     def _model_generate(self, context: Tensor, max_length: int, stop: list[str], **generation: Any) -> Tensor:
         ends = self.tokenizer.decode(self.eot_token_id, skip_special_tokens=False)
@@ -43,6 +42,27 @@ class InMemoryModel(HFLM):
             pad_token_id=self.tokenizer.pad_token_id,
             **generation,
         )
+
+
+def engine_of(model: LanguageModel | VllmModel, batch_size: int) -> AbstractContextManager[TemplateLM]:
+    """Return the context in which lm-eval may use a model: one in memory, or one that vLLM loads."""
+    return model.engine(batch_size) if isinstance(model, VllmModel) else transformers_engine(model, batch_size)
+
+
+@contextmanager
+def transformers_engine(model: LanguageModel, batch_size: int) -> Iterator[InMemoryModel]:
+    """Yield a loaded model as lm-eval wants it, and leave it as it was when the block ends."""
+    with undisturbed(plain_model(model.model), model.tokenizer):
+        yield InMemoryModel(model, batch_size)
+
+
+def model_identity(model: LanguageModel | VllmModel) -> dict[str, Any]:
+    """Return what tells two models apart whose answers may differ: weights, and how strongly adapters act."""
+    if isinstance(model, VllmModel):
+        return model.identity()
+    adapters = getattr(model.model, "peft_config", {})
+    strength = {name: [config.r, config.lora_alpha] for name, config in adapters.items() if hasattr(config, "r")}
+    return {"model": model_fingerprint(model.model), "adapters": strength}
 
 
 def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:

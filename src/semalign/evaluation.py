@@ -6,18 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import lm_eval.api.task
 import lm_eval.evaluator
+import torch
+from lm_eval.api.model import TemplateLM
 from lm_eval.api.task import ConfigurableTask
 from tqdm.auto import tqdm
 
 from semalign import benchmarks
-from semalign.engine import InMemoryModel, plain_model, undisturbed
+from semalign.answers import beside_record, resumed, write_lines
+from semalign.engine import engine_of, model_identity
 from semalign.models import LanguageModel
+from semalign.samples import group_means, interval, item_samples
 from semalign.sandbox import sandbox_mode
-from semalign.statistics import wilson_interval
+from semalign.vllm_engine import VllmModel
 
 
 @dataclass(frozen=True)
@@ -30,15 +35,19 @@ class Evaluation:
         metric: the primary metric, as ``name,extraction``.
         value: its mean over the items, 0-100.
         n: number of items.
-        low: lower end of the 95% Wilson interval, 0-100.
+        low: lower end of the 95% interval, 0-100: Wilson's, or with several samples an item the bootstrap's over items.
         high: upper end.
         seconds: wall-clock time.
         version: version of the task file.
+        chat: chat format of the prompts.
+        decoding: how answers were generated, with ``samples`` an item and ``seed``; None for multiple choice.
         sandbox: how the programs of the model were kept apart, see :func:`semalign.sandbox.sandbox_mode`; None for a
             task that runs none.
         scores: all metrics of the task, 0-100 (GSM8K: strict and flexible extraction).
-        samples: one dict for each item: ``doc_id``, ``prompt``, ``target``, ``correct``, and either
-            ``generation`` and what was ``extracted`` from it, or ``choice`` and all ``log_likelihoods``.
+        groups: the primary metric by group (MMLU: subject), 0-100; empty where the task has none.
+        samples: one dict for each item: ``doc_id``, ``prompt``, ``target``, ``correct`` (a share with several samples),
+            ``scores`` (0-1), and either ``generation`` and what was ``extracted`` from it, lists with several samples,
+            or ``choice`` and all ``log_likelihoods``.
     """
 
     task: str
@@ -50,38 +59,55 @@ class Evaluation:
     high: float
     seconds: float
     version: float
+    chat: str
+    decoding: dict[str, Any] | None
     sandbox: str | None
     scores: dict[str, float]
+    groups: dict[str, float]
     samples: list[dict[str, Any]] = field(repr=False)
 
 
 def evaluate(
-    model: LanguageModel, task: str, *, split: str = "test", limit: int | None = None, batch_size: int = 64
+    model: LanguageModel | VllmModel,
+    task: str,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    batch_size: int = 64,
+    chat: str | None = None,
+    beside: Path | None = None,
 ) -> Evaluation:
     """Evaluate a model, plain or with PEFT adapters, on one split of a task.
 
     Args:
-        model: the model and its tokenizer; both are left as they were, and so is the state of random numbers.
+        model: a model in memory and its tokenizer, which are left as they were, and so is the state of random numbers;
+            or one that vLLM loads.
         task: one of :func:`semalign.benchmarks.task_names`.
         split: which split to score; the test split is for final numbers only.
         limit: score the first items only.
         batch_size: items at a time.
+        chat: see :func:`semalign.chat.chat_format`; None: as the task file says.
+        beside: path of the record to come. All samples are kept beside it, ``NAME.samples.jsonl.gz``, and on the way
+            there every answer, ``NAME.answers.jsonl.gz``, from which an evaluation that was killed goes on.
 
     Raises:
-        ValueError: for an unknown task, an impossible limit, or a prompt too long for the context.
-        FileNotFoundError: if no data root has the split.
+        ValueError: for an unknown task or chat format, an impossible limit, or a prompt too long for the context.
+        FileNotFoundError: if neither a data root nor the hub has the split.
         SandboxError: before anything is generated, if the task runs programs and there is no sandbox for them.
     """
     started = time.perf_counter()
     with benchmarks.quiet_engine():
         sandbox = sandbox_of(task)
-        loaded = benchmarks.load_task(task, split, limit)
-        with undisturbed(plain_model(model.model), model.tokenizer), _one_bar():
-            engine = InMemoryModel(model, batch_size)
+        loaded = benchmarks.load_task(task, split, limit, chat=chat, tokenizer=model.tokenizer)
+        with engine_of(model, batch_size) as engine, _one_bar():
             _fit(loaded, engine)
-            tasks = {"tasks": {task: loaded}, "groups": {}, "group_map": {}}
-            results = lm_eval.evaluator.evaluate(engine, tasks, bootstrap_iters=0)
-        return _evaluation(loaded, split, sandbox, dict(results or {}), time.perf_counter() - started)
+            with resumed(engine, beside, {**model_identity(model), **_asked(loaded)}) as answering:
+                results = run_task(answering, loaded)
+                name = benchmarks.chat_name(task, chat)
+                result = _evaluation(loaded, split, name, sandbox, results, time.perf_counter() - started)
+                if beside is not None:
+                    write_lines(beside_record(beside, "samples"), result.samples)
+    return result
 
 
 def sandbox_of(task: str) -> str | None:
@@ -93,9 +119,29 @@ def sandbox_of(task: str) -> str | None:
     return sandbox_mode() if benchmarks.runs_programs(task) else None
 
 
-def _fit(task: ConfigurableTask, engine: InMemoryModel) -> None:
+def run_task(engine: Any, task: ConfigurableTask) -> dict[str, Any]:
+    """Let lm-eval answer and score a loaded task; return its results, with the logged samples."""
+    if (seed := task.config.metadata.get("seed")) is not None:
+        torch.manual_seed(seed)
+    tasks = {"tasks": {task.config.task: task}, "groups": {}, "group_map": {}}
+    return dict(lm_eval.evaluator.evaluate(engine, tasks, bootstrap_iters=0) or {})
+
+
+def _asked(task: ConfigurableTask) -> dict[str, Any]:
+    """What an answer depends on besides model and prompt."""
+    return {"task": task.config.task, "version": task.VERSION, "decoding": _decoding(task)}
+
+
+def _decoding(task: ConfigurableTask) -> dict[str, Any] | None:
+    if task.OUTPUT_TYPE != "generate_until":
+        return None
+    settings = {**task.config.generation_kwargs, "samples": task.config.repeats}
+    return {**settings, **({"seed": task.config.metadata["seed"]} if settings["do_sample"] else {})}
+
+
+def _fit(task: ConfigurableTask, engine: TemplateLM) -> None:
     """Make sure that every prompt fits the context, with room to answer; lm-eval would cut it on the left."""
-    longest = max(engine.token_count(benchmarks.prompt(task, document)) for document in task.eval_docs)
+    longest = max(len(engine.tok_encode(benchmarks.prompt(task, document))) for document in task.eval_docs)
     room, settings = engine.max_length - longest, task.config.generation_kwargs
     if room < 1:
         raise ValueError(f"a prompt has {longest} tokens, and the model's context is {engine.max_length}")
@@ -120,14 +166,15 @@ def _one_bar() -> Iterator[None]:
 
 
 def _evaluation(
-    task: ConfigurableTask, split: str, sandbox: str | None, results: dict[str, Any], seconds: float
+    task: ConfigurableTask, split: str, chat: str, sandbox: str | None, results: dict[str, Any], seconds: float
 ) -> Evaluation:
     name, primary = task.config.task, task.config.metadata["primary"]
-    metric, extraction = primary.split(",")
-    logged = [sample for sample in results["samples"][name] if sample["filter"] == extraction]
-    samples = [_sample(task, sample, metric) for sample in logged]
+    samples = item_samples(task, results["samples"][name])
     scores = {key: 100 * float(value) for key, value in results["results"][name].items() if key in _metrics(task)}
-    low, high = wilson_interval(sum(sample["correct"] for sample in samples), len(samples))
+    groups = group_means(samples)
+    if groups:
+        scores[primary.replace(",", "_macro,")] = sum(groups.values()) / len(groups)
+    low, high = interval([sample["correct"] for sample in samples])
     return Evaluation(
         task=name,
         split=split,
@@ -138,24 +185,14 @@ def _evaluation(
         high=100 * high,
         seconds=seconds,
         version=float(task.VERSION),
+        chat=chat,
+        decoding=_decoding(task),
         sandbox=sandbox,
         scores=scores,
+        groups=groups,
         samples=samples,
     )
 
 
 def _metrics(task: ConfigurableTask) -> set[str]:
     return {f"{metric},{ensemble.name}" for metric in task.aggregation() for ensemble in task._filters}
-
-
-def _sample(task: ConfigurableTask, logged: dict[str, Any], metric: str) -> dict[str, Any]:
-    sample = {"doc_id": logged["doc_id"], "prompt": logged["arguments"][0][0], "target": logged["target"]}
-    if task.OUTPUT_TYPE == "multiple_choice":
-        likelihoods = [value for value, _ in logged["filtered_resps"]]
-        sample["choice"] = likelihoods.index(max(likelihoods))
-        sample["log_likelihoods"] = likelihoods
-    else:
-        sample["generation"] = logged["resps"][0][0]
-        extracted = logged["filtered_resps"][0]
-        sample["extracted"] = extracted[0] if isinstance(extracted, list) else extracted
-    return {**sample, "correct": bool(logged[metric])}

@@ -9,30 +9,38 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from semalign import benchmarks
-from semalign.cells import NONE, Cell, cells
-from semalign.evaluation import Evaluation, evaluate, sandbox_of
-from semalign.files import file_sha256, json_fingerprint, model_fingerprint
+from semalign import benchmarks, training_data
+from semalign.cells import Cell, cells
+from semalign.evaluation import evaluate, sandbox_of
+from semalign.evaluation_record import score_record, split_fingerprint
+from semalign.files import json_fingerprint, model_fingerprint
 from semalign.models import LanguageModel, load_model
 from semalign.paths import results_dir
 from semalign.profiles import PAPER, Profile
-from semalign.records import make_record, read_record, read_records, write_record
+from semalign.records import read_record, read_records, write_record
 from semalign.statistics import mean_interval
 
 logger = logging.getLogger(__name__)
 MISSING = "missing"
+FIRST_RECORDS = {"method": PAPER, "chat": "plain", "task_version": 1.0}  # what those do not name
 
 
-def run_cell(profile: Profile, cell: Cell, split: str = "test") -> dict[str, Any]:
-    """Return the record of a cell: the transfer if there is one, then the benchmark's score."""
+def run_cell(profile: Profile, cell: Cell, beside: Path | None = None) -> dict[str, Any]:
+    """Return the record of a cell: the transfer if there is one, then the benchmark's score.
+
+    Args:
+        profile: the profile.
+        cell: one of it.
+        beside: path of the record to come, for the samples; see :func:`semalign.evaluation.evaluate`.
+    """
     student = loaded_once(cell.student)
     if cell.teacher is None:
-        return _scored(profile, student, cell.task, split)
-    rows = benchmarks.rows(cell.task, "train", profile.tasks[cell.task].train_size)
+        return _scored(profile, student, cell.task, beside)
+    rows = training_rows(profile, cell.task)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
     method = profile.method_of(cell.method)
     result = method.run(loaded_once(cell.teacher), student, rows, task=cell.task, **settings)
-    scored = _scored(profile, result.model, cell.task, split)
+    scored = _scored(profile, result.model, cell.task, beside)
     record, fingerprints = result.record, {**result.record["fingerprints"], **scored["fingerprints"]}
     return {
         **scored,
@@ -45,32 +53,19 @@ def run_cell(profile: Profile, cell: Cell, split: str = "test") -> dict[str, Any
     }
 
 
-def _scored(profile: Profile, model: LanguageModel, task: str, split: str) -> dict[str, Any]:
-    limit, batch_size = profile.evaluation.limit, profile.evaluation.batch_size
-    return score_record(model, evaluate(model, task, split=split, limit=limit, batch_size=batch_size), limit)
-
-
-def score_record(model: LanguageModel, score: Evaluation, limit: int | None = None) -> dict[str, Any]:
-    """Return the record of a score; ``details`` keeps which items were right, in order, for paired comparisons."""
-    return make_record(
-        method=NONE,
-        teacher=None,
-        student=model.name,
-        task=score.task,
-        seed=None,
-        metric=score.metric,
-        value=score.value,
-        n=score.n,
-        interval=(score.low, score.high),
-        configuration={"split": score.split, "limit": limit, "sandbox": score.sandbox},
-        fingerprints={"student": model_fingerprint(model.model), "test": _split_fingerprint(score.task, score.split)},
-        seconds=score.seconds,
-        details={
-            "scores": score.scores,
-            "correct": "".join(str(int(sample["correct"])) for sample in score.samples),
-            "evaluation_seconds": score.seconds,
-        },
+def _scored(profile: Profile, model: LanguageModel, task: str, beside: Path | None) -> dict[str, Any]:
+    settings = profile.evaluation
+    score = evaluate(
+        model, task, limit=settings.limit, batch_size=settings.batch_size, chat=settings.chat, beside=beside
     )
+    return score_record(model, score, settings.limit)
+
+
+def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:
+    """Return the training rows of a profile's task, in the chat format in which it is evaluated."""
+    settings, chat = profile.tasks[task], profile.evaluation.chat
+    tokenizer = loaded_once(profile.student).tokenizer if benchmarks.chat_name(task, chat) == "model" else None
+    return training_data.rows(task, settings.train_size, settings.training_data, chat=chat, tokenizer=tokenizer)
 
 
 def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> dict[Cell, str]:
@@ -112,7 +107,7 @@ def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | Non
         if lack != MISSING:
             logger.warning("%s is %s: made again", name, lack)
         try:
-            write_record(folder / cell.file_name, run_cell(profile, cell))
+            write_record(folder / cell.file_name, run_cell(profile, cell, folder / cell.file_name))
             written.append(folder / cell.file_name)
         except (ValueError, FloatingPointError) as error:
             logger.error("%s: %s", name, error)
@@ -127,14 +122,16 @@ def _lack(profile: Profile, cell: Cell, path: Path) -> str:
     if not path.is_file():
         return MISSING
     record = read_record(path)
-    expected = {"student": fingerprint_of(cell.student), "test": _split_fingerprint(cell.task, "test")}
-    configuration = {"split": "test", "limit": profile.evaluation.limit}
-    made = {"method": PAPER, **record["configuration"]}  # the first records, which do not name it, are SemAlign's
+    expected = {"student": fingerprint_of(cell.student), "test": split_fingerprint(cell.task, "test")}
+    configuration = {
+        "split": "test",
+        "limit": profile.evaluation.limit,
+        "chat": benchmarks.chat_name(cell.task, profile.evaluation.chat),
+        "task_version": float(benchmarks.metadata(cell.task)["version"]),
+    }
+    made = {**FIRST_RECORDS, **record["configuration"]}
     if cell.teacher is not None:
-        rows, method = (
-            benchmarks.rows(cell.task, "train", profile.tasks[cell.task].train_size),
-            profile.method_of(cell.method),
-        )
+        rows, method = training_rows(profile, cell.task), profile.method_of(cell.method)
         expected |= {"teacher": fingerprint_of(cell.teacher), "data": json_fingerprint(rows)}
         given = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
         # A setting that the record does not know is younger than it and has its default, unless it is given.
@@ -157,11 +154,6 @@ def loaded_once(name: str) -> LanguageModel:
 def fingerprint_of(name: str) -> str:
     """Return the fingerprint of a model by name."""
     return model_fingerprint(loaded_once(name).model)
-
-
-@lru_cache
-def _split_fingerprint(task: str, split: str) -> str:
-    return file_sha256(benchmarks.task_file(task, split))[:16]
 
 
 def summary(folder: Path, only: Collection[str] | None = None) -> pd.DataFrame:

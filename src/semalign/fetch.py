@@ -75,7 +75,7 @@ def fetch(name: str, source: Source = "auto") -> Path:
     if name not in MODELS:
         raise ValueError(f"{name!r} cannot be fetched; known: {', '.join(sorted(MODELS))}")
     folder = cache_dir() / "models" / name
-    if _is_complete(folder, source):
+    if is_complete(folder, source):
         return folder
     downloads = cache_dir() / "downloads" / name
     downloads.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,8 @@ def fetch(name: str, source: Source = "auto") -> Path:
     return folder
 
 
-def _is_complete(folder: Path, source: Source) -> bool:
+def is_complete(folder: Path, source: Source = "auto") -> bool:
+    """Return whether a fetched model is there, from that source, with the checksums that it came with."""
     if not (folder / RECORD).is_file():
         return False
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))

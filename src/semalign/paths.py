@@ -45,6 +45,20 @@ def cache_dir() -> Path:
 
 
 def data_roots() -> list[Path]:
-    """Return the folders searched for benchmark data, in order: those of ``SEMALIGN_DATA``, then the project's."""
+    """Return the folders searched for benchmark data: those of ``SEMALIGN_DATA``, the project's, what was fetched."""
     given = [Path(part).expanduser() for part in os.environ.get("SEMALIGN_DATA", "").split(os.pathsep) if part]
-    return [*given, benchmarks_dir()]
+    return [*given, benchmarks_dir(), cache_dir() / "data"]
+
+
+def use_data_root(folder: Path | None) -> Path | None:
+    """Search a folder for data before all others, in this process and those that it starts.
+
+    Raises:
+        NotADirectoryError: if there is no such folder.
+    """
+    if folder is not None:
+        if not folder.is_dir():
+            raise NotADirectoryError(f"the data root {folder} is no folder")
+        others = os.environ.get("SEMALIGN_DATA")
+        os.environ["SEMALIGN_DATA"] = os.pathsep.join([str(folder.resolve()), *([others] if others else [])])
+    return folder

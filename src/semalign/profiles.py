@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from semalign.chat import ChatName
 from semalign.methods import Method, method, methods
 from semalign.settings import TrainingSettings, TransferSettings
 
@@ -25,6 +26,7 @@ class TaskProfile(Strict):
     """One task of a profile: the sizes and rates of the paper's Tables 4 and 5, for every method."""
 
     train_size: int | None = Field(None, ge=1, description="training rows; None: all")
+    training_data: str | None = Field(None, description="data set to train on; None: as the task file says")
     epochs: int | None = Field(None, ge=1)
     learning_rate: float | None = Field(None, gt=0)
     align_size: int | None = Field(None, ge=1, description="alignment rows of LaTen (Table 4)")
@@ -50,6 +52,7 @@ class EvaluationProfile(Strict):
 
     batch_size: int = Field(64, ge=1)
     limit: int | None = Field(None, ge=1, description="items of a split; None: all")
+    chat: ChatName | None = Field(None, description="chat format, in training too; None: as the task file says")
 
 
 class Profile(Strict):
@@ -59,6 +62,7 @@ class Profile(Strict):
     teacher: str
     student: str
     teachers: dict[str, list[str]] = Field({}, description="further teachers (Table 2) and the tasks they are for")
+    further_rows: list[str] = Field([], description="rows that run from the further teachers too; empty: every row")
     tasks: dict[str, TaskProfile]
     transfer: dict[str, Any] = Field(
         {}, description="settings that differ from the paper's, for every method that trains a LoRA and has them"
@@ -98,8 +102,10 @@ class Profile(Strict):
         changes = self.variants[row].settings_for(task) if varied and row in self.variants else {}
         return {**shared, **of_task, **changes}
 
-    def teachers_for(self, task: str) -> list[str]:
-        """Return the teachers of a task, the general one first."""
+    def teachers_for(self, task: str, row: str | None = None) -> list[str]:
+        """Return the teachers of a task, the general one first; with a row, those that the row runs from."""
+        if row and self.further_rows and row not in self.further_rows:
+            return [self.teacher]
         return [self.teacher, *(name for name, tasks in self.teachers.items() if task in tasks)]
 
 
@@ -131,6 +137,8 @@ def load_profile(name: str | Path, **overrides: Any) -> Profile:
         for name, variant in profile.variants.items():
             if unknown := set(variant.__pydantic_extra__) - {"all", *profile.tasks}:
                 raise ValueError(f"profile {path.stem}: variant {name!r} names no task of it: {', '.join(unknown)}")
+        if unknown := set(profile.further_rows) - {*methods(), *profile.variants}:
+            raise ValueError(f"profile {path.stem}: further_rows names no method or variant {', '.join(unknown)}")
     except ValidationError as error:
         raise ValueError(f"profile {path.stem}: {'; '.join(map(_explain, error.errors()))}") from None
     return profile

@@ -1,44 +1,101 @@
 """Score generated code for the task files: complete programs, run them all with their tests, count passes."""
 
+import ast
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from math import comb
 from typing import Any
 
 from semalign.sandbox import run_many
 
 Document = Mapping[str, Any]
+Case = tuple[str, str]
+KS = (1, 10)
 
 
-def humaneval_case(document: Document, generation: str) -> tuple[str, str]:
+def humaneval_case(document: Document, generation: str) -> Case:
     """Return program and tests of a HumanEval item: the prompt goes on as generated, then ``check`` runs."""
     return document["prompt"] + generation, f"{document['test']}\ncheck({document['entry_point']})\n"
 
 
-def mbpp_case(document: Document, generation: str) -> tuple[str, str]:
+def mbpp_case(document: Document, generation: str) -> Case:
     """Return program and tests of an MBPP item: the generation is the program, the asserts follow."""
     return generation, "\n".join([document["test_setup_code"], *document["test_list"], ""])
 
 
+def parsable(program: str) -> str:
+    """Return the longest beginning of a program, in whole lines, that Python can parse."""
+    lines = program.splitlines(keepends=True)
+    for end in range(len(lines), 0, -1):
+        text = "".join(lines[:end])
+        try:
+            with warnings.catch_warnings(action="ignore"):  # of its style
+                ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        return text
+    return ""
+
+
 def run_humaneval(generations: Sequence[Sequence[str]], documents: Sequence[Document]) -> list[list[dict[str, Any]]]:
-    """Run all samples of all HumanEval items (lm-eval's custom filter)."""
+    """Run all samples of all HumanEval items as they are (lm-eval's custom filter)."""
     return _run(humaneval_case, generations, documents)
 
 
 def run_mbpp(generations: Sequence[Sequence[str]], documents: Sequence[Document]) -> list[list[dict[str, Any]]]:
-    """Run all samples of all MBPP items (lm-eval's custom filter)."""
+    """Run all samples of all MBPP items as they are (lm-eval's custom filter)."""
     return _run(mbpp_case, generations, documents)
 
 
+def run_parsable_humaneval(
+    generations: Sequence[Sequence[str]], documents: Sequence[Document]
+) -> list[list[dict[str, Any]]]:
+    """Run what Python can parse of all samples of all HumanEval items (lm-eval's custom filter)."""
+    return _run(_parsable_case(humaneval_case), generations, documents)
+
+
+def run_parsable_mbpp(
+    generations: Sequence[Sequence[str]], documents: Sequence[Document]
+) -> list[list[dict[str, Any]]]:
+    """Run what Python can parse of all samples of all MBPP items (lm-eval's custom filter)."""
+    return _run(_parsable_case(mbpp_case), generations, documents)
+
+
+def _parsable_case(case: Callable[[Document, str], Case]) -> Callable[[Document, str], Case]:
+    def shortened(document: Document, generation: str) -> Case:
+        program, tests = case(document, generation)
+        return parsable(program), tests
+
+    return shortened
+
+
 def _run(
-    case: Callable[[Document, str], tuple[str, str]],
+    case: Callable[[Document, str], Case],
     generations: Sequence[Sequence[str]],
     documents: Sequence[Document],
 ) -> list[list[dict[str, Any]]]:
+    """Run each distinct case once: at a low temperature most samples of an item are the same."""
     pairs = zip(documents, generations, strict=True)
-    outcomes = iter(run_many(case(document, text) for document, texts in pairs for text in texts))
-    return [[next(outcomes)._asdict() for _ in texts] for texts in generations]
+    cases = [[case(document, text) for text in texts] for document, texts in pairs]
+    distinct = list(dict.fromkeys(each for part in cases for each in part))
+    outcomes = dict(zip(distinct, run_many(distinct), strict=True))
+    return [[outcomes[each]._asdict() for each in part] for part in cases]
 
 
-def pass_at_1(document: Document, results: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, float]:
-    """Return the share of an item's samples that passed (lm-eval's ``process_results``)."""
-    samples = results[0]
-    return {"pass@1": sum(sample["passed"] for sample in samples) / len(samples)}
+def unbiased_pass_at_k(n: int, passed: int, k: int) -> float:
+    """Return the chance that k of n samples, drawn without replacement, hold one that passed: 1 - C(n-c, k) / C(n, k).
+
+    The estimator of Chen et al. (2021); for k = 1 it is the share ``passed / n``.
+
+    Raises:
+        ValueError: unless 1 <= k <= n and 0 <= passed <= n.
+    """
+    if not 1 <= k <= n or not 0 <= passed <= n:
+        raise ValueError(f"pass@k needs 1 <= k <= n and 0 <= passed <= n, got n={n}, passed={passed}, k={k}")
+    return (comb(n, k) - comb(n - passed, k)) / comb(n, k)
+
+
+def pass_at_k(document: Document, results: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, float]:
+    """Return pass@1, and pass@10 if there are that many samples, of an item (lm-eval's ``process_results``)."""
+    n, passed = len(results[0]), sum(sample["passed"] for sample in results[0])
+    return {f"pass@{k}": unbiased_pass_at_k(n, passed, k) for k in KS if k <= n}

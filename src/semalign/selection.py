@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from semalign import benchmarks
 from semalign.evaluation import evaluate, sandbox_of
-from semalign.experiments import fingerprint_of, loaded_once
+from semalign.experiments import fingerprint_of, loaded_once, training_rows
 from semalign.files import atomic_path, json_fingerprint
 from semalign.paths import results_dir
 from semalign.profiles import PAPER, Profile
@@ -105,7 +105,7 @@ def _settings(profile: Profile, task: str, row: str, point: dict[str, Any]) -> d
 def _file_name(profile: Profile, task: str, row: str, point: dict[str, Any]) -> str:
     """Return the name of a point's record, by all that it depends on."""
     name = profile.method_of(row).name
-    rows = benchmarks.rows(task, "train", profile.tasks[task].train_size)
+    rows = training_rows(profile, task)
     models = [fingerprint_of(profile.teacher), fingerprint_of(profile.student)]
     # Points of SemAlign have no name in their key, so that rows of tables that share a point share its record.
     of_method = [] if name == PAPER else [name]
@@ -116,11 +116,12 @@ def _run(profile: Profile, task: str, row: str, point: dict[str, Any], folder: P
     path = folder / _file_name(profile, task, row, point)
     if path.is_file():
         return
-    rows, held_out = benchmarks.rows(task, "train", profile.tasks[task].train_size), benchmarks.rows(task, SPLIT, ITEMS)
-    teacher, student = loaded_once(profile.teacher), loaded_once(profile.student)
-    settings = _settings(profile, task, row, point)
+    teacher, student, chat = loaded_once(profile.teacher), loaded_once(profile.student), profile.evaluation.chat
+    rows = training_rows(profile, task)
+    held_out = benchmarks.rows(task, SPLIT, ITEMS, chat=chat, tokenizer=student.tokenizer)
+    settings, batch_size = _settings(profile, task, row, point), profile.evaluation.batch_size
     result = profile.method_of(row).run(teacher, student, rows, validation=held_out, task=task, **settings)
-    score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=profile.evaluation.batch_size)
+    score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=batch_size, chat=chat)
     record = {
         **result.record,
         "metric": score.metric,

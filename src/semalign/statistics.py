@@ -87,6 +87,11 @@ def paired_bootstrap(
     return Estimate(float(difference.mean()), float(low), float(high))
 
 
+def bootstrap_interval(values: Shaped[ndarray, " items"] | Sequence[float | int], *, seed: int = 0) -> Estimate:
+    """Return the mean over items with its 95% percentile bootstrap interval, for scores that are not 0 or 1."""
+    return paired_bootstrap(values, [0.0] * len(values), seed=seed)
+
+
 def seeded_bootstrap(
     ours: Shaped[ndarray, "seeds items"],
     theirs: Shaped[ndarray, "other_seeds other_items"],

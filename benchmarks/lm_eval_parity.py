@@ -1,0 +1,121 @@
+"""MMLU and GSM8K by lm-eval's stock tasks and model class, and by ours with the same prompts, item for item.
+
+Zero-shot, on the same items. Data are read from a data root, laid out as on the hub; the exit code tells whether all
+is equal or explained. What may differ is the flexible answer of GSM8K: lm-eval takes the last run of at least two of
+"$0-9.,", even if it has no digit, or of digits; ours is the last number.
+
+    SEMALIGN_DATA=/path/to/data python benchmarks/lm_eval_parity.py micro-student --items 20
+"""
+
+import argparse
+import copy
+import sys
+from pathlib import Path
+from typing import Any
+
+import lm_eval
+from datasets import Dataset
+from lm_eval.api.task import ConfigurableTask
+from lm_eval.models.huggingface import HFLM
+from lm_eval.tasks import TaskManager
+
+from semalign import LanguageModel, benchmarks, load_model
+from semalign.engine import transformers_engine
+from semalign.evaluation import run_task
+
+FOLDERS = {"mmlu": "mmlu/default", "gsm8k": "gsm8k"}
+EXTRACTIONS = {"none": "none", "strict": "strict-match", "flexible": "flexible-extract"}
+METRIC = {"mmlu": "acc", "gsm8k": "exact_match"}
+
+
+def stock_task(name: str, folder: str, rows: list[dict[str, Any]]) -> ConfigurableTask:
+    """Return a task as lm-eval ships it, zero-shot, over the given items."""
+    manager = TaskManager(include_path=str(Path(lm_eval.__file__).parent / "tasks" / folder), include_defaults=False)
+    data = Dataset.from_list(rows)
+    overrides = {"custom_dataset": lambda **_: dict.fromkeys(("train", "dev", "test"), data), "num_fewshot": 0}
+    return manager.load([{"group": "stock", "task": [{"task": name, **overrides}]}])["tasks"][name]
+
+
+def our_task(name: str, stock: ConfigurableTask, rows: list[dict[str, Any]], max_tokens: int) -> ConfigurableTask:
+    """Return our task over the same items, with the prompts and the decoding of the stock task."""
+    ours = benchmarks.load_task(name, "test", 1, chat="plain")
+    ours.dataset = {"test": Dataset.from_list(rows)}
+    ours.config.doc_to_text = lambda document: benchmarks.prompt(stock, document)
+    for task in (ours, stock):
+        if name == "gsm8k":
+            task.config.generation_kwargs = {**stock.config.generation_kwargs, "max_gen_toks": max_tokens}
+    return ours
+
+
+def compare(model: LanguageModel, name: str, rows: list[dict[str, Any]], max_tokens: int = 64) -> list[dict[str, Any]]:
+    """Return one dict an item and extraction: both sides' answer, what was taken from it and score.
+
+    Args:
+        model: the model.
+        name: ``mmlu`` (the rows are of one subject) or ``gsm8k``.
+        rows: the items.
+        max_tokens: length of an answer.
+    """
+    with benchmarks.quiet_engine():
+        stock = stock_task(f"mmlu_{rows[0]['subject']}" if name == "mmlu" else name, FOLDERS[name], rows)
+        ours = our_task(name, stock, rows, max_tokens)
+        with transformers_engine(model, batch_size=4) as engine:
+            mine = run_task(engine, ours)["samples"][ours.config.task]
+        theirs_engine = HFLM(pretrained=model.model, tokenizer=copy.deepcopy(model.tokenizer), batch_size=1)
+        theirs = run_task(theirs_engine, stock)["samples"][stock.config.task]
+    logged = {(sample["filter"], sample["doc_id"]): sample for sample in theirs}
+    pairs = [(a, logged[EXTRACTIONS[a["filter"]], a["doc_id"]]) for a in mine]
+    return [_line(METRIC[name], a, b) for a, b in pairs]
+
+
+def _line(metric: str, ours: dict[str, Any], stock: dict[str, Any]) -> dict[str, Any]:
+    assert ours["arguments"][0][0] == stock["arguments"][0][0]
+    sides = {"ours": ours, "stock": stock}
+    return {
+        "item": ours["doc_id"],
+        "extraction": ours["filter"],
+        "answer": {side: sample["resps"] for side, sample in sides.items()},
+        "taken": {side: sample["filtered_resps"] for side, sample in sides.items()},
+        "score": {side: float(sample[metric]) for side, sample in sides.items()},
+    }
+
+
+def unexplained(line: dict[str, Any], tolerance: float = 1e-3) -> bool:
+    """Return whether the two sides differ other than in what they take from equal answers flexibly."""
+    ours, stock = line["answer"].values()
+    if line["extraction"] == "none":
+        log_likelihoods = [(a[0][0], b[0][0]) for a, b in zip(ours, stock, strict=True)]
+        return any(abs(a - b) > tolerance for a, b in log_likelihoods) or len(set(line["score"].values())) > 1
+    taken_alike = line["taken"]["ours"] == line["taken"]["stock"]
+    alike = len(set(line["score"].values())) == 1 and (taken_alike or line["extraction"] == "flexible")
+    return ours != stock or not (alike or (line["extraction"] == "flexible" and not taken_alike))
+
+
+def main() -> int:
+    """Compare, print, and return the number of items that differ without a reason."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("model")
+    parser.add_argument("--items", type=int, default=20, help="of GSM8K, and of each of two subjects of MMLU")
+    arguments = parser.parse_args()
+    model, bad = load_model(arguments.model), 0
+    mmlu = benchmarks.documents("mmlu", "test")
+    parts = [("gsm8k", benchmarks.documents("gsm8k", "test", arguments.items))]
+    for subject in ("anatomy", "world_religions"):
+        parts.append(("mmlu", [row for row in mmlu if row["subject"] == subject][: arguments.items]))
+    for name, rows in parts:
+        lines = compare(model, name, rows)
+        for extraction in dict.fromkeys(line["extraction"] for line in lines):
+            part = [line for line in lines if line["extraction"] == extraction]
+            totals = {side: sum(line["score"][side] for line in part) for side in ("ours", "stock")}
+            other = [line for line in part if line["taken"]["ours"] != line["taken"]["stock"]]
+            wrong = [line for line in part if unexplained(line)]
+            counts = f"taken otherwise {len(other)}, unexplained {len(wrong)}"
+            print(f"{name} {extraction}: {totals} of {len(part)}, {counts}")
+            for line in (other if extraction == "flexible" else []) + wrong:
+                print(f"  item {line['item']}: {line['taken']}")
+            bad += len(wrong)
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(), 1))

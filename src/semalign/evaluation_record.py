@@ -1,0 +1,59 @@
+"""The run record of a score."""
+
+from functools import lru_cache
+from typing import Any
+
+from semalign import benchmarks
+from semalign.cells import NONE
+from semalign.engine import model_identity
+from semalign.evaluation import Evaluation
+from semalign.models import LanguageModel
+from semalign.records import make_record
+from semalign.sources import fingerprint
+from semalign.vllm_engine import VllmModel
+
+
+@lru_cache
+def split_fingerprint(task: str, split: str) -> str:
+    """Return a short hash of the items of a split, the same whatever they are read from."""
+    return fingerprint(benchmarks.documents(task, split))
+
+
+def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int | None = None) -> dict[str, Any]:
+    """Return the record of a score; ``details`` keeps which items were right, in order, for paired comparisons."""
+    return make_record(
+        method=NONE,
+        teacher=None,
+        student=model.name,
+        task=score.task,
+        seed=None,
+        metric=score.metric,
+        value=score.value,
+        n=score.n,
+        interval=(score.low, score.high),
+        configuration={
+            "split": score.split,
+            "limit": limit,
+            "sandbox": score.sandbox,
+            "chat": score.chat,
+            "task_version": score.version,
+            "decoding": score.decoding,
+            "engine": "vllm" if isinstance(model, VllmModel) else "transformers",
+        },
+        fingerprints={"student": model_identity(model)["model"], "test": split_fingerprint(score.task, score.split)},
+        seconds=score.seconds,
+        details={
+            "scores": score.scores,
+            "correct": _correct(score),
+            "groups": score.groups,
+            "evaluation_seconds": score.seconds,
+        },
+    )
+
+
+def _correct(score: Evaluation) -> str | list[float]:
+    """A digit an item, or with several samples an item the list of their shares."""
+    correct = [sample["correct"] for sample in score.samples]
+    if all(isinstance(each, bool) for each in correct):
+        return "".join(str(int(each)) for each in correct)
+    return correct
