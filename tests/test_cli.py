@@ -141,3 +141,11 @@ def test_drop_layers_makes_a_student_and_transfer_holds_rows_out(folders):
     )  # fmt: skip
     record = json.loads((folders / "run" / "record.json").read_text())
     assert (record["student"], record["n"]) == ("short", 4)
+
+
+def test_slice_makes_a_narrower_student(folders):
+    output = invoke(
+        "slice", folders / "teacher", "--width", 12, "--data", folders / "rows.jsonl", "--out", folders / "narrow"
+    )
+    assert "5 layers, width 12" in output
+    assert json.loads((folders / "narrow" / "config.json").read_text())["hidden_size"] == 12

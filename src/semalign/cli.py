@@ -343,14 +343,34 @@ def drop_layers(
 ) -> None:
     """Make a student from a model by leaving out some of its layers."""
     from semalign import load_model
-    from semalign.files import atomic_path
     from semalign.students import drop_layers as drop
 
-    student = drop(load_model(model), every)
+    _save(drop(load_model(model), every), out)
+
+
+@app.command("slice")
+def slice_width(
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder for the smaller model")],
+    width: Annotated[int, typer.Option(min=1, help="width of its residual stream, a multiple of the heads")],
+    data: Annotated[str, typer.Option(help="a task, or a JSONL file, whose training rows say what to keep")],
+    limit: Annotated[int, typer.Option(min=1, help="rows")] = 128,
+) -> None:
+    """Make a student from a model by keeping the leading principal directions of its residual stream (SliceGPT)."""
+    from semalign import load_model
+    from semalign.slicing import slice_width as narrow
+
+    _save(narrow(load_model(model), _rows(data, "train", limit), width), out)
+
+
+def _save(student: Any, out: Path) -> None:
+    from semalign.files import atomic_path
+
     with atomic_path(out) as folder:
         student.model.save_pretrained(folder)
         student.tokenizer.save_pretrained(folder)
-    typer.echo(f"{out}: {student.model.config.get_text_config().num_hidden_layers} layers")
+    config = student.model.config.get_text_config()
+    typer.echo(f"{out}: {config.num_hidden_layers} layers, width {config.hidden_size}")
 
 
 def _names(text: str | None) -> list[str] | None:
