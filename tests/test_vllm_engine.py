@@ -61,12 +61,21 @@ def test_a_model_and_its_adapter_are_handed_over_as_folders(folders):
             "max_lora_rank": 16,
             "batch_size": 5,
             "seed": 0,
+            "dtype": "float32",
         }
     ]
     assert (result.value, result.n) == (100, 2)
     record = score_record(model, result)
     assert (record["student"], record["configuration"]["engine"]) == ("model", "vllm")
     assert record["fingerprints"]["student"] == model.identity()["model"]
+
+
+def test_options_go_to_vllm_and_are_part_of_what_answers(folders):
+    options = {"tensor_parallel_size": 2, "dtype": "bfloat16"}
+    model = VllmModel(str(folders / "model"), options=options)
+    evaluate(model, "gsm8k")
+    assert options.items() <= StandIn.made[0].items()
+    assert model.identity()["options"] == options
 
 
 def test_lm_evals_class_takes_those_arguments():
@@ -79,13 +88,13 @@ def test_lm_evals_class_takes_those_arguments():
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     init = next(node for node in classes["VLLM"].body if getattr(node, "name", "") == "__init__")
     names = {argument.arg for argument in init.args.args}
-    assert {"pretrained", "lora_local_path", "max_lora_rank", "batch_size", "seed"} <= names
+    assert {"pretrained", "lora_local_path", "max_lora_rank", "batch_size", "seed", "dtype"} <= names
 
 
 def test_another_adapter_is_another_identity(folders):
     plain, adapted = VllmModel(str(folders / "model")), VllmModel(str(folders / "model"), folders / "adapter")
     before = adapted.identity()
-    assert plain.identity() == {"model": before["model"], "adapters": None}
+    assert plain.identity() == {"model": before["model"], "adapters": None, "options": {}}
     config = json.loads((folders / "adapter/adapter_config.json").read_text())
     (folders / "adapter/adapter_config.json").write_text(json.dumps({**config, "lora_alpha": 99}))
     assert adapted.identity()["adapters"] != before["adapters"]

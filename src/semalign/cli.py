@@ -106,7 +106,7 @@ def cka(
     from semalign.cka_record import write_cka
 
     pair = load_model(teacher), load_model(student)
-    transferred = None if adapter is None else _with_adapter(student, adapter, "transformers")
+    transferred = None if adapter is None else _with_adapter(student, adapter, "transformers", {})
     record = write_cka(*pair, prompts, out, transferred=transferred, limit=limit, interface=interface, seed=seed)
     typer.echo(f"{out}.csv and {out}.json: {record['value']:.2f}, {record['metric']}; {record['n']} tokens")
 
@@ -197,6 +197,9 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="only the first items")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     engine: Annotated[str, typer.Option(help="transformers or vllm")] = "transformers",
+    vllm: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE, an argument of vLLM, e.g. tensor_parallel_size=2")
+    ] = None,
     chat: Annotated[str | None, typer.Option(help="plain, tulu, llama2 or model; default: the task's")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for a record and samples a task")] = None,
     data_root: DataRoot = None,
@@ -211,7 +214,7 @@ def evaluate(
 
     for name in task:
         sandbox_of(check_task(name))
-    loaded = _with_adapter(model, adapter, _choice(engine, "transformers", "vllm"))
+    loaded = _with_adapter(model, adapter, _choice(engine, "transformers", "vllm"), _parse(vllm or [], "--vllm"))
     for name in task:
         beside = None if out is None else out / f"{name}.json"
         result = run_evaluation(loaded, name, split=split, limit=limit, batch_size=batch_size, chat=chat, beside=beside)
@@ -409,22 +412,24 @@ def _n_layers(model: str) -> int:
     return AutoConfig.from_pretrained(source, trust_remote_code=False).get_text_config().num_hidden_layers
 
 
-def _parse(settings: list[str]) -> dict[str, Any]:
+def _parse(settings: list[str], option: str = "--set") -> dict[str, Any]:
     pairs = [setting.partition("=") for setting in settings]
     for key, equals, _ in pairs:
         if not equals:
-            raise typer.BadParameter(f"--set takes KEY=VALUE, got {key!r}")
+            raise typer.BadParameter(f"{option} takes KEY=VALUE, got {key!r}")
     # YAML 1.1 reads 3e-4 as text, pydantic reads that text as a number.
     return {key: yaml.safe_load(value) for key, _, value in pairs}
 
 
-def _with_adapter(model: str, adapter: Path | None, engine: str) -> Any:
+def _with_adapter(model: str, adapter: Path | None, engine: str, options: dict[str, Any]) -> Any:
     """The model to evaluate: for transformers with the adapter merged in memory, for vLLM with it as it is."""
     from semalign import LanguageModel, load_model
     from semalign.vllm_engine import VllmModel
 
     if engine == "vllm":
-        return VllmModel(model, adapter)
+        return VllmModel(model, adapter, options)
+    if options:
+        raise typer.BadParameter("--vllm needs --engine vllm")
     loaded = load_model(model)
     if adapter is None:
         return loaded

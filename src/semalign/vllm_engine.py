@@ -1,13 +1,14 @@
 """lm-eval's vLLM model class over a model folder and, where there is one, an adapter folder."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from huggingface_hub import snapshot_download
 from lm_eval.api.model import TemplateLM
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
@@ -26,10 +27,13 @@ class VllmModel:
     Attributes:
         source: a name of :func:`semalign.models.load_model`, but no GGUF file.
         adapter: folder of a LoRA adapter, which vLLM applies to the model as it is (``LoRARequest``).
+        options: more arguments of lm-eval's class or of vLLM's, such as ``tensor_parallel_size``. Without a ``dtype``
+            it is what :func:`semalign.models.load_model` takes: float32 on a CPU, the checkpoint's elsewhere.
     """
 
     source: str
     adapter: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -50,9 +54,10 @@ class VllmModel:
         return AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False)
 
     def identity(self) -> dict[str, Any]:
-        """Return a hash of the files of the weights and one of the adapter's."""
+        """Return a hash of the files of the weights, one of the adapter's, and the options."""
         folders = {"model": self.folder, "adapters": self.adapter}
-        return {key: folder and _files_fingerprint(folder) for key, folder in folders.items()}
+        hashes = {key: folder and _files_fingerprint(folder) for key, folder in folders.items()}
+        return {**hashes, "options": dict(self.options)}
 
     @contextmanager
     def engine(self, batch_size: int) -> Iterator[TemplateLM]:
@@ -63,6 +68,7 @@ class VllmModel:
             FileNotFoundError: if the adapter's folder holds none.
         """
         rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
+        dtype = "auto" if torch.cuda.is_available() else "float32"
         try:
             from lm_eval.models.vllm_causallms import VLLM
         except ModuleNotFoundError as error:
@@ -71,8 +77,7 @@ class VllmModel:
             pretrained=str(self.folder),
             lora_local_path=self.adapter and str(self.adapter),
             batch_size=batch_size,
-            seed=SEED,
-            **rank,
+            **{"seed": SEED, "dtype": dtype, **rank, **self.options},
         )
 
 
