@@ -61,8 +61,13 @@ def table_rows(profile: Profile, teachers: Sequence[str]) -> list[Row]:
     for teacher in teachers:
         rows.append(Row(f"{teacher} (teacher)", NONE, None, teacher))
         of = f" from {teacher}" if len(teachers) > 1 else ""
-        rows += [Row(name + of, name, teacher, profile.student) for name in transfer_rows(profile)]
+        run = [name for name in transfer_rows(profile) if teacher in _teachers(profile, name)]
+        rows += [Row(name + of, name, teacher, profile.student) for name in run]
     return rows
+
+
+def _teachers(profile: Profile, row: str) -> set[str]:
+    return {teacher for task in profile.tasks for teacher in profile.teachers_for(task, row)}
 
 
 def paper_scores(profile: Profile) -> dict[Key, float]:
