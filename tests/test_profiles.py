@@ -8,7 +8,7 @@ from semalign.settings import TransferSettings
 
 
 def test_packaged_profiles_load():
-    assert profile_names() == ["llama2", "micro", "small"]
+    assert profile_names() == ["llama2", "micro", "micro-few", "micro-plus", "small"]
     for name in profile_names():
         profile = load_profile(name)
         assert profile.name == name
