@@ -70,7 +70,7 @@ def test_mistakes_are_errors(change, message):
 
 
 def test_an_unknown_profile_lists_the_known():
-    with pytest.raises(FileNotFoundError, match="llama2, micro, small"):
+    with pytest.raises(FileNotFoundError, match="llama2, micro, micro-few, micro-plus, small"):
         load_profile("macro")
 
 
