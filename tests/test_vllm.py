@@ -61,7 +61,7 @@ def test_greedy_texts_are_those_of_transformers(adapted, folder, adapter):
     expected = texts(_with_adapter(str(folder), path, "transformers", {}), "micro_gsm8k")
     found = texts(VllmModel(str(folder), path, OPTIONS), "micro_gsm8k")
     # A random model's two best tokens are now and then so near that the order of a sum decides.
-    assert sum(a == b for a, b in zip(found, expected, strict=True)) >= 0.9 * ITEMS
+    assert sum(a == b for a, b in zip(found, expected, strict=True)) >= 0.8 * ITEMS
     assert len(set(expected)) > ITEMS // 2
     if adapted:
         assert expected != texts(load_model(folder), "micro_gsm8k")
