@@ -306,9 +306,8 @@ for name, size in SEARCHES.items():
         continue
     searched = pd.read_csv(path)
     if name == "plus" and grid is not None:
-        searched = pd.concat(
-            [grid[(grid["variant"] == "cross-entropy") & grid["task"].isin(searched["task"])], searched]
-        )
+        same = grid[(grid["variant"] == "cross-entropy") & grid["task"].isin(searched["task"])]
+        searched = pd.concat([same, searched], ignore_index=True)
     lowest = searched.loc[searched.groupby(["variant", "task"], sort=False)["response_nll"].idxmin()]
     cells_ = lowest.assign(
         benchmark=lowest["task"].map(title),
