@@ -26,10 +26,10 @@ class VllmModel:
     """A model for vLLM, which loads it from disk itself.
 
     Attributes:
-        source: a name of :func:`semalign.models.load_model`, but no GGUF file.
+        source: a name of :func:`semalign.load_model`, but no GGUF file.
         adapter: folder of a LoRA adapter, which vLLM applies to the model as it is (``LoRARequest``).
         options: more arguments of lm-eval's class or of vLLM's, such as ``tensor_parallel_size``. Without a ``dtype``
-            it is what :func:`semalign.models.load_model` takes: float32 on a CPU, the checkpoint's elsewhere.
+            it is what :func:`semalign.load_model` takes: float32 on a CPU, the checkpoint's elsewhere.
     """
 
     source: str
