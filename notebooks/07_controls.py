@@ -62,7 +62,7 @@ def described(name):
     text = what.get(name, f"`{method}` under other settings.")
     changed = [] if name not in settings.variants else [
         f"{title(task)}: " + ", ".join(f"{key} {value}" for key, value in settings.variants[name].settings_for(task).items())
-        for task in settings.tasks
+        for task in settings.tasks if settings.variants[name].settings_for(task)
     ]  # fmt: skip
     return text + (f" Settings: {'; '.join(changed)}." if changed else "")
 
