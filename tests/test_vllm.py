@@ -1,4 +1,4 @@
-"""vLLM itself against transformers: the same scores, and greedy texts that agree but for a few. In an environment of its own: `make test-vllm`."""
+"""vLLM itself against transformers: same scores, greedy texts that agree but for a few. Run it by `make test-vllm`."""
 
 from importlib.util import find_spec
 
@@ -60,7 +60,7 @@ def test_greedy_texts_are_those_of_transformers(adapted, folder, adapter):
     path = adapter if adapted else None
     expected = texts(_with_adapter(str(folder), path, "transformers", {}), "micro_gsm8k")
     found = texts(VllmModel(str(folder), path, OPTIONS), "micro_gsm8k")
-    # A random model's two best tokens may be so near that rounding decides: the likely cause of what differs, not shown.
+    # A random model's two best tokens may be so near that rounding decides: the likely cause, not shown.
     assert sum(a == b for a, b in zip(found, expected, strict=True)) >= 0.8 * ITEMS
     assert len(set(expected)) > ITEMS // 2
     if adapted:
