@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from semalign import load_model
-from semalign.cli import _with_adapter
+from semalign.cli.options import with_adapter
 from semalign.evaluation import evaluate
 from semalign.settings import TrainingSettings
 from semalign.steering import add_lora
@@ -58,7 +58,7 @@ def texts(model, task):
 @pytest.mark.parametrize("adapted", [False, True])
 def test_greedy_texts_are_those_of_transformers(adapted, folder, adapter):
     path = adapter if adapted else None
-    expected = texts(_with_adapter(str(folder), path, "transformers", {}), "micro_gsm8k")
+    expected = texts(with_adapter(str(folder), path, "transformers", {}), "micro_gsm8k")
     found = texts(VllmModel(str(folder), path, OPTIONS), "micro_gsm8k")
     # A random model's two best tokens may be so near that rounding decides: the likely cause, not shown.
     assert sum(a == b for a, b in zip(found, expected, strict=True)) >= 0.8 * ITEMS

@@ -1,0 +1,55 @@
+"""The ``semalign`` command: one verb for each step of the paper, and a few to get ready."""
+
+import logging
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from semalign.cli import measuring, method, models
+
+app = typer.Typer(
+    help="Move knowledge from a large language model to a smaller one by latent semantic alignment.\n\n"
+    "MODEL is a folder, a GGUF file, a shipped or fetched name (micro-student, smollm2-135m) or a hub id. "
+    "Layers count from 1.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "basis": method.basis,
+    "decompose": method.decompose,
+    "attribute": method.attribute,
+    "pair": method.pair,
+    "transfer": method.transfer,
+    "cka": method.cka,
+    "evaluate": measuring.evaluate,
+    "compare": measuring.compare,
+    "select": measuring.select,
+    "run": measuring.run,
+    "pretrain": models.pretrain,
+    "fetch": models.fetch,
+    "drop-layers": models.drop_layers,
+    "slice": models.slice_width,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(command)
+
+
+@app.callback()
+def main(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say what is being done")] = False) -> None:
+    """Set up logging."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("semalign").setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+def entry_point() -> None:
+    """Run the command; expected errors print as one line."""
+    from semalign.sandbox import SandboxError
+
+    try:
+        app()
+    except (ValueError, OSError, SandboxError) as error:
+        typer.secho(f"semalign: {error}", fg="red", err=True)
+        raise SystemExit(1) from None

@@ -1,0 +1,106 @@
+"""Scores: of one model, of all methods of a profile, of the points of a grid; and the notebooks that show them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from semalign.cli.options import DataRoot, Model, Sandbox, choice, names_of, settings_of, with_adapter
+
+
+def evaluate(
+    model: Model,
+    task: Annotated[list[str], typer.Option("--task", "-t", help="task name; may be given several times")],
+    adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder to put on the model")] = None,
+    split: Annotated[str, typer.Option(help="test for the final number, validation to choose by")] = "test",
+    limit: Annotated[int | None, typer.Option(min=1, help="only the first items")] = None,
+    batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    engine: Annotated[str, typer.Option(help="transformers or vllm")] = "transformers",
+    vllm: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE, an argument of vLLM, e.g. tensor_parallel_size=2")
+    ] = None,
+    chat: Annotated[str | None, typer.Option(help="plain, tulu, llama2 or model; default: the task's")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for a record and samples a task")] = None,
+    data_root: DataRoot = None,
+    sandbox: Sandbox = None,
+) -> None:
+    """Score a model, or an adapter on it, on benchmarks (Section 5) through lm-eval; goes on after a stop."""
+    from semalign.benchmarks import check_task
+    from semalign.evaluation import evaluate as run_evaluation
+    from semalign.evaluation import sandbox_of
+    from semalign.evaluation_record import score_record
+    from semalign.records import write_record
+
+    for name in task:
+        sandbox_of(check_task(name))
+    loaded = with_adapter(model, adapter, choice(engine, "transformers", "vllm"), settings_of(vllm or [], "--vllm"))
+    for name in task:
+        beside = None if out is None else out / f"{name}.json"
+        result = run_evaluation(loaded, name, split=split, limit=limit, batch_size=batch_size, chat=chat, beside=beside)
+        typer.echo(
+            f"{name} {split}: {result.metric} {result.value:.1f} [{result.low:.1f}, {result.high:.1f}], n={result.n}"
+        )
+        if beside is not None:
+            record = score_record(loaded, result, limit)
+            record["configuration"]["adapter"] = adapter and str(adapter)
+            write_record(beside, record)
+
+
+def compare(
+    profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder; default data/results/PROFILE")] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="all, or names with commas; default: semalign and the profile's variants")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="how many seeds, from 0; default: the profile's")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
+    data_root: DataRoot = None,
+    sandbox: Sandbox = None,
+) -> None:
+    """Run every model, method, task and seed of a profile (Tables 1 and 2); finished records are kept."""
+    from semalign import experiments
+    from semalign.comparisons import differences
+    from semalign.paths import results_dir
+    from semalign.profiles import load_profile
+
+    loaded = load_profile(profile, **({} if seeds is None else {"seeds": list(range(seeds))}))
+    folder, names = out or results_dir() / loaded.name, names_of(methods)
+    if dry_run:
+        lacks = experiments.missing(loaded, folder, names)
+        typer.echo("\n".join(f"{cell.file_name}: {lack}" for cell, lack in lacks.items()) or "all records are current")
+        return
+    experiments.run(loaded, folder, names)
+    typer.echo(experiments.summary(folder).round(2).to_string(index=False))
+    typer.echo(differences(folder).round(4).to_string(index=False))
+
+
+def select(
+    profile: Annotated[str, typer.Option("--profile", "-p", help="micro, or a YAML file")] = "micro",
+    methods: Annotated[str | None, typer.Option(help="names with commas; default: all that have a grid")] = None,
+    sandbox: Sandbox = None,
+) -> None:
+    """Choose the settings of methods and variants on validation data; prints the variants to put in the profile."""
+    from semalign import selection
+    from semalign.profiles import load_profile
+
+    loaded = load_profile(profile)
+    table = selection.select(loaded, names=names_of(methods))
+    typer.echo(table.to_string(index=False))
+    typer.echo(yaml.safe_dump({"variants": selection.chosen(loaded, table)}, sort_keys=False))
+
+
+def run(
+    profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
+    only: Annotated[list[str] | None, typer.Option(help="beginning of a notebook's name, e.g. 03")] = None,
+    force: Annotated[bool, typer.Option(help="run fresh notebooks too")] = False,
+    sandbox: Sandbox = None,
+) -> None:
+    """Run the notebooks of a profile by papermill; fresh ones are skipped."""
+    from semalign.notebooks import NotebookError, run_notebooks
+
+    try:
+        run_notebooks(profile, only=only, force=force)
+    except NotebookError as error:
+        typer.secho(f"semalign: {error}", fg="red", err=True)
+        raise typer.Exit(1) from None

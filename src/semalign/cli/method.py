@@ -1,0 +1,161 @@
+"""The steps of the paper, one command each."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semalign.cli.options import (
+    Data,
+    Interface,
+    Model,
+    Student,
+    Teacher,
+    choice,
+    rows_of_data,
+    settings_of,
+    with_adapter,
+)
+
+
+def basis(
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", help="safetensors file to write")],
+    side: Annotated[str, typer.Option(help="output (LM head), input (embeddings) or random")] = "output",
+    fold_norm: Annotated[bool, typer.Option(help="fold the final norm's gain into the head")] = False,
+    unique_rows: Annotated[bool, typer.Option(help="count identical vocabulary rows once")] = False,
+) -> None:
+    """Compute a model's semantic basis (Section 3.1) and save it."""
+    from semalign import SemanticBasis, load_model
+
+    made = SemanticBasis.from_model(
+        load_model(model), choice(side, "output", "input", "random"), fold_norm=fold_norm, unique_rows=unique_rows
+    )
+    made.save(out)
+    m, width = made.vectors.shape
+    tied = "tied" if made.tied else "untied"
+    typer.echo(f"{out}: {m} atoms in {width} dimensions, rank {made.rank} by {made.method}, {tied} head")
+
+
+def decompose(
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", help="path of the two files, without a suffix")],
+    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a JSONL file with prompts")] = "humaneval",
+    seed: Annotated[int, typer.Option(help="seed of the random bases")] = 0,
+) -> None:
+    """Measure how well states survive decomposition and recomposition (Section 3.2, Fig. 2)."""
+    from semalign import load_model
+    from semalign.decomposition_record import write_decomposition
+
+    record = write_decomposition(load_model(model), prompts, out, seed=seed)
+    typer.echo(f"{out}.csv and {out}.json: {record['metric']} {record['value']:.3f} over {record['n']} tokens")
+
+
+def attribute(
+    model: Model,
+    data: Data,
+    examples: Annotated[int, typer.Option(min=1, help="how many rows to look at")] = 32,
+    interface: Interface = "mlp",
+    aggregation: Annotated[str, typer.Option(help="absolute or signed")] = "absolute",
+) -> None:
+    """Score a model's layers by Layer Gradient x Activation (Section 4.1); torchrun shares out the batches."""
+    from semalign import attribute_layers, load_model
+    from semalign.data import batches, encode
+
+    loaded = load_model(model)
+    limit = loaded.model.config.get_text_config().max_position_embeddings
+    encoded = encode(rows_of_data(data, "train", examples), loaded.tokenizer, limit)
+    scores = attribute_layers(loaded, batches(encoded, 8), interface, aggregation=aggregation).tolist()
+    typer.echo("layer  score")
+    for k, score in enumerate(scores, start=1):
+        typer.echo(f"{k:5d}  {score:.6g}{'  <- critical' if score == max(scores) else ''}")
+
+
+def pair(
+    teacher: Teacher,
+    student: Student,
+    critical: Annotated[int | None, typer.Option(min=1, help="critical teacher layer to find a partner for")] = None,
+) -> None:
+    """Print the layer map of a teacher and a student (Section 4.1); each may also be a number of layers."""
+    from semalign.pairing import LayerMap
+
+    layer_map = LayerMap(_n_layers(teacher), _n_layers(student))
+    typer.echo(str(layer_map))
+    if critical is not None:
+        layer, k = layer_map.pair(critical)
+        typer.echo(f"critical teacher layer {critical}: teacher layer {layer} supervises student layer {k}")
+
+
+def _n_layers(model: str) -> int:
+    if model.isdigit():
+        return int(model)
+    from transformers import AutoConfig
+
+    from semalign.models import locate
+
+    source = locate(model)
+    if source.endswith(".gguf"):
+        from semalign import load_model
+        from semalign.architecture import Architecture
+
+        return Architecture(load_model(model).model).n_layers
+    return AutoConfig.from_pretrained(source, trust_remote_code=False).get_text_config().num_hidden_layers
+
+
+def transfer(
+    teacher: Teacher,
+    student: Student,
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder for adapter, record and checkpoint")],
+    validation: Annotated[
+        str | None, typer.Option(help="held-out rows: JSONL file, or task for its validation split")
+    ] = None,
+    hold_out: Annotated[
+        int | None, typer.Option(min=1, help="hold out this many rows of the data, those after the training rows")
+    ] = None,
+    examples: Annotated[int | None, typer.Option(min=1, help="train on the first rows only")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", "-s", help="KEY=VALUE of the settings, e.g. seed=1")
+    ] = None,
+) -> None:
+    """Align and steer: train one student layer on the teacher's aligned states (Sections 4.2-4.3)."""
+    from semalign import transfer as run_transfer
+
+    if validation and hold_out:
+        raise typer.BadParameter("give --validation or --hold-out, not both")
+    task = data if not Path(data).suffix else Path(data).stem
+    rows = rows_of_data(data, "train", examples and examples + (hold_out or 0))
+    held_out = None if validation is None else rows_of_data(validation, "validation", None)
+    if hold_out:
+        rows, held_out = rows[:-hold_out], rows[-hold_out:]
+    result = run_transfer(
+        teacher, student, rows, output_dir=out, validation=held_out, task=task, **settings_of(settings or [])
+    )
+    details = result.record["details"]
+    for mixture, k in details.get("pairs") or [(details["teacher_layers"], details["student_layer"])]:
+        layers = " + ".join(f"{weight:g} x layer {layer}" for layer, weight in mixture)
+        typer.echo(f"teacher {layers} -> student layer {k}")
+    typer.echo(f"adapter and record in {out}")
+    for when in ("before", "after"):
+        if details[when]:
+            typer.echo(f"{when:7s}" + ", ".join(f"{key} {value:.4f}" for key, value in details[when].items()))
+
+
+def cka(
+    teacher: Teacher,
+    student: Student,
+    out: Annotated[Path, typer.Option("--out", "-o", help="path of the two files, without a suffix")],
+    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a JSONL file with prompts")] = "humaneval",
+    adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder: the student after a transfer")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="only the first prompts")] = None,
+    interface: Interface = "layer",
+    seed: Annotated[int, typer.Option(help="seed of the shuffles and of the untrained models")] = 0,
+) -> None:
+    """Measure how similar all layers of two models are, before and after alignment (Section 5.3, Fig. 4 and 6)."""
+    from semalign import load_model
+    from semalign.cka_record import write_cka
+
+    pair = load_model(teacher), load_model(student)
+    transferred = None if adapter is None else with_adapter(student, adapter, "transformers", {})
+    record = write_cka(*pair, prompts, out, transferred=transferred, limit=limit, interface=interface, seed=seed)
+    typer.echo(f"{out}.csv and {out}.json: {record['value']:.2f}, {record['metric']}; {record['n']} tokens")

