@@ -29,6 +29,14 @@ def isolated(tmp_path_factory, monkeypatch):
     torch.set_num_threads(1)
 
 
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """An empty data root, the only one there is."""
+    monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path))
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path / "nowhere"))
+    return tmp_path
+
+
 def make_tokenizer(words: list[str] | None = None) -> PreTrainedTokenizerFast:
     """Return a byte-level tokenizer over letters and some pairs of letters."""
     words = PAIRS if words is None else words

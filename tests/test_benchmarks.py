@@ -38,15 +38,13 @@ def write(root: Path, name: str, rows: list[dict]) -> None:
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
+def root(root):
     """A data root with one row of each task."""
-    monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path))
-    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path / "nowhere"))
     rows = {"mmlu": MMLU, "gsm8k": GSM8K, "humaneval": HUMANEVAL, "mbpp": MBPP}
     for name, row in rows.items():
-        write(tmp_path, f"semalign/micro-{name}/test", [row])
-    write(tmp_path, "openai/gsm8k/main/train", [GSM8K])
-    return tmp_path
+        write(root, f"semalign/micro-{name}/test", [row])
+    write(root, "openai/gsm8k/main/train", [GSM8K])
+    return root
 
 
 def test_rows_split_the_text_where_generation_does(root):

@@ -32,13 +32,6 @@ MBPP = {
 }
 
 
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path))
-    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path / "nowhere"))
-    return tmp_path
-
-
 def test_prompts_are_those_of_the_protocol(root):
     write(root, "openai/openai_humaneval/test", [HUMANEVAL])
     write(root, "google-research-datasets/mbpp/full/test", [MBPP])

@@ -18,13 +18,6 @@ def question(text, choices="abcd", answer=2, subject="world_religions"):
     return {"question": text, "subject": subject, "choices": list(choices), "answer": answer}
 
 
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path))
-    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path / "nowhere"))
-    return tmp_path
-
-
 def test_mmlu_trains_on_validation_and_dev_without_what_is_tested(root):
     write(root, "cais/mmlu/all/test", [question("Tested?"), question("Same words, other choices?", "wxyz")])
     write(
