@@ -1,0 +1,90 @@
+"""A comparison that is killed at random moments ends with the records of one that is left alone.
+
+Runs `semalign compare` on a small profile twice, each time with an empty cache: once undisturbed; once ended by SIGKILL,
+with all processes that it started, at random moments, and started again each time. Then compares all records and
+samples. Only what is of a run, not of its result, may differ: when it was made, seconds, memory, command.
+
+    python benchmarks/killed_comparison.py --kills 3
+"""
+
+import argparse
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+OF_THE_RUN = {"created", "seconds", "peak_memory_bytes", "command"}
+PROFILE = {
+    "teacher": "micro-teacher",
+    "student": "micro-student",
+    "tasks": {name: {"train_size": 48, "epochs": 2, "align_size": 16, "align_steps": 1} for name in (
+        "micro_mmlu", "micro_gsm8k", "micro_humaneval", "micro_mbpp"
+    )},
+    "evaluation": {"limit": 100},
+    "seeds": [0],
+}  # fmt: skip
+
+
+def started(profile: Path, out: Path, cache: Path, methods: str) -> subprocess.Popen:
+    """Start the comparison in a process group of its own."""
+    command = ["semalign", "compare", "--profile", str(profile), "--methods", methods, "--out", str(out)]
+    environment = {**os.environ, "SEMALIGN_CACHE": str(cache)}
+    return subprocess.Popen(
+        command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def content(folder: Path) -> dict[str, object]:
+    """Return what the records and samples of a folder say, without what is of the run."""
+    records = {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    kept = {name: {key: record[key] for key in record.keys() - OF_THE_RUN} for name, record in records.items()}
+    return kept | {path.name: gzip.decompress(path.read_bytes()) for path in folder.glob("*.samples.jsonl.gz")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--methods", default="semalign,cross-entropy,seeking,laten")
+    parser.add_argument("--seed", type=int, default=None, help="of the moments; default: other ones each time")
+    options = parser.parse_args()
+    moments = random.Random(options.seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        profile = folder / "killed.yaml"
+        profile.write_text(yaml.safe_dump(PROFILE))
+        begin = time.monotonic()
+        if started(profile, folder / "left", folder / "left-cache", options.methods).wait():
+            sys.exit("the undisturbed comparison failed")
+        whole = time.monotonic() - begin
+        print(f"undisturbed: {len(list((folder / 'left').glob('*.json')))} records, {whole:.0f} s", flush=True)
+        for _ in range(options.kills):
+            run = started(profile, folder / "killed", folder / "killed-cache", options.methods)
+            moment = moments.uniform(0.1, 0.9) * whole / options.kills
+            time.sleep(moment)
+            if run.poll() is not None:
+                sys.exit("the comparison was over before it could be killed: run again")
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+            finished = len(list((folder / "killed").glob("*.json")))
+            print(f"killed after {moment:.1f} s: {finished} finished records are there", flush=True)
+        if started(profile, folder / "killed", folder / "killed-cache", options.methods).wait():
+            sys.exit("the last run of the killed comparison failed")
+        left, killed = content(folder / "left"), content(folder / "killed")
+        leftovers = sorted(path.name for path in (folder / "killed").iterdir() if path.name not in killed)
+    differing = sorted(name for name in {*left, *killed} if left.get(name) != killed.get(name))
+    print(f"{len(left)} files compared, {len(differing)} differ{': ' if differing else ''}{', '.join(differing)}")
+    if leftovers:
+        print(f"left behind: {', '.join(leftovers)}")
+    sys.exit(bool(differing or leftovers))
+
+
+if __name__ == "__main__":
+    main()
