@@ -87,6 +87,19 @@ def test_odd_texts_come_through_unchanged(root):
     assert "Question: {% raw %} \\n\nAnswer:" in rows[0]["prompt"]
 
 
+def test_a_limit_is_of_each_subject_for_mmlu(root):
+    items = [{**MMLU, "subject": subject, "question": f"{i}?"} for i, subject in enumerate("aababb")]
+    write(root, "cais/mmlu/all/test", items)
+    taken = benchmarks.load_task("mmlu", "test", 2).eval_docs
+    assert [(item["subject"], item["question"]) for item in taken] == [
+        ("a", "0?"),
+        ("a", "1?"),
+        ("b", "2?"),
+        ("b", "4?"),
+    ]
+    assert len(benchmarks.rows("mmlu", "test", 2)) == 2  # rows to train on are counted as they are
+
+
 def test_limit_takes_the_first_rows(root):
     write(root, "semalign/micro-gsm8k/train", [{**GSM8K, "answer": f"#### {i}"} for i in range(5)])
     assert [row["response"] for row in benchmarks.rows("micro_gsm8k", "train", limit=2)] == [

@@ -51,12 +51,14 @@ def _config(name: str) -> dict[str, Any]:
 def documents(name: str, split: str, limit: int | None = None) -> list[dict[str, Any]]:
     """Return the rows of a task's data: its ``train``, ``validation`` or ``test`` split, or one by its own name.
 
+    A limit is of each group where the task has groups: 20 items of MMLU are 20 of every subject, as with lm-eval.
+
     Raises:
         ValueError: for an unknown task, or a limit below 1.
         FileNotFoundError: if neither a data root nor the hub has the split.
     """
     dataset, config, names = data_of(name)
-    return first(dataset_rows(dataset, config, names.get(split, split)), limit)
+    return first(dataset_rows(dataset, config, names.get(split, split)), limit, metadata(name).get("group_by"))
 
 
 def data_of(name: str) -> tuple[str, str | None, dict[str, str]]:
@@ -94,7 +96,7 @@ def load_task(
     Args:
         name: one of :func:`task_names`.
         split: ``train``, ``validation`` or ``test``, or a split's own name in the data set.
-        limit: take the first items only.
+        limit: take the first items only; of each group where the task has groups (MMLU: of each subject).
         chat: see :func:`semalign.chat.chat_format`; None: as the task file says.
         tokenizer: for ``chat="model"``.
     """
@@ -152,9 +154,10 @@ def rows(task: str, split: str, limit: int | None = None, **chat: Any) -> list[d
 
     They come from evaluation's task file: training and generation split the text at the same place.
     """
-    loaded = load_task(task, split, limit, **chat)
+    loaded = load_task(task, split, **chat)
     return [
-        {"prompt": prompt(loaded, document), "response": response(loaded, document)} for document in loaded.eval_docs
+        {"prompt": prompt(loaded, document), "response": response(loaded, document)}
+        for document in first(list(loaded.eval_docs), limit)
     ]
 
 

@@ -84,7 +84,7 @@ def evaluate(
             or one that vLLM loads.
         task: one of :func:`semalign.benchmarks.task_names`.
         split: which split to score; the test split is for final numbers only.
-        limit: score the first items only.
+        limit: score the first items only; of each group where the task has groups (MMLU: of each subject).
         batch_size: items at a time.
         chat: see :func:`semalign.chat.chat_format`; None: as the task file says.
         beside: path of the record to come. All samples are kept beside it, ``NAME.samples.jsonl.gz``, and on the way

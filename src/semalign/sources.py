@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,11 +110,23 @@ def _jsonl(path: Path) -> Iterator[Row]:
             yield row
 
 
-def first(rows: list[Row], limit: int | None) -> list[Row]:
-    """Return the first ``limit`` rows, all if it is None; ``ValueError`` for a limit below 1."""
-    if limit is not None and limit < 1:
+def first(rows: list[Row], limit: int | None, group: str | None = None) -> list[Row]:
+    """Return the first ``limit`` rows, all if it is None; ``ValueError`` for a limit below 1.
+
+    With the name of a column, the first rows of each of its values, in the order of ``rows``.
+    """
+    if limit is None:
+        return rows
+    if limit < 1:
         raise ValueError(f"a limit must be at least 1 item, got {limit}")
-    return rows[:limit]
+    taken: Counter[Any] = Counter()
+    kept = []
+    for row in rows:
+        key = row[group] if group else None
+        taken[key] += 1
+        if taken[key] <= limit:
+            kept.append(row)
+    return kept
 
 
 def jsonl(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -14,7 +14,7 @@ def evaluate(
     task: Annotated[list[str], typer.Option("--task", "-t", help="task name; may be given several times")],
     adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder to put on the model")] = None,
     split: Annotated[str, typer.Option(help="test for the final number, validation to choose by")] = "test",
-    limit: Annotated[int | None, typer.Option(min=1, help="only the first items")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="only the first items; MMLU: of each subject")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     engine: Annotated[str, typer.Option(help="transformers or vllm")] = "transformers",
     vllm: Annotated[
