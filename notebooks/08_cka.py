@@ -155,21 +155,22 @@ else:
 # %% [markdown]
 # ## Published weights
 #
-# SmolLM2-135M-Instruct {cite}`allal2025smollm2` against its copy without every third layer, steered by the method, on the prompts of HumanEval {cite}`chen2021humaneval`. The student is a part of its teacher here, so some likeness along the diagonal is there by construction: up to the first layer left out, the two are the same model.
+# SmolLM2-135M-Instruct {cite}`allal2025smollm2` against the student cut from it in depth and width of [the next page](09_published_weights.ipynb), steered by the method, on the prompts of HumanEval {cite}`chen2021humaneval`. The student is a part of its teacher here, so some likeness along the diagonal is there by construction: up to the first layer left out, the student is its teacher with less width.
 
 # %% tags=["hide-input"]
 REAL = results_dir() / "small" / "cka-smollm2-135m"
 REAL_COMMAND = """semalign fetch smollm2-135m
 semalign drop-layers smollm2-135m --every 3 --out ~/.cache/semalign/models/smollm2-135m-every-third-dropped
-semalign transfer smollm2-135m smollm2-135m-every-third-dropped --data gsm8k --examples 200 --set micro_batch_size=8 --out runs/small-gsm8k
-semalign cka smollm2-135m smollm2-135m-every-third-dropped --adapter runs/small-gsm8k --out data/results/small/cka-smollm2-135m"""
+semalign slice smollm2-135m-every-third-dropped --width 504 --data gsm8k --out ~/.cache/semalign/models/smollm2-135m-cut
+semalign transfer smollm2-135m smollm2-135m-cut --data gsm8k --examples 100 --hold-out 100 -s epochs=3 -s batch_size=16 -s micro_batch_size=8 --out runs/transfer-cut-gsm8k-literal
+semalign cka smollm2-135m smollm2-135m-cut --adapter runs/transfer-cut-gsm8k-literal --out data/results/small/cka-smollm2-135m"""
 real = pd.read_csv(f"{REAL}.csv") if REAL.with_name(f"{REAL.name}.csv").is_file() else None
 if real is None:
     not_run(REAL_COMMAND)
 else:
     save_figure_data(real, "cka-smollm2")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on SmolLM2-135M-Instruct and its shortened copy, HumanEval prompts: CKA of layer outputs as they are, linear (top) and RBF (bottom). What to see: as for the micro pair; the lower left corner is one model against itself.", "name": "fig-cka-smollm2"}, "image": {"alt": "Two rows of heat maps of teacher layers by student layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on SmolLM2-135M-Instruct and the student cut from it, HumanEval prompts: CKA of layer outputs as they are, linear (top) and RBF (bottom). What to see: as for the micro pair; in the lower left corner both have the same layers.", "name": "fig-cka-smollm2"}, "image": {"alt": "Two rows of heat maps of teacher layers by student layers."}}
 if real is not None:
     draw(real, "raw")
 
@@ -182,7 +183,7 @@ if real is not None:
     show_readings(
         real,
         "cka-smollm2",
-        "Readings of each picture of SmolLM2-135M-Instruct and its shortened copy.",
+        "Readings of each picture of SmolLM2-135M-Instruct and the student cut from it.",
         REAL_COMMAND.replace("\n", "; "),
         REAL.with_name(f"{REAL.name}.json"),
     )

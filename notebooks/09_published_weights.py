@@ -1,0 +1,121 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Published weights
+#
+# - **Purpose**: the four real benchmarks and one transfer on weights that others trained, SmolLM2-135M-Instruct {cite}`allal2025smollm2`, small enough for a CPU.
+# - **Cost**: seconds; all numbers are read from committed run records. To make them again takes hours on two cores.
+# - **Command**: `semalign run --only 09`; those that make the records stand below.
+
+# %% tags=["parameters"]
+profile = "micro"
+
+# %% tags=["hide-input"]
+import json
+
+import pandas as pd
+from IPython.display import display
+
+from semalign.paths import data_dir, results_dir
+from semalign.tables import NOT_RUN, interval
+from semalign.theme import Markdown, apply_theme, provenance, save_figure_data, table
+
+apply_theme()
+HERE, FOLDER = "notebooks/09_published_weights.py", results_dir() / "small"
+
+
+def read(path):
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+# %% [markdown]
+# ## The four benchmarks
+#
+# Each in the form that [its task file](../decisions.md) fixes: zero-shot, Tulu's chat format, the answer begun for the model. That is the protocol of the prior work for Llama 2 and no friend of this model, which was trained on another chat format; it shows that the benchmarks run on published weights and what they cost, not what the model is capable of. The published figures are those of its model card, in other forms of the task, so that they say about where a score should lie and no more.
+
+# %% tags=["hide-input"]
+TASKS = {"mmlu": "MMLU", "gsm8k": "GSM8K", "humaneval": "HumanEval", "mbpp": "MBPP"}
+SCORES = FOLDER / "smollm2-135m"
+SCORE = "semalign evaluate smollm2-135m --task gsm8k --task humaneval --task mbpp --batch-size 32 --out data/results/small/smollm2-135m; semalign evaluate smollm2-135m --task mmlu --limit 20 --out data/results/small/smollm2-135m"  # fmt: skip
+published = pd.read_csv(data_dir() / "published" / "smollm2-135m-instruct.csv").set_index("task")
+
+
+def score_line(task):
+    """Return the line of a benchmark: our score, its other metrics, and what the model card says."""
+    card = f"{published.loc[task, 'score']} ({published.loc[task, 'how']})" if task in published.index else "none"
+    record = read(SCORES / f"{task}.json")
+    line = {"benchmark": TASKS[task], "score": NOT_RUN, "metric": "", "items": "", "also": "", "minutes": ""}
+    if record is not None:
+        others = {k: v for k, v in record["details"]["scores"].items() if k != record["metric"]}
+        line |= {
+            "score": interval(record["value"], *record["interval"]),
+            "metric": record["metric"].replace(",", ", "),
+            "items": str(record["n"]),
+            "also": "; ".join(f"{key.replace(',', ', ')} {value:.1f}" for key, value in others.items()),
+            "minutes": f"{record['details']['evaluation_seconds'] / 60:.0f}",
+        }
+    return line | {"model card": card}
+
+
+lines = pd.DataFrame([score_line(task) for task in TASKS])
+save_figure_data(lines, "published-scores")
+display(
+    table(
+        lines,
+        "SmolLM2-135M-Instruct on the test splits, in percent, with 95% intervals over the items (Wilson's; the bootstrap's over items where there are 20 samples of each). MMLU: 20 items of each of its 57 subjects. Minutes: on two CPU cores.",
+        "tab-published-scores",
+        decimals=1,
+    ),
+    provenance(HERE, "published-scores", SCORE),
+)
+
+# %% [markdown]
+# ## A transfer into a student cut from its teacher
+#
+# The student is SmolLM2-135M-Instruct without every third layer, and with the residual stream of what is left turned into its principal directions and cut from 576 to 504 of them, as SliceGPT {cite}`ashkboos2024slicegpt` does with one rotation for all layers. So teacher and student differ in depth and width, share a vocabulary, and the student has something to regain. Steering is on one layer, the one that attribution and depth map choose. Three objectives on the same rows in the same order: the paper's two cosines; the cosine of layers towards a map whose atoms are permuted, which keeps the form and none of the semantics; and cross-entropy alone.
+
+# %% tags=["hide-input"]
+CUT = """semalign fetch smollm2-135m
+semalign drop-layers smollm2-135m --every 3 --out ~/.cache/semalign/models/smollm2-135m-every-third-dropped
+semalign slice smollm2-135m-every-third-dropped --width 504 --data gsm8k --out ~/.cache/semalign/models/smollm2-135m-cut
+semalign transfer smollm2-135m smollm2-135m-cut --data TASK --examples 100 --hold-out 100 -s epochs=3 -s batch_size=16 -s micro_batch_size=8 -s ... --out FOLDER"""
+OBJECTIVES = {"literal": "the paper's", "permuted-atoms": "permuted atoms", "cross-entropy": "cross-entropy alone"}
+transfers = []
+for task in ("gsm8k", "mbpp"):
+    for name, called in OBJECTIVES.items():
+        record = read(FOLDER / f"transfer-cut-{task}-{name}.json")
+        if record is None:
+            transfers.append({"data": TASKS[task], "objective": called, "response NLL": NOT_RUN})
+            continue
+        before, after = record["details"]["before"], record["details"]["after"]
+        transfers.append(
+            {
+                "data": TASKS[task],
+                "objective": called,
+                "layers": f"{record['details']['teacher_layers'][0][0]} → {record['details']['student_layer']}",
+                "held out": str(record["n"]),
+                "response NLL": f"{before['response_nll']:.3f} → {after['response_nll']:.3f}",
+                "layer cosine": f"{before['layer_cosine']:.3f} → {after['layer_cosine']:.3f}",
+                "minutes": f"{record['seconds'] / 60:.0f}",
+            }
+        )
+transfers = pd.DataFrame(transfers).fillna("")
+save_figure_data(transfers, "published-transfers")
+display(
+    table(
+        transfers,
+        "From SmolLM2-135M-Instruct into the student that was cut from it, before → after: response NLL in nats a token on held-out rows, and the mean cosine of the student's states to the aligned teacher states. That of permuted atoms is to states aligned by the permuted map, that of cross-entropy to the paper's, which it does not look at.",
+        "tab-published-transfers",
+    ),
+    provenance(HERE, "published-transfers", CUT.replace("\n", "; ")),
+)
