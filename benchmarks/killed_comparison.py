@@ -1,8 +1,8 @@
 """A comparison that is killed at random moments ends with the records of one that is left alone.
 
-Runs `semalign compare` on a small profile twice, each time with an empty cache: once undisturbed; once ended by SIGKILL,
-with all processes that it started, at random moments, and started again each time. Then compares all records and
-samples. Only what is of a run, not of its result, may differ: when it was made, seconds, memory, command.
+Runs `semalign compare` on a small profile twice, each time with an empty cache: once undisturbed; once ended by
+SIGKILL, with all processes that it started, at random moments, and started again each time. Then compares all records
+and samples. Only what is of a run, not of its result, may differ: when it was made, seconds, memory, command.
 
     python benchmarks/killed_comparison.py --kills 3
 """

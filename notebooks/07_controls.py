@@ -57,14 +57,10 @@ what = descriptions()
 
 
 def described(name):
-    """Return what a row is, with what a variant of the profile changes."""
-    method = settings.method_of(name).name
-    text = what.get(name, f"`{method}` under other settings.")
-    changed = [] if name not in settings.variants else [
-        f"{title(task)}: " + ", ".join(f"{key} {value}" for key, value in settings.variants[name].settings_for(task).items())
-        for task in settings.tasks if settings.variants[name].settings_for(task)
-    ]  # fmt: skip
-    return text + (f" Settings: {'; '.join(changed)}." if changed else "")
+    """Return what a row is, with what a variant changes on all tasks; what was chosen by task is a table below."""
+    text = what.get(name, f"`{settings.method_of(name).name}` under settings chosen on validation data.")
+    changed = settings.variants[name].settings_for("all") if name in settings.variants else {}
+    return text + (f" Always: {', '.join(f'{key} {value}' for key, value in changed.items())}." if changed else "")
 
 
 listed = pd.DataFrame(

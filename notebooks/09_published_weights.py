@@ -28,7 +28,7 @@ from IPython.display import display
 
 from semalign.paths import data_dir, results_dir
 from semalign.tables import NOT_RUN, interval
-from semalign.theme import Markdown, apply_theme, provenance, save_figure_data, table
+from semalign.theme import apply_theme, provenance, save_figure_data, table
 
 apply_theme()
 HERE, FOLDER = "notebooks/09_published_weights.py", results_dir() / "small"

@@ -27,7 +27,10 @@ from semalign.files import atomic_path, json_fingerprint
 from semalign.paths import data_dir, project_root
 from semalign.profiles import load_profile
 
-INPUT_DATA = ("models", "benchmarks", "paper", "published", "results/small", "results/micro-selection", "results/micro-cost")
+INPUT_DATA = (
+    *("models", "benchmarks", "paper", "published"),
+    *("results/small", "results/micro-selection", "results/micro-cost"),
+)
 LIBRARY = Path(__file__).parent
 LIBRARY_SUFFIXES = {".py", ".yaml"}
 
