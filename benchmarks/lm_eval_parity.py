@@ -9,6 +9,7 @@ is equal or explained. What may differ is the flexible answer of GSM8K: lm-eval 
 
 import argparse
 import copy
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from semalign.evaluation import run_task
 
 FOLDERS = {"mmlu": "mmlu/default", "gsm8k": "gsm8k"}
 EXTRACTIONS = {"none": "none", "strict": "strict-match", "flexible": "flexible-extract"}
+FLEXIBLE = {"ours": r"-?[0-9][0-9,]*(?:\.[0-9]+)?", "stock": r"(-?[$0-9.,]{2,})|(-?[0-9]+)"}  # the last match counts
 METRIC = {"mmlu": "acc", "gsm8k": "exact_match"}
 
 
@@ -81,14 +83,26 @@ def _line(metric: str, ours: dict[str, Any], stock: dict[str, Any]) -> dict[str,
 
 
 def unexplained(line: dict[str, Any], tolerance: float = 1e-3) -> bool:
-    """Return whether the two sides differ other than in what they take from equal answers flexibly."""
+    """Return whether the two sides differ other than in what their flexible patterns take from equal answers."""
     ours, stock = line["answer"].values()
+    same_score = len(set(line["score"].values())) == 1
     if line["extraction"] == "none":
         log_likelihoods = [(a[0][0], b[0][0]) for a, b in zip(ours, stock, strict=True)]
-        return any(abs(a - b) > tolerance for a, b in log_likelihoods) or len(set(line["score"].values())) > 1
-    taken_alike = line["taken"]["ours"] == line["taken"]["stock"]
-    alike = len(set(line["score"].values())) == 1 and (taken_alike or line["extraction"] == "flexible")
-    return ours != stock or not (alike or (line["extraction"] == "flexible" and not taken_alike))
+        return any(abs(a - b) > tolerance for a, b in log_likelihoods) or not same_score
+    if line["extraction"] == "flexible":
+        expected = {side: [last_number(pattern, ours[0][0])] for side, pattern in FLEXIBLE.items()}
+        same_score = same_score or expected["ours"] != expected["stock"]
+        return ours != stock or line["taken"] != expected or not same_score
+    return ours != stock or line["taken"]["ours"] != line["taken"]["stock"] or not same_score
+
+
+def last_number(pattern: str, answer: str) -> str:
+    """Return what a flexible pattern takes from an answer: its last match, the first group of it that holds text."""
+    found = re.findall(pattern, answer)
+    if not found:
+        return "[invalid]"
+    groups = found[-1] if isinstance(found[-1], tuple) else (found[-1],)
+    return next(group for group in groups if group).strip()
 
 
 def main() -> int:

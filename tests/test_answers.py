@@ -12,6 +12,8 @@ from semalign import benchmarks
 from semalign.answers import Journal, Resumed, read_lines, write_lines
 from semalign.engine import InMemoryModel
 from semalign.evaluation import evaluate
+from semalign.evaluation_record import score_record
+from semalign.records import write_record
 
 
 class KilledError(Exception):
@@ -53,7 +55,17 @@ def test_a_killed_evaluation_goes_on(model, data, counted, tmp_path):  # noqa: F
     assert seen in ([2, 1], [2, 2])  # the answer that was cut may be asked again
     assert resumed.samples == whole.samples and resumed.scores == whole.scores
     assert list(read_lines(samples)) == whole.samples
-    assert not answers.exists()
+    write_record(record, score_record(model, resumed))
+    assert record.is_file() and not answers.exists()
+
+
+def test_a_kill_before_the_record_loses_nothing(model, data, counted, tmp_path):  # noqa: F811
+    seen, _ = counted
+    data("gsm8k", [{**GSM8K, "question": "?" * i} for i in range(1, 4)])
+    first = evaluate(model, "micro_gsm8k", batch_size=2, beside=tmp_path / "a.json")
+    seen.clear()
+    assert evaluate(model, "micro_gsm8k", batch_size=2, beside=tmp_path / "a.json").samples == first.samples
+    assert seen == []
 
 
 def test_multiple_choice_goes_on_too(model, data, tmp_path, monkeypatch):  # noqa: F811
@@ -121,13 +133,25 @@ class Engine(LM):
         return [f"{text}{number}" for number, text in enumerate(self.asked, start=1)][-len(requests) :]
 
 
+class Stops(Engine):
+    """Answers so many requests and is killed."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.after = after
+
+    def generate_until(self, requests):
+        super().generate_until(requests[: self.after])
+        raise KeyboardInterrupt
+
+
 def ask(path, texts, identity="me"):
     engine = Engine()
     journal = Journal(path, {"model": identity})
     answers = Resumed(engine, journal).generate_until(
         [Instance("generate_until", {}, (text, {"until": []}), 0) for text in texts]
     )
-    journal.close(remove=False)
+    journal.close()
     return engine.asked, answers
 
 
@@ -143,6 +167,15 @@ def test_a_prompt_that_lacks_a_sample_is_asked_for_all(tmp_path):
     ask(path, ["p", "p", "q"])
     assert ask(path, ["p", "p", "q", "q"]) == (["q", "q"], ["p1", "p2", "q1", "q2"])
     assert ask(path, ["p", "p", "q", "q"]) == ([], ["p1", "p2", "q1", "q2"])
+
+
+def test_samples_of_two_runs_that_were_killed_are_not_mixed(tmp_path):
+    path = tmp_path / "a.gz"
+    ask(path, ["p", "p"])
+    dying = Resumed(Stops(after=1), Journal(path, {"model": "me"}))
+    with pytest.raises(KeyboardInterrupt):
+        dying.generate_until([Instance("generate_until", {}, ("p", {"until": []}), 0)] * 3)
+    assert ask(path, ["p"] * 3) == (["p"] * 3, ["p1", "p2", "p3"])
 
 
 def test_a_file_that_is_cut_anywhere_is_read_as_far_as_it_goes(tmp_path):

@@ -8,20 +8,22 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from conftest import make_llama
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from test_benchmarks import HUMANEVAL
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from semalign import benchmarks, evaluation
 from semalign.data import encode
-from semalign.engine import InMemoryModel
+from semalign.engine import InMemoryModel, transformers_engine
 from semalign.evaluation import evaluate
 from semalign.evaluation_record import score_record
 from semalign.models import LanguageModel
 from semalign.paths import models_dir
+from semalign.samples import interval
 from semalign.sandbox import SandboxError
 from semalign.statistics import wilson_interval
 
@@ -425,3 +427,23 @@ def test_the_micro_familys_tokenizer_splits_at_the_boundary(task):
         prompt, response = (tokenizer(row[part]).input_ids for part in ("prompt", "response"))
         assert tokenizer(row["prompt"] + row["response"]).input_ids == prompt + response
         assert tokenizer.decode(prompt) == row["prompt"] and tokenizer.decode(response) == row["response"]
+
+
+def test_an_answer_keeps_the_space_that_a_llama_tokenizer_drops_where_a_text_begins():
+    words = ["<eos>", "▁", "x", "▁▁▁▁", "<0x0A>", "\n"]
+    llama = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="x"))
+    llama.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    strip = decoders.Strip(content=" ", left=1)
+    llama.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), strip])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=llama, eos_token="<eos>", pad_token="<eos>")
+    model = LanguageModel(make_llama(len(words), 12, 1, 0), tokenizer)
+    assert tokenizer.decode([3, 2]) == "   x"  # one space is gone: the line would not parse behind "def f():"
+    with transformers_engine(model, 1) as engine:
+        assert engine.tok_decode([3, 2]) == "    x"
+        assert engine.tok_decode([2, 4, 3, 2]) == "x\n    x"
+
+
+def test_scores_that_are_all_alike_have_an_interval_too():
+    assert interval([0.0] * 164) == pytest.approx(wilson_interval(0, 164))
+    assert interval([1.0] * 9) == pytest.approx(wilson_interval(9, 9))
+    assert interval([0.5, 0.0] * 30)[0] > 0

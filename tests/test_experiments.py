@@ -187,3 +187,21 @@ def test_a_method_that_refuses_a_pair_is_an_error_after_all_other_cells(profile,
         run(profile, tmp_path / "results", names)
     assert caplog.text.count("leave none to train on") == 4
     assert {cell.method for cell in missing(profile, tmp_path / "results", names)} == {"laten"}
+
+
+def test_compare_shows_only_the_records_that_were_asked_for_and_are_current(profile, tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from semalign import cli
+
+    folder = tmp_path / "records"
+    narrow = profile.model_copy(update={"teachers": {}, "seeds": [0]})
+    run(narrow, folder, ["semalign", "entropy"])
+    surplus = json.loads(next(folder.glob("entropy--*--0.json")).read_text())
+    write_record(folder / "surplus.json", {**surplus, "method": "surplus"})
+    asked = ["compare", "--profile", str(tmp_path / "tiny.yaml"), "--out", str(folder), "--seeds", "1"]
+    monkeypatch.setattr(experiments, "run", lambda *_: [])
+    result = CliRunner().invoke(cli.app, [*asked, "--methods", "semalign,entropy"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "entropy" in result.output
+    assert "surplus" not in result.output

@@ -71,7 +71,10 @@ def test_a_difference_without_a_reason_is_told():
         "score": {"ours": 1.0, "stock": 0.0},
     }
     assert unexplained(line)
-    assert not unexplained({**line, "taken": {"ours": ["3"], "stock": ["..."]}})
+    assert unexplained({**line, "taken": {"ours": ["3"], "stock": ["..."]}})
+    dots = {**line, "answer": {"ours": [["3 ..."]], "stock": [["3 ..."]]}}
+    assert not unexplained({**dots, "taken": {"ours": ["3"], "stock": ["..."]}})
+    assert unexplained({**dots, "taken": {"ours": ["[invalid]"], "stock": ["..."]}})
     assert unexplained({**line, "answer": {"ours": [["3"]], "stock": [["4"]]}})
     assert unexplained({**line, "extraction": "strict", "taken": {"ours": ["3"], "stock": ["..."]}})
     letters = {"ours": [[(-1.0, True)], [(-2.0, False)]], "stock": [[(-1.0, True)], [(-2.1, False)]]}

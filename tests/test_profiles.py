@@ -106,3 +106,8 @@ def test_a_row_is_a_method_under_what_the_profile_says(tmp_path):
 def test_mistakes_in_a_variant_are_errors(variant, message):
     with pytest.raises(ValueError, match=message):
         load_profile("micro", variants={"mine": variant})
+
+
+def test_laten_trains_in_the_parts_that_fit_the_memory():
+    settings = load_profile("llama2").settings_for("gsm8k", "laten")
+    assert (settings["micro_batch_size"], settings.get("batch_size"), settings.get("rank")) == (4, None, None)

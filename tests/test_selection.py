@@ -6,7 +6,7 @@ from test_experiments import FAST, profile  # noqa: F401
 
 from semalign import selection
 from semalign.profiles import load_profile, profile_names
-from semalign.records import read_record
+from semalign.records import read_record, write_record
 
 
 @pytest.fixture
@@ -82,3 +82,15 @@ def test_the_packaged_grids_are_equally_large_and_possible():
     for name in profile_names():
         if load_profile(name).selection:
             selection._check(load_profile(name), list(load_profile(name).selection))
+
+
+def test_among_equal_scores_the_lowest_nll_is_best(choosing, tmp_path, monkeypatch):
+    folder = tmp_path / "selection"
+    selection.select(choosing, folder)
+    for path in folder.glob("*.json"):
+        record = read_record(path)
+        nll = 1.0 if record["configuration"]["learning_rate"] == 1e-2 else 2.0
+        details = {**record["details"], "after": {**record["details"]["after"], "response_nll": nll}}
+        write_record(path, {**record, "value": 50.0, "details": details})
+    table = selection.finished(choosing, folder)
+    assert table.loc[table["best"], "learning_rate"].tolist() == [1e-2]

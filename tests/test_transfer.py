@@ -117,3 +117,10 @@ def test_strangers_share_too_few_tokens(student, rows):
     assert len(tokenizer) > 64
     with pytest.raises(ValueError, match="too few shared tokens"):
         semalign.transfer(teacher, student, rows, **FAST)
+
+
+def test_without_held_out_rows_the_value_is_the_weighted_objective(teacher, student, rows):
+    record = semalign.transfer(teacher, student, rows, layer_weight=0.25, output_weight=2.0, **FAST).record
+    last = record["losses"][-1]
+    assert record["metric"] == "training_loss"
+    assert record["value"] == pytest.approx(0.25 * last["layer"] + 2.0 * last["output"])

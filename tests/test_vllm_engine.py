@@ -22,12 +22,17 @@ class StandIn(TemplateLM):
     """Says " #### 3" to everything."""
 
     made: list[dict] = []  # noqa: RUF012
+    stopped = 0
     loglikelihood_rolling = _loglikelihood_tokens = None
     eot_token_id, max_length = 0, 4096
 
     def __init__(self, **given):
         super().__init__()
         self.made.append(given)
+        self.model = SimpleNamespace(llm_engine=SimpleNamespace(engine_core=SimpleNamespace(shutdown=self.stop)))
+
+    def stop(self):
+        StandIn.stopped += 1
 
     def tok_encode(self, string, add_special_tokens=None, **_):
         return list(string.encode())
@@ -42,6 +47,7 @@ def folders(tmp_path, monkeypatch):
     write(tmp_path, "openai/gsm8k/main/test", [GSM8K] * 2)
     monkeypatch.setitem(sys.modules, MODULE, SimpleNamespace(VLLM=StandIn))
     StandIn.made.clear()
+    StandIn.stopped = 0
     tokenizer = make_tokenizer()
     model = make_llama(len(tokenizer), 12, 2, 0).float()
     model.save_pretrained(tmp_path / "model")
@@ -68,6 +74,8 @@ def test_a_model_and_its_adapter_are_handed_over_as_folders(folders):
     record = score_record(model, result)
     assert (record["student"], record["configuration"]["engine"]) == ("model", "vllm")
     assert record["fingerprints"]["student"] == model.identity()["model"]
+    assert record["configuration"]["vllm"] == {"adapters": model.identity()["adapters"], "options": {}}
+    assert StandIn.stopped == 1
 
 
 def test_options_go_to_vllm_and_are_part_of_what_answers(folders):
@@ -115,6 +123,7 @@ def test_what_vllm_cannot_do_is_said(tmp_path, monkeypatch, folders):
     (tmp_path / "a.gguf").touch()
     with pytest.raises(ValueError, match="GGUF"):
         VllmModel(str(tmp_path / "a.gguf")).folder  # noqa: B018
-    monkeypatch.setitem(sys.modules, MODULE, None)
+    monkeypatch.delitem(sys.modules, MODULE)
+    monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(ModuleNotFoundError, match="pip install"), engine_of(VllmModel(str(folders / "model")), 1):
         pass

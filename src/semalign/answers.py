@@ -7,7 +7,7 @@ import gzip
 import json
 import logging
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
 from semalign.files import atomic_path
+from semalign.records import beside_record
 
 logger = logging.getLogger(__name__)
 Key = tuple[str, ...]
@@ -29,7 +30,7 @@ class Journal:
 
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
         """Open the journal, with the answers that it holds if they were given to the same ``identity``."""
-        self.path = path
+        self.path, self._identity = path, identity
         self.kept: dict[Key, list[Any]] = defaultdict(list)
         lines = list(read_lines(path)) if path.is_file() else []
         if lines and lines[0] != identity:
@@ -37,8 +38,13 @@ class Journal:
             lines = []
         for line in lines[1:]:
             self.kept[tuple(line["request"])].append(line["answer"])
-        write_lines(path, [identity, *lines[1:]])  # without what a cut may have left at its end
-        self._file = gzip.open(path, "at", encoding="utf-8")
+        self._open()
+
+    def _open(self) -> None:
+        """Write what is kept, without what a cut may have left at the file's end, and open the file for more."""
+        rows = ({"request": key, "answer": answer} for key, answers in self.kept.items() for answer in answers)
+        write_lines(self.path, [self._identity, *rows])
+        self._file = gzip.open(self.path, "at", encoding="utf-8")
 
     def add_partial(self, kind: str, arguments: Sequence[Any], answer: Any) -> None:
         """Keep one answer; lm-eval's models call this."""
@@ -47,20 +53,23 @@ class Journal:
         self._file.write(json.dumps({"request": key, "answer": answer}, ensure_ascii=False) + "\n")
         self._file.flush()
 
-    def known(self, key: Key, n: int) -> deque[Any] | None:
-        """Return the last ``n`` answers to a request, None unless there are so many.
+    def known(self, wanted: Mapping[Key, int]) -> dict[Key, deque[Any]]:
+        """Return the answers to those requests that have as many as are wanted, and forget those that have fewer.
 
         Of a request that was cut short among its samples none is used: it is asked anew, and the same random numbers
         would give the same samples again.
         """
-        answers = self.kept.get(key, [])
-        return deque(answers[-n:]) if len(answers) >= n else None
+        found = {key: deque(self.kept[key][:n]) for key, n in wanted.items() if len(self.kept.get(key, [])) >= n}
+        if short := [key for key in wanted if key not in found and key in self.kept]:
+            for key in short:
+                del self.kept[key]
+            self.close()
+            self._open()
+        return found
 
-    def close(self, *, remove: bool) -> None:
-        """Close the file, and delete it if all its answers are elsewhere."""
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
-        if remove:
-            self.path.unlink()
 
 
 def _key(arguments: Sequence[Any]) -> Key:
@@ -106,26 +115,23 @@ class Resumed:
 
     def _answers(self, kind: str, requests: list[Instance]) -> list[Any]:
         keys = [_key(request.args) for request in requests]
-        known = {key: self._journal.known(key, n) for key, n in Counter(keys).items()}
-        missing = [request for request, key in zip(requests, keys, strict=True) if known[key] is None]
+        known = self._journal.known(Counter(keys))
+        missing = [request for request, key in zip(requests, keys, strict=True) if key not in known]
         fresh = iter(getattr(self._engine, kind)(missing) if missing else ())
-        return [next(fresh) if (answers := known[key]) is None else answers.popleft() for key in keys]
-
-
-def beside_record(record: Path, what: str) -> Path:
-    """Return the path of the compressed rows that belong to a record: its ``samples`` or ``answers``."""
-    return record.with_name(f"{record.name.removesuffix('.json')}.{what}.jsonl.gz")
+        return [known[key].popleft() if key in known else next(fresh) for key in keys]
 
 
 @contextmanager
-def resumed(engine: LM, record: Path | None, identity: dict[str, Any]) -> Iterator[Any]:
-    """Yield the model, which answers from the journal what that holds; a finished block leaves no journal."""
+def resumed(engine: LM, record: Path | None, identity: Callable[[], dict[str, Any]]) -> Iterator[Any]:
+    """Yield the model, which answers from the journal beside a record what that holds.
+
+    The journal stays until :func:`semalign.records.write_record` has written the record.
+    """
     if record is None:
         yield engine
         return
-    journal, done = Journal(beside_record(record, "answers"), identity), False
+    journal = Journal(beside_record(record, "answers"), identity())
     try:
         yield Resumed(engine, journal)
-        done = True
     finally:
-        journal.close(remove=done)
+        journal.close()

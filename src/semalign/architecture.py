@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from peft import PeftModel
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import PreTrainedModel
 
 Interface = Literal["attention", "mlp", "residual", "layer"]
@@ -151,9 +152,14 @@ class Architecture:
         return self.softcap is None and getattr(self.lm_head, "bias", None) is None
 
     def logits(self, states: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch v"]:
-        """Return the logits of states that left the final norm."""
-        logits = self.lm_head(states)
+        """Return the logits of states that left the final norm; states wider than the head keep their precision."""
+        logits = self.lm_head(states) if states.dtype == self.head_weight.dtype else self._wide_head(states)
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
+
+    def _wide_head(self, states: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch v"]:
+        bias = getattr(self.lm_head, "bias", None)
+        bias = None if bias is None else bias.to(states.dtype)
+        return functional.linear(states, self.head_weight.to(states.dtype), bias)
 
     def layer(self, k: int) -> nn.Module:
         """Return decoder layer ``k`` in 1..L; ``ValueError`` outside."""

@@ -1,7 +1,7 @@
 """lm-eval's Hugging Face model class over a model that is already in memory, and undisturbed by it."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -28,6 +28,13 @@ class InMemoryModel(HFLM):
             backend="causal",
             batch_size=batch_size,
         )
+
+    def tok_decode(self, tokens: int | Sequence[int] | Tensor, skip_special_tokens: bool = True) -> str:
+        """Return the text of tokens that go on from a prompt: Llama's tokenizer drops a space where a text begins."""
+        before = self.tokenizer.encode("\n", add_special_tokens=False)
+        after = before + torch.as_tensor(tokens).flatten().tolist()
+        start, text = (self.tokenizer.decode(ids, skip_special_tokens=skip_special_tokens) for ids in (before, after))
+        return text.removeprefix(start)
 
     def _model_generate(self, context: Tensor, max_length: int, stop: list[str], **generation: Any) -> Tensor:
         ends = self.tokenizer.decode(self.eot_token_id, skip_special_tokens=False)

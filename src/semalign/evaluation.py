@@ -17,9 +17,10 @@ from lm_eval.api.task import ConfigurableTask
 from tqdm.auto import tqdm
 
 from semalign import benchmarks
-from semalign.answers import beside_record, resumed, write_lines
+from semalign.answers import resumed, write_lines
 from semalign.engine import engine_of, model_identity
 from semalign.models import LanguageModel
+from semalign.records import beside_record
 from semalign.samples import group_means, interval, item_samples
 from semalign.sandbox import sandbox_mode
 from semalign.vllm_engine import VllmModel
@@ -37,7 +38,7 @@ class Evaluation:
         n: number of items.
         low: lower end of the 95% interval, 0-100: Wilson's, or with several samples an item the bootstrap's over items.
         high: upper end.
-        seconds: wall-clock time.
+        seconds: wall-clock time, of the last part of an evaluation that was killed.
         version: version of the task file.
         chat: chat format of the prompts.
         decoding: how answers were generated, with ``samples`` an item and ``seed``; None for multiple choice.
@@ -88,7 +89,8 @@ def evaluate(
         batch_size: items at a time.
         chat: see :func:`semalign.chat.chat_format`; None: as the task file says.
         beside: path of the record to come. All samples are kept beside it, ``NAME.samples.jsonl.gz``, and on the way
-            there every answer, ``NAME.answers.jsonl.gz``, from which an evaluation that was killed goes on.
+            there every answer, ``NAME.answers.jsonl.gz``, from which an evaluation that was killed goes on; it stays
+            until the record is written.
 
     Raises:
         ValueError: for an unknown task or chat format, an impossible limit, or a prompt too long for the context.
@@ -101,7 +103,7 @@ def evaluate(
         loaded = benchmarks.load_task(task, split, limit, chat=chat, tokenizer=model.tokenizer)
         with engine_of(model, batch_size) as engine, _one_bar():
             _fit(loaded, engine)
-            with resumed(engine, beside, {**model_identity(model), **_asked(loaded)}) as answering:
+            with resumed(engine, beside, lambda: {**model_identity(model), **_asked(loaded)}) as answering:
                 results = run_task(answering, loaded)
                 name = benchmarks.chat_name(task, chat)
                 result = _evaluation(loaded, split, name, sandbox, results, time.perf_counter() - started)

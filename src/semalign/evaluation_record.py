@@ -21,6 +21,8 @@ def split_fingerprint(task: str, split: str) -> str:
 
 def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int | None = None) -> dict[str, Any]:
     """Return the record of a score; ``details`` keeps which items were right, in order, for paired comparisons."""
+    identity = model_identity(model)
+    vllm = {key: value for key, value in identity.items() if key != "model"} if isinstance(model, VllmModel) else None
     return make_record(
         method=NONE,
         teacher=None,
@@ -38,9 +40,10 @@ def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int
             "chat": score.chat,
             "task_version": score.version,
             "decoding": score.decoding,
-            "engine": "vllm" if isinstance(model, VllmModel) else "transformers",
+            "engine": "transformers" if vllm is None else "vllm",
+            **({} if vllm is None else {"vllm": vllm}),
         },
-        fingerprints={"student": model_identity(model)["model"], "test": split_fingerprint(score.task, score.split)},
+        fingerprints={"student": identity["model"], "test": split_fingerprint(score.task, score.split)},
         seconds=score.seconds,
         details={
             "scores": score.scores,

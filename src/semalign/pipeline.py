@@ -132,7 +132,7 @@ def transfer_record(
         task=task,
         seed=settings.seed,
         metric="training_loss" if after is None else "response_nll",
-        value=sum(losses[-1].values()) if after is None else after["response_nll"],
+        value=_objective(losses[-1], settings) if after is None else after["response_nll"],
         n=n,
         configuration=settings.model_dump(),
         fingerprints={**pair.fingerprints, "data": json_fingerprint(rows)},
@@ -140,6 +140,14 @@ def transfer_record(
         losses=losses,
         details=details,
     )
+
+
+def _objective(terms: dict[str, float], settings: MethodSettings) -> float:
+    """Return the value of the objective from its terms, each with its weight."""
+    weights: dict[str, float] = {}
+    if isinstance(settings, TransferSettings):
+        weights = {"layer": settings.layer_weight, "output": settings.output_weight}
+    return sum(weights.get(name, 1.0) * value for name, value in terms.items())
 
 
 def _align_and_steer(

@@ -13,6 +13,7 @@ from semalign.methods import Method, method, methods
 from semalign.settings import TrainingSettings, TransferSettings
 
 FOLDER = Path(__file__).with_name("profiles")
+MEMORY = {"micro_batch_size"}  # means the same for every method that has it
 PAPER = "semalign"  # the method under the paper's settings
 
 
@@ -95,7 +96,8 @@ class Profile(Strict):
         chosen = self.method_of(row)
         shared = self.transfer
         if not issubclass(chosen.settings, TransferSettings):
-            common = set(TrainingSettings.model_fields) if issubclass(chosen.settings, TrainingSettings) else set()
+            common = set(TrainingSettings.model_fields) if issubclass(chosen.settings, TrainingSettings) else MEMORY
+            common = common & chosen.settings.model_fields.keys()
             shared = {key: value for key, value in self.transfer.items() if key in common}
         values = {key: getattr(self.tasks[task], name) for key, name in chosen.of_task.items()}
         of_task = {key: value for key, value in values.items() if value is not None}

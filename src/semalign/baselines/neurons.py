@@ -102,8 +102,7 @@ def log_probability_increase(
 
 
 def _log_probability(architecture: Architecture, states: Float[Tensor, "n d"], token: int) -> Float[Tensor, " n"]:
-    normed = architecture.norm(states).to(architecture.head_weight.dtype)
-    logits = _wide(architecture.logits(normed))
+    logits = architecture.logits(architecture.norm(states))  # as wide as the states
     return logits[:, token] - logits.logsumexp(-1)
 
 

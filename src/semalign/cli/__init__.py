@@ -50,6 +50,6 @@ def entry_point() -> None:
 
     try:
         app()
-    except (ValueError, OSError, SandboxError) as error:
+    except (ValueError, OSError, ImportError, SandboxError) as error:
         typer.secho(f"semalign: {error}", fg="red", err=True)
         raise SystemExit(1) from None

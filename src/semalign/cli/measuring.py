@@ -71,13 +71,15 @@ def compare(
         typer.echo("\n".join(f"{cell.file_name}: {lack}" for cell, lack in lacks.items()) or "all records are current")
         return
     experiments.run(loaded, folder, names)
-    typer.echo(experiments.summary(folder).round(2).to_string(index=False))
-    typer.echo(differences(folder).round(4).to_string(index=False))
+    current = experiments.current(loaded, folder, names)
+    typer.echo(experiments.summary(folder, current).round(2).to_string(index=False))
+    typer.echo(differences(folder, only=current).round(4).to_string(index=False))
 
 
 def select(
     profile: Annotated[str, typer.Option("--profile", "-p", help="micro, or a YAML file")] = "micro",
     methods: Annotated[str | None, typer.Option(help="names with commas; default: all that have a grid")] = None,
+    data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
     """Choose the settings of methods and variants on validation data; prints the variants to put in the profile."""
@@ -94,6 +96,7 @@ def run(
     profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
     only: Annotated[list[str] | None, typer.Option(help="beginning of a notebook's name, e.g. 03")] = None,
     force: Annotated[bool, typer.Option(help="run fresh notebooks too")] = False,
+    data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
     """Run the notebooks of a profile by papermill; fresh ones are skipped."""

@@ -73,6 +73,7 @@ def slice_width(
     width: Annotated[int, typer.Option(min=1, help="width of its residual stream, a multiple of the heads")],
     data: Annotated[str, typer.Option(help="a task, or a JSONL file, whose training rows say what to keep")],
     limit: Annotated[int, typer.Option(min=1, help="rows")] = 128,
+    data_root: DataRoot = None,
 ) -> None:
     """Make a student from a model by keeping the leading principal directions of its residual stream (SliceGPT)."""
     from semalign import load_model
