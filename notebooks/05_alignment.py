@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Alignment and training
 #
-# - **Purpose**: make the supervisory states (Section 4.2), train one student layer on them (Section 4.3), and watch both cosine losses; then do the same with one thing changed at a time.
+# - **Purpose**: make the targets (Section 4.2), train one student layer on them (Section 4.3), and watch both cosine losses; then do the same with one thing changed at a time.
 # - **Cost**: about five minutes for the micro family on a CPU.
 # - **Command**: `semalign run --profile micro --only 05`
 
@@ -67,7 +67,7 @@ details = result.record["details"]
 print(f"teacher layer {details['teacher_layers'][0][0]} supervises student layer {details['student_layer']}; "
       f"{details['adapter_parameters']:,} adapter parameters train, {result.record['seconds']:.0f} s in all")  # fmt: skip
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Both terms of the objective over the training steps of one transfer under the paper's settings. What to see: how far each falls; the layer term starts from a student whose states know nothing of the targets.", "name": "fig-training"}, "image": {"alt": "Two falling curves over training steps."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Both terms of the objective over the training steps of one transfer under the paper's settings. What to see: how far each falls; the layer term starts near 1, as the student's states are unrelated to the targets.", "name": "fig-training"}, "image": {"alt": "Two falling curves over training steps."}}
 losses = pd.DataFrame(result.record["losses"]).rename_axis("step").reset_index()
 losses["step"] += 1
 long = losses.melt("step", var_name="term", value_name="1 − cosine")
@@ -147,7 +147,7 @@ provenance("notebooks/05_alignment.py", "variants", f"semalign run --profile {pr
 # Two things to keep in mind when reading it.
 #
 # * $\cos(\mathbf z, \mathbf y^\text{oh})$ is largest when *every* other logit is zero. A language model's logits carry a common offset and a spread that mean nothing or much for probabilities, and the literal output term pays for removing both. The centred form forgives the offset.
-# * The targets are dominated by their mean direction (last column). A layer can come close to all of them by moving its mean alone, with nothing learnt about any particular position.
+# * Part of the targets is one fixed direction; the last column is its share. That much a layer can reach by moving its mean alone, with nothing learnt about any particular position.
 #
 # ## Use the result
 #

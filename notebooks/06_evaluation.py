@@ -14,7 +14,7 @@
 # # Evaluation
 #
 # - **Purpose**: Tables 1 and 2 of the paper, with the models of this profile: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, on all benchmarks; the paper's numbers and the gap to the teacher beside them.
-# - **Cost**: scores come from run records under `data/results/`. Records of SemAlign and of the profile's variants that are missing or stale are made first (half a minute to a minute for each on a CPU core, for the micro family); records of other methods are only read. One transfer is run live and held against its record.
+# - **Cost**: scores come from run records under `data/results/`. Records of SemAlign and of the profile's variants that are missing or stale are made first (half a minute to a minute for each on a CPU core, for the micro family); records of other methods are only read. One transfer is run live and compared with its record.
 # - **Command**: `semalign run --profile micro --only 06`, with `--force` after new records; `semalign compare --profile micro --methods all` makes all records.
 
 # %% tags=["parameters"]
@@ -96,7 +96,7 @@ assert low <= live["value"] <= high and drift < 1e-3, "the record no longer hold
 # %% [markdown]
 # ## Table 1: one teacher, four benchmarks
 #
-# Means over seeds with 95% intervals: Student's $t$ over the seeds of a method, Wilson's over the items for a model as it is. An interval over seeds says nothing of the choice of test items: where all seeds agree it has no width, and the item interval of the student's row still holds. `semalign` is the paper's method under the paper's settings; no setting was chosen on these data. Any further rows are variants whose settings were chosen on validation data ([Controls](07_controls.ipynb)). The paper's numbers are of other models on other benchmarks: they stand beside ours for the pattern, not for the size.
+# Means over seeds with 95% intervals: Student's $t$ over the seeds of a method, Wilson's over the items for a model as it is. An interval over seeds says nothing of the choice of test items: where all seeds agree it has no width, and the item interval of the student's row still holds. `semalign` is the paper's method under the paper's settings; no setting was chosen on these data. All other rows, Seeking and LaTen included, have settings chosen on validation data ([Controls](07_controls.ipynb)); compare them with `semalign-tuned`. The paper's numbers are of other models on other benchmarks: they stand beside ours for the pattern, not for the size.
 
 # %% tags=["hide-input"]
 benchmarks = [title(task) for task in settings.tasks]

@@ -157,7 +157,7 @@ if settings.teachers:
 # %% tags=["hide-input"]
 # Enough for a corrected p of 0.02 where no resample is on the other side of zero.
 RESAMPLES = max(10_000, 100 * len(rows) * sum(len(settings.teachers_for(task)) for task in settings.tasks))
-ours = [PAPER, *(name for name in settings.variants if name != PAPER and settings.method_of(name).name == PAPER)][:2]
+ours = [PAPER, *(name for name in settings.variants if name != PAPER and settings.method_of(name).name == PAPER)]
 compared = {name: differences(folder, name, only=current, resamples=RESAMPLES) for name in ours}
 
 

@@ -155,7 +155,7 @@ else:
 # %% [markdown]
 # ## Published weights
 #
-# SmolLM2-135M-Instruct {cite}`allal2025smollm2` against the student cut from it in depth and width of [the next page](09_published_weights.ipynb), steered by the method, on the prompts of HumanEval {cite}`chen2021humaneval`. The student is a part of its teacher here, so some likeness along the diagonal is there by construction: up to the first layer left out, the student is its teacher with less width.
+# SmolLM2-135M-Instruct {cite}`allal2025smollm2` against the student of [the next page](09_published_weights.ipynb), which is cut from it in depth and width, before and after a transfer, on the prompts of HumanEval {cite}`chen2021humaneval`. The student is a part of its teacher here, so some likeness along the diagonal is there by construction: up to the first layer left out, the student is its teacher with less width.
 
 # %% tags=["hide-input"]
 REAL = results_dir() / "small" / "cka-smollm2-135m"

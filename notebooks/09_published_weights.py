@@ -28,7 +28,7 @@ from IPython.display import display
 
 from semalign.paths import data_dir, results_dir
 from semalign.tables import NOT_RUN, interval
-from semalign.theme import apply_theme, provenance, save_figure_data, table
+from semalign.theme import Markdown, apply_theme, provenance, save_figure_data, table
 
 apply_theme()
 HERE, FOLDER = "notebooks/09_published_weights.py", results_dir() / "small"
@@ -41,7 +41,7 @@ def read(path):
 # %% [markdown]
 # ## The four benchmarks
 #
-# Each in the form that [its task file](../decisions.md) fixes: zero-shot, Tulu's chat format, the answer begun for the model. That is the protocol of the prior work for Llama 2 and no friend of this model, which was trained on another chat format; it shows that the benchmarks run on published weights and what they cost, not what the model is capable of. The published figures are those of its model card, in other forms of the task, so that they say about where a score should lie and no more.
+# Each in the form that its task file fixes ([Decisions](../decisions.md)): zero-shot, Tulu's chat format, the answer begun for the model. That is the protocol of the prior work for Llama 2. It does not suit this model, which was trained on another chat format: it shows that the benchmarks run on published weights and what they cost, not what the model is capable of. The published figures are those of its model card, for other forms of the tasks, so they give only the rough range to expect.
 
 # %% tags=["hide-input"]
 TASKS = {"mmlu": "MMLU", "gsm8k": "GSM8K", "humaneval": "HumanEval", "mbpp": "MBPP"}
@@ -85,11 +85,22 @@ display(
 # The student is SmolLM2-135M-Instruct without every third layer, and with the residual stream of what is left turned into its principal directions and cut from 576 to 504 of them, as SliceGPT {cite}`ashkboos2024slicegpt` does with one rotation for all layers. So teacher and student differ in depth and width, share a vocabulary, and the student has something to regain. Steering is on one layer, the one that attribution and depth map choose. Three objectives on the same rows in the same order: the paper's two cosines; the cosine of layers towards a map whose atoms are permuted, which keeps the form and none of the semantics; and cross-entropy alone.
 
 # %% tags=["hide-input"]
+OBJECTIVES = {"literal": "the paper's", "permuted-atoms": "permuted atoms", "cross-entropy": "cross-entropy alone"}
 CUT = """semalign fetch smollm2-135m
 semalign drop-layers smollm2-135m --every 3 --out ~/.cache/semalign/models/smollm2-135m-every-third-dropped
 semalign slice smollm2-135m-every-third-dropped --width 504 --data gsm8k --out ~/.cache/semalign/models/smollm2-135m-cut
-semalign transfer smollm2-135m smollm2-135m-cut --data TASK --examples 100 --hold-out 100 -s epochs=3 -s batch_size=16 -s micro_batch_size=8 -s ... --out FOLDER"""
-OBJECTIVES = {"literal": "the paper's", "permuted-atoms": "permuted atoms", "cross-entropy": "cross-entropy alone"}
+for task in gsm8k mbpp; do
+  for run in literal permuted-atoms cross-entropy; do
+    case $run in
+      literal) objective="" ;;
+      permuted-atoms) objective="-s map=permuted" ;;
+      cross-entropy) objective="-s output_loss=cross_entropy -s layer_weight=0" ;;
+    esac
+    semalign transfer smollm2-135m smollm2-135m-cut --data $task --examples 100 --hold-out 100 \\
+      -s epochs=3 -s batch_size=16 -s micro_batch_size=8 $objective --out runs/transfer-cut-$task-$run
+    cp runs/transfer-cut-$task-$run/record.json data/results/small/transfer-cut-$task-$run.json
+  done
+done"""
 transfers = []
 for task in ("gsm8k", "mbpp"):
     for name, called in OBJECTIVES.items():
@@ -117,5 +128,6 @@ display(
         "From SmolLM2-135M-Instruct into the student that was cut from it, before → after: response NLL in nats a token on held-out rows, and the mean cosine of the student's states to the aligned teacher states. That of permuted atoms is to states aligned by the permuted map, that of cross-entropy to the paper's, which it does not look at.",
         "tab-published-transfers",
     ),
-    provenance(HERE, "published-transfers", CUT.replace("\n", "; ")),
+    provenance(HERE, "published-transfers", f"semalign run --profile {profile} --only 09"),
+    Markdown(f"The records are made by\n\n```sh\n{CUT}\n```"),
 )

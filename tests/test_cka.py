@@ -1,5 +1,7 @@
 """The matrix of all layer pairs against states read one text at a time, pair by pair."""
 
+import gc
+
 import pytest
 import torch
 from conftest import make_llama, make_tokenizer
@@ -101,6 +103,14 @@ def test_one_pass_over_each_model(teacher, student):
         model.model.model.register_forward_hook(lambda module, args, output: passes.append(module))
     cka_matrix(teacher, student, TEXTS, block=10, batch_size=4)
     assert passes.count(teacher.model.model) == passes.count(student.model.model) == 2
+
+
+def test_memory_does_not_grow_with_the_texts(teacher, student):
+    def most(n_texts):
+        blocks = paired_states(teacher, student, ["abc def ghi"] * n_texts, block=40, batch_size=2)
+        return max(sum(each.numel() for each in gc.get_objects() if type(each) is torch.Tensor) for _ in blocks)
+
+    assert most(40) <= 1.05 * most(8)
 
 
 def test_adapted_student(teacher, student):

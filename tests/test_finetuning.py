@@ -42,3 +42,16 @@ def test_a_loss_that_is_not_finite_stops_the_run(student, rows):
         adapted.get_base_model().model.norm.weight[0] = float("nan")
     with pytest.raises(FloatingPointError, match="not finite at step 1"):
         FineTuning(Architecture(adapted), encode(rows, student.tokenizer, 64), settings).run()
+
+
+def test_the_rate_warms_up_and_falls_to_zero(student, rows):
+    def rates(n_examples):
+        settings = TrainingSettings(epochs=1, batch_size=1, learning_rate=1.0, warmup_ratio=0.03)
+        training = FineTuning(Architecture(add_lora(student.model, [1], settings)), examples * n_examples, settings)
+        assert training.steps == n_examples
+        return [training._rate(step) for step in range(1, n_examples + 1)]
+
+    examples = encode(rows[:1], student.tokenizer, 64)
+    assert rates(100) == pytest.approx([1 / 3, 2 / 3, 1, *((97 - i) / 97 for i in range(97))])
+    assert rates(48) == pytest.approx([1, *((47 - i) / 47 for i in range(47))])  # 3% of 48 steps is one step
+    assert rates(16) == pytest.approx([(16 - i) / 16 for i in range(16)])  # and of 16 none

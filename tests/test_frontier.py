@@ -110,7 +110,6 @@ def test_a_stopped_run_goes_on_at_its_layer(teacher, student, rows, tmp_path, mo
     resumed = method("frontier").run(teacher, student, rows, output_dir=tmp_path / "b", validation=rows[:2], **FAST)
     assert resumed.record["losses"] == whole.record["losses"]
     assert resumed.record["value"] == whole.record["value"]
-    assert whole.record["details"]["after"]["response_nll"] < whole.record["details"]["before"]["response_nll"] + 1
 
 
 _step = Steering._step
