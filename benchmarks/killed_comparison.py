@@ -49,6 +49,11 @@ def content(folder: Path) -> dict[str, object]:
     return kept | {path.name: gzip.decompress(path.read_bytes()) for path in folder.glob("*.samples.jsonl.gz")}
 
 
+def created(folder: Path) -> dict[str, str]:
+    """Return when each record of a folder was made."""
+    return {path.name: json.loads(path.read_text())["created"] for path in folder.glob("*.json")}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=3)
@@ -65,6 +70,7 @@ def main() -> None:
             sys.exit("the undisturbed comparison failed")
         whole = time.monotonic() - begin
         print(f"undisturbed: {len(list((folder / 'left').glob('*.json')))} records, {whole:.0f} s", flush=True)
+        finished: dict[str, str] = {}
         for _ in range(options.kills):
             run = started(profile, folder / "killed", folder / "killed-cache", options.methods)
             moment = moments.uniform(0.1, 0.9) * whole / options.kills
@@ -73,17 +79,18 @@ def main() -> None:
                 sys.exit("the comparison was over before it could be killed: run again")
             os.killpg(run.pid, signal.SIGKILL)
             run.wait()
-            finished = len(list((folder / "killed").glob("*.json")))
-            print(f"killed after {moment:.1f} s: {finished} finished records are there", flush=True)
+            finished |= created(folder / "killed")
+            print(f"killed after {moment:.1f} s: {len(finished)} finished records are there", flush=True)
         if started(profile, folder / "killed", folder / "killed-cache", options.methods).wait():
             sys.exit("the last run of the killed comparison failed")
+        again = [name for name, when in created(folder / "killed").items() if finished.get(name, when) != when]
         left, killed = content(folder / "left"), content(folder / "killed")
         leftovers = sorted(path.name for path in (folder / "killed").iterdir() if path.name not in killed)
     differing = sorted(name for name in {*left, *killed} if left.get(name) != killed.get(name))
     print(f"{len(left)} files compared, {len(differing)} differ{': ' if differing else ''}{', '.join(differing)}")
-    if leftovers:
-        print(f"left behind: {', '.join(leftovers)}")
-    sys.exit(bool(differing or leftovers))
+    print(f"finished records that were made again: {', '.join(again) or 'none'}")
+    print(f"other files left behind: {', '.join(leftovers) or 'none'}")
+    sys.exit(bool(differing or leftovers or again))
 
 
 if __name__ == "__main__":
