@@ -1,8 +1,8 @@
 """Runs of a profile: every model, method, task and seed gives one record on disk, made once and then only read."""
 
 import logging
-from collections.abc import Collection, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,8 @@ def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) 
     A record is stale if it was made from other models, data or settings; what differs is named. The sandbox
     that its programs ran in is no such setting.
     """
-    found = {cell: _lack(profile, cell, folder / cell.file_name) for cell in cells(profile, names)}
+    data = cache(lambda task: json_fingerprint(training_rows(profile, task)))
+    found = {cell: _lack(profile, cell, folder / cell.file_name, data) for cell in cells(profile, names)}
     return {cell: lack for cell, lack in found.items() if lack}
 
 
@@ -117,8 +118,8 @@ def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | Non
     return written
 
 
-def _lack(profile: Profile, cell: Cell, path: Path) -> str:
-    """Return what is wrong with the record of a cell, or the empty string."""
+def _lack(profile: Profile, cell: Cell, path: Path, data: Callable[[str], str]) -> str:
+    """Return what is wrong with the record of a cell, or the empty string; ``data`` is the hash of a task's rows."""
     if not path.is_file():
         return MISSING
     record = read_record(path)
@@ -131,8 +132,8 @@ def _lack(profile: Profile, cell: Cell, path: Path) -> str:
     }
     made = {**FIRST_RECORDS, **record["configuration"]}
     if cell.teacher is not None:
-        rows, method = training_rows(profile, cell.task), profile.method_of(cell.method)
-        expected |= {"teacher": fingerprint_of(cell.teacher), "data": json_fingerprint(rows)}
+        method = profile.method_of(cell.method)
+        expected |= {"teacher": fingerprint_of(cell.teacher), "data": data(cell.task)}
         given = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
         # A setting that the record does not know is younger than it and has its default, unless it is given.
         resolved = {key: v for key, v in method.settings(**given).model_dump().items() if key in made or key in given}
