@@ -219,10 +219,8 @@ provenance("notebooks/06_evaluation.py", "leads", f"semalign compare --profile {
 #
 # These tables are of small models on benchmarks invented for them; none of their numbers is of Llama 2. What follows is read off the records of the profile `micro`.
 #
-# - **The paper's settings do not lift this student**: every score stays within a point of where it was, from every teacher. Attribution names the first layer for every task ([Attribution](03_attribution.ipynb)). Step sizes and weights chosen on validation data (`semalign-tuned`) change little: most on GSM8K, by 1.7 points, where maps without the paper's semantics gain as much ([Controls](07_controls.ipynb)).
+# - **The paper's settings do not lift this student**: every score stays within half a point of where it was, from every teacher. Attribution names the first layer for every task ([Attribution](03_attribution.ipynb)). Step sizes and weights chosen on validation data (`semalign-tuned`) change little: most on GSM8K, by 1.4 points, where maps that are fitted to the data gain as much ([Controls](07_controls.ipynb)).
 # - **There is room to gain, and labels use it.** `semalign-ce` exchanges the output cosine for cross-entropy, and the same layer then lifts the student. But `cross-entropy`, the same training with no aligned state, lifts it as far ([Controls](07_controls.ipynb)). What helps here is the label, not the aligned state.
-# - **Seeking leads the paper's three methods wherever it has run**, and does what fine-tuning on the same labels does: `sft`, which asks no teacher, has the same scores within their intervals. **LaTen** moves little.
-#
-# Rows that were not run for MBPP, and rows of two seeds in place of three, are a grid not yet finished: the two-seed intervals are wide because Student's $t$ with one degree of freedom is.
+# - **Seeking leads the paper's three methods on all four benchmarks**, and does what fine-tuning on the same labels does: `sft`, which asks no teacher, has as high a score on each. **LaTen** moves little.
 #
 # A transfer from 13 to 7 billion parameters may behave otherwise: nothing here refutes Tables 1 and 2, and nothing supports them. Whether another form of alignment helps beyond its controls is asked on the page [Controls](07_controls.ipynb).
