@@ -11,7 +11,7 @@ from test_benchmarks import GSM8K, HUMANEVAL, write
 from typer.testing import CliRunner
 
 from semalign import benchmarks, cli, provision, sources
-from semalign.paths import cache_dir
+from semalign.paths import cache_dir, use_data_root
 from semalign.profiles import load_profile
 from semalign.provision import Split, fetch_profile, models_of, splits_of, verify
 
@@ -151,7 +151,7 @@ def test_a_data_root_of_the_command_line_is_searched_first(tmp_path, monkeypatch
     monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path / "old"))
     write(tmp_path / "old", "openai/gsm8k/main/test", [GSM8K])
     write(tmp_path / "new", "openai/gsm8k/main/test", [GSM8K] * 3)
-    cli.use_data_root(tmp_path / "new")
+    use_data_root(tmp_path / "new")
     assert len(benchmarks.documents("gsm8k", "test")) == 3
     with pytest.raises(NotADirectoryError, match="is no folder"):
-        cli.use_data_root(tmp_path / "none")
+        use_data_root(tmp_path / "none")
