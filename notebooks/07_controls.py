@@ -14,7 +14,7 @@
 # # Controls
 #
 # - **Purpose**: does the difference come from semantic alignment? Every method of the registry beside SemAlign: what it is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
-# - **Cost**: about two minutes, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
+# - **Cost**: about three minutes, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
 # - **Command**: `semalign run --profile micro --only 07`, with `--force` after new records. `semalign compare --profile micro --methods all` makes the scores, `semalign select --profile micro` the grid, `python benchmarks/method_cost.py` the costs.
 
 # %% tags=["parameters"]
@@ -191,7 +191,7 @@ for name, lines in compared.items():
     smallest = min(1.0, 2 / (RESAMPLES + 1) * len(lines))
     groups = {"": [settings.teacher], "-code": list(settings.teachers)}
     for suffix, teachers in groups.items():
-        if teachers:
+        if lines["teacher"].isin(teachers).any():
             display(
                 table(
                     difference_table(name, lines, teachers),
