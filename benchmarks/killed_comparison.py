@@ -45,6 +45,8 @@ def started(profile: Path, out: Path, cache: Path, methods: str) -> subprocess.P
 def content(folder: Path) -> dict[str, object]:
     """Return what the records and samples of a folder say, without what is of the run."""
     records = {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    for record in records.values():
+        record["details"].pop("evaluation_seconds")
     kept = {name: {key: record[key] for key in record.keys() - OF_THE_RUN} for name, record in records.items()}
     return kept | {path.name: gzip.decompress(path.read_bytes()) for path in folder.glob("*.samples.jsonl.gz")}
 
