@@ -82,7 +82,7 @@ display(
 # %% [markdown]
 # ## A transfer into a student cut from its teacher
 #
-# The student is SmolLM2-135M-Instruct without every third layer, and with the residual stream of what is left turned into its principal directions and cut from 576 to 504 of them, as SliceGPT {cite}`ashkboos2024slicegpt` does with one rotation for all layers. So teacher and student differ in depth and width, share a vocabulary, and the student has something to regain. Steering is on one layer, the one that attribution and depth map choose. Three objectives on the same rows in the same order: the paper's two cosines; the cosine of layers towards a map whose atoms are permuted, which keeps the form and none of the semantics; and cross-entropy alone.
+# The student is SmolLM2-135M-Instruct without every third layer, and with the residual stream of what is left turned into its principal directions and cut from 576 to 504 of them, as SliceGPT {cite}`ashkboos2024slicegpt` does, but with one rotation for all layers. So teacher and student differ in depth and width, share a vocabulary, and the student has something to regain. Steering is on one layer, the one that attribution and depth map choose. Three objectives on the same rows in the same order: the paper's two cosines; the cosine of layers towards a map whose atoms are permuted, which keeps the form and none of the semantics; and cross-entropy alone.
 
 # %% tags=["hide-input"]
 OBJECTIVES = {"literal": "the paper's", "permuted-atoms": "permuted atoms", "cross-entropy": "cross-entropy alone"}
