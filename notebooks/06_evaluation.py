@@ -221,6 +221,6 @@ provenance("notebooks/06_evaluation.py", "leads", f"semalign compare --profile {
 #
 # - **The paper's settings do not lift this student**: every score stays within half a point of where it was, from every teacher. Attribution names the first layer for every task ([Attribution](03_attribution.ipynb)). Step sizes and weights chosen on validation data (`semalign-tuned`) change little: most on GSM8K, by 1.4 points, where maps that are fitted to the data gain as much ([Controls](07_controls.ipynb)).
 # - **There is room to gain, and labels use it.** `semalign-ce` exchanges the output cosine for cross-entropy, and the same layer then lifts the student. But `cross-entropy`, the same training with no aligned state, lifts it as far ([Controls](07_controls.ipynb)). What helps here is the label, not the aligned state.
-# - **Seeking leads the paper's three methods on all four benchmarks**, and does what fine-tuning on the same labels does: `sft`, which asks no teacher, has as high a score on each. **LaTen** moves little.
+# - **Seeking leads the paper's three methods on all four benchmarks**, and does what fine-tuning on the same labels does: `sft`, which asks no teacher, has the same scores within their intervals. **LaTen** moves little.
 #
 # A transfer from 13 to 7 billion parameters may behave otherwise: nothing here refutes Tables 1 and 2, and nothing supports them. Whether another form of alignment helps beyond its controls is asked on the page [Controls](07_controls.ipynb).

@@ -14,7 +14,7 @@
 # # Published weights
 #
 # - **Purpose**: the four real benchmarks and one transfer on weights that others trained, SmolLM2-135M-Instruct {cite}`allal2025smollm2`, small enough for a CPU.
-# - **Cost**: seconds; all numbers are read from committed run records. To make them again takes hours on two cores.
+# - **Cost**: seconds; all numbers are read from committed run records, and what has none is *not run*. To make them takes hours on two cores.
 # - **Command**: `semalign run --only 09`; those that make the records stand below.
 
 # %% tags=["parameters"]
