@@ -21,6 +21,7 @@ from pathlib import Path
 
 import yaml
 
+SEMALIGN = str(Path(sys.executable).with_name("semalign"))
 OF_THE_RUN = {"created", "seconds", "peak_memory_bytes", "command"}
 PROFILE = {
     "teacher": "micro-teacher",
@@ -35,7 +36,7 @@ PROFILE = {
 
 def started(profile: Path, out: Path, cache: Path, methods: str) -> subprocess.Popen:
     """Start the comparison in a process group of its own."""
-    command = ["semalign", "compare", "--profile", str(profile), "--methods", methods, "--out", str(out)]
+    command = [SEMALIGN, "compare", "--profile", str(profile), "--methods", methods, "--out", str(out)]
     environment = {**os.environ, "SEMALIGN_CACHE": str(cache)}
     return subprocess.Popen(
         command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
