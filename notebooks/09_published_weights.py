@@ -90,6 +90,19 @@ display(
     Markdown(f"The records are made by\n\n```sh\n{SCORE}\n```"),
 )
 
+# %% tags=["hide-input"]
+if (run := read(results_dir() / "speed" / "backends.json")) is not None:
+    vllm, transformers = (run["backends"][name]["tokens_per_second"] for name in ("vllm", "transformers"))
+    display(
+        Markdown(
+            f"The engine was vLLM, which takes in new rows as others end; a batch of transformers goes on until its "
+            f"longest answer ends. In one run of {run['items']} items of GSM8K, in float32 on {run['threads']} threads "
+            f"of a CPU, {run['batch_size']} at a time, vLLM wrote {vllm} tokens a second and transformers "
+            f"{transformers}; {run['equal_texts']} of the {run['items']} texts were equal "
+            f"(`data/results/speed/backends.json`, made by `benchmarks/backend_speed.py`)."
+        )
+    )
+
 # %% [markdown]
 # ## A transfer into a student cut from its teacher
 #
