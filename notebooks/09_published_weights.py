@@ -52,11 +52,11 @@ TASKS = {
     "mbpp": "MBPP",
 }
 SCORES = FOLDER / "smollm2-135m"
-SCORE = """evaluate="semalign evaluate smollm2-135m --engine vllm --vllm max_model_len=2048 --batch-size 256"
-for task in gsm8k humaneval_greedy humaneval mbpp; do
-  $evaluate --task $task --out data/results/small/smollm2-135m
+SCORE = """for task in gsm8k humaneval_greedy humaneval mbpp; do
+  semalign evaluate smollm2-135m --engine vllm --vllm max_model_len=2048 --task $task --batch-size 256 \\
+    --out data/results/small/smollm2-135m
 done
-$evaluate --task mmlu --limit 20 --out data/results/small/smollm2-135m"""
+semalign evaluate smollm2-135m --task mmlu --limit 20 --batch-size 16 --out data/results/small/smollm2-135m"""
 published = pd.read_csv(data_dir() / "published" / "smollm2-135m-instruct.csv").set_index("task")
 
 
@@ -95,8 +95,9 @@ if (run := read(results_dir() / "speed" / "backends.json")) is not None:
     vllm, transformers = (run["backends"][name]["tokens_per_second"] for name in ("vllm", "transformers"))
     display(
         Markdown(
-            f"The engine was vLLM, which takes in new rows as others end; a batch of transformers goes on until its "
-            f"longest answer ends. In one run of {run['items']} items of GSM8K, in float32 on {run['threads']} threads "
+            f"MMLU was scored by transformers, which reads all four letters off one pass; texts were written by vLLM, "
+            f"which takes in new rows as others end, where a batch of transformers goes on until its longest answer "
+            f"ends. In one run of {run['items']} items of GSM8K, in float32 on {run['threads']} threads "
             f"of a CPU, {run['batch_size']} at a time, vLLM wrote {vllm} tokens a second and transformers "
             f"{transformers}; {run['equal_texts']} of the {run['items']} texts were equal "
             f"(`data/results/speed/backends.json`, made by `benchmarks/backend_speed.py`)."
