@@ -42,8 +42,8 @@ def test_prompts_are_those_of_the_protocol(root):
     )
     assert benchmarks.rows("humaneval", "test") == [
         {
-            "prompt": f"{begin}{HUMANEVAL['prompt']}{end}\n\n\n```python\n{HUMANEVAL['prompt']}",
-            "response": "    return 2 * x\n",
+            "prompt": f"{begin}{HUMANEVAL['prompt']}{end}\n\n\n```python\n{HUMANEVAL['prompt'].rstrip()}",
+            "response": "\n    return 2 * x\n",
         }
     ]
     assert benchmarks.rows("humaneval_greedy", "test") == benchmarks.rows("humaneval", "test")

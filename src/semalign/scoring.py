@@ -14,7 +14,10 @@ KS = (1, 10)
 
 
 def humaneval_case(document: Document, generation: str) -> Case:
-    """Return program and tests of a HumanEval item: the prompt goes on as generated, then ``check`` runs."""
+    """Return program and tests of a HumanEval item: the prompt goes on as generated, then ``check`` runs.
+
+    A generation that begins with the prompt's last line break, which the task file leaves out, gives an empty line.
+    """
     return document["prompt"] + generation, f"{document['test']}\ncheck({document['entry_point']})\n"
 
 
