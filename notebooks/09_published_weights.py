@@ -82,7 +82,7 @@ save_figure_data(lines, "published-scores")
 display(
     table(
         lines,
-        "SmolLM2-135M-Instruct on the test splits, in percent, with 95% intervals over the items (Wilson's; the bootstrap's over items where there are 20 samples of each). MMLU: 20 items of each of its 57 subjects. Minutes: on one or two CPU cores, some beside other work, with the loading of the engine.",
+        "SmolLM2-135M-Instruct on the test splits, in percent, with 95% intervals over the items (Wilson's; with 20 samples of each the bootstrap's over items, unless all have the same share). MMLU: 20 items of each of its 57 subjects. Minutes: on one or two CPU cores, some beside other work, with the loading of the engine.",
         "tab-published-scores",
         decimals=1,
     ),
