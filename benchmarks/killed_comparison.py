@@ -2,7 +2,8 @@
 
 Runs `semalign compare` on a small profile twice, each time with an empty cache: once undisturbed; once ended by
 SIGKILL, with all processes that it started, at random moments, and started again each time. Then compares all records
-and samples. Only what is of a run, not of its result, may differ: when it was made, seconds, memory, command.
+and samples. Only what is of a run, not of its result, may differ: when it was made and at which commit, seconds, memory,
+command.
 
     python benchmarks/killed_comparison.py --kills 3
 """
@@ -22,7 +23,7 @@ from pathlib import Path
 import yaml
 
 SEMALIGN = str(Path(sys.executable).with_name("semalign"))
-OF_THE_RUN = {"created", "seconds", "peak_memory_bytes", "command"}
+OF_THE_RUN = {"created", "commit", "seconds", "peak_memory_bytes", "command"}
 PROFILE = {
     "teacher": "micro-teacher",
     "student": "micro-student",
@@ -55,6 +56,17 @@ def content(folder: Path) -> dict[str, object]:
 def created(folder: Path) -> dict[str, str]:
     """Return when each record of a folder was made."""
     return {path.name: json.loads(path.read_text())["created"] for path in folder.glob("*.json")}
+
+
+def parted(ours: object, theirs: object) -> list[str]:
+    """Return the keys by which two records differ, those of their details with ``details.`` before them."""
+    if not (isinstance(ours, dict) and isinstance(theirs, dict)):
+        return ["only one is there" if None in (ours, theirs) else "samples"]
+    keys = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
+    if "details" in keys:
+        keys.remove("details")
+        keys += [f"details.{key}" for key in parted(ours["details"], theirs["details"])]
+    return keys
 
 
 def main() -> None:
@@ -91,6 +103,8 @@ def main() -> None:
         leftovers = sorted(path.name for path in (folder / "killed").iterdir() if path.name not in killed)
     differing = sorted(name for name in {*left, *killed} if left.get(name) != killed.get(name))
     print(f"{len(left)} files compared, {len(differing)} differ{': ' if differing else ''}{', '.join(differing)}")
+    for name in differing:
+        print(f"  {name}: {', '.join(parted(left.get(name), killed.get(name)))}")
     print(f"finished records that were made again: {', '.join(again) or 'none'}")
     print(f"other files left behind: {', '.join(leftovers) or 'none'}")
     sys.exit(bool(differing or leftovers or again))

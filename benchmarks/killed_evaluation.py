@@ -2,7 +2,7 @@
 
 For each task, runs `semalign evaluate` on its first items twice: once undisturbed; once ended by SIGKILL, with all
 processes that it started, while it answers, and started again. Then compares records and samples. Only what is of a
-run, not of its result, may differ: when it was made, seconds, memory, command.
+run, not of its result, may differ: when it was made and at which commit, seconds, memory, command.
 
     SEMALIGN_DATA=/path/to/data python benchmarks/killed_evaluation.py smollm2-135m --limit 8
 """
