@@ -2,8 +2,8 @@
 
 Runs `semalign compare` on a small profile twice, each time with an empty cache: once undisturbed; once ended by
 SIGKILL, with all processes that it started, at random moments, and started again each time. Then compares all records
-and samples. Only what is of a run, not of its result, may differ: when it was made and at which commit, seconds, memory,
-command.
+and samples. Only what is of a run, not of its result, may differ: when it was made and at which commit, seconds,
+memory, command.
 
     python benchmarks/killed_comparison.py --kills 3
 """
