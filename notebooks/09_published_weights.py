@@ -53,7 +53,8 @@ TASKS = {
 }
 SCORES = FOLDER / "smollm2-135m"
 SCORE = """for task in gsm8k humaneval_greedy humaneval mbpp; do
-  semalign evaluate smollm2-135m --engine vllm --vllm max_model_len=2048 --task $task --batch-size 256 \\
+  [ $task = humaneval ] && batch=820 || batch=256
+  semalign evaluate smollm2-135m --engine vllm --vllm max_model_len=2048 --task $task --batch-size $batch \\
     --out data/results/small/smollm2-135m
 done
 semalign evaluate smollm2-135m --task mmlu --limit 20 --batch-size 16 --out data/results/small/smollm2-135m"""
