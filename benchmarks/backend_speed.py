@@ -17,10 +17,11 @@ from typing import Any
 
 import torch
 
-from semalign import benchmarks, load_model
-from semalign.engine import engine_of
-from semalign.evaluation import run_task
-from semalign.vllm_engine import VllmModel
+from semalign import load_model
+from semalign.data import tasks as benchmarks
+from semalign.evaluation.run import run_task
+from semalign.evaluation.transformers_engine import engine_of
+from semalign.evaluation.vllm_engine import VllmModel
 
 WARM_UP = 4
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 
-from semalign.alignment import alignment_map, decompose, recompose
-from semalign.basis import SemanticBasis
+from semalign.bases.basis import SemanticBasis
 from semalign.files import write_json
+from semalign.targets.alignment import alignment_map, decompose, recompose
 
 
 def peak_bytes() -> int:

@@ -20,9 +20,10 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from semalign import LanguageModel, benchmarks, load_model
-from semalign.engine import transformers_engine
-from semalign.evaluation import run_task
+from semalign import LanguageModel, load_model
+from semalign.data import tasks as benchmarks
+from semalign.evaluation.run import run_task
+from semalign.evaluation.transformers_engine import transformers_engine
 
 FOLDERS = {"mmlu": "mmlu/default", "gsm8k": "gsm8k"}
 EXTRACTIONS = {"none": "none", "strict": "strict-match", "flexible": "flexible-extract"}

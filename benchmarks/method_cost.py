@@ -18,12 +18,12 @@ from pathlib import Path
 
 import torch
 
-from semalign import benchmarks
-from semalign.cells import rows_of
-from semalign.models import load_model
+from semalign.data import tasks as benchmarks
+from semalign.experiments.cells import rows_of
+from semalign.experiments.profiles import Profile, load_profile
+from semalign.models.loading import load_model
 from semalign.paths import results_dir
-from semalign.profiles import Profile, load_profile
-from semalign.records import peak_memory, read_record, write_record
+from semalign.results.records import peak_memory, read_record, write_record
 
 
 def measure(profile: Profile, row: str, task: str, threads: int) -> dict:

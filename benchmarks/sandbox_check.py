@@ -10,10 +10,10 @@ import os
 import sys
 import time
 
+from semalign.data.sources import dataset_rows
+from semalign.evaluation.code import humaneval_case, mbpp_case
 from semalign.paths import project_root
 from semalign.sandbox import run_many, sandbox_mode
-from semalign.scoring import humaneval_case, mbpp_case
-from semalign.sources import dataset_rows
 
 sys.path.insert(0, str(project_root() / "tests"))
 

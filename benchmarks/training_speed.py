@@ -15,15 +15,15 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from semalign.architecture import Architecture
-from semalign.capture import capture
-from semalign.data import pad
-from semalign.losses import layer_cosine_loss, output_cosine_loss
-from semalign.model_pair import ModelPair
-from semalign.models import LanguageModel
-from semalign.objective import Objective, Terms
+from semalign.data.rows import pad
+from semalign.models.architecture import Architecture
+from semalign.models.capture import capture
+from semalign.models.loading import LanguageModel
 from semalign.settings import TransferSettings
-from semalign.steering import Steering, add_lora
+from semalign.targets.builder import ModelPair
+from semalign.training.losses import layer_cosine_loss, output_cosine_loss
+from semalign.training.steering import Steering, add_lora
+from semalign.training.terms import Objective, Terms
 
 
 def random_model(vocabulary: int, width: int, layers: int, seed: int) -> LanguageModel:

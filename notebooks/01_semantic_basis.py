@@ -28,12 +28,12 @@ import seaborn as sns
 import torch
 
 from semalign import SemanticBasis, load_model
-from semalign.alignment import shared_atoms
-from semalign.architecture import Architecture
-from semalign.benchmarks import rows
-from semalign.data import encode
-from semalign.profiles import load_profile
-from semalign.theme import apply_theme, provenance, save_figure_data, table
+from semalign.book.theme import apply_theme, provenance, save_figure_data, table
+from semalign.data.rows import encode
+from semalign.data.tasks import rows
+from semalign.experiments.profiles import load_profile
+from semalign.models.architecture import Architecture
+from semalign.targets.alignment import shared_atoms
 
 apply_theme()
 settings = load_profile(profile)

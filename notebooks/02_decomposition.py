@@ -30,16 +30,16 @@ import torch
 from IPython.display import display
 
 from semalign import SemanticBasis, alignment_map, decompose, load_model, recompose
-from semalign.architecture import Architecture
-from semalign.benchmarks import rows
-from semalign.capture import states_at
-from semalign.data import encode, pad
-from semalign.decomposition import resultant_cosine
-from semalign.decomposition_record import figure_bases
-from semalign.frames import random_basis_cosine
+from semalign.analysis.decomposition import resultant_cosine
+from semalign.analysis.decomposition_record import figure_bases
+from semalign.bases.frames import random_basis_cosine
+from semalign.book.theme import apply_theme, provenance, save_figure_data, table
+from semalign.data.rows import encode, pad
+from semalign.data.tasks import rows
+from semalign.experiments.profiles import load_profile
+from semalign.models.architecture import Architecture
+from semalign.models.capture import states_at
 from semalign.paths import results_dir
-from semalign.profiles import load_profile
-from semalign.theme import apply_theme, provenance, save_figure_data, table
 
 apply_theme()
 settings = load_profile(profile)

@@ -26,12 +26,12 @@ import pandas as pd
 import seaborn as sns
 
 from semalign import attribute_layers, load_model, pairing
-from semalign.architecture import INTERFACES, Architecture
-from semalign.benchmarks import rows
-from semalign.data import batches, encode
-from semalign.profiles import load_profile
+from semalign.book.theme import apply_theme, provenance, save_figure_data, table
+from semalign.data.rows import batches, encode
+from semalign.data.tasks import rows
+from semalign.experiments.profiles import load_profile
+from semalign.models.architecture import INTERFACES, Architecture
 from semalign.settings import TransferSettings
-from semalign.theme import apply_theme, provenance, save_figure_data, table
 
 apply_theme()
 settings = load_profile(profile)

@@ -28,14 +28,14 @@ import seaborn as sns
 import torch
 
 from semalign import TransferSettings, load_model
-from semalign.architecture import Architecture
-from semalign.benchmarks import rows
-from semalign.capture import states_at
-from semalign.data import pad
-from semalign.model_pair import ModelPair
-from semalign.pairing import LayerMap
-from semalign.profiles import load_profile
-from semalign.theme import apply_theme, provenance, save_figure_data
+from semalign.book.theme import apply_theme, provenance, save_figure_data
+from semalign.data.rows import pad
+from semalign.data.tasks import rows
+from semalign.experiments.profiles import load_profile
+from semalign.models.architecture import Architecture
+from semalign.models.capture import states_at
+from semalign.targets.builder import ModelPair
+from semalign.targets.pairing import LayerMap
 
 apply_theme()
 settings = load_profile(profile)

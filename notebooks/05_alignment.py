@@ -29,10 +29,10 @@ import pandas as pd
 import seaborn as sns
 
 import semalign
-from semalign.benchmarks import rows
-from semalign.profiles import load_profile
-from semalign.records import write_record
-from semalign.theme import apply_theme, provenance, save_figure_data, table
+from semalign.book.theme import apply_theme, provenance, save_figure_data, table
+from semalign.data.tasks import rows
+from semalign.experiments.profiles import load_profile
+from semalign.results.records import write_record
 
 apply_theme()
 settings = load_profile(profile)

@@ -25,14 +25,14 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 
-from semalign import experiments
-from semalign.cells import NONE
-from semalign.comparisons import gaps
+from semalign.book.tables import PAPER_METHODS, gaps_beside, scores_beside, table_rows, title, transfer_rows
+from semalign.book.theme import apply_theme, provenance, save_figure_data, table
+from semalign.experiments import runs as experiments
+from semalign.experiments.cells import NONE
+from semalign.experiments.profiles import PAPER, load_profile
 from semalign.paths import results_dir
-from semalign.profiles import PAPER, load_profile
-from semalign.records import read_record
-from semalign.tables import PAPER_METHODS, gaps_beside, scores_beside, table_rows, title, transfer_rows
-from semalign.theme import apply_theme, provenance, save_figure_data, table
+from semalign.results.comparisons import gaps
+from semalign.results.records import read_record
 
 apply_theme()
 settings = load_profile(profile)

@@ -26,15 +26,16 @@ import pandas as pd
 import seaborn as sns
 from IPython.display import display
 
-from semalign import experiments, selection
-from semalign.cells import NONE, rows_of
-from semalign.comparisons import differences
-from semalign.methods import methods
+from semalign.book.tables import NOT_RUN, by_key, descriptions, interval, title
+from semalign.book.theme import Markdown, apply_theme, provenance, save_figure_data, table
+from semalign.experiments import runs as experiments
+from semalign.experiments import selection
+from semalign.experiments.cells import NONE, rows_of
+from semalign.experiments.profiles import PAPER, load_profile
+from semalign.methods.registry import methods
 from semalign.paths import results_dir
-from semalign.profiles import PAPER, load_profile
-from semalign.records import read_records
-from semalign.tables import NOT_RUN, by_key, descriptions, interval, title
-from semalign.theme import Markdown, apply_theme, provenance, save_figure_data, table
+from semalign.results.comparisons import differences
+from semalign.results.records import read_records
 
 apply_theme()
 settings = load_profile(profile)

@@ -27,13 +27,13 @@ from IPython.display import display
 from matplotlib.ticker import MaxNLocator
 
 import semalign
-from semalign.benchmarks import rows
-from semalign.cka_reading import NAMES, answers, read_pictures
-from semalign.cka_record import micro_pair, write_cka
-from semalign.pairing import LayerMap
+from semalign.analysis.cka_reading import NAMES, answers, read_pictures
+from semalign.analysis.cka_record import micro_pair, write_cka
+from semalign.book.theme import Markdown, apply_theme, provenance, save_figure_data, table
+from semalign.data.tasks import rows
+from semalign.experiments.profiles import load_profile
 from semalign.paths import project_root, results_dir
-from semalign.profiles import load_profile
-from semalign.theme import Markdown, apply_theme, provenance, save_figure_data, table
+from semalign.targets.pairing import LayerMap
 
 apply_theme()
 settings = load_profile(profile)

@@ -26,9 +26,9 @@ import json
 import pandas as pd
 from IPython.display import display
 
+from semalign.book.tables import NOT_RUN, interval
+from semalign.book.theme import Markdown, apply_theme, provenance, save_figure_data, table
 from semalign.paths import data_dir, results_dir
-from semalign.tables import NOT_RUN, interval
-from semalign.theme import Markdown, apply_theme, provenance, save_figure_data, table
 
 apply_theme()
 HERE, FOLDER = "notebooks/09_published_weights.py", results_dir() / "small"

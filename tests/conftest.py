@@ -7,7 +7,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from semalign.models import LanguageModel
+from semalign.models.loading import LanguageModel
 from semalign.sandbox import SandboxError, sandbox_mode
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789 .,?:+-*=\n"

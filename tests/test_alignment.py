@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from semalign.alignment import alignment_map, decompose, recompose, shared_atoms
-from semalign.basis import SemanticBasis
+from semalign.bases.basis import SemanticBasis
+from semalign.targets.alignment import alignment_map, decompose, recompose, shared_atoms
 
 
 def basis(m, d, seed, tokens=None):
@@ -42,7 +42,7 @@ def test_the_operator_is_the_literal_form_up_to_scale():
 def test_chunks_do_not_matter(monkeypatch):
     teacher, student = double(basis(90, 10, 1)), double(basis(90, 7, 2))
     whole = alignment_map(teacher, student)
-    monkeypatch.setattr("semalign.alignment.CHUNK", 11)
+    monkeypatch.setattr("semalign.targets.alignment.CHUNK", 11)
     torch.testing.assert_close(alignment_map(teacher, student), whole)
 
 
@@ -52,7 +52,7 @@ def test_atoms_match_by_token_whatever_their_order(caplog):
     order = torch.randperm(40)
     student = double(basis(40, 7, 2, tokens))
     shuffled = replace(student, vectors=student.vectors[order], tokens=tuple(tokens[i] for i in order.tolist()))
-    with caplog.at_level(logging.INFO, logger="semalign.alignment"):
+    with caplog.at_level(logging.INFO, logger="semalign.targets.alignment"):
         reordered = alignment_map(teacher, shuffled)
     assert "40 shared atoms; teacher 41, student 40" in caplog.text
     torch.testing.assert_close(reordered, alignment_map(teacher, student))

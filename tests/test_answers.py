@@ -8,12 +8,12 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 from test_evaluation import GSM8K, data, model, script, tokenizer  # noqa: F401
 
-from semalign import benchmarks
-from semalign.answers import Journal, Resumed, read_lines, write_lines
-from semalign.engine import InMemoryModel
-from semalign.evaluation import evaluate
-from semalign.evaluation_record import score_record
-from semalign.records import write_record
+from semalign.data import tasks as benchmarks
+from semalign.evaluation.journal import Journal, Resumed, read_lines, write_lines
+from semalign.evaluation.record import score_record
+from semalign.evaluation.run import evaluate
+from semalign.evaluation.transformers_engine import InMemoryModel
+from semalign.results.records import write_record
 
 
 class KilledError(Exception):

@@ -5,8 +5,8 @@ import torch
 from conftest import make_architecture
 from transformers.pytorch_utils import Conv1D
 
-from semalign.architecture import LAYOUTS, Architecture, norm_gain
-from semalign.capture import capture, only_layers, run_from, states_at, states_entering
+from semalign.models.architecture import LAYOUTS, Architecture, norm_gain
+from semalign.models.capture import capture, only_layers, run_from, states_at, states_entering
 
 SMALL = {
     "hidden_size": 16,

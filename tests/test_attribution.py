@@ -6,10 +6,10 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from conftest import make_llama, make_tokenizer
 
-from semalign.architecture import Architecture
-from semalign.attribution import attribute_layers
-from semalign.capture import capture
-from semalign.data import batches, encode
+from semalign.data.rows import batches, encode
+from semalign.models.architecture import Architecture
+from semalign.models.capture import capture
+from semalign.targets.attribution import attribute_layers
 
 INTERFACES = ["attention", "mlp", "residual", "layer"]
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from conftest import make_llama, make_tokenizer
 
-from semalign.basis import SemanticBasis
-from semalign.models import LanguageModel
-from semalign.pseudoinverse import gram, gram_pseudoinverse
+from semalign.bases.basis import SemanticBasis
+from semalign.bases.pseudoinverse import gram, gram_pseudoinverse
+from semalign.models.loading import LanguageModel
 
 
 def head(v=200, d=12, seed=0):
@@ -44,7 +44,7 @@ def test_an_ill_conditioned_head_is_still_exact(condition):
 
 
 def test_gram_adds_up_over_chunks(monkeypatch):
-    monkeypatch.setattr("semalign.pseudoinverse.CHUNK", 7)
+    monkeypatch.setattr("semalign.bases.pseudoinverse.CHUNK", 7)
     weight = head()
     torch.testing.assert_close(gram(weight), weight.T @ weight)
 

@@ -5,7 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from semalign import benchmarks, sources
+from semalign.data import sources
+from semalign.data import tasks as benchmarks
 
 MMLU = {
     "question": "What is the capital of Zub?",

@@ -1,7 +1,7 @@
 import pytest
 from conftest import make_tokenizer
 
-from semalign.chat import chat_format
+from semalign.data.chat import chat_format
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n{% endfor %}"

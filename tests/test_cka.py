@@ -8,13 +8,13 @@ from conftest import make_llama, make_tokenizer
 from peft import LoraConfig, get_peft_model
 from torch.nn.functional import normalize
 
-from semalign.alignment import alignment_map
-from semalign.architecture import Architecture
-from semalign.basis import SemanticBasis
-from semalign.capture import capture
-from semalign.cka import cka_matrix, paired_states
-from semalign.hsic import cka
-from semalign.models import LanguageModel
+from semalign.analysis.cka import cka_matrix, paired_states
+from semalign.analysis.hsic import cka
+from semalign.bases.basis import SemanticBasis
+from semalign.models.architecture import Architecture
+from semalign.models.capture import capture
+from semalign.models.loading import LanguageModel
+from semalign.targets.alignment import alignment_map
 
 TEXTS = ["what is 1+2?", "a", "the cat, the dog.\n", "0123456789 and so on", "banana bread", "x = y*z\n", "ab", "one."]
 

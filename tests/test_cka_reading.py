@@ -4,7 +4,14 @@ import pandas as pd
 import pytest
 import torch
 
-from semalign.cka_reading import answers, compare_matrices, diagonal_share, near_diagonal, read_matrix, read_pictures
+from semalign.analysis.cka_reading import (
+    answers,
+    compare_matrices,
+    diagonal_share,
+    near_diagonal,
+    read_matrix,
+    read_pictures,
+)
 
 
 def test_the_diagonal_follows_the_pairing():

@@ -6,14 +6,14 @@ import pandas as pd
 import pytest
 import torch
 
-from semalign.alignment import alignment_map
-from semalign.basis import SemanticBasis
-from semalign.cka import cka_matrix
-from semalign.cka_reading import read_pictures
-from semalign.cka_record import cka_pictures, untrained, write_cka
-from semalign.models import LanguageModel
-from semalign.records import read_record
-from semalign.students import drop_layers
+from semalign.analysis.cka import cka_matrix
+from semalign.analysis.cka_reading import read_pictures
+from semalign.analysis.cka_record import cka_pictures, untrained, write_cka
+from semalign.bases.basis import SemanticBasis
+from semalign.models.loading import LanguageModel
+from semalign.models.students import drop_layers
+from semalign.results.records import read_record
+from semalign.targets.alignment import alignment_map
 
 TEXTS = ["what is 1+2?", "a", "the cat, the dog.\n", "0123456789 and so on", "banana bread", "x = y*z\n"]
 

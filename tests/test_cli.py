@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from semalign import cli
-from semalign.basis import SemanticBasis
+from semalign.bases.basis import SemanticBasis
 from semalign.sandbox import isolation, sandbox_mode
 
 runner = CliRunner()

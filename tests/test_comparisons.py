@@ -2,9 +2,9 @@
 
 import pytest
 
-from semalign.comparisons import differences, gaps
-from semalign.records import make_record, write_record
-from semalign.statistics import holm
+from semalign.results.comparisons import differences, gaps
+from semalign.results.records import make_record, write_record
+from semalign.results.statistics import holm
 
 
 def record(folder, method, teacher, correct, seed=None, task="sums", test="t"):

@@ -7,7 +7,7 @@ import torch
 from conftest import make_tokenizer
 from datasets import Dataset
 
-from semalign.data import batches, encode, matching_positions, read_rows
+from semalign.data.rows import batches, encode, matching_positions, read_rows
 
 ROWS = [{"prompt": "what is 1+1?", "response": " 2"}]
 

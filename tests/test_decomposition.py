@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch.nn.functional import cosine_similarity, normalize
 
-from semalign.architecture import Architecture
-from semalign.basis import SemanticBasis
-from semalign.capture import capture
-from semalign.decomposition import STATES, resultant_cosine
-from semalign.decomposition_record import figure_bases, read_prompts, write_decomposition
-from semalign.frames import frame_operator, isotropic_cosine, random_basis_cosine
-from semalign.records import read_record
+from semalign.analysis.decomposition import STATES, resultant_cosine
+from semalign.analysis.decomposition_record import figure_bases, read_prompts, write_decomposition
+from semalign.bases.basis import SemanticBasis
+from semalign.bases.frames import frame_operator, isotropic_cosine, random_basis_cosine
+from semalign.models.architecture import Architecture
+from semalign.models.capture import capture
+from semalign.results.records import read_record
 
 TEXTS = ["what is 1+2?", "a", "the cat, the dog.\n", "0123456789 and so on"]
 

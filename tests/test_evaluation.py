@@ -16,16 +16,17 @@ from test_benchmarks import HUMANEVAL
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from semalign import benchmarks, evaluation
-from semalign.data import encode
-from semalign.engine import InMemoryModel, transformers_engine
-from semalign.evaluation import evaluate
-from semalign.evaluation_record import score_record
-from semalign.models import LanguageModel
+from semalign.data import tasks as benchmarks
+from semalign.data.rows import encode
+from semalign.evaluation import run as evaluation
+from semalign.evaluation.items import interval
+from semalign.evaluation.record import score_record
+from semalign.evaluation.run import evaluate
+from semalign.evaluation.transformers_engine import InMemoryModel, transformers_engine
+from semalign.models.loading import LanguageModel
 from semalign.paths import models_dir
-from semalign.samples import interval
+from semalign.results.statistics import wilson_interval
 from semalign.sandbox import SandboxError
-from semalign.statistics import wilson_interval
 
 MMLU = {"question": "Which?", "subject": "maps", "choices": ["a", "b", "c", "d"], "answer": 2}
 GSM8K = {"question": "How many are 3?", "answer": "1+2=3\n#### 3"}

@@ -6,12 +6,12 @@ import pytest
 import yaml
 from conftest import make_llama, make_tokenizer
 
-from semalign import experiments
-from semalign.cells import Cell, cells, rows_of
-from semalign.evaluation_record import split_fingerprint
-from semalign.experiments import current, missing, run, run_cell, summary
-from semalign.profiles import load_profile
-from semalign.records import write_record
+from semalign.evaluation.record import split_fingerprint
+from semalign.experiments import runs as experiments
+from semalign.experiments.cells import Cell, cells, rows_of
+from semalign.experiments.profiles import load_profile
+from semalign.experiments.runs import current, missing, run, run_cell, summary
+from semalign.results.records import write_record
 from semalign.sandbox import SandboxError
 
 FAST = {"rank": 2, "batch_size": 4, "attribution_examples": 2}

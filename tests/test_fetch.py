@@ -10,9 +10,9 @@ import torch
 from gguf_files import tiny_llama, write_gguf
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from semalign import fetch as fetching
-from semalign.fetch import MODELS, fetch
 from semalign.files import file_sha256
+from semalign.models import published as fetching
+from semalign.models.published import MODELS, fetch
 from semalign.paths import cache_dir
 
 REAL = cache_dir() / "models" / "smollm2-135m"  # the user's cache: tests have one of their own

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from semalign.architecture import Architecture
-from semalign.data import batches, encode
-from semalign.finetuning import FineTuning, response_nll, summed_nll
+from semalign.data.rows import batches, encode
+from semalign.models.architecture import Architecture
 from semalign.settings import TrainingSettings
-from semalign.steering import add_lora
+from semalign.training.finetuning import FineTuning, response_nll, summed_nll
+from semalign.training.steering import add_lora
 
 
 def test_the_loss_is_that_of_transformers(student, rows):

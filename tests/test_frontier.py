@@ -5,14 +5,14 @@ import torch
 from test_objective import slow_relation
 
 import semalign
-from semalign.architecture import Architecture
-from semalign.capture import capture
-from semalign.data import encode
-from semalign.frontier import shares, train_only
-from semalign.losses import kl_loss
-from semalign.methods import method
+from semalign.data.rows import encode
+from semalign.methods.registry import method
+from semalign.models.architecture import Architecture
+from semalign.models.capture import capture
 from semalign.settings import TransferSettings
-from semalign.steering import Steering, add_lora
+from semalign.training.frontier import shares, train_only
+from semalign.training.losses import kl_loss
+from semalign.training.steering import Steering, add_lora
 
 FAST = {"rank": 2, "batch_size": 4, "epochs": 2, "learning_rate": 1e-2}
 
@@ -54,7 +54,7 @@ def test_only_the_layer_at_the_frontier_changes(teacher, student, rows, monkeypa
     assert changed == [{"0"}, {"1"}, {"2"}, {"3"}]
     assert len(result.record["losses"]) == 8  # 6 rows, so 2 steps, for each of four layers
     assert result.record["details"]["pairs"] == [
-        [[[semalign.pairing.teacher_layer(k, 5, 4), 1.0]], k] for k in (1, 2, 3, 4)
+        [[[semalign.targets.pairing.teacher_layer(k, 5, 4), 1.0]], k] for k in (1, 2, 3, 4)
     ]
     assert result.record["details"]["adapter_parameters"] == sum(
         p.numel() for name, p in result.model.model.named_parameters() if "lora_" in name

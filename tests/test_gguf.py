@@ -5,7 +5,7 @@ import torch
 from gguf_files import SPECIAL, TOKENS, tiny_llama, write_gguf
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from semalign.gguf import load_gguf
+from semalign.models.gguf import load_gguf
 
 
 @pytest.fixture(scope="module")

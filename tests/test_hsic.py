@@ -5,7 +5,15 @@ import math
 import pytest
 import torch
 
-from semalign.hsic import MinibatchCKA, cka, gram, inner_products, median_bandwidth, squared_distances, u_centred
+from semalign.analysis.hsic import (
+    MinibatchCKA,
+    cka,
+    gram,
+    inner_products,
+    median_bandwidth,
+    squared_distances,
+    u_centred,
+)
 
 
 def _normal(*shape, seed=0):

@@ -7,7 +7,8 @@ import torch
 from test_evaluation import model, tokenizer  # noqa: F401
 from test_training_data import needs_published
 
-from semalign import benchmarks, load_model
+from semalign import load_model
+from semalign.data import tasks as benchmarks
 from semalign.paths import models_dir, project_root
 
 sys.path.insert(0, str(project_root() / "benchmarks"))

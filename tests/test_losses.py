@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from semalign.losses import LogitFreeCosine, layer_cosine_loss, output_cosine_loss
+from semalign.training.losses import LogitFreeCosine, layer_cosine_loss, output_cosine_loss
 
 
 def test_layer_loss_by_hand():

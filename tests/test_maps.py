@@ -7,11 +7,11 @@ import torch
 from scipy.linalg import orthogonal_procrustes
 from test_steering import exact_basis
 
-from semalign.alignment import alignment_map
-from semalign.maps import Moments, least_squares_map, moments, procrustes_map, random_map, ridge_map
-from semalign.model_pair import ModelPair
 from semalign.settings import TransferSettings
-from semalign.states import StateStore
+from semalign.targets.alignment import alignment_map
+from semalign.targets.builder import ModelPair
+from semalign.targets.maps import Moments, least_squares_map, moments, procrustes_map, random_map, ridge_map
+from semalign.targets.store import StateStore
 
 
 def normal(*shape, seed=0):
@@ -43,7 +43,7 @@ def test_least_squares_by_hand():
 
 
 def test_moments_are_read_example_by_example(tmp_path, monkeypatch):
-    monkeypatch.setattr("semalign.maps.EXAMPLES", 2)
+    monkeypatch.setattr("semalign.targets.maps.EXAMPLES", 2)
     lengths = [3, 0, 4, 5, 1]
     x, y = normal(13, 4) + 2, normal(13, 3, seed=1) - 1
     stores = store(tmp_path, x, lengths, "x"), store(tmp_path, y, lengths, "y")
@@ -134,7 +134,7 @@ def test_fitted_maps_are_those_of_the_states_at_the_paired_layers(teacher, stude
 @torch.no_grad()
 def states_of(model, rows, k):
     """Outputs of layer k at the positions that predict the response, from whole forward passes."""
-    from semalign.data import encode
+    from semalign.data.rows import encode
 
     found = []
     for example in encode(rows, model.tokenizer, 64):

@@ -3,11 +3,11 @@
 import pytest
 from pydantic import ValidationError
 
-from semalign import benchmarks
 from semalign import methods as package
-from semalign.experiments import loaded_once
-from semalign.methods import method, methods
-from semalign.pipeline import transfer
+from semalign.data import tasks as benchmarks
+from semalign.experiments.runs import loaded_once
+from semalign.methods.registry import method, methods
+from semalign.methods.runner import transfer
 from semalign.settings import TransferSettings
 
 NAMES = [
@@ -38,7 +38,7 @@ def test_an_unknown_method_lists_the_known():
 
 def test_adding_a_method_is_adding_a_file(tmp_path, monkeypatch):
     (tmp_path / "mine_of_a_test.py").write_text(
-        "from semalign.methods import Method\nfrom semalign.settings import MethodSettings\n"
+        "from semalign.methods.registry import Method\nfrom semalign.settings import MethodSettings\n"
         "METHOD = Method('mine', 'control', 'me', MethodSettings, lambda teacher, student, data, **settings: None)\n"
     )
     methods.cache_clear()

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from semalign import notebooks
-from semalign.notebooks import NotebookError, run_notebooks, stale_notebooks
+from semalign.book import notebooks
+from semalign.book.notebooks import NotebookError, run_notebooks, stale_notebooks
 
 GOOD = """# %% [markdown]
 # # First
@@ -54,7 +54,7 @@ def executed_files(project: Path) -> list[str]:
 def build_book(project: Path) -> None:
     """Start Sphinx on the project's book, as `jupyter-book build book/` does."""
     out = project / "out"
-    extensions = {"extensions": ["semalign.sphinx_notebooks"]}
+    extensions = {"extensions": ["semalign.book.sphinx_extension"]}
     Sphinx(project / "book", None, out, out, "dummy", confoverrides=extensions, status=None, warning=None)
 
 

@@ -6,14 +6,14 @@ from conftest import make_llama, make_tokenizer
 from test_steering import randomise
 from torch import nn
 
-from semalign.architecture import Architecture
-from semalign.capture import capture
-from semalign.data import encode, matching_positions
-from semalign.losses import kl_loss, relation_loss
-from semalign.model_pair import ModelPair
-from semalign.models import LanguageModel
+from semalign.data.rows import encode, matching_positions
+from semalign.models.architecture import Architecture
+from semalign.models.capture import capture
+from semalign.models.loading import LanguageModel
 from semalign.settings import TransferSettings
-from semalign.steering import Steering, add_lora
+from semalign.targets.builder import ModelPair
+from semalign.training.losses import kl_loss, relation_loss
+from semalign.training.steering import Steering, add_lora
 
 K, LAYER = 3, 2
 

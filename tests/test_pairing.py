@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semalign import pairing
-from semalign.pairing import LayerMap, interpolation, student_layer, teacher_layer
+from semalign.targets.pairing import LayerMap, interpolation, student_layer, teacher_layer
 
 counts = st.integers(1, 100)
 

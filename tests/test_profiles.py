@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from semalign.profiles import load_profile, merge, profile_names
+from semalign.experiments.profiles import load_profile, merge, profile_names
 from semalign.settings import TransferSettings
 
 

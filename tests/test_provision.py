@@ -10,10 +10,13 @@ from conftest import make_llama, make_tokenizer
 from test_benchmarks import GSM8K, HUMANEVAL, write
 from typer.testing import CliRunner
 
-from semalign import benchmarks, cli, provision, sources
+from semalign import cli
+from semalign.data import sources
+from semalign.data import tasks as benchmarks
+from semalign.experiments import provision
+from semalign.experiments.profiles import load_profile
+from semalign.experiments.provision import Split, fetch_profile, models_of, splits_of, verify
 from semalign.paths import cache_dir, use_data_root
-from semalign.profiles import load_profile
-from semalign.provision import Split, fetch_profile, models_of, splits_of, verify
 
 QUESTION = {"question": "Q?", "subject": "maps", "choices": list("wxyz"), "answer": 1}
 HUB = {

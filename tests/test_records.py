@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from semalign.records import RunRecord, command, make_record, peak_memory, read_record, read_records, write_record
+from semalign.results.records import (
+    RunRecord,
+    command,
+    make_record,
+    peak_memory,
+    read_record,
+    read_records,
+    write_record,
+)
 
 RUN = {
     "method": "semalign",

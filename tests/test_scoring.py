@@ -4,8 +4,8 @@ from itertools import combinations
 
 import pytest
 
-from semalign import scoring
-from semalign.scoring import parsable, pass_at_k, run_humaneval, run_parsable_humaneval, unbiased_pass_at_k
+from semalign.evaluation import code as scoring
+from semalign.evaluation.code import parsable, pass_at_k, run_humaneval, run_parsable_humaneval, unbiased_pass_at_k
 
 DOUBLE = {
     "prompt": 'def double(x):\n    """Return twice x."""\n',

@@ -4,9 +4,9 @@ import pytest
 import yaml
 from test_experiments import FAST, profile  # noqa: F401
 
-from semalign import selection
-from semalign.profiles import load_profile, profile_names
-from semalign.records import read_record, write_record
+from semalign.experiments import selection
+from semalign.experiments.profiles import load_profile, profile_names
+from semalign.results.records import read_record, write_record
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import torch
 from conftest import make_architecture, make_llama
 from transformers import AutoModelForCausalLM
 
-from semalign.architecture import Architecture
-from semalign.data import encode
-from semalign.models import LanguageModel
-from semalign.slicing import principal_directions, rotated, slice_width
+from semalign.data.rows import encode
+from semalign.models.architecture import Architecture
+from semalign.models.loading import LanguageModel
+from semalign.models.slicing import principal_directions, rotated, slice_width
 
 FLOAT32 = {"atol": 1e-5, "rtol": 1e-3}  # norms compute in it
 

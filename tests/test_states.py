@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from semalign.states import StateStore
+from semalign.targets.store import StateStore
 
 LENGTHS = [3, 1, 4, 2, 5]
 
@@ -14,7 +14,7 @@ def states_of(example):
 
 @pytest.fixture
 def computed(monkeypatch):
-    monkeypatch.setattr("semalign.states.SHARD_EXAMPLES", 2)
+    monkeypatch.setattr("semalign.targets.store.SHARD_EXAMPLES", 2)
     calls = []
 
     def compute(examples):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from semalign.statistics import holm, mean_interval, paired_bootstrap, seeded_bootstrap, wilson_interval
+from semalign.results.statistics import holm, mean_interval, paired_bootstrap, seeded_bootstrap, wilson_interval
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (1, 10), (5, 10), (10, 10), (271, 1319), (93, 500)])

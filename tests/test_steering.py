@@ -7,17 +7,17 @@ import pytest
 import torch
 from conftest import make_architecture, make_llama
 
-from semalign.alignment import alignment_map, decompose, recompose
-from semalign.architecture import Architecture
-from semalign.basis import SemanticBasis
-from semalign.capture import capture
-from semalign.data import encode
-from semalign.losses import layer_cosine_loss, output_cosine_loss
-from semalign.model_pair import ModelPair
-from semalign.models import LanguageModel
-from semalign.objective import Objective
+from semalign.bases.basis import SemanticBasis
+from semalign.data.rows import encode
+from semalign.models.architecture import Architecture
+from semalign.models.capture import capture
+from semalign.models.loading import LanguageModel
 from semalign.settings import TransferSettings
-from semalign.steering import Steering, add_lora
+from semalign.targets.alignment import alignment_map, decompose, recompose
+from semalign.targets.builder import ModelPair
+from semalign.training.losses import layer_cosine_loss, output_cosine_loss
+from semalign.training.steering import Steering, add_lora
+from semalign.training.terms import Objective
 
 
 def prepare(teacher, student, rows, folder, k=3, teacher_layer=3, **settings):

@@ -7,8 +7,8 @@ import torch
 from conftest import make_architecture
 from transformers import AutoModelForCausalLM
 
-from semalign.models import LanguageModel
-from semalign.students import drop_layers
+from semalign.models.loading import LanguageModel
+from semalign.models.students import drop_layers
 
 
 def _logits_passing_over(model, numbers, ids):

@@ -3,9 +3,7 @@
 import pandas as pd
 import pytest
 
-from semalign.methods import methods
-from semalign.profiles import load_profile
-from semalign.tables import (
+from semalign.book.tables import (
     NOT_RUN,
     descriptions,
     gaps_beside,
@@ -16,6 +14,8 @@ from semalign.tables import (
     title,
     transfer_rows,
 )
+from semalign.experiments.profiles import load_profile
+from semalign.methods.registry import methods
 
 VARIANTS = {"tuned": {"all": {"epochs": 1}}, "ridge": {"all": {"epochs": 1}}, "laten": {"all": {"steps": 1}}}
 TASKS = ["MMLU", "GSM8K", "HumanEval", "MBPP"]
@@ -97,4 +97,4 @@ def test_every_method_says_in_one_line_what_it_is():
     found = descriptions()
     assert list(found) == list(methods())
     assert all(len(text) > 20 and "``" not in text and ":mod:" not in text for text in found.values())
-    assert "`semalign.frontier`" in found["frontier"]
+    assert "`semalign.training.frontier`" in found["frontier"]

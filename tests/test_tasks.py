@@ -10,10 +10,10 @@ from test_benchmarks import write
 from test_evaluation import GSM8K, model, script, tokenizer  # noqa: F401
 from test_training_data import needs_published
 
-from semalign import benchmarks
-from semalign.evaluation import evaluate
-from semalign.scoring import parsable
-from semalign.statistics import bootstrap_interval
+from semalign.data import tasks as benchmarks
+from semalign.evaluation.code import parsable
+from semalign.evaluation.run import evaluate
+from semalign.results.statistics import bootstrap_interval
 
 HUMANEVAL = {
     "task_id": "HumanEval/0",

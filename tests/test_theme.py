@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from semalign import theme
+from semalign.book import theme
 
 
 @pytest.fixture(autouse=True)

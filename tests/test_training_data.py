@@ -3,9 +3,10 @@
 import pytest
 from test_benchmarks import GSM8K, HUMANEVAL, write
 
-from semalign import benchmarks, training_data
+from semalign.data import tasks as benchmarks
+from semalign.data import training_rows as training_data
+from semalign.data.training_rows import hint_of, question_key, rows
 from semalign.paths import data_roots
-from semalign.training_data import hint_of, question_key, rows
 
 CODE = "sahil2801/CodeAlpaca-20k"
 needs_published = pytest.mark.skipif(

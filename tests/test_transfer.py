@@ -8,7 +8,7 @@ from conftest import make_llama, make_tokenizer
 from peft import PeftModel
 
 import semalign
-from semalign.models import LanguageModel
+from semalign.models.loading import LanguageModel
 
 FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
 
@@ -42,9 +42,9 @@ def test_the_record_says_what_was_done(teacher, student, rows, tmp_path):
     details = record["details"]
     assert len(details["attribution"]) == 5
     critical = 1 + details["attribution"].index(max(details["attribution"]))
-    k = semalign.pairing.student_layer(critical, 5, 4)
+    k = semalign.targets.pairing.student_layer(critical, 5, 4)
     assert details["student_layer"] == k
-    assert details["teacher_layers"] == [[semalign.pairing.teacher_layer(k, 5, 4), 1.0]]
+    assert details["teacher_layers"] == [[semalign.targets.pairing.teacher_layer(k, 5, 4), 1.0]]
     assert 0 < details["mean_direction_share"] <= 1
     assert record["value"] == details["after"]["response_nll"] != details["before"]["response_nll"]
     assert record["fingerprints"].keys() == {"teacher", "student", "data"}

@@ -6,12 +6,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from semalign import benchmarks, load_model
+from semalign import load_model
 from semalign.cli.options import with_adapter
-from semalign.evaluation import evaluate
+from semalign.data import tasks as benchmarks
+from semalign.evaluation.run import evaluate
+from semalign.evaluation.vllm_engine import VllmModel
 from semalign.settings import TrainingSettings
-from semalign.steering import add_lora
-from semalign.vllm_engine import VllmModel
+from semalign.training.steering import add_lora
 
 pytestmark = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")
 OPTIONS = {"enforce_eager": True, "max_model_len": 512}

@@ -10,10 +10,10 @@ from lm_eval.api.model import TemplateLM
 from peft import LoraConfig, get_peft_model
 from test_benchmarks import GSM8K, write
 
-from semalign.engine import engine_of
-from semalign.evaluation import evaluate
-from semalign.evaluation_record import score_record
-from semalign.vllm_engine import VllmModel, lora_rank
+from semalign.evaluation.record import score_record
+from semalign.evaluation.run import evaluate
+from semalign.evaluation.transformers_engine import engine_of
+from semalign.evaluation.vllm_engine import VllmModel, lora_rank
 
 MODULE = "lm_eval.models.vllm_causallms"
 

@@ -4,13 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from semalign import losses, pairing
-    from semalign.alignment import alignment_map, decompose, recompose, shared_atoms
-    from semalign.attribution import attribute_layers
-    from semalign.basis import SemanticBasis
-    from semalign.models import LanguageModel, load_model
-    from semalign.pipeline import TransferResult, transfer
+    from semalign.bases.basis import SemanticBasis
+    from semalign.methods.runner import TransferResult, transfer
+    from semalign.models.loading import LanguageModel, load_model
     from semalign.settings import TransferSettings
+    from semalign.targets import pairing
+    from semalign.targets.alignment import alignment_map, decompose, recompose, shared_atoms
+    from semalign.targets.attribution import attribute_layers
+    from semalign.training import losses
 
 __all__ = [
     "LanguageModel",
@@ -30,25 +31,27 @@ __all__ = [
 
 # transformers and peft take seconds to import: a name brings in its module when it is first used, not before.
 _MODULE_OF = {
-    "LanguageModel": "models",
-    "SemanticBasis": "basis",
-    "TransferResult": "pipeline",
+    "LanguageModel": "models.loading",
+    "SemanticBasis": "bases.basis",
+    "TransferResult": "methods.runner",
     "TransferSettings": "settings",
-    "alignment_map": "alignment",
-    "attribute_layers": "attribution",
-    "decompose": "alignment",
-    "load_model": "models",
-    "recompose": "alignment",
-    "shared_atoms": "alignment",
-    "transfer": "pipeline",
+    "alignment_map": "targets.alignment",
+    "attribute_layers": "targets.attribution",
+    "decompose": "targets.alignment",
+    "load_model": "models.loading",
+    "losses": "training.losses",
+    "pairing": "targets.pairing",
+    "recompose": "targets.alignment",
+    "shared_atoms": "targets.alignment",
+    "transfer": "methods.runner",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'semalign' has no attribute {name!r}")
-    module = import_module(f"semalign.{_MODULE_OF.get(name, name)}")
-    value = getattr(module, name) if name in _MODULE_OF else module
+    module = import_module(f"semalign.{_MODULE_OF[name]}")
+    value = getattr(module, name, module)  # of two modules, the module itself
     globals()[name] = value
     return value
 

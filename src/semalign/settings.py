@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from semalign.architecture import Interface
+from semalign.models.architecture import Interface
 
 AlignmentMap = Literal["semantic", "permuted", "random", "least_squares", "procrustes", "ridge", "learned", "none"]
 OutputLoss = Literal["cosine", "centred_cosine", "cross_entropy", "kl", "reverse_kl"]
@@ -46,7 +46,7 @@ class TransferSettings(TrainingSettings):
     attribution: Literal["absolute", "signed"] = Field("absolute", description="how attributions add up")
     attribution_examples: int = Field(32, ge=1, description="examples that attribution sees")
     fold_norm: bool = Field(False, description="fold the final norm's gain into the LM head before inverting it")
-    map: AlignmentMap = Field("semantic", description="from the teacher's space to the student's; see semalign.maps")
+    map: AlignmentMap = Field("semantic", description="from the teacher's space to the student's")
     ridge_penalty: float = Field(1e-3, gt=0, description="of the fitted maps, as a share of the states' mean square")
     layer_loss: Literal["cosine", "mean_square", "relation"] = Field("cosine", description="layer term")
     layer_weight: float = Field(1.0, ge=0, description="weight of the layer loss")

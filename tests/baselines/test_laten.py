@@ -9,16 +9,16 @@ from conftest import make_architecture, make_llama
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-from semalign.architecture import Architecture
-from semalign.baselines.hypernetwork import Alignment, Hypernetwork, one_cycle
-from semalign.baselines.laten import laten
-from semalign.baselines.laten_settings import LatenSettings
-from semalign.baselines.neuron_injection import MATRICES, injected, locate, positions, teacher_vectors
-from semalign.baselines.neurons import Scores, attribute_neurons
-from semalign.baselines.useful_tokens import encode_for, useful_texts
-from semalign.data import batches
-from semalign.finetuning import response_nll
-from semalign.models import LanguageModel, load_model
+from semalign.data.rows import batches
+from semalign.methods.laten.hypernetwork import Alignment, Hypernetwork, one_cycle
+from semalign.methods.laten.injection import MATRICES, injected, locate, positions, teacher_vectors
+from semalign.methods.laten.method import laten
+from semalign.methods.laten.neurons import Scores, attribute_neurons
+from semalign.methods.laten.settings import LatenSettings
+from semalign.methods.laten.useful_tokens import encode_for, useful_texts
+from semalign.models.architecture import Architecture
+from semalign.models.loading import LanguageModel, load_model
+from semalign.training.finetuning import response_nll
 
 FAST = {"extract_size": 3, "align_size": 6, "batch_size": 4, "neuron_share": 0.2}
 LARGE = {"learning_rate": 0.01, "initial_std": 0.1, "penalty_weight": 0.1}
@@ -311,7 +311,7 @@ def test_a_teacher_of_fewer_neurons_gives_all_it_has(tokenizer, student, rows):
 
 def test_bad_input_is_refused_before_any_long_work(teacher, student, rows, tokenizer, monkeypatch):
     for long_work in ("attribute_neurons", "response_nll", "Alignment.run"):
-        monkeypatch.setattr(f"semalign.baselines.laten.{long_work}", lambda *_, **__: pytest.fail("long work"))
+        monkeypatch.setattr(f"semalign.methods.laten.method.{long_work}", lambda *_, **__: pytest.fail("long work"))
 
     def refused(message, data=rows, teacher=teacher, student=student, error=ValueError, **settings):
         with pytest.raises(error, match=message):

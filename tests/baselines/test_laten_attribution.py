@@ -7,13 +7,13 @@ import torch
 from conftest import make_architecture, make_llama
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-from semalign.architecture import Architecture
-from semalign.baselines import neurons
-from semalign.baselines.gated import Grouping, check_gated, grouping, neuron_counts
-from semalign.baselines.neurons import attribute_neurons, log_probability_increase, neuron_vectors, trace_last
-from semalign.baselines.useful_tokens import useful_texts
-from semalign.capture import capture
-from semalign.models import LanguageModel
+from semalign.methods.laten import neurons
+from semalign.methods.laten.gated import Grouping, check_gated, grouping, neuron_counts
+from semalign.methods.laten.neurons import attribute_neurons, log_probability_increase, neuron_vectors, trace_last
+from semalign.methods.laten.useful_tokens import useful_texts
+from semalign.models.architecture import Architecture
+from semalign.models.capture import capture
+from semalign.models.loading import LanguageModel
 
 TEXTS = [(5, 9, 30, 2, 17), (40, 3, 3, 21)]
 SHAPES = {

@@ -11,16 +11,16 @@ from peft import PeftModel
 from pydantic import ValidationError
 from test_architecture import SMALL, SPECIAL, TYPES
 
-from semalign.architecture import Architecture
-from semalign.baselines.block_injection import as_plain_lora, exact_factors, inject, truncated_svd
-from semalign.baselines.blocks import RowColumnScores, WindowScores, window_sums
-from semalign.baselines.seeking import SeekingSettings, seeking
-from semalign.baselines.sensitivity import check_fit, extract, matrix
-from semalign.data import batches, encode
-from semalign.finetuning import FineTuning
-from semalign.models import LanguageModel
+from semalign.data.rows import batches, encode
+from semalign.methods.seeking.blocks import RowColumnScores, WindowScores, window_sums
+from semalign.methods.seeking.injection import as_plain_lora, exact_factors, inject, truncated_svd
+from semalign.methods.seeking.method import SeekingSettings, seeking
+from semalign.methods.seeking.sensitivity import check_fit, extract, matrix
+from semalign.models.architecture import Architecture
+from semalign.models.loading import LanguageModel
 from semalign.settings import TransferSettings
-from semalign.steering import add_lora
+from semalign.training.finetuning import FineTuning
+from semalign.training.steering import add_lora
 
 FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "seed_examples": 3}
 LLAMA = Architecture(make_llama(8, 4, 1, seed=0)).layout.matrices
@@ -219,7 +219,7 @@ def test_only_adapters_are_trained(teacher, student, rows, monkeypatch):
         seen.update({name: p.clone() for name, p in adapted.state_dict().items()})
         return as_plain_lora(student_model, adapted, removed)
 
-    monkeypatch.setattr("semalign.baselines.seeking.as_plain_lora", keep)
+    monkeypatch.setattr("semalign.methods.seeking.method.as_plain_lora", keep)
     ends = []
     for learning_rate in (1e-2, 1e-12):
         seeking(teacher, student, rows, **FAST, learning_rate=learning_rate)
@@ -272,7 +272,7 @@ def test_grouped_query_attention(tokenizer, rows, student_kv, tmp_path):
 
 
 def test_models_that_do_not_fit_are_refused_before_any_long_work(teacher, student, rows, tokenizer, monkeypatch):
-    monkeypatch.setattr("semalign.baselines.seeking.extract", lambda *_: pytest.fail("long work has begun"))
+    monkeypatch.setattr("semalign.methods.seeking.method.extract", lambda *_: pytest.fail("long work has begun"))
 
     def refused(message, teacher=teacher, student=student, data=rows, **settings):
         with pytest.raises(ValueError, match=message):
@@ -302,7 +302,7 @@ def test_models_that_do_not_fit_are_refused_before_any_long_work(teacher, studen
 
 def test_a_run_is_repeatable_and_goes_on_and_blocks_are_found_once(teacher, student, rows, tmp_path, monkeypatch):
     whole = seeking(teacher, student, rows, output_dir=tmp_path / "a", **FAST)
-    monkeypatch.setattr("semalign.baselines.seeking.extract", lambda *_: pytest.fail("extracted again"))
+    monkeypatch.setattr("semalign.methods.seeking.method.extract", lambda *_: pytest.fail("extracted again"))
     step = FineTuning._step
     with pytest.raises(ZeroDivisionError), monkeypatch.context() as stopping:
         stopping.setattr(FineTuning, "_step", lambda run, i: step(run, i) if len(run.losses) < 4 else 1 / 0)

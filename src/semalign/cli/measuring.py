@@ -26,11 +26,11 @@ def evaluate(
     sandbox: Sandbox = None,
 ) -> None:
     """Score a model, or an adapter on it, on benchmarks (Section 5) through lm-eval; goes on after a stop."""
-    from semalign.benchmarks import check_task
-    from semalign.evaluation import evaluate as run_evaluation
-    from semalign.evaluation import sandbox_of
-    from semalign.evaluation_record import score_record
-    from semalign.records import write_record
+    from semalign.data.tasks import check_task
+    from semalign.evaluation.record import score_record
+    from semalign.evaluation.run import evaluate as run_evaluation
+    from semalign.evaluation.run import sandbox_of
+    from semalign.results.records import write_record
 
     for name in task:
         sandbox_of(check_task(name))
@@ -59,10 +59,10 @@ def compare(
     sandbox: Sandbox = None,
 ) -> None:
     """Run every model, method, task and seed of a profile (Tables 1 and 2); finished records are kept."""
-    from semalign import experiments
-    from semalign.comparisons import differences
+    from semalign.experiments import runs as experiments
+    from semalign.experiments.profiles import load_profile
     from semalign.paths import results_dir
-    from semalign.profiles import load_profile
+    from semalign.results.comparisons import differences
 
     loaded = load_profile(profile, **({} if seeds is None else {"seeds": list(range(seeds))}))
     folder, names = out or results_dir() / loaded.name, names_of(methods)
@@ -83,8 +83,8 @@ def select(
     sandbox: Sandbox = None,
 ) -> None:
     """Choose the settings of methods and variants on validation data; prints the variants to put in the profile."""
-    from semalign import selection
-    from semalign.profiles import load_profile
+    from semalign.experiments import selection
+    from semalign.experiments.profiles import load_profile
 
     loaded = load_profile(profile)
     table = selection.select(loaded, names=names_of(methods))
@@ -100,7 +100,7 @@ def run(
     sandbox: Sandbox = None,
 ) -> None:
     """Run the notebooks of a profile by papermill; fresh ones are skipped."""
-    from semalign.notebooks import NotebookError, run_notebooks
+    from semalign.book.notebooks import NotebookError, run_notebooks
 
     try:
         run_notebooks(profile, only=only, force=force)

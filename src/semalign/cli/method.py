@@ -45,7 +45,7 @@ def decompose(
 ) -> None:
     """Measure how well states survive decomposition and recomposition (Section 3.2, Fig. 2)."""
     from semalign import load_model
-    from semalign.decomposition_record import write_decomposition
+    from semalign.analysis.decomposition_record import write_decomposition
 
     record = write_decomposition(load_model(model), prompts, out, seed=seed)
     typer.echo(f"{out}.csv and {out}.json: {record['metric']} {record['value']:.3f} over {record['n']} tokens")
@@ -60,7 +60,7 @@ def attribute(
 ) -> None:
     """Score a model's layers by Layer Gradient x Activation (Section 4.1); torchrun shares out the batches."""
     from semalign import attribute_layers, load_model
-    from semalign.data import batches, encode
+    from semalign.data.rows import batches, encode
 
     loaded = load_model(model)
     limit = loaded.model.config.get_text_config().max_position_embeddings
@@ -77,7 +77,7 @@ def pair(
     critical: Annotated[int | None, typer.Option(min=1, help="critical teacher layer to find a partner for")] = None,
 ) -> None:
     """Print the layer map of a teacher and a student (Section 4.1); each may also be a number of layers."""
-    from semalign.pairing import LayerMap
+    from semalign.targets.pairing import LayerMap
 
     layer_map = LayerMap(_n_layers(teacher), _n_layers(student))
     typer.echo(str(layer_map))
@@ -91,12 +91,12 @@ def _n_layers(model: str) -> int:
         return int(model)
     from transformers import AutoConfig
 
-    from semalign.models import locate
+    from semalign.models.loading import locate
 
     source = locate(model)
     if source.endswith(".gguf"):
         from semalign import load_model
-        from semalign.architecture import Architecture
+        from semalign.models.architecture import Architecture
 
         return Architecture(load_model(model).model).n_layers
     return AutoConfig.from_pretrained(source, trust_remote_code=False).get_text_config().num_hidden_layers
@@ -153,7 +153,7 @@ def cka(
 ) -> None:
     """Measure how similar all layers of two models are, before and after alignment (Section 5.3, Fig. 4 and 6)."""
     from semalign import load_model
-    from semalign.cka_record import write_cka
+    from semalign.analysis.cka_record import write_cka
 
     pair = load_model(teacher), load_model(student)
     transferred = None if adapter is None else with_adapter(student, adapter, "transformers", {})

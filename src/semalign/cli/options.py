@@ -50,8 +50,9 @@ def names_of(text: str | None) -> list[str] | None:
 
 def rows_of_data(data: str, split: str, limit: int | None) -> list[dict[str, str]]:
     """Rows of a JSONL file, those a task trains on, or its other split."""
-    from semalign import benchmarks, training_data
-    from semalign.data import read_rows
+    from semalign.data import tasks as benchmarks
+    from semalign.data import training_rows as training_data
+    from semalign.data.rows import read_rows
 
     if Path(data).suffix:
         return read_rows(data)[:limit]
@@ -70,7 +71,7 @@ def settings_of(settings: list[str], option: str = "--set") -> dict[str, Any]:
 def with_adapter(model: str, adapter: Path | None, engine: str, options: dict[str, Any]) -> Any:
     """The model to evaluate: for transformers with the adapter merged in memory, for vLLM with it as it is."""
     from semalign import LanguageModel, load_model
-    from semalign.vllm_engine import VllmModel
+    from semalign.evaluation.vllm_engine import VllmModel
 
     if engine == "vllm":
         return VllmModel(model, adapter, options)

@@ -1,4 +1,4 @@
-"""The paper's second version, as far as its abstract says: see :mod:`semalign.frontier`.
+"""The paper's second version, as far as its abstract says: see :mod:`semalign.training.frontier`.
 
 Each layer in turn, from shallow to deep, matches the centred token-token relations of its one teacher layer's residual
 contribution, with a KL term to the teacher's logits. Relations need no map between the spaces; whether that version
@@ -7,8 +7,8 @@ aligns them first is not known, so ``map`` stays open. Weights and sharing of st
 
 from typing import Literal
 
-from semalign.architecture import Interface
-from semalign.methods import variant
+from semalign.methods.registry import variant
+from semalign.models.architecture import Interface
 from semalign.settings import AlignmentMap, OutputLoss, TransferSettings
 
 

@@ -7,7 +7,7 @@ has a closed form, and the projection starts there.
 
 from typing import Literal
 
-from semalign.methods import variant
+from semalign.methods.registry import variant
 from semalign.settings import OutputLoss, TransferSettings
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from semalign.methods import variant
+from semalign.methods.registry import variant
 from semalign.settings import TransferSettings
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from semalign.methods import variant
+from semalign.methods.registry import variant
 from semalign.settings import TransferSettings
 
 

@@ -6,17 +6,17 @@ from typing import Any
 
 from pydantic import Field
 
-from semalign.architecture import Architecture
-from semalign.data import read_rows
+from semalign.data.rows import read_rows
 from semalign.files import json_fingerprint
-from semalign.finetuning import FineTuning, response_nll
-from semalign.methods import Method
-from semalign.models import LanguageModel, loaded
-from semalign.pair import Pair
-from semalign.pipeline import Data, TransferResult, transfer_record
-from semalign.records import write_record
+from semalign.methods.registry import Method
+from semalign.methods.runner import Data, TransferResult, transfer_record
+from semalign.models.architecture import Architecture
+from semalign.models.loading import LanguageModel, loaded
+from semalign.models.pair import Pair
+from semalign.results.records import write_record
 from semalign.settings import TrainingSettings
-from semalign.steering import add_lora
+from semalign.training.finetuning import FineTuning, response_nll
+from semalign.training.steering import add_lora
 
 
 class SftSettings(TrainingSettings):

@@ -1,0 +1,144 @@
+"""Do states point the same way after decomposition and recomposition in one space? (Section 3.2, Fig. 2)."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import cosine_similarity, normalize
+from tqdm import tqdm
+
+from semalign.bases.basis import SemanticBasis
+from semalign.bases.frames import frame_operator
+from semalign.data.rows import Example, pad
+from semalign.models.architecture import INTERFACES, Architecture
+from semalign.models.capture import capture
+from semalign.models.loading import LanguageModel
+
+FINAL = "final"  # the state after the final norm, which the LM head reads
+STATES = (*INTERFACES, FINAL)
+
+Place = tuple[str, int]  # interface and layer
+
+
+def resultant_cosine(
+    model: LanguageModel,
+    texts: Sequence[str],
+    bases: Mapping[str, SemanticBasis],
+    *,
+    interfaces: Sequence[str] = STATES,
+    layers: Sequence[int] | None = None,
+    batch_size: int = 4,
+) -> pd.DataFrame:
+    """Measure ``cos(h, S S^T h)`` over all tokens of some texts, for each interface, layer and basis.
+
+    Args:
+        model: the model whose states are read.
+        texts: prompts; each token of each counts once.
+        bases: bases by name; their vectors count at unit length.
+        interfaces: supervision interfaces, and ``"final"`` for the state after the final norm.
+        layers: 1-based layer numbers (default all); ``"final"`` stands at the last layer.
+        batch_size: texts in one forward pass. Memory holds the states of one batch, never of all texts.
+
+    Returns:
+        One row for each interface, layer and basis: ``cosine`` and ``sd`` over tokens, ``tokens``, and
+        ``mean_share``, the squared length of the mean of all unit states: the share of their energy that lies
+        in the mean, and the average cosine of two states drawn at random.
+
+    Raises:
+        ValueError: for no texts, an empty text or one longer than the context, an unknown interface, a layer
+            outside 1..L, or a basis of another width.
+    """
+    architecture = Architecture(model.model)
+    layers = [architecture.check_layer(k) for k in layers or range(1, architecture.n_layers + 1)]
+    if unknown := set(interfaces) - set(STATES):
+        raise ValueError(f"unknown interfaces {sorted(unknown)}: choose from {', '.join(STATES)}")
+    for name, basis in bases.items():
+        if basis.vectors.shape[1] != architecture.width:
+            raise ValueError(f"basis {name!r} has width {basis.vectors.shape[1]}, the model {architecture.width}")
+    examples = _encode(model, texts)
+    frames = {name: frame_operator(basis) for name, basis in bases.items()}
+    seen: dict[Place, _Moments] = {}
+    for key, states in _states(architecture, examples, interfaces, layers, batch_size):
+        seen.setdefault(key, _Moments(architecture.width, list(bases))).add(states, frames)
+    return pd.DataFrame([row for (interface, k), moments in seen.items() for row in moments.rows(interface, k)])
+
+
+def _encode(model: LanguageModel, texts: Sequence[str]) -> list[Example]:
+    limit = model.model.config.get_text_config().max_position_embeddings
+    ids = [model.tokenizer(text)["input_ids"] for text in texts]
+    if not ids:
+        raise ValueError("no texts to measure on")
+    for number, length in enumerate(map(len, ids), start=1):
+        if not 0 < length <= limit:
+            raise ValueError(f"text {number} has {length} tokens: it must have 1 to {limit}, the context")
+    # Neighbours of like length waste little on padding; the order does not matter to the moments.
+    return [Example(tuple(each), len(each), (), ()) for each in sorted(ids, key=len)]
+
+
+def _states(
+    architecture: Architecture,
+    examples: Sequence[Example],
+    interfaces: Sequence[str],
+    layers: Sequence[int],
+    batch_size: int,
+) -> Iterator[tuple[Place, Float[Tensor, "tokens d"]]]:
+    """Yield, batch by batch and place by place, the states of all real tokens."""
+    device = architecture.model.device
+    for start in tqdm(range(0, len(examples), batch_size), desc="decomposition", leave=False, disable=None):
+        input_ids, mask = (part.to(device) for part in pad(examples[start : start + batch_size]))
+        with torch.no_grad(), ExitStack() as stack:
+            captured = {
+                interface: stack.enter_context(capture(architecture, layers, interface))
+                for interface in interfaces
+                if interface != FINAL
+            }
+            output = architecture.decoder(input_ids=input_ids, attention_mask=mask, use_cache=False)
+        if FINAL in interfaces:
+            captured[FINAL] = {architecture.n_layers: output.last_hidden_state}
+        real = mask.bool()
+        for interface in interfaces:
+            for k in sorted(captured[interface]):
+                yield (interface, k), captured[interface].pop(k)[real]
+
+
+@dataclass
+class _Moments:
+    """Running sums over tokens at one interface and layer."""
+
+    width: int
+    names: Sequence[str]
+
+    def __post_init__(self) -> None:
+        self.tokens = 0
+        self.direction = torch.zeros(self.width, dtype=torch.float64)
+        self.sums = {name: torch.zeros(2, dtype=torch.float64) for name in self.names}
+
+    def add(self, states: Float[Tensor, "tokens d"], frames: Mapping[str, Float[Tensor, "d d"]]) -> None:
+        """Count some more states."""
+        unit = normalize(states if states.dtype == torch.float64 else states.float(), dim=-1)
+        self.tokens += len(unit)
+        self.direction += unit.double().sum(0).cpu()
+        for name, frame in frames.items():
+            cosines = cosine_similarity(unit, unit @ frame.to(unit), dim=-1).double()
+            self.sums[name] += torch.stack([cosines.sum(), cosines.square().sum()]).cpu()
+
+    def rows(self, interface: str, layer: int) -> Iterator[dict[str, float | int | str]]:
+        """Yield one row for each basis."""
+        share = float((self.direction / self.tokens).square().sum())
+        for name, (total, squares) in self.sums.items():
+            mean = float(total / self.tokens)
+            spread = math.sqrt(max(float(squares / self.tokens) - mean**2, 0.0))
+            yield {
+                "interface": interface,
+                "layer": layer,
+                "basis": name,
+                "cosine": mean,
+                "sd": spread,
+                "tokens": self.tokens,
+                "mean_share": share,
+            }

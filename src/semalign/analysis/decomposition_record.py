@@ -1,0 +1,105 @@
+"""Fig. 2 as files: the bases it compares, the prompts it runs on, its data and its run record."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from semalign.analysis.decomposition import STATES, resultant_cosine
+from semalign.bases.basis import SemanticBasis
+from semalign.bases.frames import frame_operator, isotropic_cosine, random_basis_cosine
+from semalign.data.sources import dataset_rows, documents
+from semalign.data.tasks import check_task, rows
+from semalign.files import atomic_path, json_fingerprint, model_fingerprint
+from semalign.models.loading import LanguageModel
+from semalign.results.records import make_record, write_record
+
+FEW = 64  # size of the small random basis
+
+
+def figure_bases(model: LanguageModel, seed: int = 0) -> dict[str, SemanticBasis]:
+    """Return the bases of Fig. 2: output side, input side, and random ones of equal and of small count."""
+    output = SemanticBasis.from_model(model, "output")
+    m, width = output.vectors.shape
+    return {
+        "output": output,
+        "input": SemanticBasis.from_model(model, "input"),
+        "random": SemanticBasis.random(m, width, seed),
+        f"random-{FEW}": SemanticBasis.random(FEW, width, seed),
+    }
+
+
+def read_prompts(source: str | Path) -> list[str]:
+    """Return prompts: ``"humaneval"`` from a data root, a task's test split, or a file's ``prompt`` column.
+
+    Raises:
+        FileNotFoundError: if the data are not there; it says where they would be.
+        ValueError: for an unknown task or a row without a prompt.
+    """
+    if source == "humaneval":
+        return [row["prompt"] for row in dataset_rows("openai/openai_humaneval", None, "test")]
+    if Path(source).suffix not in (".jsonl", ".parquet"):
+        return [row["prompt"] for row in rows(check_task(str(source)), "test")]
+    found = documents(source)
+    if missing := [number for number, row in enumerate(found, start=1) if "prompt" not in row]:
+        raise ValueError(f"{source}: row {missing[0]} has no 'prompt'")
+    return [row["prompt"] for row in found]
+
+
+def write_decomposition(
+    model: LanguageModel, prompts: str | Path, out: str | Path, *, seed: int = 0, batch_size: int = 4
+) -> dict[str, Any]:
+    """Measure Fig. 2 for a model and write ``<out>.csv``, the figure's data, and ``<out>.json``, the record.
+
+    Args:
+        model: the model.
+        prompts: see :func:`read_prompts`.
+        out: path of the two files, without a suffix.
+        seed: seed of the random bases.
+        batch_size: prompts in one forward pass.
+    """
+    started = time.perf_counter()
+    texts = read_prompts(prompts)
+    bases = figure_bases(model, seed)
+    table = resultant_cosine(model, texts, bases, batch_size=batch_size)
+    means = table.groupby(["basis", "interface"], sort=False)["cosine"].agg(["mean", "min", "max"])
+    shares = table.groupby("interface", sort=False)["mean_share"].agg(["mean", "min", "max"])
+    record = make_record(
+        method="decomposition",
+        teacher=None,
+        student=model.name,
+        task=str(prompts),
+        seed=seed,
+        metric="resultant_cosine, output-side basis, layer outputs",
+        value=means.loc[("output", "layer"), "mean"],
+        n=int(table["tokens"].max()),
+        configuration={"prompts": len(texts), "states": list(STATES), "dtype": str(model.model.dtype)},
+        fingerprints={
+            "teacher": None,
+            "student": model_fingerprint(model.model),
+            "data": json_fingerprint(texts),
+        },
+        seconds=time.perf_counter() - started,
+        details={
+            "bases": {name: _describe(basis) for name, basis in bases.items()},
+            "cosine_over_layers": {name: means.loc[name].round(4).to_dict(orient="index") for name in bases},
+            "mean_share_over_layers": shares.round(4).to_dict(orient="index"),
+        },
+    )
+    out = Path(out)
+    with atomic_path(out.with_name(f"{out.name}.csv")) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6f")
+    write_record(out.with_name(f"{out.name}.json"), record)
+    return record
+
+
+def _describe(basis: SemanticBasis) -> dict[str, Any]:
+    """Return a basis in numbers, with the cosines to expect without looking at any state."""
+    m, width = basis.vectors.shape
+    return {
+        "side": basis.side,
+        "m": m,
+        "width": width,
+        "fingerprint": basis.fingerprint,
+        "isotropic_cosine": round(isotropic_cosine(frame_operator(basis)), 4),
+        "random_basis_cosine": round(random_basis_cosine(m, width), 4),
+    }

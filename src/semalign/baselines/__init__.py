@@ -1,1 +1,0 @@
-"""Methods that semalign is compared with, one module each."""

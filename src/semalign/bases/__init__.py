@@ -1,0 +1,1 @@
+"""Vocabulary-defined semantic bases (Section 3)."""

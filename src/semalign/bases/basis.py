@@ -1,0 +1,193 @@
+"""Vocabulary-defined semantic bases (Section 3.1): one vector of the latent space for each token of the vocabulary."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from semalign.bases.pseudoinverse import gram_pseudoinverse
+from semalign.files import atomic_path, tensor_fingerprint
+from semalign.models.architecture import Architecture, head_weight
+from semalign.models.loading import LanguageModel, unwrap
+
+Side = Literal["output", "input", "random"]
+CHUNK = 4096  # vocabulary rows handled at once in float64
+
+
+@dataclass(frozen=True)
+class SemanticBasis:
+    """The semantic basis of one model: ``vectors[i]`` is the vector s_i of the i-th semantic atom.
+
+    Attributes:
+        vectors: shape (m, D), float32, not normalised; row i is column i of the paper's S (before unit length).
+        token_ids: shape (m,), the vocabulary row of each atom.
+        tokens: the atoms' token strings, or None if no tokenizer was given.
+        side: where the basis comes from: LM head (``output``), embeddings (``input``) or ``random``.
+        tied: whether the model shares one matrix between embeddings and LM head.
+        fingerprint: hash of the weights and options that it was made from.
+        method: how the pseudoinverse was found: ``cholesky``, ``eigen`` (rank-deficient head), or ``none``.
+        rank: numerical rank of the head.
+    """
+
+    vectors: Float[Tensor, "m d"]
+    token_ids: Int[Tensor, " m"]
+    tokens: tuple[str, ...] | None = field(default=None, repr=False)
+    side: Side = "output"
+    tied: bool = False
+    fingerprint: str = ""
+    method: str = "none"
+    rank: int = 0
+
+    @classmethod
+    def from_weight(
+        cls,
+        weight: Float[Tensor, "v d"],
+        *,
+        rows: Sequence[int] | None = None,
+        unique_rows: bool = False,
+        rtol: float = 1e-6,
+    ) -> "SemanticBasis":
+        """Return the output-side basis of an LM head W (V x D): row i is ``s_i = e_i W^+`` transposed, a column of W^+.
+
+        ``W^+ = (W^T W)^+ W^T`` goes through the D x D Gram matrix in float64: Cholesky, or an eigendecomposition
+        that drops singular values below ``rtol`` times the largest where the head is (nearly) rank-deficient.
+
+        Args:
+            weight: the LM head, shape (V, D).
+            rows: vocabulary rows that count as atoms (default all). Leave out padded rows, which no token uses.
+            unique_rows: keep only the first of identical rows, so that duplicates do not count several times.
+            rtol: relative singular-value cut-off of the rank-revealing fallback.
+
+        Raises:
+            ValueError: if the head holds NaN or infinity, is not a matrix, or has no row left.
+        """
+        _check_weight(weight)
+        token_ids = _atoms(weight, rows, unique_rows)
+        selected = weight if len(token_ids) == len(weight) else weight[token_ids]
+        inverse, method, rank = gram_pseudoinverse(selected, rtol)
+        vectors = torch.empty(selected.shape, dtype=torch.float32, device=weight.device)
+        for start in range(0, len(selected), CHUNK):  # S = W (W^T W)^+
+            vectors[start : start + CHUNK] = (selected[start : start + CHUNK].double() @ inverse).float()
+        fingerprint = tensor_fingerprint({"head": weight, "rows": token_ids})
+        return cls(vectors, token_ids, side="output", fingerprint=fingerprint, method=method, rank=rank)
+
+    @classmethod
+    def from_model(
+        cls,
+        model: PreTrainedModel | LanguageModel,
+        side: Side = "output",
+        *,
+        fold_norm: bool = False,
+        unique_rows: bool = False,
+        rtol: float = 1e-6,
+        seed: int = 0,
+    ) -> "SemanticBasis":
+        """Return a semantic basis of a causal language model.
+
+        Args:
+            model: a transformers model, or the pair that :func:`semalign.load_model` returns. With its tokenizer,
+                atoms carry token strings, and padded vocabulary rows, which no token uses, are left out.
+            side: ``"output"``: pseudoinverse of the LM head; ``"input"``: embedding rows; ``"random"``: as many
+                Gaussian vectors. Where the model ties its matrices, both sides come from the same one.
+            fold_norm: fold the final norm's gain g into the head, W diag(g), before inverting it; output side only.
+            unique_rows: keep only the first of identical rows.
+            rtol: see :meth:`from_weight`.
+            seed: seed of the random side.
+
+        Raises:
+            ValueError: for a head with NaN, a model without a head, an unknown side, or ``fold_norm`` off the output
+                side.
+        """
+        network, tokenizer = unwrap(model)
+        if fold_norm and side != "output":
+            raise ValueError(f"fold_norm belongs to the output side, not to {side!r}")
+        head = head_weight(network)
+        embeddings: Tensor = network.get_input_embeddings().weight.detach()  # type: ignore[operator]
+        tokens = None
+        if tokenizer is not None:
+            tokens = tokenizer.convert_ids_to_tokens(list(range(min(len(tokenizer), len(head)))))
+        rows = None if tokens is None else range(len(tokens))
+        if side == "output":
+            if fold_norm:
+                head = Architecture(network).folded_head()
+            basis = cls.from_weight(head, rows=rows, unique_rows=unique_rows, rtol=rtol)
+        elif side == "input":
+            _check_weight(embeddings)
+            atoms = _atoms(embeddings, rows, unique_rows)
+            basis = cls(embeddings[atoms].float(), atoms, fingerprint=tensor_fingerprint({"embeddings": embeddings}))
+        elif side == "random":
+            basis = cls.random(len(head) if tokens is None else len(tokens), head.shape[1], seed)
+        else:
+            raise ValueError(f"unknown side {side!r}: choose output, input or random")
+        named = None if tokens is None else tuple(tokens[i] for i in basis.token_ids.tolist())
+        return replace(basis, tokens=named, side=side, tied=head_weight(network).data_ptr() == embeddings.data_ptr())
+
+    @classmethod
+    def random(cls, m: int, d: int, seed: int = 0) -> "SemanticBasis":
+        """Return ``m`` Gaussian vectors in D dimensions: the control of Section 3.2."""
+        vectors = torch.randn(m, d, generator=torch.Generator().manual_seed(seed))
+        return cls(vectors, torch.arange(m), side="random", fingerprint=f"random-{m}-{d}-{seed}")
+
+    @property
+    def unit(self) -> Float[Tensor, "m d"]:
+        """The vectors at unit length, the columns of the paper's S in Section 4.2; a zero vector stays zero."""
+        return torch.nn.functional.normalize(self.vectors, dim=-1)
+
+    def permuted(self, seed: int = 0) -> "SemanticBasis":
+        """Return the same vectors under shuffled token names: a control that keeps geometry and breaks meaning."""
+        order = torch.randperm(len(self.vectors), generator=torch.Generator().manual_seed(seed))
+        return replace(self, vectors=self.vectors[order], fingerprint=f"{self.fingerprint}-permuted-{seed}")
+
+    def save(self, path: Path | str) -> None:
+        """Write the basis as safetensors, with the fingerprint of the head it came from in the metadata."""
+        metadata = {name: str(getattr(self, name)) for name in ("side", "tied", "fingerprint", "method", "rank")}
+        metadata["tokens"] = "" if self.tokens is None else "\n".join(token.encode().hex() for token in self.tokens)
+        tensors = {"vectors": self.vectors.cpu().contiguous(), "token_ids": self.token_ids.cpu()}
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, metadata=metadata)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "SemanticBasis":
+        """Read a basis that :meth:`save` wrote."""
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+            tokens = tuple(bytes.fromhex(token).decode() for token in metadata["tokens"].split("\n") if token)
+            return cls(
+                file.get_tensor("vectors"),
+                file.get_tensor("token_ids"),
+                tokens or None,
+                metadata["side"],
+                metadata["tied"] == "True",
+                metadata["fingerprint"],
+                metadata["method"],
+                int(metadata["rank"]),
+            )
+
+
+def _check_weight(weight: Tensor) -> None:
+    if weight.ndim != 2:
+        raise ValueError(f"expected a matrix of shape (V, D), got shape {tuple(weight.shape)}")
+    if not torch.isfinite(weight).all():
+        raise ValueError(
+            "the matrix holds NaN or infinity; the checkpoint is damaged or was loaded in too small a dtype"
+        )
+
+
+def _atoms(weight: Tensor, rows: Sequence[int] | None, unique_rows: bool) -> Tensor:
+    token_ids = torch.arange(len(weight)) if rows is None else torch.as_tensor(list(rows))
+    if unique_rows:
+        groups = torch.unique(weight[token_ids], dim=0, return_inverse=True)[1].cpu()
+        first = torch.full((int(groups.max()) + 1,), len(groups)).scatter_reduce(
+            0, groups, torch.arange(len(groups)), "amin"
+        )
+        token_ids = token_ids[first.sort().values]
+    if len(token_ids) == 0:
+        raise ValueError("no vocabulary row is left to make a basis of")
+    return token_ids

@@ -1,0 +1,35 @@
+"""Sphinx extension of the book: run missing and stale notebooks first, and fail the build when one raises.
+
+The profile is that of the environment variable ``SEMALIGN_PROFILE``, by default ``micro``.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ExtensionError
+
+from semalign.book.notebooks import NotebookError, run_notebooks
+
+
+def run_stale_notebooks(app: Sphinx, config: Config) -> None:
+    """Run what is stale; the checkout is the folder above the book's sources."""
+    os.environ.setdefault("SEMALIGN_ROOT", str(Path(app.srcdir).parent))
+    try:
+        run_notebooks(os.environ.get("SEMALIGN_PROFILE", "micro"))
+    except (NotebookError, FileNotFoundError, ValueError) as error:
+        raise ExtensionError(str(error)) from error
+
+
+def load_mathjax_once(app: Sphinx, config: Config) -> None:
+    """Keep MathJax to pages with formulas: Jupyter Book puts every script below ``_static`` on every page."""
+    config.html_js_files = [name for name in config.html_js_files if not str(name).startswith("mathjax/")]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the extension, ahead of the others."""
+    app.connect("config-inited", run_stale_notebooks, priority=1)
+    app.connect("config-inited", load_mathjax_once, priority=1)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,165 @@
+"""From rows of prompt and response to token ids, supervised positions and padded batches."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from semalign.training.losses import IGNORED
+
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One encoded row.
+
+    Attributes:
+        input_ids: tokens of prompt, response and end-of-sequence.
+        prompt_length: how many of them are the prompt's, split where generation splits the text.
+        tokens: their token strings.
+        ends: for each token, the character at which it ends in the text.
+    """
+
+    input_ids: tuple[int, ...]
+    prompt_length: int
+    tokens: tuple[str, ...]
+    ends: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Return the number of tokens."""
+        return len(self.input_ids)
+
+    def positions(self, which: str = "response") -> range:
+        """Return positions whose next token is supervised: those that predict the response, or ``all``."""
+        return range(self.prompt_length - 1 if which == "response" and self.prompt_length else 0, len(self) - 1)
+
+    @cached_property
+    def last_token_at(self) -> dict[int, int]:
+        """For each character position where a token ends, the last token that ends there."""
+        return {end: i for i, end in enumerate(self.ends)}
+
+
+def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return rows with the keys ``prompt`` and ``response``, from a JSONL file, a ``datasets`` Dataset or a list.
+
+    Raises:
+        FileNotFoundError: if the file does not exist.
+        ValueError: for an empty data set, a row without the two keys, or an empty response; it names the row.
+    """
+    rows = _read_jsonl(Path(data)) if isinstance(data, str | Path) else data
+    checked = [_check_row(i, row) for i, row in enumerate(rows, start=1)]
+    if not checked:
+        raise ValueError("the data set is empty: give at least one row with a prompt and a response")
+    return checked
+
+
+def _read_jsonl(path: Path) -> Iterator[Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no data file {path}: expected JSONL, one {{'prompt': …, 'response': …}} a line")
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    yield json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise ValueError(f"{path}, line {number} is not JSON: {error}") from error
+
+
+def _check_row(number: int, row: Any) -> dict[str, str]:
+    texts = [row.get(key) for key in ("prompt", "response")] if isinstance(row, Mapping) else [None]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"row {number} must have a 'prompt' and a 'response', both text; it is {str(row)[:120]}")
+    if not texts[1]:
+        raise ValueError(f"row {number} has an empty response: there is nothing to learn from it")
+    return {"prompt": texts[0], "response": texts[1]}
+
+
+def encode(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[Example]:
+    """Return encoded rows, each ended by the end-of-sequence token.
+
+    The prompt keeps exactly the tokens that it has alone, which is how generation meets it.
+
+    Raises:
+        ValueError: if a row is longer than the context; it is never cut.
+    """
+    examples = [_encode_row(row, tokenizer) for row in rows]
+    for number, example in enumerate(examples, start=1):
+        if len(example) > max_length:
+            raise ValueError(
+                f"row {number} has {len(example)} tokens (prompt {example.prompt_length}), more than the context of "
+                f"{max_length}: shorten or drop it; nothing is truncated silently"
+            )
+    return examples
+
+
+def _encode_row(row: Row, tokenizer: PreTrainedTokenizerBase) -> Example:
+    prompt, response = row["prompt"], row["response"]
+    prompt_ids, _ = _tokenize(prompt, tokenizer)
+    ids, ends = _tokenize(prompt + response, tokenizer)
+    if ids[: len(prompt_ids)] != prompt_ids:  # a token would cross the boundary: encode the response apart
+        prompt_ids, ends = _tokenize(prompt, tokenizer)
+        response_ids, response_ends = _tokenize(response, tokenizer, special=False)
+        ids, ends = prompt_ids + response_ids, ends + [len(prompt) + end for end in response_ends]
+    if tokenizer.eos_token_id is not None:
+        ids, ends = [*ids, tokenizer.eos_token_id], [*ends, len(prompt) + len(response) + 1]
+    return Example(tuple(ids), len(prompt_ids), tuple(tokenizer.convert_ids_to_tokens(ids)), tuple(ends))
+
+
+def _tokenize(text: str, tokenizer: PreTrainedTokenizerBase, special: bool = True) -> tuple[list[int], list[int]]:
+    """Return token ids without a final end-of-sequence, and where each token ends in the text."""
+    encoded = tokenizer(text, add_special_tokens=special, return_offsets_mapping=tokenizer.is_fast)
+    ids = list(encoded["input_ids"])
+    ends = [end for _, end in encoded["offset_mapping"]] if tokenizer.is_fast else [-1] * len(ids)
+    closed = len(ids) > 1 and ids[-1] == tokenizer.eos_token_id
+    return (ids[:-1], ends[:-1]) if closed else (ids, ends)
+
+
+def matching_positions(student: Example, teacher: Example, which: str = "response") -> tuple[list[int], list[int]]:
+    """Return positions of the student's example and the teacher's positions that have read the same text.
+
+    Equal tokens match one to one. Where two tokenizers cut the text differently, the positions at which both
+    end a token at the same character match; the student's other positions have no target.
+
+    Raises:
+        ValueError: if the tokens differ and a tokenizer cannot say where its tokens end (a slow tokenizer).
+    """
+    positions = list(student.positions(which))
+    if student.tokens == teacher.tokens:
+        return positions, positions
+    if -1 in student.ends or -1 in teacher.ends:
+        raise ValueError("teacher and student cut the text differently; to align them both need a fast tokenizer")
+    pairs = [
+        (i, teacher.last_token_at[student.ends[i]])
+        for i in positions
+        if student.ends[i] in teacher.last_token_at and student.last_token_at[student.ends[i]] == i
+    ]
+    return [i for i, _ in pairs], [j for _, j in pairs]
+
+
+def pad(examples: Sequence[Example], pad_id: int = 0) -> tuple[Tensor, Tensor]:
+    """Return ``(input_ids, attention_mask)``, each of shape (batch, tokens), padded on the right."""
+    width = max(map(len, examples))
+    input_ids = torch.full((len(examples), width), pad_id)
+    attention_mask = torch.zeros_like(input_ids)
+    for i, example in enumerate(examples):
+        input_ids[i, : len(example)] = torch.tensor(example.input_ids)
+        attention_mask[i, : len(example)] = 1
+    return input_ids, attention_mask
+
+
+def batches(examples: Sequence[Example], batch_size: int) -> Iterator[dict[str, Tensor]]:
+    """Yield padded batches with ``input_ids``, ``attention_mask`` and ``labels`` (-100 outside the response)."""
+    for start in range(0, len(examples), batch_size):
+        part = examples[start : start + batch_size]
+        input_ids, attention_mask = pad(part)
+        labels = input_ids.masked_fill(attention_mask == 0, IGNORED)
+        for i, example in enumerate(part):
+            labels[i, : example.prompt_length] = IGNORED
+        yield {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}

@@ -1,0 +1,60 @@
+"""Items of an evaluation, from lm-eval's logged samples: what was asked, said, taken from it, and how it scored."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from lm_eval.api.task import ConfigurableTask
+
+from semalign.results.statistics import bootstrap_interval, wilson_interval
+
+
+def item_samples(task: ConfigurableTask, logged: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one dict an item from lm-eval's logged samples, which are one an item and extraction."""
+    metric, extraction = task.config.metadata["primary"].split(",")
+    scores: dict[int, dict[str, float]] = defaultdict(dict)
+    for sample in logged:
+        scores[sample["doc_id"]] |= {f"{key},{sample['filter']}": float(sample[key]) for key in sample["metrics"]}
+    return [
+        {**_sample(task, sample, metric), "scores": scores[sample["doc_id"]]}
+        for sample in logged
+        if sample["filter"] == extraction
+    ]
+
+
+def _sample(task: ConfigurableTask, logged: dict[str, Any], metric: str) -> dict[str, Any]:
+    sample = {"doc_id": logged["doc_id"], "prompt": logged["arguments"][0][0], "target": logged["target"]}
+    if group := task.config.metadata.get("group_by"):
+        sample["group"] = logged["doc"][group]
+    if task.OUTPUT_TYPE == "multiple_choice":
+        likelihoods = [value for value, _ in logged["filtered_resps"]]
+        return {
+            **sample,
+            "choice": likelihoods.index(max(likelihoods)),
+            "log_likelihoods": likelihoods,
+            "correct": bool(logged[metric]),
+        }
+    generations, extracted = logged["resps"][0], logged["filtered_resps"][0]
+    if len(generations) > 1:
+        return {**sample, "generation": generations, "extracted": extracted, "correct": float(logged[metric])}
+    first = extracted[0] if isinstance(extracted, list) else extracted
+    return {**sample, "generation": generations[0], "extracted": first, "correct": bool(logged[metric])}
+
+
+def group_means(samples: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the mean of each group, 0-100, in the order of the items; empty if they are in none."""
+    members: dict[str, list[float]] = defaultdict(list)
+    for sample in samples:
+        if "group" in sample:
+            members[sample["group"]].append(100 * float(sample["correct"]))
+    return {group: sum(values) / len(values) for group, values in members.items()}
+
+
+def interval(correct: Sequence[bool | float]) -> tuple[float, float]:
+    """Return the 95% interval of a mean, 0-1: Wilson's of right and wrong items, the bootstrap's of shares.
+
+    Where all shares are 0, or all 1, resampling finds no spread, and Wilson's interval stands for them too.
+    """
+    if set(correct) in ({0}, {1}) or all(isinstance(each, bool) for each in correct):
+        return wilson_interval(round(sum(correct)), len(correct))
+    return bootstrap_interval(correct)[1:]

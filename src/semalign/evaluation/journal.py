@@ -1,0 +1,137 @@
+"""Answers of a model, kept on disk as they come, so that an evaluation that was killed goes on where it was.
+
+lm-eval's own response cache pickles, does not keep sampled answers, and with vLLM files partial ones under other keys.
+"""
+
+import gzip
+import json
+import logging
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import LM
+
+from semalign.files import atomic_path
+from semalign.results.records import beside_record
+
+logger = logging.getLogger(__name__)
+Key = tuple[str, ...]
+
+
+class Journal:
+    """Compressed JSON lines: first what was asked of whom, then one answer a line. lm-eval's hook for caches.
+
+    An answer is on disk before the next batch begins. A file that was cut short is read as far as it goes.
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+        """Open the journal, with the answers that it holds if they were given to the same ``identity``."""
+        self.path, self._identity = path, identity
+        self.kept: dict[Key, list[Any]] = defaultdict(list)
+        lines = list(read_lines(path)) if path.is_file() else []
+        if lines and lines[0] != identity:
+            logger.warning("%s is of another model, task or setting: starting anew", path)
+            lines = []
+        for line in lines[1:]:
+            self.kept[tuple(line["request"])].append(line["answer"])
+        self._open()
+
+    def _open(self) -> None:
+        """Write what is kept, without what a cut may have left at the file's end, and open the file for more."""
+        rows = ({"request": key, "answer": answer} for key, answers in self.kept.items() for answer in answers)
+        write_lines(self.path, [self._identity, *rows])
+        self._file = gzip.open(self.path, "at", encoding="utf-8")
+
+    def add_partial(self, kind: str, arguments: Sequence[Any], answer: Any) -> None:
+        """Keep one answer; lm-eval's models call this."""
+        key = _key(arguments)
+        self.kept[key].append(answer)
+        self._file.write(json.dumps({"request": key, "answer": answer}, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def known(self, wanted: Mapping[Key, int]) -> dict[Key, deque[Any]]:
+        """Return the answers to those requests that have as many as are wanted, and forget those that have fewer.
+
+        Of a request that was cut short among its samples none is used: it is asked anew, and the same random numbers
+        would give the same samples again.
+        """
+        found = {key: deque(self.kept[key][:n]) for key, n in wanted.items() if len(self.kept.get(key, [])) >= n}
+        if short := [key for key in wanted if key not in found and key in self.kept]:
+            for key in short:
+                del self.kept[key]
+            self.close()
+            self._open()
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _key(arguments: Sequence[Any]) -> Key:
+    """A request's texts: prompt, and continuation if there is one; how to decode is in the journal's identity."""
+    return tuple(argument for argument in arguments if isinstance(argument, str))
+
+
+def read_lines(path: Path) -> Iterator[Any]:
+    """Yield the rows of a compressed JSONL file, up to its end or to where it was cut."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        try:
+            for line in lines:
+                yield json.loads(line)
+        except (EOFError, json.JSONDecodeError, UnicodeDecodeError):
+            return
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a compressed JSONL file, whole or not at all; the same rows give the same bytes."""
+    with atomic_path(path) as temporary, open(temporary, "wb") as raw:
+        with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as file:
+            for row in rows:
+                file.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
+
+
+class Resumed:
+    """A model of lm-eval that is asked only what its journal does not hold; else it is the model."""
+
+    def __init__(self, engine: LM, journal: Journal) -> None:
+        self._engine, self._journal = engine, journal
+        engine.set_cache_hook(journal)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def generate_until(self, requests: list[Instance]) -> list[str]:
+        """Return the text for each request."""
+        return self._answers("generate_until", requests)
+
+    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
+        """Return log-likelihood, and whether greedy decoding would say it, for each request."""
+        return [(value, greedy) for value, greedy in self._answers("loglikelihood", requests)]
+
+    def _answers(self, kind: str, requests: list[Instance]) -> list[Any]:
+        keys = [_key(request.args) for request in requests]
+        known = self._journal.known(Counter(keys))
+        missing = [request for request, key in zip(requests, keys, strict=True) if key not in known]
+        fresh = iter(getattr(self._engine, kind)(missing) if missing else ())
+        return [known[key].popleft() if key in known else next(fresh) for key in keys]
+
+
+@contextmanager
+def resumed(engine: LM, record: Path | None, identity: Callable[[], dict[str, Any]]) -> Iterator[Any]:
+    """Yield the model, which answers from the journal beside a record what that holds.
+
+    The journal stays until :func:`semalign.results.records.write_record` has written the record.
+    """
+    if record is None:
+        yield engine
+        return
+    journal = Journal(beside_record(record, "answers"), identity())
+    try:
+        yield Resumed(engine, journal)
+    finally:
+        journal.close()

@@ -1,0 +1,62 @@
+"""The run record of a score."""
+
+from functools import lru_cache
+from typing import Any
+
+from semalign.data import tasks as benchmarks
+from semalign.data.sources import fingerprint
+from semalign.evaluation.run import Evaluation
+from semalign.evaluation.transformers_engine import model_identity
+from semalign.evaluation.vllm_engine import VllmModel
+from semalign.experiments.cells import NONE
+from semalign.models.loading import LanguageModel
+from semalign.results.records import make_record
+
+
+@lru_cache
+def split_fingerprint(task: str, split: str) -> str:
+    """Return a short hash of the items of a split, the same whatever they are read from."""
+    return fingerprint(benchmarks.documents(task, split))
+
+
+def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int | None = None) -> dict[str, Any]:
+    """Return the record of a score; ``details`` keeps which items were right, in order, for paired comparisons."""
+    identity = model_identity(model)
+    vllm = {key: value for key, value in identity.items() if key != "model"} if isinstance(model, VllmModel) else None
+    return make_record(
+        method=NONE,
+        teacher=None,
+        student=model.name,
+        task=score.task,
+        seed=None,
+        metric=score.metric,
+        value=score.value,
+        n=score.n,
+        interval=(score.low, score.high),
+        configuration={
+            "split": score.split,
+            "limit": limit,
+            "sandbox": score.sandbox,
+            "chat": score.chat,
+            "task_version": score.version,
+            "decoding": score.decoding,
+            "engine": "transformers" if vllm is None else "vllm",
+            **({} if vllm is None else {"vllm": vllm}),
+        },
+        fingerprints={"student": identity["model"], "test": split_fingerprint(score.task, score.split)},
+        seconds=score.seconds,
+        details={
+            "scores": score.scores,
+            "correct": _correct(score),
+            "groups": score.groups,
+            "evaluation_seconds": score.seconds,
+        },
+    )
+
+
+def _correct(score: Evaluation) -> str | list[float]:
+    """A digit an item, or with several samples an item the list of their shares."""
+    correct = [sample["correct"] for sample in score.samples]
+    if all(isinstance(each, bool) for each in correct):
+        return "".join(str(int(each)) for each in correct)
+    return correct

@@ -1,0 +1,111 @@
+"""lm-eval's Hugging Face model class over a model that is already in memory, and undisturbed by it."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+from lm_eval.api.model import TemplateLM
+from lm_eval.models.huggingface import HFLM
+from peft import PeftModel
+from torch import Tensor
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from semalign.evaluation.generation import StopStrings, roomy_cache
+from semalign.evaluation.vllm_engine import VllmModel
+from semalign.files import model_fingerprint
+from semalign.models.loading import LanguageModel
+
+
+class InMemoryModel(HFLM):
+    """A loaded model as lm-eval wants it; the tokenizer is a copy, since lm-eval sets its padding token."""
+
+    def __init__(self, model: LanguageModel, batch_size: int) -> None:
+        super().__init__(
+            pretrained=plain_model(model.model),
+            tokenizer=copy.deepcopy(model.tokenizer),
+            backend="causal",
+            batch_size=batch_size,
+        )
+
+    def tok_decode(self, tokens: int | Sequence[int] | Tensor, skip_special_tokens: bool = True) -> str:
+        """Return the text of tokens that go on from a prompt: Llama's tokenizer drops a space where a text begins."""
+        before = self.tokenizer.encode("\n", add_special_tokens=False)
+        after = before + torch.as_tensor(tokens).flatten().tolist()
+        start, text = (self.tokenizer.decode(ids, skip_special_tokens=skip_special_tokens) for ids in (before, after))
+        return text.removeprefix(start)
+
+    def _model_generate(self, context: Tensor, max_length: int, stop: list[str], **generation: Any) -> Tensor:
+        ends = self.tokenizer.decode(self.eot_token_id, skip_special_tokens=False)
+        strings = [string for string in stop if string and string != ends]  # the end token stops a row by itself
+        if not generation.get("do_sample"):
+            generation = {**generation, "do_sample": False, "temperature": None}
+        return self.model.generate(
+            input_ids=context,
+            max_length=max_length,
+            past_key_values=roomy_cache(self.model.config),
+            stopping_criteria=[StopStrings(strings, self.tokenizer, context.shape[1])] if strings else None,
+            pad_token_id=self.tokenizer.pad_token_id,
+            **generation,
+        )
+
+
+def engine_of(model: LanguageModel | VllmModel, batch_size: int) -> AbstractContextManager[TemplateLM]:
+    """Return the context in which lm-eval may use a model: one in memory, or one that vLLM loads."""
+    return model.engine(batch_size) if isinstance(model, VllmModel) else transformers_engine(model, batch_size)
+
+
+@contextmanager
+def transformers_engine(model: LanguageModel, batch_size: int) -> Iterator[InMemoryModel]:
+    """Yield a loaded model as lm-eval wants it, and leave it as it was when the block ends."""
+    with undisturbed(plain_model(model.model), model.tokenizer):
+        yield InMemoryModel(model, batch_size)
+
+
+def model_identity(model: LanguageModel | VllmModel) -> dict[str, Any]:
+    """Return what tells two models apart whose answers may differ: weights, and how strongly adapters act."""
+    if isinstance(model, VllmModel):
+        return model.identity()
+    adapters = getattr(model.model, "peft_config", {})
+    strength = {name: [config.r, config.lora_alpha] for name, config in adapters.items() if hasattr(config, "r")}
+    return {"model": model_fingerprint(model.model), "adapters": strength}
+
+
+def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
+    """Return the transformers model, with a PEFT model's adapters in place inside it.
+
+    Raises:
+        ValueError: for an adapter that works by extra prompt tokens, which the model inside does not hold.
+    """
+    if not isinstance(model, PeftModel):
+        return model
+    if model.active_peft_config.is_prompt_learning:
+        raise ValueError("adapters that work by extra prompt tokens cannot be evaluated; LoRA and its kin can")
+    return model.get_base_model()  # type: ignore[return-value]
+
+
+@contextmanager
+def undisturbed(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
+    """Evaluate a model inside the block and leave it, and torch's random numbers, as they were.
+
+    Decoding follows the task file alone while the block runs: of the model's own generation settings only
+    the end tokens stay, since a chat model may end its turn with another token than its tokenizer's.
+    """
+    training = {module: module.training for module in model.modules()}
+    settings = model.generation_config
+    model.generation_config = GenerationConfig(eos_token_id=_end_tokens(settings, tokenizer))
+    model.eval()
+    try:
+        with torch.random.fork_rng(), torch.no_grad():
+            yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+        model.generation_config = settings
+
+
+def _end_tokens(settings: GenerationConfig | None, tokenizer: PreTrainedTokenizerBase) -> list[int] | None:
+    own = getattr(settings, "eos_token_id", None)
+    own = own if isinstance(own, list) else [own]
+    return sorted({token for token in (*own, tokenizer.eos_token_id) if token is not None}) or None

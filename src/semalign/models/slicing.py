@@ -1,0 +1,108 @@
+"""Students narrower than a model at hand: its residual stream in its leading principal directions, as in SliceGPT."""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, PretrainedConfig
+
+from semalign.data.rows import Row, batches, encode
+from semalign.models.architecture import Architecture
+from semalign.models.loading import LanguageModel
+
+ROTATES = ("llama", "mistral", "qwen2", "qwen3", "smollm3")  # RMSNorm in front of each sub-layer, and nowhere else
+READERS = {
+    "input_layernorm": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "post_attention_layernorm": ("mlp.gate_proj", "mlp.up_proj"),
+}
+WRITERS = ("self_attn.o_proj", "mlp.down_proj")
+
+
+@torch.no_grad()
+def slice_width(model: LanguageModel, rows: Sequence[Row], width: int, max_length: int = 512) -> LanguageModel:
+    """Return a copy of a model with a narrower residual stream, which saves and loads as any of its architecture.
+
+    A norm without gain commutes with every rotation Q, so that gains go into the matrices that read from the stream
+    (``W diag(g) Q``), matrices that write to it become ``Q^T W``, and logits stay what they were. Q holds the principal
+    directions of the stream in front of all norms; its first ``width`` columns are kept. SliceGPT (Ashkboos et al.
+    2024) has another Q for each layer, and matrices between them that a plain model has no place for; here is one.
+
+    Args:
+        model: a model with RMSNorms in front of its sub-layers.
+        rows: texts that the principal directions are those of, prompt and response.
+        width: width of the copy, D'.
+        max_length: tokens of a text, at most.
+
+    Raises:
+        ValueError: for another architecture, or a width that is not below the model's or not a multiple of its heads.
+    """
+    config = model.model.config
+    if config.model_type not in ROTATES:
+        raise ValueError(f"{config.model_type} cannot be rotated: only {', '.join(ROTATES)} can")
+    heads = config.num_attention_heads
+    if not 0 < width <= config.hidden_size or width % heads:
+        raise ValueError(f"width must be a multiple of {heads}, the heads, up to {config.hidden_size}; it is {width}")
+    kept = principal_directions(model, rows, max_length)[:, :width]
+    student = AutoModelForCausalLM.from_config(_narrow(config, width), dtype=model.model.dtype)
+    student.load_state_dict(rotated(Architecture(model.model), kept))
+    return LanguageModel(student.to(model.model.device).eval(), model.tokenizer)
+
+
+@torch.no_grad()
+def principal_directions(model: LanguageModel, rows: Sequence[Row], max_length: int = 512) -> Float[Tensor, "d d"]:
+    """Return an orthonormal basis of the residual stream, directions with most of its second moment first, in float64.
+
+    States are those in front of every norm, each scaled to unit length, so that no layer counts for more by its size.
+    """
+    architecture = Architecture(model.model)
+    moment = torch.zeros(architecture.width, architecture.width, dtype=torch.float64)
+    mask = torch.empty(0)
+
+    def add(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        states = nn.functional.normalize(inputs[0][mask].double(), dim=-1).cpu()
+        moment.add_(states.T @ states)
+
+    norms = [layer.get_submodule(name) for layer in architecture.layers for name in READERS]
+    hooks = [norm.register_forward_pre_hook(add) for norm in (*norms, architecture.norm)]
+    try:
+        for batch in batches(encode(rows, model.tokenizer, max_length), 8):
+            ids, mask = (batch[name].to(architecture.device) for name in ("input_ids", "attention_mask"))
+            mask = mask.bool()
+            architecture.decoder(input_ids=ids, attention_mask=mask, use_cache=False)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.linalg.eigh(moment).eigenvectors.flip(1)
+
+
+def rotated(architecture: Architecture, basis: Float[Tensor, "d d_kept"]) -> dict[str, Tensor]:
+    """Return the weights of a model whose residual stream is written in an orthonormal basis.
+
+    All gains are equal: ``sqrt(D / D')`` makes up for the norm's mean being over fewer numbers.
+    """
+    weights, basis = dict(architecture.model.state_dict()), basis.to(architecture.device)
+    layers = [f"{architecture.layout.layers}.{k}" for k in range(architecture.n_layers)]
+    reads = {f"{at}.{name}.weight": f"{at}.{norm}" for at in layers for norm in READERS for name in READERS[norm]}
+    reads["lm_head.weight"] = architecture.layout.norm
+    writes = [f"{at}.{name}" for at in layers for name in WRITERS]
+    changed = {name: weights[name].double() * weights[f"{norm}.weight"] @ basis for name, norm in reads.items()}
+    changed |= {f"{name}.weight": basis.T @ weights[f"{name}.weight"].double() for name in writes}
+    changed |= {
+        f"{name}.bias": weights[f"{name}.bias"].double() @ basis for name in writes if f"{name}.bias" in weights
+    }
+    changed["model.embed_tokens.weight"] = weights["model.embed_tokens.weight"].double() @ basis
+    gain = torch.full((basis.shape[1],), (len(basis) / basis.shape[1]) ** 0.5, device=basis.device)
+    changed |= {f"{norm}.weight": gain for norm in reads.values()}
+    return {name: changed.get(name, tensor).to(tensor.dtype) for name, tensor in weights.items()}
+
+
+def _narrow(config: PretrainedConfig, width: int) -> PretrainedConfig:
+    """Return the configuration of the copy: its head is not tied any more, as the final norm's gain is in it."""
+    narrow = copy.deepcopy(config)
+    narrow.head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    narrow.rms_norm_eps = config.rms_norm_eps * config.hidden_size / width  # it is added to a mean over fewer numbers
+    narrow.hidden_size, narrow.tie_word_embeddings = width, False
+    narrow.name_or_path = f"{(config.name_or_path or config.model_type).rstrip('/')}-{width}-wide"
+    return narrow

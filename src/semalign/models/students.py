@@ -1,0 +1,54 @@
+"""Students made from a model at hand, where no smaller member of its family is to be had."""
+
+import copy
+import re
+
+from transformers import AutoModelForCausalLM, PretrainedConfig
+
+from semalign.models.architecture import Architecture
+from semalign.models.loading import LanguageModel
+
+
+def drop_layers(model: LanguageModel, every: int = 3) -> LanguageModel:
+    """Return a copy of a model without its decoder layers ``every``, ``2 * every``, ... (counted from 1).
+
+    The copy is built anew from a shorter configuration, so layers are numbered without gaps (the key-value
+    cache goes by these numbers) and it saves and loads like any model of its architecture. It shares nothing
+    with the original, which stays as it is.
+
+    Args:
+        model: a causal language model with its tokenizer.
+        every: which layers to remove; 3 leaves two thirds of them.
+
+    Raises:
+        ValueError: if that would remove no layer or all of them.
+    """
+    architecture = Architecture(model.model)
+    if not 2 <= every <= architecture.n_layers:
+        raise ValueError(f"every must be 2..{architecture.n_layers}, the number of layers; it is {every}")
+    kept = [k for k in range(1, architecture.n_layers + 1) if k % every]
+    config = _with_layers(model.model.config, kept, architecture.n_layers)
+    student = AutoModelForCausalLM.from_config(config, dtype=model.model.dtype)
+    new_number = {k - 1: new for new, k in enumerate(kept)}
+    numbered = re.compile(rf"({re.escape(architecture.layout.layers)}\.)(\d+)(\..*)")
+    weights = {}
+    for name, tensor in model.model.state_dict().items():
+        if match := numbered.fullmatch(name):
+            if int(match[2]) not in new_number:
+                continue
+            name = f"{match[1]}{new_number[int(match[2])]}{match[3]}"
+        weights[name] = tensor
+    student.load_state_dict(weights)
+    return LanguageModel(student.to(model.model.device).eval(), model.tokenizer)
+
+
+def _with_layers(config: PretrainedConfig, kept: list[int], n_layers: int) -> PretrainedConfig:
+    """Return a configuration with the kept layers only, lists of per-layer settings included."""
+    config = copy.deepcopy(config)
+    text = config.get_text_config()
+    for name, value in text.to_dict().items():
+        if "layer" in name and isinstance(value, list) and len(value) == n_layers:
+            setattr(text, name, [value[k - 1] for k in kept])
+    text.num_hidden_layers = len(kept)
+    config.name_or_path = f"{(config.name_or_path or text.model_type).rstrip('/')}-{len(kept)}-layers"
+    return config

@@ -1,0 +1,118 @@
+"""What a method's score is above another's: paired differences of the records of a results folder."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy import ndarray
+
+from semalign.experiments.cells import NONE
+from semalign.experiments.profiles import PAPER
+from semalign.results.records import read_records
+from semalign.results.statistics import Difference, holm, seeded_bootstrap
+
+COLUMNS = [
+    "teacher",
+    "student",
+    "task",
+    "minus",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "p_holm",
+    "seeds",
+    "other_seeds",
+    "n",
+]
+
+
+def differences(
+    folder: Path, ours: str = PAPER, *, only: Collection[str] | None = None, resamples: int = 10_000
+) -> pd.DataFrame:
+    """Return "ours minus X" for every other method X, teacher and task that have records, in points.
+
+    Intervals and p values are those of :func:`semalign.results.statistics.seeded_bootstrap`; ``p_holm`` is corrected
+    across all lines of the table. X = ``none`` is the student as it is, with one run.
+
+    Args:
+        folder: run records, with ``details.correct``: which items were right.
+        ours: a method or variant.
+        only: names of the files to read; None: all.
+        resamples: of the bootstrap.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        ValueError: if two methods were not scored on the same items.
+    """
+    scored = _scored(folder, only)
+    lines = []
+    for (teacher, student, task), mine in scored[scored["method"] == ours].groupby(["teacher", "student", "task"]):
+        same = (scored["task"] == task) & (scored["student"] == student)
+        as_it_is = same & (scored["method"] == NONE)
+        others = scored[as_it_is | (same & (scored["teacher"] == teacher) & (scored["method"] != ours))]
+        for method, theirs in others.groupby("method", sort=False):
+            _check_items(pd.concat([mine, theirs]))
+            a, b = _correct(mine), _correct(theirs)
+            found = seeded_bootstrap(100 * a, 100 * b, resamples=resamples)
+            lines.append([teacher, student, task, method, *found, None, len(a), len(b), a.shape[1]])
+    table = pd.DataFrame(lines, columns=COLUMNS)
+    table["p_holm"] = holm(table["p"].tolist())
+    return table
+
+
+def gaps(folder: Path, *, only: Collection[str] | None = None, resamples: int = 10_000) -> pd.DataFrame:
+    """Return "teacher minus method" for every method, teacher and task that have records, in points.
+
+    ``share`` is what part of the way from the student as it is to its teacher a method went, in percent: 0 for no way
+    at all, 100 for the teacher's score, more or less outside. It is not-a-number where one of the two has no record,
+    or the teacher is not clearly above the student: where the interval of their difference holds zero. Intervals are
+    those of :func:`semalign.results.statistics.seeded_bootstrap`, on the same items.
+
+    Args:
+        folder: run records, with ``details.correct``: which items were right.
+        only: names of the files to read; None: all.
+        resamples: of the bootstrap.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        ValueError: if method and teacher were not scored on the same items.
+    """
+    scored = _scored(folder, only)
+    as_it_is = scored[scored["method"] == NONE]
+    own = {key: part for key, part in as_it_is.groupby(["student", "task"])}
+    lines = []
+    for key, part in scored.groupby(["method", "teacher", "student", "task"], sort=False):
+        _, teacher, student, task = key
+        if (teacher, task) not in own:
+            continue
+        _check_items(pd.concat([part, own[teacher, task]]))
+        reached, goal = _correct(part), _correct(own[teacher, task])
+        gap, low, high, _ = seeded_bootstrap(100 * goal, 100 * reached, resamples=resamples)
+        way = Difference(np.nan, np.nan, np.nan, np.nan)
+        if (student, task) in own:
+            way = seeded_bootstrap(100 * goal, 100 * _correct(own[student, task]), resamples=resamples)
+        share = 100 * (way.value - gap) / way.value if way.low > 0 else np.nan
+        lines.append([*key, gap, low, high, share, len(reached), reached.shape[1]])
+    return pd.DataFrame(
+        lines, columns=["method", "teacher", "student", "task", "gap", "low", "high", "share", "seeds", "n"]
+    )
+
+
+def _scored(folder: Path, only: Collection[str] | None) -> pd.DataFrame:
+    """Return the records of a folder that say which items were right."""
+    records = read_records(folder, only)
+    return records.loc[np.array(["correct" in details for details in records["details"]], dtype=bool)]
+
+
+def _correct(records: pd.DataFrame) -> ndarray:
+    """Return which items were right, shape (seeds, items)."""
+    return np.array([[float(c) for c in details["correct"]] for details in records.sort_values("seed")["details"]])
+
+
+def _check_items(records: pd.DataFrame) -> None:
+    seen = {(r["fingerprints"]["test"], len(r["details"]["correct"])) for _, r in records.iterrows()}
+    if len(seen) > 1:
+        methods = ", ".join(records["method"].unique())
+        raise ValueError(f"not scored on the same items, {', '.join(f'{t} ({n})' for t, n in sorted(seen))}: {methods}")

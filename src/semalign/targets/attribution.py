@@ -1,0 +1,136 @@
+"""Layer attribution (Section 4.1): how much each layer carries of the supervised objective."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from captum.attr import LayerGradientXActivation
+from jaxtyping import Float
+from torch import Tensor, nn
+from tqdm import tqdm
+from transformers import PreTrainedModel
+
+from semalign.models.architecture import Architecture, check_interface
+from semalign.models.capture import entering, first, patched_forward
+from semalign.models.loading import LanguageModel, unwrap
+from semalign.training.losses import IGNORED
+
+
+def attribute_layers(
+    model: PreTrainedModel | LanguageModel,
+    batches: Iterable[Mapping[str, Tensor]],
+    interface: str = "mlp",
+    *,
+    aggregation: str = "absolute",
+) -> Float[Tensor, " layers"]:
+    """Return one importance score for each layer: Layer Gradient x Activation of the supervised log-likelihood.
+
+    For layer l with activations h at the interface, ``score_l`` is the mean over examples of
+    ``sum over tokens and channels of h * d(log p(response | prompt)) / dh``: the sum itself if ``signed``, the sum of
+    magnitudes if ``absolute``. Under ``torchrun`` the batches are shared out over the processes and the scores
+    added up, so every process returns the same result.
+
+    Args:
+        model: a causal language model.
+        batches: dicts of ``input_ids``, ``attention_mask`` and ``labels`` (-100 without supervision), each of shape
+            (batch, tokens), labels at the token's own position as in transformers; :func:`semalign.data.rows.batches`.
+        interface: ``attention``, ``mlp``, ``residual`` or ``layer``: see :func:`semalign.models.capture.capture`.
+        aggregation: ``absolute`` or ``signed``.
+
+    Raises:
+        ValueError: for an unknown interface or aggregation, or if no batch has a supervised token.
+    """
+    if aggregation not in ("absolute", "signed"):
+        raise ValueError(f"unknown aggregation {aggregation!r}: choose absolute or signed")
+    architecture = Architecture(unwrap(model)[0])
+    totals = torch.zeros(
+        architecture.n_layers + 1, dtype=torch.float64, device=architecture.device
+    )  # scores, then examples
+    with _activation_modules(architecture, check_interface(interface)) as modules, _gradients(architecture.model):
+        attributor = LayerGradientXActivation(_log_likelihood(architecture), modules)
+        for batch in tqdm(_share(batches), desc="attribution", leave=False, disable=None):
+            totals += _score_batch(architecture, attributor, batch, aggregation)
+    if dist.is_initialized():
+        dist.all_reduce(totals)
+    if totals[-1] == 0:
+        raise ValueError("no supervised token in the batches: give rows with a response")
+    return (totals[:-1] / totals[-1]).float()
+
+
+def _share(batches: Iterable[Mapping[str, Tensor]]) -> Iterable[Mapping[str, Tensor]]:
+    if not dist.is_initialized():
+        return batches
+    return islice(batches, dist.get_rank(), None, dist.get_world_size())
+
+
+def _score_batch(
+    architecture: Architecture,
+    attributor: LayerGradientXActivation,
+    batch: Mapping[str, Tensor],
+    aggregation: str,
+) -> Float[Tensor, " layers_and_count"]:
+    input_ids, mask, labels = (
+        batch[name].to(architecture.device) for name in ("input_ids", "attention_mask", "labels")
+    )
+    count = (labels[:, 1:] != IGNORED).any(-1).sum()
+    embeddings = architecture.model.get_input_embeddings()(input_ids).detach()
+    products = attributor.attribute(embeddings, additional_forward_args=(mask, labels))
+    reduced = [(p.abs() if aggregation == "absolute" else p).sum(dtype=torch.float64) for p in products]
+    return torch.stack([*reduced, count.double()])
+
+
+def _log_likelihood(architecture: Architecture) -> Any:
+    """Return a function that gives each example's log-likelihood of its supervised tokens, shape (batch,)."""
+
+    def forward(embeddings: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
+        states = architecture.decoder(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).last_hidden_state
+        shifted = labels[:, 1:]
+        supervised = shifted != IGNORED
+        logits = architecture.logits(states[:, :-1][supervised])  # V-wide only where there is supervision
+        losses = nn.functional.cross_entropy(logits.float(), shifted[supervised], reduction="none")
+        rows = supervised.nonzero()[:, 0]
+        return -torch.zeros(len(labels), device=losses.device).index_add(0, rows, losses)
+
+    return forward
+
+
+@contextmanager
+def _gradients(model: nn.Module) -> Iterator[None]:
+    """Record gradients of activations and not of parameters, whatever the caller's settings; then restore them."""
+    wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    try:
+        with torch.enable_grad():
+            model.requires_grad_(False)
+            yield
+    finally:
+        for parameter, flag in wanted:
+            parameter.requires_grad_(flag)
+
+
+@contextmanager
+def _activation_modules(architecture: Architecture, interface: str) -> Iterator[list[nn.Module]]:
+    """Yield, for each layer, a module whose output is the activation at the interface."""
+    numbers = range(1, architecture.n_layers + 1)
+    if interface in ("attention", "mlp"):
+        yield [architecture.writer(k, interface) for k in numbers]
+    elif interface == "layer":
+        yield [architecture.layer(k) for k in numbers]
+    else:
+        with ExitStack() as probes:
+            yield [probes.enter_context(_contribution_probe(architecture.layer(k))) for k in numbers]
+
+
+@contextmanager
+def _contribution_probe(layer: nn.Module) -> Iterator[nn.Module]:
+    """Send what a layer adds through an identity module, so that an attribution method can see it."""
+    probe, forward = nn.Identity(), layer.forward
+
+    def through_probe(*args: Any, **kwargs: Any) -> Tensor:
+        hidden_states = entering(args, kwargs)
+        return hidden_states + probe(first(forward(*args, **kwargs)) - hidden_states)
+
+    with patched_forward(layer, through_probe):
+        yield probe

@@ -1,0 +1,119 @@
+"""The two cosine losses of Section 4.3, literally and without logits, and the losses they are compared with."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
+
+from semalign.bases.pseudoinverse import gram
+
+IGNORED = -100  # label of a position without supervision
+
+
+def layer_cosine_loss(
+    hidden_states: Float[Tensor, "*batch d"],
+    targets: Float[Tensor, "*batch d"],
+    mask: Bool[Tensor, "*batch"] | None = None,
+) -> Float[Tensor, ""]:
+    """Return ``L_layer = 1 - Avg[cos(h, h*)]`` over supervised positions.
+
+    Args:
+        hidden_states: states of student layer k at the supervision interface, shape (..., D).
+        targets: semantics-preserving targets, constants, of the same shape; their length does not matter.
+        mask: which positions are supervised; by default all.
+    """
+    cosines = cosine_similarity(hidden_states, targets, dim=-1)
+    return 1 - (cosines.mean() if mask is None else cosines[mask].mean())
+
+
+def output_cosine_loss(
+    logits: Float[Tensor, "*batch v"], labels: Int[Tensor, "*batch"], label_smoothing: float = 0.0
+) -> Float[Tensor, ""]:
+    """Return ``L_out = 1 - Avg[cos(z, y)]``, y one-hot or label-smoothed, over positions with a label.
+
+    Args:
+        logits: final logits z, shape (..., V), already in step with the labels (shifted).
+        labels: token ids, -100 where there is no supervision.
+        label_smoothing: mass spread evenly over the vocabulary: ``y = (1 - eps) onehot + eps / V``.
+    """
+    supervised = labels != IGNORED
+    z = logits[supervised]
+    y = torch.full_like(z, label_smoothing / z.shape[-1])
+    y.scatter_add_(-1, labels[supervised][:, None], torch.full_like(z[:, :1], 1 - label_smoothing))
+    return 1 - cosine_similarity(z, y, dim=-1).mean()
+
+
+def relation_loss(
+    hidden_states: Float[Tensor, "batch tokens d"],
+    targets: Float[Tensor, "batch tokens d_target"],
+    mask: Bool[Tensor, "batch tokens"],
+) -> Float[Tensor, ""]:
+    """Return ``Avg_i Avg_j (cos(h_i, h_j) - cos(t_i, t_j))^2``, i and j supervised positions of the same example.
+
+    Token-token relation geometry, as the paper's second version names it: states and targets are centred over their
+    example, then compared by their cosines with each other, so that the two spaces need not be the same.
+
+    Args:
+        hidden_states: student states, shape (batch, tokens, D).
+        targets: what they are compared with, of any width.
+        mask: which positions are supervised, at least one.
+    """
+    difference = _relations(hidden_states, mask) - _relations(targets, mask)
+    positions = mask.sum(1, keepdim=True)
+    return (difference.square().sum(-1) / positions.clamp_min(1)).sum() / positions.sum()
+
+
+def _relations(states: Tensor, mask: Tensor) -> Float[Tensor, "batch tokens tokens"]:
+    kept = states * mask[..., None]
+    mean = kept.sum(1, keepdim=True) / mask.sum(1)[:, None, None].clamp_min(1)
+    unit = nn.functional.normalize((kept - mean) * mask[..., None], dim=-1)
+    return unit @ unit.mT
+
+
+def kl_loss(
+    logits: Float[Tensor, "n v"], teacher_logits: Float[Tensor, "n v"], *, reverse: bool = False
+) -> Float[Tensor, ""]:
+    """Return ``Avg[KL(p_T || p_S)]`` in nats, or with ``reverse`` ``Avg[KL(p_S || p_T)]``, p the softmax of logits.
+
+    Args:
+        logits: the student's, shape (n, V).
+        teacher_logits: the teacher's at the same positions, columns in the same order.
+        reverse: which of the two the average is weighted by: the teacher (mode-covering) or the student.
+    """
+    log_q, log_p = (nn.functional.log_softmax(z, dim=-1) for z in (logits, teacher_logits))
+    if reverse:
+        log_q, log_p = log_p, log_q
+    return (log_p.exp() * (log_p - log_q)).sum(-1).mean()
+
+
+class LogitFreeCosine(nn.Module):
+    """Cosines of logits ``z = W h`` with their labels, from h alone, at a cost of D^2 instead of V D a position.
+
+    ``<z, onehot_y> = w_y . h``, ``sum(z) = h . (sum of rows of W)`` and ``|z|^2 = h^T (W^T W) h``; the Gram matrix is
+    made once. Equal to :func:`output_cosine_loss` on the logits, gradients included, where logits are linear in h.
+
+    Args:
+        weight: LM head W, shape (V, D).
+        label_smoothing: as in :func:`output_cosine_loss`.
+        centred: take the cosine of ``z - mean(z)`` and ``y - mean(y)``, so that a common shift of all logits, which
+            changes no probability, changes no loss either.
+    """
+
+    def __init__(self, weight: Float[Tensor, "v d"], label_smoothing: float = 0.0, centred: bool = False) -> None:
+        super().__init__()
+        self.weight = weight.detach()
+        self.smoothing = label_smoothing
+        self.centred = centred
+        self.gram = gram(self.weight).to(weight.dtype)
+        self.row_sum = self.weight.double().sum(0).to(weight.dtype)
+
+    def forward(self, states: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """Return ``cos(z, y)`` for states that left the final norm, shape (n, D), and their labels."""
+        v, eps = len(self.weight), self.smoothing
+        squared_norm = (states @ self.gram * states).sum(-1)
+        total = states @ self.row_sum
+        dot = (1 - eps) * (self.weight[labels] * states).sum(-1) + eps / v * total
+        y_squared_norm = (1 - eps) ** 2 + (2 * (1 - eps) * eps + eps**2) / v
+        if self.centred:
+            squared_norm, dot, y_squared_norm = squared_norm - total**2 / v, dot - total / v, y_squared_norm - 1 / v
+        return dot / (squared_norm * y_squared_norm).clamp_min(1e-16).sqrt()
