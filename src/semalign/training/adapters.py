@@ -46,9 +46,9 @@ def _factors(model: PeftModel) -> dict[str, Factors]:
     found = {}
     base: PreTrainedModel = model.get_base_model()  # type: ignore[assignment]
     for name, module in base.named_modules():
-        if isinstance(module, LoraLayer) and module.lora_A:
+        if isinstance(module, LoraLayer):
             key = module.active_adapters[0]
-            a, b = module.lora_A[key].weight.detach(), module.lora_B[key].weight.detach()
+            a, b = (base.get_parameter(f"{name}.lora_{part}.{key}.weight").detach() for part in "AB")
             found[name] = Factors(module.scaling[key] * b, a)
     return found
 
