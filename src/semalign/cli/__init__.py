@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,8 +39,19 @@ for name, command in COMMANDS.items():
 
 
 @app.callback()
-def main(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say what is being done")] = False) -> None:
-    """Set up logging."""
+def main(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say what is being done")] = False,
+    included: Annotated[
+        list[Path] | None,
+        typer.Option("--include", metavar="FOLDER", help="Python files with methods, maps or losses of your own"),
+    ] = None,
+) -> None:
+    """Set up logging, and import what the user adds."""
+    if included:
+        from semalign.registry import include
+
+        for folder in included:
+            include(folder)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("semalign").setLevel(logging.INFO if verbose else logging.WARNING)
 
