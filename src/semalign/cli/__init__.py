@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -37,8 +38,20 @@ for name, command in COMMANDS.items():
     app.command(name)(command)
 
 
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"semalign {version('semalign')}")
+        raise typer.Exit
+    return wanted
+
+
 @app.callback()
-def main(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say what is being done")] = False) -> None:
+def main(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say what is being done")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and stop")
+    ] = False,
+) -> None:
     """Set up logging."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("semalign").setLevel(logging.INFO if verbose else logging.WARNING)
@@ -49,7 +62,7 @@ def entry_point() -> None:
     from semalign.sandbox import SandboxError
 
     try:
-        app()
+        app(prog_name="semalign")
     except (ValueError, OSError, ImportError, SandboxError) as error:
         typer.secho(f"semalign: {error}", fg="red", err=True)
         raise SystemExit(1) from None
