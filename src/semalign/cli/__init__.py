@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -48,11 +49,20 @@ def _print_version(wanted: bool) -> bool:
 @app.callback()
 def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say what is being done")] = False,
+    included: Annotated[
+        list[Path] | None,
+        typer.Option("--include", metavar="FOLDER", help="Python files with methods, maps or losses of your own"),
+    ] = None,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and stop")
     ] = False,
 ) -> None:
-    """Set up logging."""
+    """Set up logging, and import what the user adds."""
+    if included:
+        from semalign.registry import include
+
+        for folder in included:
+            include(folder)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("semalign").setLevel(logging.INFO if verbose else logging.WARNING)
 

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semalign.data.chat import ChatName
 from semalign.methods.registry import Method, method, methods
+from semalign.results.records import PAPER
 from semalign.settings import TrainingSettings, TransferSettings
 
 FOLDER = Path(__file__).with_name("profile_files")
 MEMORY = {"micro_batch_size"}  # means the same for every method that has it
-PAPER = "semalign"  # the method under the paper's settings
 
 
 class Strict(BaseModel):

@@ -14,11 +14,12 @@ from semalign.data import training_rows as training_data
 from semalign.evaluation.record import score_record, split_fingerprint
 from semalign.evaluation.run import evaluate, sandbox_of
 from semalign.experiments.cells import Cell, cells
-from semalign.experiments.profiles import PAPER, Profile
+from semalign.experiments.profiles import Profile
 from semalign.files import json_fingerprint, model_fingerprint
+from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel, load_model
 from semalign.paths import results_dir
-from semalign.results.records import read_record, read_records, write_record
+from semalign.results.records import PAPER, read_record, read_records, write_record
 from semalign.results.statistics import mean_interval
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def run_cell(profile: Profile, cell: Cell, beside: Path | None = None) -> dict[s
     rows = training_rows(profile, cell.task)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
     method = profile.method_of(cell.method)
-    result = method.run(loaded_once(cell.teacher), student, rows, task=cell.task, **settings)
+    result = run_method(method, loaded_once(cell.teacher), student, rows, task=cell.task, **settings)
     scored = _scored(profile, result.model, cell.task, beside)
     record, fingerprints = result.record, {**result.record["fingerprints"], **scored["fingerprints"]}
     return {
@@ -137,7 +138,9 @@ def _lack(profile: Profile, cell: Cell, path: Path, data: Callable[[str], str]) 
         expected |= {"teacher": fingerprint_of(cell.teacher), "data": data(cell.task)}
         given = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
         # A setting that the record does not know is younger than it and has its default, unless it is given.
-        resolved = {key: v for key, v in method.settings(**given).model_dump().items() if key in made or key in given}
+        resolved = {
+            key: v for key, v in method.settings(**given).model_dump(mode="json").items() if key in made or key in given
+        }
         configuration |= {**resolved, "method": method.name}
     changed = [
         key for key in {**expected, **record["fingerprints"]} if record["fingerprints"].get(key) != expected.get(key)

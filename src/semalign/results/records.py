@@ -21,6 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from semalign.files import write_json
 from semalign.paths import code_checkout, project_root
 
+PAPER = "semalign"  # the method under the paper's settings
+NONE = "none"  # in place of a method: a model as it is
 PACKAGES = (
     "semalign",
     "torch",
