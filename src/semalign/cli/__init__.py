@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,13 @@ for name, command in COMMANDS.items():
     app.command(name)(command)
 
 
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"semalign {version('semalign')}")
+        raise typer.Exit
+    return wanted
+
+
 @app.callback()
 def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say what is being done")] = False,
@@ -45,6 +53,9 @@ def main(
         list[Path] | None,
         typer.Option("--include", metavar="FOLDER", help="Python files with methods, maps or losses of your own"),
     ] = None,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and stop")
+    ] = False,
 ) -> None:
     """Set up logging, and import what the user adds."""
     if included:
@@ -61,7 +72,7 @@ def entry_point() -> None:
     from semalign.sandbox import SandboxError
 
     try:
-        app()
+        app(prog_name="semalign")
     except (ValueError, OSError, ImportError, SandboxError) as error:
         typer.secho(f"semalign: {error}", fg="red", err=True)
         raise SystemExit(1) from None

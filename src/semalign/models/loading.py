@@ -9,7 +9,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from semalign.paths import cache_dir, models_dir
+from semalign.paths import model_roots
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -93,13 +93,13 @@ def locate(name: str | Path) -> str:
         FileNotFoundError: for a name that is neither on disk nor of a hub id's form, with the way to get it.
     """
     text = str(name)
-    for path in (Path(text).expanduser(), models_dir() / text, cache_dir() / "models" / text):
+    for path in (Path(text).expanduser(), *(root / text for root in model_roots())):
         if path.exists():
             return _checkpoint_in(path)
     if text.count("/") == 1 and not text.startswith((".", "~", "/")):
         return text
     raise FileNotFoundError(
-        f"no model {text!r}: not a folder, not in {models_dir()} and not in {cache_dir() / 'models'}. "
+        f"no model {text!r}: not a folder, and not in {' or '.join(map(str, model_roots()))}. "
         f"`semalign fetch {Path(text).name}` fetches a known model; `semalign pretrain` makes the micro family again."
     )
 
