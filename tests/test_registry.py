@@ -21,7 +21,7 @@ def test_an_unknown_name_is_an_error_that_lists_the_known():
     registry = Registry("colour", "semalign.targets.maps")
     registry.add("red", 1)
     registry.register("blue")(2)
-    with pytest.raises(ValueError, match="^no colour 'green': choose from blue, red$"):
+    with pytest.raises(ValueError, match=r"^no colour 'green': choose from blue, red$"):
         registry["green"]
     assert (list(registry), registry.values(), registry["blue"]) == (["red", "blue"], [1, 2], 2)
 
@@ -46,7 +46,8 @@ def test_a_folder_is_included_once_and_told_to_child_processes(tmp_path, monkeyp
     include(tmp_path)
     assert os.environ["COUNT"] == "x"
     assert os.environ[VARIABLE] == str(tmp_path)
-    script = "from semalign.settings import TransferSettings; print(TransferSettings(map='of_a_test', layer_loss='relation').map)"
+    settings = "TransferSettings(map='of_a_test', layer_loss='relation')"
+    script = f"from semalign.settings import TransferSettings; print({settings}.map)"
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert told.stdout.strip() == "of_a_test", told.stderr
     MAPS._items.pop("of_a_test")

@@ -1,7 +1,6 @@
 """A layer loss of one's own: Huber's, which a few far positions pull less than the mean square.
 
-    semalign --include examples/layer_loss transfer micro-teacher micro-student --data rows.jsonl --out runs/huber \\
-        --set layer_loss=huber
+`semalign --include examples/layer_loss transfer TEACHER STUDENT -d rows.jsonl -o runs/mine -s layer_loss=huber`
 """
 
 from torch import Tensor

@@ -1,7 +1,6 @@
 """A map of one's own: the orthogonal map nearest to the paper's, so that no direction is stretched.
 
-    semalign --include examples/map transfer micro-teacher micro-student --data rows.jsonl --out runs/orthogonal \\
-        --set map=orthogonal
+`semalign --include examples/map transfer TEACHER STUDENT -d rows.jsonl -o runs/mine -s map=orthogonal`
 """
 
 import torch

@@ -1,7 +1,6 @@
 """A method of one's own: fine-tune the last layers of the student, with the teacher unused.
 
-    semalign --include examples/method transfer micro-teacher micro-student --data rows.jsonl --out runs/last-layers \\
-        --method last-layers --set layers=2
+`semalign --include examples/method transfer TEACHER STUDENT -d rows.jsonl -o runs/mine -m last-layers -s layers=2`
 
 A profile that names it in ``variants`` compares it with all others: ``semalign --include examples/method compare``.
 """
@@ -33,6 +32,4 @@ def adapt(inputs: Inputs) -> Adapted:
     return Adapted(adapted, training.run(), {"layers": wanted})
 
 
-add_method(
-    Method("last-layers", "control", "hu2022lora", "Fine-tuning of the last layers.", LastLayersSettings, adapt)
-)
+add_method(Method("last-layers", "control", "hu2022lora", "Fine-tuning of the last layers.", LastLayersSettings, adapt))

@@ -1,7 +1,6 @@
 """An output term of one's own: focal cross-entropy, which leaves out what the student knows already (Lin et al. 2017).
 
-    semalign --include examples/output_term transfer micro-teacher micro-student --data rows.jsonl --out runs/focal \\
-        --set output_loss=focal
+`semalign --include examples/output_term transfer TEACHER STUDENT -d rows.jsonl -o runs/mine -s output_loss=focal`
 """
 
 from torch import Tensor

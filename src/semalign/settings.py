@@ -6,9 +6,10 @@ are made, not when this module is imported.
 
 from collections.abc import Collection, Mapping
 from copy import copy
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
 from semalign.registry import lookup, registered
 
@@ -124,17 +125,15 @@ def variant(name: str, changed: Mapping[str, Any], fixed: Collection[str]) -> ty
     for key, value in changed.items():
         field = copy(TransferSettings.model_fields[key])
         field.default = value
+        if key in fixed:
+            field.metadata = [*field.metadata, AfterValidator(partial(_check_fixed, value))]
         fields[key] = (field.annotation, field)
-
-    def check(self: TransferSettings) -> TransferSettings:
-        for key in fixed:
-            if getattr(self, key) != changed[key]:
-                raise ValueError(f"{key} is {changed[key]!r} in this method and cannot be changed")
-        return self
-
-    validators: dict[str, Any] = {"_check_fixed": model_validator(mode="after")(check)}
-    made = create_model(
-        name, __base__=TransferSettings, __doc__=TransferSettings.__doc__, __validators__=validators, **fields
-    )
+    made = create_model(name, __base__=TransferSettings, __doc__=TransferSettings.__doc__, **fields)
     made.__module__ = __name__
     return made
+
+
+def _check_fixed(fixed: Any, value: Any) -> Any:
+    if value != fixed:
+        raise ValueError(f"it is {fixed!r} in this method and cannot be changed")
+    return value

@@ -86,5 +86,5 @@ def test_ranks_may_differ_between_matrices(student):
 def test_an_adapter_that_cannot_be_kept_beside_another_is_refused(teacher, student, rows, kind):
     config = LoraConfig(r=2, target_modules=["up_proj"], task_type="CAUSAL_LM", **kind)
     model = LanguageModel(get_peft_model(shared_copy(student.model), config), student.tokenizer)
-    with pytest.raises(ValueError, match="one plain LoRA adapter .* merge this one into the model first"):
+    with pytest.raises(ValueError, match=r"one plain LoRA adapter .* merge this one into the model first"):
         semalign.transfer(teacher, model, rows, **FAST)

@@ -147,9 +147,9 @@ def transfer(
 
 def _tell(details: dict[str, Any], out: Path) -> None:
     """Print what a transfer did: the layers it paired, where its result is, and what was measured."""
-    pairs = details.get("pairs") or [[details["teacher_layers"], details["student_layer"]]] * (
-        "student_layer" in details
-    )
+    pairs = details.get("pairs", [])
+    if "student_layer" in details:
+        pairs = [[details["teacher_layers"], details["student_layer"]]]
     for mixture, k in pairs:
         layers = " + ".join(f"{weight:g} x layer {layer}" for layer, weight in mixture)
         typer.echo(f"teacher {layers} -> student layer {k}")

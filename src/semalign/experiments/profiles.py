@@ -163,9 +163,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _explain(problem: Any) -> str:
-    place, key = ".".join(map(str, problem["loc"])), str(problem["loc"][-1])
+    place = ".".join(map(str, problem["loc"]))
     if problem["type"] != "extra_forbidden":
-        return f"{place}: {problem['msg'].lower()}"
+        message = problem["msg"].removeprefix("Value error, ")
+        return f"{place}: {message}" if place else message
+    key = str(problem["loc"][-1])
     models: list[type[BaseModel]] = [Profile, TaskProfile, EvaluationProfile]
     models += [method.settings for method in methods().values()]
     known = {field for model in models for field in model.model_fields}
