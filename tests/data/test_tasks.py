@@ -120,7 +120,7 @@ def test_damaged_files_are_named(tmp_path, text, message):
     path = tmp_path / "train.jsonl"
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
-        sources.documents(path)
+        sources.read_file(path)
 
 
 def test_every_task_file_is_complete():

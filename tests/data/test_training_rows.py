@@ -5,7 +5,8 @@ from helpers.data import GSM8K, HUMANEVAL, needs_published, write
 
 from semalign.data import tasks as benchmarks
 from semalign.data import training_rows as training_data
-from semalign.data.training_rows import hint_of, question_key, rows
+from semalign.data.contamination import question_key
+from semalign.data.training_rows import rows
 
 CODE = "sahil2801/CodeAlpaca-20k"
 
@@ -109,11 +110,3 @@ def test_published_mbpp_trains_on_601_to_974():
     assert [document["task_id"] for document in documents] == list(range(601, 975))
     found = training_data.rows("mbpp", 300)
     assert len(found) == 300 and not any("\r" in row["prompt"] + row["response"] for row in found)
-
-
-@needs_published
-def test_every_published_humaneval_item_is_recognised():
-    documents = benchmarks.documents("humaneval", "test")
-    gives_away = hint_of(documents)
-    assert all(gives_away(document["prompt"]) for document in documents)
-    assert not gives_away("Write a function to find the largest number in a list.\n\nmax(numbers)")
