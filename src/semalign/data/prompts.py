@@ -23,7 +23,7 @@ def read_prompts(source: str | Path) -> list[str]:
     if source == "humaneval":
         return [row["prompt"] for row in dataset_rows(HUMANEVAL, None, "test")]
     if Path(source).suffix not in (".jsonl", ".parquet"):
-        return [row["prompt"] for row in rows(str(source), "test")]
+        return [row["prompt"] for row in rows(source, "test")]
     found = read_file(source)
     if missing := [number for number, row in enumerate(found, start=1) if "prompt" not in row]:
         raise ValueError(f"{source}: row {missing[0]} has no 'prompt'")

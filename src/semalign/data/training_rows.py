@@ -8,12 +8,14 @@ Most tasks train on their own split ``train``. A task file may say otherwise in 
 """
 
 import random
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semalign.data import tasks
 from semalign.data.chat import Chat, chat_format
 from semalign.data.contamination import ContaminationFilter, question_key, require_columns
 from semalign.data.sources import Row, dataset_rows, first
+from semalign.data.task_file import task_file
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -22,7 +24,7 @@ COLUMNS = ("instruction", "input", "output")
 
 
 def rows(
-    task: str,
+    task: str | Path,
     limit: int | None = None,
     dataset: str | None = None,
     *,
@@ -32,7 +34,7 @@ def rows(
     """Return training rows of a task, ``{"prompt", "response"}``, in the chat format of its evaluation.
 
     Args:
-        task: one of :func:`semalign.data.tasks.task_names`.
+        task: a bundled task, or the path of a task file.
         limit: the first rows only.
         dataset: instruction data in place of those that the task file names.
         chat: see :func:`semalign.data.chat.chat_format`; None: as the task file says.
@@ -43,7 +45,7 @@ def rows(
             data set for a task that trains on its own.
         FileNotFoundError: if neither a data root nor the hub has the data, or the test split to compare them with.
     """
-    training = tasks.metadata(task).get("training", {})
+    training = task_file(task).metadata.get("training", {})
     if dataset and "dataset" not in training:
         raise ValueError(f"{task} trains on its own data, not on {dataset!r}: leave out training_data")
     if "splits" in training:
@@ -59,7 +61,7 @@ def rows(
 
 
 def _own_rows(
-    task: str, splits: list[str], chat: str | None, tokenizer: "PreTrainedTokenizerBase | None"
+    task: str | Path, splits: list[str], chat: str | None, tokenizer: "PreTrainedTokenizerBase | None"
 ) -> list[dict[str, str]]:
     """Return rows of several splits that are not in the test split, each question once."""
     items = tasks.documents(task, "test")
@@ -77,7 +79,7 @@ def _own_rows(
     return shuffled
 
 
-def _instruction_rows(task: str, dataset: str, format_prompt: Chat) -> list[dict[str, str]]:
+def _instruction_rows(task: str | Path, dataset: str, format_prompt: Chat) -> list[dict[str, str]]:
     test = ContaminationFilter.of(tasks.documents(task, "test"))
     found = dataset_rows(dataset, None, "train")
     if missing := set(COLUMNS) - found[0].keys() - {"input"}:
