@@ -8,6 +8,7 @@ from helpers.scripted import GSM8K, script
 from transformers import AutoTokenizer
 
 from semalign.data import tasks as benchmarks
+from semalign.data.task_file import task_names
 from semalign.evaluation import run as evaluation
 from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
@@ -184,7 +185,7 @@ def test_limit_and_timing(model, data):
     data("gsm8k", [GSM8K] * 5)
     result = evaluate(model, "micro_gsm8k", limit=2)
     assert result.n == 2 and result.seconds > 0 and not math.isnan(result.value)
-    assert (result.task, result.split, result.version) == ("micro_gsm8k", "test", 1.0)
+    assert (result.task, result.split, result.source.version) == ("micro_gsm8k", "test", 1.0)
 
 
 def test_lm_eval_keeps_quiet(model, data, capfd, caplog):
@@ -196,7 +197,7 @@ def test_lm_eval_keeps_quiet(model, data, capfd, caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize("task", [name for name in benchmarks.task_names() if name.startswith("micro")])
+@pytest.mark.parametrize("task", [name for name in task_names() if name.startswith("micro")])
 def test_the_micro_familys_tokenizer_splits_at_the_boundary(task):
     folder = models_dir() / "micro-student"
     if not folder.is_dir():

@@ -131,14 +131,25 @@ def test_without_a_sandbox_for_its_programs_nothing_runs(profile, tmp_path, monk
         run(profile, tmp_path / "results")
 
 
-def test_a_record_from_before_methods_had_names_is_semaligns(profile, tmp_path):
+def test_a_record_from_before_a_setting_was_made_under_its_default(profile, tmp_path):
     folder = tmp_path / "results"
     cell = Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 0)
     record = run_cell(profile, cell)
-    new = ("method", "map", "ridge_penalty", "layer_loss", "schedule")
+    new = ("map", "ridge_penalty", "layer_loss", "schedule")
     record["configuration"] = {key: v for key, v in record["configuration"].items() if key not in new}
     write_record(folder / cell.file_name, record)
     assert cell not in missing(profile, folder)
+    given = write_profile(tmp_path, variants={"semalign": {"all": {"map": "ridge"}}})
+    assert missing(given, folder)[cell] == "stale: other map"
+
+
+@pytest.mark.parametrize("key", ["chat", "task_version", "method"])
+def test_a_record_that_does_not_say_how_it_was_made_is_stale(profile, tmp_path, key):
+    cell = Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 0)
+    record = run_cell(profile, cell)
+    del record["configuration"][key]
+    write_record(tmp_path / cell.file_name, record)
+    assert missing(profile, tmp_path)[cell] == f"stale: other {key}"
 
 
 def test_a_method_that_refuses_a_pair_is_an_error_after_all_other_cells(profile, tmp_path, caplog):

@@ -53,8 +53,9 @@ def rows_of_data(data: str, split: str, limit: int | None) -> list[dict[str, str
     from semalign.data import tasks as benchmarks
     from semalign.data import training_rows as training_data
     from semalign.data.rows import read_rows
+    from semalign.data.task_file import is_path
 
-    if Path(data).suffix:
+    if Path(data).suffix and not is_path(data):
         return read_rows(data)[:limit]
     return training_data.rows(data, limit) if split == "train" else benchmarks.rows(data, split, limit)
 

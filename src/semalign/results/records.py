@@ -92,12 +92,12 @@ def make_record(**fields: Any) -> dict[str, Any]:
 def write_record(path: Path | str, record: dict[str, Any]) -> None:
     """Check a record and write it as JSON, whole or not at all; the answers kept on the way to it go."""
     write_json(path, _checked(record, f"the record for {path}"))
-    beside_record(Path(path), "answers").unlink(missing_ok=True)
+    companion_path(Path(path), "answers").unlink(missing_ok=True)
 
 
-def beside_record(record: Path, what: str) -> Path:
-    """Return the path of the compressed rows that belong to a record: its ``samples`` or ``answers``."""
-    return record.with_name(f"{record.name.removesuffix('.json')}.{what}.jsonl.gz")
+def companion_path(record: Path, kind: str) -> Path:
+    """Return the path of a compressed JSONL file that belongs to a record: its ``samples`` or ``answers``."""
+    return record.with_name(f"{record.name.removesuffix('.json')}.{kind}.jsonl.gz")
 
 
 def read_record(path: Path | str) -> dict[str, Any]:
