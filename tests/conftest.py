@@ -31,7 +31,7 @@ def isolated(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def published(request, isolated, monkeypatch):
+def data_roots_of_the_user(request, isolated, monkeypatch):
     """Give a test that needs published data the user's data roots, or skip it where they do not have the data."""
     splits = [Path(split) for mark in request.node.iter_markers("needs_published") for split in mark.args]
     if splits:
