@@ -6,8 +6,6 @@ import pytest
 from semalign.analysis.decomposition_record import read_prompts, write_decomposition
 from semalign.results.records import read_record
 
-TEXTS = ["what is 1+2?", "a", "the cat, the dog.\n", "0123456789 and so on"]
-
 
 def test_prompts_come_from_a_file(tmp_path):
     path = tmp_path / "prompts.jsonl"

@@ -1,7 +1,7 @@
 """Rows to train on: what may not be among them, on rows made by hand and on the published data where they are."""
 
 import pytest
-from helpers.data import GSM8K, HUMANEVAL, needs_published, write
+from helpers.data import GSM8K, HUMANEVAL, write
 
 from semalign.data import tasks as benchmarks
 from semalign.data import training_rows as training_data
@@ -90,7 +90,7 @@ def test_other_tasks_train_on_their_own_split(root):
     assert rows("gsm8k", 2) == benchmarks.rows("gsm8k", "train", 2)
 
 
-@needs_published
+@pytest.mark.needs_published("cais/mmlu/all/dev", "cais/mmlu/all/test")
 def test_published_dev_questions_that_stand_in_the_test(monkeypatch):
     """Counted apart, letter by letter: 5 of the 285 dev items stand in the test so, and one stands twice in dev."""
     config = {**benchmarks.metadata("mmlu"), "training": {"splits": ["dev"]}}
@@ -103,7 +103,7 @@ def test_published_dev_questions_that_stand_in_the_test(monkeypatch):
     assert len({question_key(d) for d in dev} & {question_key(d) for d in test}) == 5
 
 
-@needs_published
+@pytest.mark.needs_published("google-research-datasets/mbpp/full/train")
 def test_published_mbpp_trains_on_601_to_974():
     documents = benchmarks.documents("mbpp", "train")
     assert [document["task_id"] for document in documents] == list(range(601, 975))
@@ -111,7 +111,7 @@ def test_published_mbpp_trains_on_601_to_974():
     assert len(found) == 300 and not any("\r" in row["prompt"] + row["response"] for row in found)
 
 
-@needs_published
+@pytest.mark.needs_published("openai/openai_humaneval/test")
 def test_every_published_humaneval_item_is_recognised():
     documents = benchmarks.documents("humaneval", "test")
     gives_away = hint_of(documents)

@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import nn
@@ -10,6 +10,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging as transformers_logging
 
 from semalign.paths import model_roots
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class LanguageModel(NamedTuple):
@@ -29,7 +31,7 @@ def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, Pre
     return (model.model, model.tokenizer) if isinstance(model, LanguageModel) else (model, None)
 
 
-def shared_copy(model: PreTrainedModel) -> PreTrainedModel:
+def shared_copy(model: Network) -> Network:
     """Return a copy with modules of its own, whose parameters share the model's memory and ask for no gradient."""
     frozen = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
     return deepcopy(model, frozen)

@@ -37,7 +37,7 @@ def carried_on(carried: PeftModel, adapted: PreTrainedModel | PeftModel) -> PreT
     both = {name: first[name] for name in first}
     for name, factors in second.items():
         both[name] = both[name].beside(factors) if name in both else factors
-    base = shared_copy(carried).unload()  # type: ignore[arg-type,operator]
+    base = shared_copy(carried).unload()
     return plain_lora(base, both)
 
 

@@ -15,7 +15,7 @@ from semalign.training.layer_losses import LAYER_LOSSES
 from semalign.training.losses import output_cosines
 from semalign.training.output_terms import OUTPUT_TERMS, wide
 
-States = Mapping[int, Float[Tensor, "n d_target"]]
+States = Mapping[int, Float[Tensor, "n _"]]
 
 
 class Reached(NamedTuple):
@@ -26,7 +26,7 @@ class Reached(NamedTuple):
         output: the output term's values, added up over its positions.
     """
 
-    states: dict[int, Float[Tensor, "n d_target"]]
+    states: dict[int, Float[Tensor, "n _"]]
     output: Float[Tensor, ""]
 
 

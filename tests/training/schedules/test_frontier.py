@@ -6,13 +6,14 @@ from helpers.formulas import slow_relation
 
 import semalign
 from semalign.data.rows import encode
-from semalign.methods.registry import method
+from semalign.methods.runner import run_method
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
 from semalign.settings import TransferSettings
-from semalign.training.frontier import shares, train_only
+from semalign.training.lora import add_lora, train_only
 from semalign.training.losses import kl_loss
-from semalign.training.steering import Steering, add_lora
+from semalign.training.schedules.frontier import shares
+from semalign.training.steering import Steering
 
 FAST = {"rank": 2, "batch_size": 4, "epochs": 2, "learning_rate": 1e-2}
 
@@ -50,11 +51,11 @@ def test_only_the_layer_at_the_frontier_changes(teacher, student, rows, monkeypa
         return losses
 
     monkeypatch.setattr(Steering, "run", watching)
-    result = method("frontier").run(teacher, student, rows, **FAST)
+    result = run_method("frontier", teacher, student, rows, **FAST)
     assert changed == [{"0"}, {"1"}, {"2"}, {"3"}]
     assert len(result.record["losses"]) == 8  # 6 rows, so 2 steps, for each of four layers
     assert result.record["details"]["pairs"] == [
-        [[[semalign.targets.pairing.teacher_layer(k, 5, 4), 1.0]], k] for k in (1, 2, 3, 4)
+        [[[semalign.pairing.teacher_layer(k, 5, 4), 1.0]], k] for k in (1, 2, 3, 4)
     ]
     assert result.record["details"]["adapter_parameters"] == sum(
         p.numel() for name, p in result.model.model.named_parameters() if "lora_" in name
@@ -66,12 +67,12 @@ def test_each_layer_starts_from_the_trained_ones_below(teacher, student, rows, m
     original, seen = Steering.run, []
 
     def watching(self):
-        if self.objective.k == 4:
+        if self.supervision.trained == [4]:
             seen.append({name: p.detach().clone() for name, p in self.objective.adapted.named_parameters()})
         return original(self)
 
     monkeypatch.setattr(Steering, "run", watching)
-    record = method("frontier").run(teacher, student, rows, **{**FAST, "batch_size": 64}).record
+    record = run_method("frontier", teacher, student, rows, **{**FAST, "batch_size": 64}).record
     settings = TransferSettings(rank=2)
     adapted = add_lora(student.model, [1, 2, 3, 4], settings)
     Architecture(adapted).model.load_state_dict(seen[0])
@@ -89,25 +90,28 @@ def test_each_layer_starts_from_the_trained_ones_below(teacher, student, rows, m
         wanted.append(found[1][0])
     assert record["losses"][3]["layer"] == pytest.approx(slow_relation(pairs).item(), rel=1e-6)
     assert record["losses"][3]["output"] == pytest.approx(
-        kl_loss(torch.cat(logits), torch.cat(wanted)).item(), rel=1e-6
+        kl_loss(torch.cat(wanted), torch.cat(logits)).item(), rel=1e-6
     )
 
 
 def test_a_stopped_run_goes_on_at_its_layer(teacher, student, rows, tmp_path, monkeypatch):
-    whole = method("frontier").run(teacher, student, rows, output_dir=tmp_path / "a", validation=rows[:2], **FAST)
+    settings = {**FAST, "validation": rows[:2]}
+    whole = run_method("frontier", teacher, student, rows, output_dir=tmp_path / "a", **settings)
     original, started = Steering.run, []
 
     def stopping(self):
-        started.append(self.objective.k)
+        started.append(self.supervision.trained[0])
         if started == [1, 2, 3]:
             raise KeyboardInterrupt
         return original(self)
 
     monkeypatch.setattr(Steering, "run", stopping)
     with pytest.raises(KeyboardInterrupt):
-        method("frontier").run(teacher, student, rows, output_dir=tmp_path / "b", validation=rows[:2], **FAST)
-    monkeypatch.setattr(Steering, "_step", lambda self, indices: self.objective.k > 2 and _step(self, indices))
-    resumed = method("frontier").run(teacher, student, rows, output_dir=tmp_path / "b", validation=rows[:2], **FAST)
+        run_method("frontier", teacher, student, rows, output_dir=tmp_path / "b", **settings)
+    monkeypatch.setattr(
+        Steering, "_step", lambda self, indices: self.supervision.trained[0] > 2 and _step(self, indices)
+    )
+    resumed = run_method("frontier", teacher, student, rows, output_dir=tmp_path / "b", **settings)
     assert resumed.record["losses"] == whole.record["losses"]
     assert resumed.record["value"] == whole.record["value"]
 
