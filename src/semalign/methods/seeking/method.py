@@ -33,8 +33,8 @@ class SeekingSettings(TrainingSettings):
     seed_examples: int = Field(32, ge=1, description="first rows, on which the teacher's sensitivities are measured")
     block: BlockChoice = Field("window", description="contiguous window, or the top rows and the top columns")
     injection: Injection = Field("code", description="code: W - BA + BA; appendix: W - W_extract + BA")
-    epochs: int = Field(3, ge=1)
-    lora_dropout: float = Field(0.05, ge=0, lt=1)
+    epochs: int = Field(3, ge=1, description="passes through the training rows")
+    lora_dropout: float = Field(0.05, ge=0, lt=1, description="dropout in front of the LoRA matrices")
 
 
 def adapt(inputs: Inputs) -> Adapted:
