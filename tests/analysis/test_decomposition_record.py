@@ -6,8 +6,6 @@ import pytest
 from semalign.analysis.decomposition_record import write_decomposition
 from semalign.results.records import read_record
 
-TEXTS = ["what is 1+2?", "a", "the cat, the dog.\n", "0123456789 and so on"]
-
 
 def test_table_and_record_are_written(teacher, tmp_path):
     (tmp_path / "prompts.jsonl").write_text('{"prompt": "one"}\n{"prompt": "two, three"}\n')

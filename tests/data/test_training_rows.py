@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from helpers.data import GSM8K, HUMANEVAL, needs_published, write
+from helpers.data import GSM8K, HUMANEVAL, write
 
 from semalign.data import tasks as benchmarks
 from semalign.data import training_rows as training_data
@@ -93,7 +93,7 @@ def test_other_tasks_train_on_their_own_split(root):
     assert rows("gsm8k", 2) == benchmarks.rows("gsm8k", "train", 2)
 
 
-@needs_published
+@pytest.mark.needs_published("cais/mmlu/all/dev", "cais/mmlu/all/test")
 def test_published_dev_questions_that_stand_in_the_test(tmp_path):
     """Counted apart, letter by letter: 5 of the 285 dev items stand in the test so, and one stands twice in dev."""
     only_dev = tmp_path / "mmlu_dev.yaml"
@@ -107,7 +107,7 @@ def test_published_dev_questions_that_stand_in_the_test(tmp_path):
     assert len({question_key(d) for d in dev} & {question_key(d) for d in test}) == 5
 
 
-@needs_published
+@pytest.mark.needs_published("google-research-datasets/mbpp/full/train")
 def test_published_mbpp_trains_on_601_to_974():
     documents = benchmarks.documents("mbpp", "train")
     assert [document["task_id"] for document in documents] == list(range(601, 975))

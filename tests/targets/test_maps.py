@@ -7,10 +7,16 @@ import torch
 from helpers.models import exact_basis
 from scipy.linalg import orthogonal_procrustes
 
+from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
 from semalign.targets.alignment import alignment_map
-from semalign.targets.builder import ModelPair
-from semalign.targets.maps import Moments, least_squares_map, moments, procrustes_map, random_map, ridge_map
+from semalign.targets.builder import TargetBuilder
+from semalign.targets.choice import LayerPair
+from semalign.targets.maps.least_squares import least_squares_map
+from semalign.targets.maps.procrustes import procrustes_map
+from semalign.targets.maps.random import random_map
+from semalign.targets.maps.ridge import ridge_map
+from semalign.targets.moments import Moments, moments
 from semalign.targets.store import StateStore
 
 
@@ -43,7 +49,7 @@ def test_least_squares_by_hand():
 
 
 def test_moments_are_read_example_by_example(tmp_path, monkeypatch):
-    monkeypatch.setattr("semalign.targets.maps.EXAMPLES", 2)
+    monkeypatch.setattr("semalign.targets.moments.EXAMPLES", 2)
     lengths = [3, 0, 4, 5, 1]
     x, y = normal(13, 4) + 2, normal(13, 3, seed=1) - 1
     stores = store(tmp_path, x, lengths, "x"), store(tmp_path, y, lengths, "y")
@@ -103,32 +109,40 @@ def literal(kind, teacher, student, seed):
         return (torch.linalg.pinv(student.model.lm_head.weight) @ teacher.model.lm_head.weight).T.detach()
     if kind == "random":
         return random_map(exact_basis(teacher), exact_basis(student), seed)
-    return torch.eye(s_t.shape[1], dtype=s_t.dtype) if kind in ("none", "learned") else s_t.T @ s_s
+    return s_t.T @ s_s
 
 
-@pytest.mark.parametrize("kind", ["semantic", "permuted", "random", "least_squares", "none", "learned"])
-def test_a_pair_gives_the_map_of_its_settings(teacher, student, kind):
-    loss = "relation" if kind == "none" else "cosine"
-    found = ModelPair(teacher, student, TransferSettings(map=kind, seed=5, layer_loss=loss)).alignment()
+@pytest.mark.parametrize("kind", ["semantic", "permuted", "random", "least_squares"])
+def test_the_builder_makes_the_map_of_its_settings(teacher, student, kind):
+    found = TargetBuilder(Pair(teacher, student), TransferSettings(map=kind, seed=5)).alignment
     torch.testing.assert_close(found.double(), literal(kind, teacher, student, 5).double(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["procrustes", "ridge", "learned"])
 def test_fitted_maps_are_those_of_the_states_at_the_paired_layers(teacher, student, rows, tmp_path, kind):
     settings = TransferSettings(map=kind, interface="layer")
-    pair = ModelPair(teacher, student, settings)
-    alignment = pair.alignment()
-    supervision = pair.supervision(rows, alignment, [(3, 1.0)], 2, tmp_path)
+    builder, pairs = TargetBuilder(Pair(teacher, student), settings), [LayerPair([(3, 1.0)], 2)]
+    (layer,) = builder.supervision(rows, pairs, tmp_path).layers
     x, y = states_of(teacher, rows, 3), states_of(student, rows, 2)
     if kind == "learned":
-        assert torch.equal(supervision.alignment, torch.eye(16, dtype=torch.float64))
-        close(supervision.projection, ridge_map(Moments(y.T @ y, y.T @ x), settings.ridge_penalty))
+        assert layer.alignment is None
+        close(layer.projection, ridge_map(Moments(y.T @ y, y.T @ x), settings.ridge_penalty))
     else:
         fit = Moments(x.T @ x, x.T @ y)
         expected = procrustes_map(fit) if kind == "procrustes" else ridge_map(fit, settings.ridge_penalty)
-        close(supervision.alignment, expected)
-        held_out = pair.supervision(rows[:2], supervision.alignment, [(3, 1.0)], 2, tmp_path)
-        assert held_out.alignment is supervision.alignment
+        close(layer.alignment, expected)
+        assert layer.projection is None
+    (held_out,) = builder.supervision(rows[:2], pairs, tmp_path, fitted=[layer]).layers
+    assert (held_out.alignment, held_out.projection) == (layer.alignment, layer.projection)
+    assert len(held_out.teacher_states) == 2
+
+
+def test_without_a_map_targets_are_the_teachers_own_states(teacher, student, rows, tmp_path):
+    settings = TransferSettings(map="none", layer_loss="relation", interface="layer")
+    builder = TargetBuilder(Pair(teacher, student), settings)
+    (layer,) = builder.supervision(rows, [LayerPair([(3, 1.0)], 2)], tmp_path).layers
+    assert not layer.comparable
+    close(layer.of(range(len(rows)), torch.device("cpu")), states_of(teacher, rows, 3))
 
 
 @torch.no_grad()

@@ -1,15 +1,14 @@
 """Tables of results: our scores beside the paper's, gaps to the teacher, and what each method is."""
 
-import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
-from semalign.experiments.cells import NONE
-from semalign.experiments.profiles import PAPER, Profile
-from semalign.methods.registry import method_modules, methods
+from semalign.experiments.profiles import Profile
+from semalign.methods.registry import methods
 from semalign.paths import data_dir
+from semalign.results.records import NONE, PAPER
 
 NOT_RUN = "not run"
 TITLES = {"mmlu": "MMLU", "gsm8k": "GSM8K", "humaneval": "HumanEval", "mbpp": "MBPP"}
@@ -178,13 +177,5 @@ def _mean(values: Sequence[float | None], decimals: int) -> str:
 
 
 def descriptions() -> dict[str, str]:
-    """Return what each method of the registry is: the first line of its file, as Markdown."""
-    found = {}
-    for module in method_modules():
-        found[module.METHOD.name] = _markdown((module.__doc__ or "").splitlines()[0])
-    return {name: found[name] for name in methods()}
-
-
-def _markdown(text: str) -> str:
-    """Return a line of a docstring as Markdown: roles and literals become code."""
-    return re.sub(r":(?:\w+:)?\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`")
+    """Return what each method of the registry is, as Markdown."""
+    return {name: method.description for name, method in methods().items()}

@@ -9,9 +9,8 @@ from semalign.data.sources import fingerprint
 from semalign.evaluation.run import Evaluation
 from semalign.evaluation.transformers_engine import model_identity
 from semalign.evaluation.vllm_engine import VllmModel
-from semalign.experiments.cells import NONE
 from semalign.models.loading import LanguageModel
-from semalign.results.records import make_record
+from semalign.results.records import NONE, make_record
 
 
 @lru_cache

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from semalign.data.task_file import task_name
-from semalign.experiments.profiles import PAPER, Profile
+from semalign.experiments.profiles import Profile
 from semalign.methods.registry import methods
-
-NONE = "none"  # a model as it is
+from semalign.results.records import NONE, PAPER
 
 
 class Cell(NamedTuple):

@@ -72,7 +72,7 @@ def _settings(profile: Profile, cell: Cell, recorded: dict[str, Any]) -> dict[st
         return evaluation
     method = profile.method_of(cell.method)
     given = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
-    resolved = method.settings(**given).model_dump()
+    resolved = method.settings(**given).model_dump(mode="json")
     # A setting that the record does not have is younger than the record, which was made under its default.
     compared = {name: value for name, value in resolved.items() if name in recorded or name in given}
     return {**evaluation, **compared, "method": method.name}

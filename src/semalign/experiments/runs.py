@@ -15,6 +15,7 @@ from semalign.experiments.cells import Cell, cells
 from semalign.experiments.inputs import differences, fingerprint_of, loaded_once, training_rows
 from semalign.experiments.profiles import Profile
 from semalign.files import json_fingerprint
+from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
 from semalign.paths import results_dir
 from semalign.results.records import read_record, read_records, write_record
@@ -39,7 +40,7 @@ def run_cell(profile: Profile, cell: Cell, record_path: Path | None = None) -> d
     rows = training_rows(profile, cell.task)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
     method = profile.method_of(cell.method)
-    result = method.run(loaded_once(cell.teacher), student, rows, task=cell.task, **settings)
+    result = run_method(method, loaded_once(cell.teacher), student, rows, task=cell.task, **settings)
     scored = _scored(profile, result.model, cell.task, record_path)
     record, fingerprints = result.record, {**result.record["fingerprints"], **scored["fingerprints"]}
     return {

@@ -10,11 +10,12 @@ from tqdm import tqdm
 
 from semalign.data import tasks as benchmarks
 from semalign.evaluation.run import evaluate, sandbox_of
-from semalign.experiments.profiles import PAPER, Profile
+from semalign.experiments.profiles import Profile
 from semalign.experiments.runs import fingerprint_of, loaded_once, training_rows
 from semalign.files import atomic_path, json_fingerprint
+from semalign.methods.runner import run_method
 from semalign.paths import results_dir
-from semalign.results.records import read_record, write_record
+from semalign.results.records import PAPER, read_record, write_record
 
 SPLIT, TABLE = "validation", "selection.csv"
 ITEMS = 200  # validation items that a grid point is scored on
@@ -123,7 +124,7 @@ def _run(profile: Profile, task: str, row: str, point: dict[str, Any], folder: P
     rows = training_rows(profile, task)
     held_out = benchmarks.rows(task, SPLIT, ITEMS, chat=chat, tokenizer=student.tokenizer)
     settings, batch_size = _settings(profile, task, row, point), profile.evaluation.batch_size
-    result = profile.method_of(row).run(teacher, student, rows, validation=held_out, task=task, **settings)
+    result = run_method(profile.method_of(row), teacher, student, rows, validation=held_out, task=task, **settings)
     score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=batch_size, chat=chat)
     record = {
         **result.record,

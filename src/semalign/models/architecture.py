@@ -8,7 +8,7 @@ Gemma 2 that is a norm behind the MLP, in GPT-2 a dropout.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-Interface = Literal["attention", "mlp", "residual", "layer"]
+from semalign.settings import Interface
+
 INTERFACES: tuple[str, ...] = get_args(Interface)
 
 

@@ -19,8 +19,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semalign.files import write_json
-from semalign.paths import project_root
+from semalign.paths import code_checkout, project_root
 
+PAPER = "semalign"  # the method under the paper's settings
+NONE = "none"  # in place of a method: a model as it is
 PACKAGES = (
     "semalign",
     "torch",
@@ -149,8 +151,10 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Return the checkout's commit, or None outside a git checkout."""
-    git = ["git", "-C", str(project_root()), "rev-parse", "--short=12", "HEAD"]
+    """Return the commit of the checkout that the code runs from; None for an installed package or without git."""
+    if (checkout := code_checkout()) is None:
+        return None
+    git = ["git", "-C", str(checkout), "rev-parse", "--short=12", "HEAD"]
     try:
         return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
