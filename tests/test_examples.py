@@ -43,7 +43,8 @@ def test_an_included_folder_is_used_by_name(folder, choice, configuration, tmp_p
 
 @pytest.mark.slow
 def test_each_example_tells_the_command_that_uses_it():
-    files = sorted(EXAMPLES.rglob("*.py"))
-    assert files
-    for path in files:
-        assert f"--include examples/{path.parent.name}" in path.read_text(), path
+    folders = [path for path in EXAMPLES.iterdir() if path.is_dir()]
+    assert folders
+    for folder in folders:
+        texts = [path.read_text() for suffix in ("py", "yaml") for path in folder.glob(f"*.{suffix}")]
+        assert any(f"examples/{folder.name}" in text and "semalign " in text for text in texts), folder

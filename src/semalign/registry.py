@@ -119,17 +119,21 @@ def include(folder: Path | str) -> None:
     folder = Path(folder).expanduser().resolve()
     if not folder.is_dir():
         raise NotADirectoryError(f"--include takes a folder of Python files; {folder} is none")
-    known = [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
-    if str(folder) not in known:
-        os.environ[VARIABLE] = os.pathsep.join([*known, str(folder)])
+    known = included_folders()
+    if folder not in known:
+        os.environ[VARIABLE] = os.pathsep.join(map(str, [*known, folder]))
     _import_folder(folder)
+
+
+def included_folders() -> list[Path]:
+    """Return the folders of ``SEMALIGN_INCLUDE``, to which :func:`include` adds."""
+    return [Path(part) for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
 
 
 def load_included() -> None:
     """Import the folders of ``SEMALIGN_INCLUDE`` and the entry points of installed distributions, each once."""
-    for part in os.environ.get(VARIABLE, "").split(os.pathsep):
-        if part:
-            _import_folder(Path(part))
+    for folder in included_folders():
+        _import_folder(folder)
     for entry_point in entry_points(group="semalign"):
         entry_point.load()
 

@@ -8,6 +8,7 @@ from helpers.profiles import write_profile
 from semalign.experiments import runs as experiments
 from semalign.experiments.cells import Cell, cells, rows_of
 from semalign.experiments.runs import current, missing, run, run_cell, summary
+from semalign.paths import project_root
 from semalign.results.records import write_record
 from semalign.sandbox import SandboxError
 
@@ -176,3 +177,17 @@ def test_compare_shows_only_the_records_that_were_asked_for_and_are_current(prof
     assert result.exit_code == 0
     assert "entropy" in result.output
     assert "surplus" not in result.output
+
+
+def test_a_profile_may_name_a_task_file(profile, tmp_path):
+    task = project_root() / "examples" / "task" / "arithmetic.yaml"
+    mine = write_profile(tmp_path, tasks={str(task): {"epochs": 1, "train_size": 4}}, teachers={}, seeds=[0])
+    cell = Cell("semalign", mine.teacher, mine.student, str(task), 0)
+    assert cell.file_name.endswith("--arithmetic--0.json")
+    record = run_cell(mine, cell)
+    assert (record["task"], record["n"]) == ("arithmetic", 4)
+    write_record(tmp_path / cell.file_name, record)
+    assert cell not in missing(mine, tmp_path)
+    record["configuration"]["task_file"] = "another"
+    write_record(tmp_path / cell.file_name, record)
+    assert missing(mine, tmp_path)[cell] == "stale: other task_file"

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from semalign.bases.basis import SemanticBasis
-from semalign.models.architecture import LAYOUTS
+from semalign.models.layouts import LAYOUTS
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789 .,?:+-*=\n"
 PAIRS = [a + b for a in "aeiou" for b in "bcdlmnrst"]

@@ -40,5 +40,5 @@ def test_a_layer_outside_the_model_is_an_error(architecture, k):
 
 
 def test_an_unknown_architecture_says_how_to_add_it():
-    with pytest.raises(ValueError, match=r"no layout for architecture 'opt'.*LAYOUTS"):
+    with pytest.raises(ValueError, match=r"no layout for architecture 'opt'; known: llama.*--include FOLDER"):
         Architecture(make_architecture("opt", hidden_size=16, num_hidden_layers=1, ffn_dim=8, num_attention_heads=2))

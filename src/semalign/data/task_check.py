@@ -78,22 +78,30 @@ def _check_scores(content: Mapping[str, Any]) -> None:
             f"metadata.primary must be METRIC,EXTRACTION with a metric of {', '.join(metrics)} and "
             f"an extraction of {', '.join(extractions)}; it is {content['metadata']['primary']!r}"
         )
-    if "process_results" not in content:
-        for entry in content["metric_list"]:
-            _check_metric(entry)
+    for entry in content["metric_list"]:
+        _check_metric(entry, own="process_results" in content)
 
 
 def _name(metric: str | Function) -> str:
     return metric.name.rpartition(".")[2] if isinstance(metric, Function) else metric
 
 
-def _check_metric(entry: Mapping[str, Any]) -> None:
-    """Refuse a metric that lm-eval would look for on the hub: it would run what it finds there."""
-    from lm_eval.api import metrics, registry  # importing the metrics fills the registry
+def _check_metric(entry: Mapping[str, Any], own: bool) -> None:
+    """Refuse a metric that lm-eval would look for on the hub, since it would run what it finds there.
 
-    unknown = isinstance(entry["metric"], str) and entry["metric"] not in registry.metric_registry
-    if unknown or entry.get("hf_evaluate"):
-        raise ValueError(f"no metric {entry['metric']!r} in {metrics.__name__}: give a !function, or process_results")
+    Args:
+        entry: of ``metric_list``.
+        own: whether the task's ``process_results`` gives the metric.
+    """
+    import lm_eval.api.metrics  # noqa: F401, it fills the registry
+    from lm_eval.api.registry import aggregation_registry, metric_registry
+
+    metric, aggregation = entry["metric"], entry.get("aggregation")
+    unknown = isinstance(metric, str) and metric not in metric_registry
+    if entry.get("hf_evaluate") or (unknown and not own):
+        raise ValueError(f"lm-eval has no metric {metric!r}: give a !function, or process_results")
+    if not isinstance(aggregation, Function) and aggregation not in aggregation_registry:
+        raise ValueError(f"metric {_name(metric)!r} needs an aggregation, such as mean; it is {aggregation!r}")
 
 
 def _check_generation(content: Mapping[str, Any]) -> None:
