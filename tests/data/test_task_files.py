@@ -1,0 +1,196 @@
+"""The task files of the four published benchmarks: prompts by the protocol, and scores of answers that are scripted."""
+
+import json
+from collections import defaultdict
+from types import SimpleNamespace
+
+import pytest
+import torch
+from helpers.data import needs_published, write
+from helpers.scripted import GSM8K, character_model, character_tokenizer, script
+
+from semalign.data import tasks as benchmarks
+from semalign.evaluation.code import parsable
+from semalign.evaluation.run import evaluate
+from semalign.results.statistics import bootstrap_interval
+
+HUMANEVAL = {
+    "task_id": "HumanEval/0",
+    "prompt": 'def double(x):\n    """Twice x."""\n',
+    "canonical_solution": "    return 2 * x\n",
+    "test": "def check(candidate):\n    assert candidate(2) == 4\n",
+    "entry_point": "double",
+}
+MBPP = {
+    "task_id": 11,
+    "text": "Write a function to add.",
+    "code": "import math\r\ndef add(a, b):\r\n    return a + b if a else {0: b}[0]\r",
+    "test_list": ["assert add(1, 2) == 3", "assert add(0, 0) == 0", "assert add(0, 1) == 1"],
+    "test_setup_code": "",
+    "challenge_test_list": [],
+}
+
+
+@pytest.fixture
+def model():
+    return character_model(character_tokenizer())
+
+
+def test_prompts_are_those_of_the_protocol(root):
+    write(root, "openai/openai_humaneval/test", [HUMANEVAL])
+    write(root, "google-research-datasets/mbpp/full/test", [MBPP])
+    write(root, "openai/gsm8k/main/test", [GSM8K])
+    begin, end = (
+        "<|user|>\nComplete the following python function.\n\n\n",
+        "\n<|assistant|>\nHere is the completed function:",
+    )
+    assert benchmarks.rows("humaneval", "test") == [
+        {
+            "prompt": f"{begin}{HUMANEVAL['prompt']}{end}\n\n\n```python\n{HUMANEVAL['prompt'].rstrip()}",
+            "response": "\n    return 2 * x\n",
+        }
+    ]
+    assert benchmarks.rows("humaneval_greedy", "test") == benchmarks.rows("humaneval", "test")
+    assert benchmarks.rows("mbpp", "test") == [
+        {
+            "prompt": f"{begin}Write a function to add.import math\ndef add(a, b){end}\n\n\n```python\n",
+            "response": "import math\ndef add(a, b):\n    return a + b if a else {0: b}[0]\n```",
+        }
+    ]
+    assert benchmarks.rows("gsm8k", "test", chat="llama2") == [
+        {
+            "prompt": "[INST] Answer the following question.\n\nQuestion: How many are 3? [/INST] Answer:",
+            "response": " 1+2=3\n#### 3",
+        }
+    ]
+
+
+def test_reference_answers_score_everything(root, model):
+    write(root, "openai/openai_humaneval/test", [HUMANEVAL])
+    write(root, "google-research-datasets/mbpp/full/test", [MBPP])
+    write(root, "openai/gsm8k/main/test", [GSM8K])
+    for task in ("humaneval_greedy", "mbpp", "gsm8k"):
+        script(model, {row["prompt"]: row["response"] for row in benchmarks.rows(task, "test")})
+        result = evaluate(model, task)
+        assert set(result.scores.values()) == {100}
+        assert (result.chat, result.decoding["do_sample"], result.decoding["samples"]) == ("tulu", False, 1)
+
+
+def test_humaneval_draws_twenty_samples(root, model):
+    rows = [{**HUMANEVAL, "prompt": f"# {i}\n{HUMANEVAL['prompt']}"} for i in range(3)]
+    write(root, "openai/openai_humaneval/test", rows)
+    prompts = [row["prompt"] for row in benchmarks.rows("humaneval", "test")]
+    passes = dict(zip(prompts, (20, 3, 0), strict=True))
+    drawn = defaultdict(int)
+
+    def generate(input_ids, **settings):
+        assert (settings["do_sample"], settings["temperature"], settings["top_p"], settings["top_k"]) == (
+            True,
+            0.1,
+            0.95,
+            0,
+        )
+        answers = {}
+        texts = model.tokenizer.batch_decode(input_ids, skip_special_tokens=True)
+        ids = []
+        for text in texts:
+            drawn[text] += 1
+            answers = "    return 2 * x\n```\nDone." if drawn[text] <= passes[text] else "    return x\n"
+            ids.append(model.tokenizer(answers).input_ids)
+        width = max(map(len, ids))
+        padded = [row + [model.tokenizer.eos_token_id] * (width - len(row)) for row in ids]
+        return torch.cat([input_ids, torch.tensor(padded)], dim=1)
+
+    model.model.generate = generate
+    result = evaluate(model, "humaneval", batch_size=7)
+    assert set(drawn.values()) == {20}
+    shares = [sample["correct"] for sample in result.samples]
+    assert shares == [1.0, 0.15, 0.0]
+    assert result.value == pytest.approx(100 * 1.15 / 3)
+    at_10 = 1 - (17 * 16 * 15 * 14 * 13 * 12 * 11 * 10 * 9 * 8) / (20 * 19 * 18 * 17 * 16 * 15 * 14 * 13 * 12 * 11)
+    assert result.scores["pass@10,strict"] == pytest.approx(100 * (1 + at_10) / 3)
+    assert (result.low, result.high) == pytest.approx([100 * end for end in bootstrap_interval(shares)[1:]])
+    assert result.samples[1]["generation"].count("    return 2 * x\n") == 3
+    assert len(result.samples[1]["extracted"]) == 20
+    assert (result.decoding["samples"], result.decoding["seed"]) == (20, 0)
+
+
+def test_a_fence_at_once_ends_the_answer(root, model):
+    write(root, "openai/openai_humaneval/test", [HUMANEVAL])
+    script(model, {row["prompt"]: "```\nThis doubles." for row in benchmarks.rows("humaneval_greedy", "test")})
+    assert evaluate(model, "humaneval_greedy").samples[0]["generation"] == ""
+
+
+def test_sampling_is_the_same_each_time_and_leaves_random_numbers_alone(root, model):
+    write(root, "openai/openai_humaneval/test", [HUMANEVAL] * 2)
+    model.model.config.max_position_embeddings = 240
+    before = torch.get_rng_state()
+    with pytest.warns(UserWarning, match="answers are limited"):
+        first, second = (evaluate(model, "humaneval", batch_size=8, limit=1).samples[0]["generation"] for _ in range(2))
+    assert first == second and len(set(first)) > 1
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_code_is_scored_strictly_and_flexibly(root, model):
+    rows = [{**MBPP, "text": f"Add {i}."} for i in range(4)]
+    write(root, "google-research-datasets/mbpp/full/test", rows)
+    program = "def add(a, b):\n    return a + b\n"
+    answers = [f"{program}```\nThis adds.", f"{program}\nThis adds.", "def plus(a, b):\n    return a + b", "I cannot."]
+    prompts = [row["prompt"] for row in benchmarks.rows("mbpp", "test")]
+    script(model, dict(zip(prompts, answers, strict=True)))
+    result = evaluate(model, "mbpp")
+    assert result.scores == {"pass@1,strict": 25, "pass@1,flexible": 50}
+    assert [sample["scores"] for sample in result.samples[:2]] == [
+        {"pass@1,strict": 1, "pass@1,flexible": 1},
+        {"pass@1,strict": 0, "pass@1,flexible": 1},
+    ]
+
+
+def test_mmlu_has_a_mean_over_items_one_over_subjects_and_each_subjects(root, model, monkeypatch):
+    subjects = ["world_religions"] * 3 + ["anatomy"]
+    rows = [
+        {"question": f"Q{i}?", "subject": subject, "choices": list("wxyz"), "answer": 1}
+        for i, subject in enumerate(subjects)
+    ]
+    write(root, "cais/mmlu/all/test", rows)
+    write(root, "cais/mmlu/all/validation", rows)
+    says = dict(zip(["Q0?", "Q1?", "Q2?", "Q3?"], "BBAB", strict=True))
+
+    def forward(input_ids, **kwargs):
+        logits = torch.zeros(*input_ids.shape, len(model.tokenizer))
+        for row, text in zip(logits, model.tokenizer.batch_decode(input_ids), strict=True):
+            assert text.rstrip("<pad>").endswith("Answer:\n<|assistant|>\nThe answer is: ")
+            row[:, model.tokenizer.convert_tokens_to_ids(next(v for k, v in says.items() if k in text))] = 5
+        return SimpleNamespace(logits=logits)
+
+    monkeypatch.setattr(model.model, "forward", forward)
+    result = evaluate(model, "mmlu", batch_size=3)
+    assert result.scores == pytest.approx({"acc,none": 75, "acc_macro,none": 100 * (2 / 3 + 1) / 2})
+    assert result.groups == pytest.approx({"world_religions": 200 / 3, "anatomy": 100})
+    assert (result.value, result.decoding) == (75, None)
+
+
+@needs_published
+@pytest.mark.parametrize(("task", "n"), [("gsm8k", 1319), ("humaneval", 164), ("mbpp", 500), ("mmlu", 14042)])
+def test_published_items_make_prompts(task, n):
+    loaded = benchmarks.load_task(task, "test")
+    prompts = {benchmarks.prompt(loaded, document) for document in loaded.eval_docs}
+    documents = benchmarks.documents(task, "test")
+    assert len(documents) == n
+    assert n - len(prompts) < n / 100  # MMLU and MBPP hold a few items twice
+    assert not any("{{" in prompt and "{{" not in json.dumps(documents) for prompt in prompts)
+
+
+@needs_published
+def test_the_first_published_gsm8k_prompt():
+    prompt = benchmarks.rows("gsm8k", "test", 1)[0]["prompt"]
+    assert prompt.startswith("<|user|>\nAnswer the following question.\n\nQuestion: Janet’s ducks lay 16 eggs per day.")
+    assert prompt.endswith("at the farmers' market?\n<|assistant|>\nAnswer:")
+
+
+@needs_published
+def test_published_solutions_are_parsable_as_a_whole():
+    for task in ("humaneval", "mbpp"):
+        for document in benchmarks.documents(task, "test"):
+            code = document.get("code") or document["prompt"] + document["canonical_solution"]
+            assert parsable(code.replace("\r", "")) == code.replace("\r", "")

@@ -1,0 +1,129 @@
+"""The vLLM engine by its interface: a stand-in for lm-eval's class, which needs vLLM, takes what it is given."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+from helpers.data import GSM8K, write
+from helpers.models import make_llama, make_tokenizer
+from lm_eval.api.model import TemplateLM
+from peft import LoraConfig, get_peft_model
+
+from semalign.evaluation.record import score_record
+from semalign.evaluation.run import evaluate
+from semalign.evaluation.transformers_engine import engine_of
+from semalign.evaluation.vllm_engine import VllmModel, lora_rank
+
+MODULE = "lm_eval.models.vllm_causallms"
+
+
+class StandIn(TemplateLM):
+    """Says " #### 3" to everything."""
+
+    made: list[dict] = []  # noqa: RUF012
+    stopped = 0
+    loglikelihood_rolling = _loglikelihood_tokens = None
+    eot_token_id, max_length = 0, 4096
+
+    def __init__(self, **given):
+        super().__init__()
+        self.made.append(given)
+        self.model = SimpleNamespace(llm_engine=SimpleNamespace(engine_core=SimpleNamespace(shutdown=self.stop)))
+
+    def stop(self):
+        StandIn.stopped += 1
+
+    def tok_encode(self, string, add_special_tokens=None, **_):
+        return list(string.encode())
+
+    def generate_until(self, requests):
+        return [" #### 3" for _ in requests]
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path))
+    write(tmp_path, "openai/gsm8k/main/test", [GSM8K] * 2)
+    monkeypatch.setitem(sys.modules, MODULE, SimpleNamespace(VLLM=StandIn))
+    StandIn.made.clear()
+    StandIn.stopped = 0
+    tokenizer = make_tokenizer()
+    model = make_llama(len(tokenizer), 12, 2, 0).float()
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    config = LoraConfig(r=12, target_modules=["v_proj"], task_type="CAUSAL_LM")
+    get_peft_model(model, config).save_pretrained(tmp_path / "adapter")
+    return tmp_path
+
+
+def test_a_model_and_its_adapter_are_handed_over_as_folders(folders):
+    model = VllmModel(str(folders / "model"), folders / "adapter")
+    result = evaluate(model, "gsm8k", batch_size=5, beside=folders / "out" / "gsm8k.json")
+    assert StandIn.made == [
+        {
+            "pretrained": str(folders / "model"),
+            "lora_local_path": str(folders / "adapter"),
+            "max_lora_rank": 16,
+            "batch_size": 5,
+            "seed": 0,
+            "dtype": "float32",
+        }
+    ]
+    assert (result.value, result.n) == (100, 2)
+    record = score_record(model, result)
+    assert (record["student"], record["configuration"]["engine"]) == ("model", "vllm")
+    assert record["fingerprints"]["student"] == model.identity()["model"]
+    assert record["configuration"]["vllm"] == {"adapters": model.identity()["adapters"], "options": {}}
+    assert StandIn.stopped == 1
+
+
+def test_options_go_to_vllm_and_are_part_of_what_answers(folders):
+    options = {"tensor_parallel_size": 2, "dtype": "bfloat16"}
+    model = VllmModel(str(folders / "model"), options=options)
+    evaluate(model, "gsm8k")
+    assert options.items() <= StandIn.made[0].items()
+    assert model.identity()["options"] == options
+
+
+def test_lm_evals_class_takes_those_arguments():
+    """Read from its source, since importing it needs vLLM."""
+    import ast
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    tree = ast.parse(Path(find_spec(MODULE).origin).read_text())
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    init = next(node for node in classes["VLLM"].body if getattr(node, "name", "") == "__init__")
+    names = {argument.arg for argument in init.args.args}
+    assert {"pretrained", "lora_local_path", "max_lora_rank", "batch_size", "seed", "dtype"} <= names
+
+
+def test_another_adapter_is_another_identity(folders):
+    plain, adapted = VllmModel(str(folders / "model")), VllmModel(str(folders / "model"), folders / "adapter")
+    before = adapted.identity()
+    assert plain.identity() == {"model": before["model"], "adapters": None, "options": {}}
+    config = json.loads((folders / "adapter/adapter_config.json").read_text())
+    (folders / "adapter/adapter_config.json").write_text(json.dumps({**config, "lora_alpha": 99}))
+    assert adapted.identity()["adapters"] != before["adapters"]
+
+
+@pytest.mark.parametrize(("rank", "room"), [(1, 8), (8, 8), (17, 32), (512, 512)])
+def test_room_for_a_rank(tmp_path, rank, room):
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": rank}))
+    assert lora_rank(tmp_path) == room
+
+
+def test_what_vllm_cannot_do_is_said(tmp_path, monkeypatch, folders):
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 8, "rank_pattern": {"q": 513}}))
+    with pytest.raises(ValueError, match="has rank 513; vLLM takes 512 at most"):
+        lora_rank(tmp_path)
+    with pytest.raises(FileNotFoundError, match="holds no PEFT adapter"):
+        lora_rank(folders / "model")
+    (tmp_path / "a.gguf").touch()
+    with pytest.raises(ValueError, match="GGUF"):
+        VllmModel(str(tmp_path / "a.gguf")).folder  # noqa: B018
+    monkeypatch.delitem(sys.modules, MODULE)
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install"), engine_of(VllmModel(str(folders / "model")), 1):
+        pass

@@ -1,0 +1,167 @@
+"""Cells and records of a profile, on tiny models: complete, resumable, and stale when an input changes."""
+
+import json
+
+import pytest
+from helpers.profiles import write_profile
+
+from semalign.experiments import runs as experiments
+from semalign.experiments.cells import Cell, cells, rows_of
+from semalign.experiments.runs import current, missing, run, run_cell, summary
+from semalign.results.records import write_record
+from semalign.sandbox import SandboxError
+
+
+def test_cells_cover_models_methods_teachers_and_seeds(profile):
+    found = list(cells(profile))
+    assert len(found) == len(set(found)) == 3 + 2 * 2 * 2
+    assert [cell.method for cell in found].count("none") == 3
+    assert len({cell.file_name for cell in found}) == len(found)
+
+
+def test_only_further_rows_run_from_further_teachers(profile):
+    update = {"teachers": {"coder": list(profile.tasks)}, "further_rows": ["seeking"]}
+    table = list(cells(profile.model_copy(update=update), ["seeking", "sft"]))
+    teachers = {row: {cell.teacher for cell in table if cell.method == row} for row in ("seeking", "sft")}
+    assert teachers == {"seeking": {profile.teacher, "coder"}, "sft": {profile.teacher}}
+
+
+def test_a_run_makes_every_record_once_and_goes_on_after_a_stop(profile, tmp_path, monkeypatch):
+    original, done = experiments.run_cell, []
+
+    def stopping(profile, cell, path):
+        if len(done) == 5:
+            raise KeyboardInterrupt
+        done.append(cell)
+        return original(profile, cell, path)
+
+    monkeypatch.setattr(experiments, "run_cell", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        run(profile, tmp_path / "results")
+    assert len(list((tmp_path / "results").glob("*.json"))) == 5
+    monkeypatch.setattr(experiments, "run_cell", lambda *given: done.append(given[1]) or original(*given))
+    run(profile, tmp_path / "results")
+    assert sorted(map(str, done)) == sorted(map(str, cells(profile)))
+    assert run(profile, tmp_path / "results") == []
+    assert len(list((tmp_path / "results").glob("*.samples.jsonl.gz"))) == len(done)
+    table = summary(tmp_path / "results")
+    assert table["seeds"].tolist().count(2) == 4
+    assert set(table["n"]) == {4}
+
+
+def test_a_changed_setting_makes_its_records_stale_and_no_others(profile, tmp_path):
+    run(profile, tmp_path / "results")
+    changed = write_profile(tmp_path, variants={"entropy": {"all": {"output_loss": "cross_entropy", "epochs": 2}}})
+    assert {cell.method for cell in missing(changed, tmp_path / "results")} == {"entropy"}
+    kept = current(changed, tmp_path / "results")
+    assert kept == {cell.file_name for cell in cells(changed) if cell.method != "entropy"}
+    assert set(summary(tmp_path / "results", kept)["method"]) == {"none", "semalign"}
+    longer = write_profile(tmp_path, evaluation={"limit": 5, "batch_size": 4})
+    assert len(missing(longer, tmp_path / "results")) == 11
+
+
+def test_a_record_has_the_score_of_the_adapted_student(profile):
+    cell = Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 1)
+    record = run_cell(profile, cell)
+    assert (record["method"], record["teacher"], record["student"], record["seed"]) == (
+        "semalign",
+        "teacher",
+        "student",
+        1,
+    )
+    assert record["metric"].startswith("exact_match")
+    assert (record["n"], len(record["details"]["correct"])) == (4, 4)
+    assert record["value"] == pytest.approx(100 * record["details"]["correct"].count("1") / 4)
+    assert record["fingerprints"].keys() == {"teacher", "student", "data", "test"}
+    assert record["configuration"]["split"] == "test"
+    assert run_cell(profile, cell)["losses"] == record["losses"]
+
+
+def test_rows_are_methods_and_variants(profile):
+    assert rows_of(profile) == ["semalign", "entropy"]
+    tuned = profile.model_copy(update={"variants": {**profile.variants, "ridge": profile.variants["entropy"]}})
+    assert rows_of(tuned) == ["semalign", "entropy"], "settings of another method are no row of their own"
+    everything = rows_of(profile, ["all"])
+    assert everything[:3] == ["semalign", "laten", "seeking"] and everything[-1] == "entropy"
+    assert rows_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]
+    with pytest.raises(ValueError, match="no method or variant rigde: choose from all, semalign, laten"):
+        rows_of(profile, ["ridge", "rigde"])
+
+
+def test_a_method_of_the_registry_is_run_under_its_settings(profile):
+    cell = next(cell for cell in cells(profile, ["sft"]) if cell.method == "sft")
+    record = run_cell(profile, cell)
+    assert (record["method"], record["configuration"]["method"]) == ("sft", "sft")
+    assert record["configuration"]["epochs"] == 3  # its own, not the task's
+    assert (record["configuration"]["rank"], record["configuration"]["batch_size"]) == (2, 4)
+    assert "attribution_examples" not in record["configuration"]
+
+
+def test_a_stale_record_says_what_differs(profile, tmp_path):
+    folder = tmp_path / "results"
+    cell = Cell("entropy", profile.teacher, profile.student, "micro_gsm8k", 0)
+    assert missing(profile, folder)[cell] == "missing"
+    write_record(folder / cell.file_name, run_cell(profile, cell))
+    assert cell not in missing(profile, folder)
+    other = {"entropy": {"method": "cross-entropy", "all": {"epochs": 2}}}
+    changed = write_profile(tmp_path, variants=other, tasks={"micro_gsm8k": {"epochs": 1, "train_size": 5}})
+    assert missing(changed, folder)[cell] == "stale: other data, epochs, layer_weight, method"
+
+
+def test_the_sandbox_is_recorded_and_makes_no_record_stale(profile, tmp_path):
+    cell = next(cell for cell in cells(profile) if cell.teacher)
+    record = run_cell(profile, cell)
+    assert record["configuration"]["sandbox"] is None  # no programs
+    for sandbox in ("bubblewrap", "limits"):
+        configuration = {**record["configuration"], "sandbox": sandbox}
+        write_record(tmp_path / cell.file_name, {**record, "configuration": configuration})
+        assert cell not in missing(profile, tmp_path)
+    del record["configuration"]["sandbox"]
+    write_record(tmp_path / cell.file_name, record)
+    assert cell not in missing(profile, tmp_path)
+
+
+def test_without_a_sandbox_for_its_programs_nothing_runs(profile, tmp_path, monkeypatch):
+    def refuse(task):
+        raise SandboxError(task)
+
+    monkeypatch.setattr(experiments, "sandbox_of", refuse)
+    monkeypatch.setattr(experiments, "run_cell", lambda *_: pytest.fail("a cell ran"))
+    with pytest.raises(SandboxError, match="micro_gsm8k"):
+        run(profile, tmp_path / "results")
+
+
+def test_a_record_from_before_methods_had_names_is_semaligns(profile, tmp_path):
+    folder = tmp_path / "results"
+    cell = Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 0)
+    record = run_cell(profile, cell)
+    new = ("method", "map", "ridge_penalty", "layer_loss", "schedule")
+    record["configuration"] = {key: v for key, v in record["configuration"].items() if key not in new}
+    write_record(folder / cell.file_name, record)
+    assert cell not in missing(profile, folder)
+
+
+def test_a_method_that_refuses_a_pair_is_an_error_after_all_other_cells(profile, tmp_path, caplog):
+    names = ["laten", "sft"]  # LaTen wants more rows than its extract_size
+    with pytest.raises(ValueError, match=r"4 cells without a record; laten--.*6 rows leave none to train on"):
+        run(profile, tmp_path / "results", names)
+    assert caplog.text.count("leave none to train on") == 4
+    assert {cell.method for cell in missing(profile, tmp_path / "results", names)} == {"laten"}
+
+
+def test_compare_shows_only_the_records_that_were_asked_for_and_are_current(profile, tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from semalign import cli
+
+    folder = tmp_path / "records"
+    narrow = profile.model_copy(update={"teachers": {}, "seeds": [0]})
+    run(narrow, folder, ["semalign", "entropy"])
+    surplus = json.loads(next(folder.glob("entropy--*--0.json")).read_text())
+    write_record(folder / "surplus.json", {**surplus, "method": "surplus"})
+    asked = ["compare", "--profile", str(tmp_path / "tiny.yaml"), "--out", str(folder), "--seeds", "1"]
+    monkeypatch.setattr(experiments, "run", lambda *_: [])
+    result = CliRunner().invoke(cli.app, [*asked, "--methods", "semalign,entropy"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "entropy" in result.output
+    assert "surplus" not in result.output

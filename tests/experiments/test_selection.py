@@ -1,0 +1,96 @@
+"""Choosing on validation data: every point once, never the test split, the best in the form of a profile."""
+
+import pytest
+import yaml
+from helpers.profiles import FAST
+
+from semalign.experiments import selection
+from semalign.experiments.profiles import load_profile, profile_names
+from semalign.results.records import read_record, write_record
+
+
+@pytest.fixture
+def choosing(profile, tmp_path):
+    path = tmp_path / "tiny.yaml"
+    content = yaml.safe_load(path.read_text())
+    grids = {"entropy": {"output_loss": ["cross_entropy"], "learning_rate": [1e-3, 1e-2]}}
+    path.write_text(yaml.safe_dump({**content, "transfer": FAST, "selection": grids}))
+    (tmp_path / "roots" / "semalign" / "micro-gsm8k" / "test.jsonl").unlink()  # whoever reads it fails
+    return load_profile(path)
+
+
+def test_the_grid_is_the_product_of_the_lists(choosing):
+    assert list(selection.grid(choosing, "entropy")) == [
+        {"output_loss": "cross_entropy", "learning_rate": 1e-3},
+        {"output_loss": "cross_entropy", "learning_rate": 1e-2},
+    ]
+
+
+def test_each_point_runs_once_and_the_best_becomes_a_variant(choosing, tmp_path, monkeypatch):
+    table = selection.select(choosing, tmp_path / "selection")
+    assert table["best"].tolist().count(True) == 1
+    assert len(list((tmp_path / "selection").glob("*.json"))) == 2
+    variants = selection.chosen(choosing, table)
+    assert variants["entropy"]["micro_gsm8k"]["output_loss"] == "cross_entropy"
+    assert variants["entropy"]["micro_gsm8k"]["learning_rate"] in (1e-3, 1e-2)
+    monkeypatch.setattr(selection, "evaluate", lambda *_, **__: pytest.fail("a finished point ran again"))
+    assert selection.select(choosing, tmp_path / "selection").equals(table)
+
+
+@pytest.fixture
+def two_rows(choosing, tmp_path):
+    path = tmp_path / "tiny.yaml"
+    grids = {"sft": {"epochs": [1, 2]}, "mine": {"learning_rate": [1e-3, 1e-2]}}
+    variants = {"mine": {"method": "cross-entropy", "all": {"epochs": 3}}, "sft": {"all": {"epochs": 7}}}
+    content = {**yaml.safe_load(path.read_text()), "selection": grids, "variants": variants}
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_any_method_is_tuned_and_a_choice_before_does_not_matter(two_rows, tmp_path):
+    profile = load_profile(two_rows)
+    table = selection.select(profile, tmp_path / "selection")
+    assert table["variant"].tolist() == ["mine", "mine", "sft", "sft"]
+    variants = selection.chosen(profile, table)
+    assert variants["sft"].keys() == {"micro_gsm8k"}
+    assert type(variants["sft"]["micro_gsm8k"]["epochs"]) is int
+    assert variants["mine"]["method"] == "cross-entropy"
+    made = [read_record(path) for path in (tmp_path / "selection").glob("*.json")]
+    assert sorted((r["method"], r["configuration"]["epochs"]) for r in made) == [
+        ("cross-entropy", 1), ("cross-entropy", 1), ("sft", 1), ("sft", 2),
+    ]  # fmt: skip
+    again = load_profile(two_rows, variants=variants)
+    assert selection.select(again, tmp_path / "selection", names=["mine"])["variant"].tolist() == ["mine", "mine"]
+    assert len(list((tmp_path / "selection").glob("*.json"))) == 4
+
+
+def test_what_cannot_be_tuned_alike_is_refused_before_anything_runs(two_rows, monkeypatch):
+    monkeypatch.setattr(selection, "_run", lambda *_: pytest.fail("a point ran"))
+    with pytest.raises(ValueError, match="no grid for ridge"):
+        selection.select(load_profile(two_rows), names=["ridge"])
+    content = yaml.safe_load(two_rows.read_text())
+    for grids, message in [
+        ({"sft": {"epochs": [1, 2]}, "mine": {"learning_rate": [1e-3]}}, "same number of points"),
+        ({"sft": {"epochs": [1, 2]}, "mine": {"learning_rte": [1, 2]}}, "learning_rte"),
+    ]:
+        two_rows.write_text(yaml.safe_dump({**content, "selection": grids}))
+        with pytest.raises(ValueError, match=message):
+            selection.select(load_profile(two_rows))
+
+
+def test_the_packaged_grids_are_equally_large_and_possible():
+    for name in profile_names():
+        if load_profile(name).selection:
+            selection._check(load_profile(name), list(load_profile(name).selection))
+
+
+def test_among_equal_scores_the_lowest_nll_is_best(choosing, tmp_path, monkeypatch):
+    folder = tmp_path / "selection"
+    selection.select(choosing, folder)
+    for path in folder.glob("*.json"):
+        record = read_record(path)
+        nll = 1.0 if record["configuration"]["learning_rate"] == 1e-2 else 2.0
+        details = {**record["details"], "after": {**record["details"]["after"], "response_nll": nll}}
+        write_record(path, {**record, "value": 50.0, "details": details})
+    table = selection.finished(choosing, folder)
+    assert table.loc[table["best"], "learning_rate"].tolist() == [1e-2]

@@ -1,0 +1,41 @@
+"""A row of each benchmark, the way to write rows as files, and a mark for tests of the published data."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from semalign.paths import data_roots
+
+MMLU = {
+    "question": "What is the capital of Zub?",
+    "subject": "maps",
+    "choices": ["Ra", "Ro", "Ru", "Ry"],
+    "answer": 2,
+}
+GSM8K = {"question": "Kim has 4 nuts, eats 1. How many?", "answer": "4-1=3\n#### 3"}
+HUMANEVAL = {
+    "task_id": "micro/0",
+    "prompt": 'def double(x):\n    """Return twice x."""\n',
+    "canonical_solution": "    return 2 * x\n",
+    "test": "def check(candidate):\n    assert candidate(2) == 4\n",
+    "entry_point": "double",
+}
+MBPP = {
+    "task_id": 1,
+    "text": "Write a function to add.",
+    "code": "def add(a, b):\n    return a + b\n",
+    "test_list": ["assert add(1, 2) == 3", "assert add(0, 0) == 0"],
+    "test_setup_code": "",
+    "challenge_test_list": [],
+}
+needs_published = pytest.mark.skipif(
+    not any((root / "cais/mmlu/all/test.jsonl").is_file() for root in data_roots()),
+    reason="the published data are not here: SEMALIGN_DATA names their folder",
+)
+
+
+def write(root: Path, name: str, rows: list[dict]) -> None:
+    path = root / f"{name}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))

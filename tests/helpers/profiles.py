@@ -1,0 +1,23 @@
+"""A profile that runs in seconds."""
+
+import yaml
+
+from semalign.experiments.profiles import load_profile
+
+FAST = {"rank": 2, "batch_size": 4, "attribution_examples": 2}
+
+
+def write_profile(folder, **changes):
+    content = {
+        "teacher": str(folder / "teacher"),
+        "student": str(folder / "student"),
+        "teachers": {str(folder / "coder"): ["micro_gsm8k"]},
+        "tasks": {"micro_gsm8k": {"epochs": 1, "train_size": 6}},
+        "transfer": FAST,
+        "variants": {"entropy": {"all": {"output_loss": "cross_entropy"}}},
+        "seeds": [0, 1],
+        "evaluation": {"limit": 4, "batch_size": 4},
+    }
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump({**content, **changes}))
+    return load_profile(path)

@@ -1,0 +1,126 @@
+"""A whole transfer on a tiny pair: adapter folder, record, resumption, and early errors."""
+
+import json
+
+import pytest
+import torch
+from helpers.models import make_llama, make_tokenizer
+from peft import PeftModel
+
+import semalign
+from semalign.models.loading import LanguageModel
+
+FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
+
+
+@torch.no_grad()
+def logits(model, tokenizer, text="what is 1+2?"):
+    return model(torch.tensor([tokenizer(text)["input_ids"]])).logits
+
+
+def test_the_result_is_a_peft_adapter_that_loads_and_merges(teacher, student, rows, tmp_path):
+    plain = logits(student.model, student.tokenizer)
+    result = semalign.transfer(teacher, student, rows, output_dir=tmp_path / "run", validation=rows[:2], **FAST)
+    adapted = logits(result.model.model, student.tokenizer)
+    assert torch.equal(logits(student.model, student.tokenizer), plain)
+    assert not torch.equal(adapted, plain)
+    loaded = PeftModel.from_pretrained(student.model, result.adapter_dir).eval()
+    torch.testing.assert_close(logits(loaded, student.tokenizer), adapted, rtol=1e-6, atol=1e-6)
+    merged = loaded.merge_and_unload()
+    torch.testing.assert_close(logits(merged, student.tokenizer), adapted, rtol=1e-5, atol=1e-5)
+    assert not list(tmp_path.rglob("*.bin"))
+
+
+def test_the_record_says_what_was_done(teacher, student, rows, tmp_path):
+    result = semalign.transfer(teacher, student, rows, output_dir=tmp_path, validation=rows[:2], seed=3, **FAST)
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record == result.record
+    assert (record["method"], record["seed"], record["metric"], record["n"]) == ("semalign", 3, "response_nll", 2)
+    assert record["configuration"]["rank"] == 2
+    assert record["configuration"]["learning_rate"] == 3e-4
+    assert len(record["losses"]) == 2 * 3
+    details = record["details"]
+    assert len(details["attribution"]) == 5
+    critical = 1 + details["attribution"].index(max(details["attribution"]))
+    k = semalign.targets.pairing.student_layer(critical, 5, 4)
+    assert details["student_layer"] == k
+    assert details["teacher_layers"] == [[semalign.targets.pairing.teacher_layer(k, 5, 4), 1.0]]
+    assert 0 < details["mean_direction_share"] <= 1
+    assert record["value"] == details["after"]["response_nll"] != details["before"]["response_nll"]
+    assert record["fingerprints"].keys() == {"teacher", "student", "data"}
+    assert record["peak_memory_bytes"] > 1e6
+
+
+def test_interpolated_and_overridden_layers(teacher, student, rows):
+    result = semalign.transfer(teacher, student, rows, student_layer=2, interpolate=True, **FAST)
+    assert result.record["details"]["teacher_layers"] == [[2, 0.5], [3, 0.5]]
+    assert result.adapter_dir is None
+    result = semalign.transfer(teacher, student, rows, teacher_layer=4, **FAST)
+    assert (result.record["details"]["teacher_layers"], result.record["details"]["student_layer"]) == ([[5, 1.0]], 4)
+    result = semalign.transfer(teacher, student, rows, teacher_layer=1, student_layer=3, **FAST)
+    assert (result.record["details"]["teacher_layers"], result.record["details"]["student_layer"]) == ([[1, 1.0]], 3)
+
+
+def test_the_same_seed_gives_the_same_adapter_and_a_finished_run_is_not_trained_again(teacher, student, rows, tmp_path):
+    first = semalign.transfer(teacher, student, rows, output_dir=tmp_path / "a", **FAST).record
+    again = semalign.transfer(teacher, student, rows, output_dir=tmp_path / "a", **FAST).record
+    other = semalign.transfer(teacher, student, rows, output_dir=tmp_path / "b", **FAST).record
+    assert first["losses"] == again["losses"] == other["losses"]
+    seeded = semalign.transfer(teacher, student, rows, seed=1, **FAST).record
+    assert seeded["losses"] != first["losses"]
+
+
+def test_a_teacher_with_one_token_more(student, rows):
+    tokenizer = make_tokenizer()
+    tokenizer.add_tokens(["[PAD]"])
+    teacher = LanguageModel(make_llama(len(tokenizer), 16, 5, seed=1), tokenizer)
+    assert semalign.transfer(teacher, student, rows, **FAST).record["losses"]
+
+
+def test_a_teacher_that_cuts_words_differently(student, rows):
+    tokenizer = make_tokenizer(words=["is", "at"])
+    teacher = LanguageModel(make_llama(len(tokenizer), 16, 5, seed=1), tokenizer)
+    assert semalign.transfer(teacher, student, rows, **FAST).record["losses"]
+
+
+def broken_head(model):
+    with torch.no_grad():
+        model.model.lm_head.weight[0, 0] = float("nan")
+
+
+def test_bad_input_is_refused_before_any_training(teacher, student, rows, monkeypatch):
+    for long_work in ("model_pair.attribute_layers", "model_pair.layer_states", "steering.Steering.run"):
+        monkeypatch.setattr(f"semalign.{long_work}", lambda *_, **__: pytest.fail("long work has begun"))
+
+    def refused(message, data=rows, error=ValueError, **settings):
+        with pytest.raises(error, match=message):
+            semalign.transfer(teacher, student, data, **settings)
+
+    refused("data set is empty", data=[])
+    refused("more than the context of 64", data=[{"prompt": "x", "response": "y" * 64}])
+    refused(r"layer 6 does not exist: this model has layers 1\.\.5", teacher_layer=6)
+    refused(r"layer 5 does not exist: this model has layers 1\.\.4", student_layer=5)
+    refused("greater than or equal to 1", student_layer=0)
+    refused("learning_rte", learning_rte=1)
+    refused("no data file", data="missing.jsonl", error=FileNotFoundError)
+    broken_head(student)
+    refused("NaN or infinity")
+    with pytest.raises(FileNotFoundError, match="semalign fetch missing-model"):
+        semalign.transfer("missing-model", student, rows)
+
+
+def test_strangers_share_too_few_tokens(student, rows):
+    tokenizer = make_tokenizer()
+    alien = make_tokenizer(words=[])
+    alien.add_tokens([f"<{i}>" for i in range(50)])
+    teacher = LanguageModel(make_llama(len(alien), 64, 5, seed=1), alien)
+    assert len(tokenizer) > 64
+    with pytest.raises(ValueError, match="too few shared tokens"):
+        semalign.transfer(teacher, student, rows, **FAST)
+
+
+def test_without_held_out_rows_the_value_is_the_weighted_objective(teacher, student, rows):
+    record = semalign.transfer(teacher, student, rows, layer_weight=0.25, output_weight=2.0, **FAST).record
+    last = record["losses"][-1]
+    assert record["metric"] == "training_loss"
+    assert record["value"] == pytest.approx(0.25 * last["layer"] + 2.0 * last["output"])

@@ -1,0 +1,91 @@
+"""Attribution against gradients by hand, and over processes."""
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from helpers.models import make_llama, make_tokenizer
+
+from semalign.data.rows import batches, encode
+from semalign.models.architecture import Architecture
+from semalign.models.capture import capture
+from semalign.targets.attribution import attribute_layers
+
+INTERFACES = ["attention", "mlp", "residual", "layer"]
+
+
+@pytest.fixture
+def examples(rows, tokenizer):
+    return encode(rows, tokenizer, 64)
+
+
+def literal(model, batch, interface):
+    """Gradient x activation by torch.autograd, one example at a time."""
+    architecture = Architecture(model)
+    layers = range(1, architecture.n_layers + 1)
+    signed, absolute = torch.zeros(len(layers)).double(), torch.zeros(len(layers)).double()
+    for i in range(len(batch["input_ids"])):
+        one = {name: value[i : i + 1] for name, value in batch.items()}
+        with capture(architecture, layers, interface) as states:
+            log_probabilities = model(one["input_ids"], one["attention_mask"]).logits.log_softmax(-1)
+        labels = one["labels"][0, 1:]
+        objective = sum(log_probabilities[0, t, y] for t, y in enumerate(labels) if y != -100)
+        # What a layer adds has the gradient of the layer's output.
+        with capture(architecture, layers, "layer" if interface == "residual" else interface) as outputs:
+            log_probabilities = model(one["input_ids"], one["attention_mask"]).logits.log_softmax(-1)
+        objective = sum(log_probabilities[0, t, y] for t, y in enumerate(labels) if y != -100)
+        gradients = torch.autograd.grad(objective, [outputs[k] for k in layers])
+        for k, gradient in zip(layers, gradients, strict=True):
+            product = gradient * states[k].detach()
+            signed[k - 1] += product.sum() / len(batch["input_ids"])
+            absolute[k - 1] += product.abs().sum() / len(batch["input_ids"])
+    return {"signed": signed.float(), "absolute": absolute.float()}
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize("aggregation", ["signed", "absolute"])
+def test_scores_are_gradient_times_activation(teacher, examples, interface, aggregation):
+    whole = next(iter(batches(examples, len(examples))))
+    expected = literal(teacher.model, whole, interface)[aggregation]
+    scores = attribute_layers(teacher, batches(examples, 5), interface, aggregation=aggregation)
+    assert scores.shape == (5,)
+    torch.testing.assert_close(scores, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_nothing_is_left_behind(teacher, examples):
+    flags = [p.requires_grad for p in teacher.model.parameters()]
+    for interface in INTERFACES:
+        attribute_layers(teacher.model, batches(examples, 4), interface)
+    assert [p.requires_grad for p in teacher.model.parameters()] == flags
+    assert all(p.grad is None for p in teacher.model.parameters())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in teacher.model.modules())
+    assert not any("forward" in vars(m) for m in teacher.model.modules())
+
+
+def test_bad_requests_are_errors(teacher, examples):
+    batch = next(iter(batches(examples, 4)))
+    with pytest.raises(ValueError, match="unknown aggregation"):
+        attribute_layers(teacher, [batch], aggregation="mean")
+    with pytest.raises(ValueError, match="unknown interface"):
+        attribute_layers(teacher, [batch], "heads")
+    with pytest.raises(ValueError, match="no supervised token"):
+        attribute_layers(teacher, [])
+
+
+def _process(rank, address, results, rows):
+    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    tokenizer = make_tokenizer()
+    model = make_llama(len(tokenizer), 16, 5, seed=1)
+    scores = attribute_layers(model, batches(encode(rows, tokenizer, 64), 3), "mlp")
+    results.put((rank, scores.tolist()))
+    dist.destroy_process_group()
+
+
+def test_two_processes_share_the_batches(teacher, examples, rows, tmp_path):
+    context = mp.get_context("spawn")
+    results = context.SimpleQueue()
+    mp.start_processes(_process, (f"file://{tmp_path}/rendezvous", results, rows), nprocs=2, start_method="spawn")
+    scores = dict(results.get() for _ in range(2))
+    assert scores[0] == scores[1]
+    alone = attribute_layers(teacher, batches(examples, 3), "mlp")
+    torch.testing.assert_close(torch.tensor(scores[0]), alone, rtol=1e-6, atol=1e-7)
