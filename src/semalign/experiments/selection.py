@@ -22,6 +22,7 @@ from semalign.results.records import read_record, write_record
 
 logger = logging.getLogger(__name__)
 SPLIT, TABLE = "validation", "selection.csv"
+FIRST, LAST = ("task", "variant", "point"), ("value", "n", "response_nll")  # columns, the settings between them
 ITEMS = 200  # validation items that a grid point is scored on
 
 
@@ -131,16 +132,16 @@ def finished(profile: Profile, folder: Path) -> pd.DataFrame:
     lacking = missing(profile, folder)
     unfinished = {(point.task, point.entry) for point in points(profile) if point.file_name in lacking}
     done = [point for point in points(profile) if (point.task, point.entry) not in unfinished]
-    table = pd.DataFrame([_line(point, read_record(folder / point.file_name)) for point in done])
+    columns = None if done else [*FIRST, *LAST]
+    table = pd.DataFrame([_line(point, read_record(folder / point.file_name)) for point in done], columns=columns)
     ranked = table.sort_values(["value", "response_nll"], ascending=[False, True], kind="stable")
     table["best"] = ~ranked.duplicated(["task", "variant"]).reindex(table.index)
     return table
 
 
 def _line(point: Point, record: dict[str, Any]) -> dict[str, Any]:
-    line = {"task": point.task, "variant": point.entry, "point": point.number, **point.settings}
-    scores = {"value": record["value"], "n": record["n"], "response_nll": record["details"]["after"]["response_nll"]}
-    return line | scores
+    scores = record["value"], record["n"], record["details"]["after"]["response_nll"]
+    return dict(zip(FIRST, point, strict=False)) | point.settings | dict(zip(LAST, scores, strict=True))
 
 
 def chosen(profile: Profile, table: pd.DataFrame) -> dict[str, dict[str, Any]]:
