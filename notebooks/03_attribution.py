@@ -36,7 +36,7 @@ from semalign.settings import TransferSettings
 apply_theme()
 settings = load_profile(profile)
 teacher = load_model(settings.teacher)
-context = teacher.model.config.get_text_config().max_position_embeddings
+context = teacher.context_length
 n_examples = TransferSettings().attribution_examples
 
 # %% [markdown]
