@@ -17,7 +17,7 @@ BUILD = "import sys, setuptools.build_meta as backend; print(getattr(backend, sy
 WHERE = """
 import json, semalign.paths
 from semalign.data.sources import locate as locate_data
-from semalign.data.tasks import TASKS
+from semalign.data.task_file import task_names
 from semalign.experiments.profiles import load_profile
 from semalign.micro.recipe import load_recipe
 from semalign.models.loading import locate
@@ -27,7 +27,7 @@ print(json.dumps({
     "module": semalign.paths.__file__,
     "models": [locate(name) for name in (profile.teacher, profile.student, *profile.teachers)],
     "benchmark": str(locate_data("semalign/micro-gsm8k", None, "test")),
-    "tasks": sorted(path.stem for path in TASKS.glob("*.yaml")),
+    "tasks": task_names(),
     "recipe": load_recipe().model("micro-student").seed,
     "results": str(semalign.paths.results_dir()),
     "commit": commit(),

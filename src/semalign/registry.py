@@ -12,13 +12,15 @@ import os
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pydantic import AfterValidator
+from pydantic import GetCoreSchemaHandler
+from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 T = TypeVar("T")
 VARIABLE = "SEMALIGN_INCLUDE"
@@ -95,18 +97,27 @@ def lookup(place: str) -> "Registry[Any]":
     return getattr(import_module(module), name)
 
 
-def registered(place: str) -> AfterValidator:
-    """Return the pydantic check that a setting names an object of the registry at ``package.module:NAME``.
+@dataclass(frozen=True)
+class Registered:
+    """The pydantic check that a setting names an object of a registry: ``Annotated[str, Registered(place)]``.
 
     The registry is imported when the first settings are checked, and torch with it: to import a module that declares
     settings stays light.
+
+    Attributes:
+        place: of the registry, ``package.module:NAME``.
     """
 
-    def check(value: str) -> str:
-        _ = lookup(place)[value]  # an unknown name is an error
-        return value
+    place: str
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the schema of the text, and after it the check."""
+        return no_info_after_validator_function(self.check, handler(source))
+
+    def check(self, name: str) -> str:
+        """Return a name as it is; ``ValueError`` with all known names if it is unknown."""
+        _ = lookup(self.place)[name]
+        return name
 
 
 def include(folder: Path | str) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
-from semalign.registry import lookup, registered
+from semalign.registry import Registered, lookup
 
 MAPS = "semalign.targets.maps:MAPS"
 LAYER_LOSSES = "semalign.training.layer_losses:LAYER_LOSSES"
@@ -70,20 +70,20 @@ class TransferSettings(TrainingSettings):
     attribution: Literal["absolute", "signed"] = Field("absolute", description="how attributions add up")
     attribution_examples: int = Field(32, ge=1, description="rows that attribution sees")
     fold_norm: bool = Field(False, description="fold the final norm's gain into the LM head before inverting it")
-    map: Annotated[str, registered(MAPS)] = Field("semantic", description="from the teacher's space to the student's")
+    map: Annotated[str, Registered(MAPS)] = Field("semantic", description="from the teacher's space to the student's")
     ridge_penalty: float = Field(1e-3, gt=0, description="of the fitted maps, as a share of the states' mean square")
-    layer_loss: Annotated[str, registered(LAYER_LOSSES)] = Field(
+    layer_loss: Annotated[str, Registered(LAYER_LOSSES)] = Field(
         "cosine", description="layer term: what compares states with their targets"
     )
     layer_weight: float = Field(1.0, ge=0, description="weight of the layer term")
     output_weight: float = Field(1.0, ge=0, description="weight of the output term")
-    output_loss: Annotated[str, registered(OUTPUT_TERMS)] = Field(
+    output_loss: Annotated[str, Registered(OUTPUT_TERMS)] = Field(
         "cosine", description="output term: compares logits with the labels or, by KL, with the teacher's"
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="label mass spread evenly over the vocabulary")
     centre_targets: bool = Field(False, description="subtract the batch mean from states and targets first")
     positions: Literal["response", "all"] = Field("response", description="which positions are supervised")
-    schedule: Annotated[str, registered(SCHEDULES)] = Field(
+    schedule: Annotated[str, Registered(SCHEDULES)] = Field(
         "one_layer", description="one_layer: the paired layers at once, one in the paper; frontier: every layer in turn"
     )
 

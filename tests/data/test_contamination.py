@@ -1,7 +1,7 @@
 """Texts that mention a test item are recognised, others are left alone."""
 
 import pytest
-from helpers.data import HUMANEVAL, needs_published
+from helpers.data import HUMANEVAL
 
 from semalign.data import tasks
 from semalign.data.contamination import ContaminationFilter, question_key
@@ -42,7 +42,7 @@ def test_questions_are_the_same_in_any_order_of_choices():
     assert question_key(item) != question_key({"question": "which one?", "choices": ["B", "c"]})
 
 
-@needs_published
+@pytest.mark.needs_published("openai/openai_humaneval/test")
 def test_every_published_humaneval_item_is_recognised():
     documents = tasks.documents("humaneval", "test")
     test = ContaminationFilter.of(documents)

@@ -89,3 +89,11 @@ def randomise(adapted):
 def head(v=200, d=12, seed=0):
     """Return the weights of a small random head."""
     return torch.randn(v, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def close(ours, theirs):
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)

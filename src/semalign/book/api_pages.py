@@ -4,10 +4,11 @@ Both directives need no upkeep: a new setting is a new line, and a new module is
 """
 
 import pkgutil
+import sys
 import types
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from docutils import nodes
@@ -16,6 +17,8 @@ from docutils.statemachine import StringList
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
+
+from semalign.registry import Registered, lookup
 
 WORDS = {int: "integer", float: "number", bool: "True or False", str: "text", type(None): "None", Any: "any value"}
 SIGNS = ((Ge, "ge", "≥"), (Gt, "gt", ">"), (Le, "le", "≤"), (Lt, "lt", "<"))
@@ -68,6 +71,8 @@ def _words(annotation: Any, metadata: Iterable[Any] = ()) -> str:
         return f"list of {_words(parts[0])}"
     if origin is dict:
         return f"mapping from {_words(parts[0])} to {_words(parts[1])}"
+    if places := [item.place for item in metadata if isinstance(item, Registered)]:
+        return ", ".join(sorted(lookup(places[0])))
     name = WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
     return name + (_limits(metadata) if annotation in (int, float) else "")
 
@@ -116,11 +121,16 @@ class PackageModules(Directive):
     option_spec: ClassVar = {"except": str.split}
 
     def run(self) -> list[nodes.Node]:
-        """Return a heading and the documentation of each module."""
-        text = [line for name in _modules(self.arguments[0], self.options.get("except", [])) for line in _section(name)]
-        parent = nodes.Element()
-        self.state.nested_parse(StringList(text, source=self.arguments[0]), self.content_offset, parent)
-        return parent.children
+        """Return a section for each module."""
+        return [self._section(name) for name in _modules(self.arguments[0], self.options.get("except", []))]
+
+    def _section(self, module: str) -> nodes.section:
+        section = nodes.section(
+            "", nodes.title("", module.removeprefix("semalign.")), ids=[nodes.make_id(module)], names=[module]
+        )
+        text = StringList([f".. automodule:: {module}", "   :members:", "   :no-value:"], source=module)
+        self.state.nested_parse(text, self.content_offset, section)
+        return section
 
 
 def _modules(package: str, left_out: Sequence[str]) -> Iterator[str]:
@@ -129,14 +139,16 @@ def _modules(package: str, left_out: Sequence[str]) -> Iterator[str]:
     return (name for name in names if name not in left_out)
 
 
-def _section(module: str) -> list[str]:
-    return [f".. rubric:: {module}", "", f".. automodule:: {module}", "   :members:", "   :no-value:", ""]
-
-
 def skip_tuple_fields(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
     """Leave out what every named tuple has; its class says under *Attributes* what its fields are."""
     field = type(SettingLine.name)
     return True if isinstance(member, field) or member in (tuple.count, tuple.index) else None
+
+
+def plain_type_variable(app: Sphinx, environment: Any, reference: Any, text: nodes.Node) -> nodes.Node | None:
+    """Show a type variable as it is: it has no place to refer to."""
+    module, _, name = reference.get("reftarget", "").rpartition(".")
+    return text if isinstance(getattr(sys.modules.get(module), name, None), TypeVar) else None
 
 
 def hide_arguments(app: Sphinx, what: str, name: str, member: Any, *_: Any) -> tuple[str, None] | None:
@@ -151,4 +163,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("modules", PackageModules)
     app.connect("autodoc-skip-member", skip_tuple_fields)
     app.connect("autodoc-process-signature", hide_arguments)
+    app.connect("missing-reference", plain_type_variable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
