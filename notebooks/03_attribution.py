@@ -19,23 +19,26 @@
 
 # %% tags=["parameters"]
 profile = "micro"
+inputs = ["models", "benchmarks"]
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
-import pandas as pd
-import seaborn as sns
+from semalign.book import figures
+from semalign.book.page import open_page
+from semalign.book.tables.analyses import critical_layers
 
-from semalign import attribute_layers, load_model, pairing
-from semalign.book.theme import apply_theme, provenance, save_figure_data, table
+page = open_page("03_attribution", profile, inputs)
+
+# %%
+import pandas as pd
+
+from semalign import TransferSettings, attribute_layers, load_model, pairing
 from semalign.data.rows import batches, encode
 from semalign.data.tasks import rows
 from semalign.experiments.profiles import load_profile
 from semalign.models.architecture import INTERFACES, Architecture
-from semalign.settings import TransferSettings
 
-apply_theme()
 settings = load_profile(profile)
-teacher = load_model(settings.teacher)
+teacher, student = load_model(settings.teacher), load_model(settings.student)
 context = teacher.context_length
 n_examples = TransferSettings().attribution_examples
 
@@ -64,64 +67,36 @@ found = pd.DataFrame(
     for aggregation in ("absolute", "signed")
     for k, score in enumerate(scores(task, interface, aggregation), start=1)
 )
-save_figure_data(found, "attribution")
 found.head(3)
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Attribution of the teacher's layers for each task at the MLP output, each row scaled to its largest score. Absolute (left) and signed (right) aggregation. What to see: which layer is critical, whether it differs between tasks, and whether the sign of the sum matters.", "name": "fig-attribution"}, "image": {"alt": "Two heat maps, tasks by layers."}}
-figure, axes = plt.subplots(1, 2, figsize=(10, 2.8), sharey=True)
-for axis, aggregation, colours, low in zip(axes, ("absolute", "signed"), ("viridis", "vlag"), (0, -1)):
-    part = found[(found["interface"] == "mlp") & (found["aggregation"] == aggregation)]
-    matrix = part.pivot(index="task", columns="layer", values="score")
-    matrix = matrix.div(matrix.abs().max(axis=1), axis=0)
-    sns.heatmap(
-        matrix,
-        ax=axis,
-        cmap=colours,
-        vmin=low,
-        vmax=1,
-        annot=matrix.shape[1] <= 12,
-        fmt=".1f",
-        annot_kws={"size": 8},
-        cbar_kws={"shrink": 0.8},
-    )
-    axis.set(title=f"{aggregation}", xlabel="teacher layer", ylabel="")
-plt.show()
+figure = figures.attribution_maps(found)
+page.save(found, "attribution")
 
 # %% tags=["remove-input"]
-provenance("notebooks/03_attribution.py", "attribution", f"semalign run --profile {profile} --only 03")
+page.provenance("attribution")
 
 # %% [markdown]
 # ## What the open choices change
 #
 # The paper does not say at which interface layers are attributed, nor how the products add up. The table gives the critical teacher layer $\ell_\star$ for each reading, and the student layer $k^\dagger$ that the [pairing](04_pairing.ipynb) makes of it.
 
+# %%
+n_teacher, n_student = Architecture(teacher.model).n_layers, Architecture(student.model).n_layers
+first_task = found[(found["task"] == found["task"][0]) & (found["interface"] == "mlp")]
+absolute = first_task[first_task["aggregation"] == "absolute"].set_index("layer")["score"]
+critical = int(absolute.idxmax())
+print(
+    f"teacher layer {critical} of {n_teacher} supervises student layer",
+    pairing.student_layer(critical, n_teacher, n_student),
+)
+
 # %% tags=["hide-input"]
-n_teacher = Architecture(teacher.model).n_layers
-n_student = Architecture(load_model(settings.student).model).n_layers
-
-
-def critical(part):
-    layer = int(part.loc[part["score"].idxmax(), "layer"])
-    return f"{layer} → {pairing.student_layer(layer, n_teacher, n_student)}"
-
-
-choices = pd.DataFrame(
-    {
-        "task": task,
-        "aggregation": aggregation,
-        **{interface: critical(part[part["interface"] == interface]) for interface in INTERFACES},
-    }
-    for (task, aggregation), part in found.groupby(["task", "aggregation"], sort=False)
-)
-save_figure_data(choices, "critical-layers")
-table(
-    choices,
+page.show_table(
+    critical_layers(found, n_teacher, n_student),
     "Critical teacher layer → paired student layer, for each task, aggregation and interface.",
-    "tab-critical-layers",
+    "critical-layers",
 )
-
-# %% tags=["remove-input"]
-provenance("notebooks/03_attribution.py", "critical-layers", f"semalign run --profile {profile} --only 03")
 
 # %% [markdown]
 # ## Several processes

@@ -19,27 +19,29 @@
 
 # %% tags=["parameters"]
 profile = "micro"
+inputs = ["models", "benchmarks"]
 
 # %% tags=["hide-input"]
 import tempfile
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-import pandas as pd
-import seaborn as sns
-
-import semalign
-from semalign.book.theme import apply_theme, provenance, save_figure_data, table
-from semalign.data.tasks import rows
-from semalign.experiments.profiles import load_profile
+from semalign.book import figures
+from semalign.book.page import open_page
+from semalign.book.tables.analyses import variant_table
 from semalign.results.records import write_record
 
-apply_theme()
+page = open_page("05_alignment", profile, inputs)
+scratch = Path(tempfile.mkdtemp())
+
+# %%
+import semalign
+from semalign.data.tasks import rows
+from semalign.experiments.profiles import load_profile
+
 settings = load_profile(profile)
 task = "micro_gsm8k" if "micro_gsm8k" in settings.tasks else next(iter(settings.tasks))
 teacher, student = semalign.load_model(settings.teacher), semalign.load_model(settings.student)
 train = rows(task, "train", settings.tasks[task].train_size)
-few = train[:200]
 held_out = rows(task, "validation", 100)
 
 # %% [markdown]
@@ -59,7 +61,6 @@ held_out = rows(task, "validation", 100)
 # ## One transfer, as the paper has it
 
 # %%
-scratch = Path(tempfile.mkdtemp())
 result = semalign.transfer(
     teacher, student, train, validation=held_out, task=task, output_dir=scratch / "run", **settings.settings_for(task)
 )
@@ -68,21 +69,14 @@ print(f"teacher layer {details['teacher_layers'][0][0]} supervises student layer
       f"{details['adapter_parameters']:,} adapter parameters train, {result.record['seconds']:.0f} s in all")  # fmt: skip
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Both terms of the objective over the training steps of one transfer under the paper's settings. What to see: how far each falls; the layer term starts near 1, as the student's states are unrelated to the targets.", "name": "fig-training"}, "image": {"alt": "Two falling curves over training steps."}}
-losses = pd.DataFrame(result.record["losses"]).rename_axis("step").reset_index()
-losses["step"] += 1
-long = losses.melt("step", var_name="term", value_name="1 − cosine")
-axis = sns.lineplot(long, x="step", y="1 − cosine", hue="term")
-axis.set(ylim=(0, None))
-axis.legend(title=None)
-save_figure_data(losses, "training")
-record_path = Path("training-record.json")
-write_record(scratch / record_path, result.record)
-plt.show()
+losses = figures.loss_table(result.record["losses"])
+axis = figures.training_losses(losses)
+page.save(losses, "training")
+record_path = scratch / "training-record.json"
+write_record(record_path, result.record)
 
 # %% tags=["remove-input"]
-provenance(
-    "notebooks/05_alignment.py", "training", f"semalign run --profile {profile} --only 05", record=scratch / record_path
-)
+page.provenance("training", record=record_path)
 
 # %% [markdown]
 # ## One thing at a time
@@ -118,30 +112,20 @@ VARIANTS = {
     "no warm-up": {"warmup_ratio": 0.0},
 }
 
+# %%
+few = train[:200]
+found = {}
+for name, changes in VARIANTS.items():
+    how = {**settings.settings_for(task), **RATE, **changes}
+    found[name] = semalign.transfer(teacher, student, few, validation=held_out, task=task, **how).record["details"]
 
-def measured(name, changes):
-    record = semalign.transfer(
-        teacher, student, few, validation=held_out, task=task, **{**settings.settings_for(task), **RATE, **changes}
-    ).record["details"]
-    layers = f"{record['teacher_layers'][0][0]} → {record['student_layer']}"
-    return {"variant": name, "layers": layers, **record["after"], "mean share": record["mean_direction_share"]}
-
-
-before = {"variant": "before", "layers": "", **details["before"], "mean share": float("nan")}
-variants = pd.DataFrame([before, *(measured(name, changes) for name, changes in VARIANTS.items())])
-variants = variants.rename(
-    columns={"layer_cosine": "layer cosine", "output_cosine": "output cosine", "response_nll": "response NLL"}
-)
-save_figure_data(variants, "variants")
-table(
-    variants,
+# %% tags=["hide-input"]
+page.show_table(
+    variant_table(details["before"], found),
     "One transfer on 200 rows with one setting changed from the second row's: teacher layer → student layer, held-out layer cosine, output cosine and response NLL (nats a token), and the share of the targets' energy in their mean. One seed. The layer cosine of 'before' is that of the paper's interface.",
-    "tab-variants",
+    "variants",
     decimals=3,
 )
-
-# %% tags=["remove-input"]
-provenance("notebooks/05_alignment.py", "variants", f"semalign run --profile {profile} --only 05")
 
 # %% [markdown]
 # Two things to keep in mind when reading it.

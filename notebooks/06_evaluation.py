@@ -15,65 +15,56 @@
 #
 # - **Purpose**: Tables 1 and 2 of the paper, with the models of this profile: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, on all benchmarks; the paper's numbers and the gap to the teacher beside them.
 # - **Cost**: scores come from run records under `data/results/`. Records of SemAlign and of the profile's variants that are missing or stale are made first (half a minute to a minute for each on a CPU core, for the micro family); records of other methods are only read. One transfer is run live and compared with its record.
-# - **Command**: `semalign run --profile micro --only 06`, with `--force` after new records; `semalign compare --profile micro --methods all` makes all records.
+# - **Command**: `semalign run --profile micro --only 06`; `semalign compare --profile micro --methods all` makes all records.
 
 # %% tags=["parameters"]
 profile = "micro"
+inputs = ["models", "benchmarks", "paper", "results/{profile}"]
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
-import pandas as pd
-import seaborn as sns
+from semalign.book import figures
+from semalign.book.page import open_page
+from semalign.book.tables.paper import title
+from semalign.book.tables.transfers import gap_table, lead_table, record_counts, score_table, table_entries
+from semalign.results.records import PAPER
 
-from semalign.book.tables import PAPER_METHODS, gaps_beside, scores_beside, table_rows, title, transfer_rows
-from semalign.book.theme import apply_theme, provenance, save_figure_data, table
-from semalign.experiments import runs as experiments
-from semalign.experiments.cells import NONE
-from semalign.experiments.profiles import PAPER, load_profile
+page = open_page("06_evaluation", profile, inputs)
+COMPARE = f"semalign compare --profile {profile} --methods all"
+
+# %%
+from semalign.experiments import runs
+from semalign.experiments.cells import cells
+from semalign.experiments.profiles import load_profile
 from semalign.paths import results_dir
 from semalign.results.comparisons import gaps
 from semalign.results.records import read_record
 
-apply_theme()
 settings = load_profile(profile)
 folder = results_dir() / settings.name
-stale = experiments.missing(settings, folder)
+stale = runs.missing(settings, folder)
 print(
-    f"{len(list(experiments.cells(settings)))} records of SemAlign and the variants, {len(stale)} of them missing or stale"
+    f"{len(list(cells(settings)))} records of SemAlign and the variants, {len(stale)} of them missing or stale"
     + (": made now" if stale else "")
 )
-made = experiments.run(settings, folder)
+made = runs.run(settings, folder)
 
 # %% [markdown]
 # Only records that are current count: those made from the models, data and settings that are here now. Rows whose records are not there are *not run*.
 
-# %% tags=["hide-input"]
-methods = transfer_rows(settings)
-current = experiments.current(settings, folder, ["all"])
-scores = experiments.summary(folder, current)
-save_figure_data(scores, "scores")
+# %%
+current = runs.current(settings, folder, ["all"])
+scores = runs.summary(folder, current)
 to_teacher = gaps(folder, only=current)
-save_figure_data(to_teacher, "gaps-to-teacher")
-records = pd.DataFrame(
-    [
-        {
-            "row": name,
-            "method": settings.method_of(name).name,
-            "records": sum(file.startswith(f"{name}--") for file in current),
-            "of": sum(cell.method == name for cell in experiments.cells(settings, [name])),
-        }
-        for name in methods
-    ]
-)
-save_figure_data(records, "records")
-table(
-    records,
-    f"Current records behind the rows of this page: one for each teacher, benchmark and seed (seeds {', '.join(map(str, settings.seeds))}).",
-    "tab-records",
-)
 
-# %% tags=["remove-input"]
-provenance("notebooks/06_evaluation.py", "records", f"semalign compare --profile {profile} --methods all --dry-run")
+# %% tags=["hide-input"]
+page.save(scores, "scores")
+page.save(to_teacher, "gaps-to-teacher")
+page.show_table(
+    record_counts(settings, current),
+    f"Current records behind the rows of this page: one for each teacher, benchmark and seed (seeds {', '.join(map(str, settings.seeds))}).",
+    "records",
+    command=f"{COMPARE} --dry-run",
+)
 
 # %% [markdown]
 # ## One cell, live
@@ -81,9 +72,9 @@ provenance("notebooks/06_evaluation.py", "records", f"semalign compare --profile
 # A table made from files proves nothing about the code that stands beside it. So one transfer runs now and must agree with its record: every training loss to three decimals, and the score item for item or, on a machine with other floating-point habits, within the record's interval.
 
 # %%
-cell = next(cell for cell in experiments.cells(settings) if cell.method == PAPER)
+cell = next(cell for cell in cells(settings) if cell.method == PAPER)
 recorded = read_record(folder / cell.file_name)
-live = experiments.run_cell(settings, cell)
+live = runs.run_cell(settings, cell)
 same = sum(a == b for a, b in zip(live["details"]["correct"], recorded["details"]["correct"], strict=True))
 print(
     f"{cell.file_name}: {live['value']:.1f} now, {recorded['value']:.1f} on record, {same} of {live['n']} items alike, {live['seconds']:.0f} s"
@@ -100,21 +91,13 @@ assert low <= live["value"] <= high and drift < 1e-3, "the record no longer hold
 
 # %% tags=["hide-input"]
 benchmarks = [title(task) for task in settings.tasks]
-first = table_rows(settings, [settings.teacher])
-table_1 = scores_beside(settings, scores, first, benchmarks)
-save_figure_data(table_1, "table-1")
+first = table_entries(settings, [settings.teacher])
 items = " to ".join(map(str, sorted({scores["n"].min(), scores["n"].max()})))
-table(
-    table_1,
+page.show_table(
+    score_table(settings, scores, first, benchmarks),
     f"Table 1 at the scale of profile {settings.name}: scores in percent with 95% intervals, up to {len(settings.seeds)} seeds, n = {items} test items a task. 'Paper' is Llama 2 on the real benchmarks, 'here' is this profile.",
-    "tab-table-1",
-)
-
-# %% tags=["remove-input"]
-provenance(
-    "notebooks/06_evaluation.py",
     "table-1",
-    f"semalign compare --profile {profile} --methods all",
+    command=COMPARE,
     record=folder / cell.file_name,
 )
 
@@ -124,35 +107,18 @@ provenance(
 # The paper argues with the distance to the teacher: it should be small, and to overshoot is no merit. So the gap is teacher minus method; below zero the method is above its teacher. Its interval here is a paired bootstrap over test items and seeds. The share in brackets says what part of the way from student to teacher was gone. It is left out where the teacher is not clearly above the student, that is, where the interval of their difference holds zero. The last two columns are means over the benchmarks of the gap without its sign, as in Section 5.2.
 
 # %% tags=["hide-input"]
-gap_1 = gaps_beside(settings, to_teacher, first, benchmarks)
-save_figure_data(gap_1, "table-1-gaps")
-table(
-    gap_1,
+page.show_table(
+    gap_table(settings, to_teacher, first, benchmarks),
     "Teacher minus method, in points, with the share of the way from student to teacher in brackets. Ours with 95% intervals.",
-    "tab-gaps-1",
+    "gaps-1",
+    command=COMPARE,
 )
 
-# %% tags=["remove-input"]
-provenance("notebooks/06_evaluation.py", "table-1-gaps", f"semalign compare --profile {profile} --methods all")
-
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Scores of student, transfers and teacher on each benchmark, general teacher; bars are 95% intervals. What to see: whether a transfer lies above the student it started from, and how far from the teacher.", "name": "fig-gap"}, "image": {"alt": "Point plot of scores for each benchmark, one colour and marker a model or method."}}
-labels = {(NONE, settings.student): "student", (NONE, settings.teacher): "teacher"}
-drawn = scores[scores["teacher"].isna() | (scores["teacher"] == settings.teacher)].copy()
-drawn["model"] = [labels.get((m, s), m) for m, s in zip(drawn["method"], drawn["student"])]
-order = [name for name in ("student", *methods, "teacher") if name in set(drawn["model"])]
-figure, axis = plt.subplots()
-for i, (name, colour) in enumerate(zip(order, sns.color_palette("colorblind", len(order)))):
-    part = drawn[drawn["model"] == name].set_index("task").reindex(list(settings.tasks))
-    x = [j + 0.8 / len(order) * (i - (len(order) - 1) / 2) for j in range(len(part))]
-    errors = [(part["value"] - part["low"]).clip(lower=0), (part["high"] - part["value"]).clip(lower=0)]
-    axis.errorbar(x, part["value"], yerr=errors, fmt="osD^vP*Xd<>"[i % 11], color=colour, label=name, capsize=3)
-axis.set_xticks(range(len(settings.tasks)), benchmarks)
-axis.set(ylabel="score (%)", ylim=(0, 100))
-axis.legend(ncol=4, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=9)
-plt.show()
+figure = figures.gap_to_teacher(settings, scores)
 
 # %% tags=["remove-input"]
-provenance("notebooks/06_evaluation.py", "scores", f"semalign compare --profile {profile} --methods all")
+page.provenance("scores", COMPARE)
 
 # %% [markdown]
 # ## Table 2: code teachers
@@ -162,30 +128,22 @@ provenance("notebooks/06_evaluation.py", "scores", f"semalign compare --profile 
 # %% tags=["hide-input"]
 teachers = [settings.teacher, *settings.teachers]
 code = [title(task) for task in settings.tasks if any(task in tasks for tasks in settings.teachers.values())]
-second = table_rows(settings, teachers if code else [])
-table_2 = scores_beside(settings, scores, second, code)
-save_figure_data(table_2, "table-2")
-table(
-    table_2,
+second = table_entries(settings, teachers if code else [])
+page.show_table(
+    score_table(settings, scores, second, code),
     f"Table 2 at the scale of profile {settings.name}: code benchmarks, {len(teachers)} teachers, scores in percent with 95% intervals, up to {len(settings.seeds)} seeds."
     + ("" if code else " This profile has no further teachers."),
-    "tab-table-2",
+    "table-2",
+    command=COMPARE,
 )
-
-# %% tags=["remove-input"]
-provenance("notebooks/06_evaluation.py", "table-2", f"semalign compare --profile {profile} --methods all")
 
 # %% tags=["hide-input"]
-gap_2 = gaps_beside(settings, to_teacher, second, code)
-save_figure_data(gap_2, "table-2-gaps")
-table(
-    gap_2,
+page.show_table(
+    gap_table(settings, to_teacher, second, code),
     "Gaps of Table 2, as in the table of gaps above: teacher minus method in points, share of the way from student to teacher in brackets.",
-    "tab-gaps-2",
+    "gaps-2",
+    command=COMPARE,
 )
-
-# %% tags=["remove-input"]
-provenance("notebooks/06_evaluation.py", "table-2-gaps", f"semalign compare --profile {profile} --methods all")
 
 # %% [markdown]
 # ### Which method leads
@@ -193,26 +151,12 @@ provenance("notebooks/06_evaluation.py", "table-2-gaps", f"semalign compare --pr
 # For each teacher and benchmark, the transfer with the highest mean score, of the three that the paper compares. A lead within the intervals is no result; paired differences, with a correction for their number, are on the page [Controls](07_controls.ipynb).
 
 # %% tags=["hide-input"]
-lines = []
-for task in settings.tasks:
-    for teacher in settings.teachers_for(task):
-        part = scores[(scores["task"] == task) & (scores["teacher"] == teacher)]
-        ranked = part[part["method"].isin(PAPER_METHODS.values())].sort_values("value", ascending=False)
-        lines.append(
-            {
-                "benchmark": title(task),
-                "teacher": teacher,
-                "highest": ", ".join(ranked[ranked["value"] == ranked["value"].max()]["method"]),
-                "order": " > ".join(f"{m} {v:.1f}" for m, v in zip(ranked["method"], ranked["value"])),
-                "not run": ", ".join(sorted(set(PAPER_METHODS.values()) - set(ranked["method"]))),
-            }
-        )
-leads = pd.DataFrame(lines, columns=["benchmark", "teacher", "highest", "order", "not run"])
-save_figure_data(leads, "leads")
-table(leads, "Which of the paper's three methods has the highest mean score here.", "tab-leads")
-
-# %% tags=["remove-input"]
-provenance("notebooks/06_evaluation.py", "leads", f"semalign compare --profile {profile} --methods all")
+page.show_table(
+    lead_table(settings, scores),
+    "Which of the paper's three methods has the highest mean score here.",
+    "leads",
+    command=COMPARE,
+)
 
 # %% [markdown]
 # ## Reading

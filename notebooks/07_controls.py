@@ -15,37 +15,49 @@
 #
 # - **Purpose**: does the difference come from semantic alignment? Every method of the registry beside SemAlign: what it is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
 # - **Cost**: about three minutes, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 07`, with `--force` after new records. `semalign compare --profile micro --methods all` makes the scores, `semalign select --profile micro` the grid, `python benchmarks/method_cost.py` the costs.
+# - **Command**: `semalign run --profile micro --only 07`. `semalign compare --profile micro --methods all` makes the scores, `semalign select --profile micro` the grid, `python benchmarks/method_cost.py` the costs.
 
 # %% tags=["parameters"]
 profile = "micro"
+inputs = [
+    "models",
+    "benchmarks",
+    "results/{profile}",
+    "results/{profile}-cost",
+    "results/{profile}-selection",
+    "results/{profile}-plus-selection",
+    "results/{profile}-few-selection",
+]
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from IPython.display import display
 
-from semalign.book.tables import NOT_RUN, by_key, descriptions, interval, title
-from semalign.book.theme import Markdown, apply_theme, provenance, save_figure_data, table
-from semalign.experiments import runs as experiments
-from semalign.experiments import selection
-from semalign.experiments.cells import NONE, rows_of
-from semalign.experiments.profiles import PAPER, load_profile
-from semalign.methods.registry import methods
+from semalign.book import figures
+from semalign.book.markdown import Markdown, table
+from semalign.book.page import open_page
+from semalign.book.tables import controls, costs, grids
+from semalign.book.tables.transfers import NOT_RUN
+from semalign.results.records import PAPER
+
+page = open_page("07_controls", profile, inputs)
+COMPARE, SELECT = f"semalign compare --profile {profile} --methods all", f"semalign select --profile {profile}"
+COST = f"python benchmarks/method_cost.py --profile {profile}"
+
+# %%
+from semalign.experiments import runs
+from semalign.experiments.cells import cells, rows_of
+from semalign.experiments.profiles import load_profile
+from semalign.experiments.selection import TABLE
 from semalign.paths import results_dir
 from semalign.results.comparisons import differences
-from semalign.results.records import read_records
 
-apply_theme()
 settings = load_profile(profile)
 folder = results_dir() / settings.name
 folder.mkdir(parents=True, exist_ok=True)
-rows = rows_of(settings, ["all"])
-current = experiments.current(settings, folder, ["all"])
-scores = experiments.summary(folder, current)
-HERE, COMPARE = "notebooks/07_controls.py", f"semalign compare --profile {profile} --methods all"
-print(f"{len(current)} of {len(list(experiments.cells(settings, ['all'])))} records are current")
+current = runs.current(settings, folder, ["all"])
+scores = runs.summary(folder, current)
+print(f"{len(current)} of {len(list(cells(settings, ['all'])))} records are current")
 
 # %% [markdown]
 # ## What is compared
@@ -53,33 +65,9 @@ print(f"{len(current)} of {len(list(experiments.cells(settings, ['all'])))} reco
 # A method that moves knowledge through semantic alignment should do better than the same training without a teacher, than the same training towards a map without semantics, and than the usual ways to distil. The page [Baselines and controls](../baselines.md) says in full what each does. *Methods* are the paper's, *baselines* those it compares with, *controls* this project's. Rows that are not in the registry are variants: a method under settings that were chosen on validation data.
 
 # %% tags=["hide-input"]
-KINDS = {name: method.kind for name, method in methods().items()}
-what = descriptions()
-
-
-def described(name):
-    """Return what a row is, with what a variant changes on all tasks; what was chosen by task is a table below."""
-    text = what.get(name, f"`{settings.method_of(name).name}` under settings chosen on validation data.")
-    changed = settings.variants[name].settings_for("all") if name in settings.variants else {}
-    return text + (f" Always: {', '.join(f'{key} {value}' for key, value in changed.items())}." if changed else "")
-
-
-listed = pd.DataFrame(
-    [
-        {
-            "name": name,
-            "kind": KINDS.get(name, f"variant of {settings.method_of(name).name}"),
-            "after": f"{{cite}}`{settings.method_of(name).citation}`",
-            "what it is": described(name),
-        }
-        for name in rows
-    ]
+page.show_table(
+    controls.method_table(settings), "The methods: for a control, the citation is of what it varies.", "methods"
 )
-save_figure_data(listed, "methods")
-table(listed, "The methods: for a control, the citation is of what it varies.", "tab-methods")
-
-# %% tags=["remove-input"]
-provenance(HERE, "methods", f"semalign run --profile {profile} --only 07")
 
 # %% [markdown]
 # ## Scores
@@ -87,67 +75,20 @@ provenance(HERE, "methods", f"semalign run --profile {profile} --only 07")
 # Means over seeds with 95% intervals, as in [Table 1](06_evaluation.ipynb): Student's $t$ over the seeds, or Wilson's over the items where there is one run.
 
 # %% tags=["hide-input"]
-found = by_key(scores)
-
-
-def score(name, teacher, student, task):
-    line = found.get((name, teacher, student, title(task)))
-    return NOT_RUN if line is None else interval(*line[["value", "low", "high"]])
-
-
-def pairs(teachers, row=None):
-    """Return pairs of a teacher and a task that it teaches; with a row, those that the row runs for."""
-    return [(t, task) for t in teachers for task in settings.tasks if t in settings.teachers_for(task, row)]
-
-
-def rows_from(teachers):
-    """Return the rows that run from these teachers."""
-    return [row for row in rows if pairs(teachers, row)]
-
-
-def score_table(teachers):
-    """Return scores of the rows that run from these teachers: one column for each task of each teacher."""
-    asked = pairs(teachers)
-    named = {pair: title(pair[1]) + (f", {pair[0]}" if len(teachers) > 1 else "") for pair in asked}
-    lines = [
-        {"name": f"{settings.student} (student)", "kind": "as it is", "seeds": "–"}
-        | {named[t, task]: score(NONE, None, settings.student, task) for t, task in asked},
-        {
-            "name": "its teacher" if len(teachers) > 1 else f"{settings.teacher} (teacher)",
-            "kind": "as it is",
-            "seeds": "–",
-        }
-        | {named[t, task]: score(NONE, None, t, task) for t, task in asked},
-    ]
-    for name in rows_from(teachers):
-        kind = KINDS.get(name, "variant")
-        seeds = [found[key]["seeds"] for key in found if key[0] == name and key[1] in teachers]
-        lines.append({"name": name, "kind": kind, "seeds": " to ".join(map(str, sorted(set(seeds)))) or "–"} | {named[t, task]: score(name, t, settings.student, task) for t, task in asked})  # fmt: skip
-    return pd.DataFrame(lines)
-
-
-controls = score_table([settings.teacher])
-save_figure_data(controls, "controls")
-table(
-    controls,
+page.show_table(
+    controls.control_table(settings, scores, [settings.teacher]),
     f"Scores of every method in percent with 95% intervals, teacher {settings.teacher}, profile {settings.name}.",
-    "tab-controls",
+    "controls",
+    command=COMPARE,
 )
-
-# %% tags=["remove-input"]
-provenance(HERE, "controls", COMPARE)
 
 # %% tags=["hide-input"]
 if settings.teachers:
-    controls_code = score_table(list(settings.teachers))
-    save_figure_data(controls_code, "controls-code")
-    display(
-        table(
-            controls_code,
-            f"The same from the further teachers of profile {settings.name}.",
-            "tab-controls-code",
-        ),
-        provenance(HERE, "controls-code", COMPARE),
+    page.show_table(
+        controls.control_table(settings, scores, list(settings.teachers)),
+        f"The same from the further teachers of profile {settings.name}.",
+        "controls-code",
+        command=COMPARE,
     )
 
 # %% [markdown]
@@ -155,139 +96,59 @@ if settings.teachers:
 #
 # Both methods were scored on the same test items. A resample draws items, the same for both, and seeds of each; the interval is that of the percentiles {cite}`efron1979bootstrap`. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`: where the corrected value is below 0.05, the chance of any such line without a difference is below 5%. With few seeds the spread over seeds is underestimated, with $S$ of them by a factor $(S - 1)/S$ in the variance.
 
-# %% tags=["hide-input"]
+# %%
 # Enough for a corrected p of 0.02 where no resample is on the other side of zero.
-RESAMPLES = max(10_000, 100 * len(rows) * sum(len(settings.teachers_for(task)) for task in settings.tasks))
+RESAMPLES = max(
+    10_000, 100 * len(rows_of(settings, ["all"])) * sum(len(settings.teachers_for(t)) for t in settings.tasks)
+)
 ours = [PAPER, *(name for name in settings.variants if name != PAPER and settings.method_of(name).name == PAPER)]
 compared = {name: differences(folder, name, only=current, resamples=RESAMPLES) for name in ours}
 
-
-def difference_table(name, lines, teachers):
-    """Return lines of differences with one row a method, one column for each task of each teacher."""
-    asked = pairs(teachers)
-    known = {(line["minus"], line["teacher"], line["task"]): line for _, line in lines.iterrows()}
-
-    def written(key):
-        if key not in known:
-            return NOT_RUN
-        line = known[key]
-        mark = "**" if line["p_holm"] < 0.05 else ""
-        return f"{mark}{interval(*line[['difference', 'low', 'high']], signed=True)}{mark}, p {line['p_holm']:.2g}"
-
-    others = [NONE, *(other for other in rows_from(teachers) if other != name)]
-    return pd.DataFrame(
-        [
-            {"minus": "student as it is" if other == NONE else other}
-            | {title(task) + (f", {t}" if len(teachers) > 1 else ""): written((other, t, task)) for t, task in asked}
-            for other in others
-        ]
-    )
-
-
+# %% tags=["hide-input"]
 for name, lines in compared.items():
-    save_figure_data(lines, f"differences-{name}")
+    page.save(lines, f"differences-{name}")
     if lines.empty:
         display(Markdown(f"*`{name}` minus X: {NOT_RUN}.*"))
         continue
     smallest = min(1.0, 2 / (RESAMPLES + 1) * len(lines))
-    groups = {"": [settings.teacher], "-code": list(settings.teachers)}
-    for suffix, teachers in groups.items():
-        if lines["teacher"].isin(teachers).any():
-            display(
-                table(
-                    difference_table(name, lines, teachers),
-                    f"`{name}` minus X in points, from {' and '.join(teachers)}: 95% interval, and p corrected for all {len(lines)} lines (bold: below 0.05; the smallest that {RESAMPLES:,} resamples can give is {smallest:.2g}). Above zero `{name}` is better.",
-                    f"tab-differences-{name}{suffix}",
-                )
-            )
-    display(provenance(HERE, f"differences-{name}", COMPARE))
+    for suffix, teachers, shown in controls.difference_tables(settings, name, lines):
+        caption = f"`{name}` minus X in points, from {' and '.join(teachers)}: 95% interval, and p corrected for all {len(lines)} lines (bold: below 0.05; the smallest that {RESAMPLES:,} resamples can give is {smallest:.2g}). Above zero `{name}` is better."
+        display(table(shown, caption, f"tab-differences-{name}{suffix}"))
+    display(page.provenance(f"differences-{name}", COMPARE))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign under the paper's settings minus every other row, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or on it explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
-drawn = compared[PAPER]
-drawn = drawn[drawn["teacher"] == settings.teacher].replace({"minus": {NONE: "student as it is"}})
-order = [name for name in ["student as it is", *rows] if name in set(drawn["minus"])]
-figure, axes = plt.subplots(
-    1, len(settings.tasks), figsize=(9, 0.8 + 0.26 * max(len(order), 4)), sharey=True, squeeze=False
-)
-for axis, task in zip(axes[0], settings.tasks):
-    part = drawn[drawn["task"] == task].set_index("minus").reindex(order)
-    errors = [(part["difference"] - part["low"]).clip(lower=0), (part["high"] - part["difference"]).clip(lower=0)]
-    axis.errorbar(part["difference"], range(len(order)), xerr=errors, fmt="o", ms=4, capsize=2)
-    axis.axvline(0, color="0.3", lw=1)
-    axis.set(title=title(task), xlabel="points")
-axes[0, 0].set_yticks(range(len(order)), order)
-axes[0, 0].invert_yaxis()
-plt.show()
+figure = figures.differences(settings, compared[PAPER])
 
 # %% tags=["remove-input"]
-provenance(HERE, f"differences-{PAPER}", COMPARE)
+page.provenance(f"differences-{PAPER}", COMPARE)
 
 # %% [markdown]
 # ## How settings were chosen
 #
 # `semalign select` scores every point of a grid on validation data: one seed, the general teacher, the same number of points for every row, so that no method is tuned more than another. The best point of each row and task, by validation score, is what the profile's variants hold; the test split is not looked at.
 
-# %% tags=["hide-input"]
-chosen_from = results_dir() / f"{settings.name}-selection" / "selection.csv"
-SELECT = f"semalign select --profile {profile}"
+# %%
+chosen_from = results_dir() / f"{settings.name}-selection" / TABLE
 grid = pd.read_csv(chosen_from) if chosen_from.is_file() else None
+
+# %% tags=["hide-input"]
 if grid is None:
     display(Markdown(f"*The grid was {NOT_RUN} for this profile. `{SELECT}` runs it.*"))
 else:
-    keys = ["task", "variant", "point", "value", "n", "response_nll", "best"]
-    names = [column for column in grid if column not in keys]
-
-    def point(line):
-        set_ = {name: line[name] for name in names if pd.notna(line[name])}
-        return ", ".join(
-            f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in set_.items()
-        )
-
-    grid["settings"] = grid.apply(point, axis=1)
-    grid["benchmark"] = grid["task"].map(title)
-    points = grid.groupby("variant", sort=False)["point"].nunique()
-    sizes = " or ".join(map(str, sorted(set(points))))
-    print(f"{len(points)} rows, {sizes} points each, {grid['n'].max()} validation items")
-    best = grid[grid["best"]].pivot(index="variant", columns="benchmark", values="settings").reset_index()
-    best = best.rename(columns={"variant": "row"})[["row", *(title(t) for t in settings.tasks if title(t) in best)]]
-    save_figure_data(grid.drop(columns=["settings", "benchmark"]), "selection")
-    display(
-        table(
-            best.fillna(NOT_RUN), "The chosen point of each row and task: the settings that it changes.", "tab-chosen"
-        ),
-        provenance(HERE, "selection", SELECT),
-    )
+    print(grids.grid_size(grid))
+    page.save(grid, "selection")
+    caption = "The chosen point of each row and task: the settings that it changes."
+    display(table(grids.chosen_table(settings, grid), caption, "tab-chosen"), page.provenance("selection", SELECT))
 
 # %% tags=["hide-input"]
 if grid is not None:
-    try:
-        in_grid = selection.chosen(settings, grid)
-    except (IndexError, KeyError):
-        in_grid = {}
-        print("The grid of the profile is not the one that was run.")
-    differing = [
-        f"{row} on {title(task)}"
-        for row, tasks in in_grid.items()
-        for task in settings.tasks
-        if task in tasks
-        and {**settings.settings_for(task, row, varied=False), **tasks[task]} != settings.settings_for(task, row)
-    ]
-    print(
-        "Rows whose settings in the profile are not the chosen point: "
-        + (", ".join(differing) if differing else "none")
-    )
+    differing = grids.not_as_chosen(settings, grid)
+    print(f"Rows whose settings in the profile are not the chosen point: {', '.join(differing) or 'none'}")
 
 # %% tags=["hide-cell"]
 if grid is not None:
-    whole = grid.assign(
-        score=[f"**{v:.1f}**" if chosen else f"{v:.1f}" for v, chosen in zip(grid["value"], grid["best"])]
-    ).pivot(index=["variant", "point", "settings"], columns="benchmark", values="score")
-    whole = whole.reset_index().rename(columns={"variant": "row"}).fillna(NOT_RUN)
-    whole = whole[["row", "point", "settings", *(title(t) for t in settings.tasks if title(t) in whole)]]
-    display(
-        table(whole, "The whole grid: validation scores in percent, the chosen points bold.", "tab-grid"),
-        provenance(HERE, "selection", SELECT),
-    )
+    caption = "The whole grid: validation scores in percent, the chosen points bold."
+    display(table(grids.whole_grid_table(settings, grid), caption, "tab-grid"), page.provenance("selection", SELECT))
 
 # %% [markdown]
 # ## A version that works?
@@ -297,28 +158,19 @@ if grid is not None:
 # %% tags=["hide-input"]
 SEARCHES = {"plus": "all training examples of the profile", "few": "32 training examples"}
 for name, size in SEARCHES.items():
-    path, command = results_dir() / f"{settings.name}-{name}-selection" / "selection.csv", f"semalign select --profile {settings.name}-{name}"  # fmt: skip
+    path, command = results_dir() / f"{settings.name}-{name}-selection" / TABLE, f"{SELECT}-{name}"
     if not path.is_file():
         display(Markdown(f"*This search was {NOT_RUN}: `{command}`.*"))
         continue
     searched = pd.read_csv(path)
-    if name == "plus" and grid is not None:
+    if name == "plus" and grid is not None:  # the rates of cross-entropy on the paired layer are those of the grid
         same = grid[(grid["variant"] == "cross-entropy") & grid["task"].isin(searched["task"])]
         searched = pd.concat([same, searched], ignore_index=True)
-    lowest = searched.loc[searched.groupby(["variant", "task"], sort=False)["response_nll"].idxmin()]
-    cells_ = lowest.assign(
-        benchmark=lowest["task"].map(title),
-        text=[f"{nll:.4f} ({score:.1f})" for nll, score in zip(lowest["response_nll"], lowest["value"])],
-    ).pivot(index="variant", columns="benchmark", values="text")
-    shown = cells_.loc[list(dict.fromkeys(searched["variant"]))].reset_index().rename(columns={"variant": "row"})
-    save_figure_data(searched, f"search-{name}")
+    page.save(searched, f"search-{name}")
+    caption = f"Search with {size}: response NLL on {searched['n'].max()} validation items in nats a token, lower is better, at the point where it is lowest, and the score there in percent."
     display(
-        table(
-            shown.fillna(NOT_RUN),
-            f"Search with {size}: response NLL on {searched['n'].max()} validation items in nats a token, lower is better, at the point where it is lowest, and the score there in percent.",
-            f"tab-search-{name}",
-        ),
-        provenance(HERE, f"search-{name}", command),
+        table(grids.search_table(settings, searched), caption, f"tab-search-{name}"),
+        page.provenance(f"search-{name}", command),
     )
 
 # %% [markdown]
@@ -338,68 +190,25 @@ for name, size in SEARCHES.items():
 
 # %% tags=["hide-input"]
 costs_from = results_dir() / f"{settings.name}-cost"
-COST = f"python benchmarks/method_cost.py --profile {profile}"
-costs = None
-if costs_from.is_dir() and not (made := read_records(costs_from)).empty:
-    now = {
-        "teacher": experiments.fingerprint_of(settings.teacher),
-        "student": experiments.fingerprint_of(settings.student),
-    }
-    kept = [all(prints.get(key) == value for key, value in now.items()) for prints in made["fingerprints"]]
-    print(f"{sum(kept)} of {len(made)} cost records are of the models of this profile")
-    costs = made[kept].copy()
-if costs is None or costs.empty:
-    costs = None
+records = costs.cost_records(settings, costs_from)
+spent = records if records.empty else costs.cost_data(settings, records, scores)
+if spent.empty:
     display(Markdown(f"*Costs were {NOT_RUN} for this profile. `{COST}` measures them.*"))
 else:
-    task = costs["task"].iloc[0]
-    costs["memory"] = costs["peak_memory_bytes"] / 2**20
-    costs["before"] = [details["memory_before_bytes"] / 2**20 for details in costs["details"]]
-    lines = [found.get((name, settings.teacher, settings.student, title(task))) for name in costs["method"]]
-    for key in ("value", "low", "high"):
-        costs[key] = [float("nan") if line is None else line[key] for line in lines]
-    costs["kind"] = [KINDS.get(name, "variant") for name in costs["method"]]
-    costs = costs.set_index("method").reindex([name for name in rows if name in set(costs["method"])]).reset_index()
-    cost_data = costs[["method", "kind", "seconds", "memory", "before", "value", "low", "high", "task"]]
-    save_figure_data(cost_data, "cost")
-    costs["no."] = [str(number) for number in range(1, len(costs) + 1)]
-    shown = costs[["no.", "method", "kind", "seconds", "memory", "before"]].copy()
-    shown["score"] = [NOT_RUN if v != v else interval(v, low, high) for v, low, high in zip(costs["value"], costs["low"], costs["high"])]  # fmt: skip
-    shown = shown.rename(columns={"memory": "peak MiB", "before": "MiB before the transfer"})
-    lacking = [name for name in rows if name not in set(costs["method"])]
-    threads = ", ".join(sorted({str(c.get("threads")) for c in costs["configuration"]}))
+    print(f"{len(records)} of {len(list(costs_from.glob('*.json')))} cost records are of the models of this profile")
+    page.save(spent, "cost")
+    first = costs_from / f"{spent['method'].iloc[0]}.json"
     display(
-        table(
-            shown,
-            f"Cost of one transfer on {title(task)} ({costs['n'].iloc[0]} training rows, {threads} thread), and the score there. One run each"
-            + (f"; {NOT_RUN}: {', '.join(lacking)}." if lacking else "."),
-            "tab-cost",
-            decimals=1,
-        ),
-        provenance(HERE, "cost", COST, record=costs_from / f"{costs['method'].iloc[0]}.json"),
+        table(costs.cost_table(spent), costs.cost_caption(settings, records), "tab-cost", decimals=1),
+        page.provenance("cost", COST, first),
     )
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Score against the cost of one transfer: seconds (left) and peak memory of the process (right); bars are 95% intervals of the score, numbers those of the table above. What to see: whether a method that costs more scores more; up and to the left is better.", "name": "fig-cost"}, "image": {"alt": "Two scatter plots of score over seconds and over memory, one numbered point a method, or a note that costs were not run."}}
-figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), sharey=True)
-for axis, column, name in zip(axes, ("seconds", "memory"), ("seconds", "peak memory (MiB)")):
-    axis.set(xlabel=name)
-    if costs is None:
-        axis.text(0.5, 0.5, "not run", ha="center", va="center", transform=axis.transAxes)
-        continue
-    for (kind, part), colour, marker in zip(costs.groupby("kind", sort=False), sns.color_palette("colorblind"), "osD^"):
-        part = part[part["value"].notna()]
-        errors = [(part["value"] - part["low"]).clip(lower=0), (part["high"] - part["value"]).clip(lower=0)]
-        axis.errorbar(part[column], part["value"], yerr=errors, fmt=marker, color=colour, label=kind, capsize=2, ms=5)
-        for _, line in part.iterrows():
-            axis.annotate(line["no."], (line[column], line["value"]), (4, 3), textcoords="offset points", fontsize=8)
-if costs is not None:
-    axes[0].set(ylabel=f"score on {title(task)} (%)")
-    axes[0].legend(fontsize=8)
-plt.show()
+figure = figures.score_over_cost(spent)
 
 # %% tags=["hide-input"]
-if costs is not None:
-    display(provenance(HERE, "cost", COST))
+if not spent.empty:
+    display(page.provenance("cost", COST))
 
 # %% [markdown]
 # ## Reading

@@ -19,25 +19,30 @@
 
 # %% tags=["parameters"]
 profile = "micro"
+inputs = ["models", "benchmarks", "results/small/cka-smollm2-135m.csv", "results/small/cka-smollm2-135m.json"]
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
-import pandas as pd
 from IPython.display import display
-from matplotlib.ticker import MaxNLocator
+
+from semalign.analysis.cka_reading import NAMES, answers, read_pictures
+from semalign.book import figures
+from semalign.book.markdown import Markdown, commands, nested_list, table
+from semalign.book.page import open_page
+from semalign.paths import project_root
+
+page = open_page("08_cka", profile, inputs)
+out = project_root() / "book" / "_static" / "data" / "cka-micro"
+
+# %%
+import pandas as pd
 
 import semalign
-from semalign.analysis.cka_reading import NAMES, answers, read_pictures
 from semalign.analysis.cka_record import micro_pair, write_cka
-from semalign.book.theme import Markdown, apply_theme, provenance, save_figure_data, table
 from semalign.data.tasks import rows
 from semalign.experiments.profiles import load_profile
-from semalign.paths import project_root, results_dir
-from semalign.targets.pairing import LayerMap
+from semalign.paths import results_dir
 
-apply_theme()
 settings = load_profile(profile)
-HERE, COMMAND = "notebooks/08_cka.py", f"semalign run --profile {profile} --only 08"
 
 # %% [markdown]
 # ## What is measured
@@ -56,12 +61,11 @@ HERE, COMMAND = "notebooks/08_cka.py", f"semalign run --profile {profile} --only
 #
 # Teacher and student of the micro family on the prompts of micro-HumanEval. The transfer is the paper's method under the paper's settings, made now.
 
-# %% tags=["hide-input"]
+# %%
 if settings.name == "micro":
     teacher, student, task = micro_pair()
     training = rows(task, "train", settings.tasks[task].train_size)
     transferred = semalign.transfer(teacher, student, training, task=task, **settings.settings_for(task))
-    out = project_root() / "book" / "_static" / "data" / "cka-micro"
     record = write_cka(teacher, student, task, out, transferred=transferred.model, limit=164)
     micro = pd.read_csv(out.with_suffix(".csv"))
     layers = transferred.record["details"]
@@ -70,70 +74,31 @@ if settings.name == "micro":
         f"{layers['student_layer']} towards teacher layer {layers['teacher_layers'][0][0]}"
     )
 
+
 # %% tags=["hide-input"]
-SHOWN = ["before", "after", "transferred", "untrained", "permuted"]
-
-
-def draw(pictures, states):
-    """Draw heat maps, a row for each kernel; a ring is the teacher layer that a student layer is paired with."""
-    of_states = pictures[pictures["states"] == states]
-    shown = [name for name in SHOWN if name in set(of_states["picture"])]
-    kernels = list(of_states["kernel"].unique())
-    figure, axes = plt.subplots(
-        len(kernels), len(shown), figsize=(2.1 * len(shown) + 0.8, 2.5 * len(kernels) + 0.3), squeeze=False, sharex=True, sharey=True
-    )  # fmt: skip
-    for i, kernel in enumerate(kernels):
-        for j, name in enumerate(shown):
-            part = of_states[(of_states["kernel"] == kernel) & (of_states["picture"] == name)]
-            matrix = part.pivot(index="teacher_layer", columns="student_layer", values="cka")
-            axis = axes[i, j]
-            n_teacher, n_student = matrix.shape
-            extent = (0.5, n_student + 0.5, 0.5, n_teacher + 0.5)
-            image = axis.imshow(matrix, vmin=0, vmax=1, cmap="viridis", origin="lower", aspect="auto", extent=extent)
-            own = list(LayerMap(n_teacher, n_student))
-            axis.scatter(*zip(*own), s=9, facecolors="none", edgecolors="white", linewidths=0.7)
-            axis.grid(False)
-            axis.set_title(NAMES[name].replace("alignment with ", "") if i == 0 else "", fontsize=9)
-        axes[i, 0].set_ylabel(f"{kernel}\nteacher layer")
-    for axis in axes[-1]:
-        axis.set_xlabel("student layer")
-        axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    figure.colorbar(image, ax=axes, label="CKA", shrink=0.7)
-    plt.show()
-
-
 def show_readings(pictures, name, caption, command, record):
     """Show the answers in sentences, and the numbers they are made of."""
     readings = read_pictures(pictures)
     n_student = pictures["student_layer"].max()
     for states, called in {"raw": "States as they are", "unit": "States at unit length"}.items():
-        found = answers(readings, n_student, states)
-        text = [f"- **{question}**\n" + "\n".join(f"  - {line}" for line in lines) for question, lines in found.items()]
-        display(Markdown(f"{called}:\n\n" + "\n".join(text)))
-    save_figure_data(readings, f"readings-{name}")
+        display(Markdown(f"{called}:\n\n{nested_list(answers(readings, n_student, states))}"))
     shown = readings.assign(picture=readings["picture"].map(NAMES))
     shown.columns = [column.replace("_", " ") for column in shown.columns]
-    display(
-        table(shown, caption, f"tab-readings-{name}"),
-        provenance(HERE, f"readings-{name}", command, record=record),
-    )
-
-
-def not_run(command):
-    display(Markdown(f"*Not run. These commands make it:*\n\n```sh\n{command}\n```"))
+    page.save(readings, f"readings-{name}")
+    display(table(shown, caption, f"tab-readings-{name}"), page.provenance(f"readings-{name}", command, record))
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on the micro pair: CKA of layer outputs as they are, linear (top) and RBF (bottom). Rings mark the layers that the depth map pairs. What to see: whether the rings lie on the brightest cells of their columns, whether the first three pictures are alike, and what the untrained pair shows.", "name": "fig-cka-micro"}, "image": {"alt": "Two rows of five heat maps of teacher layers by student layers."}}
 if settings.name == "micro":
-    draw(micro, "raw")
+    figure = figures.layer_similarity(micro, "raw")
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for states at unit length, as Eq. 1 takes them. What to see: what changes once a few long states no longer decide.", "name": "fig-cka-micro-unit"}, "image": {"alt": "Two rows of five heat maps of teacher layers by student layers."}}
 if settings.name == "micro":
-    draw(micro, "unit")
+    figure = figures.layer_similarity(micro, "unit")
 
 # %% tags=["hide-input"]
 if settings.name == "micro":
-    display(provenance(HERE, "cka-micro", COMMAND))
+    display(page.provenance("cka-micro"))
 
 # %% [markdown]
 # ### Answers
@@ -146,11 +111,11 @@ if settings.name == "micro":
         micro,
         "cka-micro",
         "Readings of each picture of the micro pair; the last three columns compare it with the picture before alignment.",
-        COMMAND,
+        page.command,
         out.with_suffix(".json"),
     )
 else:
-    not_run("semalign run --profile micro --only 08")
+    display(commands("*Not run. These commands make it:*", "semalign run --profile micro --only 08"))
 
 # %% [markdown]
 # ## Published weights
@@ -166,17 +131,17 @@ semalign transfer smollm2-135m smollm2-135m-cut --data gsm8k --examples 100 --ho
 semalign cka smollm2-135m smollm2-135m-cut --adapter runs/transfer-cut-gsm8k-literal --out data/results/small/cka-smollm2-135m"""
 real = pd.read_csv(f"{REAL}.csv") if REAL.with_name(f"{REAL.name}.csv").is_file() else None
 if real is None:
-    not_run(REAL_COMMAND)
+    display(commands("*Not run. These commands make it:*", REAL_COMMAND))
 else:
-    save_figure_data(real, "cka-smollm2")
+    page.save(real, "cka-smollm2")
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on SmolLM2-135M-Instruct and the student cut from it, HumanEval prompts: CKA of layer outputs as they are, linear (top) and RBF (bottom). What to see: as for the micro pair; in the lower left corner both have the same layers.", "name": "fig-cka-smollm2"}, "image": {"alt": "Two rows of heat maps of teacher layers by student layers."}}
 if real is not None:
-    draw(real, "raw")
+    figure = figures.layer_similarity(real, "raw")
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for states at unit length.", "name": "fig-cka-smollm2-unit"}, "image": {"alt": "Two rows of heat maps of teacher layers by student layers."}}
 if real is not None:
-    draw(real, "unit")
+    figure = figures.layer_similarity(real, "unit")
 
 # %% tags=["hide-input"]
 if real is not None:

@@ -19,24 +19,27 @@
 
 # %% tags=["parameters"]
 profile = "micro"
+inputs = ["published", "results/small", "results/speed"]
 
 # %% tags=["hide-input"]
 import json
 
-import pandas as pd
 from IPython.display import display
 
-from semalign.book.tables import NOT_RUN, interval
-from semalign.book.theme import Markdown, apply_theme, provenance, save_figure_data, table
+from semalign.book.markdown import Markdown, commands
+from semalign.book.page import open_page
+from semalign.book.tables.published import benchmark_table, engine_text, transfer_table
+
+page = open_page("09_published_weights", profile, inputs)
+
+# %%
+import pandas as pd
+
+from semalign.book.tables.published import BENCHMARKS, record_of
 from semalign.paths import data_dir, results_dir
 
-apply_theme()
-HERE, FOLDER = "notebooks/09_published_weights.py", results_dir() / "small"
-
-
-def read(path):
-    return json.loads(path.read_text()) if path.is_file() else None
-
+folder = results_dir() / "small"
+scores = {task: record_of(folder / "smollm2-135m" / f"{task}.json") for task in BENCHMARKS}
 
 # %% [markdown]
 # ## The four benchmarks
@@ -44,64 +47,29 @@ def read(path):
 # Each in the form that its task file fixes ([Decisions](../decisions.md)): zero-shot, Tulu's chat format, the answer begun for the model. That is the protocol of the prior work for Llama 2. It does not suit this model, which was trained on another chat format: it shows that the benchmarks run on published weights and what they cost, not what the model is capable of. The published figures are those of its model card, for other forms of the tasks, so they give only the rough range to expect.
 
 # %% tags=["hide-input"]
-TASKS = {
-    "mmlu": "MMLU",
-    "gsm8k": "GSM8K",
-    "humaneval_greedy": "HumanEval, greedy",
-    "humaneval": "HumanEval, 20 samples",
-    "mbpp": "MBPP",
-}
-SCORES = FOLDER / "smollm2-135m"
 SCORE = """for task in gsm8k humaneval_greedy humaneval mbpp; do
   [ $task = humaneval ] && batch=820 || batch=256
   semalign evaluate smollm2-135m --engine vllm --vllm max_model_len=2048 --task $task --batch-size $batch \\
     --out data/results/small/smollm2-135m
 done
 semalign evaluate smollm2-135m --task mmlu --limit 20 --batch-size 16 --out data/results/small/smollm2-135m"""
-published = pd.read_csv(data_dir() / "published" / "smollm2-135m-instruct.csv").set_index("task")
-
-
-def score_line(task):
-    """Return the line of a benchmark: our score, its other metrics, and what the model card says."""
-    card = f"{published.loc[task, 'score']} ({published.loc[task, 'how']})" if task in published.index else "none"
-    record = read(SCORES / f"{task}.json")
-    line = {"benchmark": TASKS[task], "score": NOT_RUN, "metric": "", "items": "", "also": "", "minutes": ""}
-    if record is not None:
-        others = {k: v for k, v in record["details"]["scores"].items() if k != record["metric"]}
-        line |= {
-            "score": interval(record["value"], *record["interval"]),
-            "metric": record["metric"].replace(",", ", "),
-            "items": str(record["n"]),
-            "also": "; ".join(f"{key.replace(',', ', ')} {value:.1f}" for key, value in others.items()),
-            "minutes": f"{record['details']['evaluation_seconds'] / 60:.0f}",
-        }
-    return line | {"model card": card}
-
-
-lines = pd.DataFrame([score_line(task) for task in TASKS])
-save_figure_data(lines, "published-scores")
-display(
-    table(
-        lines,
-        "SmolLM2-135M-Instruct on the test splits, in percent, with 95% intervals over the items (Wilson's; with 20 samples of each the bootstrap's over items, unless all have the same share). MMLU: 20 items of each of its 57 subjects. Minutes: on one or two CPU cores, some beside other work, with the loading of the engine.",
-        "tab-published-scores",
-        decimals=1,
-    ),
-    provenance(HERE, "published-scores", f"semalign run --profile {profile} --only 09"),
-    Markdown(f"The records are made by\n\n```sh\n{SCORE}\n```"),
+card = pd.read_csv(data_dir() / "published" / "smollm2-135m-instruct.csv").set_index("task")
+page.show_table(
+    benchmark_table(scores, card),
+    "SmolLM2-135M-Instruct on the test splits, in percent, with 95% intervals over the items (Wilson's; with 20 samples of each the bootstrap's over items, unless all have the same share). MMLU: 20 items of each of its 57 subjects. Minutes: on one or two CPU cores, some beside other work, with the loading of the engine.",
+    "published-scores",
+    decimals=1,
 )
+display(commands("The records are made by", SCORE))
 
 # %% tags=["hide-input"]
-if (run := read(results_dir() / "speed" / "backends.json")) is not None:
-    vllm, transformers = (run["backends"][name]["tokens_per_second"] for name in ("vllm", "transformers"))
+if (run := results_dir() / "speed" / "backends.json").is_file():
     display(
         Markdown(
             f"MMLU was scored by transformers, which reads all four letters off one pass; texts were written by vLLM, "
             f"which takes in new rows as others end, where a batch of transformers goes on until its longest answer "
-            f"ends. In one run of {run['items']} items of GSM8K, in float32 on {run['threads']} threads "
-            f"of a CPU, {run['batch_size']} at a time, vLLM wrote {vllm} tokens a second and transformers "
-            f"{transformers}; {run['equal_texts']} of the {run['items']} texts were equal "
-            f"(`data/results/speed/backends.json`, made by `benchmarks/backend_speed.py`)."
+            f"ends. {engine_text(json.loads(run.read_text()))} (`data/results/speed/backends.json`, made by "
+            f"`benchmarks/backend_speed.py`)."
         )
     )
 
@@ -110,8 +78,19 @@ if (run := read(results_dir() / "speed" / "backends.json")) is not None:
 #
 # The student is SmolLM2-135M-Instruct without every third layer, and with the residual stream of what is left turned into its principal directions and cut from 576 to 504 of them, as SliceGPT {cite}`ashkboos2024slicegpt` does, but with one rotation for all layers. So teacher and student differ in depth and width, share a vocabulary, and the student has something to regain. Steering is on one layer, the one that attribution and depth map choose. Three objectives on the same rows in the same order: the paper's two cosines; the cosine of layers towards a map whose atoms are permuted, which keeps the form and none of the semantics; and cross-entropy alone.
 
+# %%
+objectives = {"literal": "the paper's", "permuted-atoms": "permuted atoms", "cross-entropy": "cross-entropy alone"}
+transfers = {
+    (task, called): record_of(folder / f"transfer-cut-{task}-{name}.json")
+    for task in ("gsm8k", "mbpp")
+    for name, called in objectives.items()
+}
+for (task, called), record in transfers.items():
+    if record is not None:
+        before, after = (record["details"][when]["response_nll"] for when in ("before", "after"))
+        print(f"{task}, {called}: response NLL {after - before:+.3f}")
+
 # %% tags=["hide-input"]
-OBJECTIVES = {"literal": "the paper's", "permuted-atoms": "permuted atoms", "cross-entropy": "cross-entropy alone"}
 CUT = """semalign fetch smollm2-135m
 semalign drop-layers smollm2-135m --every 3 --out ~/.cache/semalign/models/smollm2-135m-every-third-dropped
 semalign slice smollm2-135m-every-third-dropped --width 504 --data gsm8k --out ~/.cache/semalign/models/smollm2-135m-cut
@@ -127,36 +106,12 @@ for task in gsm8k mbpp; do
     cp runs/transfer-cut-$task-$run/record.json data/results/small/transfer-cut-$task-$run.json
   done
 done"""
-transfers = []
-for task in ("gsm8k", "mbpp"):
-    for name, called in OBJECTIVES.items():
-        record = read(FOLDER / f"transfer-cut-{task}-{name}.json")
-        if record is None:
-            transfers.append({"data": TASKS[task], "objective": called, "response NLL": NOT_RUN})
-            continue
-        before, after = record["details"]["before"], record["details"]["after"]
-        transfers.append(
-            {
-                "data": TASKS[task],
-                "objective": called,
-                "layers": f"{record['details']['teacher_layers'][0][0]} → {record['details']['student_layer']}",
-                "held out": str(record["n"]),
-                "response NLL": f"{before['response_nll']:.3f} → {after['response_nll']:.3f}",
-                "layer cosine": f"{before['layer_cosine']:.3f} → {after['layer_cosine']:.3f}",
-                "minutes": f"{record['seconds'] / 60:.0f}",
-            }
-        )
-transfers = pd.DataFrame(transfers).fillna("")
-save_figure_data(transfers, "published-transfers")
-display(
-    table(
-        transfers,
-        "From SmolLM2-135M-Instruct into the student that was cut from it, before → after: response NLL in nats a token on held-out rows, and the mean cosine of the student's states to the aligned teacher states. That of permuted atoms is to states aligned by the permuted map, that of cross-entropy to the paper's, which it does not look at. Minutes: on one CPU core beside other work, of the last part of a run that was stopped.",
-        "tab-published-transfers",
-    ),
-    provenance(HERE, "published-transfers", f"semalign run --profile {profile} --only 09"),
-    Markdown(f"The records are made by\n\n```sh\n{CUT}\n```"),
+page.show_table(
+    transfer_table(transfers),
+    "From SmolLM2-135M-Instruct into the student that was cut from it, before → after: response NLL in nats a token on held-out rows, and the mean cosine of the student's states to the aligned teacher states. That of permuted atoms is to states aligned by the permuted map, that of cross-entropy to the paper's, which it does not look at. Minutes: on one CPU core beside other work, of the last part of a run that was stopped.",
+    "published-transfers",
 )
+display(commands("The records are made by", CUT))
 
 # %% [markdown]
 # ## Reading

@@ -37,6 +37,33 @@ def test_each_point_runs_once_and_the_best_becomes_a_variant(choosing, tmp_path,
     assert selection.select(choosing, tmp_path / "selection").equals(table)
 
 
+def test_a_record_is_found_by_what_it_is_of(choosing):
+    assert [point.file_name for point in selection.points(choosing)] == [
+        "micro_gsm8k--semalign--learning_rate=0.001,output_loss=cross_entropy.json",
+        "micro_gsm8k--semalign--learning_rate=0.01,output_loss=cross_entropy.json",
+    ]
+
+
+def test_a_point_of_other_settings_or_models_is_made_again(choosing, tmp_path):
+    folder = tmp_path / "selection"
+    selection.select(choosing, folder)
+    assert selection.missing(choosing, folder) == {}
+    first, second = (folder / point.file_name for point in selection.points(choosing))
+
+    longer = load_profile(tmp_path / "tiny.yaml", transfer={**choosing.transfer, "rank": 3})
+    assert selection.missing(longer, folder) == {
+        first.name: "stale: other rank", second.name: "stale: other rank",
+    }  # fmt: skip
+    record = read_record(first)
+    write_record(first, {**record, "fingerprints": {**record["fingerprints"], "teacher": "another"}})
+    second.unlink()
+    assert selection.missing(choosing, folder) == {first.name: "stale: other teacher", second.name: "missing"}
+    assert selection.finished(choosing, folder).empty
+    selection.select(choosing, folder)
+    assert selection.missing(choosing, folder) == {}
+    assert read_record(first)["fingerprints"] == record["fingerprints"]
+
+
 @pytest.fixture
 def two_rows(choosing, tmp_path):
     path = tmp_path / "tiny.yaml"
@@ -81,7 +108,7 @@ def test_what_cannot_be_tuned_alike_is_refused_before_anything_runs(two_rows, mo
 def test_the_packaged_grids_are_equally_large_and_possible():
     for name in profile_names():
         if load_profile(name).selection:
-            selection._check(load_profile(name), list(load_profile(name).selection))
+            selection.check_grids(load_profile(name), list(load_profile(name).selection))
 
 
 def test_among_equal_scores_the_lowest_nll_is_best(choosing, tmp_path, monkeypatch):

@@ -2,8 +2,9 @@
 
 A notebook is a Jupytext file ``notebooks/NN_name.py`` in the percent format. It begins with a Markdown cell
 that states its purpose, its cost and its command, and has one cell tagged ``parameters`` that holds
-``profile = "micro"``. Its executed form is ``book/notebooks/NN_name.ipynb``, and is fresh as long as the
-notebook's text, the library, the resolved profile and the shipped data are those it was run with.
+``profile = "micro"`` and its inputs (see :mod:`semalign.book.inputs`). Its executed form is
+``book/notebooks/NN_name.ipynb``, and is fresh as long as the notebook's text, the library, the resolved profile and the
+inputs are those it was run with.
 """
 
 import hashlib
@@ -23,14 +24,11 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
+from semalign.book.inputs import declared_inputs, input_paths
 from semalign.experiments.profiles import load_profile
 from semalign.files import atomic_path, json_fingerprint
 from semalign.paths import data_dir, project_root
 
-INPUT_DATA = (
-    *("models", "benchmarks", "paper", "published"),
-    *("results/small", "results/micro-selection", "results/micro-cost"),
-)
 LIBRARY = Path(__file__).parent.parent
 LIBRARY_SUFFIXES = {".py", ".yaml"}
 
@@ -65,21 +63,25 @@ def run_notebooks(profile: str = "micro", only: Iterable[str] | None = None, for
         NotebookError: a notebook raised; what it printed is kept in ``book/notebooks/NAME.failed.ipynb``.
     """
     sources = notebook_sources(only)
-    reasons = {source: ["forced"] for source in sources} if force else _stale(sources, profile)
     written = []
-    for number, (source, why) in enumerate(reasons.items(), start=1):
-        print(f"[{number}/{len(reasons)}] {source.stem} (stale: {', '.join(why)})", flush=True)
+    for number, source in enumerate(sources, start=1):
+        # Asked only now, because an earlier notebook may have made records that this one shows.
+        reasons = ["forced"] if force else _changes(source, profile)
+        if not reasons:
+            continue
+        print(f"[{number}/{len(sources)}] {source.stem} (stale: {', '.join(reasons)})", flush=True)
         start = time.perf_counter()
         written.append(_run(source, profile))
-        print(f"[{number}/{len(reasons)}] {source.stem}: {time.perf_counter() - start:.0f} s", flush=True)
-    if not reasons:
+        print(f"[{number}/{len(sources)}] {source.stem}: {time.perf_counter() - start:.0f} s", flush=True)
+    if not written:
         print(f"All {len(sources)} notebooks are fresh for profile {profile}.", flush=True)
     return written
 
 
 def stale_notebooks(profile: str = "micro", only: Iterable[str] | None = None) -> dict[str, list[str]]:
     """Return the stale notebooks of a profile by name, each with what has changed since it was run."""
-    return {source.stem: why for source, why in _stale(notebook_sources(only), profile).items()}
+    reasons = {source.stem: _changes(source, profile) for source in notebook_sources(only)}
+    return {name: why for name, why in reasons.items() if why}
 
 
 def notebook_sources(only: Iterable[str] | None = None) -> list[Path]:
@@ -102,25 +104,29 @@ def executed_path(source: Path) -> Path:
     return project_root() / "book" / "notebooks" / f"{source.stem}.ipynb"
 
 
-def notebook_inputs(source: Path, profile: str) -> dict[str, str]:
+def dependencies(source: Path, profile: str) -> dict[str, str]:
     """Return a hash of each thing that an executed notebook depends on."""
-    return {"notebook": _hash_files([source], source.parent), **shared_inputs(profile)}
-
-
-def shared_inputs(profile: str) -> dict[str, str]:
-    """Return a hash of each thing that all notebooks of a profile depend on."""
     code = (path for path in _files(LIBRARY) if path.suffix in LIBRARY_SUFFIXES)
-    data = (path for folder in INPUT_DATA for path in _files(data_dir() / folder))
     return {
+        "notebook": _hash_files([source], source.parent),
         "library": _hash_files(code, LIBRARY),
         "profile": json_fingerprint(load_profile(profile).model_dump(mode="json")),
-        "data": _hash_files(data, data_dir()),
+        **_data(source, profile),
     }
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+def _data(source: Path, profile: str) -> dict[str, str]:
+    """Return a hash of each of a notebook's inputs; one that is not there has a hash too."""
+    paths = input_paths(declared_inputs(source), profile)
+    return {f"data/{name}": _hash_files(_files(path), data_dir()) for name, path in paths.items()}
+
+
+def _files(place: Path) -> Iterator[Path]:
+    """Yield a file, or the files of a folder that are not hidden."""
+    if place.is_file():
+        yield place
+    for path in sorted(place.rglob("*")):
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(place).parts):
             yield path
 
 
@@ -132,23 +138,17 @@ def _hash_files(paths: Iterable[Path], base: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _stale(sources: list[Path], profile: str) -> dict[Path, list[str]]:
-    shared = shared_inputs(profile)
-    changes = {source: _changes(source, shared) for source in sources}
-    return {source: why for source, why in changes.items() if why}
-
-
-def _changes(source: Path, shared: dict[str, str]) -> list[str]:
-    executed = executed_path(source)
+def _changes(source: Path, profile: str) -> list[str]:
+    """Return what has changed since a notebook was run; nothing if it is fresh."""
+    now, executed = dependencies(source, profile), executed_path(source)
     if not executed.is_file():
         return ["never run"]
-    recorded = nbformat.read(executed, as_version=4).metadata.get("semalign", {})
-    inputs = {"notebook": _hash_files([source], source.parent), **shared}
-    return [f"{name} changed" for name, value in inputs.items() if recorded.get(name) != value]
+    then = nbformat.read(executed, as_version=4).metadata.get("semalign", {})
+    return [f"{name} changed" for name, value in now.items() if then.get(name) != value]
 
 
 def _run(source: Path, profile: str) -> Path:
-    inputs = notebook_inputs(source, profile)
+    before = dependencies(source, profile)
     output = executed_path(source)
     output.parent.mkdir(parents=True, exist_ok=True)
     failed = output.with_suffix(".failed.ipynb")
@@ -162,7 +162,8 @@ def _run(source: Path, profile: str) -> Path:
         running.unlink(missing_ok=True)
     _show_one_parameters_cell(notebook)
     notebook.metadata.pop("papermill", None)  # it names folders of this machine
-    notebook.metadata["semalign"] = inputs
+    # A notebook may make records that it then shows: of the data, what counts is how they are after the run.
+    notebook.metadata["semalign"] = before | _data(source, profile)
     with atomic_path(output) as temporary:
         nbformat.write(notebook, temporary)
     failed.unlink(missing_ok=True)
@@ -170,11 +171,8 @@ def _run(source: Path, profile: str) -> Path:
 
 
 def _execute(source: Path, running: Path, profile: str) -> NotebookNode:
-    notebook = jupytext.read(source)
-    if not any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells):
-        raise ValueError(f"{source} has no cell tagged 'parameters': begin one with '# %% tags=[\"parameters\"]'.")
     return papermill.execute_notebook(
-        notebook,
+        jupytext.read(source),
         running,
         parameters={"profile": str(Path(profile).resolve()) if Path(profile).suffix else profile},
         kernel_name="python3",

@@ -87,15 +87,22 @@ def compare(
 def select(
     profile: Annotated[str, typer.Option("--profile", "-p", help="micro, or a YAML file")] = "micro",
     methods: Annotated[str | None, typer.Option(help="names with commas; default: all that have a grid")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
     """Choose the settings of methods and variants on validation data; prints the variants to put in the profile."""
     from semalign.experiments import selection
     from semalign.experiments.profiles import load_profile
+    from semalign.paths import results_dir
 
-    loaded = load_profile(profile)
-    table = selection.select(loaded, names=names_of(methods))
+    loaded, names = load_profile(profile), names_of(methods)
+    if dry_run:
+        selection.check_grids(loaded, names or list(loaded.selection))
+        lacking = selection.missing(loaded, results_dir() / f"{loaded.name}-selection", names)
+        typer.echo("\n".join(f"{name}: {why}" for name, why in lacking.items()) or "all records are current")
+        return
+    table = selection.select(loaded, names=names)
     typer.echo(table.to_string(index=False))
     typer.echo(yaml.safe_dump({"variants": selection.chosen(loaded, table)}, sort_keys=False))
 

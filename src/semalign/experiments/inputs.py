@@ -10,6 +10,7 @@ from semalign.data.task_file import task_file
 from semalign.evaluation.record import split_fingerprint
 from semalign.experiments.cells import Cell
 from semalign.experiments.profiles import Profile
+from semalign.experiments.staleness import changes, resolved
 from semalign.files import model_fingerprint
 from semalign.models.loading import LanguageModel, load_model
 
@@ -44,10 +45,7 @@ def differences(profile: Profile, cell: Cell, record: dict[str, Any], data: Call
         record: a run record.
         data: gives the hash of a task's training rows.
     """
-    expected, found = _fingerprints(profile, cell, data), record["fingerprints"]
-    changed = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
-    settings, known = _settings(profile, cell, record["configuration"]), record["configuration"]
-    return changed + [name for name, value in settings.items() if name not in known or known[name] != value]
+    return changes(record, _fingerprints(profile, cell, data), _settings(profile, cell, record))
 
 
 def _fingerprints(profile: Profile, cell: Cell, data: Callable[[str], str]) -> dict[str, str]:
@@ -58,8 +56,8 @@ def _fingerprints(profile: Profile, cell: Cell, data: Callable[[str], str]) -> d
     return {**of_test, "teacher": fingerprint_of(cell.teacher), "data": data(cell.task)}
 
 
-def _settings(profile: Profile, cell: Cell, recorded: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that a record of a cell must have, given those that it has."""
+def _settings(profile: Profile, cell: Cell, record: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that a record of a cell must have."""
     source = task_file(cell.task)
     evaluation = {
         "split": "test",
@@ -72,7 +70,4 @@ def _settings(profile: Profile, cell: Cell, recorded: dict[str, Any]) -> dict[st
         return evaluation
     method = profile.method_of(cell.method)
     given = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
-    resolved = method.settings(**given).model_dump(mode="json")
-    # A setting that the record does not have is younger than the record, which was made under its default.
-    compared = {name: value for name, value in resolved.items() if name in recorded or name in given}
-    return {**evaluation, **compared, "method": method.name}
+    return {**evaluation, **resolved(method, given, record), "method": method.name}

@@ -14,6 +14,7 @@ from semalign.evaluation.run import evaluate, sandbox_of
 from semalign.experiments.cells import Cell, cells
 from semalign.experiments.inputs import differences, fingerprint_of, loaded_once, training_rows
 from semalign.experiments.profiles import Profile
+from semalign.experiments.staleness import MISSING
 from semalign.files import json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
@@ -23,7 +24,6 @@ from semalign.results.statistics import mean_interval
 
 __all__ = ["current", "fingerprint_of", "loaded_once", "missing", "run", "run_cell", "summary", "training_rows"]
 logger = logging.getLogger(__name__)
-MISSING = "missing"
 
 
 def run_cell(profile: Profile, cell: Cell, record_path: Path | None = None) -> dict[str, Any]:

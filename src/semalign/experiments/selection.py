@@ -1,9 +1,12 @@
-"""Hyperparameters chosen on validation data: a grid for each row and task, every point a record, the best kept."""
+"""Settings chosen on validation data: every point of a grid is a run with a record, and the best point is kept."""
 
+import json
+import logging
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
@@ -12,127 +15,180 @@ from semalign.data import tasks as benchmarks
 from semalign.evaluation.run import evaluate, sandbox_of
 from semalign.experiments.profiles import Profile
 from semalign.experiments.runs import fingerprint_of, loaded_once, training_rows
+from semalign.experiments.staleness import MISSING, changes, resolved
 from semalign.files import atomic_path, json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.paths import results_dir
 from semalign.results.records import PAPER, read_record, write_record
 
+logger = logging.getLogger(__name__)
 SPLIT, TABLE = "validation", "selection.csv"
+FIRST, LAST = ("task", "variant", "point"), ("value", "n", "response_nll")  # columns, the settings between them
 ITEMS = 200  # validation items that a grid point is scored on
 
 
-def grid(profile: Profile, row: str) -> Iterator[dict[str, Any]]:
-    """Yield the points of the grid of a method or variant, the product of the lists that the profile gives."""
-    choices = profile.selection[row]
+class Point(NamedTuple):
+    """One point of a grid.
+
+    Attributes:
+        task: the task that it is scored on.
+        entry: the method or variant whose settings are chosen.
+        number: its place in the grid, from 0.
+        settings: what the grid sets at this point.
+        file_name: name of its record. Entries of one method share the record of a point that they have in common.
+    """
+
+    task: str
+    entry: str
+    number: int
+    settings: dict[str, Any]
+    file_name: str
+
+
+def grid(profile: Profile, entry: str) -> Iterator[dict[str, Any]]:
+    """Yield the settings of each point of a grid, the product of the lists that the profile gives for an entry."""
+    choices = profile.selection[entry]
     for values in product(*choices.values()):
         yield dict(zip(choices, values, strict=True))
 
 
-def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | None = None) -> pd.DataFrame:
-    """Score every grid point of every row and task on validation data and return the table, best points marked.
+def points(profile: Profile, names: Sequence[str] | None = None) -> list[Point]:
+    """Return the points of all tasks and of some entries, by default of all that have a grid."""
+    return [
+        Point(task, entry, number, settings, _file_name(task, profile.method_of(entry).name, settings))
+        for task, entry in product(profile.tasks, names or profile.selection)
+        for number, settings in enumerate(grid(profile, entry))
+    ]
 
-    One seed, the general teacher, 200 items. Finished points are read, not run again. The table of all rows that are
-    finished is kept as ``selection.csv`` beside the records.
+
+def _file_name(task: str, method: str, settings: dict[str, Any]) -> str:
+    """Return a name to read: the task, the method, and the settings in alphabetical order."""
+    values = (f"{key}={_text(value)}" for key, value in sorted(settings.items()))
+    return f"{task}--{method}--{','.join(values)}.json".replace("/", "_")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | None = None) -> pd.DataFrame:
+    """Score every grid point of every entry and task on validation data; return the table with the best points marked.
+
+    One seed, the general teacher, 200 items. Current records are read, not made again. The table of all entries that
+    are finished is kept as ``selection.csv`` beside the records.
 
     Args:
-        profile: its ``selection`` has a grid for each row: a method of the registry or a variant.
+        profile: its ``selection`` has a grid for each entry: a method of the registry or a variant.
         folder: where records go; default ``data/results/PROFILE-selection``.
-        names: some of these rows; by default all.
+        names: some of these entries; by default all.
 
     Raises:
-        ValueError: before anything runs, for a row without a grid, a point that its method refuses, or grids that do
+        ValueError: before anything runs, for an entry without a grid, a point that its method refuses, or grids that do
             not all have the same number of points: methods must be tuned alike.
         SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / f"{profile.name}-selection"
-    rows = list(names or profile.selection)
-    _check(profile, rows)
+    entries = list(names or profile.selection)
+    check_grids(profile, entries)
     for task in profile.tasks:
         sandbox_of(task)
-    for task, row in tqdm(list(product(profile.tasks, rows)), desc="selection", disable=None):
-        for point in grid(profile, row):
-            _run(profile, task, row, point, folder)
+    lacking = missing(profile, folder, entries)
+    for point in tqdm(points(profile, entries), desc="selection", disable=None):
+        reason = lacking.pop(point.file_name, None)
+        if reason is None:
+            continue
+        if reason != MISSING:
+            logger.warning("%s is %s: made again", point.file_name, reason)
+        write_record(folder / point.file_name, _run(profile, point))
     table = finished(profile, folder)
     with atomic_path(folder / TABLE) as temporary:
         table.to_csv(temporary, index=False)
-    return table[table["variant"].isin(rows)].reset_index(drop=True)
+    return table[table["variant"].isin(entries)].reset_index(drop=True)
+
+
+def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> dict[str, str]:
+    """Return the names of records of grid points that are missing or stale, each with the reason.
+
+    The reason is ``missing``, or ``stale: ...`` with the models, data or settings that differ from those of here.
+    """
+    data = cache(lambda task: json_fingerprint(training_rows(profile, task)))
+    models = {"teacher": fingerprint_of(profile.teacher), "student": fingerprint_of(profile.student)}
+    found: dict[str, str] = {}
+    for point in points(profile, names):
+        if not (folder / point.file_name).is_file():
+            found[point.file_name] = MISSING
+            continue
+        record, method = read_record(folder / point.file_name), profile.method_of(point.entry)
+        asked = resolved(method, _settings(profile, point), record) | {"split": SPLIT, "limit": ITEMS}
+        if differing := changes(record, {**models, "data": data(point.task)}, asked):
+            found[point.file_name] = f"stale: other {', '.join(differing)}"
+    return found
 
 
 def finished(profile: Profile, folder: Path) -> pd.DataFrame:
-    """Return the rows and tasks of which every grid point has a record, one line a point.
+    """Return the entries and tasks of which every grid point has a current record, one line a point.
 
-    The best point of a row and task is marked: the highest score, and among equal scores the lowest response NLL.
+    The best point of an entry and task is marked: the highest score, and among equal scores the lowest response NLL.
     """
-    lines = []
-    for task, row in product(profile.tasks, profile.selection):
-        points = list(grid(profile, row))
-        paths = [folder / _file_name(profile, task, row, point) for point in points]
-        if not all(path.is_file() for path in paths):
-            continue
-        for number, (point, path) in enumerate(zip(points, paths, strict=True)):
-            record = read_record(path)
-            line = {"task": task, "variant": row, "point": number, **point, "value": record["value"], "n": record["n"]}
-            lines.append({**line, "response_nll": record["details"]["after"]["response_nll"]})
-    table = pd.DataFrame(lines)
+    lacking = missing(profile, folder)
+    unfinished = {(point.task, point.entry) for point in points(profile) if point.file_name in lacking}
+    done = [point for point in points(profile) if (point.task, point.entry) not in unfinished]
+    columns = None if done else [*FIRST, *LAST]
+    table = pd.DataFrame([_line(point, read_record(folder / point.file_name)) for point in done], columns=columns)
     ranked = table.sort_values(["value", "response_nll"], ascending=[False, True], kind="stable")
     table["best"] = ~ranked.duplicated(["task", "variant"]).reindex(table.index)
     return table
+
+
+def _line(point: Point, record: dict[str, Any]) -> dict[str, Any]:
+    scores = record["value"], record["n"], record["details"]["after"]["response_nll"]
+    return dict(zip(FIRST, point, strict=False)) | point.settings | dict(zip(LAST, scores, strict=True))
 
 
 def chosen(profile: Profile, table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return the best points in the form of a profile's ``variants``."""
     variants: dict[str, dict[str, Any]] = {}
     for _, line in table[table["best"]].iterrows():
-        row = line["variant"]
-        named = {} if profile.method_of(row).name in (row, PAPER) else {"method": profile.method_of(row).name}
-        variants.setdefault(row, named)[line["task"]] = list(grid(profile, row))[line["point"]]
+        entry = line["variant"]
+        method = profile.method_of(entry).name
+        named = {} if method in (entry, PAPER) else {"method": method}
+        variants.setdefault(entry, named)[line["task"]] = list(grid(profile, entry))[line["point"]]
     return variants
 
 
-def _check(profile: Profile, rows: Sequence[str]) -> None:
-    if unknown := set(rows) - set(profile.selection):
+def check_grids(profile: Profile, entries: Sequence[str]) -> None:
+    """Raise a ``ValueError`` if the grids of these entries cannot be compared; see :func:`select`."""
+    if unknown := set(entries) - set(profile.selection):
         raise ValueError(
             f"no grid for {', '.join(sorted(unknown))}: profile {profile.name} has {list(profile.selection)}"
         )
-    sizes = {row: len(list(grid(profile, row))) for row in profile.selection}
+    sizes = {entry: len(list(grid(profile, entry))) for entry in profile.selection}
     if len(set(sizes.values())) > 1:
         raise ValueError(f"the grids must have the same number of points: {sizes}")
-    for row, task in product(rows, profile.tasks):
-        for point in grid(profile, row):
-            profile.method_of(row).settings(**{**profile.settings_for(task, row, varied=False), **point})
+    for point in points(profile, entries):
+        profile.method_of(point.entry).settings(**_settings(profile, point))
 
 
-def _settings(profile: Profile, task: str, row: str, point: dict[str, Any]) -> dict[str, Any]:
-    return {**profile.settings_for(task, row, varied=False), **point, "seed": profile.seeds[0]}
+def _settings(profile: Profile, point: Point) -> dict[str, Any]:
+    given = profile.settings_for(point.task, point.entry, varied=False)
+    return {**given, **point.settings, "seed": profile.seeds[0]}
 
 
-def _file_name(profile: Profile, task: str, row: str, point: dict[str, Any]) -> str:
-    """Return the name of a point's record, by all that it depends on."""
-    name = profile.method_of(row).name
-    rows = training_rows(profile, task)
-    models = [fingerprint_of(profile.teacher), fingerprint_of(profile.student)]
-    # Points of SemAlign have no name in their key, so that rows of tables that share a point share its record.
-    of_method = [] if name == PAPER else [name]
-    return f"{task}--{json_fingerprint([models, _settings(profile, task, row, point), rows, ITEMS, *of_method])}.json"
-
-
-def _run(profile: Profile, task: str, row: str, point: dict[str, Any], folder: Path) -> None:
-    path = folder / _file_name(profile, task, row, point)
-    if path.is_file():
-        return
-    teacher, student, chat = loaded_once(profile.teacher), loaded_once(profile.student), profile.evaluation.chat
-    rows = training_rows(profile, task)
+def _run(profile: Profile, point: Point) -> dict[str, Any]:
+    """Return the record of a point: the transfer, scored on validation data."""
+    task, chat = point.task, profile.evaluation.chat
+    teacher, student = loaded_once(profile.teacher), loaded_once(profile.student)
     held_out = benchmarks.rows(task, SPLIT, ITEMS, chat=chat, tokenizer=student.tokenizer)
-    settings, batch_size = _settings(profile, task, row, point), profile.evaluation.batch_size
-    result = run_method(profile.method_of(row), teacher, student, rows, validation=held_out, task=task, **settings)
-    score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=batch_size, chat=chat)
-    record = {
-        **result.record,
-        "metric": score.metric,
-        "value": score.value,
-        "n": score.n,
-        "interval": [score.low, score.high],
-        "losses": [],
-    }
-    record["configuration"] = {**record["configuration"], "split": SPLIT, "limit": ITEMS, "sandbox": score.sandbox}
-    write_record(path, record)
+    result = run_method(
+        profile.method_of(point.entry),
+        teacher,
+        student,
+        training_rows(profile, task),
+        validation=held_out,
+        task=task,
+        **_settings(profile, point),
+    )
+    score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=profile.evaluation.batch_size, chat=chat)
+    configuration = {**result.record["configuration"], "split": SPLIT, "limit": ITEMS, "sandbox": score.sandbox}
+    scored = {"metric": score.metric, "value": score.value, "n": score.n, "interval": [score.low, score.high]}
+    return {**result.record, **scored, "losses": [], "configuration": configuration}

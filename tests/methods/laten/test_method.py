@@ -9,12 +9,12 @@ from helpers.models import make_architecture, make_llama
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-from semalign.data.rows import batches
+from semalign.data.rows import batches, encode
 from semalign.methods.laten.hypernetwork import Alignment, Hypernetwork, one_cycle
 from semalign.methods.laten.injection import MATRICES, injected, locate, positions, teacher_vectors
 from semalign.methods.laten.neurons import Scores, attribute_neurons
 from semalign.methods.laten.settings import LatenSettings
-from semalign.methods.laten.useful_tokens import encode_for, useful_texts
+from semalign.methods.laten.useful_tokens import useful_texts
 from semalign.methods.runner import run_method
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel, load_model
@@ -159,7 +159,7 @@ def alignment(pair, rows):
         teacher_vectors(Architecture(teacher.model), given),
         Architecture(student.model),
         taken,
-        encode_for(student, rows[3:9]),
+        encode(rows[3:9], student.tokenizer, student.context_length),
         settings,
     )
 
@@ -265,7 +265,7 @@ def test_the_record_says_what_was_done(teacher, student, rows):
     details = record["details"]
     assert record["metric"] == "response_nll"
     assert record["value"] == details["after"]["response_nll"]
-    expected = response_nll(Architecture(student.model), encode_for(student, rows[9:]))
+    expected = response_nll(Architecture(student.model), encode(rows[9:], student.tokenizer, student.context_length))
     assert details["before"]["response_nll"] == pytest.approx(expected)
     assert [len(losses) for losses in (record["losses"], details["layers"]["ffn"])] == [2, 4]
     assert details["neurons_each_layer"] == {"ffn": 4, "attention": 2}

@@ -1,0 +1,101 @@
+"""Chapters 6 and 7: scores of methods with their intervals, differences, and scores over costs."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from semalign.book.tables.controls import AS_IT_IS
+from semalign.book.tables.paper import title
+from semalign.book.tables.transfers import transfer_entries
+from semalign.experiments.cells import rows_of
+from semalign.experiments.profiles import Profile
+from semalign.results.records import NONE
+
+MARKERS = "osD^vP*Xd<>"
+
+
+def errors(lines: pd.DataFrame, value: str = "value") -> list[pd.Series]:
+    """Return how far an interval reaches below and above its value, as matplotlib wants it."""
+    return [(lines[value] - lines["low"]).clip(lower=0), (lines["high"] - lines[value]).clip(lower=0)]
+
+
+def gap_to_teacher(profile: Profile, scores: pd.DataFrame) -> Figure:
+    """Draw the scores of student, transfers and general teacher on each task.
+
+    Args:
+        profile: the profile.
+        scores: see :func:`semalign.experiments.runs.summary`.
+    """
+    models = {(NONE, profile.student): "student", (NONE, profile.teacher): "teacher"}
+    drawn = scores[scores["teacher"].isna() | (scores["teacher"] == profile.teacher)].copy()
+    pairs = zip(drawn["method"], drawn["student"], strict=True)
+    drawn["model"] = [models.get(pair, pair[0]) for pair in pairs]
+    order = [name for name in ("student", *transfer_entries(profile), "teacher") if name in set(drawn["model"])]
+    figure, axis = plt.subplots()
+    for i, (name, colour) in enumerate(zip(order, sns.color_palette("colorblind", len(order)), strict=True)):
+        part = drawn[drawn["model"] == name].set_index("task").reindex(list(profile.tasks))
+        x = [j + 0.8 / len(order) * (i - (len(order) - 1) / 2) for j in range(len(part))]
+        axis.errorbar(
+            x, part["value"], yerr=errors(part), fmt=MARKERS[i % len(MARKERS)], color=colour, label=name, capsize=3
+        )
+    axis.set_xticks(range(len(profile.tasks)), [title(task) for task in profile.tasks])
+    axis.set(ylabel="score (%)", ylim=(0, 100))
+    axis.legend(ncol=4, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=9)
+    return figure
+
+
+def differences(profile: Profile, lines: pd.DataFrame) -> Figure:
+    """Draw "SemAlign minus X" from the general teacher, one panel for each task.
+
+    Args:
+        profile: the profile.
+        lines: see :func:`semalign.results.comparisons.differences`.
+    """
+    drawn = lines[lines["teacher"] == profile.teacher].replace({"minus": {NONE: AS_IT_IS}})
+    order = [name for name in [AS_IT_IS, *rows_of(profile, ["all"])] if name in set(drawn["minus"])]
+    size = (9, 0.8 + 0.26 * max(len(order), 4))
+    figure, axes = plt.subplots(1, len(profile.tasks), figsize=size, sharey=True, squeeze=False)
+    for axis, task in zip(axes[0], profile.tasks, strict=True):
+        part = drawn[drawn["task"] == task].set_index("minus").reindex(order)
+        axis.errorbar(part["difference"], range(len(order)), xerr=errors(part, "difference"), fmt="o", ms=4, capsize=2)
+        axis.axvline(0, color="0.3", lw=1)
+        axis.set(title=title(task), xlabel="points")
+    axes[0, 0].set_yticks(range(len(order)), order)
+    axes[0, 0].invert_yaxis()
+    return figure
+
+
+def score_over_cost(costs: pd.DataFrame) -> Figure:
+    """Draw scores over seconds and over memory, numbered as in the table; without costs, a note that says so.
+
+    Args:
+        costs: see :func:`semalign.book.tables.costs.cost_data`.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), sharey=True)
+    for axis, column, name in zip(axes, ("seconds", "memory"), ("seconds", "peak memory (MiB)"), strict=True):
+        axis.set(xlabel=name)
+        if costs.empty:
+            axis.text(0.5, 0.5, "not run", ha="center", va="center", transform=axis.transAxes)
+        else:
+            _points(axis, costs.assign(number=range(1, len(costs) + 1)), column)
+    if not costs.empty:
+        axes[0].set(ylabel=f"score on {title(costs['task'].iloc[0])} (%)")
+        axes[0].legend(fontsize=8)
+    return figure
+
+
+def _points(axis: Axes, costs: pd.DataFrame, column: str) -> None:
+    """Draw the scores over one kind of cost, one colour and marker for each kind of method."""
+    colours: Sequence[tuple[float, float, float]] = sns.color_palette("colorblind")
+    for (kind, part), colour, marker in zip(costs.groupby("kind", sort=False), colours, MARKERS, strict=False):
+        part = part[part["value"].notna()]
+        axis.errorbar(
+            part[column], part["value"], yerr=errors(part), fmt=marker, color=colour, label=kind, capsize=2, ms=5
+        )
+        for _, line in part.iterrows():
+            place = line[column], line["value"]
+            axis.annotate(str(line["number"]), place, (4, 3), textcoords="offset points", fontsize=8)

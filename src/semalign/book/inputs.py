@@ -1,0 +1,65 @@
+"""What a notebook reads below ``data/``: named once, in its parameters cell, and held to while it runs.
+
+The parameters cell has a line such as ``inputs = ["models", "results/{profile}"]``: files and folders below ``data/``,
+where ``{profile}`` stands for the profile's name. The notebook is stale when one of them changes, so that a file which
+is read and not named would go unnoticed: :func:`hold_to` makes reading it an error.
+"""
+
+import ast
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jupytext
+
+from semalign.experiments.profiles import load_profile
+from semalign.paths import data_dir
+
+
+class UndeclaredInputError(RuntimeError):
+    """A notebook opened a file below ``data/`` that its inputs do not name."""
+
+
+def declared_inputs(source: Path) -> list[str]:
+    """Return the inputs that a notebook names, without running it.
+
+    Raises:
+        ValueError: if it has no parameters cell, or none that assigns a list of texts to ``inputs``.
+    """
+    cells = [cell for cell in jupytext.read(source).cells if "parameters" in cell.metadata.get("tags", [])]
+    if not cells:
+        raise ValueError(f"{source} has no cell tagged 'parameters': begin one with '# %% tags=[\"parameters\"]'.")
+    for node in ast.parse(cells[0].source).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "inputs":
+            return [str(name) for name in ast.literal_eval(node.value)]
+    raise ValueError(
+        f"{source} names no inputs: add inputs = [...], what it reads below data/, to its parameters cell."
+    )
+
+
+def input_paths(inputs: Iterable[str], profile: str) -> dict[str, Path]:
+    """Return the path of each input of a notebook, by its name below ``data/``."""
+    names = [name.format(profile=load_profile(profile).name) for name in inputs]
+    return {name: data_dir() / name for name in names}
+
+
+def refuse(path: Path, allowed: Iterable[Path], below: Path) -> None:
+    """Raise an :class:`UndeclaredInputError` for a path below a folder that is none of the allowed ones, or in one."""
+    if path.is_relative_to(below) and not any(path.is_relative_to(place) for place in allowed):
+        raise UndeclaredInputError(
+            f"data/{path.relative_to(below).as_posix()} is no input of this notebook: add it, or its folder, to "
+            "`inputs` in the parameters cell"
+        )
+
+
+def hold_to(inputs: Iterable[str], profile: str) -> None:
+    """Let this process, a notebook's kernel, open no other file below ``data/`` from now on than the inputs."""
+    below, allowed = data_dir(), list(input_paths(inputs, profile).values())
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], str | os.PathLike):
+            refuse(Path(os.path.abspath(arguments[0])), allowed, below)
+
+    sys.addaudithook(hook)

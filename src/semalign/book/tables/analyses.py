@@ -1,0 +1,82 @@
+"""Tables of the chapters on the method: bases, frames, critical layers, and what one changed setting does."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from semalign.bases.basis import SemanticBasis
+from semalign.bases.frames import random_basis_cosine
+from semalign.models.architecture import INTERFACES
+from semalign.targets.pairing import student_layer
+
+BASES = {"output": "output side", "input": "input side", "random": "random, as many", "random-64": "random, only 64"}
+
+
+def basis_checks(bases: Mapping[str, SemanticBasis], checks: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    """Return one line for each basis: its size and what was checked of it; errors as powers of ten."""
+    lines = []
+    for name, basis in bases.items():
+        m, width = basis.vectors.shape
+        texts = {key: f"{value:.1e}" if value < 1e-2 else value for key, value in checks[name].items()}
+        lines.append({"model": name, "atoms m": m, "width D": width, "rank": basis.rank, **texts})
+    return pd.DataFrame(lines)
+
+
+def random_frames(curves: pd.DataFrame, bases: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return how well directions of layer outputs survive, next to what each frame gives without any model.
+
+    Args:
+        curves: see :func:`semalign.analysis.decomposition.resultant_cosine`.
+        bases: the bases in numbers, as ``details.bases`` of the record of the curves has them.
+    """
+    lines = []
+    for name, basis in bases.items():
+        measured = curves[(curves["basis"] == name) & (curves["interface"] == "layer")]["cosine"]
+        lines.append(
+            {
+                "basis": BASES.get(name, name),
+                "m": basis["m"],
+                "measured: mean": measured.mean(),
+                "lowest layer": measured.min(),
+                "highest layer": measured.max(),
+                "by the frame's shape alone": basis["isotropic_cosine"],
+                "random vectors, expected": random_basis_cosine(basis["m"], basis["width"]),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def critical_layers(scores: pd.DataFrame, n_teacher: int, n_student: int) -> pd.DataFrame:
+    """Return the critical teacher layer and the student layer paired with it, one column for each interface.
+
+    Args:
+        scores: one line for each ``task``, ``interface``, ``aggregation`` and ``layer``, with its ``score``.
+        n_teacher: number of teacher layers, L_T.
+        n_student: number of student layers, L_S.
+    """
+    lines = []
+    for (task, aggregation), part in scores.groupby(["task", "aggregation"], sort=False):
+        line = {"task": task, "aggregation": aggregation}
+        for interface in INTERFACES:
+            found = part[part["interface"] == interface]
+            layer = int(found.loc[found["score"].idxmax(), "layer"])
+            line[interface] = f"{layer} → {student_layer(layer, n_teacher, n_student)}"
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def variant_table(before: Mapping[str, float], details: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return what each changed setting does to a transfer, the student before any on top.
+
+    Args:
+        before: held-out measurements before a transfer.
+        details: for each change, ``details`` of the record of its transfer.
+    """
+    lines = [{"variant": "before", "layers": "", **before, "mean share": float("nan")}]
+    for name, found in details.items():
+        layers = f"{found['teacher_layers'][0][0]} → {found['student_layer']}"
+        share = found["mean_direction_share"]
+        lines.append({"variant": name, "layers": layers, **found["after"], "mean share": share})
+    names = {"layer_cosine": "layer cosine", "output_cosine": "output cosine", "response_nll": "response NLL"}
+    return pd.DataFrame(lines).rename(columns=names)

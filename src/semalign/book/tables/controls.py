@@ -1,0 +1,137 @@
+"""All methods and variants: what each is, what it scores from which teachers, and "SemAlign minus X"."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from semalign.book.markdown import interval, settings_text
+from semalign.book.tables.paper import Key, title
+from semalign.book.tables.transfers import NOT_RUN, by_key, score_text
+from semalign.experiments.cells import rows_of
+from semalign.experiments.profiles import Profile
+from semalign.methods.registry import methods
+from semalign.results.records import NONE
+
+AS_IT_IS = "student as it is"
+ALPHA = 0.05  # corrected p values below it are set in bold
+
+
+def descriptions() -> dict[str, str]:
+    """Return what each method of the registry is, as Markdown."""
+    return {name: method.description for name, method in methods().items()}
+
+
+def kind_of(entry: str) -> str:
+    """Return the kind of a method, or that an entry is a variant."""
+    return methods()[entry].kind if entry in methods() else "variant"
+
+
+def method_table(profile: Profile) -> pd.DataFrame:
+    """Return what each method and variant is, and after whom."""
+    known = descriptions()
+    lines = []
+    for name in rows_of(profile, ["all"]):
+        method = profile.method_of(name)
+        changed = profile.variants[name].settings_for("all") if name in profile.variants else {}
+        what = known.get(name, f"`{method.name}` under settings chosen on validation data.")
+        lines.append(
+            {
+                "name": name,
+                "kind": method.kind if name in known else f"variant of {method.name}",
+                "after": f"{{cite}}`{method.citation}`",
+                "what it is": what + (f" Always: {settings_text(changed)}." if changed else ""),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+class Column(NamedTuple):
+    """One column of a table: a task, scored after a transfer from a teacher."""
+
+    name: str
+    teacher: str
+    task: str
+
+
+def columns(profile: Profile, teachers: Sequence[str]) -> list[Column]:
+    """Return a column for each task of each teacher; with several teachers, the names say from which."""
+    return [
+        Column(title(task) + (f", {teacher}" if len(teachers) > 1 else ""), teacher, task)
+        for teacher in teachers
+        for task in profile.tasks
+        if teacher in profile.teachers_for(task)
+    ]
+
+
+def entries_from(profile: Profile, teachers: Sequence[str]) -> list[str]:
+    """Return the methods and variants that run from some of these teachers."""
+    return [
+        name
+        for name in rows_of(profile, ["all"])
+        if any(teacher in profile.teachers_for(task, name) for teacher in teachers for task in profile.tasks)
+    ]
+
+
+def control_table(profile: Profile, scores: pd.DataFrame, teachers: Sequence[str]) -> pd.DataFrame:
+    """Return the scores of student, teachers and every entry that runs from these teachers.
+
+    Args:
+        profile: the profile.
+        scores: see :func:`semalign.experiments.runs.summary`.
+        teachers: some of the profile's.
+    """
+    found, asked, student = by_key(scores), columns(profile, teachers), profile.student
+    teacher_name = "its teacher" if len(teachers) > 1 else f"{profile.teacher} (teacher)"
+    own = {"kind": "as it is", "seeds": NO_SEEDS}
+    lines = [
+        {"name": f"{student} (student)", **own}
+        | {column.name: score_text(found.get(Key(NONE, None, student, title(column.task)))) for column in asked},
+        {"name": teacher_name, **own}
+        | {column.name: score_text(found.get(Key(NONE, None, column.teacher, title(column.task)))) for column in asked},
+    ]
+    for name in entries_from(profile, teachers):
+        keys = {column.name: Key(name, column.teacher, student, title(column.task)) for column in asked}
+        seeds = sorted({found[key]["seeds"] for key in found if key.method == name and key.teacher in teachers})
+        line = {"name": name, "kind": kind_of(name), "seeds": " to ".join(map(str, seeds)) or NO_SEEDS}
+        lines.append(line | {column: score_text(found.get(key)) for column, key in keys.items()})
+    return pd.DataFrame(lines)
+
+
+NO_SEEDS = "–"
+
+
+def difference_table(profile: Profile, ours: str, differences: pd.DataFrame, teachers: Sequence[str]) -> pd.DataFrame:
+    """Return "ours minus X" with one line for each X and one column for each task of each teacher.
+
+    Args:
+        profile: the profile.
+        ours: a method or variant.
+        differences: see :func:`semalign.results.comparisons.differences`.
+        teachers: some of the profile's.
+    """
+    asked = columns(profile, teachers)
+    texts = {(line["minus"], line["teacher"], line["task"]): _difference(line) for _, line in differences.iterrows()}
+    lines = []
+    for other in [NONE, *(name for name in entries_from(profile, teachers) if name != ours)]:
+        found = {column.name: texts.get((other, column.teacher, column.task), NOT_RUN) for column in asked}
+        lines.append({"minus": AS_IT_IS if other == NONE else other, **found})
+    return pd.DataFrame(lines)
+
+
+def _difference(line: pd.Series) -> str:
+    mark = "**" if line["p_holm"] < ALPHA else ""
+    text = interval(line["difference"], line["low"], line["high"], signed=True)
+    return f"{mark}{text}{mark}, p {line['p_holm']:.2g}"
+
+
+def difference_tables(
+    profile: Profile, ours: str, differences: pd.DataFrame
+) -> Iterator[tuple[str, list[str], pd.DataFrame]]:
+    """Yield the tables of "ours minus X": a suffix for the table's name, the teachers, and the table.
+
+    One table is from the general teacher, one from the further teachers where there are records from them.
+    """
+    for suffix, teachers in {"": [profile.teacher], "-code": list(profile.teachers)}.items():
+        if differences["teacher"].isin(teachers).any():
+            yield suffix, teachers, difference_table(profile, ours, differences, teachers)

@@ -1,0 +1,79 @@
+"""How settings were chosen: the points of grids on validation data, and the best of them."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from semalign.book.markdown import settings_text
+from semalign.book.tables.paper import title
+from semalign.book.tables.transfers import NOT_RUN
+from semalign.experiments.profiles import Profile
+from semalign.experiments.selection import FIRST, LAST, chosen
+
+
+def with_texts(grid: pd.DataFrame) -> pd.DataFrame:
+    """Return the points of a grid with their settings as a text and the title of their benchmark.
+
+    Args:
+        grid: see :func:`semalign.experiments.selection.finished`.
+    """
+    names = [column for column in grid if column not in (*FIRST, *LAST, "best")]
+    settings = [{name: line[name] for name in names if pd.notna(line[name])} for _, line in grid.iterrows()]
+    return grid.assign(settings=list(map(settings_text, settings)), benchmark=grid["task"].map(title))
+
+
+def grid_size(grid: pd.DataFrame) -> str:
+    """Return in words how large a grid is."""
+    points = grid.groupby("variant", sort=False)["point"].nunique()
+    sizes = " or ".join(map(str, sorted(set(points))))
+    return f"{len(points)} rows, {sizes} points each, {grid['n'].max()} validation items"
+
+
+def chosen_table(profile: Profile, grid: pd.DataFrame) -> pd.DataFrame:
+    """Return the chosen point of each entry, one column for each benchmark."""
+    points = with_texts(grid[grid["best"]])
+    return _wide(profile, points.pivot(index="variant", columns="benchmark", values="settings"), ["row"])
+
+
+def whole_grid_table(profile: Profile, grid: pd.DataFrame) -> pd.DataFrame:
+    """Return the validation score of every point, one column for each benchmark, the chosen points in bold."""
+    points = with_texts(grid)
+    texts = points["value"].map("{:.1f}".format)
+    points["score"] = texts.where(~points["best"], "**" + texts + "**")
+    table = points.pivot(index=["variant", "point", "settings"], columns="benchmark", values="score")
+    return _wide(profile, table, ["row", "point", "settings"])
+
+
+def search_table(profile: Profile, searched: pd.DataFrame) -> pd.DataFrame:
+    """Return the lowest response NLL of each entry with the score at that point, one column for each benchmark."""
+    points = searched.assign(benchmark=searched["task"].map(title))
+    lowest = points.loc[points.groupby(["variant", "task"], sort=False)["response_nll"].idxmin()]
+    texts = [f"{nll:.4f} ({score:.1f})" for nll, score in zip(lowest["response_nll"], lowest["value"], strict=True)]
+    table = lowest.assign(text=texts).pivot(index="variant", columns="benchmark", values="text")
+    return _wide(profile, table.loc[list(dict.fromkeys(points["variant"]))], ["row"])
+
+
+def _wide(profile: Profile, table: pd.DataFrame, first: Sequence[str]) -> pd.DataFrame:
+    """Return a pivoted table with its index as first columns and the benchmarks in the order of the profile."""
+    titles = [title(task) for task in profile.tasks]
+    frame = table.reset_index().rename(columns={"variant": "row"}).fillna(NOT_RUN)
+    return frame[[*first, *(name for name in titles if name in frame)]]
+
+
+def not_as_chosen(profile: Profile, grid: pd.DataFrame) -> list[str]:
+    """Return the entries and benchmarks whose settings in the profile are not the chosen point.
+
+    Raises:
+        ValueError: if the grid of the profile is not the one that was run.
+    """
+    try:
+        variants = chosen(profile, grid)
+    except (IndexError, KeyError):
+        raise ValueError(f"The grid of profile {profile.name} is not the one that was run.") from None
+    return [
+        f"{entry} on {title(task)}"
+        for entry, tasks in variants.items()
+        for task in profile.tasks
+        if task in tasks
+        and {**profile.settings_for(task, entry, varied=False), **tasks[task]} != profile.settings_for(task, entry)
+    ]

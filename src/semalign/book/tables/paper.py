@@ -1,0 +1,78 @@
+"""The paper's Tables 1 and 2, under our names of the models that stand for the paper's."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import pandas as pd
+
+from semalign.experiments.profiles import Profile
+from semalign.paths import data_dir
+from semalign.results.records import NONE, PAPER
+
+TITLES = {"mmlu": "MMLU", "gsm8k": "GSM8K", "humaneval": "HumanEval", "mbpp": "MBPP"}
+PAPER_METHODS = {"Seeking": "seeking", "LaTen": "laten", "SemAlign": PAPER}
+PAPER_STUDENT = "Llama2-7B-Chat"
+
+
+class Key(NamedTuple):
+    """Which score of a table: a method or variant, its teacher (None for a model as it is), student and benchmark."""
+
+    method: str
+    teacher: str | None
+    student: str
+    benchmark: str
+
+
+class Gap(NamedTuple):
+    """How far a transfer is from its teacher, in points, and the share of the gap that it closed, in percent."""
+
+    points: float
+    share: float
+
+
+def title(task: str) -> str:
+    """Return the name of the benchmark that a task is or stands for, as the paper has it."""
+    return TITLES.get(task.removeprefix("micro_"), task)
+
+
+def paper_scores(profile: Profile) -> dict[Key, float]:
+    """Return the scores of the paper's Tables 1 and 2, under the names of the profile's models in their place.
+
+    The paper's first teacher is the profile's teacher, its others are the profile's further teachers, in this order.
+    Scores of teachers for which the profile has none are left out.
+    """
+    first, second = (pd.read_csv(data_dir() / "paper" / f"table{number}.csv") for number in (1, 2))
+    named = second["teacher"].dropna().unique()
+    first["teacher"] = named[0]
+    ours = dict(zip(named, [profile.teacher, *profile.teachers], strict=False))
+    return {key: score for frame in (second, first) for key, score in _scores(frame, ours, profile.student)}
+
+
+def _scores(frame: pd.DataFrame, ours: Mapping[str, str], student: str) -> Iterator[tuple[Key, float]]:
+    """Yield the scores of one of the paper's tables; ``ours`` maps its teachers to the profile's."""
+    for _, line in frame.iterrows():
+        for benchmark in TITLES.values():
+            if benchmark not in line or pd.isna(line[benchmark]):
+                continue
+            if line["model"] == PAPER_STUDENT:
+                yield Key(NONE, None, student, benchmark), float(line[benchmark])
+            elif line["teacher"] in ours:
+                yield _key(line, ours[line["teacher"]], student, benchmark), float(line[benchmark])
+
+
+def _key(line: pd.Series, teacher: str, student: str, benchmark: str) -> Key:
+    """Return the key of a teacher's own score, or of a method that transfers from it."""
+    if line["model"] == line["teacher"]:
+        return Key(NONE, None, teacher, benchmark)
+    return Key(PAPER_METHODS[line["model"]], teacher, student, benchmark)
+
+
+def paper_gaps(scores: Mapping[Key, float]) -> dict[Key, Gap]:
+    """Return the gap to the teacher of each transfer in the paper's tables; ``scores`` as in :func:`paper_scores`."""
+    gaps = {}
+    for key, score in scores.items():
+        if key.teacher is not None:
+            goal = scores[Key(NONE, None, key.teacher, key.benchmark)]
+            start = scores[Key(NONE, None, key.student, key.benchmark)]
+            gaps[key] = Gap(goal - score, 100 * (score - start) / (goal - start))
+    return gaps

@@ -1,0 +1,86 @@
+"""Tables of published weights: benchmark scores of one model, and transfers into a student cut from it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from semalign.book.markdown import interval
+from semalign.book.tables.transfers import NOT_RUN
+from semalign.results.records import read_record
+
+BENCHMARKS = {
+    "mmlu": "MMLU",
+    "gsm8k": "GSM8K",
+    "humaneval_greedy": "HumanEval, greedy",
+    "humaneval": "HumanEval, 20 samples",
+    "mbpp": "MBPP",
+}
+
+
+def record_of(path: Path) -> dict[str, Any] | None:
+    """Return a record, or None if it is not there."""
+    return read_record(path) if path.is_file() else None
+
+
+def benchmark_table(records: Mapping[str, Mapping[str, Any] | None], card: pd.DataFrame) -> pd.DataFrame:
+    """Return our scores of a model, their other metrics, and what its model card says.
+
+    Args:
+        records: of the scores, by task of :data:`BENCHMARKS`; None: not run.
+        card: ``score`` and ``how`` it was made, by task.
+    """
+    lines = []
+    for task, name in BENCHMARKS.items():
+        said = f"{card.loc[task, 'score']} ({card.loc[task, 'how']})" if task in card.index else "none"
+        lines.append({"benchmark": name, **_score(records[task]), "model card": said})
+    return pd.DataFrame(lines)
+
+
+def _score(record: Mapping[str, Any] | None) -> dict[str, str]:
+    if record is None:
+        return {"score": NOT_RUN, "metric": "", "items": "", "also": "", "minutes": ""}
+    others = {key: value for key, value in record["details"]["scores"].items() if key != record["metric"]}
+    return {
+        "score": interval(record["value"], *record["interval"]),
+        "metric": record["metric"].replace(",", ", "),
+        "items": str(record["n"]),
+        "also": "; ".join(f"{key.replace(',', ', ')} {value:.1f}" for key, value in others.items()),
+        "minutes": f"{record['details']['evaluation_seconds'] / 60:.0f}",
+    }
+
+
+def transfer_table(records: Mapping[tuple[str, str], Mapping[str, Any] | None]) -> pd.DataFrame:
+    """Return what transfers changed on held-out rows, before → after.
+
+    Args:
+        records: by task and objective; None: not run.
+    """
+    lines = []
+    for (task, objective), record in records.items():
+        what = {"data": BENCHMARKS.get(task, task), "objective": objective}
+        lines.append({**what, **({"response NLL": NOT_RUN} if record is None else _change(record))})
+    return pd.DataFrame(lines).fillna("")
+
+
+def _change(record: Mapping[str, Any]) -> dict[str, str]:
+    details = record["details"]
+    before, after = details["before"], details["after"]
+    return {
+        "layers": f"{details['teacher_layers'][0][0]} → {details['student_layer']}",
+        "held out": str(record["n"]),
+        "response NLL": f"{before['response_nll']:.3f} → {after['response_nll']:.3f}",
+        "layer cosine": f"{before['layer_cosine']:.3f} → {after['layer_cosine']:.3f}",
+        "minutes": f"{record['seconds'] / 60:.0f}",
+    }
+
+
+def engine_text(run: Mapping[str, Any]) -> str:
+    """Return what a run of both engines on the same items says of their speed."""
+    vllm, transformers = (run["backends"][name]["tokens_per_second"] for name in ("vllm", "transformers"))
+    return (
+        f"In one run of {run['items']} items of GSM8K, in float32 on {run['threads']} threads of a CPU, "
+        f"{run['batch_size']} at a time, vLLM wrote {vllm} tokens a second and transformers {transformers}; "
+        f"{run['equal_texts']} of the {run['items']} texts were equal"
+    )

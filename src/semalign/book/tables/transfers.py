@@ -1,0 +1,170 @@
+"""Tables 1 and 2: our scores and gaps next to the paper's, and which method leads."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from semalign.book.markdown import interval
+from semalign.book.tables.paper import PAPER_METHODS, Key, paper_gaps, paper_scores, title
+from semalign.experiments.cells import cells
+from semalign.experiments.profiles import Profile
+from semalign.methods.registry import methods
+from semalign.results.records import NONE, PAPER
+
+NOT_RUN = "not run"
+NO_NUMBER = "–"  # the paper has none
+
+
+class Entry(NamedTuple):
+    """One entry of Table 1 or 2: what to call it, and which model and teacher it is of."""
+
+    label: str
+    method: str
+    teacher: str | None
+    student: str
+
+    def key(self, benchmark: str) -> Key:
+        """Return the key of its score on a benchmark."""
+        return Key(self.method, self.teacher, self.student, benchmark)
+
+
+def transfer_entries(profile: Profile) -> list[str]:
+    """Return the transfers of Tables 1 and 2: the baselines, SemAlign, and variants that are not those of a control."""
+    baselines = [name for name, method in methods().items() if method.kind == "baseline"]
+    varied = [name for name in profile.variants if profile.method_of(name).kind != "control"]
+    return list(dict.fromkeys([*baselines, PAPER, *varied]))
+
+
+def table_entries(profile: Profile, teachers: Sequence[str]) -> list[Entry]:
+    """Return the entries of a table in the paper's order: the student, then each teacher and the methods from it."""
+    entries = [Entry(f"{profile.student} (student)", NONE, None, profile.student)]
+    for teacher in teachers:
+        entries.append(Entry(f"{teacher} (teacher)", NONE, None, teacher))
+        of = f" from {teacher}" if len(teachers) > 1 else ""
+        run = [name for name in transfer_entries(profile) if teacher in _teachers(profile, name)]
+        entries += [Entry(name + of, name, teacher, profile.student) for name in run]
+    return entries
+
+
+def _teachers(profile: Profile, entry: str) -> set[str]:
+    return {teacher for task in profile.tasks for teacher in profile.teachers_for(task, entry)}
+
+
+def by_key(frame: pd.DataFrame) -> dict[Key, pd.Series]:
+    """Return the lines of a summary or of :func:`semalign.results.comparisons.gaps` by their key."""
+    found = {}
+    for _, line in frame.iterrows():
+        teacher = None if pd.isna(line["teacher"]) else line["teacher"]
+        found[Key(line["method"], teacher, line["student"], title(line["task"]))] = line
+    return found
+
+
+def score_text(line: pd.Series | None) -> str:
+    """Return a line of a summary as a score with its interval, or that it was not run."""
+    return NOT_RUN if line is None else interval(line["value"], line["low"], line["high"])
+
+
+def score_table(
+    profile: Profile, scores: pd.DataFrame, entries: Sequence[Entry], benchmarks: Sequence[str]
+) -> pd.DataFrame:
+    """Return a table of scores with two columns for each benchmark: the paper's number and ours.
+
+    Args:
+        profile: whose models stand for which of the paper's.
+        scores: see :func:`semalign.experiments.runs.summary`.
+        entries: see :func:`table_entries`.
+        benchmarks: titles.
+    """
+    paper = {key: f"{score:.2f}" for key, score in paper_scores(profile).items()}
+    here = {key: score_text(line) for key, line in by_key(scores).items()}
+    return _side_by_side(entries, benchmarks, paper, here)
+
+
+def gap_table(
+    profile: Profile, gaps: pd.DataFrame, entries: Sequence[Entry], benchmarks: Sequence[str]
+) -> pd.DataFrame:
+    """Return a table of gaps to the teacher in points, with the share of the gap that was closed.
+
+    Last come the means over the benchmarks of the gap without its sign, as the paper has them.
+
+    Args:
+        profile: whose models stand for which of the paper's.
+        gaps: see :func:`semalign.results.comparisons.gaps`.
+        entries: see :func:`table_entries`; those without a teacher are left out.
+        benchmarks: titles.
+    """
+    paper, here = paper_gaps(paper_scores(profile)), by_key(gaps)
+    entries = [entry for entry in entries if entry.teacher is not None]
+    paper_texts = {key: f"{gap.points:.2f} ({_whole(gap.share)}%)" for key, gap in paper.items()}
+    frame = _side_by_side(entries, benchmarks, paper_texts, {key: _gap_text(line) for key, line in here.items()})
+    paper_sizes = {key: abs(gap.points) for key, gap in paper.items()}
+    our_sizes = {key: abs(line["gap"]) for key, line in here.items()}
+    keys = [[entry.key(benchmark) for benchmark in benchmarks] for entry in entries]
+    frame["mean size, paper"] = [_mean(paper_sizes, line, 2) or NO_NUMBER for line in keys]
+    frame["mean size, here"] = [_mean(our_sizes, line, 1) or NOT_RUN for line in keys]
+    return frame
+
+
+def _gap_text(line: pd.Series) -> str:
+    share = "" if pd.isna(line["share"]) else f" ({_whole(line['share'])}%)"
+    return interval(line["gap"], line["low"], line["high"]) + share
+
+
+def _whole(value: float) -> str:
+    return f"{round(value)}"  # never -0
+
+
+def _mean(sizes: Mapping[Key, float], keys: Sequence[Key], decimals: int) -> str:
+    """Return the mean of some sizes as a text, or nothing if there are none or one is not there."""
+    known = [sizes[key] for key in keys if key in sizes]
+    return f"{sum(known) / len(known):.{decimals}f}" if known and len(known) == len(keys) else ""
+
+
+def _side_by_side(
+    entries: Sequence[Entry], benchmarks: Sequence[str], paper: Mapping[Key, str], here: Mapping[Key, str]
+) -> pd.DataFrame:
+    lines = []
+    for entry in entries:
+        line = {"model": entry.label}
+        for benchmark in benchmarks:
+            key = entry.key(benchmark)
+            line[f"{benchmark}, paper"] = paper.get(key, NO_NUMBER)
+            line[f"{benchmark}, here"] = here.get(key, NOT_RUN)
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def record_counts(profile: Profile, current: set[str]) -> pd.DataFrame:
+    """Return how many records of each transfer of Tables 1 and 2 are current, out of how many.
+
+    Args:
+        profile: the profile.
+        current: file names of the records that are current; see :func:`semalign.experiments.runs.current`.
+    """
+    lines = []
+    for name in transfer_entries(profile):
+        asked = [cell.file_name for cell in cells(profile, [name]) if cell.method == name]
+        found = len(current.intersection(asked))
+        lines.append({"row": name, "method": profile.method_of(name).name, "records": found, "of": len(asked)})
+    return pd.DataFrame(lines)
+
+
+def lead_table(profile: Profile, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each task and teacher, which of the paper's three methods has the highest mean score."""
+    lines = []
+    compared = scores[scores["method"].isin(PAPER_METHODS.values())]
+    for task in profile.tasks:
+        for teacher in profile.teachers_for(task):
+            part = compared[(compared["task"] == task) & (compared["teacher"] == teacher)]
+            ranked = part.sort_values("value", ascending=False)
+            lines.append(
+                {
+                    "benchmark": title(task),
+                    "teacher": teacher,
+                    "highest": ", ".join(ranked[ranked["value"] == ranked["value"].max()]["method"]),
+                    "order": " > ".join(f"{m} {v:.1f}" for m, v in zip(ranked["method"], ranked["value"], strict=True)),
+                    "not run": ", ".join(sorted(set(PAPER_METHODS.values()) - set(ranked["method"]))),
+                }
+            )
+    return pd.DataFrame(lines, columns=["benchmark", "teacher", "highest", "order", "not run"])
