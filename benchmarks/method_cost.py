@@ -21,6 +21,7 @@ import torch
 from semalign.data import tasks as benchmarks
 from semalign.experiments.cells import rows_of
 from semalign.experiments.profiles import Profile, load_profile
+from semalign.methods.runner import run_method
 from semalign.models.loading import load_model
 from semalign.paths import results_dir
 from semalign.results.records import peak_memory, read_record, write_record
@@ -31,7 +32,7 @@ def measure(profile: Profile, row: str, task: str, threads: int) -> dict:
     teacher, student = load_model(profile.teacher), load_model(profile.student)
     rows, method = benchmarks.rows(task, "train", profile.tasks[task].train_size), profile.method_of(row)
     before = peak_memory()
-    result = method.run(teacher, student, rows, task=task, **{**profile.settings_for(task, row), "seed": 0})
+    result = run_method(method, teacher, student, rows, task=task, **{**profile.settings_for(task, row), "seed": 0})
     return {
         **result.record,
         "method": row,

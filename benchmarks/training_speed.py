@@ -19,11 +19,15 @@ from semalign.data.rows import pad
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
 from semalign.models.loading import LanguageModel
+from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
-from semalign.targets.builder import ModelPair
-from semalign.training.losses import layer_cosine_loss, output_cosine_loss
-from semalign.training.steering import Steering, add_lora
-from semalign.training.terms import Objective, Terms
+from semalign.targets.alignment import alignment_map
+from semalign.targets.builder import TargetBuilder
+from semalign.targets.choice import choose_layers
+from semalign.training.lora import add_lora
+from semalign.training.losses import output_cosines
+from semalign.training.objective import Objective, Reached
+from semalign.training.steering import Steering
 
 
 def random_model(vocabulary: int, width: int, layers: int, seed: int) -> LanguageModel:
@@ -45,10 +49,11 @@ class WholeForward(Objective):
 
     def forward(self, batch):
         input_ids, attention_mask = batch.input_ids
-        with capture(self.student, [self.k], self.settings.interface) as states:
+        layers = self.supervision.trained
+        with capture(self.student, layers, self.settings.interface) as states:
             logits = self.student.model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
-        layer = layer_cosine_loss(states[self.k][batch.layer_at], batch.targets)
-        return Terms(layer, output_cosine_loss(logits[batch.output_at], batch.labels))
+        output = (1 - output_cosines(logits[batch.labelled], batch.labels)).sum()
+        return Reached({k: states[k][batch.matched] for k in layers}, output)
 
 
 class WithIds:
@@ -56,7 +61,9 @@ class WithIds:
 
     def __init__(self, supervision):
         self.supervision = supervision
-        self.examples, self.counts = supervision.examples, supervision.counts
+
+    def __getattr__(self, name):
+        return getattr(self.supervision, name)
 
     def batch(self, indices):
         batch = self.supervision.batch(indices)
@@ -64,10 +71,12 @@ class WithIds:
         return type("Whole", (), {**batch._asdict(), "input_ids": ids})
 
 
-def run(student, supervision, k, settings, whole: bool):
-    adapted = Architecture(add_lora(student.model, [k], settings))
-    objective = (WholeForward if whole else Objective)(adapted, k, settings)
-    steering = Steering(objective, WithIds(supervision) if whole else supervision, settings)
+def run(student, supervision, settings, whole: bool):
+    adapted = Architecture(add_lora(student.model, supervision.trained, settings))
+    objective = (
+        WholeForward(adapted, WithIds(supervision), settings) if whole else Objective(adapted, supervision, settings)
+    )
+    steering = Steering(objective)
     start = time.perf_counter()
     losses = steering.run()
     seconds = time.perf_counter() - start
@@ -91,14 +100,16 @@ def main() -> None:
     teacher = random_model(options.vocabulary, options.width * 5 // 4, options.layers * 5 // 4, seed=1)
     student = random_model(options.vocabulary, options.width, options.layers, seed=2)
     settings = TransferSettings(student_layer=options.layer, batch_size=8, epochs=2)
-    pair = ModelPair(teacher, student, settings)
-    mixture, k, _ = pair.choose_layers(rows)
+    pair = Pair(teacher, student)
+    pairs = choose_layers(pair, settings, rows).pairs
+    k = pairs[0].student
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        supervision = pair.supervision(rows, pair.alignment().double(), mixture, k, Path(folder))
+        exact = alignment_map(*TargetBuilder(pair, settings).bases).double()
+        supervision = TargetBuilder(pair, settings, alignment=exact).supervision(rows, pairs, Path(folder))
         once = time.perf_counter() - start
-        fast, fast_seconds, fast_adapter = run(student, supervision, k, settings, whole=False)
-        plain, plain_seconds, plain_adapter = run(student, supervision, k, settings, whole=True)
+        fast, fast_seconds, fast_adapter = run(student, supervision, settings, whole=False)
+        plain, plain_seconds, plain_adapter = run(student, supervision, settings, whole=True)
     difference = max(abs(a[term] - b[term]) for a, b in zip(fast, plain, strict=True) for term in a)
     print(f"layer {k} of {options.layers}, vocabulary {options.vocabulary}, {len(fast)} steps in float64")
     print(f"  cached prefix, no logits: {fast_seconds:.2f} s, after {once:.2f} s once for states of both models")

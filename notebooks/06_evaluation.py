@@ -26,6 +26,7 @@ from semalign.book import figures
 from semalign.book.page import open_page
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import gap_table, lead_table, record_counts, score_table, table_entries
+from semalign.results.records import PAPER
 
 page = open_page("06_evaluation", profile, inputs)
 COMPARE = f"semalign compare --profile {profile} --methods all"
@@ -33,7 +34,7 @@ COMPARE = f"semalign compare --profile {profile} --methods all"
 # %%
 from semalign.experiments import runs
 from semalign.experiments.cells import cells
-from semalign.experiments.profiles import PAPER, load_profile
+from semalign.experiments.profiles import load_profile
 from semalign.paths import results_dir
 from semalign.results.comparisons import gaps
 from semalign.results.records import read_record

@@ -1,13 +1,18 @@
 """Tiny real models on the CPU: they exercise everything in seconds, offline."""
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
 from helpers.models import make_llama, make_tokenizer
 
+from semalign.data.sources import locate
 from semalign.models.loading import LanguageModel
+from semalign.paths import data_roots
 from semalign.sandbox import SandboxError, sandbox_mode
+
+ROOTS = data_roots()  # as the user has set them; tests set others
 
 
 def pytest_configure():
@@ -23,6 +28,19 @@ def isolated(tmp_path_factory, monkeypatch):
     """Keep the cache of every test apart from the user's."""
     monkeypatch.setenv("SEMALIGN_CACHE", str(tmp_path_factory.mktemp("cache")))
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def data_roots_of_the_user(request, isolated, monkeypatch):
+    """Give a test that needs published data the user's data roots, or skip it where they do not have the data."""
+    splits = [Path(split) for mark in request.node.iter_markers("needs_published") for split in mark.args]
+    if splits:
+        monkeypatch.setenv("SEMALIGN_DATA", os.pathsep.join(map(str, ROOTS)))
+    for split in splits:
+        try:
+            locate(str(split.parent), None, split.name)
+        except FileNotFoundError:
+            pytest.skip(f"{split} is in no data root: SEMALIGN_DATA names the folder that has it")
 
 
 @pytest.fixture

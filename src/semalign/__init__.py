@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from semalign.bases.basis import SemanticBasis
-    from semalign.methods.runner import TransferResult, transfer
+    from semalign.methods.runner import TransferResult, run_method
+    from semalign.methods.semalign import transfer
     from semalign.models.loading import LanguageModel, load_model
+    from semalign.registry import include
     from semalign.settings import TransferSettings
     from semalign.targets import pairing
     from semalign.targets.alignment import alignment_map, decompose, recompose, shared_atoms
@@ -21,10 +23,12 @@ __all__ = [
     "alignment_map",
     "attribute_layers",
     "decompose",
+    "include",
     "load_model",
     "losses",
     "pairing",
     "recompose",
+    "run_method",
     "shared_atoms",
     "transfer",
 ]
@@ -38,12 +42,14 @@ _MODULE_OF = {
     "alignment_map": "targets.alignment",
     "attribute_layers": "targets.attribution",
     "decompose": "targets.alignment",
+    "include": "registry",
     "load_model": "models.loading",
     "losses": "training.losses",
     "pairing": "targets.pairing",
     "recompose": "targets.alignment",
+    "run_method": "methods.runner",
     "shared_atoms": "targets.alignment",
-    "transfer": "methods.runner",
+    "transfer": "methods.semalign",
 }
 
 

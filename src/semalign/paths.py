@@ -3,20 +3,29 @@
 import os
 from pathlib import Path
 
+PACKED = Path(__file__).with_name("shipped")  # where setup.py puts models and benchmarks; a checkout has no such folder
+
 
 def project_root() -> Path:
     """Return the checkout that holds ``data/``, ``notebooks/`` and ``book/``.
 
-    ``SEMALIGN_ROOT`` wins; else the nearest parent of the working directory, then of this file, that has
-    both ``pyproject.toml`` and ``src/semalign``; else the working directory.
+    ``SEMALIGN_ROOT`` wins; else the nearest checkout around the working directory; else the one that this code
+    runs from; else, with an installed package, the working directory.
     """
     if root := os.environ.get("SEMALIGN_ROOT"):
         return Path(root).expanduser().resolve()
-    for start in (Path.cwd(), Path(__file__).resolve()):
-        for folder in (start, *start.parents):
-            if (folder / "pyproject.toml").is_file() and (folder / "src" / "semalign").is_dir():
-                return folder
-    return Path.cwd()
+    here = Path.cwd()
+    return next(filter(_is_checkout, (here, *here.parents)), None) or code_checkout() or here
+
+
+def code_checkout() -> Path | None:
+    """Return the checkout that this code runs from; None for an installed package."""
+    root = Path(__file__).resolve().parents[2]
+    return root if _is_checkout(root) else None
+
+
+def _is_checkout(folder: Path) -> bool:
+    return (folder / "pyproject.toml").is_file() and (folder / "src" / "semalign").is_dir()
 
 
 def data_dir() -> Path:
@@ -25,12 +34,12 @@ def data_dir() -> Path:
 
 
 def models_dir() -> Path:
-    """Return the folder of the models that the project ships."""
+    """Return the checkout's folder of models, which is also where ``semalign pretrain`` writes."""
     return data_dir() / "models"
 
 
 def benchmarks_dir() -> Path:
-    """Return the data root that the project ships: ``<id>/<config>/<split>.jsonl``."""
+    """Return the checkout's data root: ``<id>/<config>/<split>.jsonl``."""
     return data_dir() / "benchmarks"
 
 
@@ -44,10 +53,22 @@ def cache_dir() -> Path:
     return Path(os.environ.get("SEMALIGN_CACHE", "~/.cache/semalign")).expanduser()
 
 
+def model_roots() -> list[Path]:
+    """Return the folders searched for a model by name: the checkout's, the installed package's, what was fetched."""
+    return [models_dir(), *_packed("models"), cache_dir() / "models"]
+
+
 def data_roots() -> list[Path]:
-    """Return the folders searched for benchmark data: those of ``SEMALIGN_DATA``, the project's, what was fetched."""
+    """Return the folders searched for benchmark data.
+
+    Those of ``SEMALIGN_DATA`` come first, then the checkout's, the installed package's, and what was fetched.
+    """
     given = [Path(part).expanduser() for part in os.environ.get("SEMALIGN_DATA", "").split(os.pathsep) if part]
-    return [*given, benchmarks_dir(), cache_dir() / "data"]
+    return [*given, benchmarks_dir(), *_packed("benchmarks"), cache_dir() / "data"]
+
+
+def _packed(name: str) -> list[Path]:
+    return [folder for folder in [PACKED / name] if folder.is_dir()]
 
 
 def use_data_root(folder: Path | None) -> Path | None:

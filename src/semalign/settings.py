@@ -1,13 +1,25 @@
-"""Settings of one transfer: the paper's choices as defaults, and room for the variants that are studied beside them."""
+"""Settings of a method: the paper's choices as defaults, and the alternatives that the book studies.
 
-from typing import Literal
+This module loads neither torch nor transformers. A setting that names an object of a registry is checked when settings
+are made, not when this module is imported.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from collections.abc import Collection, Mapping
+from copy import copy
+from functools import partial
+from typing import Annotated, Any, Literal
 
-from semalign.models.architecture import Interface
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
-AlignmentMap = Literal["semantic", "permuted", "random", "least_squares", "procrustes", "ridge", "learned", "none"]
-OutputLoss = Literal["cosine", "centred_cosine", "cross_entropy", "kl", "reverse_kl"]
+from semalign.registry import Registered, lookup
+
+MAPS = "semalign.targets.maps:MAPS"
+LAYER_LOSSES = "semalign.training.layer_losses:LAYER_LOSSES"
+OUTPUT_TERMS = "semalign.training.output_terms:OUTPUT_TERMS"
+SCHEDULES = "semalign.training.schedules:SCHEDULES"
+
+Interface = Literal["attention", "mlp", "residual", "layer"]
+Layer = Annotated[int, Field(ge=1)]
 
 
 class MethodSettings(BaseModel):
@@ -15,7 +27,11 @@ class MethodSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="seed of everything random")
+
+    def objective(self, terms: Mapping[str, Any]) -> Any:
+        """Return the value of the objective from its terms, each with its weight."""
+        return sum(terms.values())
 
 
 class TrainingSettings(MethodSettings):
@@ -23,12 +39,14 @@ class TrainingSettings(MethodSettings):
 
     rank: int = Field(16, ge=1, description="LoRA rank r")
     lora_alpha: float = Field(16, gt=0, description="LoRA scale is lora_alpha / rank")
-    lora_dropout: float = Field(0.0, ge=0, lt=1)
-    epochs: int = Field(5, ge=1)
-    batch_size: int = Field(64, ge=1, description="examples for one optimiser step")
-    micro_batch_size: int | None = Field(None, ge=1, description="examples in memory at once; None: batch_size")
-    learning_rate: float = Field(3e-4, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
+    lora_dropout: float = Field(0.0, ge=0, lt=1, description="dropout in front of the LoRA matrices")
+    epochs: int = Field(5, ge=1, description="passes through the training rows")
+    batch_size: int = Field(64, ge=1, description="rows for one optimiser step")
+    micro_batch_size: int | None = Field(
+        None, ge=1, description="rows in memory at once, which changes no result; None: batch_size"
+    )
+    learning_rate: float = Field(3e-4, gt=0, description="peak of the warm-up and linear decay")
+    weight_decay: float = Field(0.0, ge=0, description="of AdamW")
     warmup_ratio: float = Field(0.03, ge=0, lt=1, description="share of steps with rising learning rate")
 
 
@@ -42,32 +60,80 @@ class TransferSettings(TrainingSettings):
     interface: Interface = Field("mlp", description="where teacher and student states are compared")
     teacher_layer: int | None = Field(None, ge=1, description="critical teacher layer, 1-based; None: attribution")
     student_layer: int | None = Field(None, ge=1, description="student layer to train, 1-based; None: pairing")
+    student_layers: tuple[Layer, ...] | None = Field(
+        None, min_length=1, description="several student layers to train together, each with its own partner"
+    )
+    layer_map: dict[Layer, Layer] | None = Field(
+        None, description="student layer to teacher layer, where it differs from the paper's pairing"
+    )
     interpolate: bool = Field(False, description="mix adjacent teacher layers to the student's exact depth")
     attribution: Literal["absolute", "signed"] = Field("absolute", description="how attributions add up")
-    attribution_examples: int = Field(32, ge=1, description="examples that attribution sees")
+    attribution_examples: int = Field(32, ge=1, description="rows that attribution sees")
     fold_norm: bool = Field(False, description="fold the final norm's gain into the LM head before inverting it")
-    map: AlignmentMap = Field("semantic", description="from the teacher's space to the student's")
+    map: Annotated[str, Registered(MAPS)] = Field("semantic", description="from the teacher's space to the student's")
     ridge_penalty: float = Field(1e-3, gt=0, description="of the fitted maps, as a share of the states' mean square")
-    layer_loss: Literal["cosine", "mean_square", "relation"] = Field("cosine", description="layer term")
-    layer_weight: float = Field(1.0, ge=0, description="weight of the layer loss")
-    output_weight: float = Field(1.0, ge=0, description="weight of the output loss")
-    output_loss: OutputLoss = Field("cosine", description="output term, to the labels or (KL) to the teacher")
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    layer_loss: Annotated[str, Registered(LAYER_LOSSES)] = Field(
+        "cosine", description="layer term: what compares states with their targets"
+    )
+    layer_weight: float = Field(1.0, ge=0, description="weight of the layer term")
+    output_weight: float = Field(1.0, ge=0, description="weight of the output term")
+    output_loss: Annotated[str, Registered(OUTPUT_TERMS)] = Field(
+        "cosine", description="output term: compares logits with the labels or, by KL, with the teacher's"
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="label mass spread evenly over the vocabulary")
     centre_targets: bool = Field(False, description="subtract the batch mean from states and targets first")
     positions: Literal["response", "all"] = Field("response", description="which positions are supervised")
-    schedule: Literal["one_layer", "frontier"] = Field("one_layer", description="frontier: every layer in turn")
+    schedule: Annotated[str, Registered(SCHEDULES)] = Field(
+        "one_layer", description="one_layer: the paired layers at once, one in the paper; frontier: every layer in turn"
+    )
 
-    @property
-    def distils(self) -> bool:
-        """Whether the output term compares with the teacher's logits, not with labels."""
-        return self.output_loss in ("kl", "reverse_kl")
+    def objective(self, terms: Mapping[str, Any]) -> Any:
+        """Return the value of the objective from its terms, each with its weight."""
+        return self.layer_weight * terms["layer"] + self.output_weight * terms["output"]
 
     @model_validator(mode="after")
     def _check_combination(self) -> "TransferSettings":
-        if self.map == "none" and self.layer_loss != "relation":
+        losses = lookup(LAYER_LOSSES)
+        if lookup(MAPS)[self.map].spaces_differ and not losses[self.layer_loss].any_space:
+            able = ", ".join(repr(name) for name in losses if losses[name].any_space)
             raise ValueError(
-                "map 'none' leaves targets in the teacher's space: only layer_loss 'relation' can use them"
+                f"map {self.map!r} leaves targets in the teacher's space: only layer_loss {able} can use them"
             )
-        if self.schedule == "frontier" and (self.teacher_layer or self.student_layer):
-            raise ValueError("the frontier schedule trains every student layer: leave out teacher_layer, student_layer")
+        given = [self.teacher_layer, self.student_layer, self.student_layers]
+        if lookup(SCHEDULES)[self.schedule].every_layer and any(given):
+            raise ValueError(
+                f"the schedule {self.schedule!r} trains every student layer: leave out teacher_layer, student_layer "
+                "and student_layers"
+            )
+        if self.student_layers and (self.teacher_layer or self.student_layer):
+            raise ValueError(
+                "student_layers takes its partners from the layer map: leave out teacher_layer and student_layer, "
+                "or give layer_map"
+            )
         return self
+
+
+def variant(name: str, changed: Mapping[str, Any], fixed: Collection[str]) -> type[TransferSettings]:
+    """Return a class of settings with other defaults than the paper's, of which some cannot be changed.
+
+    Args:
+        name: of the class.
+        changed: the defaults that differ.
+        fixed: those of them that set the method apart; another value is an error.
+    """
+    fields: dict[str, Any] = {}
+    for key, value in changed.items():
+        field = copy(TransferSettings.model_fields[key])
+        field.default = value
+        if key in fixed:
+            field.metadata = [*field.metadata, AfterValidator(partial(_check_fixed, value))]
+        fields[key] = (field.annotation, field)
+    made = create_model(name, __base__=TransferSettings, __doc__=TransferSettings.__doc__, **fields)
+    made.__module__ = __name__
+    return made
+
+
+def _check_fixed(fixed: Any, value: Any) -> Any:
+    if value != fixed:
+        raise ValueError(f"it is {fixed!r} in this method and cannot be changed")
+    return value

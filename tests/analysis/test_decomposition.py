@@ -9,17 +9,10 @@ from torch.nn.functional import cosine_similarity, normalize
 from semalign.analysis.decomposition import STATES, resultant_cosine
 from semalign.analysis.decomposition_record import figure_bases
 from semalign.bases.basis import SemanticBasis
-from semalign.bases.frames import frame_operator
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
 
 TEXTS = ["what is 1+2?", "a", "the cat, the dog.\n", "0123456789 and so on"]
-
-
-def test_frame_operator_is_thesum_of_projections():
-    basis = SemanticBasis.random(40, 7)
-    states = torch.randn(5, 7, dtype=torch.float64)
-    torch.testing.assert_close(states @ frame_operator(basis), sum_of_projections(states, basis))
 
 
 def test_table_equals_the_literal_formula(teacher):

@@ -2,12 +2,17 @@
 
 import pytest
 import torch
+from helpers.formulas import sum_of_projections
 from torch.nn.functional import cosine_similarity
 
 from semalign.bases.basis import SemanticBasis
 from semalign.bases.frames import frame_operator, isotropic_cosine, random_basis_cosine
 
-TEXTS = ["what is 1+2?", "a", "the cat, the dog.\n", "0123456789 and so on"]
+
+def test_frame_operator_is_the_sum_of_projections():
+    basis = SemanticBasis.random(40, 7)
+    states = torch.randn(5, 7, dtype=torch.float64)
+    torch.testing.assert_close(states @ frame_operator(basis), sum_of_projections(states, basis))
 
 
 @pytest.mark.parametrize(("m", "d"), [(64, 96), (4000, 96), (64, 32)])

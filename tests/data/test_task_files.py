@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers.data import needs_published, write
+from helpers.data import write
 from helpers.scripted import GSM8K, character_model, character_tokenizer, script
 
 from semalign.data import tasks as benchmarks
@@ -170,8 +170,16 @@ def test_mmlu_has_a_mean_over_items_one_over_subjects_and_each_subjects(root, mo
     assert (result.value, result.decoding) == (75, None)
 
 
-@needs_published
-@pytest.mark.parametrize(("task", "n"), [("gsm8k", 1319), ("humaneval", 164), ("mbpp", 500), ("mmlu", 14042)])
+PUBLISHED = {  # folder and number of test items
+    "gsm8k": ("openai/gsm8k/main", 1319),
+    "humaneval": ("openai/openai_humaneval", 164),
+    "mbpp": ("google-research-datasets/mbpp/full", 500),
+    "mmlu": ("cais/mmlu/all", 14042),
+}
+needs = {task: pytest.mark.needs_published(f"{folder}/test") for task, (folder, _) in PUBLISHED.items()}
+
+
+@pytest.mark.parametrize(("task", "n"), [pytest.param(t, n, marks=needs[t]) for t, (_, n) in PUBLISHED.items()])
 def test_published_items_make_prompts(task, n):
     loaded = benchmarks.load_task(task, "test")
     prompts = {benchmarks.prompt(loaded, document) for document in loaded.eval_docs}
@@ -181,14 +189,15 @@ def test_published_items_make_prompts(task, n):
     assert not any("{{" in prompt and "{{" not in json.dumps(documents) for prompt in prompts)
 
 
-@needs_published
+@needs["gsm8k"]
 def test_the_first_published_gsm8k_prompt():
     prompt = benchmarks.rows("gsm8k", "test", 1)[0]["prompt"]
     assert prompt.startswith("<|user|>\nAnswer the following question.\n\nQuestion: Janet’s ducks lay 16 eggs per day.")
     assert prompt.endswith("at the farmers' market?\n<|assistant|>\nAnswer:")
 
 
-@needs_published
+@needs["humaneval"]
+@needs["mbpp"]
 def test_published_solutions_are_parsable_as_a_whole():
     for task in ("humaneval", "mbpp"):
         for document in benchmarks.documents(task, "test"):

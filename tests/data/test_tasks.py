@@ -5,6 +5,8 @@ from helpers.data import GSM8K, HUMANEVAL, MBPP, MMLU, write
 
 from semalign.data import sources
 from semalign.data import tasks as benchmarks
+from semalign.data.task_check import check_task
+from semalign.data.task_file import FOLDER, task_file, task_names
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def root(root):
 
 
 def test_rows_split_the_text_where_generation_does(root):
-    rows = {name: benchmarks.rows(name, "test")[0] for name in benchmarks.task_names() if "micro" in name}
+    rows = {name: benchmarks.rows(name, "test")[0] for name in task_names() if "micro" in name}
     assert rows["micro_mmlu"] == {
         "prompt": "The following are multiple choice questions (with answers) about maps.\n\n"
         "What is the capital of Zub?\nA. Ra\nB. Ro\nC. Ru\nD. Ry\nAnswer:",
@@ -120,14 +122,15 @@ def test_damaged_files_are_named(tmp_path, text, message):
     path = tmp_path / "train.jsonl"
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
-        sources.documents(path)
+        sources.read_file(path)
 
 
 def test_every_task_file_is_complete():
-    for name in benchmarks.task_names():
-        config = benchmarks._manager().task_index[name].cfg
+    for name in task_names():
+        config = task_file(name).content
         metric, extraction = config["metadata"]["primary"].split(",")
-        assert config["task"] == name and config["metadata"]["version"]
+        check_task(config, FOLDER)
+        assert config["task"] == name and task_file(name).bundled
         assert metric in [entry["metric"] for entry in config["metric_list"]]
         assert extraction in [entry["name"] for entry in config.get("filter_list", [{"name": "none"}])]
         if config["output_type"] == "generate_until":

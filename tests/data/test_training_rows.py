@@ -1,11 +1,14 @@
 """Rows to train on: what may not be among them, on rows made by hand and on the published data where they are."""
 
 import pytest
-from helpers.data import GSM8K, HUMANEVAL, needs_published, write
+import yaml
+from helpers.data import GSM8K, HUMANEVAL, write
 
 from semalign.data import tasks as benchmarks
 from semalign.data import training_rows as training_data
-from semalign.data.training_rows import hint_of, question_key, rows
+from semalign.data.contamination import question_key
+from semalign.data.task_file import task_file
+from semalign.data.training_rows import rows
 
 CODE = "sahil2801/CodeAlpaca-20k"
 
@@ -90,30 +93,23 @@ def test_other_tasks_train_on_their_own_split(root):
     assert rows("gsm8k", 2) == benchmarks.rows("gsm8k", "train", 2)
 
 
-@needs_published
-def test_published_dev_questions_that_stand_in_the_test(monkeypatch):
+@pytest.mark.needs_published("cais/mmlu/all/dev", "cais/mmlu/all/test")
+def test_published_dev_questions_that_stand_in_the_test(tmp_path):
     """Counted apart, letter by letter: 5 of the 285 dev items stand in the test so, and one stands twice in dev."""
-    config = {**benchmarks.metadata("mmlu"), "training": {"splits": ["dev"]}}
-    monkeypatch.setattr(benchmarks, "metadata", lambda task: config)
+    only_dev = tmp_path / "mmlu_dev.yaml"
+    metadata = {**task_file("mmlu").metadata, "training": {"splits": ["dev"]}}
+    only_dev.write_text(yaml.safe_dump({"include": "mmlu.yaml", "metadata": metadata}))
     dev, test = (benchmarks.documents("mmlu", split) for split in ("dev", "test"))
     verbatim = {(d["question"], *d["choices"]) for d in dev} & {(d["question"], *d["choices"]) for d in test}
-    left = {row["prompt"] for row in rows("mmlu")}
+    left = {row["prompt"] for row in rows(only_dev)}
     assert len(verbatim) == 5 and len(left) == 279
     assert not any(f"{question}\nA. {a}\n" in prompt for question, a, *_ in verbatim for prompt in left)
     assert len({question_key(d) for d in dev} & {question_key(d) for d in test}) == 5
 
 
-@needs_published
+@pytest.mark.needs_published("google-research-datasets/mbpp/full/train")
 def test_published_mbpp_trains_on_601_to_974():
     documents = benchmarks.documents("mbpp", "train")
     assert [document["task_id"] for document in documents] == list(range(601, 975))
     found = training_data.rows("mbpp", 300)
     assert len(found) == 300 and not any("\r" in row["prompt"] + row["response"] for row in found)
-
-
-@needs_published
-def test_every_published_humaneval_item_is_recognised():
-    documents = benchmarks.documents("humaneval", "test")
-    gives_away = hint_of(documents)
-    assert all(gives_away(document["prompt"]) for document in documents)
-    assert not gives_away("Write a function to find the largest number in a list.\n\nmax(numbers)")

@@ -45,13 +45,13 @@ def test_a_killed_evaluation_goes_on(model, data, counted, tmp_path):
     kill.append(2)
     record = tmp_path / "run" / "gsm8k.json"
     with pytest.raises(KilledError):
-        evaluate(model, "micro_gsm8k", batch_size=2, beside=record)
+        evaluate(model, "micro_gsm8k", batch_size=2, record_path=record)
     answers, samples = (record.with_name(f"gsm8k.{what}.jsonl.gz") for what in ("answers", "samples"))
     assert len(list(read_lines(answers))) == 1 + 4 and not samples.exists()
     answers.write_bytes(answers.read_bytes()[:-9])  # as a killed process may leave it
     seen.clear()
     kill.clear()
-    resumed = evaluate(model, "micro_gsm8k", batch_size=2, beside=record)
+    resumed = evaluate(model, "micro_gsm8k", batch_size=2, record_path=record)
     assert seen in ([2, 1], [2, 2])  # the answer that was cut may be asked again
     assert resumed.samples == whole.samples and resumed.scores == whole.scores
     assert list(read_lines(samples)) == whole.samples
@@ -62,9 +62,9 @@ def test_a_killed_evaluation_goes_on(model, data, counted, tmp_path):
 def test_a_kill_before_the_record_loses_nothing(model, data, counted, tmp_path):
     seen, _ = counted
     data("gsm8k", [{**GSM8K, "question": "?" * i} for i in range(1, 4)])
-    first = evaluate(model, "micro_gsm8k", batch_size=2, beside=tmp_path / "a.json")
+    first = evaluate(model, "micro_gsm8k", batch_size=2, record_path=tmp_path / "a.json")
     seen.clear()
-    assert evaluate(model, "micro_gsm8k", batch_size=2, beside=tmp_path / "a.json").samples == first.samples
+    assert evaluate(model, "micro_gsm8k", batch_size=2, record_path=tmp_path / "a.json").samples == first.samples
     assert seen == []
 
 
@@ -82,9 +82,9 @@ def test_multiple_choice_goes_on_too(model, data, tmp_path, monkeypatch):
 
     monkeypatch.setattr(InMemoryModel, "_model_call", dying)
     with pytest.raises(KilledError):
-        evaluate(model, "micro_mmlu", batch_size=2, beside=tmp_path / "a.json")
+        evaluate(model, "micro_mmlu", batch_size=2, record_path=tmp_path / "a.json")
     calls[:] = [0] * 10
-    resumed = evaluate(model, "micro_mmlu", batch_size=2, beside=tmp_path / "a.json")
+    resumed = evaluate(model, "micro_mmlu", batch_size=2, record_path=tmp_path / "a.json")
     assert calls[10:] == [2]
     assert resumed.samples == whole.samples
 
@@ -93,7 +93,7 @@ def test_the_samples_hold_every_prompt_and_generation(model, data, tmp_path):
     data("gsm8k", [{**GSM8K, "question": f"{i}?"} for i in range(3)])
     prompts = [row["prompt"] for row in benchmarks.rows("micro_gsm8k", "test")]
     script(model, dict(zip(prompts, [" #### 3", " so 3", " ####"], strict=True)))
-    evaluate(model, "micro_gsm8k", beside=tmp_path / "a.b.json")
+    evaluate(model, "micro_gsm8k", record_path=tmp_path / "a.b.json")
     found = list(read_lines(tmp_path / "a.b.samples.jsonl.gz"))
     assert [(row["prompt"], row["generation"], row["correct"]) for row in found] == [
         (prompts[0], " #### 3", True),
@@ -108,11 +108,11 @@ def test_answers_to_another_model_are_not_used(model, data, counted, tmp_path, c
     data("gsm8k", [{**GSM8K, "question": "?" * i} for i in range(1, 4)])
     kill.append(1)
     with pytest.raises(KilledError):
-        evaluate(model, "micro_gsm8k", batch_size=2, beside=tmp_path / "a.json")
+        evaluate(model, "micro_gsm8k", batch_size=2, record_path=tmp_path / "a.json")
     model.model.lm_head.weight.data[5] += 1
     seen.clear()
     kill.clear()
-    evaluate(model, "micro_gsm8k", batch_size=2, beside=tmp_path / "a.json")
+    evaluate(model, "micro_gsm8k", batch_size=2, record_path=tmp_path / "a.json")
     assert seen == [2, 1]
     assert "starting anew" in caplog.text
 

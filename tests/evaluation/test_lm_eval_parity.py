@@ -4,7 +4,7 @@ import sys
 
 import pytest
 import torch
-from helpers.data import needs_published, write
+from helpers.data import write
 from helpers.scripted import GSM8K
 
 from semalign import load_model
@@ -23,7 +23,7 @@ def student():
     return load_model("micro-student")
 
 
-@needs_published
+@pytest.mark.needs_published("openai/gsm8k/main/test", "cais/mmlu/all/test")
 @torch.no_grad()
 def test_published_items_score_alike(student):
     rows = {"gsm8k": benchmarks.documents("gsm8k", "test", 4)}

@@ -12,7 +12,7 @@ from semalign.data import tasks as benchmarks
 from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.settings import TrainingSettings
-from semalign.training.steering import add_lora
+from semalign.training.lora import add_lora
 
 pytestmark = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed here: make test-vllm")
 OPTIONS = {"enforce_eager": True, "max_model_len": 512}

@@ -59,7 +59,7 @@ def folders(tmp_path, monkeypatch):
 
 def test_a_model_and_its_adapter_are_handed_over_as_folders(folders):
     model = VllmModel(str(folders / "model"), folders / "adapter")
-    result = evaluate(model, "gsm8k", batch_size=5, beside=folders / "out" / "gsm8k.json")
+    result = evaluate(model, "gsm8k", batch_size=5, record_path=folders / "out" / "gsm8k.json")
     assert StandIn.made == [
         {
             "pretrained": str(folders / "model"),

@@ -60,7 +60,7 @@ def test_variants_come_on_top(tmp_path):
         ({"sedes": [1]}, "unknown key 'sedes', did you mean 'seeds'"),
         ({"tasks": {"micro_mmlu": {"epoch": 1}}}, r"unknown key 'tasks.micro_mmlu.epoch', did you mean 'epochs'"),
         ({"transfer": {"learning_rte": 1}}, "unknown key 'learning_rte', did you mean 'learning_rate'"),
-        ({"transfer": {"rank": 0}}, "rank: input should be greater than or equal to 1"),
+        ({"transfer": {"rank": 0}}, "rank: Input should be greater than or equal to 1"),
         ({"seeds": []}, "seeds: "),
     ],
 )
@@ -98,7 +98,7 @@ def test_a_row_is_a_method_under_what_the_profile_says(tmp_path):
     ("variant", "message"),
     [
         ({"method": "kl"}, "no method 'kl': choose from semalign"),
-        ({"method": "ridge", "all": {"map": "semantic"}}, "map: input should be 'ridge'"),
+        ({"method": "ridge", "all": {"map": "semantic"}}, "map: it is 'ridge' in this method and cannot be changed"),
         ({"micro_gsm9k": {"epochs": 1}}, "variant 'mine' names no task of it: micro_gsm9k"),
         ({"method": "laten", "all": {"extract_sise": 3}}, "unknown key 'extract_sise', did you mean 'extract_size'"),
     ],

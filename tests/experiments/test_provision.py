@@ -136,7 +136,7 @@ def test_the_hub_is_not_waited_for(monkeypatch):
     import datasets
 
     asked = []
-    monkeypatch.setattr(sources, "_answers", lambda dataset: False)
+    monkeypatch.setattr(sources, "_hub_has", lambda dataset: False)
     monkeypatch.setattr(
         datasets, "load_dataset", lambda *_, **__: asked.append(datasets.config.HF_HUB_OFFLINE) or _Rows()
     )

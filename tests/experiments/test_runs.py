@@ -8,6 +8,7 @@ from helpers.profiles import write_profile
 from semalign.experiments import runs as experiments
 from semalign.experiments.cells import Cell, cells, rows_of
 from semalign.experiments.runs import current, missing, run, run_cell, summary
+from semalign.paths import project_root
 from semalign.results.records import write_record
 from semalign.sandbox import SandboxError
 
@@ -131,14 +132,25 @@ def test_without_a_sandbox_for_its_programs_nothing_runs(profile, tmp_path, monk
         run(profile, tmp_path / "results")
 
 
-def test_a_record_from_before_methods_had_names_is_semaligns(profile, tmp_path):
+def test_a_record_from_before_a_setting_was_made_under_its_default(profile, tmp_path):
     folder = tmp_path / "results"
     cell = Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 0)
     record = run_cell(profile, cell)
-    new = ("method", "map", "ridge_penalty", "layer_loss", "schedule")
+    new = ("map", "ridge_penalty", "layer_loss", "schedule")
     record["configuration"] = {key: v for key, v in record["configuration"].items() if key not in new}
     write_record(folder / cell.file_name, record)
     assert cell not in missing(profile, folder)
+    given = write_profile(tmp_path, variants={"semalign": {"all": {"map": "ridge"}}})
+    assert missing(given, folder)[cell] == "stale: other map"
+
+
+@pytest.mark.parametrize("key", ["chat", "task_version", "method"])
+def test_a_record_that_does_not_say_how_it_was_made_is_stale(profile, tmp_path, key):
+    cell = Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 0)
+    record = run_cell(profile, cell)
+    del record["configuration"][key]
+    write_record(tmp_path / cell.file_name, record)
+    assert missing(profile, tmp_path)[cell] == f"stale: other {key}"
 
 
 def test_a_method_that_refuses_a_pair_is_an_error_after_all_other_cells(profile, tmp_path, caplog):
@@ -165,3 +177,17 @@ def test_compare_shows_only_the_records_that_were_asked_for_and_are_current(prof
     assert result.exit_code == 0
     assert "entropy" in result.output
     assert "surplus" not in result.output
+
+
+def test_a_profile_may_name_a_task_file(profile, tmp_path):
+    task = project_root() / "examples" / "task" / "arithmetic.yaml"
+    mine = write_profile(tmp_path, tasks={str(task): {"epochs": 1, "train_size": 4}}, teachers={}, seeds=[0])
+    cell = Cell("semalign", mine.teacher, mine.student, str(task), 0)
+    assert cell.file_name.endswith("--arithmetic--0.json")
+    record = run_cell(mine, cell)
+    assert (record["task"], record["n"]) == ("arithmetic", 4)
+    write_record(tmp_path / cell.file_name, record)
+    assert cell not in missing(mine, tmp_path)
+    record["configuration"]["task_file"] = "another"
+    write_record(tmp_path / cell.file_name, record)
+    assert missing(mine, tmp_path)[cell] == "stale: other task_file"

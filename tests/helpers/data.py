@@ -1,11 +1,7 @@
-"""A row of each benchmark, the way to write rows as files, and a mark for tests of the published data."""
+"""A row of each benchmark, and a way to write rows as a split of a data root."""
 
 import json
 from pathlib import Path
-
-import pytest
-
-from semalign.paths import data_roots
 
 MMLU = {
     "question": "What is the capital of Zub?",
@@ -29,10 +25,6 @@ MBPP = {
     "test_setup_code": "",
     "challenge_test_list": [],
 }
-needs_published = pytest.mark.skipif(
-    not any((root / "cais/mmlu/all/test.jsonl").is_file() for root in data_roots()),
-    reason="the published data are not here: SEMALIGN_DATA names their folder",
-)
 
 
 def write(root: Path, name: str, rows: list[dict]) -> None:

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from semalign.bases.basis import SemanticBasis
-from semalign.models.architecture import LAYOUTS
+from semalign.models.layouts import LAYOUTS
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789 .,?:+-*=\n"
 PAIRS = [a + b for a in "aeiou" for b in "bcdlmnrst"]
@@ -89,3 +89,11 @@ def randomise(adapted):
 def head(v=200, d=12, seed=0):
     """Return the weights of a small random head."""
     return torch.randn(v, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def close(ours, theirs):
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)

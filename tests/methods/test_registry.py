@@ -3,11 +3,11 @@
 import pytest
 from pydantic import ValidationError
 
-from semalign import methods as package
 from semalign.data import tasks as benchmarks
 from semalign.experiments.runs import loaded_once
 from semalign.methods.registry import method, methods
-from semalign.methods.runner import transfer
+from semalign.methods.runner import run_method
+from semalign.methods.semalign import transfer
 from semalign.settings import TransferSettings
 
 NAMES = [
@@ -36,19 +36,6 @@ def test_an_unknown_method_lists_the_known():
         method("semlign")
 
 
-def test_adding_a_method_is_adding_a_file(tmp_path, monkeypatch):
-    (tmp_path / "mine_of_a_test.py").write_text(
-        "from semalign.methods.registry import Method\nfrom semalign.settings import MethodSettings\n"
-        "METHOD = Method('mine', 'control', 'me', MethodSettings, lambda teacher, student, data, **settings: None)\n"
-    )
-    methods.cache_clear()
-    with monkeypatch.context() as patch:
-        patch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
-        found = list(methods())
-    methods.cache_clear()
-    assert found == sorted([*NAMES, "mine"], key=lambda name: NAMES.index(name) if name in NAMES else 9.5)
-
-
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -62,7 +49,7 @@ def test_adding_a_method_is_adding_a_file(tmp_path, monkeypatch):
 )
 def test_what_sets_a_control_apart_cannot_be_changed(teacher, student, rows, name, settings):
     with pytest.raises(ValidationError, match=next(iter(settings))):
-        method(name).run(teacher, student, rows, **settings)
+        run_method(name, teacher, student, rows, **settings)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("laten", "seeking", "sft", "frontier")])
@@ -90,7 +77,7 @@ def test_a_control_differs_from_semalign_where_it_says_and_nowhere_else(name):
 
 def test_a_control_is_a_transfer_under_its_settings(teacher, student, rows):
     fast = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
-    ours = method("ridge").run(teacher, student, rows, **fast).record
+    ours = run_method("ridge", teacher, student, rows, **fast).record
     theirs = transfer(teacher, student, rows, map="ridge", **fast).record
     assert ours["losses"] == theirs["losses"]
     assert (ours["method"], theirs["method"]) == ("ridge", "semalign")
@@ -102,7 +89,8 @@ def test_every_method_runs_on_the_shipped_pair(name, tmp_path):
     settings = {key: value for key, value in FAST.items() if key in entry.settings.model_fields}
     rows, held_out = benchmarks.rows("micro_gsm8k", "train", 64), benchmarks.rows("micro_gsm8k", "validation", 4)
     teacher, student = loaded_once("micro-teacher"), loaded_once("micro-student")
-    result = entry.run(teacher, student, rows, output_dir=tmp_path, validation=held_out, task="micro_gsm8k", **settings)
+    places = {"output_dir": tmp_path, "validation": held_out, "task": "micro_gsm8k"}
+    result = run_method(name, teacher, student, rows, **places, **settings)
     record = result.record
     assert (record["method"], record["task"], record["metric"], record["n"]) == (name, "micro_gsm8k", "response_nll", 4)
     assert entry.settings(**record["configuration"]) == entry.settings(**settings)

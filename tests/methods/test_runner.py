@@ -42,9 +42,9 @@ def test_the_record_says_what_was_done(teacher, student, rows, tmp_path):
     details = record["details"]
     assert len(details["attribution"]) == 5
     critical = 1 + details["attribution"].index(max(details["attribution"]))
-    k = semalign.targets.pairing.student_layer(critical, 5, 4)
+    k = semalign.pairing.student_layer(critical, 5, 4)
     assert details["student_layer"] == k
-    assert details["teacher_layers"] == [[semalign.targets.pairing.teacher_layer(k, 5, 4), 1.0]]
+    assert details["teacher_layers"] == [[semalign.pairing.teacher_layer(k, 5, 4), 1.0]]
     assert 0 < details["mean_direction_share"] <= 1
     assert record["value"] == details["after"]["response_nll"] != details["before"]["response_nll"]
     assert record["fingerprints"].keys() == {"teacher", "student", "data"}
@@ -89,7 +89,11 @@ def broken_head(model):
 
 
 def test_bad_input_is_refused_before_any_training(teacher, student, rows, monkeypatch):
-    for long_work in ("model_pair.attribute_layers", "model_pair.layer_states", "steering.Steering.run"):
+    for long_work in (
+        "targets.choice.attribute_layers",
+        "targets.passes.StatePasses.layer_states",
+        "training.steering.Steering.run",
+    ):
         monkeypatch.setattr(f"semalign.{long_work}", lambda *_, **__: pytest.fail("long work has begun"))
 
     def refused(message, data=rows, error=ValueError, **settings):

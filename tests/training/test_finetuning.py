@@ -7,7 +7,7 @@ from semalign.data.rows import batches, encode
 from semalign.models.architecture import Architecture
 from semalign.settings import TrainingSettings
 from semalign.training.finetuning import FineTuning, response_nll, summed_nll
-from semalign.training.steering import add_lora
+from semalign.training.lora import add_lora
 
 
 def test_the_loss_is_that_of_transformers(student, rows):

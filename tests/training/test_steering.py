@@ -4,28 +4,31 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers.models import exact_basis, make_architecture, make_llama, randomise
+from helpers.models import exact_basis, make_architecture, randomise
 
 from semalign.data.rows import encode
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
 from semalign.models.loading import LanguageModel
+from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
 from semalign.targets.alignment import alignment_map, decompose, recompose
-from semalign.targets.builder import ModelPair
+from semalign.targets.builder import TargetBuilder
+from semalign.targets.choice import LayerPair
+from semalign.training.lora import add_lora
 from semalign.training.losses import layer_cosine_loss, output_cosine_loss
-from semalign.training.steering import Steering, add_lora
-from semalign.training.terms import Objective
+from semalign.training.objective import Objective
+from semalign.training.steering import Steering
 
 
 def prepare(teacher, student, rows, folder, k=3, teacher_layer=3, **settings):
     chosen = TransferSettings(teacher_layer=teacher_layer, student_layer=k, rank=2, **settings)
-    pair = ModelPair(teacher, student, chosen)
     alignment = alignment_map(exact_basis(teacher), exact_basis(student))
-    supervision = pair.supervision(rows, alignment, [(teacher_layer, 1.0)], k, folder)
+    builder = TargetBuilder(Pair(teacher, student), chosen, alignment=alignment)
+    supervision = builder.supervision(rows, [LayerPair([(teacher_layer, 1.0)], k)], folder)
     adapted = add_lora(student.model, [k], chosen)
     randomise(adapted)
-    objective = Objective(Architecture(adapted), k, chosen)
+    objective = Objective(Architecture(adapted), supervision, chosen)
     return SimpleNamespace(settings=chosen, supervision=supervision, adapted=adapted, objective=objective, k=k)
 
 
@@ -59,14 +62,12 @@ def test_losses_and_gradients_are_those_of_the_plain_forward(
     teacher, student, rows, tmp_path, interface, positions, smoothing
 ):
     run = prepare(teacher, student, rows, tmp_path, interface=interface, positions=positions, label_smoothing=smoothing)
-    fast = run.objective(run.supervision.batch(range(len(rows))))
-    layer, output = literal_losses(run, teacher, student, rows)
-    torch.testing.assert_close(fast.layer, layer, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(fast.output, output, rtol=1e-12, atol=1e-12)
-    for ours, literal in zip(gradients(fast.output, run), gradients(output, run), strict=True):
-        torch.testing.assert_close(ours, literal, rtol=1e-9, atol=1e-12)
-    for ours, literal in zip(gradients(fast.layer, run), gradients(layer, run), strict=True):
-        torch.testing.assert_close(ours, literal, rtol=1e-9, atol=1e-12)
+    fast = run.objective.terms(run.supervision.batch(range(len(rows))))
+    literal = dict(zip(("layer", "output"), literal_losses(run, teacher, student, rows), strict=True))
+    for name in ("layer", "output"):
+        torch.testing.assert_close(fast[name], literal[name], rtol=1e-12, atol=1e-12)
+        for ours, theirs in zip(gradients(fast[name], run), gradients(literal[name], run), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
 def test_parts_of_a_batch_give_the_gradient_of_the_whole(teacher, student, rows, tmp_path):
@@ -75,7 +76,7 @@ def test_parts_of_a_batch_give_the_gradient_of_the_whole(teacher, student, rows,
         run = prepare(
             teacher, student, rows, tmp_path, batch_size=12, micro_batch_size=micro_batch_size, epochs=1, warmup_ratio=0
         )
-        steering = Steering(run.objective, run.supervision, run.settings)
+        steering = Steering(run.objective)
         steering.optimizer = torch.optim.SGD(steering.parameters.values(), lr=1.0)
         losses = steering.run()
         moved.append((losses, [p.detach().clone() for p in steering.parameters.values()]))
@@ -88,7 +89,7 @@ def test_only_the_adapter_of_layer_k_changes_and_the_student_stays(teacher, stud
     before = {name: p.clone() for name, p in student.model.state_dict().items()}
     run = prepare(teacher, student, rows, tmp_path, k=2, batch_size=4, epochs=2, learning_rate=1e-2)
     start = {name: p.clone() for name, p in run.adapted.state_dict().items()}
-    Steering(run.objective, run.supervision, run.settings).run()
+    Steering(run.objective).run()
     changed = {name for name, p in run.adapted.state_dict().items() if not torch.equal(p, start[name])}
     assert len(changed) == 8
     assert all("layers.1." in name and "lora_" in name for name in changed)
@@ -99,7 +100,7 @@ def test_only_the_adapter_of_layer_k_changes_and_the_student_stays(teacher, stud
 
 def test_training_brings_both_losses_down(teacher, student, rows, tmp_path):
     run = prepare(teacher, student, rows, tmp_path, batch_size=4, epochs=20, learning_rate=1e-2)
-    losses = Steering(run.objective, run.supervision, run.settings).run()
+    losses = Steering(run.objective).run()
     assert len(losses) == 60
     for term in ("layer", "output"):
         assert sum(step[term] for step in losses[-3:]) < 0.9 * sum(step[term] for step in losses[:3])
@@ -108,7 +109,7 @@ def test_training_brings_both_losses_down(teacher, student, rows, tmp_path):
 def test_a_stopped_run_ends_like_an_undisturbed_one(teacher, student, rows, tmp_path):
     def steer(folder, stop_after=None):
         run = prepare(teacher, student, rows, tmp_path, batch_size=4, epochs=3, lora_dropout=0.1)
-        steering = Steering(run.objective, run.supervision, run.settings, folder / "checkpoint.safetensors", "same")
+        steering = Steering(run.objective, folder / "checkpoint.safetensors", "same")
         if stop_after is not None:
             original = steering._step
             steering._step = lambda indices: original(indices) if len(steering.losses) < stop_after else 1 / 0
@@ -126,25 +127,11 @@ def test_a_stopped_run_ends_like_an_undisturbed_one(teacher, student, rows, tmp_
 
 def test_a_checkpoint_of_another_run_is_not_used(teacher, student, rows, tmp_path, caplog):
     run = prepare(teacher, student, rows, tmp_path, batch_size=4, epochs=1)
-    Steering(run.objective, run.supervision, run.settings, tmp_path / "c.safetensors", "one").run()
-    other = Steering(run.objective, run.supervision, run.settings, tmp_path / "c.safetensors", "two")
+    Steering(run.objective, tmp_path / "c.safetensors", "one").run()
+    other = Steering(run.objective, tmp_path / "c.safetensors", "two")
     other._resume()
     assert other.losses == []
     assert "starting anew" in caplog.text
-
-
-def test_variants_of_the_objective(teacher, student, rows, tmp_path):
-    batch_of = lambda run: run.supervision.batch(range(len(rows)))  # noqa: E731
-    entropy = prepare(teacher, student, rows, tmp_path, output_loss="cross_entropy")
-    term = entropy.objective(batch_of(entropy)).output
-    assert term.item() == pytest.approx(entropy.objective.measure(entropy.supervision)["response_nll"], rel=1e-6)
-    centred = prepare(teacher, student, rows, tmp_path, output_loss="centred_cosine", centre_targets=True)
-    batch = batch_of(centred)
-    with capture(centred.objective.student, [3], "mlp") as seen:
-        terms = centred.objective(batch)
-    h = seen[3][batch.layer_at]
-    expected = layer_cosine_loss(h - h.mean(0), batch.targets - batch.targets.mean(0))
-    torch.testing.assert_close(terms.layer, expected)
 
 
 def test_soft_capped_logits_take_the_plain_path(tokenizer, rows, tmp_path, teacher):
@@ -156,23 +143,14 @@ def test_soft_capped_logits_take_the_plain_path(tokenizer, rows, tmp_path, teach
     model = make_architecture("gemma2", **{"vocab_size": len(tokenizer), **config})
     student = LanguageModel(model, tokenizer)
     run = prepare(teacher, student, rows, tmp_path, k=2)
-    assert run.objective.logit_free is None
-    fast = run.objective(run.supervision.batch(range(len(rows))))
+    assert run.objective.output_term.logit_free is None
+    fast = run.objective.terms(run.supervision.batch(range(len(rows))))
     logits, labels = [], []
     for row in rows:
         example = encode([row], tokenizer, 64)[0]
         ids, at = torch.tensor([example.input_ids]), list(example.positions())
         logits.append(run.adapted(ids).logits[0, at])
         labels.append(ids[0, [i + 1 for i in at]])
-    torch.testing.assert_close(fast.output, output_cosine_loss(torch.cat(logits), torch.cat(labels)))
+    torch.testing.assert_close(fast["output"], output_cosine_loss(torch.cat(logits), torch.cat(labels)))
     with pytest.raises(ValueError, match="linear"):
-        prepare(teacher, student, rows, tmp_path, k=2, output_loss="centred_cosine").objective(
-            run.supervision.batch(range(len(rows)))
-        )
-
-
-def test_tied_students_stay_tied(tokenizer):
-    model = make_llama(len(tokenizer), 12, 2, seed=0, tie_word_embeddings=True)
-    base = add_lora(model, [1], TransferSettings()).get_base_model()
-    assert base.lm_head.weight.data_ptr() == base.model.embed_tokens.weight.data_ptr()
-    assert base.lm_head.weight.data_ptr() == model.lm_head.weight.data_ptr()
+        prepare(teacher, student, rows, tmp_path, k=2, output_loss="centred_cosine")

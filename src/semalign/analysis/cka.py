@@ -115,13 +115,13 @@ def paired_states(
     if block < FEWEST_ROWS or batch_size < 1:
         raise ValueError(f"block must be at least {FEWEST_ROWS} and batch_size at least 1, not {block}, {batch_size}")
     encoded = [_encode(model, texts) for model in (teacher, student)]
-    matched = [matching_positions(s, t, "all") for t, s in zip(*encoded, strict=True)]
+    matched = [matching_positions(t, s, "all") for t, s in zip(*encoded, strict=True)]
     if empty := [number for number, (positions, _) in enumerate(matched, start=1) if not positions]:
         raise ValueError(f"text {empty[0]} has no token that ends at the same character for both models")
     kept = slice(-1, None) if pooling == "last" else slice(None)
     sides = [
         _Side(Architecture(model.model), examples, [pair[which][kept] for pair in matched], interface, pooling)
-        for model, examples, which in ((teacher, encoded[0], 1), (student, encoded[1], 0))
+        for model, examples, which in ((teacher, encoded[0], 0), (student, encoded[1], 1))
     ]
     total = sum(map(len, sides[0].positions)) if pooling == "tokens" else len(texts)
     if total < 2 * FEWEST_ROWS:

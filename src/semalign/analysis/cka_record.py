@@ -13,9 +13,9 @@ from transformers import AutoModelForCausalLM
 
 from semalign.analysis.cka import paired_states, prepared
 from semalign.analysis.cka_reading import read_pictures
-from semalign.analysis.decomposition_record import read_prompts
 from semalign.analysis.hsic import KERNELS, MinibatchCKA
 from semalign.bases.basis import SemanticBasis
+from semalign.data.prompts import read_prompts
 from semalign.files import atomic_path, json_fingerprint, model_fingerprint
 from semalign.models.loading import LanguageModel, load_model
 from semalign.models.students import drop_layers
@@ -126,7 +126,7 @@ def write_cka(
     Args:
         teacher: the larger model.
         student: the smaller model; :func:`micro_pair` and :func:`shortened_pair` give both, and the prompts.
-        prompts: see :func:`semalign.analysis.decomposition_record.read_prompts`.
+        prompts: see :func:`semalign.data.prompts.read_prompts`.
         out: path of the two files, without a suffix.
         transferred: the student after a transfer, if that picture is wanted.
         limit: use the first prompts only.

@@ -7,8 +7,7 @@ from typing import Any
 from semalign.analysis.decomposition import STATES, resultant_cosine
 from semalign.bases.basis import SemanticBasis
 from semalign.bases.frames import frame_operator, isotropic_cosine, random_basis_cosine
-from semalign.data.sources import dataset_rows, documents
-from semalign.data.tasks import check_task, rows
+from semalign.data.prompts import read_prompts
 from semalign.files import atomic_path, json_fingerprint, model_fingerprint
 from semalign.models.loading import LanguageModel
 from semalign.results.records import make_record, write_record
@@ -28,23 +27,6 @@ def figure_bases(model: LanguageModel, seed: int = 0) -> dict[str, SemanticBasis
     }
 
 
-def read_prompts(source: str | Path) -> list[str]:
-    """Return prompts: ``"humaneval"`` from a data root, a task's test split, or a file's ``prompt`` column.
-
-    Raises:
-        FileNotFoundError: if the data are not there; it says where they would be.
-        ValueError: for an unknown task or a row without a prompt.
-    """
-    if source == "humaneval":
-        return [row["prompt"] for row in dataset_rows("openai/openai_humaneval", None, "test")]
-    if Path(source).suffix not in (".jsonl", ".parquet"):
-        return [row["prompt"] for row in rows(check_task(str(source)), "test")]
-    found = documents(source)
-    if missing := [number for number, row in enumerate(found, start=1) if "prompt" not in row]:
-        raise ValueError(f"{source}: row {missing[0]} has no 'prompt'")
-    return [row["prompt"] for row in found]
-
-
 def write_decomposition(
     model: LanguageModel, prompts: str | Path, out: str | Path, *, seed: int = 0, batch_size: int = 4
 ) -> dict[str, Any]:
@@ -52,7 +34,7 @@ def write_decomposition(
 
     Args:
         model: the model.
-        prompts: see :func:`read_prompts`.
+        prompts: see :func:`semalign.data.prompts.read_prompts`.
         out: path of the two files, without a suffix.
         seed: seed of the random bases.
         batch_size: prompts in one forward pass.

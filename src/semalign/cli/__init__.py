@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,9 +39,30 @@ for name, command in COMMANDS.items():
     app.command(name)(command)
 
 
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"semalign {version('semalign')}")
+        raise typer.Exit
+    return wanted
+
+
 @app.callback()
-def main(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say what is being done")] = False) -> None:
-    """Set up logging."""
+def main(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say what is being done")] = False,
+    included: Annotated[
+        list[Path] | None,
+        typer.Option("--include", metavar="FOLDER", help="Python files with methods, maps or losses of your own"),
+    ] = None,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and stop")
+    ] = False,
+) -> None:
+    """Set up logging, and import what the user adds."""
+    if included:
+        from semalign.registry import include
+
+        for folder in included:
+            include(folder)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("semalign").setLevel(logging.INFO if verbose else logging.WARNING)
 
@@ -49,7 +72,7 @@ def entry_point() -> None:
     from semalign.sandbox import SandboxError
 
     try:
-        app()
+        app(prog_name="semalign")
     except (ValueError, OSError, ImportError, SandboxError) as error:
         typer.secho(f"semalign: {error}", fg="red", err=True)
         raise SystemExit(1) from None

@@ -11,7 +11,9 @@ from semalign.cli.options import DataRoot, Model, Sandbox, choice, names_of, set
 
 def evaluate(
     model: Model,
-    task: Annotated[list[str], typer.Option("--task", "-t", help="task name; may be given several times")],
+    task: Annotated[
+        list[str], typer.Option("--task", "-t", help="task name or path of a task file; may be given several times")
+    ],
     adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder to put on the model")] = None,
     split: Annotated[str, typer.Option(help="test for the final number, validation to choose by")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first items; MMLU: of each subject")] = None,
@@ -26,25 +28,30 @@ def evaluate(
     sandbox: Sandbox = None,
 ) -> None:
     """Score a model, or an adapter on it, on benchmarks (Section 5) through lm-eval; goes on after a stop."""
-    from semalign.data.tasks import check_task
+    from semalign.data.task_file import task_name
+    from semalign.data.tasks import documents
     from semalign.evaluation.record import score_record
     from semalign.evaluation.run import evaluate as run_evaluation
     from semalign.evaluation.run import sandbox_of
     from semalign.results.records import write_record
 
-    for name in task:
-        sandbox_of(check_task(name))
+    if len({task_name(each) for each in task}) < len(task):
+        raise typer.BadParameter("two tasks have the same name, and records go by the name")
+    for each in task:  # what is wrong with a task shows before the model is loaded
+        sandbox_of(each)
+        documents(each, split, limit)
     loaded = with_adapter(model, adapter, choice(engine, "transformers", "vllm"), settings_of(vllm or [], "--vllm"))
-    for name in task:
-        beside = None if out is None else out / f"{name}.json"
-        result = run_evaluation(loaded, name, split=split, limit=limit, batch_size=batch_size, chat=chat, beside=beside)
-        typer.echo(
-            f"{name} {split}: {result.metric} {result.value:.1f} [{result.low:.1f}, {result.high:.1f}], n={result.n}"
+    for each in task:
+        path = None if out is None else out / f"{task_name(each)}.json"
+        result = run_evaluation(
+            loaded, each, split=split, limit=limit, batch_size=batch_size, chat=chat, record_path=path
         )
-        if beside is not None:
+        interval = f"[{result.low:.1f}, {result.high:.1f}]"
+        typer.echo(f"{result.task} {split}: {result.metric} {result.value:.1f} {interval}, n={result.n}")
+        if path is not None:
             record = score_record(loaded, result, limit)
             record["configuration"]["adapter"] = adapter and str(adapter)
-            write_record(beside, record)
+            write_record(path, record)
 
 
 def compare(
@@ -67,8 +74,9 @@ def compare(
     loaded = load_profile(profile, **({} if seeds is None else {"seeds": list(range(seeds))}))
     folder, names = out or results_dir() / loaded.name, names_of(methods)
     if dry_run:
-        lacks = experiments.missing(loaded, folder, names)
-        typer.echo("\n".join(f"{cell.file_name}: {lack}" for cell, lack in lacks.items()) or "all records are current")
+        absent = experiments.missing(loaded, folder, names)
+        lines = [f"{cell.file_name}: {reason}" for cell, reason in absent.items()]
+        typer.echo("\n".join(lines) or "all records are current")
         return
     experiments.run(loaded, folder, names)
     current = experiments.current(loaded, folder, names)

@@ -1,7 +1,7 @@
 """The steps of the paper, one command each."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,7 +11,9 @@ from semalign.cli.options import (
     Model,
     Student,
     Teacher,
+    adapted,
     choice,
+    mapping_of,
     rows_of_data,
     settings_of,
     with_adapter,
@@ -107,6 +109,13 @@ def transfer(
     student: Student,
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="folder for adapter, record and checkpoint")],
+    method: Annotated[str, typer.Option("--method", "-m", help="a method of the registry")] = "semalign",
+    adapter: Annotated[
+        Path | None, typer.Option(help="LoRA of the student to start from; the result holds both")
+    ] = None,
+    layer_map: Annotated[
+        Path | None, typer.Option(help="YAML file, STUDENT LAYER: TEACHER LAYER, where it differs from the pairing")
+    ] = None,
     validation: Annotated[
         str | None, typer.Option(help="held-out rows: JSONL file, or task for its validation split")
     ] = None,
@@ -118,21 +127,30 @@ def transfer(
         list[str] | None, typer.Option("--set", "-s", help="KEY=VALUE of the settings, e.g. seed=1")
     ] = None,
 ) -> None:
-    """Align and steer: train one student layer on the teacher's aligned states (Sections 4.2-4.3)."""
-    from semalign import transfer as run_transfer
+    """Align and steer: train paired student layers on the teacher's aligned states (Sections 4.2-4.3)."""
+    from semalign import run_method
 
     if validation and hold_out:
         raise typer.BadParameter("give --validation or --hold-out, not both")
+    chosen = settings_of(settings or [])
+    if layer_map is not None:
+        chosen["layer_map"] = mapping_of(layer_map)
     task = data if not Path(data).suffix else Path(data).stem
     rows = rows_of_data(data, "train", examples and examples + (hold_out or 0))
     held_out = None if validation is None else rows_of_data(validation, "validation", None)
     if hold_out:
         rows, held_out = rows[:-hold_out], rows[-hold_out:]
-    result = run_transfer(
-        teacher, student, rows, output_dir=out, validation=held_out, task=task, **settings_of(settings or [])
-    )
-    details = result.record["details"]
-    for mixture, k in details.get("pairs") or [(details["teacher_layers"], details["student_layer"])]:
+    start = student if adapter is None else adapted(student, adapter)
+    result = run_method(method, teacher, start, rows, output_dir=out, validation=held_out, task=task, **chosen)
+    _tell(result.record["details"], out)
+
+
+def _tell(details: dict[str, Any], out: Path) -> None:
+    """Print what a transfer did: the layers it paired, where its result is, and what was measured."""
+    pairs = details.get("pairs", [])
+    if "student_layer" in details:
+        pairs = [[details["teacher_layers"], details["student_layer"]]]
+    for mixture, k in pairs:
         layers = " + ".join(f"{weight:g} x layer {layer}" for layer, weight in mixture)
         typer.echo(f"teacher {layers} -> student layer {k}")
     typer.echo(f"adapter and record in {out}")

@@ -53,8 +53,9 @@ def rows_of_data(data: str, split: str, limit: int | None) -> list[dict[str, str
     from semalign.data import tasks as benchmarks
     from semalign.data import training_rows as training_data
     from semalign.data.rows import read_rows
+    from semalign.data.task_file import is_path
 
-    if Path(data).suffix:
+    if Path(data).suffix and not is_path(data):
         return read_rows(data)[:limit]
     return training_data.rows(data, limit) if split == "train" else benchmarks.rows(data, split, limit)
 
@@ -68,6 +69,29 @@ def settings_of(settings: list[str], option: str = "--set") -> dict[str, Any]:
     return {key: yaml.safe_load(value) for key, _, value in pairs}
 
 
+def mapping_of(path: Path) -> dict[Any, Any]:
+    """Return the keys and values of a YAML file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold keys and values, one `key: value` a line")
+    return content
+
+
+def adapted(model: str, adapter: Path) -> Any:
+    """Return a model with a PEFT adapter on it, as it is."""
+    from peft import PeftModel
+
+    from semalign import LanguageModel, load_model
+
+    if not (adapter / "adapter_config.json").is_file():
+        raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
+    loaded = load_model(model)
+    model_with = PeftModel.from_pretrained(loaded.model, adapter).eval()
+    return LanguageModel(model_with, loaded.tokenizer)  # type: ignore[arg-type]
+
+
 def with_adapter(model: str, adapter: Path | None, engine: str, options: dict[str, Any]) -> Any:
     """The model to evaluate: for transformers with the adapter merged in memory, for vLLM with it as it is."""
     from semalign import LanguageModel, load_model
@@ -77,12 +101,7 @@ def with_adapter(model: str, adapter: Path | None, engine: str, options: dict[st
         return VllmModel(model, adapter, options)
     if options:
         raise typer.BadParameter("--vllm needs --engine vllm")
-    loaded = load_model(model)
     if adapter is None:
-        return loaded
-    if not (adapter / "adapter_config.json").is_file():
-        raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
-    from peft import PeftModel
-
-    merged = PeftModel.from_pretrained(loaded.model, adapter).merge_and_unload()
-    return LanguageModel(merged.eval(), loaded.tokenizer)
+        return load_model(model)
+    loaded = adapted(model, adapter)
+    return LanguageModel(loaded.model.merge_and_unload().eval(), loaded.tokenizer)

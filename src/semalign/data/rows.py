@@ -5,14 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from semalign.training.losses import IGNORED
-
+IGNORED = -100  # label of a position without supervision, as in transformers
 Row = Mapping[str, str]
 
 
@@ -121,26 +120,38 @@ def _tokenize(text: str, tokenizer: PreTrainedTokenizerBase, special: bool = Tru
     return (ids[:-1], ends[:-1]) if closed else (ids, ends)
 
 
-def matching_positions(student: Example, teacher: Example, which: str = "response") -> tuple[list[int], list[int]]:
-    """Return positions of the student's example and the teacher's positions that have read the same text.
+class Matched(NamedTuple):
+    """Positions of one row at which teacher and student have read the same text; the i-th of both belong together."""
+
+    teacher: list[int]
+    student: list[int]
+
+
+def matching_positions(teacher: Example, student: Example, which: str = "response") -> Matched:
+    """Return the supervised positions of the student that have a counterpart in the teacher's encoding.
 
     Equal tokens match one to one. Where two tokenizers cut the text differently, the positions at which both
     end a token at the same character match; the student's other positions have no target.
+
+    Args:
+        teacher: the teacher's encoding of a row.
+        student: the student's encoding of the same row.
+        which: ``response`` or ``all``, see :meth:`Example.positions`.
 
     Raises:
         ValueError: if the tokens differ and a tokenizer cannot say where its tokens end (a slow tokenizer).
     """
     positions = list(student.positions(which))
     if student.tokens == teacher.tokens:
-        return positions, positions
+        return Matched(positions, positions)
     if -1 in student.ends or -1 in teacher.ends:
         raise ValueError("teacher and student cut the text differently; to align them both need a fast tokenizer")
     pairs = [
-        (i, teacher.last_token_at[student.ends[i]])
+        (teacher.last_token_at[student.ends[i]], i)
         for i in positions
         if student.ends[i] in teacher.last_token_at and student.last_token_at[student.ends[i]] == i
     ]
-    return [i for i, _ in pairs], [j for _, j in pairs]
+    return Matched([j for j, _ in pairs], [i for _, i in pairs])
 
 
 def pad(examples: Sequence[Example], pad_id: int = 0) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Rows of published data sets: from a data root, else from the Hugging Face hub or what it left in its cache."""
+"""Rows as they are published: of a data set in a data root or on the Hugging Face hub, or of a file."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import pyarrow.parquet
 from semalign.paths import data_roots
 
 HUB_TIMEOUT = 5.0
-OWN = "semalign/"  # data sets that this project ships: the hub has none of them
+OWN = "semalign/"  # bundled data sets: the hub has none of them
 Row = dict[str, Any]
 
 
@@ -43,27 +43,27 @@ def dataset_rows(dataset: str, config: str | None, split: str, *, offline: bool 
         ValueError: if its file is damaged.
     """
     try:
-        return documents(locate(dataset, config, split))
+        return read_file(locate(dataset, config, split))
     except FileNotFoundError as error:
         if dataset.startswith(OWN):
             raise
         try:
             return hub_rows(dataset, config, split, offline=offline)
-        except Exception as reason:  # whatever keeps the hub from giving it, HTTP library included
+        except Exception as reason:  # any error of the hub or of its HTTP library
             name = reason.__class__.__name__
             raise FileNotFoundError(f"{error} The Hugging Face hub did not give it either ({name})") from reason
 
 
 def hub_rows(dataset: str, config: str | None, split: str, *, offline: bool = False) -> list[Row]:
-    """Return all rows of a split from the hub; if it does not answer or is not asked, from ``datasets``' cache."""
+    """Return all rows of a split from the hub, or from the cache of ``datasets`` if the hub does not reply."""
     import datasets
 
-    with _offline(offline or not _answers(dataset)):
+    with _offline(offline or not _hub_has(dataset)):
         return datasets.load_dataset(dataset, config, split=split).to_list()
 
 
-def _answers(dataset: str) -> bool:
-    """Ask the hub one quick question: a download without a network would be tried again for half a minute."""
+def _hub_has(dataset: str) -> bool:
+    """Ask the hub one quick question first: without a network, a download is tried again for half a minute."""
     from huggingface_hub import HfApi
 
     try:
@@ -85,7 +85,7 @@ def _offline(offline: bool) -> Iterator[None]:
         datasets.config.HF_HUB_OFFLINE = before
 
 
-def documents(path: Path | str) -> list[Row]:
+def read_file(path: Path | str) -> list[Row]:
     """Return the rows of a JSONL or Parquet file.
 
     Raises:
@@ -111,9 +111,15 @@ def _jsonl(path: Path) -> Iterator[Row]:
 
 
 def first(rows: list[Row], limit: int | None, group: str | None = None) -> list[Row]:
-    """Return the first ``limit`` rows, all if it is None; ``ValueError`` for a limit below 1.
+    """Return the first ``limit`` rows, or all rows if the limit is None.
 
-    With the name of a column, the first rows of each of its values, in the order of ``rows``.
+    Args:
+        rows: the rows.
+        limit: how many.
+        group: a column; the first ``limit`` rows of each of its values are returned, in the order of ``rows``.
+
+    Raises:
+        ValueError: for a limit below 1.
     """
     if limit is None:
         return rows
@@ -135,5 +141,5 @@ def jsonl(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return a short hash of rows, the same whatever they were read from: that of their JSONL file."""
+    """Return a short hash of rows: that of their JSONL file, whether they came from JSONL, Parquet or the hub."""
     return hashlib.sha256(jsonl(rows).encode()).hexdigest()[:16]

@@ -16,7 +16,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
 from semalign.files import atomic_path
-from semalign.results.records import beside_record
+from semalign.results.records import companion_path
 
 logger = logging.getLogger(__name__)
 Key = tuple[str, ...]
@@ -122,15 +122,19 @@ class Resumed:
 
 
 @contextmanager
-def resumed(engine: LM, record: Path | None, identity: Callable[[], dict[str, Any]]) -> Iterator[Any]:
-    """Yield the model, which answers from the journal beside a record what that holds.
+def resumed(engine: LM, record_path: Path | None, identity: Callable[[], dict[str, Any]]) -> Iterator[Any]:
+    """Yield the model, with answers from the journal of an evaluation that was killed where there are some.
 
-    The journal stays until :func:`semalign.results.records.write_record` has written the record.
+    Args:
+        engine: the model.
+        record_path: where the record of the evaluation will be; None: no journal is kept. The journal stays until
+            :func:`semalign.results.records.write_record` has written the record.
+        identity: what the answers depend on; answers under another identity are not used.
     """
-    if record is None:
+    if record_path is None:
         yield engine
         return
-    journal = Journal(beside_record(record, "answers"), identity())
+    journal = Journal(companion_path(record_path, "answers"), identity())
     try:
         yield Resumed(engine, journal)
     finally:

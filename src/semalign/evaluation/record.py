@@ -1,27 +1,28 @@
 """The run record of a score."""
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from semalign.data import tasks as benchmarks
+from semalign.data import tasks
 from semalign.data.sources import fingerprint
 from semalign.evaluation.run import Evaluation
 from semalign.evaluation.transformers_engine import model_identity
 from semalign.evaluation.vllm_engine import VllmModel
-from semalign.experiments.cells import NONE
 from semalign.models.loading import LanguageModel
-from semalign.results.records import make_record
+from semalign.results.records import NONE, make_record
 
 
 @lru_cache
-def split_fingerprint(task: str, split: str) -> str:
-    """Return a short hash of the items of a split, the same whatever they are read from."""
-    return fingerprint(benchmarks.documents(task, split))
+def split_fingerprint(task: str | Path, split: str) -> str:
+    """Return a short hash of the items of a split, the same for a data root and the hub."""
+    return fingerprint(tasks.documents(task, split))
 
 
 def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int | None = None) -> dict[str, Any]:
     """Return the record of a score; ``details`` keeps which items were right, in order, for paired comparisons."""
-    identity = model_identity(model)
+    identity, source = model_identity(model), score.source
+    task = source.name if source.bundled else source.path
     vllm = {key: value for key, value in identity.items() if key != "model"} if isinstance(model, VllmModel) else None
     return make_record(
         method=NONE,
@@ -38,12 +39,16 @@ def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int
             "limit": limit,
             "sandbox": score.sandbox,
             "chat": score.chat,
-            "task_version": score.version,
+            "task_version": source.version,
             "decoding": score.decoding,
             "engine": "transformers" if vllm is None else "vllm",
             **({} if vllm is None else {"vllm": vllm}),
+            **({} if source.bundled else {"task_file": source.fingerprint}),
         },
-        fingerprints={"student": identity["model"], "test": split_fingerprint(score.task, score.split)},
+        fingerprints={
+            "student": identity["model"],
+            "test": split_fingerprint(task, score.split),
+        },
         seconds=score.seconds,
         details={
             "scores": score.scores,
@@ -55,7 +60,7 @@ def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int
 
 
 def _correct(score: Evaluation) -> str | list[float]:
-    """A digit an item, or with several samples an item the list of their shares."""
+    """Return one digit for each item, or with several samples for each item the list of their shares."""
     correct = [sample["correct"] for sample in score.samples]
     if all(isinstance(each, bool) for each in correct):
         return "".join(str(int(each)) for each in correct)

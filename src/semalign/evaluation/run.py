@@ -16,13 +16,14 @@ from lm_eval.api.model import TemplateLM
 from lm_eval.api.task import ConfigurableTask
 from tqdm.auto import tqdm
 
-from semalign.data import tasks as benchmarks
+from semalign.data import tasks
+from semalign.data.task_file import TaskFile, task_file
 from semalign.evaluation.items import group_means, interval, item_samples
 from semalign.evaluation.journal import resumed, write_lines
 from semalign.evaluation.transformers_engine import engine_of, model_identity
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.models.loading import LanguageModel
-from semalign.results.records import beside_record
+from semalign.results.records import companion_path
 from semalign.sandbox import sandbox_mode
 
 
@@ -31,15 +32,13 @@ class Evaluation:
     """A model's score on one split of a task.
 
     Attributes:
-        task: name of the task.
+        source: the task file.
         split: which split was scored.
-        metric: the primary metric, as ``name,extraction``.
-        value: its mean over the items, 0-100.
+        value: mean of the primary metric over the items, 0-100.
         n: number of items.
         low: lower end of the 95% interval, 0-100: Wilson's, or with several samples an item the bootstrap's over items.
         high: upper end.
         seconds: wall-clock time, of the last part of an evaluation that was killed.
-        version: version of the task file.
         chat: chat format of the prompts.
         decoding: how answers were generated, with ``samples`` an item and ``seed``; None for multiple choice.
         sandbox: how the programs of the model were kept apart, see :func:`semalign.sandbox.sandbox_mode`; None for a
@@ -51,15 +50,13 @@ class Evaluation:
             or ``choice`` and all ``log_likelihoods``.
     """
 
-    task: str
+    source: TaskFile
     split: str
-    metric: str
     value: float
     n: int
     low: float
     high: float
     seconds: float
-    version: float
     chat: str
     decoding: dict[str, Any] | None
     sandbox: str | None
@@ -67,58 +64,78 @@ class Evaluation:
     groups: dict[str, float]
     samples: list[dict[str, Any]] = field(repr=False)
 
+    @property
+    def task(self) -> str:
+        """Name of the task."""
+        return self.source.name
+
+    @property
+    def metric(self) -> str:
+        """The primary metric, as ``name,extraction``."""
+        return self.source.metadata["primary"]
+
 
 def evaluate(
     model: LanguageModel | VllmModel,
-    task: str,
+    task: str | Path,
     *,
     split: str = "test",
     limit: int | None = None,
     batch_size: int = 64,
     chat: str | None = None,
-    beside: Path | None = None,
+    record_path: Path | None = None,
 ) -> Evaluation:
     """Evaluate a model, plain or with PEFT adapters, on one split of a task.
 
     Args:
         model: a model in memory and its tokenizer, which are left as they were, and so is the state of random numbers;
             or one that vLLM loads.
-        task: one of :func:`semalign.data.tasks.task_names`.
+        task: the name of a bundled task, or the path of a task file; see :func:`semalign.data.task_file.task_file`.
         split: which split to score; the test split is for final numbers only.
         limit: score the first items only; of each group where the task has groups (MMLU: of each subject).
         batch_size: items at a time.
         chat: see :func:`semalign.data.chat.chat_format`; None: as the task file says.
-        beside: path of the record to come. All samples are kept beside it, ``NAME.samples.jsonl.gz``, and on the way
-            there every answer, ``NAME.answers.jsonl.gz``, from which an evaluation that was killed goes on; it stays
-            until the record is written.
+        record_path: where the caller will write the record of this evaluation. All samples are kept in the same folder,
+            as ``NAME.samples.jsonl.gz``, and while the evaluation runs every answer, as ``NAME.answers.jsonl.gz``: an
+            evaluation that was killed goes on from these. They stay until the record is written.
 
     Raises:
-        ValueError: for an unknown task or chat format, an impossible limit, or a prompt too long for the context.
-        FileNotFoundError: if neither a data root nor the hub has the split.
+        ValueError: for an unknown task, an incomplete task file, an unknown chat format, an impossible limit, or a
+            prompt too long for the context.
+        FileNotFoundError: if there is no such task file, or neither a data root nor the hub has the split.
         SandboxError: before anything is generated, if the task runs programs and there is no sandbox for them.
     """
     started = time.perf_counter()
-    with benchmarks.quiet_engine():
-        sandbox = sandbox_of(task)
-        loaded = benchmarks.load_task(task, split, limit, chat=chat, tokenizer=model.tokenizer)
+    with tasks.quiet_engine():
+        source, sandbox = task_file(task), sandbox_of(task)
+        loaded = tasks.load_task(task, split, limit, chat=chat, tokenizer=model.tokenizer)
         with engine_of(model, batch_size) as engine, _one_bar():
             _fit(loaded, engine)
-            with resumed(engine, beside, lambda: {**model_identity(model), **_asked(loaded)}) as answering:
+            with resumed(engine, record_path, lambda: {**model_identity(model), **_asked(source, loaded)}) as answering:
                 results = run_task(answering, loaded)
-                name = benchmarks.chat_name(task, chat)
-                result = _evaluation(loaded, split, name, sandbox, results, time.perf_counter() - started)
-                if beside is not None:
-                    write_lines(beside_record(beside, "samples"), result.samples)
-    return result
+                samples = item_samples(loaded, results["samples"][source.name])
+                if record_path is not None:
+                    write_lines(companion_path(record_path, "samples"), samples)
+        return Evaluation(
+            source=source,
+            split=split,
+            n=len(samples),
+            seconds=time.perf_counter() - started,
+            chat=tasks.chat_name(task, chat),
+            decoding=_decoding(loaded),
+            sandbox=sandbox,
+            samples=samples,
+            **_scores(loaded, results["results"][source.name], samples),
+        )
 
 
-def sandbox_of(task: str) -> str | None:
+def sandbox_of(task: str | Path) -> str | None:
     """Return how the programs of a task are kept apart, None for a task that runs none.
 
     Raises:
         SandboxError: if there is no sandbox for them.
     """
-    return sandbox_mode() if benchmarks.runs_programs(task) else None
+    return sandbox_mode() if task_file(task).runs_programs else None
 
 
 def run_task(engine: Any, task: ConfigurableTask) -> dict[str, Any]:
@@ -129,9 +146,10 @@ def run_task(engine: Any, task: ConfigurableTask) -> dict[str, Any]:
     return dict(lm_eval.evaluator.evaluate(engine, tasks, bootstrap_iters=0) or {})
 
 
-def _asked(task: ConfigurableTask) -> dict[str, Any]:
-    """What an answer depends on besides model and prompt."""
-    return {"task": task.config.task, "version": task.VERSION, "decoding": _decoding(task)}
+def _asked(source: TaskFile, task: ConfigurableTask) -> dict[str, Any]:
+    """Return what an answer depends on, apart from model and prompt."""
+    own = {} if source.bundled else {"task_file": source.fingerprint}
+    return {"task": source.name, "version": source.version, "decoding": _decoding(task), **own}
 
 
 def _decoding(task: ConfigurableTask) -> dict[str, Any] | None:
@@ -143,7 +161,7 @@ def _decoding(task: ConfigurableTask) -> dict[str, Any] | None:
 
 def _fit(task: ConfigurableTask, engine: TemplateLM) -> None:
     """Make sure that every prompt fits the context, with room to answer; lm-eval would cut it on the left."""
-    longest = max(len(engine.tok_encode(benchmarks.prompt(task, document))) for document in task.eval_docs)
+    longest = max(len(engine.tok_encode(tasks.prompt(task, document))) for document in task.eval_docs)
     room, settings = engine.max_length - longest, task.config.generation_kwargs
     if room < 1:
         raise ValueError(f"a prompt has {longest} tokens, and the model's context is {engine.max_length}")
@@ -167,33 +185,15 @@ def _one_bar() -> Iterator[None]:
         lm_eval.api.task.tqdm = bar
 
 
-def _evaluation(
-    task: ConfigurableTask, split: str, chat: str, sandbox: str | None, results: dict[str, Any], seconds: float
-) -> Evaluation:
-    name, primary = task.config.task, task.config.metadata["primary"]
-    samples = item_samples(task, results["samples"][name])
-    scores = {key: 100 * float(value) for key, value in results["results"][name].items() if key in _metrics(task)}
+def _scores(task: ConfigurableTask, found: dict[str, Any], samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the scores of an evaluation, 0-100, with the interval of the primary metric and its mean of each group."""
+    primary = task.config.metadata["primary"]
+    scores = {key: 100 * float(value) for key, value in found.items() if key in _metrics(task)}
     groups = group_means(samples)
     if groups:
         scores[primary.replace(",", "_macro,")] = sum(groups.values()) / len(groups)
     low, high = interval([sample["correct"] for sample in samples])
-    return Evaluation(
-        task=name,
-        split=split,
-        metric=primary,
-        value=scores[primary],
-        n=len(samples),
-        low=100 * low,
-        high=100 * high,
-        seconds=seconds,
-        version=float(task.VERSION),
-        chat=chat,
-        decoding=_decoding(task),
-        sandbox=sandbox,
-        scores=scores,
-        groups=groups,
-        samples=samples,
-    )
+    return {"value": scores[primary], "low": 100 * low, "high": 100 * high, "scores": scores, "groups": groups}
 
 
 def _metrics(task: ConfigurableTask) -> set[str]:

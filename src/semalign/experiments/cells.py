@@ -1,16 +1,24 @@
-"""The cells of a comparison: which numbers its tables hold, before any of them is there."""
+"""The cells of a comparison: the numbers that its tables hold, listed before any of them is measured."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from semalign.experiments.profiles import PAPER, Profile
+from semalign.data.task_file import task_name
+from semalign.experiments.profiles import Profile
 from semalign.methods.registry import methods
-
-NONE = "none"  # a model as it is
+from semalign.results.records import NONE, PAPER
 
 
 class Cell(NamedTuple):
-    """One number of a table: a method or variant, its teacher (None for a model as it is), student, task and seed."""
+    """One number of a table.
+
+    Attributes:
+        method: a method or variant; ``none`` for a model as it is.
+        teacher: the larger model; None for a model as it is.
+        student: the smaller model, or the model that is scored as it is.
+        task: a bundled task, or the path of a task file.
+        seed: of the transfer; None for a model as it is.
+    """
 
     method: str
     teacher: str | None
@@ -21,7 +29,7 @@ class Cell(NamedTuple):
     @property
     def file_name(self) -> str:
         """Name of the record's file."""
-        parts = (self.method, self.teacher, self.student, self.task, self.seed)
+        parts = (self.method, self.teacher, self.student, task_name(self.task), self.seed)
         return "--".join(str(part).replace("/", "_") for part in parts if part is not None) + ".json"
 
 

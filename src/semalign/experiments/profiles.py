@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semalign.data.chat import ChatName
 from semalign.methods.registry import Method, method, methods
+from semalign.results.records import PAPER
 from semalign.settings import TrainingSettings, TransferSettings
 
 FOLDER = Path(__file__).with_name("profile_files")
 MEMORY = {"micro_batch_size"}  # means the same for every method that has it
-PAPER = "semalign"  # the method under the paper's settings
 
 
 class Strict(BaseModel):
@@ -163,9 +163,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _explain(problem: Any) -> str:
-    place, key = ".".join(map(str, problem["loc"])), str(problem["loc"][-1])
+    place = ".".join(map(str, problem["loc"]))
     if problem["type"] != "extra_forbidden":
-        return f"{place}: {problem['msg'].lower()}"
+        message = problem["msg"].removeprefix("Value error, ")
+        return f"{place}: {message}" if place else message
+    key = str(problem["loc"][-1])
     models: list[type[BaseModel]] = [Profile, TaskProfile, EvaluationProfile]
     models += [method.settings for method in methods().values()]
     known = {field for model in models for field in model.model_fields}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from huggingface_hub import HfApi, snapshot_download
 
 from semalign.data import sources
-from semalign.data import tasks as benchmarks
+from semalign.data.task_file import task_file
 from semalign.experiments.profiles import Profile
 from semalign.files import atomic_path
 from semalign.models.loading import locate
@@ -43,13 +43,15 @@ def splits_of(profile: Profile) -> list[Split]:
 
 
 def _splits(profile: Profile, task: str) -> Iterator[Split]:
-    dataset, config, names = benchmarks.data_of(task)
-    training = benchmarks.metadata(task).get("training", {})
+    data, training = task_file(task).data, task_file(task).metadata.get("training", {})
     if "dataset" in training:
         yield Split(profile.tasks[task].training_data or training["dataset"], None, "train")
-    else:
-        yield from (Split(dataset, config, split) for split in training.get("splits") or [names["train"]])
-    yield Split(dataset, config, names["test"])
+    if data.files:  # reading the task file has made sure that they are there
+        return
+    if "dataset" not in training:
+        splits = training.get("splits") or [data.splits.get("train", "train")]
+        yield from (Split(data.dataset, data.config, split) for split in splits)
+    yield Split(data.dataset, data.config, data.splits["test"])
 
 
 def fetch_profile(profile: Profile) -> None:

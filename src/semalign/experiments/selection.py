@@ -13,12 +13,13 @@ from tqdm import tqdm
 
 from semalign.data import tasks as benchmarks
 from semalign.evaluation.run import evaluate, sandbox_of
-from semalign.experiments.profiles import PAPER, Profile
+from semalign.experiments.profiles import Profile
 from semalign.experiments.runs import fingerprint_of, loaded_once, training_rows
 from semalign.experiments.staleness import MISSING, changes, resolved
 from semalign.files import atomic_path, json_fingerprint
+from semalign.methods.runner import run_method
 from semalign.paths import results_dir
-from semalign.results.records import read_record, write_record
+from semalign.results.records import PAPER, read_record, write_record
 
 logger = logging.getLogger(__name__)
 SPLIT, TABLE = "validation", "selection.csv"
@@ -178,8 +179,14 @@ def _run(profile: Profile, point: Point) -> dict[str, Any]:
     task, chat = point.task, profile.evaluation.chat
     teacher, student = loaded_once(profile.teacher), loaded_once(profile.student)
     held_out = benchmarks.rows(task, SPLIT, ITEMS, chat=chat, tokenizer=student.tokenizer)
-    result = profile.method_of(point.entry).run(
-        teacher, student, training_rows(profile, task), validation=held_out, task=task, **_settings(profile, point)
+    result = run_method(
+        profile.method_of(point.entry),
+        teacher,
+        student,
+        training_rows(profile, task),
+        validation=held_out,
+        task=task,
+        **_settings(profile, point),
     )
     score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=profile.evaluation.batch_size, chat=chat)
     configuration = {**result.record["configuration"], "split": SPLIT, "limit": ITEMS, "sandbox": score.sandbox}

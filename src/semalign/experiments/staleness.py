@@ -14,7 +14,7 @@ def resolved(method: Method, given: Mapping[str, Any], record: Mapping[str, Any]
     A setting that the record does not know is younger than the record, which was made under what is now its default.
     """
     known = {*record["configuration"], *given}
-    return {key: value for key, value in method.settings(**given).model_dump().items() if key in known}
+    return {key: value for key, value in method.settings(**given).model_dump(mode="json").items() if key in known}
 
 
 def changes(record: Mapping[str, Any], fingerprints: Mapping[str, str], configuration: Mapping[str, Any]) -> list[str]:

@@ -1,17 +1,12 @@
-"""The registry of methods: one file each in this package, with one ``METHOD``. Adding a method is adding a file."""
+"""The registry of methods. A new method is a new file that calls :func:`add_method`, here or in a folder of yours."""
 
-import pkgutil
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from importlib import import_module
-from pathlib import Path
-from types import MappingProxyType, ModuleType
-from typing import Any, Literal, NamedTuple
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
-from semalign import methods as package
-from semalign.methods.runner import Data, TransferResult, transfer_as
-from semalign.models.loading import LanguageModel
-from semalign.settings import MethodSettings, TransferSettings
+from semalign.registry import Registry
+from semalign.settings import MethodSettings
+from semalign.training.adaptation import Adapted, Inputs
 
 Kind = Literal["method", "baseline", "control"]
 KINDS: tuple[Kind, ...] = ("method", "baseline", "control")
@@ -19,55 +14,45 @@ TRAINING = MappingProxyType({"epochs": "epochs", "learning_rate": "learning_rate
 
 
 class Method(NamedTuple):
-    """One way to adapt a student.
+    """One way to adapt a student; :func:`semalign.methods.runner.run_method` does the rest.
 
     Attributes:
         name: its name in tables, records and commands.
         kind: the paper's method, a baseline of others, or a control of this project.
         citation: key in the book's bibliography of where it comes from; for a control, of what it varies.
+        description: what it is, in a sentence.
         settings: its settings; their defaults are the method's own.
-        run: ``run(teacher, student, data, *, output_dir=None, validation=None, task=..., **settings)``, like
-            :func:`semalign.transfer`; the record's ``method`` is ``name``.
+        adapt: from its inputs to the adapted student. It checks what it needs first, with a ``ValueError``, and
+            changes neither teacher nor student.
         of_task: which of its settings a profile's task gives, and under which name there.
     """
 
     name: str
     kind: Kind
     citation: str
+    description: str
     settings: type[MethodSettings]
-    run: Callable[..., TransferResult]
+    adapt: Callable[[Inputs], Adapted]
     of_task: Mapping[str, str] = TRAINING
 
 
-def variant(name: str, kind: Kind, citation: str, settings: type[TransferSettings]) -> Method:
-    """Return the method that is :func:`semalign.transfer` under other settings, which fix what sets it apart."""
-
-    def run(
-        teacher: str | Path | LanguageModel, student: str | Path | LanguageModel, data: Data, **given: Any
-    ) -> TransferResult:
-        places = {key: given.pop(key) for key in ("output_dir", "validation", "task") if key in given}
-        return transfer_as(name, settings(**given), teacher, student, data, **places)
-
-    return Method(name, kind, citation, settings, run)
+METHODS: Registry[Method] = Registry("method", "semalign.methods")
+"""Methods by name."""
 
 
-def method_modules() -> list[ModuleType]:
-    """Return the modules of this package that define a method."""
-    names = sorted(file.name for file in pkgutil.iter_modules(package.__path__))
-    return [import_module(f"{package.__name__}.{name}") for name in names if name not in ("registry", "runner")]
+def add_method(method: Method) -> Method:
+    """Register a method under its name; ``ValueError`` if the name is taken."""
+    return METHODS.add(method.name, method)
 
 
-@lru_cache
 def methods() -> Mapping[str, Method]:
-    """Return all methods by name: the paper's, baselines, controls, each in the order of their files."""
-    found: list[Method] = [module.METHOD for module in method_modules()]
-    found.sort(key=lambda method: KINDS.index(method.kind))
+    """Return all methods by name: the paper's, baselines, controls, each in alphabetical order."""
+    found = sorted(METHODS.values(), key=lambda method: (KINDS.index(method.kind), method.name))
     return MappingProxyType({method.name: method for method in found})
 
 
 def method(name: str) -> Method:
     """Return a method by name; ``ValueError`` with all known names if there is none."""
-    try:
-        return methods()[name]
-    except KeyError:
-        raise ValueError(f"no method {name!r}: choose from {', '.join(methods())}") from None
+    if name not in METHODS:
+        raise ValueError(f"no method {name!r}: choose from {', '.join(methods())}")
+    return METHODS[name]

@@ -1,4 +1,4 @@
-"""One transfer, end to end: attribute, pair, align, steer (Section 4)."""
+"""One run of any method: read the rows, adapt the student, measure, save, write the record."""
 
 import time
 from collections.abc import Iterable
@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel
-
 from semalign.data.rows import Row, read_rows
 from semalign.files import json_fingerprint
+from semalign.methods.registry import Method
+from semalign.methods.registry import method as method_of
+from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel, loaded
 from semalign.models.pair import Pair
-from semalign.paths import cache_dir
+from semalign.models.saving import save_model
 from semalign.results.records import make_record, write_record
-from semalign.settings import MethodSettings, TransferSettings
-from semalign.targets.builder import ModelPair
-from semalign.training.frontier import steer_frontier
-from semalign.training.steering import Steering, add_lora
+from semalign.training.adaptation import Adapted, Inputs
+from semalign.training.adapters import carried_on, split_adapter
+from semalign.training.finetuning import response_nll
 
 Data = str | Path | Iterable[Row]
+Model = str | Path | LanguageModel
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ class TransferResult:
     record: dict[str, Any]
 
 
-def transfer(
-    teacher: str | Path | LanguageModel,
-    student: str | Path | LanguageModel,
+def run_method(
+    name: str | Method,
+    teacher: Model,
+    student: Model,
     data: Data,
     *,
     output_dir: str | Path | None = None,
@@ -47,131 +49,71 @@ def transfer(
     task: str = "own data",
     **settings: Any,
 ) -> TransferResult:
-    """Move knowledge from a teacher to a student by latent semantic alignment.
-
-    Attribution finds the teacher's critical layer, pairing its student layer k; the teacher's states there, mapped
-    by ``target = h @ M`` into the student's space, and the labels supervise a LoRA on layer k. States of both models
-    are kept below the cache folder, where a later run with the same inputs finds them.
+    """Adapt a student by a method of the registry.
 
     Args:
+        name: a method, or its name; :func:`semalign.methods.registry.methods` lists all.
         teacher: the larger model, or a name or path that :func:`semalign.load_model` takes.
-        student: the smaller model; it is not changed.
+        student: the smaller model; it is not changed. With a LoRA adapter on it, training starts from there, and the
+            result is one adapter of the base model that holds both.
         data: rows with ``prompt`` and ``response``: a JSONL file, a ``datasets`` Dataset or a list.
-        output_dir: where the adapter, its record and checkpoints go; a stopped run with the same inputs goes on there.
-        validation: held-out rows; their response NLL and layer cosine are measured before and after.
+        output_dir: where the adapter (or the changed model), its record and checkpoints go; a stopped run with the
+            same inputs goes on there.
+        validation: held-out rows; their response NLL is measured before and after, and what else the method measures.
         task: name of the task, for the record.
-        **settings: fields of :class:`semalign.settings.TransferSettings`.
+        **settings: fields of the method's settings.
 
     Raises:
-        ValueError: for unknown settings, empty data, rows longer than the context, a damaged LM head, too few shared
-            tokens or a layer out of range, all before any long work.
+        ValueError: for unknown settings, empty data, rows longer than the context, or models that the method cannot
+            use, all before any long work.
         FileNotFoundError: for a model or data file that does not exist.
     """
-    chosen = TransferSettings(**settings)
-    return transfer_as(
-        "semalign", chosen, teacher, student, data, output_dir=output_dir, validation=validation, task=task
-    )
-
-
-def transfer_as(
-    method: str,
-    settings: TransferSettings,
-    teacher: str | Path | LanguageModel,
-    student: str | Path | LanguageModel,
-    data: Data,
-    *,
-    output_dir: str | Path | None = None,
-    validation: Data | None = None,
-    task: str = "own data",
-) -> TransferResult:
-    """Run :func:`semalign.transfer` under complete settings, recorded under the name of a method."""
-    started = time.perf_counter()
-    rows, held_out = read_rows(data), None if validation is None else read_rows(validation)
-    pair = ModelPair(loaded(teacher), loaded(student), settings)
-    pair.encode([*rows, *(held_out or [])])  # lengths are checked before anything long starts
+    started, method = time.perf_counter(), name if isinstance(name, Method) else method_of(name)
+    chosen = method.settings(**settings)
+    rows, held_out = read_rows(data), [] if validation is None else read_rows(validation)
+    base, carried = split_adapter(loaded(student))
+    pair = Pair(loaded(teacher), base)
+    pair.encode([*rows, *held_out])  # lengths are checked before anything long starts
     folder = None if output_dir is None else Path(output_dir)
-    steer = steer_frontier if settings.schedule == "frontier" else _align_and_steer
-    adapted, losses, details = steer(pair, rows, held_out, folder)
-    record = transfer_record(method, pair, task, rows, len(held_out or rows), settings, started, losses, details)
+    inputs = Inputs(pair, rows, held_out, chosen, folder)
+    adapted = method.adapt(inputs)
+    record = _record(method, inputs, adapted, task, time.perf_counter() - started)
+    model = adapted.model if carried is None else carried_on(carried, adapted.model)
+    result = LanguageModel(model, pair.student.tokenizer)  # type: ignore[arg-type]
     if folder is not None:
-        adapted.save_pretrained(str(folder))
+        save_model(result, folder)
         write_record(folder / "record.json", record)
-    model = LanguageModel(adapted, pair.student.tokenizer)  # type: ignore[arg-type]
-    return TransferResult(model, folder, record)
+    return TransferResult(result, folder, record)
 
 
-def transfer_record(
-    method: str,
-    pair: Pair,
-    task: str,
-    rows: list[dict[str, str]],
-    n: int,
-    settings: MethodSettings,
-    started: float,
-    losses: list[dict[str, float]],
-    details: dict[str, Any],
-) -> dict[str, Any]:
-    """Return the run record of a method: held-out response NLL where it was measured, else the last training loss.
-
-    Args:
-        method: name of the method.
-        pair: teacher and student.
-        task: name of the task.
-        rows: all rows that the method was given.
-        n: number of rows that the value is over.
-        settings: the method's settings, with a seed.
-        started: when it began, by ``time.perf_counter``.
-        losses: terms of the loss at every step.
-        details: what else is to be known; ``after`` holds the held-out measurements or None.
-    """
-    after = details["after"]
+def _record(method: Method, inputs: Inputs, adapted: Adapted, task: str, seconds: float) -> dict[str, Any]:
+    """Return the run record: held-out response NLL where there are such rows, else the last training loss."""
+    pair, held_out = inputs.pair, inputs.held_out
+    before, after = _measured(inputs, adapted)
+    last = inputs.settings.objective(adapted.losses[-1])
     return make_record(
-        method=method,
+        method=method.name,
         teacher=pair.teacher.name,
         student=pair.student.name,
         task=task,
-        seed=settings.seed,
+        seed=inputs.settings.seed,
         metric="training_loss" if after is None else "response_nll",
-        value=_objective(losses[-1], settings) if after is None else after["response_nll"],
-        n=n,
-        configuration=settings.model_dump(),
-        fingerprints={**pair.fingerprints, "data": json_fingerprint(rows)},
-        seconds=time.perf_counter() - started,
-        losses=losses,
-        details=details,
+        value=last if after is None else after["response_nll"],
+        n=len(held_out) or adapted.trained_on or len(inputs.rows),
+        configuration=inputs.settings.model_dump(mode="json"),
+        fingerprints={**pair.fingerprints, "data": json_fingerprint(inputs.rows)},
+        seconds=seconds,
+        losses=adapted.losses,
+        details={**adapted.details, "before": before, "after": after},
     )
 
 
-def _objective(terms: dict[str, float], settings: MethodSettings) -> float:
-    """Return the value of the objective from its terms, each with its weight."""
-    weights: dict[str, float] = {}
-    if isinstance(settings, TransferSettings):
-        weights = {"layer": settings.layer_weight, "output": settings.output_weight}
-    return sum(weights.get(name, 1.0) * value for name, value in terms.items())
-
-
-def _align_and_steer(
-    pair: ModelPair, rows: list[dict[str, str]], held_out: list[dict[str, str]] | None, folder: Path | None
-) -> tuple[PeftModel, list[dict[str, float]], dict[str, Any]]:
-    """Return the adapted student, the losses of every step, and details for the record."""
-    alignment = pair.alignment()
-    mixture, k, scores = pair.choose_layers(rows)
-    states = cache_dir() / "states"
-    supervision = pair.supervision(rows, alignment, mixture, k, states)
-    checked = None if held_out is None else pair.supervision(held_out, supervision.alignment, mixture, k, states)
-    adapted = add_lora(pair.student.model, [k], pair.settings)
-    objective = pair.objective(adapted, k, supervision)
-    before = None if checked is None else objective.measure(checked)
-    identity = json_fingerprint([pair.fingerprints, pair.settings.model_dump(), mixture, k, rows])
-    checkpoint = None if folder is None else folder / "checkpoint.safetensors"
-    losses = Steering(objective, supervision, pair.settings, checkpoint, identity).run()
-    details = {
-        "teacher_layers": [list(part) for part in mixture],
-        "student_layer": k,
-        "attribution": scores,
-        "mean_direction_share": supervision.mean_direction_share(),
-        "before": before,
-        "after": None if checked is None else objective.measure(checked),
-        "adapter_parameters": sum(p.numel() for p in adapted.parameters() if p.requires_grad),
-    }
-    return adapted, losses, details
+def _measured(inputs: Inputs, adapted: Adapted) -> tuple[dict[str, float] | None, dict[str, float] | None]:
+    """Return the held-out measurements before and after, None where no rows are held out."""
+    if not inputs.held_out:
+        return None, None
+    examples = inputs.pair.encode(inputs.held_out).student
+    return (
+        {**adapted.before, "response_nll": response_nll(inputs.pair.student_architecture, examples)},
+        {**adapted.after, "response_nll": response_nll(Architecture(adapted.model), examples)},
+    )

@@ -1,7 +1,62 @@
 """SemAlign, the paper's method under the paper's settings."""
 
-from semalign.methods.registry import Method
-from semalign.methods.runner import transfer
-from semalign.settings import TransferSettings
+from pathlib import Path
+from typing import Any
 
-METHOD = Method("semalign", "method", "gu2025semalign", TransferSettings, transfer)
+from semalign.methods.registry import Method, add_method
+from semalign.methods.runner import Data, Model, TransferResult, run_method
+from semalign.registry import lookup
+from semalign.settings import SCHEDULES, TransferSettings
+from semalign.training.adaptation import Adapted, Inputs
+
+
+def align_and_steer(inputs: Inputs) -> Adapted:
+    """Adapt the student by latent semantic alignment, in the order of the settings' schedule."""
+    return lookup(SCHEDULES)[inputs.settings.schedule].run(inputs)
+
+
+SEMALIGN = add_method(
+    Method(
+        "semalign",
+        "method",
+        "gu2025semalign",
+        "SemAlign, the paper's method under the paper's settings.",
+        TransferSettings,
+        align_and_steer,
+    )
+)
+
+
+def transfer(
+    teacher: Model,
+    student: Model,
+    data: Data,
+    *,
+    output_dir: str | Path | None = None,
+    validation: Data | None = None,
+    task: str = "own data",
+    **settings: Any,
+) -> TransferResult:
+    """Move knowledge from a teacher to a student by latent semantic alignment.
+
+    Attribution finds the teacher's critical layer, pairing its student layer k; the teacher's states there, mapped
+    by ``target = h @ M`` into the student's space, and the labels supervise a LoRA on layer k. States of both models
+    are kept below the cache folder, where a later run with the same inputs finds them.
+
+    Args:
+        teacher: the larger model, or a name or path that :func:`semalign.load_model` takes.
+        student: the smaller model; it is not changed. With a LoRA adapter on it, training starts from there, and the
+            result is one adapter of the base model that holds both.
+        data: rows with ``prompt`` and ``response``: a JSONL file, a ``datasets`` Dataset or a list.
+        output_dir: where the adapter, its record and checkpoints go; a stopped run with the same inputs goes on there.
+        validation: held-out rows; their response NLL and cosines are measured before and after.
+        task: name of the task, for the record.
+        **settings: fields of :class:`semalign.settings.TransferSettings`.
+
+    Raises:
+        ValueError: for unknown settings, empty data, rows longer than the context, a damaged LM head, too few shared
+            tokens or a layer out of range, all before any long work.
+        FileNotFoundError: for a model or data file that does not exist.
+    """
+    places: dict[str, Any] = {"output_dir": output_dir, "validation": validation, "task": task}
+    return run_method(SEMALIGN, teacher, student, data, **places, **settings)

@@ -1,14 +1,8 @@
-"""Where things are inside a causal language model: decoder layers, what they add to the residual stream, the head.
-
-A :class:`Layout` names, for one architecture of transformers, the modules that *write* to the residual stream. Their
-outputs are the sub-layer outputs before the residual addition (Section 4.3), whatever the model calls its parts: in
-Gemma 2 that is a norm behind the MLP, in GPT-2 a dropout.
-"""
+"""A causal language model seen as its parts: decoder layers, what they add to the residual stream, final norm, head."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -17,70 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-Interface = Literal["attention", "mlp", "residual", "layer"]
+from semalign.models.layouts import Layout, layout_of
+from semalign.settings import Interface
+
 INTERFACES: tuple[str, ...] = get_args(Interface)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Module paths of one architecture; the sub-layer paths start at a decoder layer.
-
-    ``attention`` and ``mlp`` write to the residual stream; ``lora`` names the four matrices that the paper adapts
-    (up, down, value, output; Appendix A.2), or the fused matrices that hold them; ``matrices`` names all linear
-    matrices of a layer.
-    """
-
-    layers: str = "model.layers"
-    norm: str = "model.norm"
-    attention: str = "self_attn.o_proj"
-    mlp: str = "mlp.down_proj"
-    lora: tuple[str, ...] = ("mlp.up_proj", "mlp.down_proj", "self_attn.v_proj", "self_attn.o_proj")
-    matrices: tuple[str, ...] = (
-        "self_attn.q_proj",
-        "self_attn.k_proj",
-        "self_attn.v_proj",
-        "self_attn.o_proj",
-        "mlp.gate_proj",
-        "mlp.up_proj",
-        "mlp.down_proj",
-    )
-
-
-LLAMA = Layout()
-POST_NORM = Layout(attention="post_attention_layernorm", mlp="post_feedforward_layernorm")
-# Fused matrices: the four that hold what the paper adapts are all that a layer has.
-PHI3 = ("mlp.gate_up_proj", "mlp.down_proj", "self_attn.qkv_proj", "self_attn.o_proj")
-GPT2 = ("mlp.c_fc", "mlp.c_proj", "attn.c_attn", "attn.c_proj")
-GPT_NEOX = ("mlp.dense_h_to_4h", "mlp.dense_4h_to_h", "attention.query_key_value", "attention.dense")
-
-LAYOUTS: dict[str, Layout] = {
-    **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma", "smollm3"), LLAMA),
-    **dict.fromkeys(("gemma2", "gemma3_text", "olmo2", "olmo3"), POST_NORM),
-    "gemma3": Layout(
-        layers="model.language_model.layers",
-        norm="model.language_model.norm",
-        attention=POST_NORM.attention,
-        mlp=POST_NORM.mlp,
-    ),
-    "phi3": Layout(lora=PHI3, matrices=PHI3),
-    "gpt2": Layout(
-        layers="transformer.h",
-        norm="transformer.ln_f",
-        attention="attn.resid_dropout",
-        mlp="mlp.dropout",
-        lora=GPT2,
-        matrices=GPT2,
-    ),
-    "gpt_neox": Layout(
-        layers="gpt_neox.layers",
-        norm="gpt_neox.final_layer_norm",
-        attention="post_attention_dropout",
-        mlp="post_mlp_dropout",
-        lora=GPT_NEOX,
-        matrices=GPT_NEOX,
-    ),
-}
-"""Layouts by ``config.model_type``; add an entry to support another architecture."""
 
 
 class Architecture:
@@ -88,17 +22,17 @@ class Architecture:
 
     Args:
         model: a causal language model of transformers, or a PEFT model: then the one inside, with its adapters.
-        layout: where its parts are; by default from :data:`LAYOUTS`.
+        layout: the names of its modules; by default from :data:`semalign.models.layouts.LAYOUTS`.
 
     Raises:
-        ValueError: if the architecture is not in the table, or a module of the layout does not exist.
+        ValueError: if the architecture has no layout, or a module of the layout does not exist.
     """
 
     def __init__(self, model: PreTrainedModel | PeftModel, layout: Layout | None = None) -> None:
         self.model: PreTrainedModel = (
             model.get_base_model() if isinstance(model, PeftModel) else model  # type: ignore[assignment]
         )
-        self.layout = layout or _layout_of(self.model)
+        self.layout = layout or layout_of(self.model.config.model_type)
         try:
             self.layers: nn.ModuleList = self.model.get_submodule(self.layout.layers)  # type: ignore[assignment]
             self.norm = self.model.get_submodule(self.layout.norm)
@@ -186,16 +120,6 @@ def check_interface(interface: str) -> str:
     if interface not in INTERFACES:
         raise ValueError(f"unknown interface {interface!r}: choose one of {', '.join(INTERFACES)}")
     return interface
-
-
-def _layout_of(model: PreTrainedModel) -> Layout:
-    model_type = model.config.model_type
-    if model_type not in LAYOUTS:
-        raise ValueError(
-            f"no layout for architecture {model_type!r}; known: {', '.join(LAYOUTS)}. "
-            f"Add one: semalign.models.architecture.LAYOUTS[{model_type!r}] = Layout(layers=..., norm=..., ...)"
-        )
-    return LAYOUTS[model_type]
 
 
 def head_weight(model: PreTrainedModel) -> Float[Tensor, "v d"]:

@@ -2,14 +2,16 @@
 
 from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from semalign.paths import cache_dir, models_dir
+from semalign.paths import model_roots
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class LanguageModel(NamedTuple):
@@ -29,7 +31,7 @@ def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, Pre
     return (model.model, model.tokenizer) if isinstance(model, LanguageModel) else (model, None)
 
 
-def shared_copy(model: PreTrainedModel) -> PreTrainedModel:
+def shared_copy(model: Network) -> Network:
     """Return a copy with modules of its own, whose parameters share the model's memory and ask for no gradient."""
     frozen = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
     return deepcopy(model, frozen)
@@ -91,13 +93,13 @@ def locate(name: str | Path) -> str:
         FileNotFoundError: for a name that is neither on disk nor of a hub id's form, with the way to get it.
     """
     text = str(name)
-    for path in (Path(text).expanduser(), models_dir() / text, cache_dir() / "models" / text):
+    for path in (Path(text).expanduser(), *(root / text for root in model_roots())):
         if path.exists():
             return _checkpoint_in(path)
     if text.count("/") == 1 and not text.startswith((".", "~", "/")):
         return text
     raise FileNotFoundError(
-        f"no model {text!r}: not a folder, not in {models_dir()} and not in {cache_dir() / 'models'}. "
+        f"no model {text!r}: not a folder, and not in {' or '.join(map(str, model_roots()))}. "
         f"`semalign fetch {Path(text).name}` fetches a known model; `semalign pretrain` makes the micro family again."
     )
 

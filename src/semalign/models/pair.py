@@ -1,11 +1,19 @@
-"""A teacher and a student, whatever the method."""
+"""A teacher and a student, for any method."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from semalign.data.rows import Example, Row, encode
 from semalign.files import model_fingerprint
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
+
+
+class Encoded(NamedTuple):
+    """The same rows as the teacher reads them and as the student does."""
+
+    teacher: list[Example]
+    student: list[Example]
 
 
 class Pair:
@@ -28,10 +36,11 @@ class Pair:
             "student": model_fingerprint(student.model),
         }
 
-    def encode(self, rows: Sequence[Row]) -> tuple[list[Example], list[Example]]:
-        """Return the student's and the teacher's encoding of rows; ``ValueError`` if one does not fit a context."""
-        student, teacher = (
-            encode(rows, model.tokenizer, model.model.config.get_text_config().max_position_embeddings)
-            for model in (self.student, self.teacher)
+    def encode(self, rows: Sequence[Row]) -> Encoded:
+        """Return both encodings of rows; ``ValueError`` if one does not fit a context."""
+        return Encoded(
+            *(
+                encode(rows, model.tokenizer, model.model.config.get_text_config().max_position_embeddings)
+                for model in (self.teacher, self.student)
+            )
         )
-        return student, teacher

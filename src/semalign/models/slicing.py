@@ -1,4 +1,4 @@
-"""Students narrower than a model at hand: its residual stream in its leading principal directions, as in SliceGPT."""
+"""Narrower students: a model with its residual stream in the leading principal directions, as in SliceGPT."""
 
 import copy
 from collections.abc import Sequence
@@ -10,14 +10,8 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from semalign.data.rows import Row, batches, encode
 from semalign.models.architecture import Architecture
+from semalign.models.layouts import LAYOUTS
 from semalign.models.loading import LanguageModel
-
-ROTATES = ("llama", "mistral", "qwen2", "qwen3", "smollm3")  # RMSNorm in front of each sub-layer, and nowhere else
-READERS = {
-    "input_layernorm": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-    "post_attention_layernorm": ("mlp.gate_proj", "mlp.up_proj"),
-}
-WRITERS = ("self_attn.o_proj", "mlp.down_proj")
 
 
 @torch.no_grad()
@@ -31,7 +25,7 @@ def slice_width(model: LanguageModel, rows: Sequence[Row], width: int, max_lengt
 
     Args:
         model: a model with RMSNorms in front of its sub-layers.
-        rows: texts that the principal directions are those of, prompt and response.
+        rows: texts, prompt and response, whose states have these principal directions.
         width: width of the copy, D'.
         max_length: tokens of a text, at most.
 
@@ -39,8 +33,9 @@ def slice_width(model: LanguageModel, rows: Sequence[Row], width: int, max_lengt
         ValueError: for another architecture, or a width that is not below the model's or not a multiple of its heads.
     """
     config = model.model.config
-    if config.model_type not in ROTATES:
-        raise ValueError(f"{config.model_type} cannot be rotated: only {', '.join(ROTATES)} can")
+    if not Architecture(model.model).layout.readers:
+        able = [name for name, layout in LAYOUTS.items() if layout.readers]
+        raise ValueError(f"{config.model_type} cannot be rotated: only {', '.join(able)} can")
     heads = config.num_attention_heads
     if not 0 < width <= config.hidden_size or width % heads:
         raise ValueError(f"width must be a multiple of {heads}, the heads, up to {config.hidden_size}; it is {width}")
@@ -64,7 +59,7 @@ def principal_directions(model: LanguageModel, rows: Sequence[Row], max_length: 
         states = nn.functional.normalize(inputs[0][mask].double(), dim=-1).cpu()
         moment.add_(states.T @ states)
 
-    norms = [layer.get_submodule(name) for layer in architecture.layers for name in READERS]
+    norms = [layer.get_submodule(name) for layer in architecture.layers for name in architecture.layout.readers]
     hooks = [norm.register_forward_pre_hook(add) for norm in (*norms, architecture.norm)]
     try:
         for batch in batches(encode(rows, model.tokenizer, max_length), 8):
@@ -82,17 +77,25 @@ def rotated(architecture: Architecture, basis: Float[Tensor, "d d_kept"]) -> dic
 
     All gains are equal: ``sqrt(D / D')`` makes up for the norm's mean being over fewer numbers.
     """
-    weights, basis = dict(architecture.model.state_dict()), basis.to(architecture.device)
-    layers = [f"{architecture.layout.layers}.{k}" for k in range(architecture.n_layers)]
-    reads = {f"{at}.{name}.weight": f"{at}.{norm}" for at in layers for norm in READERS for name in READERS[norm]}
-    reads["lm_head.weight"] = architecture.layout.norm
-    writes = [f"{at}.{name}" for at in layers for name in WRITERS]
-    changed = {name: weights[name].double() * weights[f"{norm}.weight"] @ basis for name, norm in reads.items()}
-    changed |= {f"{name}.weight": basis.T @ weights[f"{name}.weight"].double() for name in writes}
-    changed |= {
-        f"{name}.bias": weights[f"{name}.bias"].double() @ basis for name in writes if f"{name}.bias" in weights
+    weights, layout = dict(architecture.model.state_dict()), architecture.layout
+    basis = basis.to(architecture.device)
+    names = {module: name for name, module in architecture.model.named_modules()}
+    layers = [names[layer] for layer in architecture.layers]
+    # Matrices that read from the stream, (out, D), and the norm in front of each: W diag(g) Q is (out, D').
+    reads = {
+        f"{at}.{name}": f"{at}.{norm}" for at in layers for norm in layout.readers for name in layout.readers[norm]
     }
-    changed["model.embed_tokens.weight"] = weights["model.embed_tokens.weight"].double() @ basis
+    reads[names[architecture.lm_head]] = layout.norm
+    changed = {
+        f"{name}.weight": weights[f"{name}.weight"].double() * weights[f"{norm}.weight"] @ basis
+        for name, norm in reads.items()
+    }
+    # Matrices that write to it, (D, in), with their biases: Q^T W is (D', in).
+    writes = [f"{at}.{name}" for at in layers for name in (layout.attention, layout.mlp)]
+    changed |= {f"{name}.weight": basis.T @ weights[f"{name}.weight"].double() for name in writes}
+    biases = [f"{name}.bias" for name in writes if f"{name}.bias" in weights]
+    embeddings = f"{names[architecture.model.get_input_embeddings()]}.weight"
+    changed |= {name: weights[name].double() @ basis for name in (*biases, embeddings)}
     gain = torch.full((basis.shape[1],), (len(basis) / basis.shape[1]) ** 0.5, device=basis.device)
     changed |= {f"{norm}.weight": gain for norm in reads.values()}
     return {name: changed.get(name, tensor).to(tensor.dtype) for name, tensor in weights.items()}

@@ -7,9 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy import ndarray
 
-from semalign.experiments.cells import NONE
-from semalign.experiments.profiles import PAPER
-from semalign.results.records import read_records
+from semalign.results.records import NONE, PAPER, read_records
 from semalign.results.statistics import Difference, holm, seeded_bootstrap
 
 COLUMNS = [

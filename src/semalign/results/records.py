@@ -19,8 +19,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semalign.files import write_json
-from semalign.paths import project_root
+from semalign.paths import code_checkout, project_root
 
+PAPER = "semalign"  # the method under the paper's settings
+NONE = "none"  # in place of a method: a model as it is
 PACKAGES = (
     "semalign",
     "torch",
@@ -90,12 +92,12 @@ def make_record(**fields: Any) -> dict[str, Any]:
 def write_record(path: Path | str, record: dict[str, Any]) -> None:
     """Check a record and write it as JSON, whole or not at all; the answers kept on the way to it go."""
     write_json(path, _checked(record, f"the record for {path}"))
-    beside_record(Path(path), "answers").unlink(missing_ok=True)
+    companion_path(Path(path), "answers").unlink(missing_ok=True)
 
 
-def beside_record(record: Path, what: str) -> Path:
-    """Return the path of the compressed rows that belong to a record: its ``samples`` or ``answers``."""
-    return record.with_name(f"{record.name.removesuffix('.json')}.{what}.jsonl.gz")
+def companion_path(record: Path, kind: str) -> Path:
+    """Return the path of a compressed JSONL file that belongs to a record: its ``samples`` or ``answers``."""
+    return record.with_name(f"{record.name.removesuffix('.json')}.{kind}.jsonl.gz")
 
 
 def read_record(path: Path | str) -> dict[str, Any]:
@@ -149,8 +151,10 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Return the checkout's commit, or None outside a git checkout."""
-    git = ["git", "-C", str(project_root()), "rev-parse", "--short=12", "HEAD"]
+    """Return the commit of the checkout that the code runs from; None for an installed package or without git."""
+    if (checkout := code_checkout()) is None:
+        return None
+    git = ["git", "-C", str(checkout), "rev-parse", "--short=12", "HEAD"]
     try:
         return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
+from semalign.data.rows import IGNORED
 from semalign.models.architecture import Architecture, check_interface
 from semalign.models.capture import entering, first, patched_forward
 from semalign.models.loading import LanguageModel, unwrap
-from semalign.training.losses import IGNORED
 
 
 def attribute_layers(

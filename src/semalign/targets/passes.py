@@ -1,6 +1,7 @@
 """Forward passes whose states are kept: those of the teacher that give targets, those that enter the trained layer."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,86 +16,83 @@ from semalign.targets.store import StateStore
 
 FORWARD_EXAMPLES = 16  # examples in one forward pass while states are computed
 Mixture = Sequence[tuple[int, float]]
+Compute = Callable[[Tensor, Tensor, Sequence[int]], list[Tensor]]
 
 
-def layer_states(
-    model: Architecture,
-    examples: Sequence[Example],
-    at: Sequence[list[int]],
-    mixture: Mixture,
-    interface: str,
-    folder: Path,
-    fingerprint: str,
-) -> StateStore:
-    """Return a model's states at some positions, computed by forward passes that stop at the layers asked for.
+@dataclass(frozen=True)
+class StatePasses:
+    """The states of one model on encoded rows, each kind computed once and kept on disk.
 
-    Args:
+    Attributes:
         model: teacher or student.
         examples: its encoding of the rows.
-        at: for each example, the positions.
-        mixture: layers with their weights: ``[(layer, 1.0)]``, or two neighbours to interpolate.
-        interface: supervision interface.
+        at: for each example, the positions whose states are wanted.
         folder: where stores live.
         fingerprint: the model's fingerprint.
     """
-    layers = [layer for layer, _ in mixture]
 
-    def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-        states = states_at(model, layers, interface, input_ids, mask)
-        mixed = sum(weight * states[layer] for layer, weight in mixture)
-        return [mixed[row, at[i]] for row, i in enumerate(chosen)]  # type: ignore[index]
+    model: Architecture
+    examples: Sequence[Example]
+    at: Sequence[list[int]]
+    folder: Path
+    fingerprint: str
 
-    key = {"model": fingerprint, "mixture": mixture, "interface": interface, "at": json_fingerprint(at)}
-    return _store(model, examples, [len(positions) for positions in at], compute, folder, key, "layer states")
+    def layer_states(self, mixture: Mixture, interface: str) -> StateStore:
+        """Return states at an interface, by forward passes that stop at the deepest layer asked for.
 
+        Args:
+            mixture: layers with their weights: ``[(layer, 1.0)]``, or two neighbours to interpolate.
+            interface: supervision interface.
+        """
+        layers = [layer for layer, _ in mixture]
 
-def final_states(
-    model: Architecture, examples: Sequence[Example], at: Sequence[list[int]], folder: Path, fingerprint: str
-) -> StateStore:
-    """Return a model's states after its final norm at some positions: its logits, V numbers each, are never stored."""
+        def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
+            states = states_at(self.model, layers, interface, input_ids, mask)
+            mixed = sum(weight * states[layer] for layer, weight in mixture)  # (batch, tokens, D)
+            return [mixed[row, self.at[i]] for row, i in enumerate(chosen)]  # type: ignore[index]
 
-    def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-        states = model.decoder(input_ids=input_ids, attention_mask=mask, use_cache=False).last_hidden_state
-        return [states[row, at[i]] for row, i in enumerate(chosen)]
+        key = {"mixture": mixture, "interface": interface, "at": json_fingerprint(self.at)}
+        return self._store(compute, list(map(len, self.at)), key, "layer states")
 
-    key = {"model": fingerprint, "final": True, "at": json_fingerprint(at)}
-    return _store(model, examples, [len(positions) for positions in at], compute, folder, key, "final states")
+    def final_states(self) -> StateStore:
+        """Return the states after the final norm: logits, V numbers each, are never stored."""
 
+        def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
+            states = self.model.decoder(input_ids=input_ids, attention_mask=mask, use_cache=False).last_hidden_state
+            return [states[row, self.at[i]] for row, i in enumerate(chosen)]
 
-def entering_states(
-    student: Architecture, k: int, examples: Sequence[Example], folder: Path, fingerprint: str
-) -> StateStore:
-    """Return the states that enter student layer ``k``: nothing below it trains, so they never change."""
+        key = {"final": True, "at": json_fingerprint(self.at)}
+        return self._store(compute, list(map(len, self.at)), key, "final states")
 
-    def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-        states = states_entering(student, k, input_ids, mask)
-        return [states[row, : len(examples[i])] for row, i in enumerate(chosen)]
+    def entering_states(self, k: int) -> StateStore:
+        """Return the states of all tokens that enter layer ``k``: nothing below it trains, so they never change."""
 
-    key = {"model": fingerprint, "entering": k}
-    return _store(student, examples, [len(example) for example in examples], compute, folder, key, "student prefix")
+        def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
+            states = states_entering(self.model, k, input_ids, mask)
+            return [states[row, : len(self.examples[i])] for row, i in enumerate(chosen)]
 
+        return self._store(compute, list(map(len, self.examples)), {"entering": k}, "student prefix")
 
-def _store(
-    architecture: Architecture,
-    examples: Sequence[Example],
-    lengths: Sequence[int],
-    compute: Callable[[Tensor, Tensor, Sequence[int]], list[Tensor]],
-    folder: Path,
-    key: dict[str, Any],
-    description: str,
-) -> StateStore:
-    device = architecture.device
+    def _store(self, compute: Compute, lengths: Sequence[int], key: dict[str, Any], description: str) -> StateStore:
+        """Return the store of what ``compute`` gives: from padded ids, their mask and example numbers to states."""
+        device = self.model.device
 
-    @torch.no_grad()
-    def compute_range(wanted: range) -> list[Tensor]:
-        states: list[Tensor] = []
-        for start in range(wanted.start, wanted.stop, FORWARD_EXAMPLES):
-            chosen = range(start, min(start + FORWARD_EXAMPLES, wanted.stop))
-            input_ids, mask = pad([examples[i] for i in chosen])
-            states += [state.cpu() for state in compute(input_ids.to(device), mask.to(device), chosen)]
-        return states
+        @torch.no_grad()
+        def compute_range(wanted: range) -> list[Tensor]:
+            states: list[Tensor] = []
+            for start in range(wanted.start, wanted.stop, FORWARD_EXAMPLES):
+                chosen = range(start, min(start + FORWARD_EXAMPLES, wanted.stop))
+                input_ids, mask = pad([self.examples[i] for i in chosen])
+                states += [state.cpu() for state in compute(input_ids.to(device), mask.to(device), chosen)]
+            return states
 
-    key = {**key, "ids": json_fingerprint([example.input_ids for example in examples])}
-    store = StateStore(folder, key, lengths, architecture.width, architecture.head_weight.dtype)
-    store.ensure(compute_range, description)
-    return store
+        ids = json_fingerprint([example.input_ids for example in self.examples])
+        store = StateStore(
+            self.folder,
+            {"model": self.fingerprint, **key, "ids": ids},
+            lengths,
+            self.model.width,
+            self.model.head_weight.dtype,
+        )
+        store.ensure(compute_range, description)
+        return store

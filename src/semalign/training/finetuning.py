@@ -7,11 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from semalign.data.rows import Example, batches
+from semalign.data.rows import IGNORED, Example, batches
 from semalign.models.architecture import Architecture
 from semalign.settings import TrainingSettings
 from semalign.training.loop import Training, slices
-from semalign.training.losses import IGNORED
 
 
 class FineTuning(Training):

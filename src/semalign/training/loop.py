@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def _adapter_dropout(model: nn.Module) -> Iterator[None]:
+def adapter_dropout(model: nn.Module) -> Iterator[None]:
     """Turn on the adapter's dropout and no other: what is frozen acts in training as it does later."""
     modules = [module for name, module in model.named_modules() if "lora_dropout" in name]
     try:
@@ -82,7 +82,7 @@ class Training(ABC):
             leave=False,
             disable=None,
         )
-        with progress, torch.random.fork_rng(), _adapter_dropout(self.model):
+        with progress, torch.random.fork_rng(), adapter_dropout(self.model):
             for epoch in range(done, self.settings.epochs):
                 self._epoch(epoch, progress)
                 self._save()

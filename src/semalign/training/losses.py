@@ -6,8 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
 from semalign.bases.pseudoinverse import gram
-
-IGNORED = -100  # label of a position without supervision
+from semalign.data.rows import IGNORED
 
 
 def layer_cosine_loss(
@@ -37,10 +36,16 @@ def output_cosine_loss(
         label_smoothing: mass spread evenly over the vocabulary: ``y = (1 - eps) onehot + eps / V``.
     """
     supervised = labels != IGNORED
-    z = logits[supervised]
-    y = torch.full_like(z, label_smoothing / z.shape[-1])
-    y.scatter_add_(-1, labels[supervised][:, None], torch.full_like(z[:, :1], 1 - label_smoothing))
-    return 1 - cosine_similarity(z, y, dim=-1).mean()
+    return 1 - output_cosines(logits[supervised], labels[supervised], label_smoothing).mean()
+
+
+def output_cosines(
+    logits: Float[Tensor, "n v"], labels: Int[Tensor, " n"], label_smoothing: float = 0.0
+) -> Float[Tensor, " n"]:
+    """Return ``cos(z, y)`` at every position; see :func:`output_cosine_loss`."""
+    y = torch.full_like(logits, label_smoothing / logits.shape[-1])
+    y.scatter_add_(-1, labels[:, None], torch.full_like(logits[:, :1], 1 - label_smoothing))
+    return cosine_similarity(logits, y, dim=-1)
 
 
 def relation_loss(
@@ -58,32 +63,47 @@ def relation_loss(
         targets: what they are compared with, of any width.
         mask: which positions are supervised, at least one.
     """
+    return relation_differences(hidden_states, targets, mask)[mask].mean()
+
+
+def relation_differences(
+    hidden_states: Float[Tensor, "batch tokens d"],
+    targets: Float[Tensor, "batch tokens d_target"],
+    mask: Bool[Tensor, "batch tokens"],
+) -> Float[Tensor, "batch tokens"]:
+    """Return ``Avg_j (cos(h_i, h_j) - cos(t_i, t_j))^2`` for every position i; see :func:`relation_loss`."""
     difference = _relations(hidden_states, mask) - _relations(targets, mask)
-    positions = mask.sum(1, keepdim=True)
-    return (difference.square().sum(-1) / positions.clamp_min(1)).sum() / positions.sum()
+    return difference.square().sum(-1) / mask.sum(1, keepdim=True).clamp_min(1)
 
 
 def _relations(states: Tensor, mask: Tensor) -> Float[Tensor, "batch tokens tokens"]:
     kept = states * mask[..., None]
     mean = kept.sum(1, keepdim=True) / mask.sum(1)[:, None, None].clamp_min(1)
     unit = nn.functional.normalize((kept - mean) * mask[..., None], dim=-1)
-    return unit @ unit.mT
+    return unit @ unit.mT  # rows and columns outside the mask are zero
 
 
 def kl_loss(
-    logits: Float[Tensor, "n v"], teacher_logits: Float[Tensor, "n v"], *, reverse: bool = False
+    teacher_logits: Float[Tensor, "n v"], logits: Float[Tensor, "n v"], *, reverse: bool = False
 ) -> Float[Tensor, ""]:
     """Return ``Avg[KL(p_T || p_S)]`` in nats, or with ``reverse`` ``Avg[KL(p_S || p_T)]``, p the softmax of logits.
 
     Args:
-        logits: the student's, shape (n, V).
-        teacher_logits: the teacher's at the same positions, columns in the same order.
+        teacher_logits: the teacher's, shape (n, V).
+        logits: the student's at the same positions, columns in the same order.
         reverse: which of the two the average is weighted by: the teacher (mode-covering) or the student.
     """
-    log_q, log_p = (nn.functional.log_softmax(z, dim=-1) for z in (logits, teacher_logits))
+    return kl_divergences(teacher_logits, logits, reverse=reverse).mean()
+
+
+def kl_divergences(
+    teacher_logits: Float[Tensor, "n v"], logits: Float[Tensor, "n v"], *, reverse: bool = False
+) -> Float[Tensor, " n"]:
+    """Return the divergence of :func:`kl_loss` at every position."""
+    log_p, log_q = (nn.functional.log_softmax(z, dim=-1) for z in (teacher_logits, logits))
     if reverse:
-        log_q, log_p = log_p, log_q
-    return (log_p.exp() * (log_p - log_q)).sum(-1).mean()
+        log_p, log_q = log_q, log_p
+    return (log_p.exp() * (log_p - log_q)).sum(-1)
 
 
 class LogitFreeCosine(nn.Module):

@@ -1,54 +1,32 @@
-"""Steering (Section 4.3): train one student layer through LoRA, everything else frozen."""
+"""Steering (Section 4.3): train the paired student layers through LoRA, everything else frozen."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import PreTrainedModel
+from torch import Tensor
 
-from semalign.models.architecture import Architecture
-from semalign.models.loading import shared_copy
-from semalign.settings import TrainingSettings, TransferSettings
-from semalign.targets.supervision import Supervision
+from semalign.settings import TransferSettings
 from semalign.training.loop import Training, slices
-from semalign.training.terms import Objective
+from semalign.training.objective import Objective
 
 
-def add_lora(
-    student: PreTrainedModel, layers: Sequence[int], settings: TrainingSettings, *, all_matrices: bool = False
-) -> PeftModel:
-    """Return the student with LoRA on the up, down, value and output matrices of some layers (Appendix A.2).
+class WholeBatch(NamedTuple):
+    """The layer term of a whole batch, and for each trained layer its gradient by the states of each part."""
 
-    The student itself stays as it is: the copy shares its weights and owns only the adapter.
-
-    Args:
-        student: a causal language model.
-        layers: 1-based numbers of the layers to adapt; everything else is frozen.
-        settings: rank, scale, dropout and seed of the adapter.
-        all_matrices: adapt all linear matrices of these layers.
-    """
-    config = LoraConfig(
-        r=settings.rank,
-        lora_alpha=settings.lora_alpha,  # type: ignore[arg-type]  # any number will do
-        lora_dropout=settings.lora_dropout,
-        target_modules=Architecture(student).lora_targets(layers, all_matrices),
-        task_type="CAUSAL_LM",
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(settings.seed)
-        return get_peft_model(shared_copy(student), config)
+    layer: float
+    gradients: dict[int, Sequence[Tensor]]
 
 
 class Steering(Training):
-    """Training of one layer by both terms of the objective.
+    """Training of some layers by both terms of the objective.
 
     Args:
-        objective: what to minimise.
-        supervision: what to train on.
-        settings: epochs, batch size, learning rate and so on.
+        objective: what to minimise, with the supervision that it learns from.
         checkpoint: file for the state after each epoch, or None to keep none.
         identity: what the run depends on; a checkpoint of another identity is not resumed.
+        settings: epochs, batch size, learning rate and so on; by default the objective's.
     """
 
     settings: TransferSettings
@@ -56,28 +34,64 @@ class Steering(Training):
     def __init__(
         self,
         objective: Objective,
-        supervision: Supervision,
-        settings: TransferSettings,
         checkpoint: Path | None = None,
         identity: str = "",
+        settings: TransferSettings | None = None,
     ) -> None:
-        super().__init__(objective, len(supervision.examples), settings, checkpoint, identity)
-        self.objective, self.supervision = objective, supervision
+        self.objective, self.supervision = objective, objective.supervision
+        super().__init__(
+            objective, len(self.supervision.examples), settings or objective.settings, checkpoint, identity
+        )
 
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
-        """Add the gradient of the weighted terms on some examples; return the two terms."""
-        labelled, matched = self.supervision.counts(indices)
-        sums = {"layer": 0.0, "output": 0.0}
-        if self.settings.micro_batch_size:  # examples of like length share a part, which saves padding
-            indices = sorted(indices, key=lambda i: len(self.supervision.examples[i]))
-        for part in slices(indices, self.settings.micro_batch_size or self.settings.batch_size):
-            counts = self.supervision.counts(part)
-            terms = self.objective(self.supervision.batch(part))
-            # Averages over the whole batch, whatever the size of its parts.
-            layer, output = terms.layer * counts[1] / max(matched, 1), terms.output * counts[0] / labelled
-            if self.settings.distils:  # the teacher speaks at matched positions only
-                output = terms.output * counts[1] / max(matched, 1)
-            (self.settings.layer_weight * layer + self.settings.output_weight * output).backward()
-            sums["layer"] += layer.item()
-            sums["output"] += output.item()
-        return sums
+        """Add the gradient of the weighted terms on some examples; return the two terms.
+
+        Each term is its sum over all positions of the batch, divided once, whatever the size of the parts.
+        """
+        positions = self.objective.positions(self.supervision.counts(indices))
+        parts = self._parts(indices)
+        whole = self._whole_batch(parts) if self.settings.centre_targets and len(parts) > 1 else None
+        layer_total, output_total = 0.0 if whole is None else whole.layer, 0.0
+        for number, part in enumerate(parts):
+            batch = self.supervision.batch(part)
+            reached = self.objective(batch)
+            if whole is None:
+                layer = self.objective.layer_sum(reached.states, batch.targets, batch.matched.rows)
+                layer_total += layer.item()
+            else:  # <states, gradient> has the gradient of the term on the whole batch
+                products = [(reached.states[k] * whole.gradients[k][number]).sum() for k in reached.states]
+                layer = torch.stack(products).sum()
+            output_total += reached.output.item()
+            terms = {"layer": layer / positions["layer"], "output": reached.output / positions["output"]}
+            self.settings.objective(terms).backward()
+        return {"layer": layer_total / positions["layer"], "output": output_total / positions["output"]}
+
+    def _whole_batch(self, parts: Sequence[Sequence[int]]) -> WholeBatch:
+        """Return the layer term of all parts together and its gradient by their states.
+
+        Centring ties the positions of a batch to each other, so that no part has a gradient of its own. A first pass
+        over the parts keeps their states only; the passes that follow send the gradient on from there.
+        """
+        states: list[dict[int, Tensor]] = []
+        targets: list[dict[int, Tensor]] = []
+        rows: list[Tensor] = []
+        with torch.no_grad(), torch.random.fork_rng():  # the passes that follow draw the same dropout again
+            for part in parts:
+                batch = self.supervision.batch(part)
+                states.append(self.objective(batch).states)
+                targets.append(batch.targets)
+                rows.append(batch.matched.rows + sum(len(earlier) for earlier in parts[: len(rows)]))
+        leaves = {k: torch.cat([each[k] for each in states]).requires_grad_() for k in self.supervision.trained}
+        total = self.objective.layer_sum(
+            leaves, {k: torch.cat([each[k] for each in targets]) for k in leaves}, torch.cat(rows)
+        )
+        sizes = [len(each) for each in rows]
+        gradients = torch.autograd.grad(total, list(leaves.values()))
+        return WholeBatch(total.item(), {k: each.split(sizes) for k, each in zip(leaves, gradients, strict=True)})
+
+    def _parts(self, indices: Sequence[int]) -> list[Sequence[int]]:
+        """Return the parts of a batch that are in memory at once; examples of like length share one."""
+        if self.settings.micro_batch_size is None:
+            return [indices]
+        by_length = sorted(indices, key=lambda i: len(self.supervision.examples[i]))
+        return list(slices(by_length, self.settings.micro_batch_size))

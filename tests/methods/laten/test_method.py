@@ -12,10 +12,10 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from semalign.data.rows import batches
 from semalign.methods.laten.hypernetwork import Alignment, Hypernetwork, one_cycle
 from semalign.methods.laten.injection import MATRICES, injected, locate, positions, teacher_vectors
-from semalign.methods.laten.method import laten
 from semalign.methods.laten.neurons import Scores, attribute_neurons
 from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.laten.useful_tokens import encode_for, useful_texts
+from semalign.methods.runner import run_method
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel, load_model
 from semalign.training.finetuning import response_nll
@@ -72,7 +72,7 @@ def located_neurons(pair, rows):
 def test_weights_change_exactly_at_the_chosen_neurons(pair, rows):
     student = pair[1]
     before = [snapshot(m.model) for m in pair]
-    changed = laten(*pair, rows, **FAST, **LARGE).model.model
+    changed = run_method("laten", *pair, rows, **FAST, **LARGE).model.model
     assert all(unchanged(m.model, old) for m, old in zip(pair, before, strict=True))
     assert all(
         p.grad is None and p.requires_grad for m in (*pair, LanguageModel(changed, None)) for p in m[0].parameters()
@@ -245,7 +245,7 @@ def test_the_schedule_of_a_short_cycle_starts_at_its_peak():
 
 
 def test_the_saved_folder_is_a_plain_model(pair, rows, tmp_path):
-    result = laten(*pair, rows, output_dir=tmp_path / "run", validation=rows[:2], **FAST, **LARGE)
+    result = run_method("laten", *pair, rows, output_dir=tmp_path / "run", validation=rows[:2], **FAST, **LARGE)
     folder, tokenizer = tmp_path / "run", pair[1].tokenizer
     assert result.adapter_dir == folder
     expected = logits(result.model.model, tokenizer)
@@ -260,7 +260,7 @@ def test_the_saved_folder_is_a_plain_model(pair, rows, tmp_path):
 
 
 def test_the_record_says_what_was_done(teacher, student, rows):
-    record = laten(teacher, student, rows, validation=rows[9:], task="sums", seed=3, **FAST).record
+    record = run_method("laten", teacher, student, rows, validation=rows[9:], task="sums", seed=3, **FAST).record
     assert (record["method"], record["task"], record["seed"], record["n"]) == ("laten", "sums", 3, 3)
     details = record["details"]
     assert record["metric"] == "response_nll"
@@ -272,14 +272,14 @@ def test_the_record_says_what_was_done(teacher, student, rows):
     assert record["configuration"]["learning_rate"] == 3e-5
     assert details["hypernetwork_parameters"] == 4 * (16 * 16 + 16 * 12)
     assert 0 < details["delta_rms"]["up"] < 1e-6  # near zero at first, and few small steps keep it so
-    plain = laten(teacher, student, rows, steps=3, **FAST).record
+    plain = run_method("laten", teacher, student, rows, steps=3, **FAST).record
     assert (plain["metric"], plain["value"]) == ("training_loss", sum(plain["losses"][-1].values()))
     assert len(plain["losses"]) == 3
 
 
 def test_the_seed_decides(teacher, student, rows):
     def weights(**settings):
-        return laten(teacher, student, rows, **FAST, **LARGE, **settings).model.model.state_dict()
+        return run_method("laten", teacher, student, rows, **FAST, **LARGE, **settings).model.model.state_dict()
 
     first, again, other = weights(), weights(), weights(seed=1)
     assert all(torch.equal(first[name], again[name]) for name in first)
@@ -288,7 +288,7 @@ def test_the_seed_decides(teacher, student, rows):
 
 def test_few_rows_come_again_and_the_global_random_state_is_left_alone(teacher, student, rows, caplog):
     state = torch.get_rng_state()
-    record = laten(teacher, student, rows[:5], **{**FAST, "steps": 3}).record
+    record = run_method("laten", teacher, student, rows[:5], **{**FAST, "steps": 3}).record
     assert len(record["losses"]) == 3
     assert "2 rows to train on, not align_size=6" in caplog.text
     assert torch.equal(state, torch.get_rng_state())
@@ -297,25 +297,25 @@ def test_few_rows_come_again_and_the_global_random_state_is_left_alone(teacher, 
 def test_tied_embeddings_and_strangers_vocabularies(student, tokenizer, rows):
     """Neurons say nothing of the vocabulary, so it may differ; tied weights stay tied."""
     tied = LanguageModel(make_llama(len(tokenizer), 12, 4, seed=2, tie_word_embeddings=True), tokenizer)
-    changed = laten(student, tied, rows, **FAST, **LARGE).model.model
+    changed = run_method("laten", student, tied, rows, **FAST, **LARGE).model.model
     assert changed.lm_head.weight is changed.model.embed_tokens.weight
     assert torch.equal(changed.lm_head.weight, tied.model.lm_head.weight)
 
 
 def test_a_teacher_of_fewer_neurons_gives_all_it_has(tokenizer, student, rows):
     teacher = LanguageModel(make_llama(len(tokenizer), 16, 3, seed=1, intermediate_size=3), tokenizer)
-    details = laten(teacher, student, rows, **FAST).record["details"]
+    details = run_method("laten", teacher, student, rows, **FAST).record["details"]
     assert details["neurons_each_layer"]["ffn"] == 3
     assert len(details["layers"]["ffn"]) == 3
 
 
 def test_bad_input_is_refused_before_any_long_work(teacher, student, rows, tokenizer, monkeypatch):
-    for long_work in ("attribute_neurons", "response_nll", "Alignment.run"):
-        monkeypatch.setattr(f"semalign.methods.laten.method.{long_work}", lambda *_, **__: pytest.fail("long work"))
+    for long_work in ("laten.method.attribute_neurons", "runner.response_nll", "laten.method.Alignment.run"):
+        monkeypatch.setattr(f"semalign.methods.{long_work}", lambda *_, **__: pytest.fail("long work"))
 
     def refused(message, data=rows, teacher=teacher, student=student, error=ValueError, **settings):
         with pytest.raises(error, match=message):
-            laten(teacher, student, data, **{**FAST, **settings})
+            run_method("laten", teacher, student, data, **{**FAST, **settings})
 
     gpt2 = make_architecture("gpt2", n_embd=16, n_layer=2, n_head=2, vocab_size=len(tokenizer))
     refused("the teacher is a GPT2LMHeadModel", teacher=LanguageModel(gpt2, tokenizer))

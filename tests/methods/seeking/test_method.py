@@ -11,15 +11,16 @@ from peft import PeftModel
 from pydantic import ValidationError
 
 from semalign.data.rows import batches, encode
+from semalign.methods.runner import run_method
 from semalign.methods.seeking.blocks import RowColumnScores, WindowScores, window_sums
 from semalign.methods.seeking.injection import as_plain_lora, exact_factors, inject, truncated_svd
-from semalign.methods.seeking.method import SeekingSettings, seeking
+from semalign.methods.seeking.method import SeekingSettings
 from semalign.methods.seeking.sensitivity import check_fit, extract, matrix
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
 from semalign.settings import TransferSettings
 from semalign.training.finetuning import FineTuning
-from semalign.training.steering import add_lora
+from semalign.training.lora import add_lora
 
 FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "seed_examples": 3}
 LLAMA = Architecture(make_llama(8, 4, 1, seed=0)).layout.matrices
@@ -199,7 +200,9 @@ def test_every_architecture_can_give_and_take(model_type, rows, tokenizer):
 @pytest.mark.parametrize("injection", ["code", "appendix"])
 def test_the_folder_loads_with_plain_peft_on_the_original_student(teacher, student, rows, tmp_path, injection):
     plain, before = logits(student.model), {name: p.clone() for name, p in student.model.state_dict().items()}
-    result = seeking(teacher, student, rows, output_dir=tmp_path / "run", injection=injection, lora_alpha=6, **FAST)
+    result = run_method(
+        "seeking", teacher, student, rows, output_dir=tmp_path / "run", injection=injection, lora_alpha=6, **FAST
+    )
     adapted = logits(result.model.model)
     assert not torch.allclose(adapted, plain, atol=1e-4)
     assert all(torch.equal(p, before[name]) for name, p in student.model.state_dict().items())
@@ -221,7 +224,7 @@ def test_only_adapters_are_trained(teacher, student, rows, monkeypatch):
     monkeypatch.setattr("semalign.methods.seeking.method.as_plain_lora", keep)
     ends = []
     for learning_rate in (1e-2, 1e-12):
-        seeking(teacher, student, rows, **FAST, learning_rate=learning_rate)
+        run_method("seeking", teacher, student, rows, **FAST, learning_rate=learning_rate)
         ends.append(dict(seen))
     changed = {name for name in ends[0] if not torch.allclose(ends[0][name], ends[1][name], atol=1e-6)}
     assert len(changed) == 2 * 7 * 4
@@ -231,7 +234,9 @@ def test_only_adapters_are_trained(teacher, student, rows, monkeypatch):
 
 def test_training_brings_the_response_nll_down_and_the_record_says_so(teacher, student, rows, tmp_path):
     settings = {**FAST, "epochs": 8, "learning_rate": 3e-3}
-    result = seeking(teacher, student, rows, output_dir=tmp_path, validation=rows[:4], task="sums", **settings)
+    result = run_method(
+        "seeking", teacher, student, rows, output_dir=tmp_path, validation=rows[:4], task="sums", **settings
+    )
     record, details = json.loads((tmp_path / "record.json").read_text()), result.record["details"]
     assert record == result.record
     assert (record["method"], record["task"], record["metric"], record["n"]) == ("seeking", "sums", "response_nll", 4)
@@ -246,7 +251,7 @@ def test_training_brings_the_response_nll_down_and_the_record_says_so(teacher, s
 
 def test_depth_and_width_may_differ(tokenizer, student, rows):
     deep = LanguageModel(make_llama(len(tokenizer), 20, 7, seed=3, intermediate_size=30), tokenizer)
-    details = seeking(deep, student, rows, **FAST, block="rows_columns").record["details"]
+    details = run_method("seeking", deep, student, rows, **FAST, block="rows_columns").record["details"]
     kept = details["teacher_layers"]
     assert kept == sorted(kept)
     left_out = [score for k, score in enumerate(details["layer_scores"], start=1) if k not in kept]
@@ -265,7 +270,7 @@ def test_grouped_query_attention(tokenizer, rows, student_kv, tmp_path):
         4 * student_kv,
         16,
     )
-    result = seeking(teacher, student, rows, output_dir=tmp_path, **{**FAST, "rank": 6})
+    result = run_method("seeking", teacher, student, rows, output_dir=tmp_path, **{**FAST, "rank": 6})
     loaded = PeftModel.from_pretrained(student.model, tmp_path).eval()
     torch.testing.assert_close(logits(loaded), logits(result.model.model), rtol=1e-5, atol=1e-5)
 
@@ -275,7 +280,7 @@ def test_models_that_do_not_fit_are_refused_before_any_long_work(teacher, studen
 
     def refused(message, teacher=teacher, student=student, data=rows, **settings):
         with pytest.raises(ValueError, match=message):
-            seeking(teacher, student, data, **settings)
+            run_method("seeking", teacher, student, data, **settings)
 
     def llama(hidden, layers, **config):
         return LanguageModel(make_llama(len(tokenizer), hidden, layers, seed=0, **config), tokenizer)
@@ -300,18 +305,18 @@ def test_models_that_do_not_fit_are_refused_before_any_long_work(teacher, studen
 
 
 def test_a_run_is_repeatable_and_goes_on_and_blocks_are_found_once(teacher, student, rows, tmp_path, monkeypatch):
-    whole = seeking(teacher, student, rows, output_dir=tmp_path / "a", **FAST)
+    whole = run_method("seeking", teacher, student, rows, output_dir=tmp_path / "a", **FAST)
     monkeypatch.setattr("semalign.methods.seeking.method.extract", lambda *_: pytest.fail("extracted again"))
     step = FineTuning._step
     with pytest.raises(ZeroDivisionError), monkeypatch.context() as stopping:
         stopping.setattr(FineTuning, "_step", lambda run, i: step(run, i) if len(run.losses) < 4 else 1 / 0)
-        seeking(teacher, student, rows, output_dir=tmp_path / "b", **FAST)
-    resumed = seeking(teacher, student, rows, output_dir=tmp_path / "b", **FAST)
+        run_method("seeking", teacher, student, rows, output_dir=tmp_path / "b", **FAST)
+    resumed = run_method("seeking", teacher, student, rows, output_dir=tmp_path / "b", **FAST)
     assert resumed.record["losses"] == whole.record["losses"]
     assert torch.equal(logits(resumed.model.model), logits(whole.model.model))
-    seeded = seeking(teacher, student, rows, output_dir=tmp_path / "c", **FAST, seed=1)
+    seeded = run_method("seeking", teacher, student, rows, output_dir=tmp_path / "c", **FAST, seed=1)
     assert seeded.record["losses"] != whole.record["losses"]
-    appendix = seeking(teacher, student, rows, **FAST, injection="appendix")
+    appendix = run_method("seeking", teacher, student, rows, **FAST, injection="appendix")
     assert appendix.record["details"]["teacher_layers"] == whole.record["details"]["teacher_layers"]
 
 
@@ -319,7 +324,7 @@ def test_half_precision(teacher, student, rows, tmp_path):
     for model in (teacher.model, student.model):
         model.bfloat16()
     plain = logits(student.model)
-    result = seeking(teacher, student, rows, output_dir=tmp_path, validation=rows[:2], **FAST)
+    result = run_method("seeking", teacher, student, rows, output_dir=tmp_path, validation=rows[:2], **FAST)
     details = result.record["details"]
     assert details["injected"]["response_nll"] == pytest.approx(details["before"]["response_nll"], rel=0.02)
     loaded = PeftModel.from_pretrained(student.model, tmp_path).eval()

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from semalign.book.tables.controls import AS_IT_IS
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import transfer_entries
-from semalign.experiments.cells import NONE, rows_of
+from semalign.experiments.cells import rows_of
 from semalign.experiments.profiles import Profile
+from semalign.results.records import NONE
 
 MARKERS = "osD^vP*Xd<>"
 

@@ -1,6 +1,5 @@
 """All methods and variants: what each is, what it scores from which teachers, and "SemAlign minus X"."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -9,23 +8,18 @@ import pandas as pd
 from semalign.book.markdown import interval, settings_text
 from semalign.book.tables.paper import Key, title
 from semalign.book.tables.transfers import NOT_RUN, by_key, score_text
-from semalign.experiments.cells import NONE, rows_of
+from semalign.experiments.cells import rows_of
 from semalign.experiments.profiles import Profile
-from semalign.methods.registry import method_modules, methods
+from semalign.methods.registry import methods
+from semalign.results.records import NONE
 
 AS_IT_IS = "student as it is"
 ALPHA = 0.05  # corrected p values below it are set in bold
 
 
 def descriptions() -> dict[str, str]:
-    """Return what each method of the registry is: the first line of its file, as Markdown."""
-    found = {module.METHOD.name: (module.__doc__ or "").splitlines()[0] for module in method_modules()}
-    return {name: _markdown(found[name]) for name in methods()}
-
-
-def _markdown(text: str) -> str:
-    """Return a line of a docstring as Markdown: roles and literals become code."""
-    return re.sub(r":(?:\w+:)?\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`")
+    """Return what each method of the registry is, as Markdown."""
+    return {name: method.description for name, method in methods().items()}
 
 
 def kind_of(entry: str) -> str:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from semalign.experiments.cells import NONE
-from semalign.experiments.profiles import PAPER, Profile
+from semalign.experiments.profiles import Profile
 from semalign.paths import data_dir
+from semalign.results.records import NONE, PAPER
 
 TITLES = {"mmlu": "MMLU", "gsm8k": "GSM8K", "humaneval": "HumanEval", "mbpp": "MBPP"}
 PAPER_METHODS = {"Seeking": "seeking", "LaTen": "laten", "SemAlign": PAPER}

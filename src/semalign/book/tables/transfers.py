@@ -7,9 +7,10 @@ import pandas as pd
 
 from semalign.book.markdown import interval
 from semalign.book.tables.paper import PAPER_METHODS, Key, paper_gaps, paper_scores, title
-from semalign.experiments.cells import NONE, cells
-from semalign.experiments.profiles import PAPER, Profile
+from semalign.experiments.cells import cells
+from semalign.experiments.profiles import Profile
 from semalign.methods.registry import methods
+from semalign.results.records import NONE, PAPER
 
 NOT_RUN = "not run"
 NO_NUMBER = "–"  # the paper has none

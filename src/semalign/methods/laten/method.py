@@ -20,86 +20,48 @@ up and never advances it, its script for Qwen does.) With grouped queries that c
 """
 
 import logging
-import os
-import tempfile
-import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import torch
 
-from semalign.data.rows import Example, read_rows
+from semalign.data.rows import Example
 from semalign.methods.laten.gated import KINDS, check_gated
 from semalign.methods.laten.hypernetwork import Alignment, Hypernetwork
 from semalign.methods.laten.injection import injected, locate, teacher_vectors, with_weights
 from semalign.methods.laten.neurons import attribute_neurons
 from semalign.methods.laten.settings import LatenSettings
-from semalign.methods.laten.useful_tokens import Texts, encode_for, useful_texts
-from semalign.methods.runner import Data, TransferResult, transfer_record
-from semalign.models.architecture import Architecture
-from semalign.models.loading import LanguageModel, loaded
+from semalign.methods.laten.useful_tokens import Texts, useful_texts
+from semalign.methods.registry import Method, add_method
 from semalign.models.pair import Pair
-from semalign.results.records import write_record
-from semalign.training.finetuning import response_nll
+from semalign.training.adaptation import Adapted, Inputs
 
 logger = logging.getLogger(__name__)
 
 
-def laten(
-    teacher: str | Path | LanguageModel,
-    student: str | Path | LanguageModel,
-    data: Data,
-    *,
-    output_dir: str | Path | None = None,
-    validation: Data | None = None,
-    task: str = "own data",
-    **settings: Any,
-) -> TransferResult:
+def adapt(inputs: Inputs) -> Adapted:
     """Move knowledge from a teacher to a student by LaTen.
 
     The first ``extract_size`` rows locate neurons, the next ``align_size`` train the hypernetwork, further rows are not
     used. Where there are fewer rows, or more steps than rows for them, alignment rows come again, in another order.
-
-    Args:
-        teacher: a Llama-like model, or a name or path that :func:`semalign.load_model` takes.
-        student: a Llama-like model; it is not changed.
-        data: rows with ``prompt`` and ``response``: a JSONL file, a ``datasets`` Dataset or a list.
-        output_dir: where the changed model, in the format of transformers, and its record go.
-        validation: held-out rows; their response NLL is measured before and after.
-        task: name of the task, for the record.
-        **settings: fields of :class:`semalign.methods.laten.settings.LatenSettings`.
-
-    Returns:
-        The changed model, a plain one of the student's class; ``adapter_dir`` is its folder, which
-        :func:`semalign.load_model` takes.
+    The result is a plain model of the student's class with the changed weights.
 
     Raises:
-        ValueError: for unknown settings, a model that is not Llama-like, rows that are too few, too long or have
-            nothing before the token to predict, all before any long work.
-        FileNotFoundError: for a model or data file that does not exist.
+        ValueError: for a model that is not Llama-like, rows that are too few, or have nothing before the token to
+            predict, all before any long work.
         FloatingPointError: if the loss does not stay finite.
     """
-    started, chosen = time.perf_counter(), LatenSettings(**settings)
-    rows, held_out = read_rows(data), None if validation is None else read_rows(validation)
-    extract, align = _split(rows, chosen)
-    pair = Pair(loaded(teacher), loaded(student))
+    pair, settings = inputs.pair, inputs.settings
+    extract, align = _split(inputs.rows, settings)
     check_gated(pair.teacher_architecture, "teacher")
     check_gated(pair.student_architecture, "student")
     texts = useful_texts(extract, pair.teacher), useful_texts(extract, pair.student)
-    aligned = encode_for(pair.student, align)
-    checked = None if held_out is None else encode_for(pair.student, held_out)
-    changed, losses, details = _locate_and_align(pair, texts, aligned, checked, chosen)
-    n = len(align if checked is None else checked)
-    record = transfer_record("laten", pair, task, rows, n, chosen, started, losses, details)
-    folder = None if output_dir is None else Path(output_dir)
-    if folder is not None:
-        _save(changed, folder)
-        write_record(folder / "record.json", record)
-    return TransferResult(changed, folder, record)
+    aligned = pair.encode(align).student
+    return _locate_and_align(pair, texts, aligned, settings)
 
 
-def _split(rows: list[dict[str, str]], settings: LatenSettings) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+def _split(
+    rows: Sequence[dict[str, str]], settings: LatenSettings
+) -> tuple[Sequence[dict[str, str]], Sequence[dict[str, str]]]:
     """Return the rows that locate neurons and those that train the hypernetwork."""
     start, stop = settings.extract_size, settings.extract_size + settings.align_size
     if len(rows) <= start:
@@ -113,12 +75,10 @@ def _locate_and_align(
     pair: Pair,
     texts: tuple[Texts, Texts],
     aligned: Sequence[Example],
-    checked: Sequence[Example] | None,
     settings: LatenSettings,
-) -> tuple[LanguageModel, list[dict[str, float]], dict[str, Any]]:
-    """Return the changed student, the losses of every step, and details for the record."""
+) -> Adapted:
+    """Return the changed student."""
     large, small = pair.teacher_architecture, pair.student_architecture
-    before = None if checked is None else {"response_nll": response_nll(small, checked)}
     scores = [attribute_neurons(model, part) for model, part in zip((large, small), texts, strict=True)]
     given, taken = locate(large, scores[0], small, scores[1], settings.neuron_share)
     dtype = torch.promote_types(small.head_weight.dtype, torch.float32)
@@ -136,18 +96,19 @@ def _locate_and_align(
         "neurons_each_layer": {kind: taken[kind].neurons.shape[1] for kind in KINDS},
         "delta_rms": {name: delta.square().mean().sqrt().item() for name, delta in deltas.items()},
         "hypernetwork_parameters": sum(p.numel() for p in hypernetwork.parameters()),
-        "before": before,
-        "after": None if checked is None else {"response_nll": response_nll(Architecture(changed.model), checked)},
     }
-    return changed, losses, details
+    return Adapted(changed.model, losses, details, trained_on=len(aligned))
 
 
-def _save(model: LanguageModel, folder: Path) -> None:
-    """Write model and tokenizer in the format of transformers, each file whole; other files of the folder stay."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as temporary:
-        model.model.save_pretrained(temporary)
-        model.tokenizer.save_pretrained(temporary)
-        # Without its configuration a folder is no model, so that comes last.
-        for file in sorted(Path(temporary).iterdir(), key=lambda file: file.name == "config.json"):
-            os.replace(file, folder / file.name)
+add_method(
+    Method(
+        "laten",
+        "baseline",
+        "tan2025laten",
+        "LaTen: a hypernetwork turns weights of teacher neurons into changes of the student's, injected once.",
+        LatenSettings,
+        adapt,
+        # Sizes, steps and rate of the alignment are the task's (Table 4).
+        {"align_size": "align_size", "steps": "align_steps", "learning_rate": "align_learning_rate"},
+    )
+)

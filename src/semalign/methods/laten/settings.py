@@ -20,6 +20,6 @@ class LatenSettings(MethodSettings):
     steps: int | None = Field(None, ge=1, description="optimiser steps; None: once through the alignment rows")
     neuron_share: float = Field(0.1, gt=0, le=1, description="share of the student's neurons that change, each layer")
     learning_rate: float = Field(3e-5, gt=0, description="peak of the one-cycle schedule")
-    weight_decay: float = Field(0.05, ge=0)
+    weight_decay: float = Field(0.05, ge=0, description="of AdamW")
     penalty_weight: float = Field(1000.0, ge=0, description="weight of the mean square of the changes")
     initial_std: float = Field(1e-5, gt=0, description="standard deviation of the hypernetwork's first weights")

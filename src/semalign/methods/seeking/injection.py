@@ -1,25 +1,18 @@
 """Injection of blocks of a teacher into a student through LoRA (Appendix B.1), and back to LoRA on the student."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from jaxtyping import Float
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel
 from peft.tuners.lora import Linear
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from semalign.models.loading import shared_copy
+from semalign.training.lora import Factors, plain_lora
 
 Injection = Literal["code", "appendix"]
-
-
-class Factors(NamedTuple):
-    """A matrix ``left @ right``, as LoRA holds one: left is B, right is A."""
-
-    left: Float[Tensor, "n r"]
-    right: Float[Tensor, "r m"]
 
 
 def truncated_svd(matrix: Float[Tensor, "n m"], rank: int) -> Factors:
@@ -84,25 +77,12 @@ def as_plain_lora(student: PreTrainedModel, adapted: PeftModel, removed: Mapping
         adapted: the student as :func:`inject` changed it, and then trained.
         removed: what :func:`inject` returned.
     """
-    pairs = {name: _adapter(_lora(adapted, name)) for name in removed}
-    scale = next(_lora(adapted, name).scaling["default"] for name in removed)
-    ranks = {name: a.shape[0] + removed[name].right.shape[0] for name, (a, _) in pairs.items()}
-    config = LoraConfig(
-        r=min(ranks.values()),
-        lora_alpha=scale * min(ranks.values()),
-        rank_pattern={name: rank for name, rank in ranks.items() if rank != min(ranks.values())},
-        alpha_pattern={name: scale * rank for name, rank in ranks.items() if rank != min(ranks.values())},
-        target_modules=list(ranks),
-        task_type="CAUSAL_LM",
-    )
-    with torch.random.fork_rng():
-        plain = get_peft_model(shared_copy(student), config)
-    with torch.no_grad():
-        for name, (a, b) in pairs.items():
-            new_a, new_b = _adapter(_lora(plain, name))
-            new_a.copy_(torch.cat([a, removed[name].right]))
-            new_b.copy_(torch.cat([b, -removed[name].left], dim=1))
-    return plain.eval()
+    changes = {}
+    for name, away in removed.items():
+        lora = _lora(adapted, name)
+        (a, b), scale = _adapter(lora), lora.scaling["default"]
+        changes[name] = Factors(scale * b.detach(), a.detach()).beside(Factors(-scale * away.left, away.right))
+    return plain_lora(student, changes)
 
 
 def _lora(model: PeftModel, name: str) -> Linear:

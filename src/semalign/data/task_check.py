@@ -1,0 +1,122 @@
+"""What a task file from outside this package must say, checked before anything long starts."""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from semalign.data.task_yaml import Function, with_functions
+
+FILES = ("json", "parquet")  # lm-eval's names for data in files, in place of a data set's
+OUTPUTS = ("generate_until", "multiple_choice")
+REQUIRED = ("dataset_path", "test_split", "doc_to_text", "doc_to_target", "metric_list", "metadata")
+REFUSED = ("class", "group", "use_prompt", "unsafe_code")  # they lead to code that no !function names
+GENERATION = ("do_sample", "max_gen_toks")
+
+
+def check_task(content: Mapping[str, Any], folder: Path) -> None:
+    """Make sure that the content of a task file is complete and that its functions can be imported.
+
+    A task file has lm-eval's form and in its ``metadata`` two more keys: ``version``, a number, and ``primary``, the
+    metric and the extraction that make the score (``exact_match,strict``). Optional are ``chat`` (a chat format),
+    ``seed`` (required if answers are sampled), ``group_by`` (a column) and ``training``; see
+    :mod:`semalign.data.training_rows`.
+
+    Args:
+        content: the content of the YAML.
+        folder: its folder; paths of its data are relative to it.
+
+    Raises:
+        ValueError: for what is wrong first, in one line.
+    """
+    _check_keys(content)
+    with_functions(content)
+    _check_metadata(content["metadata"])
+    _check_scores(content)
+    if content.get("output_type", OUTPUTS[0]) == "generate_until":
+        _check_generation(content)
+    elif "doc_to_choice" not in content:
+        raise ValueError("multiple_choice needs doc_to_choice")
+    if content["dataset_path"] in FILES:
+        _check_files(content, folder)
+
+
+def _check_keys(content: Mapping[str, Any]) -> None:
+    from lm_eval.config.task import TaskConfig
+
+    if refused := [key for key in REFUSED if key in content]:
+        raise ValueError(f"{refused[0]} is not supported")
+    known = [field.name for field in dataclasses.fields(TaskConfig)]
+    for key in content:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            raise ValueError(f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
+    if missing := [key for key in REQUIRED if content.get(key) is None]:
+        raise ValueError(f"it has no {missing[0]}")
+    if content.get("num_fewshot"):
+        raise ValueError("num_fewshot is not supported: prompts are zero-shot")
+    if content.get("output_type", OUTPUTS[0]) not in OUTPUTS:
+        raise ValueError(f"output_type must be one of {', '.join(OUTPUTS)}")
+
+
+def _check_metadata(metadata: Any) -> None:
+    if not isinstance(metadata, Mapping):
+        raise ValueError("metadata must hold keys and values")
+    if missing := [key for key in ("version", "primary") if key not in metadata]:
+        raise ValueError(f"it has no metadata.{missing[0]}")
+    if isinstance(metadata["version"], bool) or not isinstance(metadata["version"], int | float):
+        raise ValueError("metadata.version must be a number")
+
+
+def _check_scores(content: Mapping[str, Any]) -> None:
+    metrics = [_name(entry["metric"]) for entry in content["metric_list"]]
+    extractions = [entry["name"] for entry in content.get("filter_list", [{"name": "none"}])]
+    metric, _, extraction = str(content["metadata"]["primary"]).partition(",")
+    if metric not in metrics or extraction not in extractions:
+        raise ValueError(
+            f"metadata.primary must be METRIC,EXTRACTION with a metric of {', '.join(metrics)} and "
+            f"an extraction of {', '.join(extractions)}; it is {content['metadata']['primary']!r}"
+        )
+    for entry in content["metric_list"]:
+        _check_metric(entry, own="process_results" in content)
+
+
+def _name(metric: str | Function) -> str:
+    return metric.name.rpartition(".")[2] if isinstance(metric, Function) else metric
+
+
+def _check_metric(entry: Mapping[str, Any], own: bool) -> None:
+    """Refuse a metric that lm-eval would look for on the hub, since it would run what it finds there.
+
+    Args:
+        entry: of ``metric_list``.
+        own: whether the task's ``process_results`` gives the metric.
+    """
+    import lm_eval.api.metrics  # noqa: F401, it fills the registry
+    from lm_eval.api.registry import aggregation_registry, metric_registry
+
+    metric, aggregation = entry["metric"], entry.get("aggregation")
+    unknown = isinstance(metric, str) and metric not in metric_registry
+    if entry.get("hf_evaluate") or (unknown and not own):
+        raise ValueError(f"lm-eval has no metric {metric!r}: give a !function, or process_results")
+    if not isinstance(aggregation, Function) and aggregation not in aggregation_registry:
+        raise ValueError(f"metric {_name(metric)!r} needs an aggregation, such as mean; it is {aggregation!r}")
+
+
+def _check_generation(content: Mapping[str, Any]) -> None:
+    settings = content.get("generation_kwargs") or {}
+    if missing := [key for key in GENERATION if key not in settings]:
+        raise ValueError(f"it has no generation_kwargs.{missing[0]}")
+    if settings["do_sample"] and "seed" not in content["metadata"]:
+        raise ValueError("it has no metadata.seed, which sampled answers need")
+
+
+def _check_files(content: Mapping[str, Any], folder: Path) -> None:
+    files = (content.get("dataset_kwargs") or {}).get("data_files")
+    if not isinstance(files, Mapping) or not all(isinstance(file, str) for file in files.values()):
+        raise ValueError("dataset_kwargs.data_files must name one JSONL or Parquet file for each split")
+    if content["test_split"] not in files:
+        raise ValueError(f"data_files has no {content['test_split']!r}, the test split")
+    if missing := [file for file in files.values() if not (folder / file).is_file()]:
+        raise ValueError(f"there is no {folder / missing[0]}")

@@ -1,0 +1,97 @@
+"""Which teacher layers supervise which student layers (Section 4.1): attribution, the layer map, or the user."""
+
+import logging
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from semalign.data.rows import Row, batches
+from semalign.models.pair import Pair
+from semalign.settings import TransferSettings
+from semalign.targets.attribution import attribute_layers
+from semalign.targets.pairing import LayerMap, interpolation
+from semalign.targets.passes import Mixture
+
+logger = logging.getLogger(__name__)
+ATTRIBUTION_BATCH = 8  # rows in one forward and backward pass
+
+
+class LayerPair(NamedTuple):
+    """The teacher layers with their weights, and the student layer that they supervise."""
+
+    teacher: Mixture
+    student: int
+
+    def as_json(self) -> list:
+        """Return ``[[[teacher layer, weight], ...], student layer]``, for a record."""
+        return [[list(part) for part in self.teacher], self.student]
+
+
+class Choice(NamedTuple):
+    """Paired layers, shallow to deep, and the teacher's attribution scores where they decided."""
+
+    pairs: list[LayerPair]
+    attribution: list[float] | None = None
+
+
+def layer_map(pair: Pair, settings: TransferSettings) -> LayerMap:
+    """Return the layer map of a pair, with what the settings change in it.
+
+    Raises:
+        ValueError: for a layer that does not exist.
+    """
+    n_teacher, n_student = pair.teacher_architecture.n_layers, pair.student_architecture.n_layers
+    return LayerMap(n_teacher, n_student, settings.layer_map)
+
+
+def check_layers(pair: Pair, settings: TransferSettings) -> None:
+    """Make sure that all layers that the settings name exist; ``ValueError`` otherwise."""
+    if settings.teacher_layer is not None:
+        pair.teacher_architecture.check_layer(settings.teacher_layer)
+    for k in (settings.student_layer, *(settings.student_layers or ())):
+        if k is not None:
+            pair.student_architecture.check_layer(k)
+    layer_map(pair, settings)
+
+
+def choose_layers(pair: Pair, settings: TransferSettings, rows: Sequence[Row]) -> Choice:
+    """Return the paired layers that the settings ask for.
+
+    ``student_layers``: each with its partner on the layer map. ``student_layer``: with ``teacher_layer``, or its
+    partner on the map. ``teacher_layer`` alone: it counts as critical and is paired. None of them: the teacher layer of
+    the largest attribution on the first rows is critical.
+    """
+    mapped, scores = layer_map(pair, settings), None
+    if settings.student_layers:
+        chosen = [(mapped[k], k) for k in sorted(set(settings.student_layers))]
+    elif settings.student_layer is not None:
+        chosen = [(settings.teacher_layer or mapped[settings.student_layer], settings.student_layer)]
+    else:
+        critical = settings.teacher_layer
+        if critical is None:
+            scores = attribution(pair, settings, rows)
+            critical = 1 + max(range(len(scores)), key=scores.__getitem__)
+        chosen = [mapped.pair(critical)]
+    pairs = [paired(pair, settings, layer, k) for layer, k in chosen]
+    for each in pairs:
+        logger.info("teacher layers %s supervise student layer %d", each.teacher, each.student)
+    return Choice(pairs, scores)
+
+
+def paired(pair: Pair, settings: TransferSettings, layer: int, k: int) -> LayerPair:
+    """Return teacher layer ``layer`` with student layer ``k``, or the teacher layers around k's depth with it."""
+    if not settings.interpolate:
+        return LayerPair([(layer, 1.0)], k)
+    a, b, lam = interpolation(k, pair.teacher_architecture.n_layers, pair.student_architecture.n_layers)
+    return LayerPair([(number, weight) for number, weight in ((a, 1 - lam), (b, lam)) if weight > 0], k)
+
+
+def attribution(pair: Pair, settings: TransferSettings, rows: Sequence[Row]) -> list[float]:
+    """Return the teacher's attribution scores, layer 1 to L_T, on the first rows."""
+    examples = pair.encode(rows[: settings.attribution_examples]).teacher
+    scores = attribute_layers(
+        pair.teacher,
+        batches(examples, ATTRIBUTION_BATCH),
+        settings.interface,
+        aggregation=settings.attribution,
+    )
+    return scores.tolist()

@@ -1,0 +1,17 @@
+"""A control: the bases as they are, but a token stands for another vector in the student."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from semalign.bases.basis import SemanticBasis
+from semalign.settings import TransferSettings
+from semalign.targets import alignment
+from semalign.targets.maps import alignment_map
+
+
+@alignment_map("permuted", needs="bases")
+def permuted_map(
+    teacher: SemanticBasis, student: SemanticBasis, settings: TransferSettings
+) -> Float[Tensor, "d_teacher d_student"]:
+    """Return the semantic map after a permutation of the student's atoms, seeded by the settings."""
+    return alignment.alignment_map(teacher, student.permuted(settings.seed))

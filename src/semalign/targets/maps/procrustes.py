@@ -1,0 +1,27 @@
+"""An orthogonal map, fitted on states of the training rows at the paired layers (Schönemann 1966)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from semalign.settings import TransferSettings
+from semalign.targets.maps import alignment_map
+from semalign.targets.moments import Moments, moments
+from semalign.targets.store import StateStore
+
+
+@alignment_map("procrustes", needs="states")
+def procrustes_of_states(
+    teacher: StateStore, student: StateStore, settings: TransferSettings
+) -> Float[Tensor, "d_teacher d_student"]:
+    """Return the Procrustes map from teacher states to student states."""
+    return procrustes_map(moments(teacher, student, centred=settings.centre_targets))
+
+
+def procrustes_map(fit: Moments) -> Float[Tensor, "d_x d_y"]:
+    """Return the M with orthonormal columns (rows, if y is wider) for which ``tr(M^T X^T Y)`` is largest.
+
+    ``M = U V^T`` of the singular value decomposition ``X^T Y = U S V^T``, for widths that may differ.
+    """
+    u, _, vh = torch.linalg.svd(fit.xy, full_matrices=False)
+    return u @ vh

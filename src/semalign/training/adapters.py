@@ -1,0 +1,65 @@
+"""A student that has a LoRA adapter already: train on top of it, and keep both as one adapter of the base model."""
+
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from transformers import PreTrainedModel
+
+from semalign.models.loading import LanguageModel, shared_copy
+from semalign.training.lora import Factors, plain_lora
+
+
+def split_adapter(student: LanguageModel) -> tuple[LanguageModel, PeftModel | None]:
+    """Return the student as a plain model, with its adapter merged into a copy, and the adapted model if there is one.
+
+    The copy shares all weights that the adapter does not change; the student stays as it is.
+
+    Raises:
+        ValueError: for an adapter other than plain LoRA, which could not be kept beside a second one.
+    """
+    adapted = student.model
+    if not isinstance(adapted, PeftModel):
+        return student, None
+    _check_plain(adapted)
+    copy = shared_copy(adapted)
+    merged = copy.merge_and_unload(safe_merge=True)  # into new tensors
+    return LanguageModel(merged.requires_grad_(False).eval(), student.tokenizer), adapted
+
+
+def carried_on(carried: PeftModel, adapted: PreTrainedModel | PeftModel) -> PreTrainedModel | PeftModel:
+    """Return one adapter that holds the student's own and the new one, on the student's base model.
+
+    ``W + s1 B1 A1 + s2 B2 A2 = W + [s1 B1, s2 B2] [A1; A2]``: the ranks add up, exactly. A plain model, from a method
+    that changes weights, holds both already.
+    """
+    if not isinstance(adapted, PeftModel):
+        return adapted
+    first, second = _factors(carried), _factors(adapted)
+    both = {name: first[name] for name in first}
+    for name, factors in second.items():
+        both[name] = both[name].beside(factors) if name in both else factors
+    base = shared_copy(carried).unload()
+    return plain_lora(base, both)
+
+
+def _factors(model: PeftModel) -> dict[str, Factors]:
+    """Return the factors of every adapted matrix by its name in the base model, the scale in the left one."""
+    found = {}
+    base: PreTrainedModel = model.get_base_model()  # type: ignore[assignment]
+    for name, module in base.named_modules():
+        if isinstance(module, LoraLayer):
+            key = module.active_adapters[0]
+            a, b = (base.get_parameter(f"{name}.lora_{part}.{key}.weight").detach() for part in "AB")
+            found[name] = Factors(module.scaling[key] * b, a)
+    return found
+
+
+def _check_plain(model: PeftModel) -> None:
+    config = model.active_peft_config
+    plain = config.peft_type == "LORA" and not (
+        getattr(config, "use_dora", False) or config.modules_to_save or getattr(config, "bias", "none") != "none"
+    )
+    if not plain or len(model.active_adapters) != 1:
+        raise ValueError(
+            "a transfer goes on from one plain LoRA adapter (no DoRA, no biases, no modules_to_save): "
+            "merge this one into the model first, with merge_and_unload()"
+        )

@@ -1,0 +1,85 @@
+"""LoRA on some layers of a student (Appendix A.2)."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from semalign.models.architecture import Architecture
+from semalign.models.loading import shared_copy
+from semalign.settings import TrainingSettings
+
+
+def add_lora(
+    student: PreTrainedModel, layers: Sequence[int], settings: TrainingSettings, *, all_matrices: bool = False
+) -> PeftModel:
+    """Return the student with LoRA on the up, down, value and output matrices of some layers (Appendix A.2).
+
+    The student itself stays as it is: the copy shares its weights and owns only the adapter.
+
+    Args:
+        student: a causal language model.
+        layers: 1-based numbers of the layers to adapt; everything else is frozen.
+        settings: rank, scale, dropout and seed of the adapter.
+        all_matrices: adapt all linear matrices of these layers.
+    """
+    config = LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.lora_alpha,  # type: ignore[arg-type]  # any number will do
+        lora_dropout=settings.lora_dropout,
+        target_modules=Architecture(student).lora_targets(layers, all_matrices),
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        return get_peft_model(shared_copy(student), config)
+
+
+class Factors(NamedTuple):
+    """A change of a weight matrix, ``left @ right``."""
+
+    left: Float[Tensor, "n rank"]
+    right: Float[Tensor, "rank m"]
+
+    def beside(self, other: "Factors") -> "Factors":
+        """Return the factors of the sum of two changes."""
+        return Factors(torch.cat([self.left, other.left], dim=1), torch.cat([self.right, other.right]))
+
+
+def plain_lora(student: PreTrainedModel, changes: Mapping[str, Factors]) -> PeftModel:
+    """Return a student with these changes as LoRA of scale 1, which PEFT saves and loads as any other.
+
+    Args:
+        student: the unmodified student; its weights are shared.
+        changes: the change of each matrix by its full name; the ranks may differ.
+    """
+    ranks = {name: factors.right.shape[0] for name, factors in changes.items()}
+    lowest = min(ranks.values())
+    config = LoraConfig(
+        r=lowest,
+        lora_alpha=lowest,
+        rank_pattern={name: rank for name, rank in ranks.items() if rank != lowest},
+        alpha_pattern={name: rank for name, rank in ranks.items() if rank != lowest},
+        target_modules=list(ranks),
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng():
+        plain = get_peft_model(shared_copy(student), config)
+    with torch.no_grad():
+        for name, factors in changes.items():
+            lora = plain.get_base_model().get_submodule(name)
+            lora.get_parameter("lora_B.default.weight").copy_(factors.left)
+            lora.get_parameter("lora_A.default.weight").copy_(factors.right)
+    return plain.eval()
+
+
+def train_only(student: Architecture, layers: Sequence[int]) -> None:
+    """Let the adapters of some layers ask for gradients, and those of all others not."""
+    for k, layer in enumerate(student.layers, start=1):
+        for name, parameter in layer.named_parameters():
+            if "lora_" in name:
+                parameter.requires_grad_(k in layers)

@@ -1,0 +1,119 @@
+"""The training objective (Section 4.3) on a batch, by a forward pass through the trained layers and those above."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from semalign.models.architecture import Architecture
+from semalign.models.capture import capture, run_from
+from semalign.settings import TransferSettings
+from semalign.targets.supervision import Batch, Counts, Supervision
+from semalign.training.layer_losses import LAYER_LOSSES
+from semalign.training.losses import output_cosines
+from semalign.training.output_terms import OUTPUT_TERMS, wide
+
+States = Mapping[int, Float[Tensor, "n _"]]
+
+
+class Reached(NamedTuple):
+    """What a forward pass gives on a batch.
+
+    Attributes:
+        states: for each trained layer, its states at the matched positions, projected where a projection is learned.
+        output: the output term's values, added up over its positions.
+    """
+
+    states: dict[int, Float[Tensor, "n _"]]
+    output: Float[Tensor, ""]
+
+
+class Objective(nn.Module):
+    """Both terms of the objective, as sums over positions; whoever trains divides them by the positions of a batch.
+
+    Args:
+        student: the adapted student.
+        supervision: what it learns from.
+        settings: which terms.
+    """
+
+    def __init__(self, student: Architecture, supervision: Supervision, settings: TransferSettings) -> None:
+        super().__init__()
+        self.student, self.supervision, self.settings = student, supervision, settings
+        self.adapted = student.model  # its trainable parameters are the objective's
+        self.layer_loss = LAYER_LOSSES[settings.layer_loss]
+        self.output_term = OUTPUT_TERMS[settings.output_loss](student, settings, supervision.teacher_head)
+        self.projections = nn.ParameterDict(
+            {
+                str(layer.k): nn.Parameter(layer.projection.clone(memory_format=torch.contiguous_format))
+                for layer in supervision.layers
+                if layer.projection is not None
+            }
+        )
+
+    def forward(self, batch: Batch) -> Reached:
+        """Return what a batch reaches; gradients flow to the trained layers through all later layers."""
+        layers = self.supervision.trained
+        with capture(self.student, layers, self.settings.interface) as states:
+            final = run_from(self.student, layers[0], batch.states, batch.attention_mask)
+        at = batch.matched if self.output_term.needs_teacher else batch.labelled
+        output = self.output_term(final[at], batch).sum() if len(at.rows) else final.sum() * 0
+        return Reached({k: self._projected(k, states[k][batch.matched]) for k in layers}, output)
+
+    def _projected(self, k: int, states: Float[Tensor, "n d"]) -> Float[Tensor, "n d_target"]:
+        """Return states of layer ``k`` in the space of their targets."""
+        projection = self.projections[str(k)] if str(k) in self.projections else None
+        return wide(states) if projection is None else states.to(projection.dtype) @ projection
+
+    def layer_sum(self, states: States, targets: States, rows: Int[Tensor, " n"]) -> Float[Tensor, ""]:
+        """Return the layer loss, added up over positions and averaged over the trained layers.
+
+        With ``centre_targets`` the means of states and of targets are subtracted first: those of what is given, which
+        must then be a whole batch.
+        """
+        total = sum((self._layer_sum(states[k], targets[k], rows) for k in states), torch.tensor(0.0))
+        return total / len(states)
+
+    def _layer_sum(self, states: Tensor, targets: Tensor, rows: Tensor) -> Float[Tensor, ""]:
+        if not len(targets):
+            return states.sum() * 0
+        if self.settings.centre_targets:
+            states, targets = states - states.mean(0), targets - targets.mean(0)
+        return self.layer_loss.values(states, targets, rows).sum()
+
+    def positions(self, counts: Counts) -> dict[str, int]:
+        """Return over how many positions each term is averaged, at least one."""
+        output = counts.matched if self.output_term.needs_teacher else counts.labelled
+        return {"layer": max(counts.matched, 1), "output": max(output, 1)}
+
+    def terms(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
+        """Return both terms on a whole batch, each the average over its positions."""
+        reached = self(batch)
+        sums = {"layer": self.layer_sum(reached.states, batch.targets, batch.matched.rows), "output": reached.output}
+        positions = self.positions(Counts(len(batch.labels), len(batch.matched.rows)))
+        return {name: sums[name] / positions[name] for name in sums}
+
+    @torch.no_grad()
+    def measure(self, supervision: Supervision, batch_size: int = 16) -> dict[str, float]:
+        """Return the layer cosine and the output cosine, averaged over all positions and trained layers.
+
+        There is no layer cosine where the targets are in another space than the states.
+        """
+        sums, counts = {"layer_cosine": 0.0, "output_cosine": 0.0}, Counts(0, 0)
+        compared = [layer.k for layer in supervision.layers if layer.comparable]
+        for start in range(0, len(supervision.examples), batch_size):
+            indices = range(start, min(start + batch_size, len(supervision.examples)))
+            batch, part = supervision.batch(indices), supervision.counts(indices)
+            with capture(self.student, supervision.trained, self.settings.interface) as states:
+                final = run_from(self.student, supervision.trained[0], batch.states, batch.attention_mask)
+            for k in compared:
+                reached = self._projected(k, states[k][batch.matched])
+                cosines = nn.functional.cosine_similarity(reached, batch.targets[k], dim=-1)
+                sums["layer_cosine"] += cosines.double().sum().item() / len(compared)
+            logits = wide(self.student.logits(final[batch.labelled]))
+            sums["output_cosine"] += output_cosines(logits, batch.labels).double().sum().item()
+            counts = Counts(counts.labelled + part.labelled, counts.matched + part.matched)
+        over = {"layer_cosine": counts.matched, "output_cosine": counts.labelled}
+        return {name: sums[name] / over[name] for name in sums if compared or name != "layer_cosine"}

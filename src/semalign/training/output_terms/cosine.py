@@ -1,0 +1,40 @@
+"""The paper's output term: one minus the cosine of logits and one-hot labels (Section 4.3), and its centred form."""
+
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from semalign.models.architecture import Architecture
+from semalign.settings import TransferSettings
+from semalign.targets.supervision import Batch, TeacherHead
+from semalign.training.losses import LogitFreeCosine, output_cosines
+from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm
+
+
+@OUTPUT_TERMS.register("cosine")
+class CosineTerm(OutputTerm):
+    """``1 - cos(z, y)``, without making logits where they are linear in the state."""
+
+    centred: ClassVar[bool] = False
+
+    def __init__(self, student: Architecture, settings: TransferSettings, teacher_head: TeacherHead | None) -> None:
+        super().__init__(student, settings, teacher_head)
+        self.logit_free = None
+        if student.logits_are_linear:
+            self.logit_free = LogitFreeCosine(student.head_weight, settings.label_smoothing, self.centred)
+        elif self.centred:
+            raise ValueError("centred_cosine needs logits that are linear in the hidden state; use cosine")
+
+    def forward(self, states: Float[Tensor, "n d"], batch: Batch) -> Float[Tensor, " n"]:
+        """Return one minus the cosine at every labelled position."""
+        if self.logit_free is not None:
+            return 1 - self.logit_free(states, batch.labels)
+        return 1 - output_cosines(self.student.logits(states), batch.labels, self.settings.label_smoothing)
+
+
+@OUTPUT_TERMS.register("centred_cosine")
+class CentredCosineTerm(CosineTerm):
+    """The cosine of ``z - mean(z)`` and ``y - mean(y)``: a common shift of all logits changes nothing."""
+
+    centred = True

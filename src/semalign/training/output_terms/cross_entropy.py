@@ -1,0 +1,19 @@
+"""Cross-entropy to the labels."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from semalign.targets.supervision import Batch
+from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm, wide
+
+
+@OUTPUT_TERMS.register("cross_entropy")
+class CrossEntropyTerm(OutputTerm):
+    """``-log softmax(z)_y`` in nats, with label smoothing."""
+
+    def forward(self, states: Float[Tensor, "n d"], batch: Batch) -> Float[Tensor, " n"]:
+        """Return the cross-entropy at every labelled position."""
+        logits = wide(self.student.logits(states))
+        return nn.functional.cross_entropy(
+            logits, batch.labels, label_smoothing=self.settings.label_smoothing, reduction="none"
+        )

@@ -1,0 +1,85 @@
+"""The frontier schedule, from what is known of the paper's second version: layers train one after the other.
+
+From layer 1 to L_S only the layer at the frontier trains, each with its one partner among the teacher's layers; those
+below have been trained and stay. Only the abstract of that version is at hand: how steps are shared out is decided
+here. All layers together get the steps that one layer would get, an equal part each.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+
+from semalign.data.rows import Row
+from semalign.models.architecture import Architecture
+from semalign.paths import cache_dir
+from semalign.settings import TransferSettings
+from semalign.targets.builder import TargetBuilder
+from semalign.targets.choice import LayerPair, layer_map, paired
+from semalign.training.adaptation import Adapted, Inputs, trainable
+from semalign.training.lora import add_lora, train_only
+from semalign.training.objective import Objective
+from semalign.training.output_terms import OUTPUT_TERMS
+from semalign.training.schedules import schedule
+from semalign.training.steering import Steering
+
+
+@schedule("frontier", every_layer=True)
+def steer_frontier(inputs: Inputs) -> Adapted:
+    """Train each student layer in turn.
+
+    States are made for each layer anew, since they depend on the layers that have been trained, and not kept. A
+    stopped run goes on at the layer and epoch where it stopped, by one checkpoint for each layer in the folder.
+    """
+    settings: TransferSettings = inputs.settings
+    builder = TargetBuilder(inputs.pair, settings, teacher_logits=OUTPUT_TERMS[settings.output_loss].needs_teacher)
+    pairs = [paired(inputs.pair, settings, layer, k) for k, layer in layer_map(inputs.pair, settings)]
+    adapted = add_lora(inputs.pair.student.model, [pair.student for pair in pairs], settings)
+    passes, parts = shares(inputs.rows, len(pairs), settings.epochs, settings.seed)
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    losses: list[dict[str, float]] = []
+    for pair, part in zip(pairs, parts, strict=True):
+        with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="frontier-") as states:
+            losses += _train_layer(inputs, builder, adapted, pair, part, passes, Path(states))
+    train_only(Architecture(adapted), [pair.student for pair in pairs])
+    return Adapted(
+        adapted,
+        losses,
+        {"pairs": [pair.as_json() for pair in pairs], "adapter_parameters": trainable(adapted)},
+    )
+
+
+def _train_layer(
+    inputs: Inputs,
+    builder: TargetBuilder,
+    adapted: PeftModel,
+    pair: LayerPair,
+    rows: Sequence[Row],
+    passes: int,
+    states: Path,
+) -> list[dict[str, float]]:
+    """Train the layer at the frontier on its rows, ``passes`` times; return the losses of every step."""
+    student, k = Architecture(adapted), pair.student
+    train_only(student, [k])
+    supervision = builder.supervision(rows, [pair], states, student=student)
+    objective = Objective(student, supervision, inputs.settings)
+    settings = inputs.settings.model_copy(update={"epochs": passes})
+    return Steering(objective, inputs.checkpoint(f"checkpoint-{k}"), inputs.identity(pair.as_json()), settings).run()
+
+
+def shares(rows: Sequence[Row], n_layers: int, epochs: int, seed: int) -> tuple[int, list[list[Row]]]:
+    """Return how often each layer goes through its rows, and the rows of each layer.
+
+    Together they are ``epochs`` times the rows: with fewer epochs than layers, each layer sees a window of the rows in
+    a seeded order, and the next layer's window follows, round and round.
+
+    >>> passes, parts = shares([{"prompt": str(i)} for i in range(4)], n_layers=4, epochs=2, seed=0)
+    >>> passes, [len(part) for part in parts]
+    (1, [2, 2, 2, 2])
+    """
+    passes = -(-epochs // n_layers)
+    size = max(1, round(len(rows) * epochs / (n_layers * passes)))
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)).tolist()
+    return passes, [[rows[order[i % len(rows)]] for i in range(k * size, (k + 1) * size)] for k in range(n_layers)]

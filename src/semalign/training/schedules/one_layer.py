@@ -1,0 +1,55 @@
+"""The paper's schedule: the paired student layers train at once, one layer unless the settings name several."""
+
+from typing import Any
+
+from semalign.models.architecture import Architecture
+from semalign.paths import cache_dir
+from semalign.settings import TransferSettings
+from semalign.targets.builder import TargetBuilder
+from semalign.targets.choice import Choice, choose_layers
+from semalign.targets.supervision import Supervision
+from semalign.training.adaptation import Adapted, Inputs, trainable
+from semalign.training.lora import add_lora
+from semalign.training.objective import Objective
+from semalign.training.output_terms import OUTPUT_TERMS
+from semalign.training.schedules import schedule
+from semalign.training.steering import Steering
+
+
+@schedule("one_layer")
+def steer(inputs: Inputs) -> Adapted:
+    """Attribute, pair, align and steer (Sections 4.1 to 4.3)."""
+    settings: TransferSettings = inputs.settings
+    builder = TargetBuilder(inputs.pair, settings, teacher_logits=OUTPUT_TERMS[settings.output_loss].needs_teacher)
+    choice = choose_layers(inputs.pair, settings, inputs.rows)
+    states = cache_dir() / "states"
+    supervision = builder.supervision(inputs.rows, choice.pairs, states)
+    held_out = None
+    if inputs.held_out:
+        held_out = builder.supervision(inputs.held_out, choice.pairs, states, fitted=supervision.layers)
+    adapted = add_lora(inputs.pair.student.model, supervision.trained, settings)
+    objective = Objective(Architecture(adapted), supervision, settings)
+    before = {} if held_out is None else objective.measure(held_out)
+    identity = inputs.identity([pair.as_json() for pair in choice.pairs])
+    losses = Steering(objective, inputs.checkpoint(), identity).run()
+    return Adapted(
+        adapted,
+        losses,
+        {**_told(choice, supervision), "adapter_parameters": trainable(adapted)},
+        before,
+        {} if held_out is None else objective.measure(held_out),
+    )
+
+
+def _told(choice: Choice, supervision: Supervision) -> dict[str, Any]:
+    """Return what the record tells of the layers: of one pair, or of several."""
+    shares = [layer.mean_direction_share() for layer in supervision.layers]
+    if len(choice.pairs) > 1:
+        return {"pairs": [pair.as_json() for pair in choice.pairs], "mean_direction_shares": shares}
+    teacher_layers, k = choice.pairs[0].as_json()
+    return {
+        "teacher_layers": teacher_layers,
+        "student_layer": k,
+        "attribution": choice.attribution,
+        "mean_direction_share": shares[0],
+    }

@@ -1,0 +1,50 @@
+"""The steps of the paper as commands, on tiny models from disk."""
+
+import json
+
+from helpers.commands import invoke
+
+from semalign.bases.basis import SemanticBasis
+
+
+def test_basis(folders):
+    output = invoke("basis", folders / "student", "--out", folders / "basis.safetensors")
+    assert "93 atoms in 12 dimensions, rank 12 by cholesky, untied head" in output
+    assert SemanticBasis.load(folders / "basis.safetensors").side == "output"
+
+
+def test_cka_writes_the_figures_data_and_a_record(folders):
+    (folders / "prompts.jsonl").write_text("".join(f'{{"prompt": "what is {i}+{i}?"}}\n' for i in range(6)))
+    given = ("cka", folders / "teacher", folders / "student", "--prompts", folders / "prompts.jsonl")
+    output = invoke(*given, "--limit", 5, "--out", folders / "fig4")
+    assert "within 1 of their own" in output
+    record = json.loads((folders / "fig4.json").read_text())
+    assert (record["teacher"], record["student"], record["configuration"]["prompts"]) == ("teacher", "student", 5)
+    assert (folders / "fig4.csv").read_text().startswith("picture,states,kernel,teacher_layer")
+
+
+def test_attribute_marks_the_critical_layer(folders):
+    output = invoke("attribute", folders / "teacher", "--data", folders / "rows.jsonl", "--examples", 3)
+    assert output.count("<- critical") == 1
+    assert len(output.strip().splitlines()) == 6
+
+
+def test_pair_takes_models_or_numbers(folders):
+    expected = invoke("pair", 5, 4, "--critical", 4)
+    assert "teacher layer 5 supervises student layer 4" in expected
+    assert invoke("pair", folders / "teacher", folders / "student", "--critical", 4) == expected
+
+
+def test_transfer_writes_an_adapter_and_a_record(folders):
+    output = invoke(
+        "transfer", folders / "teacher", folders / "student", "--data", folders / "rows.jsonl",
+        "--out", folders / "run",
+        "--validation", folders / "rows.jsonl", "--examples", 6, "--set", "epochs=1", "--set", "learning_rate=1e-3",
+        "-s", "attribution_examples=2",
+    )  # fmt: skip
+    assert "student layer" in output
+    assert "response_nll" in output
+    record = json.loads((folders / "run" / "record.json").read_text())
+    assert record["configuration"]["learning_rate"] == 1e-3
+    assert (record["task"], len(record["losses"])) == ("rows", 1)
+    assert (folders / "run" / "adapter_model.safetensors").exists()

@@ -1,0 +1,24 @@
+"""Models made, fetched and cut out of others by a command."""
+
+import json
+
+from helpers.commands import invoke
+
+
+def test_drop_layers_makes_a_student_and_transfer_holds_rows_out(folders):
+    output = invoke("drop-layers", folders / "teacher", "--every", 2, "--out", folders / "short")
+    assert "3 layers" in output
+    invoke(
+        "transfer", folders / "teacher", folders / "short", "--data", folders / "rows.jsonl", "--out", folders / "run",
+        "--examples", 6, "--hold-out", 4, "-s", "epochs=1", "-s", "attribution_examples=2",
+    )  # fmt: skip
+    record = json.loads((folders / "run" / "record.json").read_text())
+    assert (record["student"], record["n"]) == ("short", 4)
+
+
+def test_slice_makes_a_narrower_student(folders):
+    output = invoke(
+        "slice", folders / "teacher", "--width", 12, "--data", folders / "rows.jsonl", "--out", folders / "narrow"
+    )
+    assert "5 layers, width 12" in output
+    assert json.loads((folders / "narrow" / "config.json").read_text())["hidden_size"] == 12

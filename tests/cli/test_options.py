@@ -1,0 +1,40 @@
+"""Options that several commands take, and how their values are read."""
+
+import os
+
+import pytest
+from helpers.commands import invoke, runner
+
+from semalign import cli
+from semalign.sandbox import isolation, sandbox_mode
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "compare", "select", "run"])
+def test_verbs_that_run_programs_take_a_sandbox(verb):
+    help_text = " ".join(invoke(verb, "--help").replace("│", " ").split())
+    assert "--sandbox" in help_text and "bubblewrap|limits" in help_text and "SEMALIGN_SANDBOX" in help_text
+
+
+def test_the_sandbox_holds_for_the_process_and_its_children(monkeypatch, tmp_path):
+    monkeypatch.setenv("SEMALIGN_SANDBOX", "bubblewrap")
+    invoke("compare", "--sandbox", "limits", "--dry-run", "--methods", "semalign", "--out", tmp_path)
+    assert os.environ["SEMALIGN_SANDBOX"] == sandbox_mode() == "limits"
+    result = runner.invoke(cli.app, ["run", "--sandbox=none"])
+    assert result.exit_code == 2 and "'none' is not one of bubblewrap, limits" in result.output
+    assert os.environ["SEMALIGN_SANDBOX"] == "limits"
+
+
+def test_no_sandbox_is_an_error_of_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(isolation, "_problem", lambda: "bwrap is not installed")
+    monkeypatch.setenv("SEMALIGN_SANDBOX", "limits")
+    monkeypatch.setattr("sys.argv", "semalign evaluate no-such-model -t micro_mbpp --sandbox bubblewrap".split())
+    with pytest.raises(SystemExit) as stopped:
+        cli.entry_point()
+    error = capsys.readouterr().err.strip()
+    assert stopped.value.code == 1 and "\n" not in error
+    assert "apt-get install bubblewrap" in error and "--sandbox=limits" in error
+
+
+def test_a_setting_needs_a_value(folders):
+    result = runner.invoke(cli.app, ["transfer", "a", "b", "-d", "task", "-o", "x", "--set", "seed"])
+    assert result.exit_code != 0

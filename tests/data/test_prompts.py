@@ -1,0 +1,31 @@
+"""Prompts of a file, of a task and of HumanEval."""
+
+import pytest
+from helpers.data import GSM8K, write
+
+from semalign.data.prompts import read_prompts
+
+
+def test_prompts_come_from_a_file(tmp_path):
+    path = tmp_path / "prompts.jsonl"
+    path.write_text('{"prompt": "one"}\n{"prompt": "two"}\n')
+    assert read_prompts(path) == ["one", "two"]
+    path.write_text('{"prompt": "one"}\n{"text": "two"}\n')
+    with pytest.raises(ValueError, match="row 2"):
+        read_prompts(path)
+
+
+def test_humaneval_is_looked_for_under_the_data_roots(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="openai_humaneval"):
+        read_prompts("humaneval")
+    (tmp_path / "openai/openai_humaneval").mkdir(parents=True)
+    (tmp_path / "openai/openai_humaneval/test.jsonl").write_text('{"prompt": "def f():"}\n')
+    assert read_prompts("humaneval") == ["def f():"]
+
+
+def test_a_task_gives_the_prompts_of_its_test_split(root):
+    write(root, "semalign/micro-gsm8k/test", [GSM8K])
+    assert read_prompts("micro_gsm8k") == [f"Answer the following question.\n\nQuestion: {GSM8K['question']}\nAnswer:"]
+    with pytest.raises(ValueError, match="did you mean 'micro_gsm8k'"):
+        read_prompts("micro_gsm8")

@@ -1,0 +1,153 @@
+"""Task files from outside the package: what they may say, and the line that each mistake gets."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from semalign.data import tasks
+from semalign.data.task_file import task_file, task_name
+
+ITEMS = [{"question": "1+1", "answer": "2"}, {"question": "2+2", "answer": "4"}]
+CONTENT = {
+    "dataset_path": "json",
+    "dataset_kwargs": {"data_files": {"exam": "items.jsonl", "practice": "items.jsonl"}},
+    "test_split": "exam",
+    "training_split": "practice",
+    "doc_to_text": "Compute {{question}}:",
+    "doc_to_target": "answer",
+    "generation_kwargs": {"until": ["\n"], "do_sample": False, "max_gen_toks": 4},
+    "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
+    "metadata": {"version": 1, "primary": "exact_match,none"},
+}
+
+
+@pytest.fixture
+def task(tmp_path):
+    """Return a function that writes a task file with some changes, and its data."""
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(item) + "\n" for item in ITEMS))
+
+    def write(text: str = "", **changes) -> Path:
+        content = {key: value for key, value in {**CONTENT, **changes}.items() if value is not None}
+        path = tmp_path / "sums.yaml"
+        path.write_text(yaml.safe_dump(content) + text)
+        return path
+
+    return write
+
+
+def test_data_files_stand_beside_the_task_file(task, monkeypatch, tmp_path_factory):
+    path = task()
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert tasks.documents(path, "test") == tasks.documents(str(path), "practice") == ITEMS
+    assert tasks.rows(path, "train", 1) == [{"prompt": "Compute 1+1:", "response": " 2"}]
+    assert task_file(path).name == task_name(path) == "sums"
+    with pytest.raises(FileNotFoundError, match="no split 'validation': the task's data_files are exam, practice"):
+        tasks.documents(path, "validation")
+
+
+def test_a_task_may_include_a_bundled_one(task):
+    path = task()
+    own = {"include": "micro_gsm8k.yaml", "doc_to_text": "{{question}} ="}
+    path.write_text(yaml.safe_dump({**own, "metadata": {"version": 2, "primary": "exact_match,flexible"}}))
+    found = task_file(path)
+    assert (found.version, found.data.dataset, found.bundled) == (2.0, "semalign/micro-gsm8k", False)
+    assert tasks.rows(path, "test", 1)[0]["prompt"].endswith(" =")
+
+
+def test_a_function_of_a_module_beside_the_file_is_used_and_followed(task):
+    points = {"metric": "points", "aggregation": "mean"}
+    metadata = {"version": 1, "primary": "points,none"}
+    path = task("process_results: !function mine.score\n", metric_list=[points], metadata=metadata)
+    module = path.with_name("mine.py")
+    module.write_text("def score(item, results):\n    return {'points': 3}\n")
+    assert tasks.load_task(path, "test").process_results(ITEMS[0], ["x"]) == {"points": 3}
+    before = task_file(path).fingerprint
+    module.write_text("def score(item, results):\n    return {'points': 4}\n")
+    assert tasks.load_task(path, "test").process_results(ITEMS[0], ["x"]) == {"points": 4}
+    assert task_file(path).fingerprint != before
+
+
+def test_a_task_that_runs_programs_is_known_by_its_functions(task):
+    run = "{function: custom, filter_fn: !function semalign.evaluation.code.run_mbpp}"
+    filters = f"filter_list:\n- {{name: tests, filter: [{run}]}}\n"
+    assert task_file(task(filters, metadata={"version": 1, "primary": "exact_match,tests"})).runs_programs
+    assert not task_file(task()).runs_programs
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"metadata": {"version": 1}}, "it has no metadata.primary"),
+        ({"metadata": {"primary": "exact_match,none"}}, "it has no metadata.version"),
+        ({"metadata": {"version": "one", "primary": "exact_match,none"}}, "version must be a number"),
+        ({"metadata": {"version": 1, "primary": "exact_match"}}, "primary must be METRIC,EXTRACTION"),
+        ({"metadata": {"version": 1, "primary": "acc,none"}}, "with a metric of exact_match"),
+        ({"metadata": None}, "it has no metadata"),
+        ({"test_split": None}, "it has no test_split"),
+        ({"test_split": "final"}, "data_files has no 'final', the test split"),
+        ({"dataset_path": None}, "it has no dataset_path"),
+        ({"dataset_kwargs": None}, "must name one JSONL or Parquet file for each split"),
+        ({"dataset_kwargs": {"data_files": {"exam": "other.jsonl"}}}, r"there is no .*other\.jsonl"),
+        ({"doc_to_txt": "x"}, "unknown key 'doc_to_txt', did you mean 'doc_to_text'"),
+        ({"class": "x"}, "class is not supported"),
+        ({"num_fewshot": 5}, "prompts are zero-shot"),
+        ({"output_type": "loglikelihood"}, "output_type must be one of generate_until, multiple_choice"),
+        ({"output_type": "multiple_choice"}, "multiple_choice needs doc_to_choice"),
+        ({"generation_kwargs": {"do_sample": False}}, "it has no generation_kwargs.max_gen_toks"),
+        ({"generation_kwargs": {"do_sample": True, "max_gen_toks": 4}}, "it has no metadata.seed"),
+        ({"metric_list": [{"metric": "acc"}], "metadata": {"version": 1, "primary": "acc,none"}}, "an aggregation"),
+        ({"metric_list": [{"metric": "a/b"}], "metadata": {"version": 1, "primary": "a/b,none"}}, "no metric 'a/b'"),
+    ],
+)  # fmt: skip
+def test_an_incomplete_file_gets_one_line_that_names_it(task, changes, message):
+    path = task(**changes)
+    with pytest.raises(ValueError, match=message) as error:
+        task_file(path)
+    assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("mine.missing", "!function mine.missing: AttributeError"),
+        ("mine.number", "is no function"),
+        ("os.system", "only semalign has others"),
+        ("nowhere.f", r"there is no .*nowhere\.py"),
+        ("..mine.score", "write module.name"),
+        ("score", "write module.name"),
+        ("broken.f", "!function broken.f: ZeroDivisionError: division by zero"),
+        ("semalign.evaluation.code.nothing", "AttributeError"),
+    ],
+)
+def test_a_function_that_cannot_be_imported_gets_one_line(task, function, message):
+    path = task(f"process_results: !function {function}\n")
+    path.with_name("mine.py").write_text("number = 1\ndef score(item, results):\n    return {}\n")
+    path.with_name("broken.py").write_text("1 / 0\n")
+    with pytest.raises(ValueError, match=message) as error:
+        task_file(path)
+    assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
+
+
+def test_files_that_are_no_task_files(task, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no task file .*nowhere\.yaml"):
+        task_file(tmp_path / "nowhere.yaml")
+    path = task()
+    wrong = {
+        "- a\n": "must hold keys and values",
+        "a: [\n": "is not YAML",
+        "a: !!python/name:os.system\n": "is not YAML",
+        "include: sums.yaml\n": "includes itself",
+    }
+    for text, message in wrong.items():
+        path.write_text(text)
+        with pytest.raises(ValueError, match=message) as error:
+            task_file(path)
+        assert "\n" not in str(error.value)
+
+
+def test_a_file_with_the_name_of_a_bundled_task_is_refused(task):
+    path = task().rename(task().with_name("mmlu.yaml"))
+    with pytest.raises(ValueError, match=r"mmlu is a bundled task.*rename the file"):
+        task_file(path)

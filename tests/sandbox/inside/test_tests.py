@@ -1,0 +1,79 @@
+"""The names that tests look up in the program, and the verdict."""
+
+import ast
+import math
+import socket
+
+import pytest
+
+from semalign.sandbox.inside.peer import Peer
+from semalign.sandbox.inside.tests import Namespace, free_names, verdict
+from semalign.sandbox.inside.wire import encode, frame
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("assert f(1) == 2", {"f"}),
+        ("def check(candidate):\n    import math\n    x = 1\n    assert candidate(x) < math.pi\ncheck(f)", {"f"}),
+        ("import os.path as p, re\nclass A: pass\nassert A and p and re and g", {"g"}),
+        ("try:\n    f()\nexcept E as e:\n    assert e", {"f", "E"}),
+        ("assert all(f(x) for x in [1])", {"all", "f"}),
+    ],
+)
+def test_free_names(source, names):
+    assert free_names(ast.parse(source)) == names
+
+
+class Program(Peer):
+    """A program that answers with the name it is asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    def ask(self, operation, name, **kwargs):
+        self.asked.append(name)
+        return f"the program's {name}"
+
+
+@pytest.mark.parametrize(
+    ("tests", "name", "found"),
+    [
+        ("assert f(1) == math.pi", "f", "the program's f"),
+        ("assert f(abs(1))", "math", math),  # standard modules and builtins mean themselves
+        ("assert sum(1, 2) == 3", "sum", "the program's sum"),  # unless they are all that is asked for
+        ("assert math(1)", "math", "the program's math"),
+    ],
+)
+def test_names_come_from_the_program_or_the_standard_library(tests, name, found):
+    program = Program()
+    names = Namespace(program, ast.parse(tests))
+    assert names[name] == found
+    assert names[name] == found and program.asked.count(name) == (found != math)  # asked once
+
+
+def test_a_builtin_is_not_asked_for():
+    program = Program()
+    with pytest.raises(KeyError, match="abs"):
+        Namespace(program, ast.parse("assert f(abs(1))"))["abs"]
+    assert program.asked == []
+
+
+@pytest.mark.parametrize(
+    ("tests", "answers", "expected"),
+    [
+        ("", [("value", None, {})], ("passed", "")),
+        ("assert x == 1", [("value", None, {}), ("value", 1, {})], ("passed", "")),
+        ("assert x == 1, 'so'", [("value", None, {}), ("value", 2, {})], ("assertion", "AssertionError: so")),
+        ("x = 1", [("raise", "MemoryError", "")], ("memory", "MemoryError")),
+        ("assert (", [("value", None, {})], ("error", "SyntaxError: '(' was never closed (<tests>, line 1)")),
+        ("try:\n    x\nexcept BaseException:\n    pass", [("value", None, {}), ("passed",)],
+         ("output", "an answer that is none")),
+    ],
+)  # fmt: skip
+def test_the_verdict_by_hand(tests, answers, expected):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for answer in answers:
+            theirs.sendall(frame(encode(answer, lambda _: 0)))
+        assert verdict(tests, ours) == expected

@@ -1,0 +1,45 @@
+"""``python -m semalign`` is the whole command, and what only prints loads no model library."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+HEAVY = {"torch", "transformers", "peft", "datasets", "lm_eval", "pandas", "captum"}
+LOADED = """
+import runpy, sys
+sys.argv = ["semalign", *sys.argv[1:]]
+try:
+    runpy.run_module("semalign", run_name="__main__", alter_sys=True)
+except SystemExit as stopped:
+    assert not stopped.code, stopped.code
+print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def run(*command):
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True).stdout
+
+
+def test_the_module_runs_the_command():
+    assert run("-m", "semalign", "pair", "5", "4").splitlines()[0].split() == ["student", "teacher", "interpolated"]
+    assert "Usage: semalign [OPTIONS]" in run("-m", "semalign", "--help")
+
+
+def test_an_error_is_one_line_and_a_status():
+    failed = subprocess.run([sys.executable, "-m", "semalign", "pair", "no-such-model", "4"], capture_output=True)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(b"semalign: no model 'no-such-model'")
+    assert failed.stderr.count(b"\n") == 1
+
+
+def test_the_version_is_that_of_the_distribution():
+    assert run("-m", "semalign", "--version") == f"semalign {version('semalign')}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["transfer", "--help"], ["pair", "5", "4"]])
+def test_what_only_prints_loads_no_model_library(arguments):
+    loaded = run("-c", LOADED, *arguments).splitlines()[-1].split()
+    assert loaded[0] == "loaded:" and "semalign" in loaded and "typer" in loaded
+    assert not HEAVY & set(loaded)

@@ -1,0 +1,68 @@
+"""Registries: how objects come in, from the package and from folders of a user, and what is said of unknown names."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from semalign.registry import VARIABLE, Registry, include, lookup
+from semalign.targets.maps import MAPS
+
+
+def test_a_registry_finds_what_its_package_registers():
+    assert set(MAPS) >= {"semantic", "permuted", "random", "least_squares", "procrustes", "ridge", "learned", "none"}
+    assert "semantic" in MAPS
+    assert "cosine" not in MAPS
+    assert lookup("semalign.targets.maps:MAPS") is MAPS
+
+
+def test_an_unknown_name_is_an_error_that_lists_the_known():
+    registry = Registry("colour", "semalign.targets.maps")
+    registry.add("red", 1)
+    registry.register("blue")(2)
+    with pytest.raises(ValueError, match=r"^no colour 'green': choose from blue, red$"):
+        registry["green"]
+    assert (list(registry), registry.values(), registry["blue"]) == (["red", "blue"], [1, 2], 2)
+
+
+def test_a_name_is_taken_once():
+    registry = Registry("colour", "semalign.targets.maps")
+    registry.add("red", 1)
+    with pytest.raises(ValueError, match="there is a colour 'red' already"):
+        registry.add("red", 2)
+
+
+def test_a_folder_is_included_once_and_told_to_child_processes(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
+    (tmp_path / "mine.py").write_text(
+        "import os\nos.environ['COUNT'] = os.environ.get('COUNT', '') + 'x'\n"
+        "from semalign.targets.maps import alignment_map\n"
+        "@alignment_map('of_a_test', needs='nothing', into='teacher')\n"
+        "def make(teacher, student, settings):\n    return None\n"
+    )
+    monkeypatch.setenv("COUNT", "")
+    include(tmp_path)
+    include(tmp_path)
+    assert os.environ["COUNT"] == "x"
+    assert os.environ[VARIABLE] == str(tmp_path)
+    settings = "TransferSettings(map='of_a_test', layer_loss='relation')"
+    script = f"from semalign.settings import TransferSettings; print({settings}.map)"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert told.stdout.strip() == "of_a_test", told.stderr
+    MAPS._items.pop("of_a_test")
+
+
+def test_what_cannot_be_included_is_told_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
+    with pytest.raises(NotADirectoryError, match="--include takes a folder"):
+        include(tmp_path / "nothing")
+    (tmp_path / "broken.py").write_text("import no_such_module\n")
+    with pytest.raises(ImportError, match=r"broken.py cannot be included: No module named 'no_such_module'"):
+        include(tmp_path)
+
+
+def test_settings_are_light_to_import():
+    script = "import sys, semalign.settings; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert told.stdout.strip() == "[]", told.stderr

@@ -1,0 +1,51 @@
+"""Settings: what is refused, what a variant fixes, and the value of an objective."""
+
+import pytest
+from pydantic import ValidationError
+
+from semalign.settings import TransferSettings, variant
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"map": "semantc"}, "no map 'semantc': choose from learned, least_squares"),
+        ({"layer_loss": "cosin"}, "no layer loss 'cosin': choose from cosine, mean_square, relation"),
+        ({"output_loss": "ce"}, "no output term 'ce': choose from centred_cosine, cosine, cross_entropy, kl"),
+        ({"schedule": "all"}, "no schedule 'all': choose from frontier, one_layer"),
+        ({"map": "none"}, "map 'none' leaves targets in the teacher's space: only layer_loss 'relation' can use them"),
+        ({"schedule": "frontier", "student_layer": 2}, "trains every student layer: leave out"),
+        ({"schedule": "frontier", "student_layers": [2]}, "trains every student layer: leave out"),
+        ({"student_layers": [1, 2], "teacher_layer": 3}, "takes its partners from the layer map"),
+        ({"student_layers": []}, "at least 1 item"),
+        ({"student_layers": [0]}, "greater than or equal to 1"),
+        ({"layer_map": {0: 1}}, "greater than or equal to 1"),
+        ({"learning_rte": 1}, "Extra inputs are not permitted"),
+    ],
+)
+def test_what_is_wrong_is_told(settings, message):
+    with pytest.raises(ValidationError, match=message):
+        TransferSettings(**settings)
+
+
+def test_settings_survive_their_record():
+    settings = TransferSettings(student_layers=[3, 4], layer_map={3: 5})
+    assert TransferSettings(**settings.model_dump(mode="json")) == settings
+    assert settings.model_dump(mode="json")["student_layers"] == [3, 4]
+
+
+def test_a_variant_has_other_defaults_and_keeps_what_it_fixes():
+    made = variant("RidgeSettings", {"map": "ridge", "epochs": 7}, ["map"])
+    assert (made().map, made().epochs, made(epochs=2).epochs, made().layer_loss) == ("ridge", 7, 2, "cosine")
+    assert made(map="ridge") == made()
+    assert made.__name__ == "RidgeSettings"
+    with pytest.raises(ValidationError, match=r"map\n.*it is 'ridge' in this method and cannot be changed"):
+        made(map="semantic")
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        made(epochs=0)
+    assert TransferSettings().map == "semantic"
+
+
+def test_the_objective_weighs_its_terms():
+    settings = TransferSettings(layer_weight=0.25, output_weight=2.0)
+    assert settings.objective({"layer": 4.0, "output": 0.5}) == 2.0

@@ -1,0 +1,90 @@
+"""A transfer on top of an adapter: what it starts from, and that its result holds both."""
+
+import pytest
+import torch
+from helpers.models import randomise
+from peft import LoraConfig, PeftModel, get_peft_model
+
+import semalign
+from semalign.models.loading import LanguageModel, shared_copy
+from semalign.settings import TrainingSettings
+from semalign.training.adapters import carried_on, split_adapter
+from semalign.training.lora import Factors, add_lora, plain_lora
+
+FAST = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-2}
+
+
+@torch.no_grad()
+def logits(model):
+    return model(torch.arange(2, 12)[None]).logits
+
+
+@pytest.fixture
+def adapted(student):
+    """The student with a random LoRA on layers 1 and 3."""
+    model = add_lora(student.model, [1, 3], TrainingSettings(rank=3, lora_alpha=6))
+    randomise(model)
+    return LanguageModel(model.eval(), student.tokenizer)
+
+
+def test_the_student_as_it_is_now_shares_what_the_adapter_leaves_alone(student, adapted):
+    plain, (base, carried) = logits(student.model), split_adapter(adapted)
+    assert carried is adapted.model
+    torch.testing.assert_close(logits(base.model), logits(adapted.model), rtol=1e-6, atol=1e-8)
+    assert torch.equal(logits(student.model), plain)
+    ours, theirs = base.model.state_dict(), student.model.state_dict()
+    changed = {name for name in theirs if not torch.equal(ours[name], theirs[name])}
+    assert len(changed) == 8
+    assert all(ours[name].data_ptr() == theirs[name].data_ptr() for name in theirs.keys() - changed)
+    assert split_adapter(student) == (student, None)
+
+
+def test_two_adapters_become_one_of_the_base_model(student, adapted, tmp_path):
+    base, carried = split_adapter(adapted)
+    second = add_lora(base.model, [3, 4], TrainingSettings(rank=2))
+    randomise(second)
+    both = carried_on(carried, second)
+    torch.testing.assert_close(logits(both), logits(second), rtol=1e-5, atol=1e-8)
+    both.save_pretrained(tmp_path)
+    loaded = PeftModel.from_pretrained(shared_copy(student.model), tmp_path).eval()
+    torch.testing.assert_close(logits(loaded), logits(both), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("method", ["semalign", "sft", "laten"])
+def test_a_transfer_goes_on_from_an_adapter(teacher, student, adapted, rows, tmp_path, method):
+    settings = FAST if method != "laten" else {"extract_size": 3, "align_size": 6, "learning_rate": 0.1}
+    before = logits(adapted.model)
+    result = semalign.run_method(method, teacher, adapted, rows, output_dir=tmp_path, validation=rows[:2], **settings)
+    assert torch.equal(logits(adapted.model), before)
+    measured = result.record["details"]["before"]["response_nll"]
+    plain = semalign.run_method(method, teacher, student, rows, validation=rows[:2], **settings).record
+    assert measured != pytest.approx(plain["details"]["before"]["response_nll"], rel=1e-3)
+    assert result.record["fingerprints"]["student"] != plain["fingerprints"]["student"]
+    if method == "laten":
+        assert not isinstance(result.model.model, PeftModel)
+        return
+    loaded = PeftModel.from_pretrained(student.model, tmp_path).eval()
+    torch.testing.assert_close(logits(loaded), logits(result.model.model), rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(logits(loaded), before, atol=1e-4)
+
+
+def test_ranks_may_differ_between_matrices(student):
+    names = ["model.layers.0.mlp.up_proj", "model.layers.1.self_attn.v_proj"]
+    changes = {
+        name: Factors(torch.randn(n, rank).double(), torch.randn(rank, 12).double())
+        for name, n, rank in zip(names, (24, 12), (5, 2), strict=True)
+    }
+    expected = shared_copy(student.model)
+    with torch.no_grad():
+        for name, factors in changes.items():
+            matrix = expected.get_submodule(name)
+            matrix.weight = torch.nn.Parameter(matrix.weight + factors.left @ factors.right)
+    torch.testing.assert_close(logits(plain_lora(student.model, changes)), logits(expected), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", [{"use_dora": True}, {"modules_to_save": ["lm_head"]}])
+def test_an_adapter_that_cannot_be_kept_beside_another_is_refused(teacher, student, rows, kind):
+    config = LoraConfig(r=2, target_modules=["up_proj"], task_type="CAUSAL_LM", **kind)
+    model = LanguageModel(get_peft_model(shared_copy(student.model), config), student.tokenizer)
+    with pytest.raises(ValueError, match=r"one plain LoRA adapter .* merge this one into the model first"):
+        semalign.transfer(teacher, model, rows, **FAST)

@@ -1,0 +1,149 @@
+"""The loop around any objective, on one that is known by heart: seeded order, rates, checkpoints, an early stop."""
+
+import json
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors import safe_open
+from torch import nn
+
+from semalign.settings import TrainingSettings
+from semalign.training.loop import Training, slices
+
+
+class Quadratic(Training):
+    """Half the squared distance of a vector from the mean of some examples; it notes the rate of each step."""
+
+    def __init__(self, settings, checkpoint=None, identity="", n=5, stop_at=None):
+        model = nn.Linear(2, 1, bias=False)
+        nn.init.zeros_(model.weight)
+        super().__init__(model, n, settings, checkpoint, identity)
+        self.seen, self.rates, self.stop_at = [], [], stop_at
+
+    def backward(self, indices):
+        if len(self.losses) == self.stop_at:
+            raise KeyboardInterrupt
+        self.seen.append(list(indices))
+        self.rates.append(self.optimizer.param_groups[0]["lr"])
+        loss = (self.model.weight - sum(indices) / len(indices)).square().sum() / 2
+        loss.backward()
+        return {"loss": loss.item()}
+
+
+def settings(**changes):
+    return TrainingSettings(**{"epochs": 3, "batch_size": 2, "learning_rate": 0.1, "warmup_ratio": 0, **changes})
+
+
+def test_every_epoch_shows_each_example_once_in_an_order_of_the_seed():
+    runs = [Quadratic(settings(seed=seed)) for seed in (0, 0, 1)]
+    for run in runs:
+        run.run()
+    orders = [[i for indices in run.seen for i in indices] for run in runs]
+    first, again, other = ([order[start : start + 5] for start in (0, 5, 10)] for order in orders)
+    assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in first)
+    assert [len(part) for part in runs[0].seen] == [2, 2, 1] * 3
+    assert first == again != other and len({tuple(epoch) for epoch in first}) > 1
+
+
+def test_the_rate_rises_linearly_then_falls_towards_zero():
+    run = Quadratic(settings(warmup_ratio=0.25, epochs=4, learning_rate=1.0), n=4)  # 8 steps, 2 of them warm up
+    run.run()
+    assert run.rates == pytest.approx([1 / 2, 1, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
+    without = Quadratic(settings(epochs=2), n=4)
+    without.run()
+    assert without.rates == pytest.approx([0.1, 0.075, 0.05, 0.025])
+
+
+def test_the_first_step_is_that_of_adamw():
+    run = Quadratic(settings(epochs=1, batch_size=5, weight_decay=0.5))
+    run.run()
+    assert run.losses == [{"loss": pytest.approx(4.0)}]  # two weights, each 2 away from the mean of 0..4
+    assert run.model.weight.tolist() == [pytest.approx([0.1, 0.1])]  # the rate, whatever the gradient's size
+
+
+def test_gradients_do_not_add_up_over_steps():
+    run = Quadratic(settings(epochs=2, batch_size=5))
+    run.optimizer = torch.optim.SGD(run.parameters.values(), lr=1.0)
+    run.settings = settings(epochs=2, batch_size=5, learning_rate=1.0)
+    run.run()  # rates 1 and 1/2: the first step lands on the mean, where the gradient of the second is zero
+    assert run.losses == [{"loss": 4.0}, {"loss": 0.0}] and run.model.weight.tolist() == [[2.0, 2.0]]
+
+
+def test_a_stopped_run_goes_on_at_its_last_epoch(tmp_path):
+    whole = Quadratic(settings())
+    whole.run()
+    path = tmp_path / "state.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        Quadratic(settings(), path, "same", stop_at=7).run()  # in the third epoch
+    resumed = Quadratic(settings(), path, "same")
+    assert resumed.run() == whole.losses
+    assert resumed.seen == whole.seen[6:]
+    assert torch.equal(resumed.model.weight, whole.model.weight)
+    finished = Quadratic(settings(), path, "same")
+    assert finished.run() == whole.losses and finished.seen == []
+    with safe_open(path, framework="pt") as file:
+        assert json.loads(file.metadata()["losses"]) == whole.losses
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_checkpoint_of_another_identity_is_not_read(tmp_path, caplog):
+    path = tmp_path / "state.safetensors"
+    Quadratic(settings(), path, "one").run()
+    other = Quadratic(settings(), path, "other")
+    other.run()
+    assert len(other.seen) == 9 and "belongs to other settings or data: starting anew" in caplog.text
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_step():
+    run = Quadratic(settings(), n=2)
+    run.backward = lambda indices: {"fine": 1.0, "loss": float("nan")}
+    with pytest.raises(FloatingPointError, match="not finite at step 1: lower learning_rate"):
+        run.run()
+    assert run.model.weight.tolist() == [[0, 0]] and run.losses == []
+
+
+def test_frozen_parameters_stay_and_have_no_state():
+    class SumOfWeights(Training):
+        def backward(self, indices):
+            loss = sum(parameter.sum() for parameter in self.model.parameters())
+            loss.backward()
+            return {"loss": loss.item()}
+
+    model = nn.Sequential(nn.Linear(2, 2).requires_grad_(False), nn.Linear(2, 2))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    run = SumOfWeights(model, 1, settings(weight_decay=0.5))
+    run.run()
+    assert list(run.parameters) == ["1.weight", "1.bias"] and len(run.optimizer.state) == 2
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"1.weight", "1.bias"}
+
+
+def test_only_the_dropout_of_adapters_is_on_and_only_while_it_trains(student):
+    config = LoraConfig(r=2, lora_dropout=0.5, target_modules=["up_proj"], task_type="CAUSAL_LM")
+    model = get_peft_model(student.model, config).eval()
+    modes = {}
+
+    class Looking(Training):
+        def backward(self, indices):
+            modes.update({name: module.training for name, module in self.model.named_modules()})
+            return {"loss": 0.0}
+
+    Looking(model, 1, settings(epochs=1)).run()
+    on = {name for name, mode in modes.items() if mode}
+    assert on == {name for name, _ in model.named_modules() if "lora_dropout" in name} and on
+    assert not any(module.training for module in model.modules())
+
+
+def test_random_numbers_outside_are_left_alone():
+    run = Quadratic(settings())
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    run.run()
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_slices_cover_all_in_order():
+    assert list(slices([1, 2, 3, 4, 5], 2)) == [[1, 2], [3, 4], [5]]
+    assert list(slices("abcd", 4)) == ["abcd"] and list(slices([], 3)) == []
