@@ -33,6 +33,7 @@ def _matrix(table, condition, states, kernel):
     return torch.tensor(grid.to_numpy(copy=True))
 
 
+@pytest.mark.slow
 def test_each_condition_is_the_matrix_that_it_names(teacher, student):
     transferred, options = LanguageModel(untrained(student, 7).model, student.tokenizer), StateOptions(**SMALL)
     table = measure_conditions(teacher, student, TEXTS, options, transferred=transferred)
@@ -64,6 +65,7 @@ def test_untrained_models_are_new_and_independent(teacher):
     assert first[name].dtype == torch.float64
 
 
+@pytest.mark.slow
 def test_the_summary_finds_a_shortened_copy(teacher):
     """A copy without layer 3 keeps the teacher's first two layers: CKA there is 1, on the diagonal."""
     table = measure_conditions(teacher, drop_layers(teacher), TEXTS)

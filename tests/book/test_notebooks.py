@@ -18,6 +18,7 @@ GOOD = """# %% [markdown]
 
 # %% tags=["parameters"]
 profile = "micro"
+inputs = ["models", "results/{profile}"]
 
 # %%
 import sys
@@ -38,6 +39,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "load_profile", lambda name: Profile(name=name))
     write(tmp_path / "library" / "basis.py", "x = 1")
     write(tmp_path / "data" / "models" / "weights.bin", "1")
+    write(tmp_path / "data" / "results" / "micro" / "record.json", "{}")
     write(tmp_path / "notebooks" / "01_first.py", GOOD)
     return tmp_path
 
@@ -58,6 +60,7 @@ def build_book(project: Path) -> None:
     Sphinx(project / "book", None, out, out, "dummy", confoverrides=extensions, status=None, warning=None)
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_once_and_again_after_each_kind_of_change(project, monkeypatch):
     assert stale_notebooks() == {"01_first": ["never run"]}
     assert run_notebooks() == [project / "book" / "notebooks" / "01_first.ipynb"]
@@ -67,7 +70,8 @@ def test_a_notebook_runs_once_and_again_after_each_kind_of_change(project, monke
     changes = {
         "notebook": project / "notebooks" / "01_first.py",
         "library": project / "library" / "basis.py",
-        "data": project / "data" / "models" / "weights.bin",
+        "data/models": project / "data" / "models" / "weights.bin",
+        "data/results/micro": project / "data" / "results" / "micro" / "record.json",
     }
     for ingredient, path in changes.items():
         before = path.read_text()
@@ -82,14 +86,39 @@ def test_a_notebook_runs_once_and_again_after_each_kind_of_change(project, monke
     assert stale_notebooks() == {"01_first": ["profile changed"]}
 
 
-def test_results_that_notebooks_write_do_not_make_them_stale(project):
-    before = notebooks.shared_inputs("micro")
-    write(project / "data" / "results" / "micro" / "record.json", "{}")
+def test_what_a_notebook_does_not_name_does_not_make_it_stale(project):
+    before = notebooks.dependencies(project / "notebooks" / "01_first.py", "micro")
+    write(project / "data" / "results" / "speed" / "record.json", "{}")
     write(project / "library" / "__pycache__" / "basis.pyc", "")
     write(project / "data" / "models" / ".weights.tmp-1", "")
-    assert notebooks.shared_inputs("micro") == before
+    assert notebooks.dependencies(project / "notebooks" / "01_first.py", "micro") == before
 
 
+def test_an_input_that_is_not_there_yet_makes_the_notebook_stale_when_it_comes(project):
+    run_notebooks("small")
+    assert stale_notebooks("small") == {}
+    write(project / "data" / "results" / "small" / "record.json", "{}")
+    assert stale_notebooks("small") == {"01_first": ["data/results/small changed"]}
+
+
+MAKES = GOOD.replace(
+    "print(profile",
+    """from pathlib import Path
+Path("data/results/micro/made.json").write_text("{}")
+print(profile""",
+)
+
+
+def test_a_record_that_a_notebook_makes_leaves_it_fresh_and_later_notebooks_see_it(project):
+    write(project / "notebooks" / "02_second.py", GOOD)
+    assert [path.stem for path in run_notebooks()] == ["01_first", "02_second"]
+    write(project / "notebooks" / "01_first.py", MAKES)
+    assert stale_notebooks() == {"01_first": ["notebook changed"]}
+    assert [path.stem for path in run_notebooks()] == ["01_first", "02_second"]
+    assert stale_notebooks() == {}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("profile", "shown"), [("micro", "parameters"), ("small", "injected-parameters")])
 def test_the_kernel_is_this_interpreter_and_one_parameters_cell_is_shown(project, profile, shown):
     (path,) = run_notebooks(profile, only=["01"])
@@ -102,6 +131,7 @@ def test_the_kernel_is_this_interpreter_and_one_parameters_cell_is_shown(project
     assert str(project) not in json.dumps(notebook.metadata)
 
 
+@pytest.mark.slow
 def test_a_notebook_that_raises_fails_by_name_and_keeps_what_it_printed(project):
     write(project / "notebooks" / "01_first.py", GOOD + "\n# %%\n1 / 0\n")
     with pytest.raises(NotebookError, match=r"01_first\.py failed: cell \d+ \(1 / 0\) raised ZeroDivisionError"):
@@ -135,9 +165,14 @@ def test_an_interrupted_run_leaves_the_old_notebook_and_nothing_else(project, mo
 def test_bad_input_is_named(project):
     with pytest.raises(ValueError, match=r"No notebook begins with '07'\. There are: 01_first"):
         run_notebooks(only=["07"])
-    write(project / "notebooks" / "01_first.py", "# %%\n1\n")
-    with pytest.raises(ValueError, match="has no cell tagged 'parameters'"):
-        run_notebooks()
+    for text, message in [
+        ("# %%\n1\n", "has no cell tagged 'parameters'"),
+        ('# %% tags=["parameters"]\nprofile = "micro"\n', r"names no inputs: add inputs = \[\.\.\.\]"),
+        ('# %% tags=["parameters"]\ninputs = [*"ab"]\n', "inputs must be a list of texts"),
+    ]:
+        write(project / "notebooks" / "01_first.py", text)
+        with pytest.raises(ValueError, match=message):
+            run_notebooks()
     (project / "notebooks" / "01_first.py").unlink()
     with pytest.raises(FileNotFoundError, match="No notebooks in"):
         run_notebooks()

@@ -26,6 +26,7 @@ def test_the_grid_is_the_product_of_the_lists(choosing):
     ]
 
 
+@pytest.mark.slow
 def test_each_point_runs_once_and_the_best_becomes_a_variant(choosing, tmp_path, monkeypatch):
     table = selection.select(choosing, tmp_path / "selection")
     assert table["best"].tolist().count(True) == 1
@@ -74,6 +75,7 @@ def two_rows(choosing, tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_any_method_is_tuned_and_a_choice_before_does_not_matter(two_rows, tmp_path):
     profile = load_profile(two_rows)
     table = selection.select(profile, tmp_path / "selection")
@@ -111,6 +113,7 @@ def test_the_packaged_grids_are_equally_large_and_possible():
             selection.check_grids(load_profile(name), list(load_profile(name).selection))
 
 
+@pytest.mark.slow
 def test_among_equal_scores_the_lowest_nll_is_best(choosing, tmp_path, monkeypatch):
     folder = tmp_path / "selection"
     selection.select(choosing, folder)

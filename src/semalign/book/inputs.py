@@ -33,10 +33,17 @@ def declared_inputs(source: Path) -> list[str]:
         raise ValueError(f"{source} has no cell tagged 'parameters': begin one with '# %% tags=[\"parameters\"]'.")
     for node in ast.parse(cells[0].source).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "inputs":
-            return [str(name) for name in ast.literal_eval(node.value)]
+            return _texts(node.value, source)
     raise ValueError(
         f"{source} names no inputs: add inputs = [...], what it reads below data/, to its parameters cell."
     )
+
+
+def _texts(node: ast.expr, source: Path) -> list[str]:
+    """Return a list of texts from its code."""
+    if isinstance(node, ast.List) and all(isinstance(part, ast.Constant) for part in node.elts):
+        return [str(name) for name in ast.literal_eval(node)]
+    raise ValueError(f"{source}: inputs must be a list of texts, with nothing to compute in it.")
 
 
 def input_paths(inputs: Iterable[str], profile: str) -> dict[str, Path]:

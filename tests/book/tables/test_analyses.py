@@ -1,0 +1,56 @@
+"""Tables of the chapters on the method, from numbers made by hand."""
+
+import pandas as pd
+import pytest
+import torch
+
+from semalign.bases.basis import SemanticBasis
+from semalign.book.tables import analyses
+
+
+def test_checks_of_a_basis_show_errors_as_powers_of_ten():
+    basis = SemanticBasis.random(8, 4, seed=0)
+    table = analyses.basis_checks({"teacher": basis}, {"teacher": {"error": 1.234e-7, "hits (%)": 100.0}})
+    assert table.to_dict("records") == [
+        {"model": "teacher", "atoms m": 8, "width D": 4, "rank": basis.rank, "error": "1.2e-07", "hits (%)": 100.0}
+    ]
+
+
+def test_random_frames_are_of_layer_outputs():
+    lines = [("output", "layer", 0.5), ("output", "layer", 0.7), ("output", "mlp", 0.9), ("own", "layer", 0.1)]
+    curves = pd.DataFrame(lines, columns=["basis", "interface", "cosine"])
+    bases = {name: {"m": 100, "width": 101, "isotropic_cosine": 0.8} for name in ("output", "own")}
+    table = analyses.random_frames(curves, bases)
+    assert table["basis"].tolist() == ["output side", "own"]
+    assert table.iloc[0, 2:5].tolist() == pytest.approx([0.6, 0.5, 0.7])
+    assert table["random vectors, expected"].iloc[0] == pytest.approx((100 / 200) ** 0.5)
+
+
+def test_the_critical_layer_is_that_of_the_highest_score_and_is_paired():
+    lines = [
+        ("t", interface, "absolute", layer, float(layer == best))
+        for interface, best in (("attention", 1), ("mlp", 2), ("residual", 3), ("layer", 4))
+        for layer in (1, 2, 3, 4)
+    ]
+    scores = pd.DataFrame(lines, columns=["task", "interface", "aggregation", "layer", "score"])
+    (line,) = analyses.critical_layers(scores, 4, 2).to_dict("records")
+    assert line == {
+        "task": "t", "aggregation": "absolute",
+        "attention": "1 → 1", "mlp": "2 → 1", "residual": "3 → 2", "layer": "4 → 2",
+    }  # fmt: skip
+
+
+def test_variants_stand_below_the_student_before_any_transfer():
+    after = {"layer_cosine": 0.5, "output_cosine": 0.25, "response_nll": 1.0}
+    details = {"teacher_layers": [[3, 1.0]], "student_layer": 2, "after": after, "mean_direction_share": 0.75}
+    table = analyses.variant_table({key: 0.0 for key in after}, {"one": details})
+    assert table.columns.tolist() == [
+        "variant",
+        "layers",
+        "layer cosine",
+        "output cosine",
+        "response NLL",
+        "mean share",
+    ]
+    assert table.iloc[1].tolist() == ["one", "3 → 2", 0.5, 0.25, 1.0, 0.75]
+    assert table["variant"].tolist() == ["before", "one"] and torch.isnan(torch.tensor(table["mean share"][0]))

@@ -1,0 +1,80 @@
+"""Tables of all methods, from scores and differences made by hand."""
+
+import pandas as pd
+import pytest
+
+from semalign.book.tables import controls
+from semalign.experiments.cells import rows_of
+from semalign.experiments.profiles import load_profile
+from semalign.methods.registry import methods
+
+
+@pytest.fixture(scope="module")
+def profile():
+    return load_profile("micro")
+
+
+def scores(*lines):
+    columns = ["method", "teacher", "student", "task", "value", "low", "high", "seeds"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def test_every_method_says_in_one_line_what_it_is():
+    found = controls.descriptions()
+    assert list(found) == list(methods())
+    assert all(len(text) > 20 and "``" not in text and ":mod:" not in text for text in found.values())
+    assert found["frontier"].startswith("The paper's second version")
+
+
+def test_methods_and_variants_are_listed_with_what_they_change(profile):
+    table = controls.method_table(profile).set_index("name")
+    assert list(table.index) == rows_of(profile, ["all"])
+    assert table.loc["semalign", "kind"] == "method" and table.loc["sft", "kind"] == methods()["sft"].kind
+    assert table.loc["semalign-ce", "kind"] == "variant of semalign"
+    assert table.loc["semalign-ce", "what it is"].endswith("Always: output_loss cross_entropy, layer_weight 0.3.")
+    assert table["after"].str.match(r"{cite}`\w+`").all()
+
+
+def test_columns_are_the_tasks_of_each_teacher(profile):
+    assert [column.name for column in controls.columns(profile, ["micro-teacher"])] == [
+        "MMLU", "GSM8K", "HumanEval", "MBPP",
+    ]  # fmt: skip
+    names = [column.name for column in controls.columns(profile, ["micro-coder", "micro-wizard"])]
+    assert names == ["HumanEval, micro-coder", "MBPP, micro-coder", "HumanEval, micro-wizard", "MBPP, micro-wizard"]
+
+
+def test_only_entries_that_run_from_a_teacher_are_in_its_table(profile):
+    assert controls.entries_from(profile, ["micro-teacher"]) == rows_of(profile, ["all"])
+    assert set(controls.entries_from(profile, ["micro-coder"])) == set(profile.further_rows)
+
+
+def test_scores_of_student_teacher_and_entries(profile):
+    found = scores(
+        ["none", None, "micro-student", "micro_mmlu", 30.0, 26.0, 34.0, 1],
+        ["none", None, "micro-teacher", "micro_mmlu", 60.0, 56.0, 64.0, 1],
+        ["sft", "micro-teacher", "micro-student", "micro_mmlu", 40.0, 39.0, 41.0, 5],
+        ["sft", "micro-teacher", "micro-student", "micro_gsm8k", 50.0, 49.0, 51.0, 3],
+    )
+    table = controls.control_table(profile, found, ["micro-teacher"]).set_index("name")
+    assert table.loc["micro-student (student)"].tolist()[:4] == ["as it is", "–", "30.0 [26.0, 34.0]", "not run"]
+    assert table.loc["micro-teacher (teacher)", "MMLU"] == "60.0 [56.0, 64.0]"
+    assert table.loc["sft"].tolist()[1:4] == ["3 to 5", "40.0 [39.0, 41.0]", "50.0 [49.0, 51.0]"]
+    assert table.loc["semalign-ce"].tolist()[:3] == ["variant", "–", "not run"]
+
+
+def test_differences_are_bold_where_the_corrected_p_is_small(profile):
+    columns = ["teacher", "student", "task", "minus", "difference", "low", "high", "p_holm"]
+    lines = [
+        ["micro-teacher", "micro-student", "micro_mmlu", "none", 1.25, 0.5, 2.0, 0.049],
+        ["micro-teacher", "micro-student", "micro_mmlu", "sft", -9.0, -12.0, 1.0, 0.05],
+        ["micro-coder", "micro-student", "micro_mbpp", "seeking", 0.0, -1.0, 1.0, 1.0],
+    ]
+    differences = pd.DataFrame(lines, columns=columns)
+    general, code = controls.difference_tables(profile, "semalign", differences)
+    assert [general[:2], code[:2]] == [("", ["micro-teacher"]), ("-code", ["micro-coder", "micro-wizard"])]
+    table = general[2].set_index("minus")
+    assert table.loc["student as it is", "MMLU"] == "**+1.2 [+0.5, +2.0]**, p 0.049"
+    assert table.loc["sft", "MMLU"] == "-9.0 [-12.0, +1.0], p 0.05"
+    assert table.loc["sft", "MBPP"] == "not run" and "semalign" not in table.index
+    assert code[2].set_index("minus").loc["seeking", "MBPP, micro-coder"] == "+0.0 [-1.0, +1.0], p 1"
+    assert [suffix for suffix, *_ in controls.difference_tables(profile, "semalign", differences[:2])] == [""]

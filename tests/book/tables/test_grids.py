@@ -1,0 +1,61 @@
+"""Tables of grids, from points made by hand."""
+
+import pandas as pd
+import pytest
+
+from semalign.book.tables import grids
+from semalign.experiments import selection
+from semalign.experiments.profiles import load_profile
+
+
+@pytest.fixture
+def grid():
+    nan = float("nan")
+    lines = [
+        ["micro_mmlu", "sft", 0, 1e-3, nan, None, 40.0, 200, 0.5, False],
+        ["micro_mmlu", "sft", 1, 1e-2, nan, None, 41.25, 200, 0.6, True],
+        ["micro_gsm8k", "sft", 0, 1e-3, nan, None, 20.0, 200, 0.25, True],
+        ["micro_gsm8k", "sft", 1, 1e-2, nan, None, 10.0, 200, 0.3, False],
+        ["micro_mmlu", "ridge", 0, 3e-4, 0.3, "kl", 30.0, 200, 0.7, True],
+    ]
+    columns = ["task", "variant", "point", "learning_rate", "layer_weight", "output_loss", "value", "n"]
+    return pd.DataFrame(lines, columns=[*columns, "response_nll", "best"])
+
+
+def test_the_chosen_points_with_the_settings_that_they_change(grid):
+    table = grids.chosen_table(load_profile("micro"), grid)
+    assert table.columns.tolist() == ["row", "MMLU", "GSM8K"]
+    assert table.set_index("row").loc["ridge"].tolist() == [
+        "learning_rate 0.0003, layer_weight 0.3, output_loss kl",
+        "not run",
+    ]
+    assert table.set_index("row").loc["sft"].tolist() == ["learning_rate 0.01", "learning_rate 0.001"]
+
+
+def test_the_whole_grid_has_the_chosen_points_in_bold(grid):
+    table = grids.whole_grid_table(load_profile("micro"), grid).set_index(["row", "point"])
+    assert table.loc[("sft", 1)].tolist() == ["learning_rate 0.01", "**41.2**", "10.0"]
+    assert table.loc[("ridge", 0), "GSM8K"] == "not run"
+
+
+def test_a_search_shows_the_lowest_nll_of_each_entry_in_the_order_of_the_search(grid):
+    table = grids.search_table(load_profile("micro"), grid)
+    assert table.values.tolist() == [
+        ["sft", "0.5000 (40.0)", "0.2500 (20.0)"],
+        ["ridge", "0.7000 (30.0)", "not run"],
+    ]
+
+
+def test_the_size_of_a_grid_in_words(grid):
+    assert grids.grid_size(grid) == "2 rows, 1 or 2 points each, 200 validation items"
+
+
+def test_settings_that_are_not_the_chosen_point_are_named():
+    profile = load_profile("micro")
+    best = pd.read_csv(selection.results_dir() / "micro-selection" / selection.TABLE)
+    assert grids.not_as_chosen(profile, best) == []
+    other = profile.variants["sft"].model_copy(update={"micro_mmlu": {"learning_rate": 1e-4}})
+    changed = profile.model_copy(update={"variants": {**profile.variants, "sft": other}})
+    assert grids.not_as_chosen(changed, best) == ["sft on MMLU"]
+    with pytest.raises(ValueError, match="The grid of profile micro is not the one that was run"):
+        grids.not_as_chosen(profile, best.assign(point=99))

@@ -1,0 +1,43 @@
+"""Tables of published weights, from records made by hand."""
+
+import json
+
+import pandas as pd
+
+from semalign.book.tables import published
+
+RECORD = {
+    "value": 12.34, "interval": [10.0, 15.0], "metric": "pass@1,strict", "n": 164, "seconds": 119.0,
+    "details": {
+        "scores": {"pass@1,strict": 12.34, "pass@1,flexible": 15.0}, "evaluation_seconds": 61.0,
+        "teacher_layers": [[1, 1.0]], "student_layer": 2,
+        "before": {"response_nll": 2.0, "layer_cosine": 0.1}, "after": {"response_nll": 1.5, "layer_cosine": 0.25},
+    },
+}  # fmt: skip
+
+
+def test_scores_stand_with_other_metrics_and_the_model_card():
+    records = {task: RECORD if task == "mbpp" else None for task in published.BENCHMARKS}
+    card = pd.DataFrame({"score": [30.5], "how": ["5-shot"]}, index=["gsm8k"])
+    table = published.benchmark_table(records, card).set_index("benchmark")
+    assert table.loc["MBPP"].tolist() == [
+        "12.3 [10.0, 15.0]", "pass@1, strict", "164", "pass@1, flexible 15.0", "1", "none",
+    ]  # fmt: skip
+    assert table.loc["GSM8K", ["score", "model card"]].tolist() == ["not run", "30.5 (5-shot)"]
+
+
+def test_transfers_show_what_changed_on_held_out_rows():
+    table = published.transfer_table({("gsm8k", "own"): RECORD, ("mbpp", "other"): None})
+    assert table.iloc[0].tolist() == ["GSM8K", "own", "1 → 2", "164", "2.000 → 1.500", "0.100 → 0.250", "2"]
+    assert table.iloc[1][["data", "response NLL", "layers"]].tolist() == ["MBPP", "not run", ""]
+
+
+def test_a_record_that_is_not_there_is_none(tmp_path):
+    assert published.record_of(tmp_path / "none.json") is None
+
+
+def test_engines_are_compared_in_words():
+    speeds = {"vllm": {"tokens_per_second": 50.3}, "transformers": {"tokens_per_second": 5.9}}
+    run = {"backends": speeds, "items": 16, "threads": 2, "batch_size": 8, "equal_texts": 15}
+    text = published.engine_text(json.loads(json.dumps(run)))
+    assert "vLLM wrote 50.3 tokens a second and transformers 5.9; 15 of the 16 texts were equal" in text

@@ -1,0 +1,104 @@
+"""Tables 1 and 2, from scores made by hand."""
+
+import pandas as pd
+import pytest
+
+from semalign.book.tables.paper import Key
+from semalign.book.tables.transfers import (
+    NOT_RUN,
+    Entry,
+    by_key,
+    gap_table,
+    lead_table,
+    record_counts,
+    score_table,
+    score_text,
+    table_entries,
+    transfer_entries,
+)
+from semalign.experiments.profiles import load_profile
+
+VARIANTS = {"tuned": {"all": {"epochs": 1}}, "ridge": {"all": {"epochs": 1}}, "laten": {"all": {"steps": 1}}}
+TASKS = ["MMLU", "GSM8K", "HumanEval", "MBPP"]
+
+
+@pytest.fixture
+def profile():
+    made = load_profile("micro", variants=VARIANTS)  # which adds them to the profile's own
+    return made.model_copy(update={"variants": {name: made.variants[name] for name in VARIANTS}})
+
+
+def lines(columns, *values):
+    return pd.DataFrame(values, columns=["method", "teacher", "student", "task", *columns])
+
+
+def test_entries_are_those_of_the_paper_and_the_variants_of_its_method(profile):
+    assert transfer_entries(profile) == ["laten", "seeking", "semalign", "tuned"]
+    labels = [entry.label for entry in table_entries(profile, ["micro-teacher", "micro-coder"])]
+    assert labels[:3] == ["micro-student (student)", "micro-teacher (teacher)", "laten from micro-teacher"]
+    assert labels[6:] == [
+        "micro-coder (teacher)", "laten from micro-coder", "seeking from micro-coder", "semalign from micro-coder",
+    ]  # fmt: skip
+    assert table_entries(profile, ["micro-teacher"])[-1] == ("tuned", "tuned", "micro-teacher", "micro-student")
+
+
+def test_scores_stand_next_to_the_papers_and_what_is_not_there_is_not_run(profile):
+    scores = lines(
+        ["value", "low", "high"],
+        ["none", None, "micro-student", "micro_mmlu", 30.0, 26.0, 34.0],
+        ["tuned", "micro-teacher", "micro-student", "micro_mmlu", 31.24, 31.24, 31.24],
+    )
+    table = score_table(profile, scores, table_entries(profile, ["micro-teacher"]), ["MMLU", "MBPP"]).set_index("model")
+    assert table.columns.tolist() == ["MMLU, paper", "MMLU, here", "MBPP, paper", "MBPP, here"]
+    assert table.loc["micro-student (student)"].tolist() == ["44.20", "30.0 [26.0, 34.0]", "17.80", NOT_RUN]
+    assert table.loc["tuned"].tolist() == ["–", "31.2 [31.2, 31.2]", "–", NOT_RUN]
+    assert table.loc["semalign", "MMLU, here"] == NOT_RUN
+
+
+def test_gaps_of_the_paper_are_those_of_its_text(profile):
+    entries = table_entries(profile, ["micro-teacher"])
+    gaps = lines(
+        ["gap", "low", "high", "share"],
+        *(["semalign", "micro-teacher", "micro-student", f"micro_{t.lower()}", gap, -3.0, 5.0, 25.0]
+          for t, gap in zip(TASKS, (1.0, -1.0, 2.0, 0.0), strict=True)),
+        ["laten", "micro-teacher", "micro-student", "micro_mmlu", 1.0, -3.0, 5.0, float("nan")],
+    )  # fmt: skip
+    table = gap_table(profile, gaps, entries, TASKS).set_index("model")
+    assert table.index.tolist() == ["laten", "seeking", "semalign", "tuned"]
+    assert table["mean size, paper"].tolist() == ["3.43", "3.92", "1.44", "–"]
+    assert table.loc["semalign", "MMLU, paper"] == "2.60 (70%)"
+    assert table.loc["semalign", "MMLU, here"] == "1.0 [-3.0, 5.0] (25%)"
+    assert table.loc["laten", "MMLU, here"] == "1.0 [-3.0, 5.0]"
+    assert table["mean size, here"].tolist() == [NOT_RUN, NOT_RUN, "1.0", NOT_RUN]
+
+
+def test_lines_are_found_by_what_they_are_of():
+    frame = lines(["value", "low", "high"], ["none", float("nan"), "s", "micro_mmlu", 1.0, 0.0, 2.0])
+    (key,) = by_key(frame)
+    assert key == Key("none", None, "s", "MMLU") == Entry("any", "none", None, "s").key("MMLU")
+    assert score_text(by_key(frame)[key]) == "1.0 [0.0, 2.0]"
+    assert score_text(None) == NOT_RUN
+
+
+def test_current_records_are_counted_for_each_transfer(profile):
+    current = {"semalign--micro-teacher--micro-student--micro_mmlu--0.json", "none--micro-student--micro_mmlu.json"}
+    counts = record_counts(profile, current).set_index("row")
+    assert counts.loc["semalign"].tolist() == ["semalign", 1, 5 * (1 + 1 + 3 + 3)]
+    assert counts["records"].sum() == 1
+
+
+def test_the_leading_method_is_the_one_with_the_highest_mean(profile):
+    scores = lines(
+        ["value"],
+        ["seeking", "micro-teacher", "micro-student", "micro_mmlu", 31.0],
+        ["semalign", "micro-teacher", "micro-student", "micro_mmlu", 31.0],
+        ["laten", "micro-teacher", "micro-student", "micro_mmlu", 30.0],
+        ["sft", "micro-teacher", "micro-student", "micro_mmlu", 99.0],
+        ["laten", "micro-teacher", "micro-student", "micro_gsm8k", 5.0],
+    )
+    table = lead_table(profile, scores).set_index(["benchmark", "teacher"])
+    first, second = table.loc[("MMLU", "micro-teacher")], table.loc[("GSM8K", "micro-teacher")]
+    assert set(first["highest"].split(", ")) == {"seeking", "semalign"} and first["not run"] == ""
+    assert first["order"].endswith(" > laten 30.0") and "sft" not in first["order"]
+    assert second.tolist() == ["laten", "laten 5.0", "seeking, semalign"]
+    assert len(table) == 1 + 1 + 3 + 3

@@ -1,0 +1,54 @@
+"""What a page saves, shows and links."""
+
+import pandas as pd
+import pytest
+
+from semalign.book import page as pages
+from semalign.book.page import Page, open_page
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "01_x.py").write_text("x")
+    return tmp_path
+
+
+@pytest.fixture
+def page(project):
+    return Page("01_x", "semalign run --only '01'")
+
+
+def test_provenance_publishes_what_it_links(project, page):
+    (project / "run.json").write_text("{}")
+    page.save(pd.DataFrame({"x": [1 / 3]}), "fig-x")
+    line = page.provenance("fig-x", record=project / "run.json")
+    published = project / "book" / "_static" / "data"
+    assert (published / "fig-x.csv").read_text() == "x\n0.333333\n"
+    for name in ("01_x.py", "fig-x.csv", "run.json"):
+        assert f'href="../_static/data/{name}"' in line._repr_html_() and (published / name).is_file()
+    assert "--only &#x27;01&#x27;" in line._repr_html_()
+    assert "<code>other</code>" in page.provenance("fig-x", "other")._repr_html_()
+
+
+def test_provenance_without_data_is_an_error(page):
+    with pytest.raises(FileNotFoundError, match=r"fig-y\.csv is missing: save the data of a figure before"):
+        page.provenance("fig-y")
+
+
+def test_a_table_is_shown_with_its_numbers_saved(project, page, monkeypatch):
+    shown = []
+    monkeypatch.setattr(pages, "display", lambda *what: shown.extend(what))
+    page.show_table(pd.DataFrame({"x": [0.5]}), "Half.", "half", decimals=1, command="make it")
+    table, line = shown
+    assert ":::{table} Half.\n:name: tab-half\n" in table._repr_markdown_() and "| 0.5 |" in table._repr_markdown_()
+    assert "half.csv" in line._repr_html_() and "<code>make it</code>" in line._repr_html_()
+    assert (project / "book" / "_static" / "data" / "half.csv").read_text() == "x\n0.5\n"
+
+
+def test_a_notebook_opens_with_its_command_and_held_to_its_inputs(monkeypatch):
+    held = []
+    monkeypatch.setattr(pages, "hold_to", lambda *given: held.append(given))
+    assert open_page("07_controls", "micro", ["paper"]).command == "semalign run --profile micro --only 07"
+    assert held == [(["paper"], "micro")]
