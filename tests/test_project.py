@@ -55,7 +55,7 @@ def test_one_version_everywhere(pyproject, pins):
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == pyproject["project"]["version"]
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
-    assert {d for hook in hooks for d in hook["additional_dependencies"]} == {f"ruff=={pins['ruff']}"}
+    assert {d for hook in hooks for d in hook.get("additional_dependencies", [])} == {f"ruff=={pins['ruff']}"}
 
 
 @pytest.mark.parametrize("name", ["_config.yml", "_toc.yml"])

@@ -105,6 +105,7 @@ def test_one_pass_over_each_model(teacher, student):
     assert passes.count(teacher.model.model) == passes.count(student.model.model) == 2
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_texts(teacher, student):
     def most(n_texts):
         blocks = paired_states(teacher, student, ["abc def ghi"] * n_texts, block=40, batch_size=2)

@@ -32,6 +32,7 @@ def _matrix(table, picture, states, kernel):
     return torch.tensor(grid.to_numpy(copy=True))
 
 
+@pytest.mark.slow
 def test_each_picture_is_the_matrix_it_says(teacher, student):
     transferred = LanguageModel(untrained(student, 7).model, student.tokenizer)
     table = cka_pictures(teacher, student, TEXTS, transferred=transferred, seed=1, block=30, batch_size=2)
@@ -63,6 +64,7 @@ def test_untrained_models_are_new_and_independent(teacher):
     assert first[name].dtype == torch.float64
 
 
+@pytest.mark.slow
 def test_readings_find_a_shortened_copy(teacher):
     """A copy without layer 3 keeps the teacher's first two layers: CKA there is 1, on the diagonal."""
     table = cka_pictures(teacher, drop_layers(teacher), TEXTS)

@@ -65,6 +65,20 @@ def test_input_side_is_the_embeddings_and_tied_heads_are_noted(tokenizer):
     assert SemanticBasis.from_model(tied).tied
 
 
+def test_each_side_has_a_constructor_of_its_own(tokenizer):
+    model = LanguageModel(make_llama(len(tokenizer) + 7, 12, 1, seed=0), tokenizer)
+    made = {
+        "output": SemanticBasis.from_head(model),
+        "input": SemanticBasis.from_embeddings(model),
+        "random": SemanticBasis.random_like(model, seed=3),
+    }
+    for side, basis in made.items():
+        same = SemanticBasis.from_model(model, side, seed=3)
+        assert basis.side == side and len(basis.vectors) == len(tokenizer)
+        assert torch.equal(basis.vectors, same.vectors)
+        assert (basis.tokens, basis.fingerprint) == (same.tokens, same.fingerprint)
+
+
 def test_folding_the_norm_inverts_the_head_that_the_normalised_state_meets(tokenizer):
     model = make_llama(len(tokenizer), 12, 1, seed=0)
     with torch.no_grad():

@@ -60,6 +60,7 @@ def build_book(project: Path) -> None:
     Sphinx(project / "book", None, out, out, "dummy", confoverrides=extensions, status=None, warning=None)
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_once_and_again_after_each_kind_of_change(project, monkeypatch):
     assert stale_notebooks() == {"01_first": ["never run"]}
     assert run_notebooks() == [project / "book" / "notebooks" / "01_first.ipynb"]
@@ -117,6 +118,7 @@ def test_a_record_that_a_notebook_makes_leaves_it_fresh_and_later_notebooks_see_
     assert stale_notebooks() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("profile", "shown"), [("micro", "parameters"), ("small", "injected-parameters")])
 def test_the_kernel_is_this_interpreter_and_one_parameters_cell_is_shown(project, profile, shown):
     (path,) = run_notebooks(profile, only=["01"])
@@ -129,6 +131,7 @@ def test_the_kernel_is_this_interpreter_and_one_parameters_cell_is_shown(project
     assert str(project) not in json.dumps(notebook.metadata)
 
 
+@pytest.mark.slow
 def test_a_notebook_that_raises_fails_by_name_and_keeps_what_it_printed(project):
     write(project / "notebooks" / "01_first.py", GOOD + "\n# %%\n1 / 0\n")
     with pytest.raises(NotebookError, match=r"01_first\.py failed: cell \d+ \(1 / 0\) raised ZeroDivisionError"):

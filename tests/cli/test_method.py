@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from helpers.commands import invoke
 
 from semalign.bases.basis import SemanticBasis
@@ -48,3 +49,38 @@ def test_transfer_writes_an_adapter_and_a_record(folders):
     assert record["configuration"]["learning_rate"] == 1e-3
     assert (record["task"], len(record["losses"])) == ("rows", 1)
     assert (folders / "run" / "adapter_model.safetensors").exists()
+
+
+FAST = ("--examples", 6, "--set", "epochs=1", "--set", "learning_rate=0.01", "--set", "rank=2")
+
+
+def test_transfer_takes_a_layer_map_and_several_layers(folders):
+    (folders / "map.yaml").write_text("2: 4\n4: 3\n")
+    given = ("transfer", folders / "teacher", folders / "student", "--data", folders / "rows.jsonl", *FAST)
+    layers = ("--layer-map", folders / "map.yaml", "--set", "student_layers=[4, 2, 1]")
+    output = invoke(*given, *layers, "--out", folders / "run")
+    for line in ("layer 1 -> student layer 1", "layer 4 -> student layer 2", "layer 3 -> student layer 4"):
+        assert f"teacher 1 x {line}\n" in output
+    record = json.loads((folders / "run" / "record.json").read_text())
+    assert record["configuration"]["layer_map"] == {"2": 4, "4": 3}
+    assert len(record["details"]["mean_direction_shares"]) == 3
+    with pytest.raises(FileNotFoundError, match=r"no file .*no\.yaml"):
+        invoke(*given, "--layer-map", folders / "no.yaml", "--out", folders / "run")
+
+
+def test_transfer_goes_on_from_an_adapter_of_another_layer(folders):
+    given = ("transfer", folders / "teacher", folders / "student", "--data", folders / "rows.jsonl", *FAST)
+    invoke(*given, "--set", "student_layer=2", "--out", folders / "first")
+    invoke(*given, "--set", "student_layer=3", "--adapter", folders / "first", "--out", folders / "both")
+    targets = json.loads((folders / "both" / "adapter_config.json").read_text())["target_modules"]
+    assert {name.split(".")[2] for name in targets} == {"1", "2"}
+    with pytest.raises(FileNotFoundError, match="holds no PEFT adapter"):
+        invoke(*given, "--adapter", folders / "rows.jsonl", "--out", folders / "no")
+
+
+def test_transfer_runs_any_method(folders):
+    given = ("transfer", folders / "teacher", folders / "student", "--data", folders / "rows.jsonl", *FAST)
+    assert "student layer" not in invoke(*given, "--method", "sft", "--out", folders / "sft")
+    assert json.loads((folders / "sft" / "record.json").read_text())["method"] == "sft"
+    with pytest.raises(ValueError, match="no method 'stf': choose from semalign"):
+        invoke(*given, "--method", "stf", "--out", folders / "no")

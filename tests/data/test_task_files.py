@@ -179,6 +179,7 @@ PUBLISHED = {  # folder and number of test items
 needs = {task: pytest.mark.needs_published(f"{folder}/test") for task, (folder, _) in PUBLISHED.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "n"), [pytest.param(t, n, marks=needs[t]) for t, (_, n) in PUBLISHED.items()])
 def test_published_items_make_prompts(task, n):
     loaded = benchmarks.load_task(task, "test")

@@ -93,6 +93,7 @@ def test_other_tasks_train_on_their_own_split(root):
     assert rows("gsm8k", 2) == benchmarks.rows("gsm8k", "train", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.needs_published("cais/mmlu/all/dev", "cais/mmlu/all/test")
 def test_published_dev_questions_that_stand_in_the_test(tmp_path):
     """Counted apart, letter by letter: 5 of the 285 dev items stand in the test so, and one stands twice in dev."""

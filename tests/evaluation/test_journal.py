@@ -36,6 +36,7 @@ def counted(monkeypatch):
     return seen, kill
 
 
+@pytest.mark.slow
 def test_a_killed_evaluation_goes_on(model, data, counted, tmp_path):
     seen, kill = counted
     data("gsm8k", [{**GSM8K, "question": "?" * i} for i in range(1, 8)])

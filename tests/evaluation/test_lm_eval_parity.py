@@ -23,6 +23,7 @@ def student():
     return load_model("micro-student")
 
 
+@pytest.mark.slow
 @pytest.mark.needs_published("openai/gsm8k/main/test", "cais/mmlu/all/test")
 @torch.no_grad()
 def test_published_items_score_alike(student):

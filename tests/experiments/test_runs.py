@@ -27,6 +27,7 @@ def test_only_further_rows_run_from_further_teachers(profile):
     assert teachers == {"seeking": {profile.teacher, "coder"}, "sft": {profile.teacher}}
 
 
+@pytest.mark.slow
 def test_a_run_makes_every_record_once_and_goes_on_after_a_stop(profile, tmp_path, monkeypatch):
     original, done = experiments.run_cell, []
 
@@ -50,6 +51,7 @@ def test_a_run_makes_every_record_once_and_goes_on_after_a_stop(profile, tmp_pat
     assert set(table["n"]) == {4}
 
 
+@pytest.mark.slow
 def test_a_changed_setting_makes_its_records_stale_and_no_others(profile, tmp_path):
     run(profile, tmp_path / "results")
     changed = write_profile(tmp_path, variants={"entropy": {"all": {"output_loss": "cross_entropy", "epochs": 2}}})
@@ -61,6 +63,7 @@ def test_a_changed_setting_makes_its_records_stale_and_no_others(profile, tmp_pa
     assert len(missing(longer, tmp_path / "results")) == 11
 
 
+@pytest.mark.slow
 def test_a_record_has_the_score_of_the_adapted_student(profile):
     cell = Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 1)
     record = run_cell(profile, cell)
@@ -89,6 +92,7 @@ def test_rows_are_methods_and_variants(profile):
         rows_of(profile, ["ridge", "rigde"])
 
 
+@pytest.mark.slow
 def test_a_method_of_the_registry_is_run_under_its_settings(profile):
     cell = next(cell for cell in cells(profile, ["sft"]) if cell.method == "sft")
     record = run_cell(profile, cell)
@@ -98,6 +102,7 @@ def test_a_method_of_the_registry_is_run_under_its_settings(profile):
     assert "attribution_examples" not in record["configuration"]
 
 
+@pytest.mark.slow
 def test_a_stale_record_says_what_differs(profile, tmp_path):
     folder = tmp_path / "results"
     cell = Cell("entropy", profile.teacher, profile.student, "micro_gsm8k", 0)
@@ -109,6 +114,7 @@ def test_a_stale_record_says_what_differs(profile, tmp_path):
     assert missing(changed, folder)[cell] == "stale: other data, epochs, layer_weight, method"
 
 
+@pytest.mark.slow
 def test_the_sandbox_is_recorded_and_makes_no_record_stale(profile, tmp_path):
     cell = next(cell for cell in cells(profile) if cell.teacher)
     record = run_cell(profile, cell)
@@ -132,6 +138,7 @@ def test_without_a_sandbox_for_its_programs_nothing_runs(profile, tmp_path, monk
         run(profile, tmp_path / "results")
 
 
+@pytest.mark.slow
 def test_a_record_from_before_a_setting_was_made_under_its_default(profile, tmp_path):
     folder = tmp_path / "results"
     cell = Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 0)
@@ -144,6 +151,7 @@ def test_a_record_from_before_a_setting_was_made_under_its_default(profile, tmp_
     assert missing(given, folder)[cell] == "stale: other map"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["chat", "task_version", "method"])
 def test_a_record_that_does_not_say_how_it_was_made_is_stale(profile, tmp_path, key):
     cell = Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 0)
@@ -153,6 +161,7 @@ def test_a_record_that_does_not_say_how_it_was_made_is_stale(profile, tmp_path, 
     assert missing(profile, tmp_path)[cell] == f"stale: other {key}"
 
 
+@pytest.mark.slow
 def test_a_method_that_refuses_a_pair_is_an_error_after_all_other_cells(profile, tmp_path, caplog):
     names = ["laten", "sft"]  # LaTen wants more rows than its extract_size
     with pytest.raises(ValueError, match=r"4 cells without a record; laten--.*6 rows leave none to train on"):
@@ -161,6 +170,7 @@ def test_a_method_that_refuses_a_pair_is_an_error_after_all_other_cells(profile,
     assert {cell.method for cell in missing(profile, tmp_path / "results", names)} == {"laten"}
 
 
+@pytest.mark.slow
 def test_compare_shows_only_the_records_that_were_asked_for_and_are_current(profile, tmp_path, monkeypatch):
     from typer.testing import CliRunner
 

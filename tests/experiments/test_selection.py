@@ -20,6 +20,7 @@ def choosing(profile, tmp_path):
     return load_profile(path)
 
 
+@pytest.mark.slow
 def test_each_point_runs_once_and_the_best_becomes_a_variant(choosing, tmp_path, monkeypatch):
     table = selection.select(choosing, tmp_path / "selection")
     assert table["best"].tolist().count(True) == 1
@@ -61,6 +62,7 @@ def two_rows(choosing, tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_any_method_is_tuned_and_a_choice_before_does_not_matter(two_rows, tmp_path):
     profile = load_profile(two_rows)
     table = selection.select(profile, tmp_path / "selection")
@@ -92,6 +94,7 @@ def test_what_cannot_be_tuned_alike_is_refused_before_anything_runs(two_rows, mo
             selection.select(load_profile(two_rows))
 
 
+@pytest.mark.slow
 def test_among_equal_scores_the_lowest_nll_is_best(choosing, tmp_path, monkeypatch):
     folder = tmp_path / "selection"
     selection.select(choosing, folder)

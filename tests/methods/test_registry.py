@@ -83,6 +83,7 @@ def test_a_control_is_a_transfer_under_its_settings(teacher, student, rows):
     assert (ours["method"], theirs["method"]) == ("ridge", "semalign")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_method_runs_on_the_shipped_pair(name, tmp_path):
     entry = method(name)

@@ -61,6 +61,7 @@ def test_interpolated_and_overridden_layers(teacher, student, rows):
     assert (result.record["details"]["teacher_layers"], result.record["details"]["student_layer"]) == ([[1, 1.0]], 3)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_adapter_and_a_finished_run_is_not_trained_again(teacher, student, rows, tmp_path):
     first = semalign.transfer(teacher, student, rows, output_dir=tmp_path / "a", **FAST).record
     again = semalign.transfer(teacher, student, rows, output_dir=tmp_path / "a", **FAST).record

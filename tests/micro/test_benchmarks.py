@@ -10,6 +10,7 @@ from semalign.paths import benchmarks_dir
 FOLDER = benchmarks_dir() / "semalign"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", benchmarks.ROWS)
 @pytest.mark.parametrize("split", benchmarks.SPLITS)
 def test_shipped_files_are_made_again_bit_for_bit(name, split):
@@ -26,6 +27,7 @@ def test_write_all_writes_what_the_rows_say(tmp_path, monkeypatch):
     assert [json.loads(line) for line in paths[0].read_text().splitlines()] == benchmarks.mmlu_rows("train")[:3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", benchmarks.ROWS)
 def test_prompts_of_different_splits_are_disjoint(name):
     prompts = {
@@ -49,6 +51,7 @@ def test_gsm8k_answers_have_the_marked_form():
         assert re.fullmatch(r"(\d+[-+*/]\d+=\d+( \w+)?\n){1,4}#### \d+", row["answer"])
 
 
+@pytest.mark.slow
 def test_canonical_solutions_pass_their_own_tests():
     for row in benchmarks.humaneval_rows("validation")[:100]:
         exec(f"{row['prompt']}{row['canonical_solution']}\n{row['test']}\ncheck({row['entry_point']})", {})

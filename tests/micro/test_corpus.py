@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 
 from semalign.micro import benchmarks, corpus, function_family, knowledge
-from semalign.micro.tokenizer import train_tokenizer
 
 
-@pytest.fixture(scope="module")
-def tokenizer():
-    return train_tokenizer()
-
-
+@pytest.mark.slow
 def test_no_benchmark_row_occurs_in_its_form():
     rng = random.Random(0)
     for kind in corpus.BENCHMARK_FORMS:
@@ -21,6 +16,7 @@ def test_no_benchmark_row_occurs_in_its_form():
         assert not any(corpus.KINDS[kind](rng)[0] in reserved for _ in range(1000))
 
 
+@pytest.mark.slow
 def test_pools_hold_no_benchmark_fact_or_function():
     facts, functions = knowledge.fact_splits(), function_family.function_splits()
     for splits in (facts, functions):
@@ -35,6 +31,7 @@ def test_reserved_word_problem_is_drawn_again(monkeypatch):
     assert corpus.KINDS["gsm8k"](random.Random(5)) != first
 
 
+@pytest.mark.slow
 def test_rows_depend_on_seed_and_index_alone(tokenizer):
     mixture = dict.fromkeys(corpus.KINDS, 1.0)
     row, weights = corpus.packed_row(mixture, 3, 8, 64, tokenizer)
@@ -57,6 +54,7 @@ def test_short_responses_weigh_as_much_as_longer_ones(tokenizer):
     assert weights == [1, 1, 1, 1, 1, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", corpus.KINDS)
 def test_documents_of_every_kind_encode_in_pieces_like_the_whole(tokenizer, kind):
     rng = random.Random(7)

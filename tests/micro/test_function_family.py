@@ -4,6 +4,8 @@ import pytest
 
 from semalign.micro import function_family as family
 
+pytestmark = pytest.mark.slow  # the first test that needs the family makes it
+
 
 @pytest.fixture(scope="module")
 def some_rows():

@@ -5,14 +5,8 @@ import torch
 
 from semalign.micro.pretrain import _changed, _state_folder, continued_model, new_model
 from semalign.micro.recipe import Shape, load_recipe
-from semalign.micro.tokenizer import train_tokenizer
 
 SHAPE = Shape(layers=1, hidden=16, intermediate=16, heads=2)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return train_tokenizer()
 
 
 def test_other_budget_keeps_the_stages_shares():

@@ -1,16 +1,10 @@
 import pytest
-from transformers import AutoTokenizer
 
 from semalign.micro import benchmarks
 from semalign.micro.tokenizer import END, PAD, VOCABULARY_SIZE, train_tokenizer
-from semalign.paths import models_dir
 
 
-@pytest.fixture(scope="module")
-def tokenizer():
-    return AutoTokenizer.from_pretrained(models_dir() / "micro-teacher")
-
-
+@pytest.mark.slow
 def test_shipped_tokenizer_is_made_again(tokenizer):
     assert train_tokenizer().get_vocab() == tokenizer.get_vocab()
     assert len(tokenizer) == VOCABULARY_SIZE
@@ -21,6 +15,7 @@ def test_numbers_are_split_into_digits(tokenizer):
     assert tokenizer.tokenize("128+7") == ["1", "2", "8", "+", "7"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", benchmarks.ROWS)
 def test_prompt_and_response_encoded_apart_give_the_ids_of_the_whole(tokenizer, name):
     for row in benchmarks.ROWS[name]("validation"):

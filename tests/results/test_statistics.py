@@ -111,6 +111,7 @@ def test_one_seed_each_is_the_paired_bootstrap():
     assert p == pytest.approx(2 * stats.norm.sf(z), abs=0.01)
 
 
+@pytest.mark.slow
 def test_the_spread_over_seeds_widens_the_interval_as_the_two_variances_say():
     rng = np.random.default_rng(4)
     level = np.array([0.2, 0.5, 0.8])[:, None]

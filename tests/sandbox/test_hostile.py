@@ -48,6 +48,7 @@ def test_none_escapes_and_none_passes(outcomes, case):
     assert outcome.reason in case.reasons | ({"timeout"} if "cpu" in case.reasons else set()), outcome
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", HARMLESS, ids=lambda case: case.name)
 def test_none_passes_with_limits_only(outcomes_with_limits_only, case):
     outcome = outcomes_with_limits_only[case.name]
@@ -55,6 +56,7 @@ def test_none_passes_with_limits_only(outcomes_with_limits_only, case):
     assert "ESCAPED" not in outcome.detail
 
 
+@pytest.mark.slow
 def test_nothing_was_written_outside(outcomes):
     for folder in ("/", "/tmp", "/usr/lib", "/dev", "/var/tmp", "/home"):
         assert not Path(folder, "semalign-escaped").exists()

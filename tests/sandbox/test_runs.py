@@ -30,6 +30,7 @@ def test_a_wrong_program_says_what_went_wrong(mode):
     )
 
 
+@pytest.mark.slow
 def test_the_wall_clock_and_processor_time_end_it(mode):
     sleep = "import time\ntime.sleep(60)"
     assert run_tests(sleep, "", timeout=0.2, mode=mode) == Outcome(False, "timeout", "after 0.2 s")

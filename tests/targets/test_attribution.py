@@ -81,6 +81,7 @@ def _process(rank, address, results, rows):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_batches(teacher, examples, rows, tmp_path):
     context = mp.get_context("spawn")
     results = context.SimpleQueue()

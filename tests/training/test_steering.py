@@ -98,6 +98,7 @@ def test_only_the_adapter_of_layer_k_changes_and_the_student_stays(teacher, stud
     assert all(p.requires_grad for p in student.model.parameters())
 
 
+@pytest.mark.slow
 def test_training_brings_both_losses_down(teacher, student, rows, tmp_path):
     run = prepare(teacher, student, rows, tmp_path, batch_size=4, epochs=20, learning_rate=1e-2)
     losses = Steering(run.objective).run()

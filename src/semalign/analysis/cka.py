@@ -130,8 +130,7 @@ def paired_states(
 
 
 def _encode(model: LanguageModel, texts: Sequence[str]) -> list[Example]:
-    limit = model.model.config.get_text_config().max_position_embeddings
-    return encode([{"prompt": text, "response": ""} for text in texts], model.tokenizer, limit)
+    return encode([{"prompt": text, "response": ""} for text in texts], model.tokenizer, model.context_length)
 
 
 @dataclass(frozen=True)

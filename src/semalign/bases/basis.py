@@ -13,9 +13,10 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from semalign.bases.pseudoinverse import gram_pseudoinverse
+from semalign.bases.vocabulary import Vocabulary, atom_rows, check_weight
 from semalign.files import atomic_path, tensor_fingerprint
-from semalign.models.architecture import Architecture, head_weight
-from semalign.models.loading import LanguageModel, unwrap
+from semalign.models.architecture import Architecture
+from semalign.models.loading import LanguageModel
 
 Side = Literal["output", "input", "random"]
 CHUNK = 4096  # vocabulary rows handled at once in float64
@@ -68,15 +69,16 @@ class SemanticBasis:
         Raises:
             ValueError: if the head holds NaN or infinity, is not a matrix, or has no row left.
         """
-        _check_weight(weight)
-        token_ids = _atoms(weight, rows, unique_rows)
+        check_weight(weight)
+        token_ids = atom_rows(weight, rows, unique_rows)
         selected = weight if len(token_ids) == len(weight) else weight[token_ids]
-        inverse, method, rank = gram_pseudoinverse(selected, rtol)
+        found = gram_pseudoinverse(selected, rtol)
+        # (W^+)^T = W (W^T W)^+: (m, D) times (D, D), a few rows at a time, so that no float64 copy of W is made.
         vectors = torch.empty(selected.shape, dtype=torch.float32, device=weight.device)
-        for start in range(0, len(selected), CHUNK):  # S = W (W^T W)^+
-            vectors[start : start + CHUNK] = (selected[start : start + CHUNK].double() @ inverse).float()
+        for start in range(0, len(selected), CHUNK):
+            vectors[start : start + CHUNK] = (selected[start : start + CHUNK].double() @ found.inverse).float()
         fingerprint = tensor_fingerprint({"head": weight, "rows": token_ids})
-        return cls(vectors, token_ids, side="output", fingerprint=fingerprint, method=method, rank=rank)
+        return cls(vectors, token_ids, side="output", fingerprint=fingerprint, method=found.method, rank=found.rank)
 
     @classmethod
     def from_model(
@@ -94,10 +96,10 @@ class SemanticBasis:
         Args:
             model: a transformers model, or the pair that :func:`semalign.load_model` returns. With its tokenizer,
                 atoms carry token strings, and padded vocabulary rows, which no token uses, are left out.
-            side: ``"output"``: pseudoinverse of the LM head; ``"input"``: embedding rows; ``"random"``: as many
-                Gaussian vectors. Where the model ties its matrices, both sides come from the same one.
-            fold_norm: fold the final norm's gain g into the head, W diag(g), before inverting it; output side only.
-            unique_rows: keep only the first of identical rows.
+            side: ``"output"``: :meth:`from_head`; ``"input"``: :meth:`from_embeddings`; ``"random"``:
+                :meth:`random_like`. Where the model ties its matrices, the first two come from the same one.
+            fold_norm: see :meth:`from_head`; output side only.
+            unique_rows: keep only the first of identical rows; not of random ones.
             rtol: see :meth:`from_weight`.
             seed: seed of the random side.
 
@@ -105,29 +107,59 @@ class SemanticBasis:
             ValueError: for a head with NaN, a model without a head, an unknown side, or ``fold_norm`` off the output
                 side.
         """
-        network, tokenizer = unwrap(model)
         if fold_norm and side != "output":
             raise ValueError(f"fold_norm belongs to the output side, not to {side!r}")
-        head = head_weight(network)
-        embeddings: Tensor = network.get_input_embeddings().weight.detach()  # type: ignore[operator]
-        tokens = None
-        if tokenizer is not None:
-            tokens = tokenizer.convert_ids_to_tokens(list(range(min(len(tokenizer), len(head)))))
-        rows = None if tokens is None else range(len(tokens))
         if side == "output":
-            if fold_norm:
-                head = Architecture(network).folded_head()
-            basis = cls.from_weight(head, rows=rows, unique_rows=unique_rows, rtol=rtol)
-        elif side == "input":
-            _check_weight(embeddings)
-            atoms = _atoms(embeddings, rows, unique_rows)
-            basis = cls(embeddings[atoms].float(), atoms, fingerprint=tensor_fingerprint({"embeddings": embeddings}))
-        elif side == "random":
-            basis = cls.random(len(head) if tokens is None else len(tokens), head.shape[1], seed)
-        else:
-            raise ValueError(f"unknown side {side!r}: choose output, input or random")
-        named = None if tokens is None else tuple(tokens[i] for i in basis.token_ids.tolist())
-        return replace(basis, tokens=named, side=side, tied=head_weight(network).data_ptr() == embeddings.data_ptr())
+            return cls.from_head(model, fold_norm=fold_norm, unique_rows=unique_rows, rtol=rtol)
+        if side == "input":
+            return cls.from_embeddings(model, unique_rows=unique_rows)
+        if side == "random":
+            return cls.random_like(model, seed)
+        raise ValueError(f"unknown side {side!r}: choose output, input or random")
+
+    @classmethod
+    def from_head(
+        cls,
+        model: PreTrainedModel | LanguageModel,
+        *,
+        fold_norm: bool = False,
+        unique_rows: bool = False,
+        rtol: float = 1e-6,
+    ) -> "SemanticBasis":
+        """Return the output-side basis of a model: the pseudoinverse of its LM head, by :meth:`from_weight`.
+
+        Args:
+            model: see :meth:`from_model`.
+            fold_norm: fold the final norm's gain g into the head, W diag(g), before inverting it.
+            unique_rows: keep only the first of identical rows.
+            rtol: see :meth:`from_weight`.
+        """
+        vocabulary = Vocabulary.of(model)
+        head = Architecture(vocabulary.network).folded_head() if fold_norm else vocabulary.head
+        basis = cls.from_weight(head, rows=vocabulary.rows, unique_rows=unique_rows, rtol=rtol)
+        return basis._named(vocabulary)
+
+    @classmethod
+    def from_embeddings(cls, model: PreTrainedModel | LanguageModel, *, unique_rows: bool = False) -> "SemanticBasis":
+        """Return the input-side basis of a model: the rows of its embeddings; arguments as in :meth:`from_head`."""
+        vocabulary = Vocabulary.of(model)
+        check_weight(vocabulary.embeddings)
+        atoms = atom_rows(vocabulary.embeddings, vocabulary.rows, unique_rows)
+        fingerprint = tensor_fingerprint({"embeddings": vocabulary.embeddings})
+        vectors = vocabulary.embeddings[atoms].float()
+        return cls(vectors, atoms, side="input", fingerprint=fingerprint)._named(vocabulary)
+
+    @classmethod
+    def random_like(cls, model: PreTrainedModel | LanguageModel, seed: int = 0) -> "SemanticBasis":
+        """Return as many random vectors as a model has tokens, of its width; see :meth:`random`."""
+        vocabulary = Vocabulary.of(model)
+        return cls.random(len(vocabulary.rows), vocabulary.head.shape[1], seed)._named(vocabulary)
+
+    def _named(self, vocabulary: Vocabulary) -> "SemanticBasis":
+        """Return the basis with the token strings of its atoms."""
+        tokens = vocabulary.tokens
+        named = None if tokens is None else tuple(tokens[i] for i in self.token_ids.tolist())
+        return replace(self, tokens=named, tied=vocabulary.tied)
 
     @classmethod
     def random(cls, m: int, d: int, seed: int = 0) -> "SemanticBasis":
@@ -169,25 +201,3 @@ class SemanticBasis:
                 metadata["method"],
                 int(metadata["rank"]),
             )
-
-
-def _check_weight(weight: Tensor) -> None:
-    if weight.ndim != 2:
-        raise ValueError(f"expected a matrix of shape (V, D), got shape {tuple(weight.shape)}")
-    if not torch.isfinite(weight).all():
-        raise ValueError(
-            "the matrix holds NaN or infinity; the checkpoint is damaged or was loaded in too small a dtype"
-        )
-
-
-def _atoms(weight: Tensor, rows: Sequence[int] | None, unique_rows: bool) -> Tensor:
-    token_ids = torch.arange(len(weight)) if rows is None else torch.as_tensor(list(rows))
-    if unique_rows:
-        groups = torch.unique(weight[token_ids], dim=0, return_inverse=True)[1].cpu()
-        first = torch.full((int(groups.max()) + 1,), len(groups)).scatter_reduce(
-            0, groups, torch.arange(len(groups)), "amin"
-        )
-        token_ids = token_ids[first.sort().values]
-    if len(token_ids) == 0:
-        raise ValueError("no vocabulary row is left to make a basis of")
-    return token_ids

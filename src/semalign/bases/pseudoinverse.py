@@ -1,5 +1,7 @@
 """The pseudoinverse of a tall matrix through its Gram matrix, exact to float64 and without a V-sized factorisation."""
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float
 from scipy.linalg.lapack import dpocon
@@ -7,6 +9,20 @@ from torch import Tensor
 
 CHUNK = 4096  # rows converted to float64 at once
 WELL_CONDITIONED = 1e-10  # reciprocal condition of the Gram matrix above which Cholesky keeps six digits and more
+
+
+class Pseudoinverse(NamedTuple):
+    """The pseudoinverse of a Gram matrix.
+
+    Attributes:
+        inverse: ``(W^T W)^+``, shape (D, D), float64.
+        method: how it was found, ``cholesky`` or ``eigen``.
+        rank: numerical rank of W.
+    """
+
+    inverse: Float[Tensor, "d d"]
+    method: str
+    rank: int
 
 
 def gram(weight: Float[Tensor, "v d"]) -> Float[Tensor, "d d"]:
@@ -18,8 +34,8 @@ def gram(weight: Float[Tensor, "v d"]) -> Float[Tensor, "d d"]:
     return total
 
 
-def gram_pseudoinverse(weight: Float[Tensor, "v d"], rtol: float = 1e-6) -> tuple[Float[Tensor, "d d"], str, int]:
-    """Return ``(W^T W)^+`` in float64, the method that gave it, and the rank of W.
+def gram_pseudoinverse(weight: Float[Tensor, "v d"], rtol: float = 1e-6) -> Pseudoinverse:
+    """Return ``(W^T W)^+`` in float64.
 
     Cholesky where the Gram matrix is well conditioned. Otherwise its eigendecomposition, in which singular values of
     W at most ``rtol`` times the largest count as zero: float64 cannot resolve much less from a Gram matrix.
@@ -31,11 +47,11 @@ def gram_pseudoinverse(weight: Float[Tensor, "v d"], rtol: float = 1e-6) -> tupl
     square = gram(weight)
     factor, failed = torch.linalg.cholesky_ex(square)
     if not failed and _reciprocal_condition(square, factor) > WELL_CONDITIONED:
-        return torch.cholesky_inverse(factor), "cholesky", square.shape[0]
+        return Pseudoinverse(torch.cholesky_inverse(factor), "cholesky", square.shape[0])
     eigenvalues, eigenvectors = torch.linalg.eigh(square)
     kept = eigenvalues > rtol**2 * eigenvalues.amax().clamp_min(torch.finfo(torch.float64).tiny)
     basis = eigenvectors[:, kept]
-    return (basis / eigenvalues[kept]) @ basis.T, "eigen", int(kept.sum())
+    return Pseudoinverse((basis / eigenvalues[kept]) @ basis.T, "eigen", int(kept.sum()))
 
 
 def _reciprocal_condition(square: Float[Tensor, "d d"], factor: Float[Tensor, "d d"]) -> float:

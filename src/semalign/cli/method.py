@@ -65,8 +65,7 @@ def attribute(
     from semalign.data.rows import batches, encode
 
     loaded = load_model(model)
-    limit = loaded.model.config.get_text_config().max_position_embeddings
-    encoded = encode(rows_of_data(data, "train", examples), loaded.tokenizer, limit)
+    encoded = encode(rows_of_data(data, "train", examples), loaded.tokenizer, loaded.context_length)
     scores = attribute_layers(loaded, batches(encoded, 8), interface, aggregation=aggregation).tolist()
     typer.echo("layer  score")
     for k, score in enumerate(scores, start=1):

@@ -1,6 +1,6 @@
-"""What the cells of a profile are made from: models, training rows, settings; and what of a record still fits them."""
+"""What the cells of a profile are made from: models, training rows and settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +10,7 @@ from semalign.data.task_file import task_file
 from semalign.evaluation.record import split_fingerprint
 from semalign.experiments.cells import Cell
 from semalign.experiments.profiles import Profile
-from semalign.experiments.staleness import changes, resolved
+from semalign.experiments.staleness import resolved
 from semalign.files import model_fingerprint
 from semalign.models.loading import LanguageModel, load_model
 
@@ -34,30 +34,19 @@ def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:
     return training.rows(task, settings.train_size, settings.training_data, chat=chat, tokenizer=tokenizer)
 
 
-def differences(profile: Profile, cell: Cell, record: dict[str, Any], data: Callable[[str], str]) -> list[str]:
-    """Return the names of the inputs in which a record differs from what its cell would be made from now.
-
-    The sandbox that programs ran in is no input, nor is the batch size of the evaluation.
-
-    Args:
-        profile: the profile.
-        cell: the record's cell.
-        record: a run record.
-        data: gives the hash of a task's training rows.
-    """
-    return changes(record, _fingerprints(profile, cell, data), _settings(profile, cell, record))
-
-
-def _fingerprints(profile: Profile, cell: Cell, data: Callable[[str], str]) -> dict[str, str]:
-    """Return the hashes that a record of a cell must have."""
-    of_test = {"student": fingerprint_of(cell.student), "test": split_fingerprint(cell.task, "test")}
+def fingerprints(cell: Cell, data: Callable[[str], str]) -> dict[str, str]:
+    """Return the fingerprints that a record of a cell must have; ``data`` gives the hash of a task's training rows."""
+    scored = {"student": fingerprint_of(cell.student), "test": split_fingerprint(cell.task, "test")}
     if cell.teacher is None:
-        return of_test
-    return {**of_test, "teacher": fingerprint_of(cell.teacher), "data": data(cell.task)}
+        return scored
+    return {**scored, "teacher": fingerprint_of(cell.teacher), "data": data(cell.task)}
 
 
-def _settings(profile: Profile, cell: Cell, record: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that a record of a cell must have."""
+def configuration(profile: Profile, cell: Cell, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a record of a cell must have, of those that can make it stale.
+
+    The sandbox that programs ran in is not among them, nor is the batch size of the evaluation.
+    """
     source = task_file(cell.task)
     evaluation = {
         "split": "test",

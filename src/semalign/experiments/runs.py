@@ -12,9 +12,9 @@ from tqdm import tqdm
 from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate, sandbox_of
 from semalign.experiments.cells import Cell, cells
-from semalign.experiments.inputs import differences, fingerprint_of, loaded_once, training_rows
+from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, loaded_once, training_rows
 from semalign.experiments.profiles import Profile
-from semalign.experiments.staleness import MISSING
+from semalign.experiments.staleness import MISSING, changes
 from semalign.files import json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
@@ -74,10 +74,11 @@ def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) 
     data = cache(lambda task: json_fingerprint(training_rows(profile, task)))
     found = {}
     for cell in cells(profile, names):
-        path = folder / cell.file_name
-        if not path.is_file():
+        if not (folder / cell.file_name).is_file():
             found[cell] = MISSING
-        elif changed := differences(profile, cell, read_record(path), data):
+            continue
+        record = read_record(folder / cell.file_name)
+        if changed := changes(record, fingerprints(cell, data), configuration(profile, cell, record)):
             found[cell] = f"stale: other {', '.join(changed)}"
     return found
 

@@ -25,6 +25,11 @@ class LanguageModel(NamedTuple):
         """Short name for records: the last part of where the model came from."""
         return Path(self.model.config.name_or_path or type(self.model).__name__).name
 
+    @property
+    def context_length(self) -> int:
+        """Number of tokens that the model can read at once."""
+        return self.model.config.get_text_config().max_position_embeddings
+
 
 def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBase | None]:
     """Return ``(model, tokenizer)``; the tokenizer is None where only a transformers model was given."""

@@ -38,9 +38,5 @@ class Pair:
 
     def encode(self, rows: Sequence[Row]) -> Encoded:
         """Return both encodings of rows; ``ValueError`` if one does not fit a context."""
-        return Encoded(
-            *(
-                encode(rows, model.tokenizer, model.model.config.get_text_config().max_position_embeddings)
-                for model in (self.teacher, self.student)
-            )
-        )
+        teacher, student = (encode(rows, m.tokenizer, m.context_length) for m in (self.teacher, self.student))
+        return Encoded(teacher, student)

@@ -9,12 +9,12 @@ from helpers.models import make_architecture, make_llama
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-from semalign.data.rows import batches
+from semalign.data.rows import batches, encode
 from semalign.methods.laten.hypernetwork import Alignment, Hypernetwork, one_cycle
 from semalign.methods.laten.injection import MATRICES, injected, locate, positions, teacher_vectors
 from semalign.methods.laten.neurons import Scores, attribute_neurons
 from semalign.methods.laten.settings import LatenSettings
-from semalign.methods.laten.useful_tokens import encode_for, useful_texts
+from semalign.methods.laten.useful_tokens import useful_texts
 from semalign.methods.runner import run_method
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel, load_model
@@ -69,6 +69,7 @@ def located_neurons(pair, rows):
     return locate(Architecture(pair[0].model), scores[0], Architecture(pair[1].model), scores[1], 0.2)
 
 
+@pytest.mark.slow
 def test_weights_change_exactly_at_the_chosen_neurons(pair, rows):
     student = pair[1]
     before = [snapshot(m.model) for m in pair]
@@ -159,7 +160,7 @@ def alignment(pair, rows):
         teacher_vectors(Architecture(teacher.model), given),
         Architecture(student.model),
         taken,
-        encode_for(student, rows[3:9]),
+        encode(rows[3:9], student.tokenizer, student.context_length),
         settings,
     )
 
@@ -177,6 +178,7 @@ def literal_loss(alignment):
     return loss + 2.0 * sum(delta.square().mean() for delta in deltas.values())
 
 
+@pytest.mark.slow
 def test_the_gradient_of_the_hypernetwork_equals_finite_differences(alignment):
     terms = alignment.gradients(alignment.examples)
     assert sum(terms.values()) == pytest.approx(literal_loss(alignment).item(), rel=1e-10)
@@ -206,6 +208,7 @@ def test_small_parts_of_a_batch_give_the_same_gradient(alignment):
         torch.testing.assert_close(parameter.grad, gradient)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_goes_through_the_rows_in_turn(alignment):
     seen = []
     gradients = alignment.gradients
@@ -265,7 +268,7 @@ def test_the_record_says_what_was_done(teacher, student, rows):
     details = record["details"]
     assert record["metric"] == "response_nll"
     assert record["value"] == details["after"]["response_nll"]
-    expected = response_nll(Architecture(student.model), encode_for(student, rows[9:]))
+    expected = response_nll(Architecture(student.model), encode(rows[9:], student.tokenizer, student.context_length))
     assert details["before"]["response_nll"] == pytest.approx(expected)
     assert [len(losses) for losses in (record["losses"], details["layers"]["ffn"])] == [2, 4]
     assert details["neurons_each_layer"] == {"ffn": 4, "attention": 2}
@@ -277,6 +280,7 @@ def test_the_record_says_what_was_done(teacher, student, rows):
     assert len(plain["losses"]) == 3
 
 
+@pytest.mark.slow
 def test_the_seed_decides(teacher, student, rows):
     def weights(**settings):
         return run_method("laten", teacher, student, rows, **FAST, **LARGE, **settings).model.model.state_dict()
@@ -294,6 +298,7 @@ def test_few_rows_come_again_and_the_global_random_state_is_left_alone(teacher, 
     assert torch.equal(state, torch.get_rng_state())
 
 
+@pytest.mark.slow
 def test_tied_embeddings_and_strangers_vocabularies(student, tokenizer, rows):
     """Neurons say nothing of the vocabulary, so it may differ; tied weights stay tied."""
     tied = LanguageModel(make_llama(len(tokenizer), 12, 4, seed=2, tie_word_embeddings=True), tokenizer)

@@ -107,6 +107,7 @@ def test_extraction_leaves_the_teacher_as_it_was(teacher, student, rows):
     assert not any(p._post_accumulate_grad_hooks for p in teacher.model.parameters())
 
 
+@pytest.mark.slow
 def test_no_gradient_outlives_its_turn(teacher, student, rows, monkeypatch):
     def gradients():
         return sum(type(o) is torch.nn.Parameter and o.grad is not None for o in gc.get_objects())
@@ -184,6 +185,7 @@ def test_the_appendix_form_starts_elsewhere_at_its_formula(teacher, student, row
     torch.testing.assert_close(logits(student.model), started, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model_type", TYPES)
 def test_every_architecture_can_give_and_take(model_type, rows, tokenizer):
     """With the student for a teacher and full rank, both forms start at the student, and neither has moved it."""
@@ -197,6 +199,7 @@ def test_every_architecture_can_give_and_take(model_type, rows, tokenizer):
         assert len(blocks) == 3 * len(Architecture(model).layout.matrices)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("injection", ["code", "appendix"])
 def test_the_folder_loads_with_plain_peft_on_the_original_student(teacher, student, rows, tmp_path, injection):
     plain, before = logits(student.model), {name: p.clone() for name, p in student.model.state_dict().items()}
@@ -214,6 +217,7 @@ def test_the_folder_loads_with_plain_peft_on_the_original_student(teacher, stude
     assert rank == (4 if injection == "code" else 2 + 12)
 
 
+@pytest.mark.slow
 def test_only_adapters_are_trained(teacher, student, rows, monkeypatch):
     seen = {}
 
@@ -232,6 +236,7 @@ def test_only_adapters_are_trained(teacher, student, rows, monkeypatch):
     assert {name.split(".lora")[0].split(".", 5)[5] for name in changed} == set(LLAMA)
 
 
+@pytest.mark.slow
 def test_training_brings_the_response_nll_down_and_the_record_says_so(teacher, student, rows, tmp_path):
     settings = {**FAST, "epochs": 8, "learning_rate": 3e-3}
     result = run_method(
@@ -304,6 +309,7 @@ def test_models_that_do_not_fit_are_refused_before_any_long_work(teacher, studen
     refused("injection", injection="paper")
 
 
+@pytest.mark.slow
 def test_a_run_is_repeatable_and_goes_on_and_blocks_are_found_once(teacher, student, rows, tmp_path, monkeypatch):
     whole = run_method("seeking", teacher, student, rows, output_dir=tmp_path / "a", **FAST)
     monkeypatch.setattr("semalign.methods.seeking.method.extract", lambda *_: pytest.fail("extracted again"))
@@ -320,6 +326,7 @@ def test_a_run_is_repeatable_and_goes_on_and_blocks_are_found_once(teacher, stud
     assert appendix.record["details"]["teacher_layers"] == whole.record["details"]["teacher_layers"]
 
 
+@pytest.mark.slow
 def test_half_precision(teacher, student, rows, tmp_path):
     for model in (teacher.model, student.model):
         model.bfloat16()

@@ -39,6 +39,7 @@ def test_windows_follow_each_other_in_a_seeded_order():
     assert shares(rows, 4, 1, seed=0)[1] == parts != shares(rows, 4, 1, seed=1)[1]
 
 
+@pytest.mark.slow
 def test_only_the_layer_at_the_frontier_changes(teacher, student, rows, monkeypatch):
     original, changed = Steering.run, []
 
@@ -94,6 +95,7 @@ def test_each_layer_starts_from_the_trained_ones_below(teacher, student, rows, m
     )
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_at_its_layer(teacher, student, rows, tmp_path, monkeypatch):
     settings = {**FAST, "validation": rows[:2]}
     whole = run_method("frontier", teacher, student, rows, output_dir=tmp_path / "a", **settings)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from semalign.data.rows import Example, Row, encode
+from semalign.data.rows import Row, encode
 from semalign.models.loading import LanguageModel
 
 Texts = list[tuple[int, ...]]
@@ -23,13 +23,8 @@ def useful_texts(rows: Sequence[Row], model: LanguageModel) -> Texts:
         for row in rows
     ]
     end = None if model.tokenizer.eos_token_id is None else -1
-    texts = [example.input_ids[:end] for example in encode_for(model, stripped)]
+    texts = [example.input_ids[:end] for example in encode(stripped, model.tokenizer, model.context_length)]
     for number, ids in enumerate(texts, start=1):
         if len(ids) < 2:
             raise ValueError(f"row {number} has nothing before its last token: give it a prompt")
     return texts
-
-
-def encode_for(model: LanguageModel, rows: Sequence[Row]) -> list[Example]:
-    """Return rows encoded for a model; ``ValueError`` if one does not fit its context."""
-    return encode(rows, model.tokenizer, model.model.config.get_text_config().max_position_embeddings)
