@@ -32,6 +32,7 @@ def test_each_point_runs_once_and_the_best_becomes_a_variant(choosing, tmp_path,
     assert selection.select(choosing, tmp_path / "selection").equals(table)
 
 
+@pytest.mark.slow
 def test_a_point_of_other_settings_or_models_is_made_again(choosing, tmp_path):
     folder = tmp_path / "selection"
     selection.select(choosing, folder)
