@@ -39,7 +39,7 @@ import torch
 
 from semalign import SemanticBasis, alignment_map, decompose, load_model, recompose
 from semalign.analysis.decomposition import resultant_cosine
-from semalign.analysis.decomposition_record import figure_bases
+from semalign.analysis.decomposition_figure import figure_bases
 from semalign.bases.frames import random_basis_cosine
 from semalign.data.rows import encode, pad
 from semalign.data.tasks import rows

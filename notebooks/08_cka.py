@@ -14,7 +14,7 @@
 # # Similarity of layers
 #
 # - **Purpose**: Fig. 4 and 6 of the paper: CKA between every teacher layer and every student layer, linear and RBF, before and after alignment and after a transfer, with untrained models and permuted atoms as controls.
-# - **Cost**: about a minute for the micro family; the pictures of SmolLM2-135M come from committed results.
+# - **Cost**: about a minute for the micro family; the matrices of SmolLM2-135M come from committed results.
 # - **Command**: `semalign run --profile micro --only 08`
 
 # %% tags=["parameters"]
@@ -24,7 +24,7 @@ inputs = ["models", "benchmarks", "results/small/cka-smollm2-135m.csv", "results
 # %% tags=["hide-input"]
 from IPython.display import display
 
-from semalign.analysis.cka_reading import NAMES, answers, read_pictures
+from semalign.analysis.cka_summary import CONDITIONS, findings, summarise
 from semalign.book import figures
 from semalign.book.markdown import Markdown, commands, nested_list, table
 from semalign.book.page import open_page
@@ -37,7 +37,7 @@ out = project_root() / "book" / "_static" / "data" / "cka-micro"
 import pandas as pd
 
 import semalign
-from semalign.analysis.cka_record import micro_pair, write_cka
+from semalign.analysis.cka_figure import micro_pair, write_cka
 from semalign.data.tasks import rows
 from semalign.experiments.profiles import load_profile
 from semalign.paths import results_dir
@@ -55,7 +55,7 @@ settings = load_profile(profile)
 #
 # The linear kernel is $K = X X^\top$, the RBF kernel has the median distance as its width. HSIC is the unbiased estimate {cite}`song2012hsic`, summed over minibatches of rows {cite}`nguyen2021wide`. A row is one token of a code prompt, the states are layer outputs. CKA does not see a rotation or a common scale of either space. It does see a map that stretches, as $M = S_T S_S^\top$ does, so that "after alignment" is a real question.
 #
-# The pictures: the models as they are (*before*); teacher states mapped by $M$ (*after alignment*); the adapted student in the student's place (*after transfer*); two models of the same architectures with weights as they are before any training, initialised apart (*untrained*); and teacher states mapped by an $M$ whose atoms are permuted, which keeps the form of the map and none of its semantics. States are taken as they are, and, below, at unit length: a few tokens, often the first, may be hundreds of times longer than the rest, and linear CKA then sees little else.
+# The conditions: the models as they are (*before*); teacher states mapped by $M$ (*after alignment*); the adapted student in the student's place (*after transfer*); two models of the same architectures with weights as they are before any training, initialised apart (*untrained*); and teacher states mapped by an $M$ whose atoms are permuted, which keeps the form of the map and none of its semantics. States are taken as they are, and, below, at unit length: a few tokens, often the first, may be hundreds of times longer than the rest, and linear CKA then sees little else.
 #
 # ## The micro pair
 #
@@ -76,19 +76,19 @@ if settings.name == "micro":
 
 
 # %% tags=["hide-input"]
-def show_readings(pictures, name, caption, command, record):
-    """Show the answers in sentences, and the numbers they are made of."""
-    readings = read_pictures(pictures)
-    n_student = pictures["student_layer"].max()
+def show_summary(similarities, name, caption, command, record):
+    """Show the findings in sentences, and the numbers they are made of."""
+    summary = summarise(similarities)
+    n_student = similarities["student_layer"].max()
     for states, called in {"raw": "States as they are", "unit": "States at unit length"}.items():
-        display(Markdown(f"{called}:\n\n{nested_list(answers(readings, n_student, states))}"))
-    shown = readings.assign(picture=readings["picture"].map(NAMES))
+        display(Markdown(f"{called}:\n\n{nested_list(findings(summary, n_student, states))}"))
+    shown = summary.assign(condition=summary["condition"].map(CONDITIONS))
     shown.columns = [column.replace("_", " ") for column in shown.columns]
-    page.save(readings, f"readings-{name}")
+    page.save(summary, f"readings-{name}")
     display(table(shown, caption, f"tab-readings-{name}"), page.provenance(f"readings-{name}", command, record))
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on the micro pair: CKA of layer outputs as they are, linear (top) and RBF (bottom). Rings mark the layers that the depth map pairs. What to see: whether the rings lie on the brightest cells of their columns, whether the first three pictures are alike, and what the untrained pair shows.", "name": "fig-cka-micro"}, "image": {"alt": "Two rows of five heat maps of teacher layers by student layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on the micro pair: CKA of layer outputs as they are, linear (top) and RBF (bottom). Rings mark the layers that the depth map pairs. What to see: whether the rings lie on the brightest cells of their columns, whether the first three matrices are alike, and what the untrained pair shows.", "name": "fig-cka-micro"}, "image": {"alt": "Two rows of five heat maps of teacher layers by student layers."}}
 if settings.name == "micro":
     figure = figures.layer_similarity(micro, "raw")
 
@@ -101,16 +101,16 @@ if settings.name == "micro":
     display(page.provenance("cka-micro"))
 
 # %% [markdown]
-# ### Answers
+# ### Findings
 #
-# "Near the diagonal" is within one layer of the partner that the depth map gives. Where similarity falls off with depth in both models, two pictures correlate whatever the pairing; with the means of rows and columns taken out, only the pairing is left to agree.
+# "Near the diagonal" is within one layer of the partner that the depth map gives. Where similarity falls off with depth in both models, two matrices correlate under any pairing; with the means of rows and columns taken out, only the pairing is left to agree.
 
 # %% tags=["hide-input"]
 if settings.name == "micro":
-    show_readings(
+    show_summary(
         micro,
         "cka-micro",
-        "Readings of each picture of the micro pair; the last three columns compare it with the picture before alignment.",
+        "Summary of each condition of the micro pair; the last three columns compare it with the pair before alignment.",
         page.command,
         out.with_suffix(".json"),
     )
@@ -145,10 +145,10 @@ if real is not None:
 
 # %% tags=["hide-input"]
 if real is not None:
-    show_readings(
+    show_summary(
         real,
         "cka-smollm2",
-        "Readings of each picture of SmolLM2-135M-Instruct and the student cut from it.",
+        "Summary of each condition of SmolLM2-135M-Instruct and the student cut from it.",
         REAL_COMMAND.replace("\n", "; "),
         REAL.with_name(f"{REAL.name}.json"),
     )
@@ -156,4 +156,4 @@ if real is not None:
 # %% [markdown]
 # ## Reading
 #
-# High similarity along the diagonal says something about two trained models only as far as it exceeds what the untrained pair shows, and a picture that alignment leaves unchanged says something about semantics only as far as permuted atoms change it.
+# High similarity along the diagonal says something about two trained models only as far as it exceeds what the untrained pair shows, and a matrix that alignment leaves unchanged says something about semantics only as far as permuted atoms change it.

@@ -8,7 +8,7 @@ from helpers.models import make_llama, make_tokenizer
 from peft import LoraConfig, get_peft_model
 from torch.nn.functional import normalize
 
-from semalign.analysis.cka import cka_matrix, paired_states
+from semalign.analysis.cka import CKAOptions, StateOptions, cka_matrix, paired_states
 from semalign.analysis.hsic import cka
 from semalign.bases.basis import SemanticBasis
 from semalign.models.architecture import Architecture
@@ -39,7 +39,8 @@ def _literal(teacher_layers, student_layers, **options):
 @pytest.mark.parametrize(("interface", "kernel"), [("attention", "linear"), ("mlp", "rbf"), ("layer", "linear")])
 def test_all_pairs_of_token_states(teacher, student, interface, kernel):
     sides = [[torch.cat(texts) for texts in _states(model, interface)] for model in (teacher, student)]
-    found = cka_matrix(teacher, student, TEXTS, interface=interface, kernel=kernel, fraction=0.5, batch_size=3)
+    options = CKAOptions(interface=interface, kernel=kernel, fraction=0.5, batch_size=3)
+    found = cka_matrix(teacher, student, TEXTS, options)
     assert found.shape == (5, 4)
     torch.testing.assert_close(found, _literal(*sides, kernel=kernel, fraction=0.5))
 
@@ -47,7 +48,7 @@ def test_all_pairs_of_token_states(teacher, student, interface, kernel):
 @pytest.mark.parametrize(("pooling", "pool"), [("mean", lambda h: h.mean(0)), ("last", lambda h: h[-1])])
 def test_one_row_a_text(teacher, student, pooling, pool):
     sides = [[torch.stack([pool(h) for h in texts]) for texts in _states(model)] for model in (teacher, student)]
-    torch.testing.assert_close(cka_matrix(teacher, student, TEXTS, pooling=pooling), _literal(*sides))
+    torch.testing.assert_close(cka_matrix(teacher, student, TEXTS, CKAOptions(pooling=pooling)), _literal(*sides))
 
 
 @pytest.mark.parametrize("unit", [False, True])
@@ -57,14 +58,15 @@ def test_after_alignment(teacher, student, unit):
     if unit:
         sides = [[normalize(rows, dim=-1) for rows in side] for side in sides]
     mapped = [rows @ alignment.double() for rows in sides[0]]
-    found = cka_matrix(teacher, student, TEXTS, alignment=alignment, unit=unit)
+    options = CKAOptions(unit=unit)
+    found = cka_matrix(teacher, student, TEXTS, options, alignment=alignment)
     torch.testing.assert_close(found, _literal(mapped, sides[1]))
-    assert (found - cka_matrix(teacher, student, TEXTS, unit=unit)).abs().max() > 0.01
+    assert (found - cka_matrix(teacher, student, TEXTS, options)).abs().max() > 0.01
 
 
 def test_blocks_are_equal_and_hold_matching_rows_once(teacher, student):
     teacher_layers, student_layers = ([torch.cat(texts) for texts in _states(model)] for model in (teacher, student))
-    blocks = list(paired_states(teacher, student, TEXTS, block=20, batch_size=3))
+    blocks = list(paired_states(teacher, student, TEXTS, StateOptions(block=20, batch_size=3)))
     total = len(teacher_layers[0])
     size = total // -(-total // 20)
     assert {rows.shape[1] for pair in blocks for rows in pair} == {size}
@@ -82,16 +84,16 @@ def test_blocks_are_equal_and_hold_matching_rows_once(teacher, student):
 
 def test_minibatch_matrix_agrees_with_ckatorch(teacher, student):
     ckatorch = pytest.importorskip("ckatorch", reason="ckatorch, the public package to compare with, is not installed")
-    blocks = list(paired_states(teacher, student, TEXTS, block=16, batch_size=2, seed=3))
+    blocks = list(paired_states(teacher, student, TEXTS, StateOptions(block=16, batch_size=2, seed=3)))
     assert len(blocks) > 3
     teacher_blocks, student_blocks = (torch.stack(side) for side in zip(*blocks, strict=True))
     theirs = [[ckatorch.cka_batch(teacher_blocks[:, i], student_blocks[:, j]) for j in range(4)] for i in range(5)]
-    ours = cka_matrix(teacher, student, TEXTS, block=16, batch_size=2, seed=3)
+    ours = cka_matrix(teacher, student, TEXTS, CKAOptions(block=16, batch_size=2, seed=3))
     torch.testing.assert_close(ours, torch.tensor(theirs, dtype=torch.float64))
 
 
 def test_model_with_itself(teacher):
-    matrix = cka_matrix(teacher, teacher, TEXTS, block=20)
+    matrix = cka_matrix(teacher, teacher, TEXTS, CKAOptions(block=20))
     torch.testing.assert_close(matrix.diagonal(), torch.ones(5, dtype=torch.float64))
     torch.testing.assert_close(matrix, matrix.T)
     assert (matrix <= 1 + 1e-9).all()
@@ -101,14 +103,14 @@ def test_one_pass_over_each_model(teacher, student):
     passes = []
     for model in (teacher, student):
         model.model.model.register_forward_hook(lambda module, args, output: passes.append(module))
-    cka_matrix(teacher, student, TEXTS, block=10, batch_size=4)
+    cka_matrix(teacher, student, TEXTS, CKAOptions(block=10, batch_size=4))
     assert passes.count(teacher.model.model) == passes.count(student.model.model) == 2
 
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_texts(teacher, student):
     def most(n_texts):
-        blocks = paired_states(teacher, student, ["abc def ghi"] * n_texts, block=40, batch_size=2)
+        blocks = paired_states(teacher, student, ["abc def ghi"] * n_texts, StateOptions(block=40, batch_size=2))
         return max(sum(each.numel() for each in gc.get_objects() if type(each) is torch.Tensor) for _ in blocks)
 
     assert most(40) <= 1.05 * most(8)
@@ -126,7 +128,7 @@ def test_adapted_student(teacher, student):
 def test_other_tokenizer_matches_where_tokens_end(teacher):
     letters = make_tokenizer([])
     student = LanguageModel(make_llama(len(letters), 12, 4, seed=2), letters)
-    teacher_rows, student_rows = next(paired_states(teacher, student, TEXTS, pooling="tokens"))
+    teacher_rows, student_rows = next(paired_states(teacher, student, TEXTS, StateOptions(pooling="tokens")))
     ends = [
         [e - 1 for _, e in teacher.tokenizer(text, return_offsets_mapping=True)["offset_mapping"]] for text in TEXTS
     ]
@@ -141,9 +143,9 @@ def test_other_tokenizer_matches_where_tokens_end(teacher):
 
 
 def test_bad_input_is_refused_before_any_pass(teacher, student):
-    def refused(match, texts=TEXTS, **options):
+    def refused(match, texts=TEXTS, alignment=None, **options):
         with pytest.raises(ValueError, match=match):
-            cka_matrix(teacher, student, texts, **options)
+            cka_matrix(teacher, student, texts, CKAOptions(**options), alignment=alignment)
 
     calls = []
     hooks = [model.model.register_forward_pre_hook(lambda *_: calls.append(1)) for model in (teacher, student)]
@@ -163,6 +165,6 @@ def test_bad_input_is_refused_before_any_pass(teacher, student):
 
 
 def test_no_hook_stays(teacher, student):
-    next(paired_states(teacher, student, TEXTS, block=10, batch_size=1))
+    next(paired_states(teacher, student, TEXTS, StateOptions(block=10, batch_size=1)))
     for model in (teacher, student):
         assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.model.modules())

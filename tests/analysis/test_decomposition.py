@@ -7,7 +7,7 @@ from helpers.formulas import sum_of_projections
 from torch.nn.functional import cosine_similarity, normalize
 
 from semalign.analysis.decomposition import STATES, resultant_cosine
-from semalign.analysis.decomposition_record import figure_bases
+from semalign.analysis.decomposition_figure import figure_bases
 from semalign.bases.basis import SemanticBasis
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture

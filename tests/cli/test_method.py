@@ -21,7 +21,7 @@ def test_cka_writes_the_figures_data_and_a_record(folders):
     assert "within 1 of their own" in output
     record = json.loads((folders / "fig4.json").read_text())
     assert (record["teacher"], record["student"], record["configuration"]["prompts"]) == ("teacher", "student", 5)
-    assert (folders / "fig4.csv").read_text().startswith("picture,states,kernel,teacher_layer")
+    assert (folders / "fig4.csv").read_text().startswith("condition,states,kernel,teacher_layer")
 
 
 def test_attribute_marks_the_critical_layer(folders):

@@ -20,113 +20,126 @@ POOLINGS = ("tokens", "mean", "last")
 Block = tuple[Float[Tensor, "teacher_layers n d_teacher"], Float[Tensor, "student_layers n d_student"]]
 
 
+@dataclass(frozen=True)
+class StateOptions:
+    """Which states of a teacher and a student are compared.
+
+    Attributes:
+        interface: where the states are taken: ``"layer"`` (the paper's layer outputs), ``"attention"``, ``"mlp"`` or
+            ``"residual"``.
+        pooling: what counts as one row. ``"tokens"``: every token of every text; where the tokenizers differ, those
+            at which both end a token at the same character. A batch's tokens are shuffled before they are cut into
+            blocks, but tokens of one text are not independent, so HSIC leans on similarity within texts. ``"mean"``:
+            the mean over these tokens, one row for each text. ``"last"``: the last of them, one row for each text.
+        block: most rows in one estimate of HSIC. Blocks have equal size, the largest up to this that divides the rows
+            evenly; fewer rows than there are blocks are left over.
+        batch_size: texts in one forward pass.
+        seed: seed of the order of texts, and of the rows in a batch.
+
+    Raises:
+        ValueError: for an unknown interface or pooling, or a size that is too small.
+    """
+
+    interface: str = "layer"
+    pooling: str = "tokens"
+    block: int = 256
+    batch_size: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_interface(self.interface)
+        if self.pooling not in POOLINGS:
+            raise ValueError(f"unknown pooling {self.pooling!r}: choose one of {', '.join(POOLINGS)}")
+        if self.block < FEWEST_ROWS or self.batch_size < 1:
+            raise ValueError(
+                f"block must be at least {FEWEST_ROWS} and batch_size at least 1, not {self.block}, {self.batch_size}"
+            )
+
+
+@dataclass(frozen=True)
+class CKAOptions(StateOptions):
+    """Which states are compared, and how.
+
+    Attributes:
+        kernel: ``"linear"`` or ``"rbf"``.
+        fraction: sigma of the RBF kernel as a fraction of the median distance; see :class:`MinibatchCKA`.
+        unit: divide every row of both models by its length first, as Eq. 1 does. A few tokens (often the first) may be
+            hundreds of times longer than the rest, and linear CKA of the rows as they are is decided by these few.
+    """
+
+    kernel: str = "linear"
+    fraction: float = 1.0
+    unit: bool = False
+
+
 def cka_matrix(
     teacher: LanguageModel,
     student: LanguageModel,
     texts: Sequence[str],
+    options: CKAOptions | None = None,
     *,
-    interface: str = "layer",
-    kernel: str = "linear",
-    fraction: float = 1.0,
-    pooling: str = "tokens",
-    unit: bool = False,
     alignment: Float[Tensor, "d_teacher d_student"] | None = None,
-    block: int = 256,
-    batch_size: int = 8,
-    seed: int = 0,
 ) -> Float[Tensor, "teacher_layers student_layers"]:
     """Return CKA between every teacher layer and every student layer, in one pass over each model.
 
     Args:
         teacher: the larger model.
-        student: the smaller one; give an adapted student for the picture after transfer.
+        student: the smaller model; give an adapted student to measure it after a transfer.
         texts: prompts that both models read.
-        interface: where the states are taken, ``"layer"`` (the paper's layer outputs), ``"attention"``,
-            ``"mlp"`` or ``"residual"``.
-        kernel: ``"linear"`` or ``"rbf"``.
-        fraction: sigma of the RBF kernel as a fraction of the median distance; see :class:`MinibatchCKA`.
-        pooling: what counts as one row; see :func:`paired_states`.
-        unit: divide every row of both models by its length first, as Eq. 1 does. A few tokens (often the first)
-            may be hundreds of times longer than the rest; linear CKA of rows as they are then sees little else.
-        alignment: operator M, for the picture after alignment: teacher rows h become ``h @ M``. With ``unit`` these
-            are the supervisory states of Eq. 2 to the letter; without, M acts alone.
-        block: most rows in one estimate of HSIC; see :func:`paired_states`.
-        batch_size: texts in one forward pass.
-        seed: seed of the order of texts and rows.
+        options: which states are compared, and how.
+        alignment: operator M, to measure after alignment: teacher rows h become ``h @ M``. With ``unit`` these are the
+            supervisory states of Eq. 2 to the letter; without, M acts alone.
 
     Raises:
         ValueError: for bad arguments, texts that do not fit a context, or models that cannot be matched token
             to token; before any forward pass.
     """
+    options = options or CKAOptions()
     expected = Architecture(teacher.model).width, Architecture(student.model).width
     if alignment is not None and tuple(alignment.shape) != expected:
         raise ValueError(f"alignment has shape {tuple(alignment.shape)}; these models need (D_T, D_S) = {expected}")
-    measure = MinibatchCKA(kernel, fraction)
-    for teacher_rows, student_rows in paired_states(
-        teacher, student, texts, interface=interface, pooling=pooling, block=block, batch_size=batch_size, seed=seed
-    ):
-        measure.add(prepared(teacher_rows, unit, alignment), prepared(student_rows, unit))
+    measure = MinibatchCKA(options.kernel, options.fraction)
+    for teacher_rows, student_rows in paired_states(teacher, student, texts, options):
+        measure.add(prepared(teacher_rows, options.unit, alignment), prepared(student_rows, options.unit))
     return measure.matrix()
 
 
 def prepared(
     rows: Float[Tensor, "layers n d"], unit: bool = False, alignment: Float[Tensor, "d d_aligned"] | None = None
 ) -> Float[Tensor, "layers n d_aligned"]:
-    """Return rows as CKA is to see them: at unit length if asked, then ``h @ M`` if an alignment is given."""
+    """Return rows as CKA takes them: at unit length if ``unit``, then ``h @ M`` if an alignment is given."""
     rows = normalize(rows, dim=-1) if unit else rows
     return rows if alignment is None else rows @ alignment.to(rows)
 
 
 def paired_states(
-    teacher: LanguageModel,
-    student: LanguageModel,
-    texts: Sequence[str],
-    *,
-    interface: str = "layer",
-    pooling: str = "tokens",
-    block: int = 256,
-    batch_size: int = 8,
-    seed: int = 0,
+    teacher: LanguageModel, student: LanguageModel, texts: Sequence[str], options: StateOptions | None = None
 ) -> Iterator[Block]:
     """Yield blocks of states of all layers of both models, whose i-th rows have read the same text.
 
-    Memory holds the states of one batch of texts and one block, whatever the number of texts. Blocks have equal
-    size, the largest up to ``block`` that divides the rows evenly; fewer rows than there are blocks are left over.
+    Memory holds the states of one batch of texts and one block, for any number of texts.
 
     Args:
         teacher: the larger model.
         student: the smaller model.
         texts: prompts.
-        interface: see :func:`cka_matrix`.
-        pooling: what counts as one row. ``"tokens"``: every token of every text; where the tokenizers differ,
-            those at which both end a token at the same character. A batch's tokens are shuffled before they are
-            cut into blocks, but tokens of one text are not independent, so HSIC leans on likeness within texts.
-            ``"mean"``: the mean over these tokens, one row a text. ``"last"``: the last of them, one row a text.
-        block: most rows in one block.
-        batch_size: texts in one forward pass of each model.
-        seed: seed of the order of texts and of the rows in a batch.
+        options: which states.
 
     Raises:
         ValueError: as for :func:`cka_matrix`; already when called.
     """
-    check_interface(interface)
-    if pooling not in POOLINGS:
-        raise ValueError(f"unknown pooling {pooling!r}: choose one of {', '.join(POOLINGS)}")
-    if block < FEWEST_ROWS or batch_size < 1:
-        raise ValueError(f"block must be at least {FEWEST_ROWS} and batch_size at least 1, not {block}, {batch_size}")
+    options = options or StateOptions()
     encoded = [_encode(model, texts) for model in (teacher, student)]
     matched = [matching_positions(t, s, "all") for t, s in zip(*encoded, strict=True)]
     if empty := [number for number, (positions, _) in enumerate(matched, start=1) if not positions]:
         raise ValueError(f"text {empty[0]} has no token that ends at the same character for both models")
-    kept = slice(-1, None) if pooling == "last" else slice(None)
-    sides = [
-        _Side(Architecture(model.model), examples, [pair[which][kept] for pair in matched], interface, pooling)
-        for model, examples, which in ((teacher, encoded[0], 0), (student, encoded[1], 1))
-    ]
-    total = sum(map(len, sides[0].positions)) if pooling == "tokens" else len(texts)
+    kept = slice(-1, None) if options.pooling == "last" else slice(None)
+    of_teacher = _Side(Architecture(teacher.model), encoded[0], [pair.teacher[kept] for pair in matched], options)
+    of_student = _Side(Architecture(student.model), encoded[1], [pair.student[kept] for pair in matched], options)
+    total = sum(map(len, of_teacher.positions)) if options.pooling == "tokens" else len(texts)
     if total < 2 * FEWEST_ROWS:
         raise ValueError(f"{total} rows in all: give more texts, for at least {2 * FEWEST_ROWS}")
-    return _blocks(sides, total // math.ceil(total / block), batch_size, torch.Generator().manual_seed(seed))
+    return _blocks([of_teacher, of_student], total // math.ceil(total / options.block), options)
 
 
 def _encode(model: LanguageModel, texts: Sequence[str]) -> list[Example]:
@@ -135,13 +148,12 @@ def _encode(model: LanguageModel, texts: Sequence[str]) -> list[Example]:
 
 @dataclass(frozen=True)
 class _Side:
-    """One of the two models, and which of its positions count."""
+    """One of the two models, its encoding of the texts, and the positions of each text that are compared."""
 
     architecture: Architecture
     examples: Sequence[Example]
     positions: Sequence[Sequence[int]]
-    interface: str
-    pooling: str
+    options: StateOptions
 
     @torch.no_grad()
     def rows(self, texts: Sequence[int]) -> Float[Tensor, "layers n d"]:
@@ -149,23 +161,26 @@ class _Side:
         architecture = self.architecture
         input_ids, mask = (part.to(architecture.device) for part in pad([self.examples[i] for i in texts]))
         layers = range(1, architecture.n_layers + 1)
-        states = states_at(architecture, layers, self.interface, input_ids, mask)
+        states = states_at(architecture, layers, self.options.interface, input_ids, mask)
         counts = [len(self.positions[i]) for i in texts]
+        # Row i of the result is state (row[i], column[i]) of the batch: its text, and its position in the text.
         row = torch.arange(len(texts)).repeat_interleave(torch.tensor(counts))
         column = torch.tensor([position for i in texts for position in self.positions[i]])
-        rows = torch.stack([states.pop(k)[row, column] for k in layers])
+        rows = torch.stack([states.pop(k)[row, column] for k in layers])  # (layers, sum of counts, D)
         rows = rows if rows.dtype == torch.float64 else rows.float()
-        if self.pooling == "mean":
-            rows = torch.stack([part.mean(1) for part in rows.split(counts, dim=1)], dim=1)
+        if self.options.pooling == "mean":
+            rows = torch.stack([part.mean(1) for part in rows.split(counts, dim=1)], dim=1)  # (layers, texts, D)
         return rows
 
 
-def _blocks(sides: Sequence[_Side], size: int, batch_size: int, generator: torch.Generator) -> Iterator[Block]:
+def _blocks(sides: Sequence[_Side], size: int, options: StateOptions) -> Iterator[Block]:
+    """Yield blocks of ``size`` rows: batches of texts in random order, their rows shuffled and cut."""
+    generator = torch.Generator().manual_seed(options.seed)
     order = torch.randperm(len(sides[0].examples), generator=generator).tolist()
-    held: list[Tensor] = []
-    for start in tqdm(range(0, len(order), batch_size), desc="CKA", leave=False, disable=None):
-        new = [side.rows(order[start : start + batch_size]) for side in sides]
-        shuffled = torch.randperm(new[0].shape[1], generator=generator)
+    held: list[Tensor] = []  # rows of both models that do not fill a block yet
+    for start in tqdm(range(0, len(order), options.batch_size), desc="CKA", leave=False, disable=None):
+        new = [side.rows(order[start : start + options.batch_size]) for side in sides]
+        shuffled = torch.randperm(new[0].shape[1], generator=generator)  # one order for both: rows stay paired
         new = [rows[:, shuffled] for rows in new]
         held = [torch.cat(both, dim=1) for both in zip(held, new, strict=True)] if held else new
         while held[0].shape[1] >= size:

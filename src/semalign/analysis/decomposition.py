@@ -4,17 +4,18 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
+from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from semalign.bases.basis import SemanticBasis
 from semalign.bases.frames import frame_operator
-from semalign.data.rows import Example, pad
 from semalign.models.architecture import INTERFACES, Architecture
 from semalign.models.capture import capture
 from semalign.models.loading import LanguageModel
@@ -22,7 +23,12 @@ from semalign.models.loading import LanguageModel
 FINAL = "final"  # the state after the final norm, which the LM head reads
 STATES = (*INTERFACES, FINAL)
 
-Place = tuple[str, int]  # interface and layer
+
+class Place(NamedTuple):
+    """Where states are taken."""
+
+    interface: str
+    layer: int
 
 
 def resultant_cosine(
@@ -45,7 +51,7 @@ def resultant_cosine(
         batch_size: texts in one forward pass. Memory holds the states of one batch, never of all texts.
 
     Returns:
-        One row for each interface, layer and basis: ``cosine`` and ``sd`` over tokens, ``tokens``, and
+        One line for each interface, layer and basis: ``cosine`` and ``sd`` over tokens, ``tokens``, and
         ``mean_share``, the squared length of the mean of all unit states: the share of their energy that lies
         in the mean, and the average cosine of two states drawn at random.
 
@@ -60,50 +66,58 @@ def resultant_cosine(
     for name, basis in bases.items():
         if basis.vectors.shape[1] != architecture.width:
             raise ValueError(f"basis {name!r} has width {basis.vectors.shape[1]}, the model {architecture.width}")
-    examples = _encode(model, texts)
+    encoded = _encode(model, texts)
     frames = {name: frame_operator(basis) for name, basis in bases.items()}
     seen: dict[Place, _Moments] = {}
-    for key, states in _states(architecture, examples, interfaces, layers, batch_size):
-        seen.setdefault(key, _Moments(architecture.width, list(bases))).add(states, frames)
-    return pd.DataFrame([row for (interface, k), moments in seen.items() for row in moments.rows(interface, k)])
+    for place, states in _states(architecture, encoded, interfaces, layers, batch_size):
+        seen.setdefault(place, _Moments(architecture.width, list(bases))).add(states, frames)
+    return pd.DataFrame([line for place, moments in seen.items() for line in moments.lines(place)])
 
 
-def _encode(model: LanguageModel, texts: Sequence[str]) -> list[Example]:
-    limit = model.model.config.get_text_config().max_position_embeddings
-    ids = [model.tokenizer(text)["input_ids"] for text in texts]
+def _encode(model: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
+    """Return the token ids of each text, short texts first."""
+    ids = [list(model.tokenizer(text)["input_ids"]) for text in texts]
     if not ids:
         raise ValueError("no texts to measure on")
     for number, length in enumerate(map(len, ids), start=1):
-        if not 0 < length <= limit:
-            raise ValueError(f"text {number} has {length} tokens: it must have 1 to {limit}, the context")
-    # Neighbours of like length waste little on padding; the order does not matter to the moments.
-    return [Example(tuple(each), len(each), (), ()) for each in sorted(ids, key=len)]
+        if not 0 < length <= model.context_length:
+            raise ValueError(
+                f"text {number} has {length} tokens: it must have 1 to {model.context_length}, the context"
+            )
+    # Texts of similar length need little padding; the order does not matter to the moments.
+    return sorted(ids, key=len)
+
+
+def _padded(ids: Sequence[Sequence[int]]) -> tuple[Int[Tensor, "texts tokens"], Bool[Tensor, "texts tokens"]]:
+    """Return token ids padded on the right, and which of them are real."""
+    rows = [torch.tensor(row) for row in ids]
+    real = [torch.ones_like(row, dtype=torch.bool) for row in rows]
+    return pad_sequence(rows, batch_first=True), pad_sequence(real, batch_first=True)
 
 
 def _states(
     architecture: Architecture,
-    examples: Sequence[Example],
+    encoded: Sequence[Sequence[int]],
     interfaces: Sequence[str],
     layers: Sequence[int],
     batch_size: int,
 ) -> Iterator[tuple[Place, Float[Tensor, "tokens d"]]]:
     """Yield, batch by batch and place by place, the states of all real tokens."""
     device = architecture.model.device
-    for start in tqdm(range(0, len(examples), batch_size), desc="decomposition", leave=False, disable=None):
-        input_ids, mask = (part.to(device) for part in pad(examples[start : start + batch_size]))
+    for start in tqdm(range(0, len(encoded), batch_size), desc="decomposition", leave=False, disable=None):
+        input_ids, real = (part.to(device) for part in _padded(encoded[start : start + batch_size]))
         with torch.no_grad(), ExitStack() as stack:
             captured = {
                 interface: stack.enter_context(capture(architecture, layers, interface))
                 for interface in interfaces
                 if interface != FINAL
             }
-            output = architecture.decoder(input_ids=input_ids, attention_mask=mask, use_cache=False)
+            output = architecture.decoder(input_ids=input_ids, attention_mask=real.long(), use_cache=False)
         if FINAL in interfaces:
             captured[FINAL] = {architecture.n_layers: output.last_hidden_state}
-        real = mask.bool()
         for interface in interfaces:
             for k in sorted(captured[interface]):
-                yield (interface, k), captured[interface].pop(k)[real]
+                yield Place(interface, k), captured[interface].pop(k)[real]  # (batch, tokens, D) to (real tokens, D)
 
 
 @dataclass
@@ -119,23 +133,24 @@ class _Moments:
         self.sums = {name: torch.zeros(2, dtype=torch.float64) for name in self.names}
 
     def add(self, states: Float[Tensor, "tokens d"], frames: Mapping[str, Float[Tensor, "d d"]]) -> None:
-        """Count some more states."""
+        """Add states to the sums."""
         unit = normalize(states if states.dtype == torch.float64 else states.float(), dim=-1)
         self.tokens += len(unit)
         self.direction += unit.double().sum(0).cpu()
         for name, frame in frames.items():
-            cosines = cosine_similarity(unit, unit @ frame.to(unit), dim=-1).double()
+            cosines = cosine_similarity(
+                unit, unit @ frame.to(unit), dim=-1
+            ).double()  # of h and F h, one for each token
             self.sums[name] += torch.stack([cosines.sum(), cosines.square().sum()]).cpu()
 
-    def rows(self, interface: str, layer: int) -> Iterator[dict[str, float | int | str]]:
-        """Yield one row for each basis."""
+    def lines(self, place: Place) -> Iterator[dict[str, float | int | str]]:
+        """Yield one line for each basis."""
         share = float((self.direction / self.tokens).square().sum())
         for name, (total, squares) in self.sums.items():
             mean = float(total / self.tokens)
             spread = math.sqrt(max(float(squares / self.tokens) - mean**2, 0.0))
             yield {
-                "interface": interface,
-                "layer": layer,
+                **place._asdict(),
                 "basis": name,
                 "cosine": mean,
                 "sd": spread,

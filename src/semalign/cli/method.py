@@ -47,7 +47,7 @@ def decompose(
 ) -> None:
     """Measure how well states survive decomposition and recomposition (Section 3.2, Fig. 2)."""
     from semalign import load_model
-    from semalign.analysis.decomposition_record import write_decomposition
+    from semalign.analysis.decomposition_figure import write_decomposition
 
     record = write_decomposition(load_model(model), prompts, out, seed=seed)
     typer.echo(f"{out}.csv and {out}.json: {record['metric']} {record['value']:.3f} over {record['n']} tokens")
@@ -170,9 +170,11 @@ def cka(
 ) -> None:
     """Measure how similar all layers of two models are, before and after alignment (Section 5.3, Fig. 4 and 6)."""
     from semalign import load_model
-    from semalign.analysis.cka_record import write_cka
+    from semalign.analysis.cka import StateOptions
+    from semalign.analysis.cka_figure import write_cka
 
     pair = load_model(teacher), load_model(student)
     transferred = None if adapter is None else with_adapter(student, adapter, "transformers", {})
-    record = write_cka(*pair, prompts, out, transferred=transferred, limit=limit, interface=interface, seed=seed)
+    options = StateOptions(interface=interface, seed=seed)
+    record = write_cka(*pair, prompts, out, options, transferred=transferred, limit=limit)
     typer.echo(f"{out}.csv and {out}.json: {record['value']:.2f}, {record['metric']}; {record['n']} tokens")

@@ -7,29 +7,29 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from semalign.analysis.cka_reading import NAMES
+from semalign.analysis.cka_summary import CONDITIONS
 from semalign.targets.pairing import LayerMap
 
 SHOWN = ["before", "after", "transferred", "untrained", "permuted"]
 
 
-def layer_similarity(pictures: pd.DataFrame, states: str) -> Figure:
-    """Draw heat maps of CKA, a row for each kernel and a column for each picture.
+def layer_similarity(similarities: pd.DataFrame, states: str) -> Figure:
+    """Draw heat maps of CKA, a row for each kernel and a column for each condition.
 
     Args:
-        pictures: see :func:`semalign.analysis.cka_record.cka_pictures`.
+        similarities: see :func:`semalign.analysis.cka_figure.measure_conditions`.
         states: ``"raw"`` or ``"unit"``.
     """
-    of_states = pictures[pictures["states"] == states]
-    shown = [name for name in SHOWN if name in set(of_states["picture"])]
+    of_states = similarities[similarities["states"] == states]
+    shown = [name for name in SHOWN if name in set(of_states["condition"])]
     kernels = list(of_states["kernel"].unique())
     size = (2.1 * len(shown) + 0.8, 2.5 * len(kernels) + 0.3)
     figure, axes = plt.subplots(len(kernels), len(shown), figsize=size, squeeze=False, sharex=True, sharey=True)
     for i, kernel in enumerate(kernels):
         for axis, name in zip(axes[i], shown, strict=True):
-            part = of_states[(of_states["kernel"] == kernel) & (of_states["picture"] == name)]
+            part = of_states[(of_states["kernel"] == kernel) & (of_states["condition"] == name)]
             image = _heat_map(axis, part.pivot(index="teacher_layer", columns="student_layer", values="cka"))
-            axis.set_title(NAMES[name].replace("alignment with ", "") if i == 0 else "", fontsize=9)
+            axis.set_title(CONDITIONS[name].replace("alignment with ", "") if i == 0 else "", fontsize=9)
         axes[i, 0].set_ylabel(f"{kernel}\nteacher layer")
     for axis in axes[-1]:
         axis.set_xlabel("student layer")

@@ -1,16 +1,16 @@
-"""The readings on matrices small enough to read by eye."""
+"""The summary of matrices small enough to read by eye."""
 
 import pandas as pd
 import pytest
 import torch
 
-from semalign.analysis.cka_reading import (
-    answers,
+from semalign.analysis.cka_summary import (
     compare_matrices,
     diagonal_share,
+    findings,
     near_diagonal,
-    read_matrix,
-    read_pictures,
+    summarise,
+    summarise_matrix,
 )
 
 
@@ -32,8 +32,8 @@ def test_share_of_layers_whose_best_is_near_their_own():
 
 def test_numbers_of_one_matrix():
     matrix = torch.where(near_diagonal(6, 3, 1), 0.75, 0.25)
-    reading = read_matrix(matrix)
-    assert reading == {
+    summary = summarise_matrix(matrix)
+    assert summary == {
         "diagonal_share": 1,
         "chance_share": pytest.approx(8 / 18),
         "diagonal_mean": 0.75,
@@ -44,7 +44,7 @@ def test_numbers_of_one_matrix():
 def test_chance_is_what_random_matrices_give():
     generator = torch.Generator().manual_seed(0)
     shares = [diagonal_share(torch.rand(10, 5, generator=generator)) for _ in range(500)]
-    expected = read_matrix(torch.rand(10, 5))["chance_share"]
+    expected = summarise_matrix(torch.rand(10, 5))["chance_share"]
     assert sum(shares) / len(shares) == pytest.approx(expected, abs=0.03)
 
 
@@ -60,21 +60,21 @@ def test_comparison_tells_pairing_from_depth():
     assert compare_matrices(one, one + 0.25)["mean_difference"] == pytest.approx(0.25)
 
 
-def test_answers_are_sentences_of_the_readings():
+def test_findings_are_sentences_of_the_summary():
     near = near_diagonal(6, 3, 1)
-    pictures = {"before": torch.where(near, 0.75, 0.25), "after": torch.where(near, 0.65, 0.15)}
-    pictures["untrained"] = torch.rand(6, 3, generator=torch.Generator().manual_seed(0))
+    matrices = {"before": torch.where(near, 0.75, 0.25), "after": torch.where(near, 0.65, 0.15)}
+    matrices["untrained"] = torch.rand(6, 3, generator=torch.Generator().manual_seed(0))
     lines = [
-        (picture, "raw", "linear", t + 1, s + 1, float(matrix[t, s]), 9)
-        for picture, matrix in pictures.items() for t in range(6) for s in range(3)
+        (condition, "raw", "linear", t + 1, s + 1, float(matrix[t, s]), 9)
+        for condition, matrix in matrices.items() for t in range(6) for s in range(3)
     ]  # fmt: skip
-    columns = ["picture", "states", "kernel", "teacher_layer", "student_layer", "cka", "rows"]
-    found = answers(read_pictures(pd.DataFrame(lines, columns=columns)), 3)
+    columns = ["condition", "states", "kernel", "teacher_layer", "student_layer", "cka", "rows"]
+    found = findings(summarise(pd.DataFrame(lines, columns=columns)), 3)
     diagonal, pattern, chance = found.values()
     assert diagonal == [
-        "linear, before: for 3 of 3 student layers the most similar teacher layer is within one of their own "
+        "linear, before: for 3 of 3 student layers the most similar teacher layer is within one of their partner "
         "(1.3 by chance); mean CKA 0.75 there, 0.25 elsewhere"
     ]
     assert len(pattern) == len(chance) == 1
-    assert pattern[0].startswith("linear, after alignment: correlation with the picture before 1.00, ")
+    assert pattern[0].startswith("linear, after alignment: correlation with the trained pair before alignment 1.00, ")
     assert pattern[0].endswith("mean difference 0.100")

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from semalign.analysis.decomposition_record import write_decomposition
+from semalign.analysis.decomposition_figure import write_decomposition
 from semalign.results.records import read_record
 
 
