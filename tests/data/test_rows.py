@@ -7,7 +7,7 @@ import torch
 from datasets import Dataset
 from helpers.models import make_tokenizer
 
-from semalign.data.rows import batches, encode, matching_positions, read_rows
+from semalign.data.rows import Example, batches, encode, matching_positions, read_rows
 
 ROWS = [{"prompt": "what is 1+1?", "response": " 2"}]
 
@@ -82,3 +82,11 @@ def test_tokenizers_that_cut_differently_match_where_both_end_a_token(tokenizer)
     assert student.tokens == ("x", "?", "ab", "c", "ab", "<eos>")
     assert teacher.tokens == ("x", "?", "a", "b", "ca", "b", "<eos>")
     assert matching_positions(student, teacher) == ([1, 2, 4], [1, 3, 5])  # "c" ends inside the teacher's "ca"
+
+
+def test_of_tokens_that_end_at_one_character_only_the_last_has_read_it():
+    # A character of two bytes: the student has a token for each byte, the teacher one for the character.
+    teacher = Example((7, 8, 9), 1, ("x", "é", "!"), (1, 2, 3))
+    student = Example((1, 2, 3, 4), 1, ("x", "Ã", "©", "!"), (1, 2, 2, 3))
+    assert matching_positions(teacher, student, "all") == ([0, 1], [0, 2])
+    assert matching_positions(student, teacher, "all") == ([0, 2], [0, 1])
