@@ -17,7 +17,7 @@ DIFFERS = {
         "map": "none",
         "layer_loss": "relation",
         "output_loss": "kl",
-    },  # fmt: skip
+    },
     "layer-cosine": {"output_weight": 0},
     "layer-distillation": {"map": "learned", "layer_loss": "mean_square", "output_loss": "cross_entropy"},
     "least-squares": {"map": "least_squares"},
