@@ -150,17 +150,19 @@ def test_scores_are_drawn_over_costs_with_their_numbers():
     assert [axis.texts[0].get_text() for axis in empty.axes] == ["not run", "not run"]
 
 
-def test_pictures_of_similarity_have_kernels_as_rows_and_rings_on_the_pairs():
+def test_similarities_have_kernels_as_rows_and_rings_on_the_pairs():
     lines = [
-        (picture, states, kernel, layer, k, layer / 4)
-        for picture in ("permuted", "before")
+        (condition, states, kernel, layer, k, layer / 4)
+        for condition in ("permuted", "before")
         for states in ("raw", "unit")
         for kernel in ("linear", "rbf")
         for layer in (1, 2, 3, 4)
         for k in (1, 2)
     ]
-    pictures = pd.DataFrame(lines, columns=["picture", "states", "kernel", "teacher_layer", "student_layer", "cka"])
-    axes = figures.layer_similarity(pictures, "raw").axes[:4]
+    similarities = pd.DataFrame(
+        lines, columns=["condition", "states", "kernel", "teacher_layer", "student_layer", "cka"]
+    )
+    axes = figures.layer_similarity(similarities, "raw").axes[:4]
     assert [axis.get_title() for axis in axes] == ["before alignment", "permuted atoms", "", ""]
     assert [axis.get_ylabel().split("\n")[0] for axis in axes[::2]] == ["linear", "rbf"]
     assert axes[0].images[0].get_array()[:, 0].tolist() == [0.25, 0.5, 0.75, 1.0]
