@@ -46,7 +46,7 @@ COST = f"python benchmarks/method_cost.py --profile {profile}"
 
 # %%
 from semalign.experiments import runs
-from semalign.experiments.cells import cells, rows_of
+from semalign.experiments.cells import cells, entries_of
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
 from semalign.paths import results_dir
@@ -99,7 +99,7 @@ if settings.teachers:
 # %%
 # Enough for a corrected p of 0.02 where no resample is on the other side of zero.
 RESAMPLES = max(
-    10_000, 100 * len(rows_of(settings, ["all"])) * sum(len(settings.teachers_for(t)) for t in settings.tasks)
+    10_000, 100 * len(entries_of(settings, ["all"])) * sum(len(settings.teachers_for(t)) for t in settings.tasks)
 )
 ours = [PAPER, *(name for name in settings.variants if name != PAPER and settings.method_of(name).name == PAPER)]
 compared = {name: differences(folder, name, only=current, resamples=RESAMPLES) for name in ours}

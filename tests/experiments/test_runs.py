@@ -6,7 +6,7 @@ import pytest
 from helpers.profiles import write_profile
 
 from semalign.experiments import runs as experiments
-from semalign.experiments.cells import Cell, cells, rows_of
+from semalign.experiments.cells import Cell, cells, entries_of
 from semalign.experiments.runs import current, missing, run, run_cell, summary
 from semalign.paths import project_root
 from semalign.results.records import write_record
@@ -82,14 +82,14 @@ def test_a_record_has_the_score_of_the_adapted_student(profile):
 
 
 def test_rows_are_methods_and_variants(profile):
-    assert rows_of(profile) == ["semalign", "entropy"]
+    assert entries_of(profile) == ["semalign", "entropy"]
     tuned = profile.model_copy(update={"variants": {**profile.variants, "ridge": profile.variants["entropy"]}})
-    assert rows_of(tuned) == ["semalign", "entropy"], "settings of another method are no row of their own"
-    everything = rows_of(profile, ["all"])
+    assert entries_of(tuned) == ["semalign", "entropy"], "settings of another method are no row of their own"
+    everything = entries_of(profile, ["all"])
     assert everything[:3] == ["semalign", "laten", "seeking"] and everything[-1] == "entropy"
-    assert rows_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]
+    assert entries_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]
     with pytest.raises(ValueError, match="no method or variant rigde: choose from all, semalign, laten"):
-        rows_of(profile, ["ridge", "rigde"])
+        entries_of(profile, ["ridge", "rigde"])
 
 
 @pytest.mark.slow

@@ -61,8 +61,8 @@ def read_yaml(path: Path, bundled: Path, including: tuple[Path, ...] = ()) -> So
     files = [path]
     included = content.pop("include", [])
     for name in [included] if isinstance(included, str) else included:
-        beside = path.parent / name
-        part = read_yaml(beside if beside.is_file() else bundled / name, bundled, (*including, path))
+        nearest = path.parent / name
+        part = read_yaml(nearest if nearest.is_file() else bundled / name, bundled, (*including, path))
         merged |= part.content
         files += part.files
     files += [function.path for function in functions_in(content) if function.path.is_file()]

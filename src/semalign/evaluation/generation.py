@@ -1,4 +1,4 @@
-"""Parts for batched generation with transformers: rows that stop one by one, a cache with room to grow."""
+"""Batched generation with transformers: rows that stop one by one, and a cache that is not copied for each token."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class StopStrings(StoppingCriteria):
 
     def __init__(self, strings: list[str], tokenizer: PreTrainedTokenizerBase, prompt_length: int) -> None:
         self.strings, self.tokenizer, self.prompt_length = strings, tokenizer, prompt_length
-        # A token has at least one byte: a stop string that the last token ends is within so many tokens.
+        # A token has at least one byte, so a stop string that ends with the last token lies within so many tokens.
         self.reach = max(len(string.encode()) for string in strings)
         self.done: set[int] = set()
 
