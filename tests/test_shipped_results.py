@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from semalign.book.tables.published import BENCHMARKS
-from semalign.experiments import selection
 from semalign.experiments.cells import cells, entries_of
+from semalign.experiments.grids import points
 from semalign.experiments.profiles import load_profile
+from semalign.experiments.selection import TABLE
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "data" / "results"
@@ -24,8 +25,8 @@ def test_the_comparison_has_a_record_for_each_cell_and_no_other():
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_search_has_a_record_for_each_grid_point_and_no_other(name):
-    asked = {point.file_name for point in selection.points(load_profile(name))}
-    assert files(f"{name}-selection") == {selection.TABLE, *asked}
+    asked = {point.file_name for point in points(load_profile(name))}
+    assert files(f"{name}-selection") == {TABLE, *asked}
 
 
 def test_costs_are_of_methods_and_variants():

@@ -39,6 +39,7 @@ def test_only_what_is_named_may_be_read(tmp_path):
             refuse(tmp_path / name, allowed, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_kernel_is_held_to_its_inputs(tmp_path, monkeypatch):
     monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
     for name in ("paper", "speed"):

@@ -94,6 +94,7 @@ def test_what_a_notebook_does_not_name_does_not_make_it_stale(project):
     assert notebooks.dependencies(project / "notebooks" / "01_first.py", "micro") == before
 
 
+@pytest.mark.slow
 def test_an_input_that_is_not_there_yet_makes_the_notebook_stale_when_it_comes(project):
     run_notebooks("small")
     assert stale_notebooks("small") == {}
@@ -109,6 +110,7 @@ print(profile""",
 )
 
 
+@pytest.mark.slow
 def test_a_record_that_a_notebook_makes_leaves_it_fresh_and_later_notebooks_see_it(project):
     write(project / "notebooks" / "02_second.py", GOOD)
     assert [path.stem for path in run_notebooks()] == ["01_first", "02_second"]

@@ -3,9 +3,14 @@
 import os
 
 import pytest
+import torch
+import typer
 from helpers.commands import invoke, runner
+from helpers.data import GSM8K, write
+from peft import PeftModel
 
-from semalign import cli
+from semalign import cli, transfer
+from semalign.cli.options import adapted, choice, mapping_of, names_of, rows_of_data, settings_of, with_adapter
 from semalign.sandbox import isolation, sandbox_mode
 
 
@@ -36,5 +41,74 @@ def test_no_sandbox_is_an_error_of_one_line(monkeypatch, capsys):
 
 
 def test_a_setting_needs_a_value(folders):
-    result = runner.invoke(cli.app, ["transfer", "a", "b", "-d", "task", "-o", "x", "--set", "seed"])
-    assert result.exit_code != 0
+    given = ["transfer", folders / "teacher", folders / "student", "-d", folders / "rows.jsonl", "-o", folders / "run"]
+    result = runner.invoke(cli.app, [*map(str, given), "--set", "seed"])
+    assert result.exit_code == 2
+    assert "--set takes KEY=VALUE, got 'seed'" in " ".join(result.output.replace("│", " ").split())
+    assert not (folders / "run").exists()
+
+
+def test_settings_are_read_as_yaml():
+    read = settings_of(["seed=1", "name=a=b", "layers=[1, 2]", "fold_norm=true", "folder="])
+    assert read == {"seed": 1, "name": "a=b", "layers": [1, 2], "fold_norm": True, "folder": None}
+    assert settings_of([]) == {}
+    with pytest.raises(typer.BadParameter, match="--vllm takes KEY=VALUE, got 'seed'"):
+        settings_of(["a=1", "seed"], "--vllm")
+
+
+def test_a_choice_is_one_of_the_allowed_values():
+    assert choice("mlp", "attention", "mlp") == "mlp"
+    with pytest.raises(typer.BadParameter, match="'mpl' is not one of attention, mlp"):
+        choice("mpl", "attention", "mlp")
+
+
+def test_names_are_parted_by_commas():
+    assert names_of("semalign, sft,seeking") == ["semalign", "sft", "seeking"]
+    assert names_of(None) is None
+
+
+def test_rows_come_from_a_file_a_tasks_training_rows_or_another_split(root, tmp_path):
+    (tmp_path / "own.jsonl").write_text('{"prompt": "a", "response": "b"}\n' * 3)
+    assert rows_of_data(str(tmp_path / "own.jsonl"), "train", 2) == [{"prompt": "a", "response": "b"}] * 2
+    for split, answer in (("train", "1"), ("validation", "2")):
+        write(root, f"semalign/micro-gsm8k/{split}", [{**GSM8K, "answer": f"#### {answer}"}] * 3)
+    assert [row["response"] for row in rows_of_data("micro_gsm8k", "train", 2)] == [" #### 1"] * 2
+    assert [row["response"] for row in rows_of_data("micro_gsm8k", "validation", None)] == [" #### 2"] * 3
+
+
+def test_a_mapping_is_read_from_yaml(tmp_path):
+    (tmp_path / "map.yaml").write_text("2: 4\n4: 3\n")
+    assert mapping_of(tmp_path / "map.yaml") == {2: 4, 4: 3}
+    (tmp_path / "map.yaml").write_text("- 2\n")
+    with pytest.raises(ValueError, match="must hold keys and values"):
+        mapping_of(tmp_path / "map.yaml")
+    with pytest.raises(FileNotFoundError, match=r"no file .*none\.yaml"):
+        mapping_of(tmp_path / "none.yaml")
+
+
+@torch.no_grad()
+def logits(language_model):
+    return language_model.model.float()(torch.tensor([[5, 6, 7]])).logits
+
+
+def test_a_model_is_evaluated_with_its_adapter_merged(folders, student):
+    layers = {"teacher_layer": 2, "student_layer": 2}
+    rows, run = str(folders / "rows.jsonl"), folders / "run"
+    result = transfer(student, student, rows, output_dir=run, epochs=1, rank=2, learning_rate=0.1, **layers)
+    name = str(folders / "student")
+    plain, merged, on_it = with_adapter(name, None, "transformers", {}), merge(name, run), adapted(name, run)
+    assert torch.equal(logits(plain), logits(student)) and not isinstance(merged.model, PeftModel)
+    for each in (merged, on_it):
+        torch.testing.assert_close(logits(each), logits(result.model), rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(logits(merged), logits(plain), rtol=1e-2)
+
+
+def merge(model, adapter):
+    return with_adapter(model, adapter, "transformers", {})
+
+
+def test_adapters_and_options_that_cannot_be_used_are_refused(folders):
+    with pytest.raises(FileNotFoundError, match="holds no PEFT adapter"):
+        merge(str(folders / "student"), folders)
+    with pytest.raises(typer.BadParameter, match="--vllm needs --engine vllm"):
+        with_adapter(str(folders / "student"), None, "transformers", {"dtype": "float16"})

@@ -5,7 +5,8 @@ import yaml
 from helpers.profiles import FAST
 
 from semalign.experiments import selection
-from semalign.experiments.profiles import load_profile, profile_names
+from semalign.experiments.grids import points
+from semalign.experiments.profiles import load_profile
 from semalign.results.records import read_record, write_record
 
 
@@ -17,13 +18,6 @@ def choosing(profile, tmp_path):
     path.write_text(yaml.safe_dump({**content, "transfer": FAST, "selection": grids}))
     (tmp_path / "roots" / "semalign" / "micro-gsm8k" / "test.jsonl").unlink()  # whoever reads it fails
     return load_profile(path)
-
-
-def test_the_grid_is_the_product_of_the_lists(choosing):
-    assert list(selection.grid(choosing, "entropy")) == [
-        {"output_loss": "cross_entropy", "learning_rate": 1e-3},
-        {"output_loss": "cross_entropy", "learning_rate": 1e-2},
-    ]
 
 
 @pytest.mark.slow
@@ -38,18 +32,12 @@ def test_each_point_runs_once_and_the_best_becomes_a_variant(choosing, tmp_path,
     assert selection.select(choosing, tmp_path / "selection").equals(table)
 
 
-def test_a_record_is_found_by_what_it_is_of(choosing):
-    assert [point.file_name for point in selection.points(choosing)] == [
-        "micro_gsm8k--semalign--learning_rate=0.001,output_loss=cross_entropy.json",
-        "micro_gsm8k--semalign--learning_rate=0.01,output_loss=cross_entropy.json",
-    ]
-
-
+@pytest.mark.slow
 def test_a_point_of_other_settings_or_models_is_made_again(choosing, tmp_path):
     folder = tmp_path / "selection"
     selection.select(choosing, folder)
     assert selection.missing(choosing, folder) == {}
-    first, second = (folder / point.file_name for point in selection.points(choosing))
+    first, second = (folder / point.file_name for point in points(choosing))
 
     longer = load_profile(tmp_path / "tiny.yaml", transfer={**choosing.transfer, "rank": 3})
     assert selection.missing(longer, folder) == {
@@ -105,12 +93,6 @@ def test_what_cannot_be_tuned_alike_is_refused_before_anything_runs(two_rows, mo
         two_rows.write_text(yaml.safe_dump({**content, "selection": grids}))
         with pytest.raises(ValueError, match=message):
             selection.select(load_profile(two_rows))
-
-
-def test_the_packaged_grids_are_equally_large_and_possible():
-    for name in profile_names():
-        if load_profile(name).selection:
-            selection.check_grids(load_profile(name), list(load_profile(name).selection))
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 import semalign
 from semalign.models.loading import LanguageModel, shared_copy
 from semalign.settings import TrainingSettings
-from semalign.training.adapters import carried_on, split_adapter
+from semalign.training.adapters import split_adapter, stack_adapters
 from semalign.training.lora import Factors, add_lora, plain_lora
 
 FAST = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-2}
@@ -43,7 +43,7 @@ def test_two_adapters_become_one_of_the_base_model(student, adapted, tmp_path):
     base, carried = split_adapter(adapted)
     second = add_lora(base.model, [3, 4], TrainingSettings(rank=2))
     randomise(second)
-    both = carried_on(carried, second)
+    both = stack_adapters(carried, second)
     torch.testing.assert_close(logits(both), logits(second), rtol=1e-5, atol=1e-8)
     both.save_pretrained(tmp_path)
     loaded = PeftModel.from_pretrained(shared_copy(student.model), tmp_path).eval()

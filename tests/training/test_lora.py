@@ -37,7 +37,7 @@ def test_tied_students_stay_tied(tokenizer):
 
 def test_factors_side_by_side_are_the_sum_of_the_changes():
     a, b = (Factors(torch.randn(5, rank).double(), torch.randn(rank, 4).double()) for rank in (2, 3))
-    both = a.beside(b)
+    both = a.plus(b)
     assert both.right.shape == (5, 4)
     torch.testing.assert_close(both.left @ both.right, a.left @ a.right + b.left @ b.right)
 

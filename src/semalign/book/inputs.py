@@ -6,9 +6,10 @@ is read and not named would go unnoticed: :func:`hold_to` makes reading it an er
 """
 
 import ast
+import hashlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,30 @@ def input_paths(inputs: Iterable[str], profile: str) -> dict[str, Path]:
     """Return the path of each input of a notebook, by its name below ``data/``."""
     names = [name.format(profile=load_profile(profile).name) for name in inputs]
     return {name: data_dir() / name for name in names}
+
+
+def input_hashes(source: Path, profile: str) -> dict[str, str]:
+    """Return a hash of each of a notebook's inputs; one that is not there has a hash too."""
+    paths = input_paths(declared_inputs(source), profile)
+    return {f"data/{name}": hash_files(files_below(path), data_dir()) for name, path in paths.items()}
+
+
+def files_below(place: Path) -> Iterator[Path]:
+    """Yield a file, or the files of a folder that are not hidden."""
+    if place.is_file():
+        yield place
+    for path in sorted(place.rglob("*")):
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(place).parts):
+            yield path
+
+
+def hash_files(paths: Iterable[Path], base: Path) -> str:
+    """Return a short hash of files: their names below a folder, their sizes and every byte."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.relative_to(base).as_posix()}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def refuse(path: Path, allowed: Iterable[Path], below: Path) -> None:

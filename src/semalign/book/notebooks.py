@@ -7,11 +7,10 @@ that states its purpose, its cost and its command, and has one cell tagged ``par
 inputs are those it was run with.
 """
 
-import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import jupytext
@@ -24,10 +23,10 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
-from semalign.book.inputs import declared_inputs, input_paths
+from semalign.book.inputs import files_below, hash_files, input_hashes
 from semalign.experiments.profiles import load_profile
 from semalign.files import atomic_path, json_fingerprint
-from semalign.paths import data_dir, project_root
+from semalign.paths import project_root
 
 LIBRARY = Path(__file__).parent.parent
 LIBRARY_SUFFIXES = {".py", ".yaml"}
@@ -106,36 +105,13 @@ def executed_path(source: Path) -> Path:
 
 def dependencies(source: Path, profile: str) -> dict[str, str]:
     """Return a hash of each thing that an executed notebook depends on."""
-    code = (path for path in _files(LIBRARY) if path.suffix in LIBRARY_SUFFIXES)
+    code = (path for path in files_below(LIBRARY) if path.suffix in LIBRARY_SUFFIXES)
     return {
-        "notebook": _hash_files([source], source.parent),
-        "library": _hash_files(code, LIBRARY),
+        "notebook": hash_files([source], source.parent),
+        "library": hash_files(code, LIBRARY),
         "profile": json_fingerprint(load_profile(profile).model_dump(mode="json")),
-        **_data(source, profile),
+        **input_hashes(source, profile),
     }
-
-
-def _data(source: Path, profile: str) -> dict[str, str]:
-    """Return a hash of each of a notebook's inputs; one that is not there has a hash too."""
-    paths = input_paths(declared_inputs(source), profile)
-    return {f"data/{name}": _hash_files(_files(path), data_dir()) for name, path in paths.items()}
-
-
-def _files(place: Path) -> Iterator[Path]:
-    """Yield a file, or the files of a folder that are not hidden."""
-    if place.is_file():
-        yield place
-    for path in sorted(place.rglob("*")):
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(place).parts):
-            yield path
-
-
-def _hash_files(paths: Iterable[Path], base: Path) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(f"{path.relative_to(base).as_posix()}\0{path.stat().st_size}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _changes(source: Path, profile: str) -> list[str]:
@@ -163,7 +139,7 @@ def _run(source: Path, profile: str) -> Path:
     _show_one_parameters_cell(notebook)
     notebook.metadata.pop("papermill", None)  # it names folders of this machine
     # A notebook may make records that it then shows: of the data, what counts is how they are after the run.
-    notebook.metadata["semalign"] = before | _data(source, profile)
+    notebook.metadata["semalign"] = before | input_hashes(source, profile)
     with atomic_path(output) as temporary:
         nbformat.write(notebook, temporary)
     failed.unlink(missing_ok=True)

@@ -93,12 +93,13 @@ def select(
 ) -> None:
     """Choose the settings of methods and variants on validation data; prints the variants to put in the profile."""
     from semalign.experiments import selection
+    from semalign.experiments.grids import check_grids
     from semalign.experiments.profiles import load_profile
     from semalign.paths import results_dir
 
     loaded, names = load_profile(profile), names_of(methods)
     if dry_run:
-        selection.check_grids(loaded, names or list(loaded.selection))
+        check_grids(loaded, names or list(loaded.selection))
         lacking = selection.missing(loaded, results_dir() / f"{loaded.name}-selection", names)
         typer.echo("\n".join(f"{name}: {why}" for name, why in lacking.items()) or "all records are current")
         return

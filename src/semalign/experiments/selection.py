@@ -1,18 +1,17 @@
 """Settings chosen on validation data: every point of a grid is a run with a record, and the best point is kept."""
 
-import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
-from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
 from semalign.data import tasks as benchmarks
 from semalign.evaluation.run import evaluate, sandbox_of
+from semalign.experiments.grids import Point, check_grids, grid, points, settings_at
 from semalign.experiments.profiles import Profile
 from semalign.experiments.runs import fingerprint_of, loaded_once, training_rows
 from semalign.experiments.staleness import MISSING, changes, resolved
@@ -25,50 +24,6 @@ logger = logging.getLogger(__name__)
 SPLIT, TABLE = "validation", "selection.csv"
 FIRST, LAST = ("task", "variant", "point"), ("value", "n", "response_nll")  # columns, the settings between them
 ITEMS = 200  # validation items that a grid point is scored on
-
-
-class Point(NamedTuple):
-    """One point of a grid.
-
-    Attributes:
-        task: the task that it is scored on.
-        entry: the method or variant whose settings are chosen.
-        number: its place in the grid, from 0.
-        settings: what the grid sets at this point.
-        file_name: name of its record. Entries of one method share the record of a point that they have in common.
-    """
-
-    task: str
-    entry: str
-    number: int
-    settings: dict[str, Any]
-    file_name: str
-
-
-def grid(profile: Profile, entry: str) -> Iterator[dict[str, Any]]:
-    """Yield the settings of each point of a grid, the product of the lists that the profile gives for an entry."""
-    choices = profile.selection[entry]
-    for values in product(*choices.values()):
-        yield dict(zip(choices, values, strict=True))
-
-
-def points(profile: Profile, names: Sequence[str] | None = None) -> list[Point]:
-    """Return the points of all tasks and of some entries, by default of all that have a grid."""
-    return [
-        Point(task, entry, number, settings, _file_name(task, profile.method_of(entry).name, settings))
-        for task, entry in product(profile.tasks, names or profile.selection)
-        for number, settings in enumerate(grid(profile, entry))
-    ]
-
-
-def _file_name(task: str, method: str, settings: dict[str, Any]) -> str:
-    """Return a name to read: the task, the method, and the settings in alphabetical order."""
-    values = (f"{key}={_text(value)}" for key, value in sorted(settings.items()))
-    return f"{task}--{method}--{','.join(values)}.json".replace("/", "_")
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
 def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | None = None) -> pd.DataFrame:
@@ -119,7 +74,7 @@ def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) 
             found[point.file_name] = MISSING
             continue
         record, method = read_record(folder / point.file_name), profile.method_of(point.entry)
-        asked = resolved(method, _settings(profile, point), record) | {"split": SPLIT, "limit": ITEMS}
+        asked = resolved(method, settings_at(profile, point), record) | {"split": SPLIT, "limit": ITEMS}
         if differing := changes(record, {**models, "data": data(point.task)}, asked):
             found[point.file_name] = f"stale: other {', '.join(differing)}"
     return found
@@ -156,24 +111,6 @@ def chosen(profile: Profile, table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return variants
 
 
-def check_grids(profile: Profile, entries: Sequence[str]) -> None:
-    """Raise a ``ValueError`` if the grids of these entries cannot be compared; see :func:`select`."""
-    if unknown := set(entries) - set(profile.selection):
-        raise ValueError(
-            f"no grid for {', '.join(sorted(unknown))}: profile {profile.name} has {list(profile.selection)}"
-        )
-    sizes = {entry: len(list(grid(profile, entry))) for entry in profile.selection}
-    if len(set(sizes.values())) > 1:
-        raise ValueError(f"the grids must have the same number of points: {sizes}")
-    for point in points(profile, entries):
-        profile.method_of(point.entry).settings(**_settings(profile, point))
-
-
-def _settings(profile: Profile, point: Point) -> dict[str, Any]:
-    given = profile.settings_for(point.task, point.entry, varied=False)
-    return {**given, **point.settings, "seed": profile.seeds[0]}
-
-
 def _run(profile: Profile, point: Point) -> dict[str, Any]:
     """Return the record of a point: the transfer, scored on validation data."""
     task, chat = point.task, profile.evaluation.chat
@@ -186,7 +123,7 @@ def _run(profile: Profile, point: Point) -> dict[str, Any]:
         training_rows(profile, task),
         validation=held_out,
         task=task,
-        **_settings(profile, point),
+        **settings_at(profile, point),
     )
     score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=profile.evaluation.batch_size, chat=chat)
     configuration = {**result.record["configuration"], "split": SPLIT, "limit": ITEMS, "sandbox": score.sandbox}

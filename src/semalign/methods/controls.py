@@ -21,6 +21,12 @@ class Control(NamedTuple):
     fixed: Mapping[str, Any]
     defaults: Mapping[str, Any] = {}
 
+    def method(self) -> Method:
+        """Return the method: SemAlign under these settings."""
+        class_name = f"{self.name.title().replace('-', '')}Settings"
+        settings = variant(class_name, {**self.fixed, **self.defaults}, self.fixed.keys())
+        return Method(self.name, "control", self.citation, self.description, settings, align_and_steer)
+
 
 CONTROLS = [
     # Without a part of the objective.
@@ -110,7 +116,5 @@ CONTROLS = [
     ),
 ]
 
-for each in CONTROLS:
-    class_name = f"{each.name.title().replace('-', '')}Settings"
-    settings = variant(class_name, {**each.fixed, **each.defaults}, each.fixed.keys())
-    add_method(Method(each.name, "control", each.citation, each.description, settings, align_and_steer))
+for control in CONTROLS:
+    add_method(control.method())

@@ -16,7 +16,7 @@ from semalign.models.pair import Pair
 from semalign.models.saving import save_model
 from semalign.results.records import make_record, write_record
 from semalign.training.adaptation import Adapted, Inputs
-from semalign.training.adapters import carried_on, split_adapter
+from semalign.training.adapters import split_adapter, stack_adapters
 from semalign.training.finetuning import response_nll
 
 Data = str | Path | Iterable[Row]
@@ -78,7 +78,7 @@ def run_method(
     inputs = Inputs(pair, rows, held_out, chosen, folder)
     adapted = method.adapt(inputs)
     record = _record(method, inputs, adapted, task, time.perf_counter() - started)
-    model = adapted.model if carried is None else carried_on(carried, adapted.model)
+    model = adapted.model if carried is None else stack_adapters(carried, adapted.model)
     result = LanguageModel(model, pair.student.tokenizer)  # type: ignore[arg-type]
     if folder is not None:
         save_model(result, folder)

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from semalign.bases.basis import SemanticBasis
-from semalign.data.rows import Row
+from semalign.data.rows import Matched, Row
 from semalign.models.architecture import Architecture
-from semalign.models.pair import Pair
+from semalign.models.pair import Encoded, Pair
 from semalign.settings import TransferSettings
 from semalign.targets.alignment import shared_atoms
 from semalign.targets.choice import LayerPair, check_layers
@@ -21,11 +22,18 @@ from semalign.targets.passes import StatePasses
 from semalign.targets.supervision import LayerTargets, Supervision, TeacherHead, match_examples
 
 
+class PairPasses(NamedTuple):
+    """The forward passes of teacher and student over the same rows."""
+
+    teacher: StatePasses
+    student: StatePasses
+
+
 class TargetBuilder:
     """Makes the supervision of student layers from the states of their teacher layers.
 
-    What follows from the two models alone is made at once, so that a damaged LM head or too few shared tokens are
-    told before any long work.
+    Bases, and a map that follows from the two models alone, are made by the constructor, so that it refuses a damaged
+    LM head or too few shared tokens before any long work.
 
     Args:
         pair: teacher and student.
@@ -103,39 +111,45 @@ class TargetBuilder:
             fitted: targets of the training rows, whose maps are taken; None: maps are fitted on these rows where the
                 settings ask for it.
         """
-        pair, settings = self.pair, self.settings
-        examples = pair.encode(rows)
-        matched = match_examples(examples.teacher, examples.student, settings.positions)
-        learner = student or pair.student_architecture
-        at = [each.teacher for each in matched], [each.student for each in matched]
-        marks, architecture = pair.fingerprints, pair.teacher_architecture
-        passes = (
-            StatePasses(architecture, examples.teacher, at[0], folder, marks["teacher"]),
-            StatePasses(learner, examples.student, at[1], folder, marks["student"]),
-        )
+        examples = self.pair.encode(rows)
+        matched = match_examples(examples.teacher, examples.student, self.settings.positions)
+        passes = self._passes(examples, matched, folder, student)
         known: Sequence[LayerTargets | None] = fitted or [None] * len(pairs)
+        teacher_final, teacher_head = None, None
+        if self.teacher_logits:
+            teacher_final = passes.teacher.final_states()
+            teacher_head = TeacherHead(self.pair.teacher_architecture, *self.shared_ids)
         return Supervision(
             examples=examples.student,
-            positions=settings.positions,
+            positions=self.settings.positions,
             matched=matched,
-            entering=passes[1].entering_states(pairs[0].student),
-            layers=[self._targets(each, *passes, like) for each, like in zip(pairs, known, strict=True)],
-            device=pair.student.model.device,
-            teacher_final=passes[0].final_states() if self.teacher_logits else None,
-            teacher_head=TeacherHead(pair.teacher_architecture, *self.shared_ids) if self.teacher_logits else None,
+            entering=passes.student.entering_states(pairs[0].student),
+            layers=[self._targets(each, passes, like) for each, like in zip(pairs, known, strict=True)],
+            device=self.pair.student.model.device,
+            teacher_final=teacher_final,
+            teacher_head=teacher_head,
         )
 
-    def _targets(
-        self, each: LayerPair, teacher: StatePasses, student: StatePasses, like: LayerTargets | None
-    ) -> LayerTargets:
+    def _passes(
+        self, examples: Encoded, matched: Sequence[Matched], folder: Path, student: Architecture | None
+    ) -> PairPasses:
+        """Return the forward passes of both models over encoded rows."""
+        marks, learner = self.pair.fingerprints, student or self.pair.student_architecture
+        at = [each.teacher for each in matched], [each.student for each in matched]
+        return PairPasses(
+            StatePasses(self.pair.teacher_architecture, examples.teacher, at[0], folder, marks["teacher"]),
+            StatePasses(learner, examples.student, at[1], folder, marks["student"]),
+        )
+
+    def _targets(self, each: LayerPair, passes: PairPasses, like: LayerTargets | None) -> LayerTargets:
         """Return the targets of one student layer; ``like`` has the maps to take, None to make them."""
         interface = self.settings.interface
-        states = teacher.layer_states(each.teacher, interface)
+        states = passes.teacher.layer_states(each.teacher, interface)
         if like is not None:
             return replace(like, teacher_states=states)
         if self.map.needs != "states" or self.alignment is not None:
             return LayerTargets(each.student, states, self.alignment)
-        reached = student.layer_states([(each.student, 1.0)], interface)
+        reached = passes.student.layer_states([(each.student, 1.0)], interface)
         found = self.map.make(states, reached, self.settings)
         if found is not None:
             dtype = torch.promote_types(reached.dtype, torch.float32)

@@ -14,7 +14,7 @@ def split_adapter(student: LanguageModel) -> tuple[LanguageModel, PeftModel | No
     The copy shares all weights that the adapter does not change; the student stays as it is.
 
     Raises:
-        ValueError: for an adapter other than plain LoRA, which could not be kept beside a second one.
+        ValueError: for an adapter other than plain LoRA, which could not be added to a second one.
     """
     adapted = student.model
     if not isinstance(adapted, PeftModel):
@@ -25,7 +25,7 @@ def split_adapter(student: LanguageModel) -> tuple[LanguageModel, PeftModel | No
     return LanguageModel(merged.requires_grad_(False).eval(), student.tokenizer), adapted
 
 
-def carried_on(carried: PeftModel, adapted: PreTrainedModel | PeftModel) -> PreTrainedModel | PeftModel:
+def stack_adapters(carried: PeftModel, adapted: PreTrainedModel | PeftModel) -> PreTrainedModel | PeftModel:
     """Return one adapter that holds the student's own and the new one, on the student's base model.
 
     ``W + s1 B1 A1 + s2 B2 A2 = W + [s1 B1, s2 B2] [A1; A2]``: the ranks add up, exactly. A plain model, from a method
@@ -33,10 +33,9 @@ def carried_on(carried: PeftModel, adapted: PreTrainedModel | PeftModel) -> PreT
     """
     if not isinstance(adapted, PeftModel):
         return adapted
-    first, second = _factors(carried), _factors(adapted)
-    both = {name: first[name] for name in first}
-    for name, factors in second.items():
-        both[name] = both[name].beside(factors) if name in both else factors
+    both = _factors(carried)
+    for name, factors in _factors(adapted).items():
+        both[name] = both[name].plus(factors) if name in both else factors
     base = shared_copy(carried).unload()
     return plain_lora(base, both)
 

@@ -45,7 +45,7 @@ class Factors(NamedTuple):
     left: Float[Tensor, "n rank"]
     right: Float[Tensor, "rank m"]
 
-    def beside(self, other: "Factors") -> "Factors":
+    def plus(self, other: "Factors") -> "Factors":
         """Return the factors of the sum of two changes."""
         return Factors(torch.cat([self.left, other.left], dim=1), torch.cat([self.right, other.right]))
 

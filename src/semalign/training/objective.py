@@ -31,7 +31,7 @@ class Reached(NamedTuple):
 
 
 class Objective(nn.Module):
-    """Both terms of the objective, as sums over positions; whoever trains divides them by the positions of a batch.
+    """Both terms of the objective, as sums over positions; training divides them once, by the positions of its batch.
 
     Args:
         student: the adapted student.
@@ -59,7 +59,7 @@ class Objective(nn.Module):
         with capture(self.student, layers, self.settings.interface) as states:
             final = run_from(self.student, layers[0], batch.states, batch.attention_mask)
         at = batch.matched if self.output_term.needs_teacher else batch.labelled
-        output = self.output_term(final[at], batch).sum() if len(at.rows) else final.sum() * 0
+        output = wide(self.output_term(final[at], batch)).sum() if len(at.rows) else final.sum() * 0
         return Reached({k: self._projected(k, states[k][batch.matched]) for k in layers}, output)
 
     def _projected(self, k: int, states: Float[Tensor, "n d"]) -> Float[Tensor, "n d_target"]:
@@ -101,19 +101,19 @@ class Objective(nn.Module):
 
         There is no layer cosine where the targets are in another space than the states.
         """
-        sums, counts = {"layer_cosine": 0.0, "output_cosine": 0.0}, Counts(0, 0)
         compared = [layer.k for layer in supervision.layers if layer.comparable]
+        layer_sum, output_sum = 0.0, 0.0
         for start in range(0, len(supervision.examples), batch_size):
             indices = range(start, min(start + batch_size, len(supervision.examples)))
-            batch, part = supervision.batch(indices), supervision.counts(indices)
+            batch = supervision.batch(indices)
             with capture(self.student, supervision.trained, self.settings.interface) as states:
                 final = run_from(self.student, supervision.trained[0], batch.states, batch.attention_mask)
             for k in compared:
                 reached = self._projected(k, states[k][batch.matched])
                 cosines = nn.functional.cosine_similarity(reached, batch.targets[k], dim=-1)
-                sums["layer_cosine"] += cosines.double().sum().item() / len(compared)
+                layer_sum += cosines.double().sum().item() / len(compared)
             logits = wide(self.student.logits(final[batch.labelled]))
-            sums["output_cosine"] += output_cosines(logits, batch.labels).double().sum().item()
-            counts = Counts(counts.labelled + part.labelled, counts.matched + part.matched)
-        over = {"layer_cosine": counts.matched, "output_cosine": counts.labelled}
-        return {name: sums[name] / over[name] for name in sums if compared or name != "layer_cosine"}
+            output_sum += output_cosines(logits, batch.labels).double().sum().item()
+        counts = supervision.counts(range(len(supervision.examples)))
+        measured = {"layer_cosine": layer_sum / counts.matched} if compared else {}
+        return {**measured, "output_cosine": output_sum / counts.labelled}

@@ -81,7 +81,7 @@ def as_plain_lora(student: PreTrainedModel, adapted: PeftModel, removed: Mapping
     for name, away in removed.items():
         lora = _lora(adapted, name)
         (a, b), scale = _adapter(lora), lora.scaling["default"]
-        changes[name] = Factors(scale * b.detach(), a.detach()).beside(Factors(-scale * away.left, away.right))
+        changes[name] = Factors(scale * b.detach(), a.detach()).plus(Factors(-scale * away.left, away.right))
     return plain_lora(student, changes)
 
 

@@ -50,7 +50,13 @@ MAPS: Registry[AlignmentMap] = Registry("map", __name__)
 def alignment_map(
     name: str, *, needs: Needs, into: Literal["student", "teacher"] = "student"
 ) -> Callable[[Make], Make]:
-    """Return the decorator that registers a map; see :class:`AlignmentMap`."""
+    """Return the decorator that registers a map; see :class:`AlignmentMap`.
+
+    Raises:
+        ValueError: for a projection into the teacher's space that is not fitted on states.
+    """
+    if into == "teacher" and needs in ("bases", "heads"):
+        raise ValueError(f"map {name!r}: a projection into the teacher's space is fitted on states (needs='states')")
 
     def add(make: Make) -> Make:
         MAPS.add(name, AlignmentMap(make, needs, into))

@@ -35,13 +35,13 @@ def steer(inputs: Inputs) -> Adapted:
     return Adapted(
         adapted,
         losses,
-        {**_told(choice, supervision), "adapter_parameters": trainable(adapted)},
+        {**_layer_details(choice, supervision), "adapter_parameters": trainable(adapted)},
         before,
         {} if held_out is None else objective.measure(held_out),
     )
 
 
-def _told(choice: Choice, supervision: Supervision) -> dict[str, Any]:
+def _layer_details(choice: Choice, supervision: Supervision) -> dict[str, Any]:
     """Return what the record tells of the layers: of one pair, or of several."""
     shares = [layer.mean_direction_share() for layer in supervision.layers]
     if len(choice.pairs) > 1:

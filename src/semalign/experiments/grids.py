@@ -1,0 +1,76 @@
+"""The grids that settings are chosen from: their points, and the names of the points' records."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+from semalign.experiments.profiles import Profile
+
+
+class Point(NamedTuple):
+    """One point of a grid.
+
+    Attributes:
+        task: the task that it is scored on.
+        entry: the method or variant whose settings are chosen.
+        number: its place in the grid, from 0.
+        settings: what the grid sets at this point.
+        file_name: name of its record. Entries of one method share the record of a point that they have in common.
+    """
+
+    task: str
+    entry: str
+    number: int
+    settings: dict[str, Any]
+    file_name: str
+
+
+def grid(profile: Profile, entry: str) -> Iterator[dict[str, Any]]:
+    """Yield the settings of each point of a grid, the product of the lists that the profile gives for an entry."""
+    choices = profile.selection[entry]
+    for values in product(*choices.values()):
+        yield dict(zip(choices, values, strict=True))
+
+
+def points(profile: Profile, names: Sequence[str] | None = None) -> list[Point]:
+    """Return the points of all tasks and of some entries, by default of all that have a grid."""
+    return [
+        Point(task, entry, number, settings, _file_name(task, profile.method_of(entry).name, settings))
+        for task, entry in product(profile.tasks, names or profile.selection)
+        for number, settings in enumerate(grid(profile, entry))
+    ]
+
+
+def _file_name(task: str, method: str, settings: dict[str, Any]) -> str:
+    """Return a name to read: the task, the method, and the settings in alphabetical order."""
+    values = (f"{key}={_text(value)}" for key, value in sorted(settings.items()))
+    return f"{task}--{method}--{','.join(values)}.json".replace("/", "_")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def check_grids(profile: Profile, entries: Sequence[str]) -> None:
+    """Check that the grids of these entries can be run and compared.
+
+    Raises:
+        ValueError: for an entry without a grid, a point that its method refuses, or grids that do not all have the same
+            number of points: methods must be tuned alike.
+    """
+    if unknown := set(entries) - set(profile.selection):
+        raise ValueError(
+            f"no grid for {', '.join(sorted(unknown))}: profile {profile.name} has {list(profile.selection)}"
+        )
+    sizes = {entry: len(list(grid(profile, entry))) for entry in profile.selection}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"the grids must have the same number of points: {sizes}")
+    for point in points(profile, entries):
+        profile.method_of(point.entry).settings(**settings_at(profile, point))
+
+
+def settings_at(profile: Profile, point: Point) -> dict[str, Any]:
+    """Return all settings of a point: those of its entry with nothing chosen yet, the point's, and the first seed."""
+    given = profile.settings_for(point.task, point.entry, varied=False)
+    return {**given, **point.settings, "seed": profile.seeds[0]}

@@ -1,0 +1,52 @@
+"""The points of grids, by hand, and the packaged grids."""
+
+from semalign.experiments.grids import check_grids, grid, points, settings_at
+from semalign.experiments.profiles import load_profile, profile_names
+
+GRIDS = {"semalign-ce": {"output_loss": ["cross_entropy"], "learning_rate": [1e-3, 1e-2]}}
+
+
+def one_task():
+    profile = load_profile("micro")
+    changes = {"selection": GRIDS, "seeds": [3], "tasks": {"micro_mmlu": profile.tasks["micro_mmlu"]}}
+    return profile.model_copy(update=changes)
+
+
+def test_the_grid_is_the_product_of_the_lists():
+    assert list(grid(one_task(), "semalign-ce")) == [
+        {"output_loss": "cross_entropy", "learning_rate": 1e-3},
+        {"output_loss": "cross_entropy", "learning_rate": 1e-2},
+    ]
+
+
+def test_a_record_is_found_by_what_it_is_of():
+    assert [point.file_name for point in points(one_task())] == [
+        "micro_mmlu--semalign--learning_rate=0.001,output_loss=cross_entropy.json",
+        "micro_mmlu--semalign--learning_rate=0.01,output_loss=cross_entropy.json",
+    ]
+
+
+def test_a_point_is_on_top_of_settings_with_nothing_chosen_yet():
+    point = points(one_task())[1]
+    assert settings_at(one_task(), point) == {
+        "epochs": 5, "learning_rate": 1e-2, "output_loss": "cross_entropy", "seed": 3,
+    }  # fmt: skip
+
+
+def test_names_tell_points_apart_and_are_shared_by_entries_of_one_method():
+    profile = load_profile("micro-plus")
+    by_name = {}
+    for point in points(profile):
+        by_name.setdefault(point.file_name, []).append(
+            (point.task, profile.method_of(point.entry).name, point.settings)
+        )
+    assert all(same[0] == other for same in by_name.values() for other in same)
+    grids = {"plain": {"learning_rate": [1e-3]}, "last": {"learning_rate": [1e-3]}}
+    shared = profile.model_copy(update={"selection": grids})
+    assert len({point.file_name for point in points(shared)}) == len(profile.tasks)
+
+
+def test_the_packaged_grids_are_equally_large_and_possible():
+    for name in profile_names():
+        if load_profile(name).selection:
+            check_grids(load_profile(name), list(load_profile(name).selection))
