@@ -42,6 +42,7 @@ class RoomyLayer(DynamicLayer):
     def update(self, key_states: States, value_states: States, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
+        # The buffers are (rows, heads, room, d_head); the layer's keys and values are views of what is filled.
         start = self.get_seq_length()
         end = start + key_states.shape[-2]
         self._key_buffer = _put(self._key_buffer, key_states, start, end)
