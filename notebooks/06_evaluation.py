@@ -26,7 +26,6 @@ from semalign.book import figures
 from semalign.book.page import open_page
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import gap_table, lead_table, record_counts, score_table, table_entries
-from semalign.results.records import PAPER
 
 page = open_page("06_evaluation", profile, inputs)
 COMPARE = f"semalign compare --profile {profile} --methods all"
@@ -37,16 +36,13 @@ from semalign.experiments.cells import cells
 from semalign.experiments.profiles import load_profile
 from semalign.paths import results_dir
 from semalign.results.comparisons import gaps
-from semalign.results.records import read_record
+from semalign.results.records import PAPER, read_record
 
 settings = load_profile(profile)
 folder = results_dir() / settings.name
 stale = runs.missing(settings, folder)
-print(
-    f"{len(list(cells(settings)))} records of SemAlign and the variants, {len(stale)} of them missing or stale"
-    + (": made now" if stale else "")
-)
-made = runs.run(settings, folder)
+print(len(list(cells(settings))), "records of SemAlign and the variants,", len(stale), "of them missing or stale")
+made = runs.run(settings, folder)  # makes those
 
 # %% [markdown]
 # Only records that are current count: those made from the models, data and settings that are here now. Rows whose records are not there are *not run*.
@@ -75,14 +71,15 @@ page.show_table(
 cell = next(cell for cell in cells(settings) if cell.method == PAPER)
 recorded = read_record(folder / cell.file_name)
 live = runs.run_cell(settings, cell)
-same = sum(a == b for a, b in zip(live["details"]["correct"], recorded["details"]["correct"], strict=True))
-print(
-    f"{cell.file_name}: {live['value']:.1f} now, {recorded['value']:.1f} on record, {same} of {live['n']} items alike, {live['seconds']:.0f} s"
-)
+items = zip(live["details"]["correct"], recorded["details"]["correct"], strict=True)
+print(f"{cell.file_name}: {live['value']:.1f} now, {recorded['value']:.1f} on record,")
+print(f"{sum(a == b for a, b in items)} of {live['n']} items alike, {live['seconds']:.0f} s")
 low, high = recorded["interval"]
-drift = max(abs(a[term] - b[term]) for a, b in zip(live["losses"], recorded["losses"], strict=True) for term in a)
+losses = zip(live["losses"], recorded["losses"], strict=True)
+drift = max(abs(a[term] - b[term]) for a, b in losses for term in a)
 print(f"largest difference of any training loss: {drift:.1e}")
-assert low <= live["value"] <= high and drift < 1e-3, "the record no longer holds: delete it and run `semalign compare`"
+holds = low <= live["value"] <= high and drift < 1e-3
+assert holds, "the record no longer holds: delete it and run `semalign compare`"
 
 # %% [markdown]
 # ## Table 1: one teacher, four benchmarks

@@ -30,7 +30,6 @@ inputs = [
 ]
 
 # %% tags=["hide-input"]
-import pandas as pd
 from IPython.display import display
 
 from semalign.book import figures
@@ -38,19 +37,21 @@ from semalign.book.markdown import Markdown, table
 from semalign.book.page import open_page
 from semalign.book.tables import controls, costs, grids
 from semalign.book.tables.transfers import NOT_RUN
-from semalign.results.records import PAPER
 
 page = open_page("07_controls", profile, inputs)
 COMPARE, SELECT = f"semalign compare --profile {profile} --methods all", f"semalign select --profile {profile}"
 COST = f"python benchmarks/method_cost.py --profile {profile}"
 
 # %%
+import pandas as pd
+
 from semalign.experiments import runs
 from semalign.experiments.cells import cells, entries_of
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
 from semalign.paths import results_dir
 from semalign.results.comparisons import differences
+from semalign.results.records import PAPER
 
 settings = load_profile(profile)
 folder = results_dir() / settings.name
