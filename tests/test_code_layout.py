@@ -40,6 +40,12 @@ def test_every_path_that_a_page_names_exists(page):
         assert (ROOT / path).exists(), path
 
 
+def test_the_targets_that_contributors_are_told_exist():
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    used = re.findall(r"^make ([\w-]+)", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert used and set(used) <= set(targets)
+
+
 def test_the_shapes_of_the_row_are_those_of_the_page(tmp_path):
     row = re.search(r"\| `(\{.*\})` \|", PAGE).group(1)
     (tmp_path / "row.jsonl").write_text(row + "\n")

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 TEXT = {".cff", ".css", ".csv", ".json", ".jsonl", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
-FOLDERS = ("book", "data", "notebooks", "src", "tests", "benchmarks", ".ci")
+FOLDERS = ("book", "data", "examples", "notebooks", "src", "tests", "benchmarks", ".ci", ".github")
 MADE = ("_build", "__pycache__", "semalign.egg-info", "book/notebooks")
 
 

@@ -7,7 +7,7 @@ import torch
 from datasets import Dataset
 from helpers.models import make_tokenizer
 
-from semalign.data.rows import batches, encode, matching_positions, read_rows
+from semalign.data.rows import Example, batches, encode, matching_positions, read_rows
 
 ROWS = [{"prompt": "what is 1+1?", "response": " 2"}]
 
@@ -71,7 +71,7 @@ def test_labels_cover_the_response_and_its_end(tokenizer):
 
 def test_equal_tokens_match_one_to_one(tokenizer):
     example = encode(ROWS, tokenizer, 64)[0]
-    student, teacher = matching_positions(example, example)
+    teacher, student = matching_positions(example, example)
     assert student == teacher == list(example.positions())
 
 
@@ -81,4 +81,12 @@ def test_tokenizers_that_cut_differently_match_where_both_end_a_token(tokenizer)
     teacher = encode(rows, make_tokenizer(words=["ca"]), 64)[0]
     assert student.tokens == ("x", "?", "ab", "c", "ab", "<eos>")
     assert teacher.tokens == ("x", "?", "a", "b", "ca", "b", "<eos>")
-    assert matching_positions(student, teacher) == ([1, 2, 4], [1, 3, 5])  # "c" ends inside the teacher's "ca"
+    assert matching_positions(teacher, student) == ([1, 3, 5], [1, 2, 4])  # "c" ends inside the teacher's "ca"
+
+
+def test_of_tokens_that_end_at_one_character_only_the_last_has_read_it():
+    # A character of two bytes: the student has a token for each byte, the teacher one for the character.
+    teacher = Example((7, 8, 9), 1, ("x", "é", "!"), (1, 2, 3))
+    student = Example((1, 2, 3, 4), 1, ("x", "Ã", "©", "!"), (1, 2, 2, 3))
+    assert matching_positions(teacher, student, "all") == ([0, 1], [0, 2])
+    assert matching_positions(student, teacher, "all") == ([0, 2], [0, 1])

@@ -1,4 +1,4 @@
-"""Cells and records of a profile, on tiny models: complete, resumable, and stale when an input changes."""
+"""Records of a profile, on tiny models: complete, resumable, and stale when an input changes."""
 
 import json
 
@@ -6,25 +6,11 @@ import pytest
 from helpers.profiles import write_profile
 
 from semalign.experiments import runs as experiments
-from semalign.experiments.cells import Cell, cells, rows_of
+from semalign.experiments.cells import Cell, cells
 from semalign.experiments.runs import current, missing, run, run_cell, summary
 from semalign.paths import project_root
 from semalign.results.records import write_record
 from semalign.sandbox import SandboxError
-
-
-def test_cells_cover_models_methods_teachers_and_seeds(profile):
-    found = list(cells(profile))
-    assert len(found) == len(set(found)) == 3 + 2 * 2 * 2
-    assert [cell.method for cell in found].count("none") == 3
-    assert len({cell.file_name for cell in found}) == len(found)
-
-
-def test_only_further_rows_run_from_further_teachers(profile):
-    update = {"teachers": {"coder": list(profile.tasks)}, "further_rows": ["seeking"]}
-    table = list(cells(profile.model_copy(update=update), ["seeking", "sft"]))
-    teachers = {row: {cell.teacher for cell in table if cell.method == row} for row in ("seeking", "sft")}
-    assert teachers == {"seeking": {profile.teacher, "coder"}, "sft": {profile.teacher}}
 
 
 @pytest.mark.slow
@@ -79,17 +65,6 @@ def test_a_record_has_the_score_of_the_adapted_student(profile):
     assert record["fingerprints"].keys() == {"teacher", "student", "data", "test"}
     assert record["configuration"]["split"] == "test"
     assert run_cell(profile, cell)["losses"] == record["losses"]
-
-
-def test_rows_are_methods_and_variants(profile):
-    assert rows_of(profile) == ["semalign", "entropy"]
-    tuned = profile.model_copy(update={"variants": {**profile.variants, "ridge": profile.variants["entropy"]}})
-    assert rows_of(tuned) == ["semalign", "entropy"], "settings of another method are no row of their own"
-    everything = rows_of(profile, ["all"])
-    assert everything[:3] == ["semalign", "laten", "seeking"] and everything[-1] == "entropy"
-    assert rows_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]
-    with pytest.raises(ValueError, match="no method or variant rigde: choose from all, semalign, laten"):
-        rows_of(profile, ["ridge", "rigde"])
 
 
 @pytest.mark.slow

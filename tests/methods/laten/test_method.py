@@ -1,54 +1,18 @@
-"""LaTen on tiny pairs: which weights change, by how much, the hypernetwork's gradient, and the saved model."""
+"""LaTen on tiny pairs: which weights change, the saved model, the record, and early errors."""
 
 import json
-from copy import deepcopy
 
 import pytest
 import torch
+from helpers.laten import FAST, LARGE, located_neurons
 from helpers.models import make_architecture, make_llama
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-from semalign.data.rows import batches, encode
-from semalign.methods.laten.hypernetwork import Alignment, Hypernetwork, one_cycle
-from semalign.methods.laten.injection import MATRICES, injected, locate, positions, teacher_vectors
-from semalign.methods.laten.neurons import Scores, attribute_neurons
-from semalign.methods.laten.settings import LatenSettings
-from semalign.methods.laten.useful_tokens import useful_texts
+from semalign.data.rows import encode
 from semalign.methods.runner import run_method
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel, load_model
 from semalign.training.finetuning import response_nll
-
-FAST = {"extract_size": 3, "align_size": 6, "batch_size": 4, "neuron_share": 0.2}
-LARGE = {"learning_rate": 0.01, "initial_std": 0.1, "penalty_weight": 0.1}
-PAIRS = {
-    "plain": ({}, {}),
-    "grouped": (
-        {"num_attention_heads": 4, "num_key_value_heads": 2},
-        {"num_attention_heads": 6, "num_key_value_heads": 2},
-    ),
-    "shared head": ({"num_attention_heads": 4, "num_key_value_heads": 4}, {"num_key_value_heads": 1}),
-}
-
-
-@pytest.fixture(autouse=True)
-def exact_norms(monkeypatch):
-    """Let the norms of Llama compute in the states' own precision: they round to float32 in between."""
-
-    def forward(norm, states):
-        return norm.weight * states * torch.rsqrt(states.square().mean(-1, keepdim=True) + norm.variance_epsilon)
-
-    monkeypatch.setattr(LlamaRMSNorm, "forward", forward)
-
-
-@pytest.fixture(params=PAIRS.values(), ids=PAIRS.keys())
-def pair(request, tokenizer):
-    teacher, student = request.param
-    return (
-        LanguageModel(make_llama(len(tokenizer), 16, 5, seed=1, **teacher), tokenizer),
-        LanguageModel(make_llama(len(tokenizer), 12, 4, seed=2, **student), tokenizer),
-    )
 
 
 @torch.no_grad()
@@ -62,11 +26,6 @@ def snapshot(model):
 
 def unchanged(model, before):
     return all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
-
-
-def located_neurons(pair, rows):
-    scores = [attribute_neurons(Architecture(m.model), useful_texts(rows[:3], m)) for m in pair]
-    return locate(Architecture(pair[0].model), scores[0], Architecture(pair[1].model), scores[1], 0.2)
 
 
 @pytest.mark.slow
@@ -103,148 +62,6 @@ def test_weights_change_exactly_at_the_chosen_neurons(pair, rows):
     for name, tensor in changed.state_dict().items():
         mask = expected.get(name, torch.zeros_like(tensor, dtype=torch.bool))
         assert torch.equal(tensor != before[1][name], mask), name
-
-
-def test_the_changes_are_what_the_hypernetwork_gives_for_the_teachers_neurons(pair, rows):
-    """The i-th ranked teacher neuron's weights, through the maps by hand, added to the i-th ranked student neuron."""
-    teacher, student = pair
-    given, taken = located_neurons(pair, rows)
-    network = Hypernetwork(16, 12, LatenSettings(initial_std=0.3)).double()
-    large, small = Architecture(teacher.model), Architecture(student.model)
-    with torch.no_grad():
-        new = injected(small, taken, network(teacher_vectors(large, given)))
-        for name, (path, kind, axis) in MATRICES.items():
-            first, second = network.maps[name][0].weight, network.maps[name][2].weight
-            for i, (k_teacher, k_student) in enumerate(zip(given[kind].layers, taken[kind].layers, strict=True)):
-                W_T = teacher.model.model.layers[k_teacher - 1].get_submodule(path).weight
-                W_S = student.model.model.layers[k_student - 1].get_submodule(path).weight
-                change = new[f"model.layers.{k_student - 1}.{path}.weight"] - W_S
-                for theirs, mine in zip(given[kind].neurons[i], taken[kind].neurons[i], strict=True):
-                    source = positions(large, name, theirs[None])[0]
-                    vector = (W_T if axis == 0 else W_T.T)[source].mean(0)
-                    delta = second @ (first @ vector).clamp(min=0)
-                    for place in positions(small, name, mine[None])[0]:
-                        torch.testing.assert_close((change if axis == 0 else change.T)[place], delta)
-
-
-def test_layers_of_the_largest_scores_are_paired_in_order(teacher, student):
-    large, small = Architecture(teacher.model), Architecture(student.model)
-    neurons = torch.tensor([[3.0, 1.0, 2.0, 3.0] + [0.0] * 28] * 5)
-
-    def scores(ffn, attention, width):
-        return {
-            "ffn": Scores(torch.tensor(ffn), neurons),
-            "attention": Scores(torch.tensor(attention), neurons[:, :width]),
-        }
-
-    big, tiny = scores([5.0, 1, 4, 3, 2], [1.0, 2, 3, 4, 5], 16), scores([1.0, 2, 3, 4], [4.0, 3, 2, 1], 12)
-    given, taken = locate(large, big, small, tiny, 0.1)
-    assert given["ffn"].layers == (1, 3, 4, 5)
-    assert given["attention"].layers == (2, 3, 4, 5)
-    assert taken["ffn"].layers == taken["attention"].layers == (1, 2, 3, 4)
-    assert given["ffn"].neurons.tolist() == [[0, 3]] * 4  # 10% of the student's 24, equal scores in order
-    assert taken["attention"].neurons.tolist() == [[0]] * 4
-    assert given["ffn"].neurons.shape == taken["ffn"].neurons.shape
-    # a teacher with fewer layers gives all of them to the student's best
-    given, taken = locate(small, tiny, large, big, 0.1)
-    assert (given["ffn"].layers, taken["ffn"].layers) == ((1, 2, 3, 4), (1, 3, 4, 5))
-
-
-@pytest.fixture
-def alignment(pair, rows):
-    teacher, student = pair
-    given, taken = located_neurons(pair, rows)
-    settings = LatenSettings(**{**FAST, "initial_std": 0.3, "penalty_weight": 2.0})
-    return Alignment(
-        Hypernetwork(16, 12, settings).double(),
-        teacher_vectors(Architecture(teacher.model), given),
-        Architecture(student.model),
-        taken,
-        encode(rows[3:9], student.tokenizer, student.context_length),
-        settings,
-    )
-
-
-@torch.no_grad()
-def literal_loss(alignment):
-    """Change a copy of the student in place, run the whole of it and write out the loss."""
-    deltas = alignment.hypernetwork(alignment.vectors)
-    model = deepcopy(alignment.student.model)
-    for name, tensor in injected(alignment.student, alignment.located, deltas).items():
-        model.get_parameter(name).copy_(tensor)
-    (batch,) = batches(alignment.examples, len(alignment.examples))
-    logits = model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-    loss = torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), batch["labels"][:, 1:])
-    return loss + 2.0 * sum(delta.square().mean() for delta in deltas.values())
-
-
-@pytest.mark.slow
-def test_the_gradient_of_the_hypernetwork_equals_finite_differences(alignment):
-    terms = alignment.gradients(alignment.examples)
-    assert sum(terms.values()) == pytest.approx(literal_loss(alignment).item(), rel=1e-10)
-    generator, step = torch.Generator().manual_seed(0), 1e-5
-    for name, parameter in alignment.hypernetwork.named_parameters():
-        gradient = parameter.grad.flatten()
-        assert gradient.abs().max() > 1e-5, name
-        for i in [gradient.abs().argmax().item(), *torch.randint(len(gradient), (3,), generator=generator).tolist()]:
-            flat, losses = parameter.data.view(-1), []
-            for move in (step, -2 * step):
-                flat[i] += move
-                losses.append(literal_loss(alignment))
-            flat[i] += step
-            assert gradient[i].item() == pytest.approx(
-                ((losses[0] - losses[1]) / (2 * step)).item(), rel=1e-4, abs=1e-8
-            )
-    assert all(parameter.grad is None for parameter in alignment.student.model.parameters())
-
-
-def test_small_parts_of_a_batch_give_the_same_gradient(alignment):
-    whole = alignment.gradients(alignment.examples)
-    gradients = [parameter.grad.clone() for parameter in alignment.hypernetwork.parameters()]
-    alignment.hypernetwork.zero_grad()
-    alignment.settings = alignment.settings.model_copy(update={"micro_batch_size": 2})
-    assert alignment.gradients(alignment.examples) == pytest.approx(whole)
-    for parameter, gradient in zip(alignment.hypernetwork.parameters(), gradients, strict=True):
-        torch.testing.assert_close(parameter.grad, gradient)
-
-
-@pytest.mark.slow
-def test_training_lowers_the_loss_and_goes_through_the_rows_in_turn(alignment):
-    seen = []
-    gradients = alignment.gradients
-    alignment.gradients = lambda examples: seen.extend(examples) or gradients(examples)
-    alignment.settings = alignment.settings.model_copy(update={"learning_rate": 0.02, "batch_size": 3})
-    alignment.steps = 12
-    losses = [sum(terms.values()) for terms in alignment.run()]
-    assert sum(losses[-2:]) < sum(losses[:2]) - 0.1
-    ids = [example.input_ids for example in alignment.examples]
-    rounds = [[ids.index(example.input_ids) for example in seen[i : i + 6]] for i in (0, 6)]
-    assert [sorted(part) for part in rounds] == [[0, 1, 2, 3, 4, 5]] * 2
-    assert rounds[0] != rounds[1]
-
-
-def test_the_hypernetwork_has_the_published_shape():
-    network = Hypernetwork(400, 300, LatenSettings())
-    shapes = {name: tuple(p.shape) for name, p in network.named_parameters()}
-    assert shapes == {f"maps.{m}.{i}.weight": s for m in MATRICES for i, s in ((0, (400, 400)), (2, (300, 400)))}
-    for parameter in network.parameters():
-        assert parameter.std().item() == pytest.approx(1e-5, rel=0.02)
-        assert abs(parameter.mean().item()) < 1e-7
-
-
-@pytest.mark.parametrize("cycle", [20, 64])
-def test_the_schedule_is_torchs_one_cycle(cycle):
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, cycle, pct_start=0.1, final_div_factor=1)
-    for step in range(cycle):
-        assert one_cycle(step, cycle) == pytest.approx(schedule.get_last_lr()[0])
-        optimizer.step()
-        if step < cycle - 1:
-            schedule.step()
-
-
-def test_the_schedule_of_a_short_cycle_starts_at_its_peak():
-    assert [one_cycle(0, n) for n in (1, 2, 10)] == [1, 1, 1]  # torch's divides by zero at 10
 
 
 def test_the_saved_folder_is_a_plain_model(pair, rows, tmp_path):

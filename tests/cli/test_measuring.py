@@ -1,0 +1,76 @@
+"""Scores and comparisons as commands: what is printed, what is written, and what is refused first."""
+
+import json
+
+import pytest
+from helpers.commands import invoke, runner
+from helpers.data import GSM8K, write
+from helpers.profiles import write_profile
+
+from semalign import cli
+from semalign.book import notebooks
+from semalign.results.records import read_record
+
+
+@pytest.fixture
+def model(student, root):
+    """A folder with a model, and items of two tasks."""
+    for name, items in (("gsm8k", [{**GSM8K, "question": f"{i}?"} for i in range(3)]), ("mbpp", [])):
+        write(root, f"semalign/micro-{name}/test", items)
+    student.model.config.max_position_embeddings = 512
+    student.model.float().save_pretrained(root / "model")
+    student.tokenizer.save_pretrained(root / "model")
+    return root / "model"
+
+
+def test_evaluate_prints_a_line_and_writes_a_record_with_its_samples(model, tmp_path):
+    output = invoke("evaluate", model, "-t", "micro_gsm8k", "--limit", 2, "--out", tmp_path / "scores")
+    record = read_record(tmp_path / "scores" / "micro_gsm8k.json")
+    low, high = record["interval"]
+    expected = f"micro_gsm8k test: {record['metric']} {record['value']:.1f} [{low:.1f}, {high:.1f}], n=2"
+    assert expected in output
+    assert (record["n"], record["configuration"]["limit"], record["configuration"]["adapter"]) == (2, 2, None)
+    assert (tmp_path / "scores" / "micro_gsm8k.samples.jsonl.gz").is_file()
+    invoke("evaluate", model, "-t", "micro_gsm8k")
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".json"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-t", "micro_gsm8k", "-t", "micro_gsm8k"], "two tasks have the same name"),
+        (["-t", "micro_gsm8k", "--engine", "onnx"], "'onnx' is not one of transformers, vllm"),
+        (["-t", "micro_gsm8k", "--vllm", "dtype=half"], "--vllm needs --engine vllm"),
+        (["-t", "micro_gsm8k", "--limit", "0"], "greater than or equal to 1"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(model, arguments, message):
+    result = runner.invoke(cli.app, ["evaluate", str(model), *arguments])
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.replace("│", " ").split())
+
+
+def test_data_that_is_missing_is_told_before_the_model_is_loaded(model):
+    with pytest.raises(FileNotFoundError, match="no split 'validation' of semalign/micro-gsm8k"):
+        invoke("evaluate", "no-such-model", "-t", "micro_gsm8k", "--split", "validation")
+
+
+def test_a_dry_run_lists_every_missing_record(tmp_path):
+    write_profile(tmp_path, teachers={})
+    asked = ["compare", "--profile", tmp_path / "tiny.yaml", "--out", tmp_path / "none", "--dry-run"]
+    lines = invoke(*asked, "--methods", "sft", "--seeds", 3).strip().splitlines()
+    models = ["none--student--micro_gsm8k", "none--teacher--micro_gsm8k"]
+    names = [*models, *(f"sft--teacher--student--micro_gsm8k--{seed}" for seed in range(3))]
+    assert sorted(line.replace(str(tmp_path).replace("/", "_") + "_", "") for line in lines) == [
+        f"{name}.json: missing" for name in names
+    ]
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_notebook_that_raised_ends_the_command_with_its_message(monkeypatch):
+    def failing(profile, only, force):
+        raise notebooks.NotebookError(json.dumps([profile, only, force]))
+
+    monkeypatch.setattr(notebooks, "run_notebooks", failing)
+    result = runner.invoke(cli.app, ["run", "--profile", "small", "--only", "03", "--force"])
+    assert result.exit_code == 1 and 'semalign: ["small", ["03"], true]' in result.output

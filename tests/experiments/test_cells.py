@@ -1,0 +1,30 @@
+"""The cells of a comparison: which models, methods, teachers and seeds it has."""
+
+import pytest
+
+from semalign.experiments.cells import cells, rows_of
+
+
+def test_cells_cover_models_methods_teachers_and_seeds(profile):
+    found = list(cells(profile))
+    assert len(found) == len(set(found)) == 3 + 2 * 2 * 2
+    assert [cell.method for cell in found].count("none") == 3
+    assert len({cell.file_name for cell in found}) == len(found)
+
+
+def test_only_further_rows_run_from_further_teachers(profile):
+    update = {"teachers": {"coder": list(profile.tasks)}, "further_rows": ["seeking"]}
+    table = list(cells(profile.model_copy(update=update), ["seeking", "sft"]))
+    teachers = {row: {cell.teacher for cell in table if cell.method == row} for row in ("seeking", "sft")}
+    assert teachers == {"seeking": {profile.teacher, "coder"}, "sft": {profile.teacher}}
+
+
+def test_rows_are_methods_and_variants(profile):
+    assert rows_of(profile) == ["semalign", "entropy"]
+    tuned = profile.model_copy(update={"variants": {**profile.variants, "ridge": profile.variants["entropy"]}})
+    assert rows_of(tuned) == ["semalign", "entropy"], "settings of another method are no row of their own"
+    everything = rows_of(profile, ["all"])
+    assert everything[:3] == ["semalign", "laten", "seeking"] and everything[-1] == "entropy"
+    assert rows_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]
+    with pytest.raises(ValueError, match="no method or variant rigde: choose from all, semalign, laten"):
+        rows_of(profile, ["ridge", "rigde"])

@@ -1,0 +1,45 @@
+"""What a record of a cell must be made from: hashes of models and data, and the settings that can make it stale."""
+
+import pytest
+
+from semalign.evaluation.record import split_fingerprint
+from semalign.experiments.cells import NONE, Cell
+from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, loaded_once, training_rows
+from semalign.files import model_fingerprint
+
+
+@pytest.fixture
+def cell(profile):
+    return Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 1)
+
+
+def test_models_are_loaded_once(profile):
+    assert loaded_once(profile.student) is loaded_once(profile.student)
+    assert fingerprint_of(profile.student) == model_fingerprint(loaded_once(profile.student).model)
+
+
+def test_a_transfer_depends_on_both_models_and_both_splits_and_a_score_on_two_of_them(profile, cell):
+    asked = []
+    found = fingerprints(cell, lambda task: asked.append(task) or "rows")
+    assert found == {
+        "teacher": fingerprint_of(profile.teacher), "student": fingerprint_of(profile.student), "data": "rows",
+        "test": split_fingerprint("micro_gsm8k", "test"),
+    }  # fmt: skip
+    assert asked == ["micro_gsm8k"]
+    plain = fingerprints(Cell(NONE, None, profile.teacher, "micro_gsm8k", None), pytest.fail)
+    assert plain == {"student": fingerprint_of(profile.teacher), "test": found["test"]}
+
+
+def test_training_rows_are_the_first_of_the_task(profile):
+    found = training_rows(profile, "micro_gsm8k")
+    assert len(found) == 6 and "what is 0+1?" in found[0]["prompt"]
+
+
+def test_the_configuration_is_that_of_method_task_and_evaluation(profile, cell):
+    record = {"configuration": {"rank": 1, "epochs": 1, "sandbox": None, "batch_size": 1}}
+    found = configuration(profile, cell, record)
+    assert (found["method"], found["seed"], found["rank"], found["epochs"]) == ("semalign", 1, 2, 1)
+    assert (found["split"], found["limit"], found["chat"]) == ("test", 4, "plain")
+    assert "sandbox" not in found and "ridge_penalty" not in found  # younger than the record
+    plain = configuration(profile, Cell(NONE, None, profile.teacher, "micro_gsm8k", None), record)
+    assert plain.keys() == {"split", "limit", "chat", "task_version"}

@@ -1,0 +1,22 @@
+"""The last token of a text that says something."""
+
+import pytest
+from helpers.models import make_llama
+
+from semalign.methods.laten.useful_tokens import useful_texts
+from semalign.models.loading import LanguageModel
+
+
+def test_last_useful_token_is_before_closing_punctuation(tokenizer):
+    model = LanguageModel(make_llama(len(tokenizer), 16, 1, seed=0), tokenizer)
+    rows = [
+        {"prompt": "a?", "response": " 1+1=2. \n"},
+        {"prompt": "a?", "response": " 1+1=2"},
+        {"prompt": "a?", "response": ".."},
+    ]
+    first, second, third = useful_texts(rows, model)
+    assert first == second
+    assert tokenizer.convert_ids_to_tokens(first[-1:]) == ["2"]
+    assert tokenizer.convert_ids_to_tokens(third[-1:]) == ["."]
+    with pytest.raises(ValueError, match="row 1 has nothing before its last token"):
+        useful_texts([{"prompt": "", "response": "a"}], model)

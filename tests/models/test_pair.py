@@ -1,0 +1,46 @@
+"""A teacher and a student: rows as both read them, and what tells one pair from another."""
+
+import pytest
+import torch
+from helpers.models import make_llama, make_tokenizer
+from torch import nn
+
+from semalign.files import model_fingerprint
+from semalign.models.loading import LanguageModel
+from semalign.models.pair import Pair
+
+
+def test_both_encode_the_rows_each_by_its_own_tokenizer(student, rows):
+    tokenizer = make_tokenizer(words=["is"])
+    pair = Pair(LanguageModel(make_llama(len(tokenizer), 16, 5, seed=1), tokenizer), student)
+    encoded = pair.encode(rows[:2])
+    assert (len(encoded.teacher), len(encoded.student)) == (2, 2)
+    theirs, ours = encoded.teacher[0].tokens, encoded.student[0].tokens
+    assert theirs != ours and [token.replace("Ġ", " ") for token in ours][:3] == ["w", "h", "at"]
+    assert list(theirs)[:4] == ["w", "h", "a", "t"]
+
+
+def test_a_row_that_is_too_long_for_one_of_them_is_an_error(teacher, student, rows):
+    teacher.model.config.max_position_embeddings = 10
+    with pytest.raises(ValueError, match="more than the context of 10"):
+        Pair(teacher, student).encode(rows)
+
+
+def test_architectures_and_fingerprints_are_those_of_the_two(teacher, student):
+    pair = Pair(teacher, student)
+    assert (pair.teacher_architecture.n_layers, pair.student_architecture.n_layers) == (5, 4)
+    assert pair.fingerprints == {
+        "teacher": model_fingerprint(teacher.model),
+        "student": model_fingerprint(student.model),
+    }
+    with torch.no_grad():
+        student.model.lm_head.weight[0, 0] += 1
+    again = Pair(teacher, student).fingerprints
+    assert again["teacher"] == pair.fingerprints["teacher"] and again["student"] != pair.fingerprints["student"]
+
+
+def test_a_model_without_known_layers_is_an_error(teacher, student):
+    student.model.config.model_type = "unheard-of"
+    student.model.model.layers = nn.ModuleList()
+    with pytest.raises(ValueError, match="unheard-of"):
+        Pair(teacher, student)

@@ -1,0 +1,74 @@
+"""States that are kept, against those of whole forward passes of one row at a time; each is computed once."""
+
+import pytest
+import torch
+from helpers.models import close
+
+from semalign.data.rows import encode
+from semalign.models.architecture import Architecture
+from semalign.models.capture import capture
+from semalign.targets import passes as module
+from semalign.targets.passes import StatePasses
+
+
+@pytest.fixture
+def passes(teacher, rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "FORWARD_EXAMPLES", 5)  # 12 rows, of different lengths
+    rows = [{**row, "response": row["response"] * (1 + i % 3)} for i, row in enumerate(rows)]
+    examples = encode(rows, teacher.tokenizer, 64)
+    at = [list(example.positions())[i % 2 :] for i, example in enumerate(examples)]
+    return StatePasses(Architecture(teacher.model), examples, at, tmp_path, "mark")
+
+
+@torch.no_grad()
+def whole(passes, i, layers=(), interface="mlp"):
+    """States of one row at some layers, from a pass of its own, and all hidden states of transformers."""
+    ids = torch.tensor([passes.examples[i].input_ids])
+    with capture(passes.model, layers, interface) as states:
+        hidden = passes.model.model(ids, output_hidden_states=True).hidden_states
+    return {k: state[0] for k, state in states.items()}, [state[0] for state in hidden]
+
+
+@pytest.mark.parametrize("interface", ["mlp", "residual"])
+def test_layer_states_are_the_weighted_sum_at_the_positions(passes, interface):
+    store = passes.layer_states([(2, 0.25), (4, 0.75)], interface)
+    assert len(store) == 12
+    for i in range(12):
+        states, _ = whole(passes, i, [2, 4], interface)
+        close(store[i], (0.25 * states[2] + 0.75 * states[4])[passes.at[i]])
+
+
+def test_final_states_are_those_that_the_head_reads(passes):
+    store = passes.final_states()
+    for i in range(12):
+        _, hidden = whole(passes, i)
+        close(store[i], hidden[-1][passes.at[i]])
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_entering_states_are_those_of_all_tokens(passes, k):
+    store = passes.entering_states(k)
+    for i, example in enumerate(passes.examples):
+        assert store[i].shape == (len(example), 16)
+        close(store[i], whole(passes, i)[1][k - 1])
+
+
+def test_what_is_on_disk_is_not_computed_again_and_other_inputs_are(passes, monkeypatch):
+    first = [passes.layer_states([(2, 1.0)], "mlp"), passes.final_states(), passes.entering_states(2)]
+    ran = []
+    forward = passes.model.decoder.forward
+    monkeypatch.setattr(passes.model.decoder, "forward", lambda *a, **k: ran.append(1) or forward(*a, **k))
+    again = [passes.layer_states([(2, 1.0)], "mlp"), passes.final_states(), passes.entering_states(2)]
+    assert not ran and all(torch.equal(a[0], b[0]) for a, b in zip(first, again, strict=True))
+    shorter = [positions[1:] for positions in passes.at]
+    for changed in (
+        lambda: passes.layer_states([(3, 1.0)], "mlp"),
+        lambda: passes.layer_states([(2, 1.0)], "layer"),
+        lambda: StatePasses(passes.model, passes.examples, shorter, passes.folder, "mark").final_states(),
+        lambda: StatePasses(passes.model, passes.examples, passes.at, passes.folder, "other").final_states(),
+        lambda: StatePasses(passes.model, passes.examples[::-1], passes.at[::-1], passes.folder, "mark").final_states(),
+        lambda: passes.entering_states(3),
+    ):
+        ran.clear()
+        changed()
+        assert ran
