@@ -28,10 +28,8 @@ from semalign.analysis.cka_summary import CONDITIONS, findings, summarise
 from semalign.book import figures
 from semalign.book.markdown import Markdown, commands, nested_list, table
 from semalign.book.page import open_page
-from semalign.paths import project_root
 
 page = open_page("08_cka", profile, inputs)
-out = project_root() / "book" / "_static" / "data" / "cka-micro"
 
 # %%
 import pandas as pd
@@ -40,9 +38,10 @@ import semalign
 from semalign.analysis.cka_figure import micro_pair, write_cka
 from semalign.data.tasks import rows
 from semalign.experiments.profiles import load_profile
-from semalign.paths import results_dir
+from semalign.paths import project_root, results_dir
 
 settings = load_profile(profile)
+out = project_root() / "book" / "_static" / "data" / "cka-micro"
 
 # %% [markdown]
 # ## What is measured

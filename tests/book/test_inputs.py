@@ -12,7 +12,6 @@ from semalign.paths import data_dir
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
-HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 
 
 def test_inputs_are_read_without_running_the_notebook(tmp_path):
@@ -65,15 +64,3 @@ def test_a_notebook_is_held_to_its_inputs_before_it_reads_anything(path):
     assert "parameters" in parameters.metadata.tags
     assert f'open_page("{path.stem}", profile, inputs)' in first.source
     assert all((data_dir() / name.format(profile="micro")).exists() for name in declared_inputs(path))
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_chapter_shows_ten_to_forty_lines_of_code(path):
-    shown = [
-        cell.source
-        for cell in jupytext.read(path).cells
-        if cell.cell_type == "code" and not HIDDEN & set(cell.metadata.get("tags", []))
-    ]
-    lines = [line for source in shown for line in source.splitlines() if line.strip()]
-    assert 10 <= len(lines) <= 40
-    assert any(line.startswith(("from semalign", "import semalign")) for line in lines)

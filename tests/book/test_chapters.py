@@ -1,0 +1,37 @@
+"""A chapter shows the library as a reader would use it: code to copy, neither more nor less."""
+
+import ast
+import builtins
+from pathlib import Path
+
+import jupytext
+import pytest
+
+HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.py"))
+
+
+def shown(path: Path) -> list[str]:
+    """Return the code that a reader of the page sees, cell by cell."""
+    cells = (cell for cell in jupytext.read(path).cells if cell.cell_type == "code")
+    return [cell.source for cell in cells if not HIDDEN & set(cell.metadata.get("tags", []))]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_shows_ten_to_forty_lines_of_the_library(path):
+    lines = [line for source in shown(path) for line in source.splitlines() if line.strip()]
+    assert 10 <= len(lines) <= 40
+    assert any(line.startswith(("from semalign", "import semalign")) for line in lines)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_a_chapter_shows_needs_nothing_that_it_hides(path):
+    nodes = [node for source in shown(path) for node in ast.walk(ast.parse(source))]
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    made = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    made |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    made |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    imported = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    made |= {alias.asname or alias.name.split(".")[0] for alias in imported}
+    used = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    assert used - made - set(dir(builtins)) == set()
