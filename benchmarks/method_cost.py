@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from semalign.data import tasks as benchmarks
-from semalign.experiments.cells import rows_of
+from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import Profile, load_profile
 from semalign.methods.runner import run_method
 from semalign.models.loading import load_model
@@ -69,7 +69,7 @@ def main() -> None:
         write_record(out / f"{options.child}.json", measure(profile, options.child, options.task, options.threads))
         return
     failed = []
-    for row in rows_of(profile, options.methods.split(",")):
+    for row in entries_of(profile, options.methods.split(",")):
         try:
             in_child(options, row, out)
         except subprocess.CalledProcessError:

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Semantic basis
 #
-# - **Purpose**: make the vocabulary-defined semantic bases of teacher and student (Section 3.1 of the paper), check that they are what they should be, and draw Fig. 1 from them.
+# - **Purpose**: compute the vocabulary-defined semantic bases of teacher and student (Section 3.1 of the paper), check them, and draw Fig. 1 from them.
 # - **Cost**: seconds on a CPU for the micro family; a Llama-2-7B head takes well under a minute on two cores.
 # - **Command**: `semalign run --profile micro --only 01`
 
@@ -46,13 +46,13 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # ## One vector for each token
 #
 # A language model turns a hidden state $h$ into logits by its LM head, $z = W h$, with one row of $W$ for each of the $V$ tokens of the vocabulary.
-# Going the other way, from a label to the latent space, takes the pseudoinverse: the *semantic basis* of token $i$ is
+# The other direction, from a label to the latent space, uses the pseudoinverse: the *semantic basis* of token $i$ is
 #
 # $$
 # \vec s_i = \vec e_i\, W^+ , \qquad W^+ = (W^\top W)^{-1} W^\top ,
 # $$ (eq-basis)
 #
-# the least-squares answer to "which state gives logit 1 to token $i$ and 0 to all others?". The library computes it through the $D \times D$ Gram matrix in float64, so the cost is two matrix products and no $V$-sized factorisation.
+# the least-squares answer to "which state gives logit 1 to token $i$ and 0 to all others?". The library computes it through the $D \times D$ Gram matrix in float64, so it needs two matrix products and no factorisation of size $V$.
 
 # %%
 teacher_basis = SemanticBasis.from_model(teacher)
@@ -60,7 +60,7 @@ student_basis = SemanticBasis.from_model(student)
 student_basis.vectors.shape, student_basis.method, student_basis.rank
 
 # %% [markdown]
-# Three checks. $S$ must be the pseudoinverse, so $S^\top W$ is the identity of the latent space. It must agree with `torch.linalg.pinv` in float64. And the logits of $s_i$ should have their maximum at token $i$.
+# Three checks follow. $S$ must be the pseudoinverse, so $S^\top W$ must be the identity of the latent space. $S$ must agree with `torch.linalg.pinv` in float64. And the logits of $s_i$ should have their maximum at token $i$.
 
 
 # %%
@@ -84,11 +84,11 @@ page.show_table(
 )
 
 # %% [markdown]
-# ## How the atoms lie
+# ## The angles between atoms
 #
-# $V$ vectors in $D < V$ dimensions cannot be orthogonal. How far from it they are matters for everything that follows, because a state's coefficients are its cosines with *all* atoms (Eq. 1 of the paper). For scale, the figure also shows as many random vectors.
+# $V$ vectors in $D < V$ dimensions cannot be orthogonal. How far they are from orthogonal matters for everything that follows, because a state's coefficients are its cosines with *all* atoms (Eq. 1 of the paper). For comparison, the figure also shows the same number of random vectors.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Cosines between atoms of one model: output side (columns of the pseudoinverse), input side (embedding rows) and as many random vectors. What to see: how far each side's atoms are from the random ones, whose cosines have standard deviation $1/\\sqrt{D}$.", "name": "fig-atom-cosines"}, "image": {"alt": "Two panels of three overlaid density curves of pairwise cosines."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Cosines between atoms of one model: output side (columns of the pseudoinverse), input side (embedding rows) and the same number of random vectors. What to see: how far each side's atoms are from the random vectors, whose cosines have standard deviation $1/\\sqrt{D}$.", "name": "fig-atom-cosines"}, "image": {"alt": "Two panels of three overlaid density curves of pairwise cosines."}}
 bases = {
     (name, side): SemanticBasis.from_model(model, side)
     for name, model in (("teacher", teacher), ("student", student))
@@ -104,9 +104,9 @@ page.provenance("atom-cosines")
 # %% [markdown]
 # ## Fig. 1: vocabulary, latent space, regions
 #
-# The paper's Fig. 1 is a sketch; this one is drawn from the student. Left: six tokens of its vocabulary. Middle: their bases in the latent space, on the plane that holds most of their spread, and a real hidden state: the last one before a digit in the worked solution of a word problem. Right: the same plane, each point in the colour of the basis with which it has the largest cosine in all $D$ dimensions: the *semantic regions*.
+# The paper's Fig. 1 is a sketch; this one is drawn from the student. The left panel shows six tokens of its vocabulary. The middle panel shows their bases in the latent space, on the plane of their largest spread, and a real hidden state: the last one before a digit in the worked solution of a word problem. The right panel shows the same plane, where each point has the colour of the basis with which it has the largest cosine in all $D$ dimensions. These are the *semantic regions*.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 1 from real bases of the student. Each colour is one token (left), its semantic basis (middle, on the plane of largest spread) and the region of states nearest to it in cosine (right). The black dot is a hidden state from which the next token should be a digit; its cosine with each basis is written at the basis. What to see: regions are cones around the bases, and a state means several tokens to some degree.", "name": "fig-semantic-association"}, "image": {"alt": "Three panels: coloured token labels, coloured points on a plane with a black dot, and the plane divided into coloured regions."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 1 from real bases of the student. Each colour is one token (left), its semantic basis (middle, on the plane of largest spread) and the region of states nearest to it in cosine (right). The black dot is a hidden state from which the next token should be a digit; its cosine with each basis is written next to the basis. What to see: regions are cones around the bases, and a state means several tokens to some degree.", "name": "fig-semantic-association"}, "image": {"alt": "Three panels: coloured token labels, coloured points on a plane with a black dot, and the plane divided into coloured regions."}}
 SUM = {"prompt": "1+1=2, 2+1=3, 3+1=", "response": "4"}
 row = rows("micro_gsm8k", "validation", 1)[0] if profile == "micro" else SUM
 seen = figures.associate(student, student_basis, row, ["1", "2", "3", "4", "5", "6"])
@@ -119,7 +119,7 @@ page.provenance("semantic-association")
 # %% [markdown]
 # ## What the choices change
 #
-# The paper leaves some of the basis open; [Decisions](../decisions.md) says what is done here. What another choice would change, measured on the two LM heads of this profile: the cosine between what the two choices give, 1 where they agree.
+# The paper leaves some details of the basis open; [Decisions](../decisions.md) says what is done here. The table shows what another choice would change on the two LM heads of this profile. Its values, except those of the last line, are cosines between the results of the two choices; the cosine is 1 where they agree.
 
 
 # %%
@@ -151,7 +151,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# Unit atoms or raw ones is a choice of the sum, not of the atoms: with raw vectors the map to the student is $S_T S_S^\top$ of the raw bases. For states drawn at random the two maps give targets of this cosine:
+# The choice between unit and raw atoms concerns the sum, not the atoms: with raw vectors, the map to the student is $S_T S_S^\top$ of the raw bases. For states drawn at random, the targets of the two maps have this mean cosine:
 
 # %%
 drawn = torch.randn(512, teacher_basis.vectors.shape[1], dtype=torch.float64, generator=torch.manual_seed(0))
@@ -171,4 +171,4 @@ round(agreement(drawn @ unit_map, drawn @ raw_map), 3)
 # basis.save("basis.safetensors")
 # ```
 #
-# or `semalign basis my-model-folder --out basis.safetensors`. What the options mean, and what else they could mean, is in [Decisions](../decisions.md).
+# On the command line, use `semalign basis my-model-folder --out basis.safetensors`. [Decisions](../decisions.md) says what the options mean and what the alternatives are.

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Decomposition
 #
-# - **Purpose**: decompose hidden states into semantic components and put them together again (Section 3.2, Eq. 1 and 2), and see what the paper's Fig. 2 shows: how well the direction of a state survives.
+# - **Purpose**: decompose hidden states into semantic components and recompose them (Section 3.2, Eq. 1 and 2), and see what the paper's Fig. 2 shows: how well the direction of a state survives.
 # - **Cost**: about half a minute for the micro family; the curves of SmolLM2-135M come from committed results.
 # - **Command**: `semalign run --profile micro --only 02`
 
@@ -59,7 +59,7 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # \mathbf a = \frac{S_T^\top \mathbf h^T}{\lVert \mathbf h^T \rVert_2} \quad (1), \qquad \tilde{\mathbf h}^S = S_S\, \mathbf a \quad (2).
 # $$ (eq-decompose)
 #
-# Together they are one linear map, $\tilde{\mathbf h}^S = S_S S_T^\top \mathbf h^T / \lVert \mathbf h^T \rVert$, and a cosine loss does not see the length. So the library makes $M = S_T^{} S_S^\top$ once, a $D_T \times D_S$ matrix for row vectors, and never the $m$ coefficients of a state.
+# Together they are one linear map, $\tilde{\mathbf h}^S = S_S S_T^\top \mathbf h^T / \lVert \mathbf h^T \rVert$, and a cosine loss does not depend on the length. So the library computes $M = S_T^{} S_S^\top$ once, a $D_T \times D_S$ matrix for row vectors, and never computes the $m$ coefficients of a state.
 
 # %%
 task = next(iter(settings.tasks))
@@ -76,7 +76,7 @@ print(f"{len(states)} states: the two forms agree to a cosine of 1 - {(1 - cosin
 # %% [markdown]
 # ## Fig. 2: does the direction survive?
 #
-# Within one model the same map is the *frame operator* $F = S S^\top$. If semantics are vectors, says the paper, $\mathbf r \parallel \sum_i \mathbf c_i = F \mathbf r$ for the output-side bases, and $\mathbf r \perp F \mathbf r$ for random ones. The figure measures $\cos(\mathbf h, F \mathbf h)$ at every layer.
+# Within one model the same map is the *frame operator* $F = S S^\top$. The paper says that if semantics are vectors, then $\mathbf r \parallel \sum_i \mathbf c_i = F \mathbf r$ for the output-side bases, and $\mathbf r \perp F \mathbf r$ for random vectors. The figure shows $\cos(\mathbf h, F \mathbf h)$ at every layer.
 
 # %%
 texts = [row["prompt"] for row in rows("micro_humaneval", "validation", 164)] if profile == "micro" else []
@@ -91,9 +91,9 @@ if texts:
 # %% [markdown]
 # ### A published model: SmolLM2-135M-Instruct on HumanEval
 #
-# The paper's text names Qwen3 and its caption Llama 2 7B; neither can be had everywhere, so this is a Llama-type model with published weights of 135 million parameters. Its LM head is tied to its embeddings.
+# The paper's text names Qwen3 and its caption names Llama 2 7B. Neither is available everywhere, so this section uses a Llama-type model with published weights and 135 million parameters. Its LM head is tied to its embeddings.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 2 on SmolLM2-135M-Instruct, 164 HumanEval prompts: mean cosine between a state and its recombined components, by layer, for each supervision interface. What to see: output side far above input side, as in the paper; but *as many random vectors* do better still, so a high cosine alone says nothing about semantics.", "name": "fig-decomposition-smollm2"}, "image": {"alt": "Four panels, one for each interface, with four curves over 30 layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 2 on SmolLM2-135M-Instruct, 164 HumanEval prompts: mean cosine between a state and its recombined components, by layer, for each supervision interface. What to see: the output side is far above the input side, as in the paper; but *random, as many* is higher still, so a high cosine alone says nothing about semantics.", "name": "fig-decomposition-smollm2"}, "image": {"alt": "Four panels, one for each interface, with four curves over 30 layers."}}
 figure = figures.resultant_cosines(real)
 
 # %% tags=["remove-input"]
@@ -106,7 +106,7 @@ page.provenance(
 # %% [markdown]
 # ### The micro student
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for the micro student on 164 prompts of micro-HumanEval, whose head is not tied. What to see: the contrast is the other way round here, input side above output side: it belongs to a model, not to language models as such.", "name": "fig-decomposition-micro"}, "image": {"alt": "Four panels, one for each interface, with four curves over the student's layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for the micro student, whose head is not tied, on 164 prompts of micro-HumanEval. What to see: here the contrast is reversed, with the input side above the output side, so it is a property of a model and not of language models as such.", "name": "fig-decomposition-micro"}, "image": {"alt": "Four panels, one for each interface, with four curves over the student's layers."}}
 if texts:
     figure = figures.resultant_cosines(micro)
 
@@ -117,13 +117,13 @@ if texts:
 # %% [markdown]
 # ## What random vectors should give
 #
-# For $m$ random unit vectors in $D$ dimensions and a unit state, $\mathbb E[\mathbf h^\top F \mathbf h] = m/D$ and $\mathbb E\lVert F\mathbf h\rVert^2 = m/D + m(m-1)/D^2$, hence a cosine of about
+# For $m$ random unit vectors in $D$ dimensions and a unit state, $\mathbb E[\mathbf h^\top F \mathbf h] = m/D$ and $\mathbb E\lVert F\mathbf h\rVert^2 = m/D + m(m-1)/D^2$. The cosine is therefore about
 #
 # $$
 # \sqrt{\frac{m}{m + D - 1}} .
 # $$ (eq-random-frame)
 #
-# With as many vectors as a vocabulary has tokens, $m \gg D$, that is close to 1: many random directions form a nearly tight frame. With few, it is close to $\sqrt{m/D}$. "$\mathbf r \perp \sum_i \mathbf c_i$ for random vectors" holds only for few of them.
+# With as many vectors as a vocabulary has tokens, $m \gg D$, and this is close to 1: many random directions form a nearly tight frame. With few vectors it is close to $\sqrt{m/D}$. "$\mathbf r \perp \sum_i \mathbf c_i$ for random vectors" holds only for a small number of them.
 
 # %%
 m, width = SemanticBasis.from_model(student).vectors.shape
@@ -133,19 +133,19 @@ for vectors in (64, m):
 # %% tags=["hide-input"]
 page.show_table(
     random_frames(real, read_record(published)["details"]["bases"]),
-    "Cosine of layer outputs with their recombined components, SmolLM2-135M-Instruct, beside what the frame would give for states without any direction of their own, and what random vectors of the same number would.",
+    "Cosine of layer outputs with their recombined components, SmolLM2-135M-Instruct, next to what the frame would give for states without a preferred direction, and what the same number of random vectors would give.",
     "random-frames",
     decimals=3,
 )
 
 # %% [markdown]
-# The last column but one is the test that the paper's figure lacks. A frame whose directions are unevenly filled turns even a state without any direction of its own by a certain angle, and for the output side that alone gives a *higher* cosine than the model's own states have. So the output-side curve measures how even the frame is, not that states are made of its atoms. What could show that is the map between two models, held against the same map with shuffled atoms.
+# The second-to-last column is the test that the paper's figure lacks. A frame whose directions are unevenly filled turns even a state without a preferred direction by a certain angle, and for the output side this alone gives a *higher* cosine than the model's own states have. So the output-side curve measures how even the frame is; it does not show that states are made of the frame's atoms. A comparison that could show this is the map between two models against the same map with permuted atoms.
 #
 # ## How much of it is one direction
 #
-# Hidden states of a language model share a large mean. The share of the (unit) states' energy that lies in it says how much of a high cosine one fixed vector explains.
+# Hidden states of a language model share a large mean. The share of the (unit) states' energy that lies in the mean says how much of a high cosine one fixed vector explains.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of the energy of unit-length states that lies in their mean, by layer and interface, SmolLM2-135M-Instruct on HumanEval. What to see: where the share is near 1, all positions have nearly the same direction, and so would targets made from them.", "name": "fig-mean-share"}, "image": {"alt": "Line plot of mean-direction share over layers for four interfaces."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of the energy of unit-length states that lies in their mean, by layer and interface, SmolLM2-135M-Instruct on HumanEval. What to see: where the share is near 1, all positions have nearly the same direction, and targets made from them would as well.", "name": "fig-mean-share"}, "image": {"alt": "Line plot of mean-direction share over layers for four interfaces."}}
 axis = figures.mean_shares(real)
 
 # %% tags=["remove-input"]

@@ -51,7 +51,7 @@ n_examples = TransferSettings().attribution_examples
 # A_\ell = \sum_{t, d} \Big| h^{(\ell)}_{t,d} \, \frac{\partial J}{\partial h^{(\ell)}_{t,d}} \Big| ,
 # $$ (eq-attribution)
 #
-# averaged over examples: one number for each layer. `aggregation="signed"` leaves the bars out, so that parts that help and parts that hurt cancel. The gradients come from captum's `LayerGradientXActivation` {cite}`kokhlikyan2020captum`.
+# averaged over rows: one number for each layer. `aggregation="signed"` omits the absolute value, so that positive and negative contributions cancel. The gradients come from captum's `LayerGradientXActivation` {cite}`kokhlikyan2020captum`.
 
 
 # %%
@@ -69,7 +69,7 @@ found = pd.DataFrame(
 )
 found.head(3)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Attribution of the teacher's layers for each task at the MLP output, each row scaled to its largest score. Absolute (left) and signed (right) aggregation. What to see: which layer is critical, whether it differs between tasks, and whether the sign of the sum matters.", "name": "fig-attribution"}, "image": {"alt": "Two heat maps, tasks by layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Attribution of the teacher's layers for each task at the MLP output, each task scaled to its largest score. Absolute (left) and signed (right) aggregation. What to see: which layer is critical, whether it differs between tasks, and whether the sign of the sum matters.", "name": "fig-attribution"}, "image": {"alt": "Two heat maps, tasks by layers."}}
 figure = figures.attribution_maps(found)
 page.save(found, "attribution")
 
@@ -79,7 +79,7 @@ page.provenance("attribution")
 # %% [markdown]
 # ## What the open choices change
 #
-# The paper does not say at which interface layers are attributed, nor how the products add up. The table gives the critical teacher layer $\ell_\star$ for each reading, and the student layer $k^\dagger$ that the [pairing](04_pairing.ipynb) makes of it.
+# The paper does not say at which interface layers are attributed, nor how the products are summed. The table gives the critical teacher layer $\ell_\star$ for each reading, and the student layer $k^\dagger$ with which the [pairing](04_pairing.ipynb) pairs it.
 
 # %%
 n_teacher, n_student = Architecture(teacher.model).n_layers, Architecture(student.model).n_layers
@@ -101,4 +101,4 @@ page.show_table(
 # %% [markdown]
 # ## Several processes
 #
-# On a node with several GPUs, `torchrun --nproc-per-node 4 $(which semalign) attribute MODEL --data TASK` shares the batches out and adds the scores up; every process ends with the same numbers.
+# On a node with several GPUs, `torchrun --nproc-per-node 4 $(which semalign) attribute MODEL --data TASK` distributes the batches over the processes and adds up the scores; every process ends with the same numbers.

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Pairing
 #
-# - **Purpose**: give each student layer a teacher layer (Section 4.1), find the student's partner of a critical teacher layer, and draw Fig. 3 from a real pair.
+# - **Purpose**: assign a teacher layer to each student layer (Section 4.1), find the student layer for a critical teacher layer, and draw Fig. 3 from a real pair.
 # - **Cost**: under a minute for the micro family on a CPU.
 # - **Command**: `semalign run --profile micro --only 04`
 
@@ -50,14 +50,14 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # \ell_k^T = \max\!\left(1, \left\lfloor \tfrac{L_T}{L_S} k \right\rfloor\right).
 # $$ (eq-pairing)
 #
-# A critical teacher layer $\ell_\star^T$ goes to the nearest student layer that is as deep or deeper, $k^\dagger = \min\{k : \ell_k^T \ge \ell_\star^T\}$. Layers count from 1. The last column shows the interpolated alternative, which mixes the two teacher layers around the student's exact depth $L_T\, k / L_S$.
+# A critical teacher layer $\ell_\star^T$ is paired with the nearest student layer that is as deep or deeper, $k^\dagger = \min\{k : \ell_k^T \ge \ell_\star^T\}$. Layers count from 1. The last column shows the interpolated alternative, which mixes the two teacher layers around the student's exact depth $L_T\, k / L_S$.
 
 # %%
 layer_map = LayerMap(Architecture(teacher.model).n_layers, Architecture(student.model).n_layers)
 print(layer_map)
 
 # %% [markdown]
-# With $L_T \ge L_S$ the map never uses a teacher layer twice: $\lfloor L_T k / L_S \rfloor$ grows by at least 1 with each $k$. It *skips* teacher layers, and those are the ones that $k^\dagger$ is for. Sharing, which the paper mentions, needs a teacher with fewer layers than the student. A map can be corrected where you know better:
+# With $L_T \ge L_S$ the map never uses a teacher layer twice: $\lfloor L_T k / L_S \rfloor$ grows by at least 1 with each $k$. Instead it *skips* teacher layers, and $k^\dagger$ is needed for those. Sharing, which the paper mentions, needs a teacher with fewer layers than the student. You can override single pairs of the map:
 
 # %%
 print(LayerMap(5, 4, override={3: 4}))
@@ -65,7 +65,7 @@ print(LayerMap(5, 4, override={3: 4}))
 # %% [markdown]
 # ## Fig. 3 from a real pair
 #
-# The paper's Fig. 3 is a sketch of the whole method. Here are the same three steps with numbers: the map with the teacher's attribution as colour; the teacher's states at the paired layer and the targets that the map $M$ makes of them in the student's space, each on the plane of its own largest spread; and where the student's own states are before any training.
+# The paper's Fig. 3 is a sketch of the whole method. The figure below shows the same three steps with numbers: the layer map, with the teacher's attribution as colour; the teacher's states at the paired layer and the targets that the map $M$ makes of them in the student's space, each on the plane of its own largest spread; and the student's own states before any training.
 
 # %%
 task = "micro_gsm8k" if "micro_gsm8k" in settings.tasks else next(iter(settings.tasks))
@@ -84,7 +84,7 @@ def response_states(model, number):
 h_teacher, h_student = response_states(teacher, layer), response_states(student, k)
 targets = h_teacher @ alignment_map(SemanticBasis.from_model(teacher), SemanticBasis.from_model(student))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 3 from a real pair. Left: dashed lines join paired layers, colour is the teacher's attribution, the thick line is the pair that the critical layer leads to. Right: response positions at that pair, coloured by what comes next; teacher states, the targets made from them, and the student's own states on the targets' plane. What to see: whether targets keep the teacher's grouping, and how far the student's states are from them.", "name": "fig-pairing"}, "image": {"alt": "Layer columns joined by dashed lines, and three scatter plots of hidden states."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 3 from a real pair. Left: dashed lines join paired layers, colour is the teacher's attribution, the thick line is the pair that the critical layer leads to. Right: response positions at that pair, coloured by what comes next: teacher states, the targets made from them, and the student's own states on the plane of the targets. What to see: whether the targets keep the teacher's grouping, and how far the student's states are from them.", "name": "fig-pairing"}, "image": {"alt": "Layer columns joined by dashed lines, and three scatter plots of hidden states."}}
 examples = encode(train_rows[:12], student.tokenizer, 512)
 kinds = figures.kinds_of([e.tokens[i + 1] for e in examples for i in e.positions()])
 points = figures.cloud_table(figures.clouds(h_teacher, targets, h_student, (layer, k)), kinds)

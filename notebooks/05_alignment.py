@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Alignment and training
 #
-# - **Purpose**: make the targets (Section 4.2), train one student layer on them (Section 4.3), and watch both cosine losses; then do the same with one thing changed at a time.
+# - **Purpose**: make the targets (Section 4.2), train one student layer on them (Section 4.3), and follow both cosine losses; then repeat this with one setting changed at a time.
 # - **Cost**: about five minutes for the micro family on a CPU.
 # - **Command**: `semalign run --profile micro --only 05`
 
@@ -54,12 +54,12 @@ scratch = Path(tempfile.mkdtemp())
 # \mathcal L = \underbrace{1 - \operatorname{Avg}\big[\cos(\mathbf h^{(k)}, \mathbf h^{(k)}_*)\big]}_{\mathcal L_\text{layer}} + \underbrace{1 - \operatorname{Avg}\big[\cos(\mathbf z, \mathbf y^\text{oh})\big]}_{\mathcal L_\text{out}} .
 # $$ (eq-objective)
 #
-# Two things make this fast without changing a digit that matters; tests compare both with the plain computation in float64, losses and gradients.
+# Two things make this fast without changing the result. Tests compare both with the plain computation in float64, for losses and gradients.
 #
-# * Nothing below layer $k$ trains, so the states that enter it never change: they are computed once, kept on disk, and only layers $k..L$ run.
+# * Nothing below layer $k$ trains, so the states that enter it never change. They are computed once and kept on disk, and only layers $k..L$ run.
 # * $\cos(\mathbf z, \mathbf y)$ needs no logits: $\langle \mathbf z, \mathbf y^\text{oh} \rangle = \mathbf w_y^\top \mathbf h$ and $\lVert \mathbf z \rVert^2 = \mathbf h^\top (W^\top W)\, \mathbf h$, a $D \times D$ form instead of $V$ logits.
 #
-# ## One transfer, as the paper has it
+# ## One transfer under the paper's settings
 
 # %%
 result = semalign.transfer(
@@ -82,7 +82,7 @@ page.provenance("training", record=record_path)
 # %% [markdown]
 # ## One thing at a time
 #
-# The same transfer on the first 200 training rows at ten times the paper's learning rate, with one setting changed: 200 rows are only 20 steps, and at the paper's rate most rows would not differ from "before". Measured on 100 held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the response's negative log-likelihood, which is what next-token prediction cares about.
+# Here the same transfer runs on the first 200 training rows at ten times the paper's learning rate, with one setting changed. 200 rows give only 20 steps, and at the paper's rate most lines of the table would not differ from "before". Three quantities are measured on 100 held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the response's negative log-likelihood, which is what matters for next-token prediction.
 
 # %%
 few = train[:200]
@@ -126,17 +126,17 @@ VARIANTS = {
 }
 page.show_table(
     variant_table(details["before"], {name: one_change(**change) for name, change in VARIANTS.items()}),
-    "One transfer on 200 rows with one setting changed from the second row's: teacher layer → student layer, held-out layer cosine, output cosine and response NLL (nats a token), and the share of the targets' energy in their mean. One seed. The layer cosine of 'before' is that of the paper's interface.",
+    "One transfer on 200 rows, with one setting changed from those of 'ten times that rate': teacher layer → student layer, held-out layer cosine, output cosine and response NLL (nats per token), and the share of the targets' energy in their mean. One seed. The layer cosine of 'before' is that of the paper's interface.",
     "variants",
     decimals=3,
 )
 
 # %% [markdown]
-# Two things to keep in mind when reading it.
+# Keep two things in mind when reading it.
 #
-# * $\cos(\mathbf z, \mathbf y^\text{oh})$ is largest when *every* other logit is zero. A language model's logits carry a common offset and a spread that mean nothing or much for probabilities, and the literal output term pays for removing both. The centred form forgives the offset.
-# * Part of the targets is one fixed direction; the last column is its share. That much a layer can reach by moving its mean alone, with nothing learnt about any particular position.
+# * $\cos(\mathbf z, \mathbf y^\text{oh})$ is largest when *every* other logit is zero. A language model's logits have a common offset, which means nothing for probabilities, and a spread, which means much. The literal output term rewards removing both. The centred form ignores the offset.
+# * Part of the targets is one fixed direction; the last column is its share. A layer can reach this part by moving its mean alone, without learning anything about any particular position.
 #
 # ## Use the result
 #
-# The result is a PEFT adapter folder: load it with `PeftModel.from_pretrained(student, folder)`, merge it with `merge_and_unload()`, or serve it as any LoRA. `record.json` beside it says how it was made.
+# The result is a PEFT adapter folder: load it with `PeftModel.from_pretrained(student, folder)`, merge it with `merge_and_unload()`, or serve it like any LoRA. `record.json` in the same folder says how it was made.

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Evaluation
 #
-# - **Purpose**: Tables 1 and 2 of the paper, with the models of this profile: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, on all benchmarks; the paper's numbers and the gap to the teacher beside them.
-# - **Cost**: scores come from run records under `data/results/`. Records of SemAlign and of the profile's variants that are missing or stale are made first (half a minute to a minute for each on a CPU core, for the micro family); records of other methods are only read. One transfer is run live and compared with its record.
+# - **Purpose**: Tables 1 and 2 of the paper, with the models of this profile: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, on all benchmarks, with the paper's numbers and the gap to the teacher next to them.
+# - **Cost**: scores come from run records under `data/results/`. Records of SemAlign and of the profile's variants that are missing or stale are made first (each takes half a minute to a minute on a CPU core, for the micro family); records of other methods are only read. One transfer is run live and compared with its record.
 # - **Command**: `semalign run --profile micro --only 06`; `semalign compare --profile micro --methods all` makes all records.
 
 # %% tags=["parameters"]
@@ -45,7 +45,7 @@ print(len(list(cells(settings))), "records of SemAlign and the variants,", len(s
 made = runs.run(settings, folder)  # makes those
 
 # %% [markdown]
-# Only records that are current count: those made from the models, data and settings that are here now. Rows whose records are not there are *not run*.
+# Only current records count: those made from the present models, data and settings. Entries without records are *not run*.
 
 # %%
 current = runs.current(settings, folder, ["all"])
@@ -57,7 +57,7 @@ page.save(scores, "scores")
 page.save(to_teacher, "gaps-to-teacher")
 page.show_table(
     record_counts(settings, current),
-    f"Current records behind the rows of this page: one for each teacher, benchmark and seed (seeds {', '.join(map(str, settings.seeds))}).",
+    f"Current records behind the entries of this page: one for each teacher, benchmark and seed (seeds {', '.join(map(str, settings.seeds))}).",
     "records",
     command=f"{COMPARE} --dry-run",
 )
@@ -65,7 +65,7 @@ page.show_table(
 # %% [markdown]
 # ## One cell, live
 #
-# A table made from files proves nothing about the code that stands beside it. So one transfer runs now and must agree with its record: every training loss to three decimals, and the score item for item or, on a machine with other floating-point habits, within the record's interval.
+# A table made from files proves nothing about the code next to it. So one transfer runs now and must agree with its record: in every training loss to three decimals, and in the score, item for item or, on a machine with different floating-point behaviour, within the record's interval.
 
 # %%
 cell = next(cell for cell in cells(settings) if cell.method == PAPER)
@@ -84,7 +84,7 @@ assert holds, "the record no longer holds: delete it and run `semalign compare`"
 # %% [markdown]
 # ## Table 1: one teacher, four benchmarks
 #
-# Means over seeds with 95% intervals: Student's $t$ over the seeds of a method, Wilson's over the items for a model as it is. An interval over seeds says nothing of the choice of test items: where all seeds agree it has no width, and the item interval of the student's row still holds. `semalign` is the paper's method under the paper's settings; no setting was chosen on these data. All other rows, Seeking and LaTen included, have settings chosen on validation data ([Controls](07_controls.ipynb)); compare them with `semalign-tuned`. The paper's numbers are of other models on other benchmarks: they stand beside ours for the pattern, not for the size.
+# The table gives means over seeds with 95% intervals: Student's $t$ over the seeds of a method, and Wilson's over the items for a model as it is. An interval over seeds says nothing about the choice of test items: where all seeds agree it has no width, and the item interval of the student's line still applies. `semalign` is the paper's method under the paper's settings; no setting was chosen on these data. All other entries, Seeking and LaTen included, have settings chosen on validation data ([Controls](07_controls.ipynb)); compare them with `semalign-tuned`. The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size.
 
 # %% tags=["hide-input"]
 benchmarks = [title(task) for task in settings.tasks]
@@ -92,7 +92,7 @@ first = table_entries(settings, [settings.teacher])
 items = " to ".join(map(str, sorted({scores["n"].min(), scores["n"].max()})))
 page.show_table(
     score_table(settings, scores, first, benchmarks),
-    f"Table 1 at the scale of profile {settings.name}: scores in percent with 95% intervals, up to {len(settings.seeds)} seeds, n = {items} test items a task. 'Paper' is Llama 2 on the real benchmarks, 'here' is this profile.",
+    f"Table 1 at the scale of profile {settings.name}: scores in percent with 95% intervals, up to {len(settings.seeds)} seeds, n = {items} test items per task. 'Paper' is Llama 2 on the real benchmarks, 'here' is this profile.",
     "table-1",
     command=COMPARE,
     record=folder / cell.file_name,
@@ -101,17 +101,17 @@ page.show_table(
 # %% [markdown]
 # ### The gap to the teacher
 #
-# The paper argues with the distance to the teacher: it should be small, and to overshoot is no merit. So the gap is teacher minus method; below zero the method is above its teacher. Its interval here is a paired bootstrap over test items and seeds. The share in brackets says what part of the way from student to teacher was gone. It is left out where the teacher is not clearly above the student, that is, where the interval of their difference holds zero. The last two columns are means over the benchmarks of the gap without its sign, as in Section 5.2.
+# The paper argues with the distance to the teacher: it should be small, and overshooting the teacher is no merit. So the gap is teacher minus method; below zero the method is above its teacher. Its interval here is a paired bootstrap over test items and seeds. The number in brackets is the share of the student's gap that was closed. It is left out where the teacher is not clearly above the student, that is, where the interval of their difference contains zero. The last two columns are means over the benchmarks of the gap without its sign, as in Section 5.2.
 
 # %% tags=["hide-input"]
 page.show_table(
     gap_table(settings, to_teacher, first, benchmarks),
-    "Teacher minus method, in points, with the share of the way from student to teacher in brackets. Ours with 95% intervals.",
+    "Teacher minus method, in points, with the share of the gap closed in brackets. Our values have 95% intervals.",
     "gaps-1",
     command=COMPARE,
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Scores of student, transfers and teacher on each benchmark, general teacher; bars are 95% intervals. What to see: whether a transfer lies above the student it started from, and how far from the teacher.", "name": "fig-gap"}, "image": {"alt": "Point plot of scores for each benchmark, one colour and marker a model or method."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Scores of student, transfers and teacher on each benchmark, general teacher; bars are 95% intervals. What to see: whether a transfer lies above the student it started from, and how far it is from the teacher.", "name": "fig-gap"}, "image": {"alt": "Point plot of scores for each benchmark, one colour and marker for each model or method."}}
 figure = figures.gap_to_teacher(settings, scores)
 
 # %% tags=["remove-input"]
@@ -120,7 +120,7 @@ page.provenance("scores", COMPARE)
 # %% [markdown]
 # ## Table 2: code teachers
 #
-# The same student, and teachers that were trained further on code. In the paper these are CodeLlama and WizardCoder; the profile's further teachers stand in their place, in this order.
+# This table has the same student, and teachers that were trained further on code. In the paper these are CodeLlama and WizardCoder; the profile's further teachers take their place, in this order.
 
 # %% tags=["hide-input"]
 teachers = [settings.teacher, *settings.teachers]
@@ -137,7 +137,7 @@ page.show_table(
 # %% tags=["hide-input"]
 page.show_table(
     gap_table(settings, to_teacher, second, code),
-    "Gaps of Table 2, as in the table of gaps above: teacher minus method in points, share of the way from student to teacher in brackets.",
+    "Gaps of Table 2, as in the table of gaps above: teacher minus method in points, share of the gap closed in brackets.",
     "gaps-2",
     command=COMPARE,
 )
@@ -145,7 +145,7 @@ page.show_table(
 # %% [markdown]
 # ### Which method leads
 #
-# For each teacher and benchmark, the transfer with the highest mean score, of the three that the paper compares. A lead within the intervals is no result; paired differences, with a correction for their number, are on the page [Controls](07_controls.ipynb).
+# For each teacher and benchmark, the table gives the transfer with the highest mean score among the three that the paper compares. A lead within the intervals is not a result; paired differences, with a correction for their number, are on the page [Controls](07_controls.ipynb).
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -158,10 +158,10 @@ page.show_table(
 # %% [markdown]
 # ## Reading
 #
-# These tables are of small models on benchmarks invented for them; none of their numbers is of Llama 2. What follows is read off the records of the profile `micro`.
+# These tables show small models on benchmarks invented for them; none of their numbers is for Llama 2. The following statements come from the records of the profile `micro`.
 #
-# - **The paper's settings do not lift this student**: every score stays within half a point of where it was, from every teacher. Attribution names the first layer for every task ([Attribution](03_attribution.ipynb)). Step sizes and weights chosen on validation data (`semalign-tuned`) change little: most on GSM8K, by 1.4 points, where maps that are fitted to the data gain as much ([Controls](07_controls.ipynb)).
-# - **There is room to gain, and labels use it.** `semalign-ce` exchanges the output cosine for cross-entropy, and the same layer then lifts the student. But `cross-entropy`, the same training with no aligned state, lifts it as far ([Controls](07_controls.ipynb)). What helps here is the label, not the aligned state.
-# - **Seeking leads the paper's three methods on all four benchmarks**, and does what fine-tuning on the same labels does: `sft`, which asks no teacher, has the same scores within their intervals. **LaTen** moves little.
+# - **The paper's settings do not lift this student**: every score stays within half a point of where it was, from every teacher. Attribution selects the first layer for every task ([Attribution](03_attribution.ipynb)). Learning rates and weights chosen on validation data (`semalign-tuned`) change little: the largest change is 1.4 points on GSM8K, where maps that are fitted to the data gain as much ([Controls](07_controls.ipynb)).
+# - **There is room to gain, and training on labels uses it.** `semalign-ce` replaces the output cosine with cross-entropy, and training the same layer then lifts the student. But `cross-entropy`, the same training without an aligned state, lifts it as far ([Controls](07_controls.ipynb)). What helps here is the label, not the aligned state.
+# - **Seeking leads the paper's three methods on all four benchmarks**, and achieves what fine-tuning on the same labels achieves: `sft`, which uses no teacher, has the same scores within their intervals. **LaTen** changes little.
 #
-# A transfer from 13 to 7 billion parameters may behave otherwise: nothing here refutes Tables 1 and 2, and nothing supports them. Whether another form of alignment helps beyond its controls is asked on the page [Controls](07_controls.ipynb).
+# A transfer from 13 to 7 billion parameters may behave differently: nothing here refutes Tables 1 and 2, and nothing supports them. The page [Controls](07_controls.ipynb) examines whether another form of alignment helps beyond its controls.

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Controls
 #
-# - **Purpose**: does the difference come from semantic alignment? Every method of the registry beside SemAlign: what it is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
+# - **Purpose**: find out whether the difference comes from semantic alignment. The page compares every method of the registry with SemAlign: what it is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
 # - **Cost**: about three minutes, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 07`. `semalign compare --profile micro --methods all` makes the scores, `semalign select --profile micro` the grid, `python benchmarks/method_cost.py` the costs.
+# - **Command**: `semalign run --profile micro --only 07`. `semalign compare --profile micro --methods all` makes the scores, `semalign select --profile micro` the grid, and `python benchmarks/method_cost.py` the costs.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -46,7 +46,7 @@ COST = f"python benchmarks/method_cost.py --profile {profile}"
 import pandas as pd
 
 from semalign.experiments import runs
-from semalign.experiments.cells import cells, rows_of
+from semalign.experiments.cells import cells, entries_of
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
 from semalign.paths import results_dir
@@ -63,7 +63,7 @@ print(f"{len(current)} of {len(list(cells(settings, ['all'])))} records are curr
 # %% [markdown]
 # ## What is compared
 #
-# A method that moves knowledge through semantic alignment should do better than the same training without a teacher, than the same training towards a map without semantics, and than the usual ways to distil. The page [Baselines and controls](../baselines.md) says in full what each does. *Methods* are the paper's, *baselines* those it compares with, *controls* this project's. Rows that are not in the registry are variants: a method under settings that were chosen on validation data.
+# A method that transfers knowledge through semantic alignment should do better than the same training without a teacher, better than the same training with a map without semantics, and better than the usual ways to distil. The page [Baselines and controls](../baselines.md) describes each method in full. The *method* is the paper's, the *baselines* are those that the paper compares with, and the *controls* are this project's. Entries that are not in the registry are variants: a method under settings that were chosen on validation data.
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -73,7 +73,7 @@ page.show_table(
 # %% [markdown]
 # ## Scores
 #
-# Means over seeds with 95% intervals, as in [Table 1](06_evaluation.ipynb): Student's $t$ over the seeds, or Wilson's over the items where there is one run.
+# The scores are means over seeds with 95% intervals, as in [Table 1](06_evaluation.ipynb): Student's $t$ over the seeds, or Wilson's over the items where there is only one run.
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -95,12 +95,12 @@ if settings.teachers:
 # %% [markdown]
 # ## SemAlign minus X
 #
-# Both methods were scored on the same test items. A resample draws items, the same for both, and seeds of each; the interval is that of the percentiles {cite}`efron1979bootstrap`. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`: where the corrected value is below 0.05, the chance of any such line without a difference is below 5%. With few seeds the spread over seeds is underestimated, with $S$ of them by a factor $(S - 1)/S$ in the variance.
+# Both methods were scored on the same test items. A resample draws items, the same for both, and seeds of each method; the interval is the percentile interval {cite}`efron1979bootstrap`. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`: if lines with a corrected value below 0.05 are taken as differences, the chance that any of them has no difference is below 5%. With few seeds the spread over seeds is underestimated: with $S$ seeds, by a factor $(S - 1)/S$ in the variance.
 
 # %%
 # Enough for a corrected p of 0.02 where no resample is on the other side of zero.
 RESAMPLES = max(
-    10_000, 100 * len(rows_of(settings, ["all"])) * sum(len(settings.teachers_for(t)) for t in settings.tasks)
+    10_000, 100 * len(entries_of(settings, ["all"])) * sum(len(settings.teachers_for(t)) for t in settings.tasks)
 )
 ours = [PAPER, *(name for name in settings.variants if name != PAPER and settings.method_of(name).name == PAPER)]
 compared = {name: differences(folder, name, only=current, resamples=RESAMPLES) for name in ours}
@@ -117,7 +117,7 @@ for name, lines in compared.items():
         display(table(shown, caption, f"tab-differences-{name}{suffix}"))
     display(page.provenance(f"differences-{name}", COMPARE))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign under the paper's settings minus every other row, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or on it explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign under the paper's settings minus every other entry, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or at zero explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
 figure = figures.differences(settings, compared[PAPER])
 
 # %% tags=["remove-input"]
@@ -126,7 +126,7 @@ page.provenance(f"differences-{PAPER}", COMPARE)
 # %% [markdown]
 # ## How settings were chosen
 #
-# `semalign select` scores every point of a grid on validation data: one seed, the general teacher, the same number of points for every row, so that no method is tuned more than another. The best point of each row and task, by validation score, is what the profile's variants hold; the test split is not looked at.
+# `semalign select` scores every point of a grid on validation data, with one seed, the general teacher, and the same number of points for every entry, so that no method is tuned more than another. The profile's variants hold the best point of each entry and task by validation score; the test split is not used.
 
 # %%
 chosen_from = results_dir() / f"{settings.name}-selection" / TABLE
@@ -138,7 +138,7 @@ if grid is None:
 else:
     print(grids.grid_size(grid))
     page.save(grid, "selection")
-    caption = "The chosen point of each row and task: the settings that it changes."
+    caption = "The chosen point of each entry and task: the settings that it changes."
     display(table(grids.chosen_table(settings, grid), caption, "tab-chosen"), page.provenance("selection", SELECT))
 
 # %% tags=["hide-input"]
@@ -154,10 +154,10 @@ if grid is not None:
 # %% [markdown]
 # ## A version that works?
 #
-# If the paper's objective does not help a student, a small departure from it may. Two searches on validation data look for one, a change at a time, each with four points of step size and weight of the layer term. The first starts from cross-entropy as the output term, with all training examples: `plain` adds the layer term as it is, the other rows change it, and the two rows of cross-entropy have none, on the paired layer and on the last. The second has 32 examples a task, where labels are scarce. A row that beats cross-entropy, or distillation, by more than its control with permuted atoms would be `semalign+`.
+# If the paper's objective does not help a student, a small change to it may. Two searches on validation data look for such a change, one at a time, each with four points of learning rate and weight of the layer term. The first search starts from cross-entropy as the output term, with all training rows: `plain` adds the layer term as it is, the other entries change it, and the two entries of cross-entropy have no layer term, one on the paired layer and one on the last. The second search has 32 training rows for each task, so that labels are scarce. An entry that beats cross-entropy, or distillation, by more than its control with permuted atoms would be `semalign+`.
 
 # %% tags=["hide-input"]
-SEARCHES = {"plus": "all training examples of the profile", "few": "32 training examples"}
+SEARCHES = {"plus": "all training rows of the profile", "few": "32 training rows"}
 for name, size in SEARCHES.items():
     path, command = results_dir() / f"{settings.name}-{name}-selection" / TABLE, f"{SELECT}-{name}"
     if not path.is_file():
@@ -168,26 +168,26 @@ for name, size in SEARCHES.items():
         same = grid[(grid["variant"] == "cross-entropy") & grid["task"].isin(searched["task"])]
         searched = pd.concat([same, searched], ignore_index=True)
     page.save(searched, f"search-{name}")
-    caption = f"Search with {size}: response NLL on {searched['n'].max()} validation items in nats a token, lower is better, at the point where it is lowest, and the score there in percent."
+    caption = f"Search with {size}: response NLL on {searched['n'].max()} validation items in nats per token (lower is better) at the point where it is lowest, and the score there in percent."
     display(
         table(grids.search_table(settings, searched), caption, f"tab-search-{name}"),
         page.provenance(f"search-{name}", command),
     )
 
 # %% [markdown]
-# Read off the records of the profile `micro`: nothing that was tried helps beyond its control, so there is no `semalign+` here. In the first search nothing beats cross-entropy by more than 0.0003 nats, so that no row of permuted atoms was run beside it; the second has one.
+# The records of the profile `micro` show that nothing that was tried helps beyond its control, so there is no `semalign+` here. In the first search nothing beats cross-entropy by more than 0.0003 nats, so no entry with permuted atoms was run for comparison; the second search has one.
 #
-# - **The layer term can be made harmless, not helpful.** At weight 0.03 the response NLL is that of cross-entropy without it, to within 0.0003 for the plain term and for relations, which need no map, and within 0.003 for centred states, at the MLP's output or the residual contribution. At 0.3 it is worse in most rows (the table's data have every point).
-# - **Another layer does not change that**: on the last layer, too, the rows with the layer term end within 0.002 of cross-entropy, and that layer learns less than the paired one.
-# - **Mean square to aligned states does harm**, and KL to the teacher in place of labels gains nothing.
-# - **Few examples do not either**: with 32, real and permuted atoms are 0.0001 apart.
+# - **The layer term can be made harmless, not helpful.** At weight 0.03 the response NLL is that of cross-entropy without the layer term, to within 0.0003 for the plain term and for relations, which need no map, and to within 0.003 for centred states, at the MLP's output or the residual contribution. At 0.3 it is worse for most entries (the table's data have every point).
+# - **Another layer does not change that**: on the last layer, too, the entries with the layer term end within 0.002 of cross-entropy, and that layer learns less than the paired one.
+# - **The mean square to aligned states does harm**, and KL to the teacher in place of labels gains nothing.
+# - **Few training rows do not change that either**: with 32 rows, real and permuted atoms are 0.0001 apart.
 #
-# One seed, 200 items: the interval of one score is about ±7 points, that of a difference up to ±10; the NLL is the finer measure. A response of one token has no relations, so that on MMLU `relation` is cross-entropy itself. Not tried: prompts without labels, several layers at once, an alignment phase before the task's.
+# These are results of one seed and 200 items: the interval of one score is about ±7 points, that of a difference up to ±10, and the NLL is the finer measure. A response of one token has no relations, so on MMLU `relation` is cross-entropy itself. Prompts without labels, several layers at once, and an alignment phase before the training on the task were not tried.
 
 # %% [markdown]
 # ## What it costs
 #
-# Seconds and peak memory of one transfer, each method in a process of its own with an empty cache, on one task and one thread. Memory is that of the whole process, Python and PyTorch included; what the process held before the transfer began stands beside it. Making the teacher's states is part of the transfer: a second run with other seeds finds them in the cache and is faster.
+# The table gives seconds and peak memory of one transfer. Each method runs in its own process with an empty cache, on one task and one thread. Memory is that of the whole process, Python and PyTorch included; the next column gives what the process held before the transfer began. Computing the teacher's states is part of the transfer: a second run with other seeds finds them in the cache and is faster.
 
 # %% tags=["hide-input"]
 costs_from = results_dir() / f"{settings.name}-cost"
@@ -204,7 +204,7 @@ else:
         page.provenance("cost", COST, first),
     )
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score against the cost of one transfer: seconds (left) and peak memory of the process (right); bars are 95% intervals of the score, numbers those of the table above. What to see: whether a method that costs more scores more; up and to the left is better.", "name": "fig-cost"}, "image": {"alt": "Two scatter plots of score over seconds and over memory, one numbered point a method, or a note that costs were not run."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score against the cost of one transfer: seconds (left) and peak memory of the process (right); bars are 95% intervals of the score, numbers those of the table above. What to see: whether a method that costs more scores more; up and to the left is better.", "name": "fig-cost"}, "image": {"alt": "Two scatter plots of score against seconds and against memory, one numbered point for each method, or a note that costs were not run."}}
 figure = figures.score_over_cost(spent)
 
 # %% tags=["hide-input"]
@@ -214,11 +214,11 @@ if not spent.empty:
 # %% [markdown]
 # ## Reading
 #
-# A difference whose interval holds zero is no difference that these data show, and a control that scores as SemAlign does needs no semantic alignment for it.
+# If the interval of a difference contains zero, these data do not show a difference. A control that scores as SemAlign does needs no semantic alignment for its score.
 #
-# Of the profile `micro`, the records say:
+# The records of the profile `micro` say:
 #
-# - **Maps without semantics do as well.** No row with another map differs from `semalign` or from `semalign-tuned` after correction; beside `semalign-tuned`, `permuted-atoms` and `random-bases` are within 1.2 points on every benchmark. With no gain there is nothing for semantics to explain.
-# - **What gains has labels or the teacher's distribution**: `cross-entropy` on the one layer, `sft` and Seeking on all, `layer-distillation` (which has cross-entropy as its output term), `logit-kl`, `logit-reverse-kl` and `frontier`. Of the two terms of the objective alone, `output-cosine` gains 2.4 points on GSM8K, and `layer-cosine` no more than 1.0 anywhere.
-# - **Adding the aligned state to cross-entropy gains nothing**: `semalign-ce` minus `cross-entropy` is 0.4 points on MMLU and below zero on the other three, and no interval lies above zero ({numref}`tab-differences-semalign-ce`). Each has the learning rate that was best for it.
-# - **`sft` is above `semalign` on all four**, by intervals that do not hold zero before correction. It asks no teacher.
+# - **Maps without semantics do as well.** No entry with another map differs from `semalign` or from `semalign-tuned` after correction; compared with `semalign-tuned`, `permuted-atoms` and `random-bases` are within 1.2 points on every benchmark. Without a gain there is nothing for semantics to explain.
+# - **The entries that gain use labels or the teacher's distribution**: `cross-entropy` on the one layer, `sft` and Seeking on all layers, `layer-distillation` (which has cross-entropy as its output term), `logit-kl`, `logit-reverse-kl` and `frontier`. With only one of the two terms of the objective, `output-cosine` gains 2.4 points on GSM8K, and `layer-cosine` no more than 1.0 anywhere.
+# - **Adding the aligned state to cross-entropy gains nothing**: `semalign-ce` minus `cross-entropy` is 0.4 points on MMLU and below zero on the other three benchmarks, and no interval lies above zero ({numref}`tab-differences-semalign-ce`). Each has the learning rate that was best for it.
+# - **`sft` is above `semalign` on all four benchmarks**, by intervals that do not contain zero before correction. It uses no teacher.

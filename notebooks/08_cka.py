@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Similarity of layers
 #
-# - **Purpose**: Fig. 4 and 6 of the paper: CKA between every teacher layer and every student layer, linear and RBF, before and after alignment and after a transfer, with untrained models and permuted atoms as controls.
+# - **Purpose**: make Fig. 4 and 6 of the paper: CKA between every teacher layer and every student layer, linear and RBF, before and after alignment and after a transfer, with untrained models and permuted atoms as controls.
 # - **Cost**: about a minute for the micro family; the matrices of SmolLM2-135M come from committed results.
 # - **Command**: `semalign run --profile micro --only 08`
 
@@ -46,19 +46,19 @@ out = project_root() / "book" / "_static" / "data" / "cka-micro"
 # %% [markdown]
 # ## What is measured
 #
-# For $n$ rows, centred, of a teacher layer $X$ and a student layer $Y$, with kernel matrices $K$ and $L$ {cite}`kornblith2019cka`,
+# For the centred states $X$ of a teacher layer and $Y$ of a student layer, each with $n$ rows, and their kernel matrices $K$ and $L$ {cite}`kornblith2019cka`,
 #
 # $$
 # \operatorname{CKA}(K, L) = \frac{\operatorname{HSIC}(K, L)}{\sqrt{\operatorname{HSIC}(K, K)\, \operatorname{HSIC}(L, L)}} .
 # $$ (eq-cka)
 #
-# The linear kernel is $K = X X^\top$, the RBF kernel has the median distance as its width. HSIC is the unbiased estimate {cite}`song2012hsic`, summed over minibatches of rows {cite}`nguyen2021wide`. A row is one token of a code prompt, the states are layer outputs. CKA does not see a rotation or a common scale of either space. It does see a map that stretches, as $M = S_T S_S^\top$ does, so that "after alignment" is a real question.
+# The linear kernel is $K = X X^\top$; the RBF kernel has the median distance as its width. HSIC is the unbiased estimate {cite}`song2012hsic`, summed over minibatches of rows {cite}`nguyen2021wide`. Each row is the layer output at one token of a code prompt. CKA is invariant to a rotation and to a common scale of either space. It is not invariant to a map that stretches, as $M = S_T S_S^\top$ does, so alignment can change it.
 #
-# The conditions: the models as they are (*before*); teacher states mapped by $M$ (*after alignment*); the adapted student in the student's place (*after transfer*); two models of the same architectures with weights as they are before any training, initialised apart (*untrained*); and teacher states mapped by an $M$ whose atoms are permuted, which keeps the form of the map and none of its semantics. States are taken as they are, and, below, at unit length: a few tokens, often the first, may be hundreds of times longer than the rest, and linear CKA then sees little else.
+# There are five conditions: the models as they are (*before*); teacher states mapped by $M$ (*after alignment*); the adapted student in place of the student (*after transfer*); two untrained models of the same architectures, initialised independently (*untrained*); and teacher states mapped by an $M$ whose atoms are permuted, which keeps the form of the map and none of its semantics. States are taken first as they are and then at unit length. The states of a few tokens, often the first, may be hundreds of times longer than the rest, and linear CKA then depends on little else.
 #
 # ## The micro pair
 #
-# Teacher and student of the micro family on the prompts of micro-HumanEval. The transfer is the paper's method under the paper's settings, made now.
+# This section compares teacher and student of the micro family on the prompts of micro-HumanEval. The transfer is the paper's method under the paper's settings, run on this page.
 
 # %%
 if settings.name == "micro":
@@ -87,11 +87,11 @@ def show_summary(similarities, name, caption, command, record):
     display(table(shown, caption, f"tab-readings-{name}"), page.provenance(f"readings-{name}", command, record))
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on the micro pair: CKA of layer outputs as they are, linear (top) and RBF (bottom). Rings mark the layers that the depth map pairs. What to see: whether the rings lie on the brightest cells of their columns, whether the first three matrices are alike, and what the untrained pair shows.", "name": "fig-cka-micro"}, "image": {"alt": "Two rows of five heat maps of teacher layers by student layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on the micro pair: CKA of layer outputs as they are, linear (top) and RBF (bottom). Rings mark the layers that the layer map pairs. What to see: whether the rings lie on the brightest cells of their columns, whether the first three matrices are alike, and what the untrained pair shows.", "name": "fig-cka-micro"}, "image": {"alt": "Two rows of five heat maps of teacher layers by student layers."}}
 if settings.name == "micro":
     figure = figures.layer_similarity(micro, "raw")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for states at unit length, as Eq. 1 takes them. What to see: what changes once a few long states no longer decide.", "name": "fig-cka-micro-unit"}, "image": {"alt": "Two rows of five heat maps of teacher layers by student layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for states at unit length, as in Eq. 1. What to see: what changes when a few long states no longer dominate.", "name": "fig-cka-micro-unit"}, "image": {"alt": "Two rows of five heat maps of teacher layers by student layers."}}
 if settings.name == "micro":
     figure = figures.layer_similarity(micro, "unit")
 
@@ -102,7 +102,7 @@ if settings.name == "micro":
 # %% [markdown]
 # ### Findings
 #
-# "Near the diagonal" is within one layer of the partner that the depth map gives. Where similarity falls off with depth in both models, two matrices correlate under any pairing; with the means of rows and columns taken out, only the pairing is left to agree.
+# "Near the diagonal" means within one layer of the partner that the layer map gives. If similarity falls off with depth in both matrices, they correlate under any pairing. After the means of the matrix's rows and columns are subtracted, only an agreement in the pairing is left.
 
 # %% tags=["hide-input"]
 if settings.name == "micro":
@@ -119,7 +119,7 @@ else:
 # %% [markdown]
 # ## Published weights
 #
-# SmolLM2-135M-Instruct {cite}`allal2025smollm2` against the student of [the next page](09_published_weights.ipynb), which is cut from it in depth and width, before and after a transfer, on the prompts of HumanEval {cite}`chen2021humaneval`. The student is a part of its teacher here, so some likeness along the diagonal is there by construction: up to the first layer left out, the student is its teacher with less width.
+# This section compares SmolLM2-135M-Instruct {cite}`allal2025smollm2` with the student of [the next page](09_published_weights.ipynb), which is cut from it in depth and width, before and after a transfer, on the prompts of HumanEval {cite}`chen2021humaneval`. Here the student is a part of its teacher, so some similarity along the diagonal is there by construction: up to the first layer left out, the student is its teacher with less width.
 
 # %% tags=["hide-input"]
 REAL = results_dir() / "small" / "cka-smollm2-135m"
@@ -134,7 +134,7 @@ if real is None:
 else:
     page.save(real, "cka-smollm2")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on SmolLM2-135M-Instruct and the student cut from it, HumanEval prompts: CKA of layer outputs as they are, linear (top) and RBF (bottom). What to see: as for the micro pair; in the lower left corner both have the same layers.", "name": "fig-cka-smollm2"}, "image": {"alt": "Two rows of heat maps of teacher layers by student layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on SmolLM2-135M-Instruct and the student cut from it, HumanEval prompts: CKA of layer outputs as they are, linear (top) and RBF (bottom). What to see: the same as for the micro pair; in the lower left corner both models have the same layers.", "name": "fig-cka-smollm2"}, "image": {"alt": "Two rows of heat maps of teacher layers by student layers."}}
 if real is not None:
     figure = figures.layer_similarity(real, "raw")
 
@@ -155,4 +155,4 @@ if real is not None:
 # %% [markdown]
 # ## Reading
 #
-# High similarity along the diagonal says something about two trained models only as far as it exceeds what the untrained pair shows, and a matrix that alignment leaves unchanged says something about semantics only as far as permuted atoms change it.
+# High similarity along the diagonal says something about two trained models only to the extent that it exceeds that of the untrained pair. A matrix that alignment leaves unchanged says something about semantics only to the extent that permuted atoms change it.

@@ -27,6 +27,7 @@ def test_the_module_runs_the_command():
     assert "Usage: semalign [OPTIONS]" in run("-m", "semalign", "--help")
 
 
+@pytest.mark.slow
 def test_an_error_is_one_line_and_a_status():
     failed = subprocess.run([sys.executable, "-m", "semalign", "pair", "no-such-model", "4"], capture_output=True)
     assert failed.returncode == 1

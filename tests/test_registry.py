@@ -33,6 +33,7 @@ def test_a_name_is_taken_once():
         registry.add("red", 2)
 
 
+@pytest.mark.slow
 def test_a_folder_is_included_once_and_told_to_child_processes(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "")
     (tmp_path / "mine.py").write_text(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from semalign.book.tables.published import BENCHMARKS
-from semalign.experiments.cells import cells, rows_of
+from semalign.experiments.cells import cells, entries_of
 from semalign.experiments.grids import points
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
@@ -30,7 +30,7 @@ def test_a_search_has_a_record_for_each_grid_point_and_no_other(name):
 
 
 def test_costs_are_of_methods_and_variants():
-    assert files("micro-cost") == {f"{name}.json" for name in rows_of(load_profile("micro"), ["all"])}
+    assert files("micro-cost") == {f"{name}.json" for name in entries_of(load_profile("micro"), ["all"])}
 
 
 def test_every_folder_is_described():

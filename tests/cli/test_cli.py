@@ -1,21 +1,30 @@
-"""Every verb on tiny models from disk; help reads; errors are one line and say what to do."""
+"""All verbs are listed with what they do; errors are one line and say what to do."""
 
 import pytest
 from helpers.commands import invoke
 
 from semalign import cli
 
-VERBS = "select basis decompose cka attribute pair transfer evaluate compare run pretrain fetch".split()
+VERBS = (
+    "basis decompose attribute pair transfer cka evaluate compare select run pretrain fetch drop-layers slice"
+).split()
 
 
-def test_help_lists_every_verb():
-    output = invoke("--help")
-    assert all(verb in output for verb in VERBS)
+def plain(output):
+    """Help without its frames and line breaks."""
+    return " ".join(output.replace("│", " ").split())
+
+
+def test_help_lists_every_verb_with_what_it_does():
+    output = plain(invoke("--help"))
+    assert list(cli.COMMANDS) == VERBS
+    for verb, command in cli.COMMANDS.items():
+        assert f" {verb} {command.__doc__[:20]}" in output
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help(verb):
-    assert "Usage" in invoke(verb, "--help")
+def test_every_verb_tells_what_it_does(verb):
+    assert plain(cli.COMMANDS[verb].__doc__) in plain(invoke(verb, "--help"))
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,9 @@ def test_an_incomplete_file_gets_one_line_that_names_it(task, changes, message):
     [
         ("mine.missing", "!function mine.missing: AttributeError"),
         ("mine.number", "is no function"),
-        ("os.system", "only semalign has others"),
+        ("os.system", "other functions are those of semalign.evaluation.code"),
+        ("semalign.files.write_json", "other functions are those of semalign.evaluation.code"),
+        ("long.f", "RuntimeError: two lines"),
         ("nowhere.f", r"there is no .*nowhere\.py"),
         ("..mine.score", "write module.name"),
         ("score", "write module.name"),
@@ -125,6 +127,7 @@ def test_a_function_that_cannot_be_imported_gets_one_line(task, function, messag
     path = task(f"process_results: !function {function}\n")
     path.with_name("mine.py").write_text("number = 1\ndef score(item, results):\n    return {}\n")
     path.with_name("broken.py").write_text("1 / 0\n")
+    path.with_name("long.py").write_text("raise RuntimeError('two\\nlines')\n")
     with pytest.raises(ValueError, match=message) as error:
         task_file(path)
     assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)

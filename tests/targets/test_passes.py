@@ -1,5 +1,7 @@
 """States that are kept, against those of whole forward passes of one row at a time; each is computed once."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from helpers.models import close
@@ -60,13 +62,14 @@ def test_what_is_on_disk_is_not_computed_again_and_other_inputs_are(passes, monk
     monkeypatch.setattr(passes.model.decoder, "forward", lambda *a, **k: ran.append(1) or forward(*a, **k))
     again = [passes.layer_states([(2, 1.0)], "mlp"), passes.final_states(), passes.entering_states(2)]
     assert not ran and all(torch.equal(a[0], b[0]) for a, b in zip(first, again, strict=True))
-    shorter = [positions[1:] for positions in passes.at]
+    moved = [[position - 1 for position in positions] for positions in passes.at]
     for changed in (
         lambda: passes.layer_states([(3, 1.0)], "mlp"),
         lambda: passes.layer_states([(2, 1.0)], "layer"),
-        lambda: StatePasses(passes.model, passes.examples, shorter, passes.folder, "mark").final_states(),
-        lambda: StatePasses(passes.model, passes.examples, passes.at, passes.folder, "other").final_states(),
-        lambda: StatePasses(passes.model, passes.examples[::-1], passes.at[::-1], passes.folder, "mark").final_states(),
+        lambda: replace(passes, at=moved).final_states(),
+        lambda: replace(passes, at=moved).layer_states([(2, 1.0)], "mlp"),
+        lambda: replace(passes, fingerprint="other").final_states(),
+        lambda: replace(passes, examples=passes.examples[::-1], at=passes.at[::-1]).final_states(),
         lambda: passes.entering_states(3),
     ):
         ran.clear()

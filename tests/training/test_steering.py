@@ -107,6 +107,7 @@ def test_training_brings_both_losses_down(teacher, student, rows, tmp_path):
         assert sum(step[term] for step in losses[-3:]) < 0.9 * sum(step[term] for step in losses[:3])
 
 
+@pytest.mark.slow
 def test_a_stopped_run_ends_like_an_undisturbed_one(teacher, student, rows, tmp_path):
     def steer(folder, stop_after=None):
         run = prepare(teacher, student, rows, tmp_path, batch_size=4, epochs=3, lora_dropout=0.1)

@@ -44,10 +44,10 @@ def resultant_cosine(
 
     Args:
         model: the model whose states are read.
-        texts: prompts; each token of each counts once.
+        texts: prompts; each token of every text counts once.
         bases: bases by name; their vectors count at unit length.
         interfaces: supervision interfaces, and ``"final"`` for the state after the final norm.
-        layers: 1-based layer numbers (default all); ``"final"`` stands at the last layer.
+        layers: 1-based layer numbers (default all); ``"final"`` is listed under the last layer.
         batch_size: texts in one forward pass. Memory holds the states of one batch, never of all texts.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Fig. 2 as files: the bases it compares, the prompts it runs on, its data and its run record."""
+"""Fig. 2 as files: the bases that it compares, its data and its run record."""
 
 import time
 from pathlib import Path
@@ -16,7 +16,7 @@ FEW = 64  # size of the small random basis
 
 
 def figure_bases(model: LanguageModel, seed: int = 0) -> dict[str, SemanticBasis]:
-    """Return the bases of Fig. 2: output side, input side, and random ones of equal and of small count."""
+    """Return the bases of Fig. 2: output side, input side, and two random ones, as large as these and small."""
     output = SemanticBasis.from_model(model, "output")
     m, width = output.vectors.shape
     return {
@@ -75,7 +75,7 @@ def write_decomposition(
 
 
 def _describe(basis: SemanticBasis) -> dict[str, Any]:
-    """Return a basis in numbers, with the cosines to expect without looking at any state."""
+    """Return the numbers that describe a basis, and the cosines that follow from the basis alone."""
     m, width = basis.vectors.shape
     return {
         "side": basis.side,

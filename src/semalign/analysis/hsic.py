@@ -40,12 +40,12 @@ def median_bandwidth(rows: Float[Tensor, "layers n d"], fraction: float = 1.0) -
 def gram(
     rows: Float[Tensor, "layers n d"], kernel: str = "linear", bandwidth: Float[Tensor, " layers"] | None = None
 ) -> Float[Tensor, "layers n n"]:
-    """Return each layer's Gram matrix in float64, up to terms that HSIC does not see.
+    """Return each layer's Gram matrix in float64, up to terms that do not change HSIC.
 
-    Rows are centred and the RBF kernel has 1 taken away, so that no large constant eats the digits.
+    Rows are centred and the RBF kernel has 1 taken away, so that a large constant costs no digits.
 
     Args:
-        rows: one representation a row, shape (layers, n, D).
+        rows: one representation in each row, shape (layers, n, D).
         kernel: ``"linear"``: ``x . y``; ``"rbf"``: ``exp(-|x - y|^2 / (2 sigma^2)) - 1``.
         bandwidth: sigma of each layer, by default :func:`median_bandwidth` of these rows; RBF only.
     """
@@ -57,7 +57,7 @@ def gram(
 
 
 def u_centred(grams: Float[Tensor, "layers n n"]) -> Float[Tensor, "layers n n"]:
-    """Return Gram matrices with zero diagonal and rows that sum to zero: what the unbiased HSIC is a product of.
+    """Return Gram matrices with zero diagonal and rows that sum to zero; the unbiased HSIC is a product of two.
 
     With row sums r and total s of K without its diagonal, entries off the diagonal become
     ``K_ij - (r_i + r_j) / (n - 2) + s / ((n - 1)(n - 2))``.
@@ -82,7 +82,7 @@ class MinibatchCKA:
     is unbiased where the rows are independent draws. It equals the entrywise product of the two
     :func:`u_centred` matrices over ``n (n-3)``, so that all pairs are one matrix product. With means over
     minibatches, ``CKA = mean HSIC_1(K, L) / sqrt(mean HSIC_1(K, K) * mean HSIC_1(L, L))``, at most 1; near 0 it
-    may come out negative. A layer that is constant over all rows has no CKA: NaN.
+    may be negative. A layer that is constant over all rows has no CKA: NaN.
 
     Args:
         kernel: ``"linear"`` or ``"rbf"``.
@@ -108,13 +108,14 @@ class MinibatchCKA:
         teacher: Float[Tensor, "teacher_layers n d_teacher"],
         student: Float[Tensor, "student_layers n d_student"],
     ) -> None:
-        """Count one minibatch, whose i-th rows belong together; ``ValueError`` for fewer than 4 rows."""
+        """Add one minibatch, whose i-th rows belong together; ``ValueError`` for fewer than 4 rows."""
         n = teacher.shape[1]
         if n < FEWEST_ROWS:
             raise ValueError(f"a minibatch of {n} rows: the unbiased HSIC needs at least {FEWEST_ROWS}")
         sides = [teacher, student]
         if self.kernel == "rbf" and not self._bandwidths:
             self._bandwidths = [median_bandwidth(side, self.fraction) for side in sides]
+        # Flattened, each matrix is a vector of n^2 numbers: all pairs of layers are then one matrix product.
         first, second = (
             u_centred(gram(side, self.kernel, sigma)).flatten(1) for side, sigma in zip_longest(sides, self._bandwidths)
         )

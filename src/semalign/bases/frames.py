@@ -1,4 +1,4 @@
-"""The frame operator of a semantic basis, and what it does to a state by its shape alone (Section 3.2)."""
+"""The frame operator of a semantic basis, and how it turns a state that has no preferred direction (Section 3.2)."""
 
 import math
 
@@ -27,8 +27,8 @@ def frame_operator(basis: SemanticBasis) -> Float[Tensor, "d d"]:
 def isotropic_cosine(frame: Float[Tensor, "d d"]) -> float:
     """Return the cosine of h and F h to expect for a state without any preferred direction.
 
-    ``E[h^T F h] / sqrt(E|h|^2 E|F h|^2) = tr F / sqrt(D tr F^2)``: what a frame gives by its shape alone,
-    to be held against what it gives for real states.
+    ``E[h^T F h] / sqrt(E|h|^2 E|F h|^2) = tr F / sqrt(D tr F^2)``: the value that follows from the frame alone,
+    for comparison with real states.
     """
     return float(frame.trace() / (math.sqrt(len(frame)) * frame.norm()))
 

@@ -27,7 +27,7 @@ def evaluate(
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
-    """Score a model, or an adapter on it, on benchmarks (Section 5) through lm-eval; goes on after a stop."""
+    """Score a model, or an adapter on it, on benchmarks (Section 5) through lm-eval; a stopped run can be resumed."""
     from semalign.data.task_file import task_name
     from semalign.data.tasks import documents
     from semalign.evaluation.record import score_record

@@ -12,7 +12,7 @@ from semalign.paths import use_data_root
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="folder, .gguf file, known name or hub id")]
 Teacher = Annotated[str, typer.Argument(metavar="TEACHER", help="the larger model")]
 Student = Annotated[str, typer.Argument(metavar="STUDENT", help="the smaller model")]
-Data = Annotated[str, typer.Option("--data", "-d", help="task name, or JSONL file of prompts and responses")]
+Data = Annotated[str, typer.Option("--data", "-d", help="task name, task file, or JSONL file of prompts and responses")]
 DataRoot = Annotated[
     Path | None,
     typer.Option("--data-root", callback=use_data_root, help="folder with data, as SEMALIGN_DATA; searched first"),

@@ -1,1 +1,1 @@
-"""What models read: rows, the tasks they come from, and published data sets."""
+"""Data that models read: rows, the tasks that they come from, and published data sets."""

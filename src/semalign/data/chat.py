@@ -1,4 +1,4 @@
-"""Chat formats: how a question, and the beginning of the answer, become the text that a model goes on with."""
+"""Chat formats: they turn a question and the beginning of its answer into the text that a model continues."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, get_args
@@ -12,9 +12,9 @@ MARK = "ANSWER-BEGINS-HERE"
 
 
 def chat_format(name: str, tokenizer: "PreTrainedTokenizerBase | None" = None) -> Chat:
-    """Return the function from a question and the beginning of its answer to the whole prompt.
+    """Return the function that turns a question and the beginning of its answer into the prompt.
 
-    None writes the beginning-of-sequence token: the tokenizer adds it.
+    No format writes the beginning-of-sequence token, since the tokenizer adds it.
 
     Args:
         name: ``plain`` (no markers: the answer begins on the next line), ``tulu`` (open-instruct, which the prior
@@ -44,9 +44,9 @@ def _llama2(question: str, answer: str) -> str:
 
 
 def _of_model(tokenizer: "PreTrainedTokenizerBase | None") -> Chat:
-    """Return the tokenizer's format: a finished exchange, cut where the answer begins.
+    """Return the tokenizer's format: its template for a finished exchange, cut where the answer begins.
 
-    Templates trim an answer, so one that ends in a new line would lose it: a mark stands in for it.
+    The answer in the template is a placeholder, because templates strip white space from the ends of an answer.
     """
     if tokenizer is None or tokenizer.chat_template is None:
         raise ValueError("chat 'model' needs a tokenizer with a chat template: use plain, tulu or llama2")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from semalign.data.sources import Row, dataset_rows, read_file
 from semalign.data.task_check import FILES, check_task
-from semalign.data.task_yaml import functions_in, read_yaml, with_functions
+from semalign.data.task_yaml import CODE, functions_in, read_yaml, with_functions
 from semalign.files import file_sha256, json_fingerprint
 
 FOLDER = Path(__file__).with_name("task_files")
@@ -92,7 +92,7 @@ class TaskFile:
     @property
     def runs_programs(self) -> bool:
         """Whether the task is scored by running what the model wrote."""
-        return any(function.module == "semalign.evaluation.code" for function in functions_in(self.content))
+        return any(function.module == CODE for function in functions_in(self.content))
 
     def configuration(self) -> dict[str, Any]:
         """Return lm-eval's configuration of the task: a copy of the content, with functions, under the task's name."""

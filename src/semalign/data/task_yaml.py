@@ -1,7 +1,8 @@
 """Read the YAML of a task: lm-eval's form, with ``include`` and ``!function``, and no other way to run code.
 
-A ``!function`` names a function of a module that stands in the folder of the YAML, or of this package. lm-eval's own
-loader would import any module, and its keys ``class``, ``group`` and ``use_prompt`` lead to further code or files.
+A ``!function`` names a function of a module that stands in the folder of the YAML, or of
+:mod:`semalign.evaluation.code`, which runs programs in the sandbox. lm-eval's own loader would import any module, and
+its keys ``class``, ``group`` and ``use_prompt`` lead to further code or files.
 """
 
 import hashlib
@@ -14,6 +15,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import yaml
+
+CODE = "semalign.evaluation.code"
 
 
 class Function(NamedTuple):
@@ -61,8 +64,8 @@ def read_yaml(path: Path, bundled: Path, including: tuple[Path, ...] = ()) -> So
     files = [path]
     included = content.pop("include", [])
     for name in [included] if isinstance(included, str) else included:
-        beside = path.parent / name
-        part = read_yaml(beside if beside.is_file() else bundled / name, bundled, (*including, path))
+        nearest = path.parent / name
+        part = read_yaml(nearest if nearest.is_file() else bundled / name, bundled, (*including, path))
         merged |= part.content
         files += part.files
     files += [function.path for function in functions_in(content) if function.path.is_file()]
@@ -108,13 +111,14 @@ def with_functions(value: Any) -> Any:
 def _imported(function: Function) -> Callable[..., Any]:
     if not all(part.isidentifier() for part in function.name.split(".")) or not function.module:
         raise ValueError(f"!function {function.name}: write module.name")
-    if not function.path.is_file() and not function.module.startswith("semalign."):
-        raise ValueError(f"!function {function.name}: there is no {function.path}, and only semalign has others")
+    if not function.path.is_file() and function.module != CODE:
+        raise ValueError(f"!function {function.name}: there is no {function.path}; other functions are those of {CODE}")
     try:
         module = _module_at(function.path) if function.path.is_file() else import_module(function.module)
         found = getattr(module, function.name.rpartition(".")[2])
     except Exception as error:  # the module's own code runs, and may raise anything
-        raise ValueError(f"!function {function.name}: {error.__class__.__name__}: {error}") from error
+        text = " ".join(str(error).split())
+        raise ValueError(f"!function {function.name}: {error.__class__.__name__}: {text}") from error
     if not callable(found):
         raise ValueError(f"!function {function.name} is no function")
     return found

@@ -106,7 +106,7 @@ def prompt(task: "ConfigurableTask", document: Row) -> str:
 
 
 def response(task: "ConfigurableTask", document: Row) -> str:
-    """Return the text of the right answer, as it goes on from the prompt."""
+    """Return the text of the right answer, as it continues the prompt."""
     target = task.doc_to_target(document)
     if task.config.doc_to_choice is not None:
         target = task.doc_to_choice(document)[int(target)]

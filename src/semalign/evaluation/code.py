@@ -1,4 +1,4 @@
-"""Score generated code for the task files: complete programs, run them all with their tests, count passes."""
+"""Score generated code for the task files: complete the programs, run them with their tests, count those that pass."""
 
 import ast
 import warnings
@@ -14,9 +14,9 @@ KS = (1, 10)
 
 
 def humaneval_case(document: Document, generation: str) -> Case:
-    """Return program and tests of a HumanEval item: the prompt goes on as generated, then ``check`` runs.
+    """Return program and tests of a HumanEval item: prompt and generation, then a call of ``check``.
 
-    A generation that begins with the prompt's last line break, which the task file leaves out, gives an empty line.
+    The task file leaves out the prompt's last line break. A generation that begins with it gives an empty line.
     """
     return document["prompt"] + generation, f"{document['test']}\ncheck({document['entry_point']})\n"
 
@@ -27,12 +27,12 @@ def mbpp_case(document: Document, generation: str) -> Case:
 
 
 def parsable(program: str) -> str:
-    """Return the longest beginning of a program, in whole lines, that Python can parse."""
+    """Return as many lines from the beginning of a program as Python can parse."""
     lines = program.splitlines(keepends=True)
     for end in range(len(lines), 0, -1):
         text = "".join(lines[:end])
         try:
-            with warnings.catch_warnings(action="ignore"):  # of its style
+            with warnings.catch_warnings(action="ignore"):  # about its style
                 ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
@@ -86,9 +86,9 @@ def _run(
 
 
 def unbiased_pass_at_k(n: int, passed: int, k: int) -> float:
-    """Return the chance that k of n samples, drawn without replacement, hold one that passed: 1 - C(n-c, k) / C(n, k).
+    """Return the chance that k of n samples, drawn without replacement, contain one that passed.
 
-    The estimator of Chen et al. (2021); for k = 1 it is the share ``passed / n``.
+    ``1 - C(n-c, k) / C(n, k)``, the estimator of Chen et al. (2021); for k = 1 it is the share ``passed / n``.
 
     Raises:
         ValueError: unless 1 <= k <= n and 0 <= passed <= n.

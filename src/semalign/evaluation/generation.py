@@ -1,4 +1,4 @@
-"""Parts for batched generation with transformers: rows that stop one by one, a cache with room to grow."""
+"""Batched generation with transformers: rows that stop one by one, and a cache that is not copied for each token."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class StopStrings(StoppingCriteria):
 
     def __init__(self, strings: list[str], tokenizer: PreTrainedTokenizerBase, prompt_length: int) -> None:
         self.strings, self.tokenizer, self.prompt_length = strings, tokenizer, prompt_length
-        # A token has at least one byte: a stop string that the last token ends is within so many tokens.
+        # A token has at least one byte, so a stop string that ends with the last token lies within so many tokens.
         self.reach = max(len(string.encode()) for string in strings)
         self.done: set[int] = set()
 
@@ -42,6 +42,7 @@ class RoomyLayer(DynamicLayer):
     def update(self, key_states: States, value_states: States, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
+        # The buffers are (rows, heads, room, d_head); the layer's keys and values are views of what is filled.
         start = self.get_seq_length()
         end = start + key_states.shape[-2]
         self._key_buffer = _put(self._key_buffer, key_states, start, end)

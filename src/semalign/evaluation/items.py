@@ -1,4 +1,4 @@
-"""Items of an evaluation, from lm-eval's logged samples: what was asked, said, taken from it, and how it scored."""
+"""Items of an evaluation, from lm-eval's logged samples: prompt, generation, extracted answer and scores."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from semalign.results.statistics import bootstrap_interval, wilson_interval
 
 
 def item_samples(task: ConfigurableTask, logged: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one dict an item from lm-eval's logged samples, which are one an item and extraction."""
+    """Return one dict for each item; lm-eval logs one for each item and extraction."""
     metric, extraction = task.config.metadata["primary"].split(",")
     scores: dict[int, dict[str, float]] = defaultdict(dict)
     for sample in logged:
@@ -41,8 +41,32 @@ def _sample(task: ConfigurableTask, logged: dict[str, Any], metric: str) -> dict
     return {**sample, "generation": generations[0], "extracted": first, "correct": bool(logged[metric])}
 
 
+def scores_of(task: ConfigurableTask, found: dict[str, Any], samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the fields of an evaluation that are scores, 0-100.
+
+    Args:
+        task: the task that was scored.
+        found: lm-eval's results, 0-1, by metric and extraction, with further keys of its own.
+        samples: see :func:`item_samples`.
+
+    Returns:
+        ``value``, ``low`` and ``high`` of the primary metric, all ``scores``, and the means of ``groups``.
+    """
+    primary = task.config.metadata["primary"]
+    scores = {key: 100 * float(value) for key, value in found.items() if key in _metrics(task)}
+    groups = group_means(samples)
+    if groups:
+        scores[primary.replace(",", "_macro,")] = sum(groups.values()) / len(groups)
+    low, high = interval([sample["correct"] for sample in samples])
+    return {"value": scores[primary], "low": 100 * low, "high": 100 * high, "scores": scores, "groups": groups}
+
+
+def _metrics(task: ConfigurableTask) -> set[str]:
+    return {f"{metric},{ensemble.name}" for metric in task.aggregation() for ensemble in task._filters}
+
+
 def group_means(samples: list[dict[str, Any]]) -> dict[str, float]:
-    """Return the mean of each group, 0-100, in the order of the items; empty if they are in none."""
+    """Return the mean of each group, 0-100, in the order of the items; empty if the task has no groups."""
     members: dict[str, list[float]] = defaultdict(list)
     for sample in samples:
         if "group" in sample:
@@ -51,9 +75,9 @@ def group_means(samples: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def interval(correct: Sequence[bool | float]) -> tuple[float, float]:
-    """Return the 95% interval of a mean, 0-1: Wilson's of right and wrong items, the bootstrap's of shares.
+    """Return the 95% interval of a mean, 0-1: Wilson's for items that are right or wrong, the bootstrap's for shares.
 
-    Where all shares are 0, or all 1, resampling finds no spread, and Wilson's interval stands for them too.
+    If all shares are 0, or all are 1, resampling finds no spread; the interval is then Wilson's too.
     """
     if set(correct) in ({0}, {1}) or all(isinstance(each, bool) for each in correct):
         return wilson_interval(round(sum(correct)), len(correct))

@@ -1,6 +1,6 @@
-"""Answers of a model, kept on disk as they come, so that an evaluation that was killed goes on where it was.
+"""A journal of the answers of a model: with it, an evaluation that was killed continues where it stopped.
 
-lm-eval's own response cache pickles, does not keep sampled answers, and with vLLM files partial ones under other keys.
+lm-eval's own response cache pickles, does not keep sampled answers, and stores partial ones of vLLM under other keys.
 """
 
 import gzip
@@ -23,13 +23,14 @@ Key = tuple[str, ...]
 
 
 class Journal:
-    """Compressed JSON lines: first what was asked of whom, then one answer a line. lm-eval's hook for caches.
+    """A compressed JSONL file: first what the answers depend on, then one line for each answer.
 
-    An answer is on disk before the next batch begins. A file that was cut short is read as far as it goes.
+    It is lm-eval's hook for caches. An answer is on disk before the next batch begins, and a file that was cut short is
+    read up to the cut.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
-        """Open the journal, with the answers that it holds if they were given to the same ``identity``."""
+        """Open the journal; the answers in it are kept if they were given under the same ``identity``."""
         self.path, self._identity = path, identity
         self.kept: dict[Key, list[Any]] = defaultdict(list)
         lines = list(read_lines(path)) if path.is_file() else []
@@ -41,7 +42,7 @@ class Journal:
         self._open()
 
     def _open(self) -> None:
-        """Write what is kept, without what a cut may have left at the file's end, and open the file for more."""
+        """Write the answers that are kept, without a damaged end, and open the file for more."""
         rows = ({"request": key, "answer": answer} for key, answers in self.kept.items() for answer in answers)
         write_lines(self.path, [self._identity, *rows])
         self._file = gzip.open(self.path, "at", encoding="utf-8")
@@ -54,10 +55,10 @@ class Journal:
         self._file.flush()
 
     def known(self, wanted: Mapping[Key, int]) -> dict[Key, deque[Any]]:
-        """Return the answers to those requests that have as many as are wanted, and forget those that have fewer.
+        """Return the answers to those requests that have as many as are wanted, and forget the answers to others.
 
-        Of a request that was cut short among its samples none is used: it is asked anew, and the same random numbers
-        would give the same samples again.
+        If a request has only some of its samples, none of them is used: the others would be drawn with the same random
+        numbers, and would repeat them.
         """
         found = {key: deque(self.kept[key][:n]) for key, n in wanted.items() if len(self.kept.get(key, [])) >= n}
         if short := [key for key in wanted if key not in found and key in self.kept]:
@@ -73,12 +74,12 @@ class Journal:
 
 
 def _key(arguments: Sequence[Any]) -> Key:
-    """A request's texts: prompt, and continuation if there is one; how to decode is in the journal's identity."""
+    """Return a request's texts: prompt, and continuation if there is one. The journal's identity has the decoding."""
     return tuple(argument for argument in arguments if isinstance(argument, str))
 
 
 def read_lines(path: Path) -> Iterator[Any]:
-    """Yield the rows of a compressed JSONL file, up to its end or to where it was cut."""
+    """Yield the content of each line of a compressed JSONL file, up to its end or to where it was cut."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         try:
             for line in lines:
@@ -88,7 +89,7 @@ def read_lines(path: Path) -> Iterator[Any]:
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a compressed JSONL file, whole or not at all; the same rows give the same bytes."""
+    """Write a compressed JSONL file, whole or not at all; equal content gives equal bytes."""
     with atomic_path(path) as temporary, open(temporary, "wb") as raw:
         with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as file:
             for row in rows:
@@ -96,7 +97,7 @@ def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 class Resumed:
-    """A model of lm-eval that is asked only what its journal does not hold; else it is the model."""
+    """A model of lm-eval that answers from its journal what that holds; in all else it is the model."""
 
     def __init__(self, engine: LM, journal: Journal) -> None:
         self._engine, self._journal = engine, journal
@@ -110,7 +111,7 @@ class Resumed:
         return self._answers("generate_until", requests)
 
     def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
-        """Return log-likelihood, and whether greedy decoding would say it, for each request."""
+        """Return for each request the log-likelihood, and whether greedy decoding would give the text."""
         return [(value, greedy) for value, greedy in self._answers("loglikelihood", requests)]
 
     def _answers(self, kind: str, requests: list[Instance]) -> list[Any]:

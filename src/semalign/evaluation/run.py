@@ -1,4 +1,4 @@
-"""Evaluate a model on a task: lm-eval does the work, this module hands it the model and keeps the result."""
+"""Evaluate a model on a task: this module gives lm-eval the model and the items, and keeps the result."""
 
 import time
 import warnings
@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from semalign.data import tasks
 from semalign.data.task_file import TaskFile, task_file
-from semalign.evaluation.items import group_means, interval, item_samples
+from semalign.evaluation.items import item_samples, scores_of
 from semalign.evaluation.journal import resumed, write_lines
 from semalign.evaluation.transformers_engine import engine_of, model_identity
 from semalign.evaluation.vllm_engine import VllmModel
@@ -38,10 +38,10 @@ class Evaluation:
         n: number of items.
         low: lower end of the 95% interval, 0-100: Wilson's, or with several samples an item the bootstrap's over items.
         high: upper end.
-        seconds: wall-clock time, of the last part of an evaluation that was killed.
+        seconds: wall-clock time; of an evaluation that was killed, the time of its last part.
         chat: chat format of the prompts.
         decoding: how answers were generated, with ``samples`` an item and ``seed``; None for multiple choice.
-        sandbox: how the programs of the model were kept apart, see :func:`semalign.sandbox.sandbox_mode`; None for a
+        sandbox: how the programs of the model were isolated, see :func:`semalign.sandbox.sandbox_mode`; None for a
             task that runs none.
         scores: all metrics of the task, 0-100 (GSM8K: strict and flexible extraction).
         groups: the primary metric by group (MMLU: subject), 0-100; empty where the task has none.
@@ -88,8 +88,8 @@ def evaluate(
     """Evaluate a model, plain or with PEFT adapters, on one split of a task.
 
     Args:
-        model: a model in memory and its tokenizer, which are left as they were, and so is the state of random numbers;
-            or one that vLLM loads.
+        model: a model in memory with its tokenizer, or one that vLLM loads. Neither the model, nor the tokenizer, nor
+            the state of random numbers is changed.
         task: the name of a bundled task, or the path of a task file; see :func:`semalign.data.task_file.task_file`.
         split: which split to score; the test split is for final numbers only.
         limit: score the first items only; of each group where the task has groups (MMLU: of each subject).
@@ -97,7 +97,7 @@ def evaluate(
         chat: see :func:`semalign.data.chat.chat_format`; None: as the task file says.
         record_path: where the caller will write the record of this evaluation. All samples are kept in the same folder,
             as ``NAME.samples.jsonl.gz``, and while the evaluation runs every answer, as ``NAME.answers.jsonl.gz``: an
-            evaluation that was killed goes on from these. They stay until the record is written.
+            evaluation that was killed continues from these. They stay until the record is written.
 
     Raises:
         ValueError: for an unknown task, an incomplete task file, an unknown chat format, an impossible limit, or a
@@ -125,12 +125,12 @@ def evaluate(
             decoding=_decoding(loaded),
             sandbox=sandbox,
             samples=samples,
-            **_scores(loaded, results["results"][source.name], samples),
+            **scores_of(loaded, results["results"][source.name], samples),
         )
 
 
 def sandbox_of(task: str | Path) -> str | None:
-    """Return how the programs of a task are kept apart, None for a task that runs none.
+    """Return how the programs of a task are isolated, None for a task that runs none.
 
     Raises:
         SandboxError: if there is no sandbox for them.
@@ -160,7 +160,7 @@ def _decoding(task: ConfigurableTask) -> dict[str, Any] | None:
 
 
 def _fit(task: ConfigurableTask, engine: TemplateLM) -> None:
-    """Make sure that every prompt fits the context, with room to answer; lm-eval would cut it on the left."""
+    """Make sure that every prompt fits the context, with room for an answer; lm-eval would cut it on the left."""
     longest = max(len(engine.tok_encode(tasks.prompt(task, document))) for document in task.eval_docs)
     room, settings = engine.max_length - longest, task.config.generation_kwargs
     if room < 1:
@@ -176,25 +176,10 @@ def _fit(task: ConfigurableTask, engine: TemplateLM) -> None:
 
 @contextmanager
 def _one_bar() -> Iterator[None]:
-    """Show lm-eval's bar over the requests, not the one over making them."""
+    """Show lm-eval's progress bar over the requests, not the one for building them."""
     bar = lm_eval.api.task.tqdm
     lm_eval.api.task.tqdm = partial(tqdm, disable=True)
     try:
         yield
     finally:
         lm_eval.api.task.tqdm = bar
-
-
-def _scores(task: ConfigurableTask, found: dict[str, Any], samples: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the scores of an evaluation, 0-100, with the interval of the primary metric and its mean of each group."""
-    primary = task.config.metadata["primary"]
-    scores = {key: 100 * float(value) for key, value in found.items() if key in _metrics(task)}
-    groups = group_means(samples)
-    if groups:
-        scores[primary.replace(",", "_macro,")] = sum(groups.values()) / len(groups)
-    low, high = interval([sample["correct"] for sample in samples])
-    return {"value": scores[primary], "low": 100 * low, "high": 100 * high, "scores": scores, "groups": groups}
-
-
-def _metrics(task: ConfigurableTask) -> set[str]:
-    return {f"{metric},{ensemble.name}" for metric in task.aggregation() for ensemble in task._filters}

@@ -1,4 +1,4 @@
-"""lm-eval's Hugging Face model class over a model that is already in memory, and undisturbed by it."""
+"""lm-eval's Hugging Face model class for a model that is already in memory, which it leaves unchanged."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from semalign.models.loading import LanguageModel
 
 
 class InMemoryModel(HFLM):
-    """A loaded model as lm-eval wants it; the tokenizer is a copy, since lm-eval sets its padding token."""
+    """A loaded model in the form that lm-eval needs; the tokenizer is a copy, since lm-eval sets its padding token."""
 
     def __init__(self, model: LanguageModel, batch_size: int) -> None:
         super().__init__(
@@ -30,7 +30,7 @@ class InMemoryModel(HFLM):
         )
 
     def tok_decode(self, tokens: int | Sequence[int] | Tensor, skip_special_tokens: bool = True) -> str:
-        """Return the text of tokens that go on from a prompt: Llama's tokenizer drops a space where a text begins."""
+        """Return the text of tokens that continue a prompt; Llama's tokenizer drops a space at the start of a text."""
         before = self.tokenizer.encode("\n", add_special_tokens=False)
         after = before + torch.as_tensor(tokens).flatten().tolist()
         start, text = (self.tokenizer.decode(ids, skip_special_tokens=skip_special_tokens) for ids in (before, after))
@@ -58,13 +58,13 @@ def engine_of(model: LanguageModel | VllmModel, batch_size: int) -> AbstractCont
 
 @contextmanager
 def transformers_engine(model: LanguageModel, batch_size: int) -> Iterator[InMemoryModel]:
-    """Yield a loaded model as lm-eval wants it, and leave it as it was when the block ends."""
+    """Yield a loaded model in the form that lm-eval needs; the model is as before when the block ends."""
     with undisturbed(plain_model(model.model), model.tokenizer):
         yield InMemoryModel(model, batch_size)
 
 
 def model_identity(model: LanguageModel | VllmModel) -> dict[str, Any]:
-    """Return what tells two models apart whose answers may differ: weights, and how strongly adapters act."""
+    """Return what the answers of a model depend on: its weights, and rank and scale of its adapters."""
     if isinstance(model, VllmModel):
         return model.identity()
     adapters = getattr(model.model, "peft_config", {})
@@ -87,10 +87,10 @@ def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
 
 @contextmanager
 def undisturbed(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
-    """Evaluate a model inside the block and leave it, and torch's random numbers, as they were.
+    """Prepare a model for evaluation while the block runs; afterwards it is as before, and so are random numbers.
 
-    Decoding follows the task file alone while the block runs: of the model's own generation settings only
-    the end tokens stay, since a chat model may end its turn with another token than its tokenizer's.
+    Inside the block decoding follows the task file alone. Only the end tokens of the model's own generation settings
+    stay, since a chat model may end its turn with another token than its tokenizer's.
     """
     training = {module: module.training for module in model.modules()}
     settings = model.generation_config

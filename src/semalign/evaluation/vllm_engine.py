@@ -1,4 +1,4 @@
-"""lm-eval's vLLM model class over a model folder and, where there is one, an adapter folder."""
+"""lm-eval's vLLM model class for a model folder, and an adapter folder if there is one."""
 
 import importlib.metadata
 import json
@@ -17,7 +17,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from semalign.files import file_sha256, json_fingerprint
 from semalign.models.loading import locate
 
-RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM makes room for
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # largest ranks that vLLM can be set to
 SEED = 0
 
 
@@ -62,7 +62,7 @@ class VllmModel:
 
     @contextmanager
     def engine(self, batch_size: int) -> Iterator[TemplateLM]:
-        """Yield the model as lm-eval wants it; its memory is free again when the block ends.
+        """Yield the model in the form that lm-eval needs; its memory is free again when the block ends.
 
         Raises:
             ModuleNotFoundError: if vLLM is not installed.
@@ -79,12 +79,12 @@ class VllmModel:
         try:
             yield loaded
         finally:
-            if (model := getattr(loaded, "model", None)) is not None:  # lm-eval has none where it shares out data
+            if (model := getattr(loaded, "model", None)) is not None:  # lm-eval has none with data parallelism
                 model.llm_engine.engine_core.shutdown()
 
 
 def _lm_eval_class() -> type[TemplateLM]:
-    """Import lm-eval's class, which asks for the version of ``vllm``, where the build for CPUs is named otherwise."""
+    """Import lm-eval's class, which asks for the version of ``vllm``; the build for CPUs has another name."""
     version = importlib.metadata.version
 
     def of_any_build(distribution_name: str) -> str:
@@ -108,11 +108,11 @@ def _lm_eval_class() -> type[TemplateLM]:
 
 
 def lora_rank(adapter: Path) -> int:
-    """Return the room that vLLM is asked to keep for an adapter: its rank, rounded up to what vLLM has.
+    """Return the largest rank that vLLM must allow for an adapter: its rank, rounded up to one that vLLM has.
 
     Raises:
         FileNotFoundError: if the folder holds no adapter.
-        ValueError: if its rank is beyond what vLLM has.
+        ValueError: if its rank is larger than all of these.
     """
     if not (adapter / "adapter_config.json").is_file():
         raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")

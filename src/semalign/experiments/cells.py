@@ -33,8 +33,8 @@ class Cell(NamedTuple):
         return "--".join(str(part).replace("/", "_") for part in parts if part is not None) + ".json"
 
 
-def rows_of(profile: Profile, names: Sequence[str] | None = None) -> list[str]:
-    """Return the rows of a comparison: methods of the registry and variants of the profile.
+def entries_of(profile: Profile, names: Sequence[str] | None = None) -> list[str]:
+    """Return the entries of a comparison: methods of the registry and variants of the profile.
 
     Args:
         profile: the profile.
@@ -56,13 +56,13 @@ def cells(profile: Profile, names: Sequence[str] | None = None) -> Iterator[Cell
 
     Args:
         profile: the profile.
-        names: see :func:`rows_of`.
+        names: see :func:`entries_of`.
     """
     for task in profile.tasks:
         for model in (profile.student, *profile.teachers_for(task)):
             yield Cell(NONE, None, model, task, None)
     for task in profile.tasks:
-        for method in rows_of(profile, names):
+        for method in entries_of(profile, names):
             for teacher in profile.teachers_for(task, method):
                 for seed in profile.seeds:
                     yield Cell(method, teacher, profile.student, task, seed)

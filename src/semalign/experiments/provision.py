@@ -1,4 +1,4 @@
-"""What a profile needs from elsewhere, models and data: get it where there is a network, prove it where is none."""
+"""The models and data that a profile needs: fetch them with a network, verify without one that they are there."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ def models_of(profile: Profile) -> list[str]:
 
 
 def splits_of(profile: Profile) -> list[Split]:
-    """Return all splits that the tasks of a profile train and are scored on, each once."""
+    """Return all splits that are used to train or score on the tasks of a profile, each once."""
     return list(dict.fromkeys(split for task in profile.tasks for split in _splits(profile, task)))
 
 
@@ -55,10 +55,10 @@ def _splits(profile: Profile, task: str) -> Iterator[Split]:
 
 
 def fetch_profile(profile: Profile) -> None:
-    """Get what a profile needs: models into the hub's cache, data into semalign's, which is a data root.
+    """Fetch the models of a profile into the hub's cache and its data into semalign's cache, which is a data root.
 
     Raises:
-        ConnectionError: for the first thing that is not here and that the hub does not give.
+        ConnectionError: for the first model or split that is not on this machine and that the hub does not give.
     """
     for name in models_of(profile):
         logger.info("model %s", name)
@@ -76,7 +76,7 @@ def _fetch_model(name: str) -> None:
             files = HfApi().list_repo_files(name)
             weights = SAFE if any(Path(file).match(SAFE) for file in files) else OTHER
             snapshot_download(name, allow_patterns=[*SMALL_FILES, weights])
-        except Exception as error:  # whatever keeps the hub from giving it, a missing permission included
+        except Exception as error:  # any error of the hub, a missing permission included
             raise ConnectionError(f"the Hugging Face hub does not give the model {name} ({error})") from error
 
 
@@ -96,7 +96,7 @@ def _fetch_split(split: Split) -> None:
 
 
 def verify(profile: Profile) -> dict[str, str]:
-    """Return what a profile needs and what is wrong with it, the empty string if it is there; asks no network."""
+    """Return all models and splits of a profile with what is wrong with each, or an empty string; without a network."""
     found = {f"model {name}": _problem(check_model, name) for name in models_of(profile)}
     return found | {f"data {split}": _problem(_check_split, split) for split in splits_of(profile)}
 
@@ -114,7 +114,7 @@ def _check_split(split: Split) -> None:
 
 
 def check_model(name: str) -> None:
-    """Make sure, offline, that a model is on disk with tokenizer and all its weights.
+    """Make sure, offline, that a model is on disk with its tokenizer and all its weights.
 
     Raises:
         OSError: for what is missing.
@@ -135,7 +135,7 @@ def check_model(name: str) -> None:
 
 
 def _weight_files(folder: Path) -> list[str]:
-    """Return the names of the files that the weights are in, by the index if there are several."""
+    """Return the names of the files with the weights; if there are several, an index lists them."""
     for name in ("model.safetensors", "pytorch_model.bin"):
         if (folder / f"{name}.index.json").is_file():
             index = json.loads((folder / f"{name}.index.json").read_text(encoding="utf-8"))

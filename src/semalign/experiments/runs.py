@@ -1,4 +1,4 @@
-"""Runs of a profile: every model, method, task and seed gives one record on disk, made once and then only read."""
+"""Runs of a profile: each model, method, task and seed gives one record on disk, which is made once."""
 
 import logging
 from collections.abc import Collection, Sequence
@@ -69,7 +69,7 @@ def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) 
     Args:
         profile: the profile.
         folder: where its records are.
-        names: see :func:`semalign.experiments.cells.rows_of`.
+        names: see :func:`semalign.experiments.cells.entries_of`.
     """
     data = cache(lambda task: json_fingerprint(training_rows(profile, task)))
     found = {}

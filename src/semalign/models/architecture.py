@@ -1,4 +1,4 @@
-"""A causal language model seen as its parts: decoder layers, what they add to the residual stream, final norm, head."""
+"""The parts of a causal language model: decoder layers, what they add to the residual stream, final norm and head."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,10 +18,10 @@ INTERFACES: tuple[str, ...] = get_args(Interface)
 
 
 class Architecture:
-    """A causal language model seen as decoder layers, final norm and LM head. Layers count from 1, as in the paper.
+    """The decoder layers, final norm and LM head of a causal language model. Layers count from 1, as in the paper.
 
     Args:
-        model: a causal language model of transformers, or a PEFT model: then the one inside, with its adapters.
+        model: a causal language model of transformers, or a PEFT model, whose inner model is used with its adapters.
         layout: the names of its modules; by default from :data:`semalign.models.layouts.LAYOUTS`.
 
     Raises:
@@ -72,7 +72,7 @@ class Architecture:
 
     @property
     def device(self) -> torch.device:
-        """Where the LM head is."""
+        """The device that the LM head is on."""
         return self.head_weight.device
 
     @cached_property
@@ -86,7 +86,7 @@ class Architecture:
         return self.softcap is None and getattr(self.lm_head, "bias", None) is None
 
     def logits(self, states: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch v"]:
-        """Return the logits of states that left the final norm; states wider than the head keep their precision."""
+        """Return the logits of states after the final norm; states of higher precision than the head keep it."""
         logits = self.lm_head(states) if states.dtype == self.head_weight.dtype else self._wide_head(states)
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
@@ -132,7 +132,7 @@ def head_weight(model: PreTrainedModel) -> Float[Tensor, "v d"]:
 
 @torch.no_grad()
 def norm_gain(norm: nn.Module, width: int) -> Float[Tensor, " d"]:
-    """Return the elementwise gain of a final norm, measured and so the same for RMSNorm, Gemma's (1 + w) and LayerNorm.
+    """Return the elementwise gain of a final norm, measured, so that RMSNorm, Gemma's (1 + w) and LayerNorm all work.
 
     A vector of alternating signs x has mean 0 and mean square 1, so the norm gives ``g * x + b``, and
     ``g = x * (norm(x) - norm(-x)) / 2``.

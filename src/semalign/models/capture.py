@@ -1,6 +1,6 @@
 """Read hidden states from a running model, and run only some of its decoder layers.
 
-Everything here is a context manager or a single call: no hook and no patch outlives it, and none changes a number.
+Everything here is a context manager or a single call. No hook and no patch outlives it, and none changes a result.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -80,7 +80,7 @@ def patched_forward(module: nn.Module, forward: Callable[..., Any]) -> Iterator[
 def only_layers(architecture: Architecture, first_layer: int, last_layer: int) -> Iterator[None]:
     """Run only decoder layers ``first_layer..last_layer`` while the block runs; the others pass states through.
 
-    Layers keep their place, so masks and rotary settings that depend on the layer number stay right. An empty
+    Layers keep their numbers, so masks and rotary settings that depend on the number stay right. An empty
     range (``last_layer < first_layer``) skips every layer.
     """
     with ExitStack() as patches:
@@ -130,7 +130,7 @@ def run_from(
     states: Float[Tensor, "batch tokens d"],
     attention_mask: Int[Tensor, "batch tokens"],
 ) -> Float[Tensor, "batch tokens d"]:
-    """Run layers k..L and the final norm on states that enter layer ``k``; the peer of :func:`states_entering`."""
+    """Run layers k..L and the final norm on states that enter layer ``k``, as from :func:`states_entering`."""
 
     def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         return ((states, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": states})
@@ -138,7 +138,8 @@ def run_from(
     handle = architecture.layer(k).register_forward_pre_hook(hook, with_kwargs=True)
     try:
         with only_layers(architecture, k, architecture.n_layers):
-            # What reaches layer k is replaced there: some models scale embeddings or add positions to them first.
+            # As embeddings the states only give the shapes: some models scale embeddings or add positions, so the
+            # hook puts the states themselves in front of layer k.
             output = architecture.decoder(inputs_embeds=states, attention_mask=attention_mask, use_cache=False)
     finally:
         handle.remove()

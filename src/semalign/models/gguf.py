@@ -24,7 +24,7 @@ _TEKKEN = (
 
 
 class _Rules(NamedTuple):
-    """What a byte-level BPE tokenizer does before its merges; ``pattern=None`` is GPT-2's own pattern."""
+    """How a byte-level BPE tokenizer splits text before its merges; ``pattern=None`` is GPT-2's own pattern."""
 
     pattern: str | None = None
     split_digits: bool = False
@@ -53,14 +53,13 @@ _RULES = {
 def load_gguf(path: Path | str, dtype: torch.dtype = torch.float32) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """Load ``path`` (a ``.gguf`` file) as an ordinary causal LM and its tokenizer.
 
-    Quantized weights are expanded to ``dtype``, and nothing of the quantization remains: the model trains
-    and saves like any other. The text splitting before BPE, which GGUF only names
-    (``tokenizer.ggml.pre``), is put back by name.
+    Quantized weights are expanded to ``dtype``, and the model then trains and saves like any other. A GGUF file
+    only names how text is split before BPE (``tokenizer.ggml.pre``); the rules of that name are restored.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: not a GGUF file, or a tokenizer whose splitting rules are not known here; a wrong
-            guess would give wrong tokens without any sign of it.
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a GGUF file, or its tokenizer's splitting rules are not known here. A wrong
+            guess would give wrong tokens without any warning.
     """
     path = Path(path)
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Load a causal language model and its tokenizer, from wherever they are."""
+"""Load a causal language model and its tokenizer from a folder, a GGUF file, the cache or the Hugging Face hub."""
 
 from copy import deepcopy
 from pathlib import Path
@@ -37,13 +37,13 @@ def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, Pre
 
 
 def shared_copy(model: Network) -> Network:
-    """Return a copy with modules of its own, whose parameters share the model's memory and ask for no gradient."""
+    """Return a copy with its own modules; its parameters share the model's memory and need no gradient."""
     frozen = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
     return deepcopy(model, frozen)
 
 
 def loaded(model: str | Path | LanguageModel) -> LanguageModel:
-    """Return a model that is already loaded as it is, and load one that is named."""
+    """Return the model itself if it is loaded already, else load it by name."""
     return model if isinstance(model, LanguageModel) else load_model(model)
 
 
@@ -53,13 +53,13 @@ def load_model(
     """Load a causal language model in evaluation mode.
 
     Args:
-        name: a folder in the format of transformers, a ``.gguf`` file, the name of a model that the project ships
+        name: a folder in the format of transformers, a ``.gguf`` file, the name of a bundled model
             (``micro-student``) or fetched (``smollm2-135m``), or an id on the Hugging Face hub.
         dtype: floating-point type; by default float32 on a CPU and the checkpoint's own type elsewhere.
-        device: where to put it; by default a GPU if there is one.
+        device: where the model goes; by default a GPU if there is one.
 
     Raises:
-        FileNotFoundError: if there is no such model, with the way to get it.
+        FileNotFoundError: if there is no such model; it says how to get it.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = dtype or (torch.float32 if device.type == "cpu" else None)
@@ -95,7 +95,7 @@ def locate(name: str | Path) -> str:
     """Return the folder, file or hub id that ``name`` stands for.
 
     Raises:
-        FileNotFoundError: for a name that is neither on disk nor of a hub id's form, with the way to get it.
+        FileNotFoundError: for a name that is not on disk and does not look like a hub id; it says how to get a model.
     """
     text = str(name)
     for path in (Path(text).expanduser(), *(root / text for root in model_roots())):
@@ -110,7 +110,7 @@ def locate(name: str | Path) -> str:
 
 
 def _checkpoint_in(path: Path) -> str:
-    """A folder with a GGUF file and no ``config.json`` stands for that file."""
+    """Return the GGUF file of a folder that has one and no ``config.json``, else the folder."""
     if path.is_dir() and not (path / "config.json").exists():
         checkpoints = sorted(path.glob("*.gguf"))
         if len(checkpoints) != 1:

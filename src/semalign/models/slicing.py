@@ -16,12 +16,13 @@ from semalign.models.loading import LanguageModel
 
 @torch.no_grad()
 def slice_width(model: LanguageModel, rows: Sequence[Row], width: int, max_length: int = 512) -> LanguageModel:
-    """Return a copy of a model with a narrower residual stream, which saves and loads as any of its architecture.
+    """Return a copy of a model with a narrower residual stream; it saves and loads like any of its architecture.
 
-    A norm without gain commutes with every rotation Q, so that gains go into the matrices that read from the stream
-    (``W diag(g) Q``), matrices that write to it become ``Q^T W``, and logits stay what they were. Q holds the principal
-    directions of the stream in front of all norms; its first ``width`` columns are kept. SliceGPT (Ashkboos et al.
-    2024) has another Q for each layer, and matrices between them that a plain model has no place for; here is one.
+    A norm without gain commutes with every rotation Q. The gains therefore go into the matrices that read from the
+    stream, which become ``W diag(g) Q``, the matrices that write to it become ``Q^T W``, and the logits do not change.
+    Q holds the principal directions of the stream in front of all norms, and its first ``width`` columns are kept.
+    SliceGPT (Ashkboos et al. 2024) has a Q for each layer and a matrix between two layers, for which a plain model has
+    no place; here all layers share one Q.
 
     Args:
         model: a model with RMSNorms in front of its sub-layers.
@@ -49,7 +50,8 @@ def slice_width(model: LanguageModel, rows: Sequence[Row], width: int, max_lengt
 def principal_directions(model: LanguageModel, rows: Sequence[Row], max_length: int = 512) -> Float[Tensor, "d d"]:
     """Return an orthonormal basis of the residual stream, directions with most of its second moment first, in float64.
 
-    States are those in front of every norm, each scaled to unit length, so that no layer counts for more by its size.
+    The states are those in front of all norms. Each is scaled to unit length, so that layers with long states do not
+    count for more.
     """
     architecture = Architecture(model.model)
     moment = torch.zeros(architecture.width, architecture.width, dtype=torch.float64)
@@ -75,7 +77,7 @@ def principal_directions(model: LanguageModel, rows: Sequence[Row], max_length: 
 def rotated(architecture: Architecture, basis: Float[Tensor, "d d_kept"]) -> dict[str, Tensor]:
     """Return the weights of a model whose residual stream is written in an orthonormal basis.
 
-    All gains are equal: ``sqrt(D / D')`` makes up for the norm's mean being over fewer numbers.
+    All gains are ``sqrt(D / D')``, because the mean square in a norm is over fewer numbers.
     """
     weights, layout = dict(architecture.model.state_dict()), architecture.layout
     basis = basis.to(architecture.device)
@@ -102,10 +104,10 @@ def rotated(architecture: Architecture, basis: Float[Tensor, "d d_kept"]) -> dic
 
 
 def _narrow(config: PretrainedConfig, width: int) -> PretrainedConfig:
-    """Return the configuration of the copy: its head is not tied any more, as the final norm's gain is in it."""
+    """Return the configuration of the copy. Its head is not tied, since the final norm's gain goes into it."""
     narrow = copy.deepcopy(config)
     narrow.head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    narrow.rms_norm_eps = config.rms_norm_eps * config.hidden_size / width  # it is added to a mean over fewer numbers
+    narrow.rms_norm_eps = config.rms_norm_eps * config.hidden_size / width  # added to a mean over fewer numbers
     narrow.hidden_size, narrow.tie_word_embeddings = width, False
     narrow.name_or_path = f"{(config.name_or_path or config.model_type).rstrip('/')}-{width}-wide"
     return narrow

@@ -1,4 +1,4 @@
-"""Students made from a model at hand, where no smaller member of its family is to be had."""
+"""Students made from a model by leaving out layers, for families that have no smaller member."""
 
 import copy
 import re
@@ -12,9 +12,9 @@ from semalign.models.loading import LanguageModel
 def drop_layers(model: LanguageModel, every: int = 3) -> LanguageModel:
     """Return a copy of a model without its decoder layers ``every``, ``2 * every``, ... (counted from 1).
 
-    The copy is built anew from a shorter configuration, so layers are numbered without gaps (the key-value
-    cache goes by these numbers) and it saves and loads like any model of its architecture. It shares nothing
-    with the original, which stays as it is.
+    The copy is built from a shorter configuration, so that its layers are numbered without gaps (the key-value
+    cache relies on these numbers) and it saves and loads like any model of its architecture. It shares nothing
+    with the original, which is not changed.
 
     Args:
         model: a causal language model with its tokenizer.
@@ -43,7 +43,7 @@ def drop_layers(model: LanguageModel, every: int = 3) -> LanguageModel:
 
 
 def _with_layers(config: PretrainedConfig, kept: list[int], n_layers: int) -> PretrainedConfig:
-    """Return a configuration with the kept layers only, lists of per-layer settings included."""
+    """Return a configuration of the kept layers only; lists of per-layer settings are shortened too."""
     config = copy.deepcopy(config)
     text = config.get_text_config()
     for name, value in text.to_dict().items():

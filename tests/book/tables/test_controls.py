@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from semalign.book.tables import controls
-from semalign.experiments.cells import rows_of
+from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import load_profile
 from semalign.methods.registry import methods
 
@@ -28,7 +28,7 @@ def test_every_method_says_in_one_line_what_it_is():
 
 def test_methods_and_variants_are_listed_with_what_they_change(profile):
     table = controls.method_table(profile).set_index("name")
-    assert list(table.index) == rows_of(profile, ["all"])
+    assert list(table.index) == entries_of(profile, ["all"])
     assert table.loc["semalign", "kind"] == "method" and table.loc["sft", "kind"] == methods()["sft"].kind
     assert table.loc["semalign-ce", "kind"] == "variant of semalign"
     assert table.loc["semalign-ce", "what it is"].endswith("Always: output_loss cross_entropy, layer_weight 0.3.")
@@ -44,7 +44,7 @@ def test_columns_are_the_tasks_of_each_teacher(profile):
 
 
 def test_only_entries_that_run_from_a_teacher_are_in_its_table(profile):
-    assert controls.entries_from(profile, ["micro-teacher"]) == rows_of(profile, ["all"])
+    assert controls.entries_from(profile, ["micro-teacher"]) == entries_of(profile, ["all"])
     assert set(controls.entries_from(profile, ["micro-coder"])) == set(profile.further_rows)
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from semalign.book.tables.controls import AS_IT_IS
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import transfer_entries
-from semalign.experiments.cells import rows_of
+from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import Profile
 from semalign.results.records import NONE
 
@@ -56,7 +56,7 @@ def differences(profile: Profile, lines: pd.DataFrame) -> Figure:
         lines: see :func:`semalign.results.comparisons.differences`.
     """
     drawn = lines[lines["teacher"] == profile.teacher].replace({"minus": {NONE: AS_IT_IS}})
-    order = [name for name in [AS_IT_IS, *rows_of(profile, ["all"])] if name in set(drawn["minus"])]
+    order = [name for name in [AS_IT_IS, *entries_of(profile, ["all"])] if name in set(drawn["minus"])]
     size = (9, 0.8 + 0.26 * max(len(order), 4))
     figure, axes = plt.subplots(1, len(profile.tasks), figsize=size, sharey=True, squeeze=False)
     for axis, task in zip(axes[0], profile.tasks, strict=True):

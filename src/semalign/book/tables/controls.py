@@ -8,7 +8,7 @@ import pandas as pd
 from semalign.book.markdown import interval, settings_text
 from semalign.book.tables.paper import Key, title
 from semalign.book.tables.transfers import NOT_RUN, by_key, score_text
-from semalign.experiments.cells import rows_of
+from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import Profile
 from semalign.methods.registry import methods
 from semalign.results.records import NONE
@@ -31,7 +31,7 @@ def method_table(profile: Profile) -> pd.DataFrame:
     """Return what each method and variant is, and after whom."""
     known = descriptions()
     lines = []
-    for name in rows_of(profile, ["all"]):
+    for name in entries_of(profile, ["all"]):
         method = profile.method_of(name)
         changed = profile.variants[name].settings_for("all") if name in profile.variants else {}
         what = known.get(name, f"`{method.name}` under settings chosen on validation data.")
@@ -68,7 +68,7 @@ def entries_from(profile: Profile, teachers: Sequence[str]) -> list[str]:
     """Return the methods and variants that run from some of these teachers."""
     return [
         name
-        for name in rows_of(profile, ["all"])
+        for name in entries_of(profile, ["all"])
         if any(teacher in profile.teachers_for(task, name) for teacher in teachers for task in profile.tasks)
     ]
 
