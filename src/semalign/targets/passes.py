@@ -55,7 +55,7 @@ class StatePasses:
         return self._store(compute, list(map(len, self.at)), key, "layer states")
 
     def final_states(self) -> StateStore:
-        """Return the states after the final norm, from which logits are computed when needed; logits are never stored."""
+        """Return the states after the final norm; logits are computed from them when needed and never stored."""
 
         def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
             states = self.model.decoder(input_ids=input_ids, attention_mask=mask, use_cache=False).last_hidden_state
@@ -65,7 +65,7 @@ class StatePasses:
         return self._store(compute, list(map(len, self.at)), key, "final states")
 
     def entering_states(self, k: int) -> StateStore:
-        """Return the states of all tokens that enter layer ``k``; they never change, because no layer below k is trained."""
+        """Return the states of all tokens that enter layer ``k``; no layer below k is trained, so they stay valid."""
 
         def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
             states = states_entering(self.model, k, input_ids, mask)  # (batch, tokens, D), padded on the right
