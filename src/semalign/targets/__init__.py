@@ -1,1 +1,1 @@
-"""What a student layer is to learn: attribution, pairing, alignment (Sections 4.1 and 4.2)."""
+"""The targets that student layers learn from: attribution, pairing, alignment (Sections 4.1 and 4.2)."""

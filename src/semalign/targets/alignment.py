@@ -13,11 +13,11 @@ CHUNK = 4096  # atoms converted to float64 at once
 
 
 def decompose(hidden_states: Float[Tensor, "*batch d"], unit_basis: Float[Tensor, "m d"]) -> Float[Tensor, "*batch m"]:
-    """Return the semantic coefficients ``a = S^T h / |h|``, the cosines of h with every atom (Eq. 1).
+    """Return the semantic coefficients ``a = S^T h / |h|``, the cosines of h with all atoms (Eq. 1).
 
     Args:
         hidden_states: teacher states h, shape (..., D_T).
-        unit_basis: unit-length semantic basis, shape (m, D_T): :attr:`SemanticBasis.unit`.
+        unit_basis: the teacher's basis S with atoms of unit length, shape (m, D_T): :attr:`SemanticBasis.unit`.
     """
     return torch.nn.functional.normalize(hidden_states, dim=-1) @ unit_basis.T
 
@@ -27,17 +27,17 @@ def recompose(coefficients: Float[Tensor, "*batch m"], unit_basis: Float[Tensor,
 
     Args:
         coefficients: semantic coefficients a, shape (..., m).
-        unit_basis: unit-length basis of the student, shape (m, D_S), atoms in the same order.
+        unit_basis: the student's basis S with atoms of unit length, shape (m, D_S), in the same order.
     """
     return coefficients @ unit_basis
 
 
 def alignment_map(teacher_basis: SemanticBasis, student_basis: SemanticBasis) -> Float[Tensor, "d_teacher d_student"]:
-    """Return the operator M that does Eq. 1 and Eq. 2 in one product: ``target = h @ M``.
+    """Return the operator M that combines Eq. 1 and Eq. 2 in one product: ``target = h @ M``.
 
-    ``M = S_T S_S^T`` (D_T x D_S, for row vectors), a sum over shared atoms of ``s_i^T (s_i^S)^T`` in float64. For
-    every h, ``recompose(decompose(h)) = h @ M / |h|``: the same target up to scale, which a cosine ignores, and
-    the m-dimensional coefficients are never made.
+    ``M = S_T S_S^T``, shape (D_T, D_S), for row vectors h. It is a sum over shared atoms of the outer products
+    ``s_i^T (s_i^S)^T``, computed in float64. For every h, ``recompose(decompose(h)) = h @ M / |h|``. Both give the
+    same target up to scale, which a cosine ignores, but M avoids computing the m-dimensional coefficients.
 
     Raises:
         ValueError: if the two models share too few atoms (see :func:`shared_atoms`).
@@ -45,6 +45,7 @@ def alignment_map(teacher_basis: SemanticBasis, student_basis: SemanticBasis) ->
     teacher_atoms, student_atoms = shared_atoms(teacher_basis, student_basis)
     shape = teacher_basis.vectors.shape[1], student_basis.vectors.shape[1]
     total = torch.zeros(shape, dtype=torch.float64, device=student_basis.vectors.device)
+    # S_T S_S^T, one chunk of atoms at a time: (D_T, chunk) @ (chunk, D_S).
     for rows_t, rows_s in zip(teacher_atoms.split(CHUNK), student_atoms.split(CHUNK), strict=True):
         total.addmm_(_unit_rows(teacher_basis, rows_t).to(total.device).T, _unit_rows(student_basis, rows_s))
     return total.to(student_basis.vectors.dtype)
@@ -59,12 +60,12 @@ def shared_atoms(
 ) -> tuple[Int[Tensor, " shared"], Int[Tensor, " shared"]]:
     """Return the atoms that two models share, as positions in the teacher's and in the student's basis.
 
-    Atoms match by token string, whatever their ids, so vocabularies may differ in order or size. Without token
-    strings, two bases of equal size match by position. The number found is logged.
+    Atoms match by token string, not by id, so vocabularies may differ in order or size. If a basis has no token
+    strings, two bases of equal size match by position. The number of shared atoms is logged.
 
     Raises:
-        ValueError: if bases without token strings differ in size, or fewer atoms are shared than the wider
-            space has dimensions: the map could not tell all directions apart.
+        ValueError: if bases without token strings differ in size, or if fewer atoms are shared than the wider space
+            has dimensions, because the map could then not distinguish all directions.
     """
     if teacher_basis.tokens is None or student_basis.tokens is None:
         positions = _by_position(teacher_basis, student_basis)

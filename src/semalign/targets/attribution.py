@@ -1,4 +1,4 @@
-"""Layer attribution (Section 4.1): how much each layer carries of the supervised objective."""
+"""Layer attribution (Section 4.1): how much each layer contributes to the supervised objective."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -29,15 +29,16 @@ def attribute_layers(
     """Return one importance score for each layer: Layer Gradient x Activation of the supervised log-likelihood.
 
     For layer l with activations h at the interface, ``score_l`` is the mean over examples of
-    ``sum over tokens and channels of h * d(log p(response | prompt)) / dh``: the sum itself if ``signed``, the sum of
-    magnitudes if ``absolute``. Under ``torchrun`` the batches are shared out over the processes and the scores
-    added up, so every process returns the same result.
+    ``sum over tokens and channels of h * d(log p(response | prompt)) / dh``. ``signed`` takes the sum itself,
+    ``absolute`` the sum of magnitudes. Under ``torchrun``, each process scores a share of the batches and the scores
+    are added up, so every process returns the same result.
 
     Args:
         model: a causal language model.
-        batches: dicts of ``input_ids``, ``attention_mask`` and ``labels`` (-100 without supervision), each of shape
-            (batch, tokens), labels at the token's own position as in transformers; :func:`semalign.data.rows.batches`.
-        interface: ``attention``, ``mlp``, ``residual`` or ``layer``: see :func:`semalign.models.capture.capture`.
+        batches: dicts of ``input_ids``, ``attention_mask`` and ``labels`` (-100 where there is no supervision), each of
+            shape (batch, tokens), as :func:`semalign.data.rows.batches` yields them. A label stands at its own
+            token's position, as in transformers.
+        interface: ``attention``, ``mlp``, ``residual`` or ``layer``; see :func:`semalign.models.capture.capture`.
         aggregation: ``absolute`` or ``signed``.
 
     Raises:
@@ -46,9 +47,8 @@ def attribute_layers(
     if aggregation not in ("absolute", "signed"):
         raise ValueError(f"unknown aggregation {aggregation!r}: choose absolute or signed")
     architecture = Architecture(unwrap(model)[0])
-    totals = torch.zeros(
-        architecture.n_layers + 1, dtype=torch.float64, device=architecture.device
-    )  # scores, then examples
+    # One score for each layer, then the number of examples, so that one all_reduce adds up both.
+    totals = torch.zeros(architecture.n_layers + 1, dtype=torch.float64, device=architecture.device)
     with _activation_modules(architecture, check_interface(interface)) as modules, _gradients(architecture.model):
         attributor = LayerGradientXActivation(_log_likelihood(architecture), modules)
         for batch in tqdm(_share(batches), desc="attribution", leave=False, disable=None):
@@ -61,6 +61,7 @@ def attribute_layers(
 
 
 def _share(batches: Iterable[Mapping[str, Tensor]]) -> Iterable[Mapping[str, Tensor]]:
+    """Return the batches that this process scores."""
     if not dist.is_initialized():
         return batches
     return islice(batches, dist.get_rank(), None, dist.get_world_size())
@@ -72,11 +73,14 @@ def _score_batch(
     batch: Mapping[str, Tensor],
     aggregation: str,
 ) -> Float[Tensor, " layers_and_count"]:
+    """Return the summed scores of one batch and the number of its examples that have a supervised token."""
     input_ids, mask, labels = (
         batch[name].to(architecture.device) for name in ("input_ids", "attention_mask", "labels")
     )
     count = (labels[:, 1:] != IGNORED).any(-1).sum()
     embeddings = architecture.model.get_input_embeddings()(input_ids).detach()
+    # h * dF/dh for each layer, shape (batch, tokens, D). Examples do not interact, so summing F over the batch
+    # still gives each example its own gradient.
     products = attributor.attribute(embeddings, additional_forward_args=(mask, labels))
     reduced = [(p.abs() if aggregation == "absolute" else p).sum(dtype=torch.float64) for p in products]
     return torch.stack([*reduced, count.double()])
@@ -89,9 +93,9 @@ def _log_likelihood(architecture: Architecture) -> Any:
         states = architecture.decoder(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).last_hidden_state
         shifted = labels[:, 1:]
         supervised = shifted != IGNORED
-        logits = architecture.logits(states[:, :-1][supervised])  # V-wide only where there is supervision
+        logits = architecture.logits(states[:, :-1][supervised])  # (supervised, V)
         losses = nn.functional.cross_entropy(logits.float(), shifted[supervised], reduction="none")
-        rows = supervised.nonzero()[:, 0]
+        rows = supervised.nonzero()[:, 0]  # the example that each loss belongs to
         return -torch.zeros(len(labels), device=losses.device).index_add(0, rows, losses)
 
     return forward
@@ -99,7 +103,7 @@ def _log_likelihood(architecture: Architecture) -> Any:
 
 @contextmanager
 def _gradients(model: nn.Module) -> Iterator[None]:
-    """Record gradients of activations and not of parameters, whatever the caller's settings; then restore them."""
+    """Record gradients of activations but not of parameters inside the block; restore the caller's flags after it."""
     wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     try:
         with torch.enable_grad():
@@ -125,7 +129,7 @@ def _activation_modules(architecture: Architecture, interface: str) -> Iterator[
 
 @contextmanager
 def _contribution_probe(layer: nn.Module) -> Iterator[nn.Module]:
-    """Send what a layer adds through an identity module, so that an attribution method can see it."""
+    """Route a layer's residual contribution through an identity module, where an attribution method can hook it."""
     probe, forward = nn.Identity(), layer.forward
 
     def through_probe(*args: Any, **kwargs: Any) -> Tensor:

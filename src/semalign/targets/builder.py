@@ -1,4 +1,4 @@
-"""From a teacher, a student and rows to what the student is trained on: bases, maps, states, targets."""
+"""Build the supervision of student layers from a teacher, a student and rows: bases, maps, states, targets."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,19 +30,20 @@ class PairPasses(NamedTuple):
 
 
 class TargetBuilder:
-    """Makes the supervision of student layers from the states of their teacher layers.
+    """Builds the supervision of student layers from the states of their teacher layers.
 
-    Bases, and a map that follows from the two models alone, are made by the constructor, so that it refuses a damaged
-    LM head or too few shared tokens before any long work.
+    The constructor computes the bases, and the map if it depends on the two models alone. It therefore rejects a
+    damaged LM head or too few shared tokens before any long work.
 
     Args:
         pair: teacher and student.
-        settings: how the transfer is done.
-        teacher_logits: whether a term needs the teacher's logits.
-        alignment: a map to use in place of that of the settings, shape (D_T, D_S).
+        settings: settings of the transfer.
+        teacher_logits: whether an output term needs the teacher's logits.
+        alignment: a map of shape (D_T, D_S) that replaces the map of the settings.
 
     Raises:
-        ValueError: for a layer of the settings that does not exist, a damaged LM head, or too few shared tokens.
+        ValueError: if the settings name a layer that does not exist, for a damaged LM head, or for too few shared
+            tokens.
     """
 
     def __init__(
@@ -56,10 +57,10 @@ class TargetBuilder:
         self.pair, self.settings, self.teacher_logits = pair, settings, teacher_logits
         self.map = MAPS[settings.map]
         check_layers(pair, settings)
-        _ = self.bases
+        _ = self.bases  # computed here so that a damaged head fails early
         if teacher_logits:
             _ = self.shared_ids
-        self.alignment = self._of_models() if alignment is None else alignment
+        self.alignment = self._map_of_models() if alignment is None else alignment
 
     @cached_property
     def bases(self) -> tuple[SemanticBasis, SemanticBasis]:
@@ -72,20 +73,20 @@ class TargetBuilder:
 
     @cached_property
     def shared_ids(self) -> tuple[Int[Tensor, " shared"], Int[Tensor, " shared"]]:
-        """The tokens that both models have, as ids of the teacher's and of the student's vocabulary."""
+        """The tokens that both models share, as ids of the teacher's and of the student's vocabulary."""
         teacher, student = (b.token_ids[atoms] for b, atoms in zip(self.bases, shared_atoms(*self.bases), strict=True))
         return teacher, student
 
-    def _of_models(self) -> Float[Tensor, "d_teacher d_student"] | None:
-        """Return the map of the settings where it follows from the models; None where it does not."""
+    def _map_of_models(self) -> Float[Tensor, "d_teacher d_student"] | None:
+        """Return the map of the settings if it depends on the models alone, else None."""
         if self.map.needs not in ("bases", "heads"):
             return None
         teacher, student = self.bases if self.map.needs == "bases" else self._heads()
-        found = self.map.make(teacher, student, self.settings)
+        found = self.map.make(teacher, student, self.settings)  # (D_T, D_S)
         return None if found is None else found.to(self.pair.student.model.device, torch.float32)
 
     def _heads(self) -> tuple[Tensor, Tensor]:
-        """Return the rows of both LM heads for the shared tokens, in one order."""
+        """Return the head rows of the shared tokens in the same order, shapes (shared, D_T) and (shared, D_S)."""
         architectures = self.pair.teacher_architecture, self.pair.student_architecture
         heads = (a.folded_head() if self.settings.fold_norm else a.head_weight.detach() for a in architectures)
         teacher, student = (head[ids] for head, ids in zip(heads, self.shared_ids, strict=True))
@@ -100,16 +101,18 @@ class TargetBuilder:
         student: Architecture | None = None,
         fitted: Sequence[LayerTargets] | None = None,
     ) -> Supervision:
-        """Return what the student layers of ``pairs`` train on, with states computed once and kept below ``folder``.
+        """Return the supervision of the student layers in ``pairs``.
+
+        States are computed once and stored below ``folder``.
 
         Args:
-            rows: what to train on, or to measure.
-            pairs: paired layers, shallow to deep.
-            folder: where states are kept.
-            student: the student as it is by now, if layers below the first pair have changed; ``folder`` must then be
-                its own.
-            fitted: targets of the training rows, whose maps are taken; None: maps are fitted on these rows where the
-                settings ask for it.
+            rows: rows to train on or to measure.
+            pairs: layer pairs, shallow to deep.
+            folder: where states are stored.
+            student: the current student, if layers below the first pair have been trained already. Its states then
+                need a folder of their own.
+            fitted: targets of the training rows, whose fitted maps are reused. With None, a map that is fitted on
+                states is fitted on these rows.
         """
         examples = self.pair.encode(rows)
         matched = match_examples(examples.teacher, examples.student, self.settings.positions)
@@ -124,7 +127,7 @@ class TargetBuilder:
             positions=self.settings.positions,
             matched=matched,
             entering=passes.student.entering_states(pairs[0].student),
-            layers=[self._targets(each, passes, like) for each, like in zip(pairs, known, strict=True)],
+            layers=[self._targets(pair, passes, targets) for pair, targets in zip(pairs, known, strict=True)],
             device=self.pair.student.model.device,
             teacher_final=teacher_final,
             teacher_head=teacher_head,
@@ -133,27 +136,28 @@ class TargetBuilder:
     def _passes(
         self, examples: Encoded, matched: Sequence[Matched], folder: Path, student: Architecture | None
     ) -> PairPasses:
-        """Return the forward passes of both models over encoded rows."""
-        marks, learner = self.pair.fingerprints, student or self.pair.student_architecture
+        """Return the forward passes of both models over the examples."""
+        fingerprints, current = self.pair.fingerprints, student or self.pair.student_architecture
         at = [each.teacher for each in matched], [each.student for each in matched]
         return PairPasses(
-            StatePasses(self.pair.teacher_architecture, examples.teacher, at[0], folder, marks["teacher"]),
-            StatePasses(learner, examples.student, at[1], folder, marks["student"]),
+            StatePasses(self.pair.teacher_architecture, examples.teacher, at[0], folder, fingerprints["teacher"]),
+            StatePasses(current, examples.student, at[1], folder, fingerprints["student"]),
         )
 
-    def _targets(self, each: LayerPair, passes: PairPasses, like: LayerTargets | None) -> LayerTargets:
-        """Return the targets of one student layer; ``like`` has the maps to take, None to make them."""
+    def _targets(self, pair: LayerPair, passes: PairPasses, fitted: LayerTargets | None) -> LayerTargets:
+        """Return the targets of one student layer, with the map of ``fitted`` or, if that is None, a new one."""
         interface = self.settings.interface
-        states = passes.teacher.layer_states(each.teacher, interface)
-        if like is not None:
-            return replace(like, teacher_states=states)
+        states = passes.teacher.layer_states(pair.teacher, interface)
+        if fitted is not None:
+            return replace(fitted, teacher_states=states)
         if self.map.needs != "states" or self.alignment is not None:
-            return LayerTargets(each.student, states, self.alignment)
-        reached = passes.student.layer_states([(each.student, 1.0)], interface)
-        found = self.map.make(states, reached, self.settings)
+            return LayerTargets(pair.student, states, self.alignment)
+        # The map is fitted on states of both models at the same matched positions.
+        student_states = passes.student.layer_states([(pair.student, 1.0)], interface)
+        found = self.map.make(states, student_states, self.settings)
         if found is not None:
-            dtype = torch.promote_types(reached.dtype, torch.float32)
+            dtype = torch.promote_types(student_states.dtype, torch.float32)
             found = found.to(self.pair.student.model.device, dtype)
         if self.map.into == "teacher":
-            return LayerTargets(each.student, states, projection=found)
-        return LayerTargets(each.student, states, alignment=found)
+            return LayerTargets(pair.student, states, projection=found)
+        return LayerTargets(pair.student, states, alignment=found)

@@ -1,4 +1,4 @@
-"""Which teacher layers supervise which student layers (Section 4.1): attribution, the layer map, or the user."""
+"""Choose the teacher layers that supervise each student layer (Section 4.1): by attribution, layer map or user."""
 
 import logging
 from collections.abc import Sequence
@@ -27,24 +27,24 @@ class LayerPair(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Paired layers, shallow to deep, and the teacher's attribution scores where they decided."""
+    """The chosen layer pairs, shallow to deep, and the teacher's attribution scores if they determined the choice."""
 
     pairs: list[LayerPair]
     attribution: list[float] | None = None
 
 
 def layer_map(pair: Pair, settings: TransferSettings) -> LayerMap:
-    """Return the layer map of a pair, with what the settings change in it.
+    """Return the layer map of a pair of models, with the overrides of the settings.
 
     Raises:
-        ValueError: for a layer that does not exist.
+        ValueError: if an override names a layer that does not exist.
     """
     n_teacher, n_student = pair.teacher_architecture.n_layers, pair.student_architecture.n_layers
     return LayerMap(n_teacher, n_student, settings.layer_map)
 
 
 def check_layers(pair: Pair, settings: TransferSettings) -> None:
-    """Make sure that all layers that the settings name exist; ``ValueError`` otherwise."""
+    """Check that all layers that the settings name exist; raise ``ValueError`` otherwise."""
     if settings.teacher_layer is not None:
         pair.teacher_architecture.check_layer(settings.teacher_layer)
     for k in (settings.student_layer, *(settings.student_layers or ())):
@@ -54,11 +54,12 @@ def check_layers(pair: Pair, settings: TransferSettings) -> None:
 
 
 def choose_layers(pair: Pair, settings: TransferSettings, rows: Sequence[Row]) -> Choice:
-    """Return the paired layers that the settings ask for.
+    """Return the layer pairs that the settings ask for.
 
-    ``student_layers``: each with its partner on the layer map. ``student_layer``: with ``teacher_layer``, or its
-    partner on the map. ``teacher_layer`` alone: it counts as critical and is paired. None of them: the teacher layer of
-    the largest attribution on the first rows is critical.
+    - ``student_layers``: the layer map gives each of them a teacher layer.
+    - ``student_layer``: it is paired with ``teacher_layer`` or, without one, by the layer map.
+    - ``teacher_layer`` alone: it is the critical layer, and the layer map gives its student layer.
+    - none of them: the critical layer is the teacher layer with the largest attribution on the first rows.
     """
     mapped, scores = layer_map(pair, settings), None
     if settings.student_layers:
@@ -78,7 +79,7 @@ def choose_layers(pair: Pair, settings: TransferSettings, rows: Sequence[Row]) -
 
 
 def paired(pair: Pair, settings: TransferSettings, layer: int, k: int) -> LayerPair:
-    """Return teacher layer ``layer`` with student layer ``k``, or the teacher layers around k's depth with it."""
+    """Return the pair of ``layer`` and student layer ``k``; with ``interpolate``, two teacher layers at k's depth."""
     if not settings.interpolate:
         return LayerPair([(layer, 1.0)], k)
     a, b, lam = interpolation(k, pair.teacher_architecture.n_layers, pair.student_architecture.n_layers)
@@ -86,7 +87,7 @@ def paired(pair: Pair, settings: TransferSettings, layer: int, k: int) -> LayerP
 
 
 def attribution(pair: Pair, settings: TransferSettings, rows: Sequence[Row]) -> list[float]:
-    """Return the teacher's attribution scores, layer 1 to L_T, on the first rows."""
+    """Return the teacher's attribution scores on the first rows, for layers 1 to L_T."""
     examples = pair.encode(rows[: settings.attribution_examples]).teacher
     scores = attribute_layers(
         pair.teacher,

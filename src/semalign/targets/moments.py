@@ -1,4 +1,4 @@
-"""What linear maps between two sets of states are fitted from, read as a stream."""
+"""Second moments of two sets of states, from which linear maps are fitted; states are read as a stream."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ EXAMPLES = 64  # examples converted to float64 at once
 
 
 class Moments(NamedTuple):
-    """Second moments of states x and y at the same positions, sums over positions in float64."""
+    """Second moments of states x and y at the same positions, summed over positions in float64."""
 
     xx: Float[Tensor, "d_x d_x"]
     xy: Float[Tensor, "d_x d_y"]
@@ -24,10 +24,10 @@ def moments(x: StateStore, y: StateStore, *, centred: bool = False) -> Moments:
     Args:
         x: states to map from.
         y: states to map to.
-        centred: subtract the means over all positions first.
+        centred: whether to subtract the means over all positions first.
     """
-    # Row and column 0 belong to a constant 1, so that one product gives the count and the sums as well:
-    # [1 X]^T [1 X Y], kept transposed, of shape (1 + D_x + D_y, 1 + D_x).
+    # A constant 1 is prepended to X, so that one product also gives the count and the sums:
+    # [1 X Y]^T [1 X], shape (1 + D_x + D_y, 1 + D_x), with the sums of x and y in column 0.
     n, both = x.width, torch.zeros(1 + x.width + y.width, 1 + x.width, dtype=torch.float64)
     for start in range(0, len(x), EXAMPLES):
         rows = range(start, min(start + EXAMPLES, len(x)))

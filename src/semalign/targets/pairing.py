@@ -1,4 +1,4 @@
-"""Layer pairing (Section 4.1): which teacher layer supervises which student layer. Layers count from 1."""
+"""Layer pairing (Section 4.1): which teacher layer supervises which student layer. Layer numbers start at 1."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ def teacher_layer(k: int, n_teacher: int, n_student: int) -> int:
 
 
 def student_layer(critical: int, n_teacher: int, n_student: int) -> int:
-    """Return k†, the nearest deeper-or-equal student layer of a critical teacher layer.
+    """Return k†, the shallowest student layer whose teacher layer is at least as deep as the critical one.
 
-    ``k† = min{k : teacher_layer(k) >= critical}``, or L_S if there is none. The pair to work on is then
+    ``k† = min{k : teacher_layer(k) >= critical}``, or L_S if there is no such k. The layer pair is then
     ``(teacher_layer(k†), k†)``.
 
     Raises:
@@ -33,12 +33,12 @@ def student_layer(critical: int, n_teacher: int, n_student: int) -> int:
 
 
 def interpolation(k: int, n_teacher: int, n_student: int) -> tuple[int, int, float]:
-    """Return ``(a, b, lam)`` so that ``(1 - lam) * h_a + lam * h_b`` is the teacher state at student depth ``k``.
+    """Return ``(a, b, lam)`` so that ``(1 - lam) * h_a + lam * h_b`` is the teacher state at the depth of layer ``k``.
 
     With ``u = L_T * k / L_S``: ``a = max(1, min(floor(u), L_T - 1))``, ``b = a + 1``, ``lam = clip(u - a, 0, 1)``.
 
     Raises:
-        ValueError: if ``k`` is outside 1..L_S, or the teacher has a single layer, which leaves nothing to interpolate.
+        ValueError: if ``k`` is outside 1..L_S, or the teacher has only one layer.
     """
     _check(k, n_student, "student")
     _check_counts(n_teacher, n_student)
@@ -49,9 +49,9 @@ def interpolation(k: int, n_teacher: int, n_student: int) -> tuple[int, int, flo
     return a, a + 1, min(max(lam, 0.0), 1.0)
 
 
-def _check(k: int, n_layers: int, whose: str) -> None:
+def _check(k: int, n_layers: int, model: str) -> None:
     if not 1 <= k <= n_layers:
-        raise ValueError(f"{whose} layer {k} does not exist: layers are 1..{n_layers}")
+        raise ValueError(f"{model} layer {k} does not exist: layers are 1..{n_layers}")
 
 
 def _check_counts(n_teacher: int, n_student: int) -> None:
@@ -61,7 +61,7 @@ def _check_counts(n_teacher: int, n_student: int) -> None:
 
 @dataclass(frozen=True)
 class LayerMap:
-    """The depth-aware map of a teacher and a student: printable, and open to correction.
+    """The depth-aware layer map of a teacher and a student, which can be printed and overridden.
 
     >>> print(LayerMap(5, 4))
     student  teacher  interpolated
@@ -75,7 +75,7 @@ class LayerMap:
     Attributes:
         n_teacher: number of teacher layers, L_T.
         n_student: number of student layers, L_S.
-        override: student layer to teacher layer, where the user knows better than the formula.
+        override: teacher layer by student layer, where it replaces the formula.
     """
 
     n_teacher: int
@@ -97,13 +97,13 @@ class LayerMap:
         return ((k, self[k]) for k in range(1, self.n_student + 1))
 
     def pair(self, critical: int) -> tuple[int, int]:
-        """Return ``(teacher layer, student layer)`` for a critical teacher layer: k† on this map, override included."""
+        """Return the pair ``(teacher layer, k†)`` of a critical teacher layer on this map, overrides included."""
         _check(critical, self.n_teacher, "teacher")
         k = next((k for k, layer in self if layer >= critical), self.n_student)
         return self[k], k
 
     def __str__(self) -> str:
-        """Return the map as a small table."""
+        """Return the map as a text table."""
         lines = ["student  teacher  interpolated"]
         for k, layer in self:
             lines.append(f"{k:7d}  {layer:7d}  {self._mixture(k)}")

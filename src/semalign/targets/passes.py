@@ -1,4 +1,4 @@
-"""Forward passes whose states are kept: those of the teacher that give targets, those that enter the trained layer."""
+"""Forward passes whose states are stored: teacher states for the targets, and student states for the trained layers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ Compute = Callable[[Tensor, Tensor, Sequence[int]], list[Tensor]]
 
 @dataclass(frozen=True)
 class StatePasses:
-    """The states of one model on encoded rows, each kind computed once and kept on disk.
+    """The states of one model on its examples; each kind is computed once and stored on disk.
 
     Attributes:
         model: teacher or student.
-        examples: its encoding of the rows.
-        at: for each example, the positions whose states are wanted.
-        folder: where stores live.
+        examples: the rows, encoded for this model.
+        at: for each example, the positions whose states are stored.
+        folder: folder of the stores.
         fingerprint: the model's fingerprint.
     """
 
@@ -38,11 +38,11 @@ class StatePasses:
     fingerprint: str
 
     def layer_states(self, mixture: Mixture, interface: str) -> StateStore:
-        """Return states at an interface, by forward passes that stop at the deepest layer asked for.
+        """Return the states at an interface; the forward passes stop at the deepest layer of the mixture.
 
         Args:
             mixture: layers with their weights: ``[(layer, 1.0)]``, or two neighbours to interpolate.
-            interface: supervision interface.
+            interface: ``attention``, ``mlp``, ``residual`` or ``layer``.
         """
         layers = [layer for layer, _ in mixture]
 
@@ -55,7 +55,7 @@ class StatePasses:
         return self._store(compute, list(map(len, self.at)), key, "layer states")
 
     def final_states(self) -> StateStore:
-        """Return the states after the final norm: logits, V numbers each, are never stored."""
+        """Return the states after the final norm; logits are computed from them when needed and never stored."""
 
         def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
             states = self.model.decoder(input_ids=input_ids, attention_mask=mask, use_cache=False).last_hidden_state
@@ -65,16 +65,16 @@ class StatePasses:
         return self._store(compute, list(map(len, self.at)), key, "final states")
 
     def entering_states(self, k: int) -> StateStore:
-        """Return the states of all tokens that enter layer ``k``: nothing below it trains, so they never change."""
+        """Return the states of all tokens that enter layer ``k``; no layer below k is trained, so they stay valid."""
 
         def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-            states = states_entering(self.model, k, input_ids, mask)
+            states = states_entering(self.model, k, input_ids, mask)  # (batch, tokens, D), padded on the right
             return [states[row, : len(self.examples[i])] for row, i in enumerate(chosen)]
 
         return self._store(compute, list(map(len, self.examples)), {"entering": k}, "student prefix")
 
     def _store(self, compute: Compute, lengths: Sequence[int], key: dict[str, Any], description: str) -> StateStore:
-        """Return the store of what ``compute`` gives: from padded ids, their mask and example numbers to states."""
+        """Return the store of the states that ``compute`` returns for padded ids, their mask and example numbers."""
         device = self.model.device
 
         @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Hidden states of a data set, computed once and kept on disk: safetensors shards with checksums, read as a stream."""
+"""Hidden states of a data set, computed once and stored on disk as safetensors shards with checksums."""
 
 import json
 import shutil
@@ -23,13 +23,16 @@ Compute = Callable[[range], list[Tensor]]
 
 
 class StateStore:
-    """States of examples 0..n-1, each of shape (tokens_i, D), in a folder named by what they were made from.
+    """States of examples 0..n-1, each of shape (tokens_i, D), in a folder named by a hash of their inputs.
+
+    The states of SHARD_EXAMPLES consecutive examples are concatenated in one shard, shape (total tokens, D), so one
+    example is a slice of rows. Reading an example loads only its slice.
 
     Args:
-        folder: parent folder; the store makes its own below it.
-        key: everything the states depend on, as JSON-able content (model and data fingerprints, layer, interface).
+        folder: parent folder; the store makes its own folder in it.
+        key: everything that the states depend on, JSON-serialisable (model and data fingerprints, layer, interface).
         lengths: number of tokens of each example.
-        width: D.
+        width: width D of the states.
         dtype: floating-point type on disk.
     """
 
@@ -38,9 +41,9 @@ class StateStore:
     ) -> None:
         self._made_from = {**key, "width": width, "dtype": str(dtype)}
         self.folder = Path(folder) / json_fingerprint({**self._made_from, "lengths": list(lengths)})
-        self.offsets = list(accumulate(lengths, initial=0))
+        self.offsets = list(accumulate(lengths, initial=0))  # first row of each example if there were one shard
         self.width, self.dtype = width, dtype
-        self.starts = list(range(0, len(lengths), SHARD_EXAMPLES))
+        self.starts = list(range(0, len(lengths), SHARD_EXAMPLES))  # first example of each shard
         self._open: dict[int, Any] = {}
 
     def __len__(self) -> int:
@@ -48,16 +51,16 @@ class StateStore:
         return len(self.offsets) - 1
 
     def ensure(self, compute: Compute, description: str = "states") -> int:
-        """Make the shards that are missing or damaged; return how many were made.
+        """Write the shards that are missing or damaged; return how many were written.
 
-        A stopped run goes on at the shard where it stopped. A shard whose checksum is wrong is made again.
+        A stopped run resumes at the shard where it stopped. A shard with a wrong checksum is written again.
 
         Args:
-            compute: gives the states of a range of examples, each of shape (tokens_i, D).
+            compute: returns the states of a range of examples, each of shape (tokens_i, D).
             description: label of the progress bar.
 
         Raises:
-            OSError: if the disk has too little room, before anything is computed.
+            OSError: if the disk has too little free space; raised before anything is computed.
         """
         missing = [shard for shard in range(len(self.starts)) if not self._intact(shard)]
         self._check_room(missing)
@@ -66,9 +69,9 @@ class StateStore:
         return len(missing)
 
     def __getitem__(self, example: int) -> Float[Tensor, "tokens d"]:
-        """Return the states of one example, read from its place in the shard."""
+        """Return the states of one example, read from its slice of the shard."""
         shard = bisect_right(self.starts, example) - 1
-        base = self.offsets[self.starts[shard]]
+        base = self.offsets[self.starts[shard]]  # rows before this shard
         if shard not in self._open:
             self._open[shard] = safe_open(self._path(shard), framework="pt").__enter__()
         rows = slice(self.offsets[example] - base, self.offsets[example + 1] - base)

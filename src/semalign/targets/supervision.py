@@ -1,4 +1,4 @@
-"""What training reads: states entering the first trained layer, labels, and aligned targets (Section 4.2)."""
+"""The data that training reads: states entering the first trained layer, labels, aligned targets (Section 4.2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from semalign.targets.store import StateStore
 
 
 class At(NamedTuple):
-    """Positions of a padded batch: token ``columns[i]`` of row ``rows[i]``; it indexes a (batch, tokens) tensor."""
+    """Positions in a padded batch, usable as an index of a (batch, tokens) tensor: (rows[i], columns[i])."""
 
     rows: Int[Tensor, " n"]
     columns: Int[Tensor, " n"]
 
     @classmethod
     def of(cls, columns: Sequence[Sequence[int]], device: torch.device) -> "At":
-        """Return the positions from those of each row."""
+        """Return the positions, given the columns of each row of the batch."""
         rows = [row for row, part in enumerate(columns) for _ in part]
         flat = [column for part in columns for column in part]
         return cls(*(torch.tensor(part, dtype=torch.long, device=device) for part in (rows, flat)))
 
 
 class TeacherHead(NamedTuple):
-    """The teacher's LM head, and the tokens that both models have: ids in its vocabulary and in the student's."""
+    """The teacher's LM head, and the ids of the shared tokens in the teacher's and in the student's vocabulary."""
 
     architecture: Architecture
     teacher_ids: Int[Tensor, " shared"]
@@ -38,14 +38,14 @@ class TeacherHead(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerTargets:
-    """What one student layer is to reach.
+    """The targets of one student layer.
 
     Attributes:
         k: the student layer.
         teacher_states: states of its teacher layers at the matched positions.
-        alignment: operator M of shape (D_T, D_S), ``target = h @ M``; None where targets stay in the teacher's space.
-        projection: first value of a projection of the student's states into the teacher's space, shape (D_S, D_T),
-            which trains along; None where there is none.
+        alignment: operator M of shape (D_T, D_S), ``target = h @ M``; None if targets stay in the teacher's space.
+        projection: initial value of a projection of the student's states into the teacher's space, shape (D_S, D_T),
+            which is trained with the adapter; None if there is no projection.
     """
 
     k: int
@@ -55,11 +55,11 @@ class LayerTargets:
 
     @property
     def comparable(self) -> bool:
-        """Whether states (projected, if they are) and targets live in one space."""
+        """Whether the (projected) student states and the targets are in the same space."""
         return self.alignment is not None or self.projection is not None
 
     def of(self, indices: Sequence[int], device: torch.device) -> Float[Tensor, "n d_target"]:
-        """Return the targets of some examples, at all their matched positions, in float32 or wider."""
+        """Return the targets of some examples at their matched positions, concatenated, in float32 or float64."""
         states = torch.cat([self.teacher_states[i] for i in indices]).to(device)
         if self.alignment is None:
             return states.to(torch.promote_types(states.dtype, torch.float32))
@@ -68,8 +68,8 @@ class LayerTargets:
     def mean_direction_share(self, n_examples: int = 64) -> float:
         """Return the share of the targets' energy in their mean direction, over the first examples.
 
-        The squared length of the mean of all targets at unit length: 1 means that every position has the same
-        target, so that nothing tells positions apart.
+        This is the squared norm of the mean of the normalised targets. A share of 1 means that all positions have the
+        same target, so the targets do not distinguish positions.
         """
         device = torch.device("cpu") if self.alignment is None else self.alignment.device
         targets = self.of(range(min(n_examples, len(self.teacher_states))), device)
@@ -80,13 +80,13 @@ class Batch(NamedTuple):
     """One training batch.
 
     Attributes:
-        states: what enters the first trained layer.
+        states: states that enter the first trained layer.
         attention_mask: 1 for tokens, 0 for padding.
-        labelled: positions with a label; the token after each is its label.
+        labelled: positions with a label, which is the next token.
         labels: the labels, token ids.
         matched: positions with a target.
-        targets: for each trained layer, its targets at the matched positions.
-        teacher_final: states that left the teacher's final norm at the matched positions, if a term needs them.
+        targets: the targets at the matched positions, by trained layer.
+        teacher_final: teacher states after the final norm at the matched positions, if the output term needs them.
     """
 
     states: Float[Tensor, "batch tokens d"]
@@ -99,7 +99,7 @@ class Batch(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How many positions have a label, and how many a target."""
+    """Number of positions with a label, and with a target."""
 
     labelled: int
     matched: int
@@ -107,17 +107,17 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True)
 class Supervision:
-    """Examples with all that the trained student layers learn from, on disk and read batch by batch.
+    """Examples with everything that the trained student layers learn from, stored on disk and read batch by batch.
 
     Attributes:
-        examples: the student's encoding of the rows.
-        positions: ``response`` or ``all``: which positions are supervised.
-        matched: for each example, the positions of both models that have read the same text.
+        examples: the rows, encoded for the student.
+        positions: which positions are supervised, ``response`` or ``all``.
+        matched: for each example, the positions at which both models have read the same text.
         entering: states that enter the first trained layer.
         layers: targets of each trained layer, shallow to deep.
-        device: where batches go.
-        teacher_final: states that left the teacher's final norm at the matched positions, for terms on its logits.
-        teacher_head: what makes the teacher's logits of them.
+        device: device of the batches.
+        teacher_final: teacher states after the final norm at the matched positions, for terms on the teacher's logits.
+        teacher_head: head that turns ``teacher_final`` into the teacher's logits.
     """
 
     examples: Sequence[Example]
@@ -140,21 +140,21 @@ class Supervision:
         input_ids, attention_mask = pad(examples)
         states = torch.zeros(*input_ids.shape, self.entering.width, dtype=self.entering.dtype)
         for row, i in enumerate(indices):
-            states[row, : len(self.examples[i])] = self.entering[i]
+            states[row, : len(self.examples[i])] = self.entering[i]  # padding stays zero
         labelled = At.of([example.positions(self.positions) for example in examples], device)
         final = None if self.teacher_final is None else torch.cat([self.teacher_final[i] for i in indices]).to(device)
         return Batch(
             states.to(device),
             attention_mask.to(device),
             labelled,
-            input_ids.to(device)[labelled.rows, labelled.columns + 1],
+            input_ids.to(device)[labelled.rows, labelled.columns + 1],  # the label is the next token
             At.of([self.matched[i].student for i in indices], device),
             {layer.k: layer.of(indices, device) for layer in self.layers},
             final,
         )
 
     def counts(self, indices: Sequence[int]) -> Counts:
-        """Return how many positions of some examples have a label, and how many a target."""
+        """Return how many positions of some examples have a label and how many have a target."""
         labelled = sum(len(self.examples[i].positions(self.positions)) for i in indices)
         return Counts(labelled, sum(len(self.matched[i].student) for i in indices))
 
@@ -162,10 +162,10 @@ class Supervision:
 def match_examples(
     teacher_examples: Sequence[Example], student_examples: Sequence[Example], positions: str
 ) -> list[Matched]:
-    """Return, for each example, matching positions of teacher and student.
+    """Return the matching positions of teacher and student for each example.
 
     Raises:
-        ValueError: if nothing matches anywhere, so that no target could be made.
+        ValueError: if no position of any example matches, so that there would be no target.
     """
     matched = [matching_positions(t, s, positions) for t, s in zip(teacher_examples, student_examples, strict=True)]
     if not any(each.student for each in matched):

@@ -1,1 +1,1 @@
-"""Training of a student: losses, LoRA, the training loop (Section 4.3)."""
+"""Training of a student: objective, losses, LoRA and the training loop (Section 4.3)."""

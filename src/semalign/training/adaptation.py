@@ -1,4 +1,4 @@
-"""What a method is given and what it gives back."""
+"""The inputs and the result of a method."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,14 +15,14 @@ from semalign.settings import MethodSettings
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a method adapts a student from.
+    """The inputs of a method.
 
     Attributes:
-        pair: teacher and student; neither is to be changed.
-        rows: training rows, with ``prompt`` and ``response``.
-        held_out: rows to measure on, empty if there are none.
+        pair: teacher and student; a method must not change either.
+        rows: training rows with ``prompt`` and ``response``.
+        held_out: held-out rows to measure on; empty if there are none.
         settings: the method's settings.
-        folder: where checkpoints go, or None to keep none.
+        folder: folder for checkpoints, or None for no checkpoints.
     """
 
     pair: Pair
@@ -32,26 +32,26 @@ class Inputs:
     folder: Path | None = None
 
     def checkpoint(self, name: str = "checkpoint") -> Path | None:
-        """Return the file of a checkpoint."""
+        """Return the path of a checkpoint file, or None if no checkpoints are kept."""
         return None if self.folder is None else self.folder / f"{name}.safetensors"
 
     def identity(self, *more: Any) -> str:
-        """Return a hash of all that a training run depends on; a checkpoint of another one is not resumed."""
+        """Return a hash of everything that a training run depends on; a checkpoint is resumed only if it matches."""
         settings: MethodSettings = self.settings
         return json_fingerprint([self.pair.fingerprints, settings.model_dump(mode="json"), list(self.rows), *more])
 
 
 @dataclass(frozen=True)
 class Adapted:
-    """What a method gives.
+    """The result of a method.
 
     Attributes:
-        model: the adapted student, a PEFT model or a plain one, in evaluation mode.
+        model: the adapted student, a PEFT model or a plain model, in evaluation mode.
         losses: terms of the loss at every step.
-        details: what else the record is to tell.
-        before: held-out measurements of the student as it was, besides its response NLL.
-        after: those of the adapted student.
-        trained_on: number of rows that the losses are over; None: all.
+        details: further entries for the ``details`` of the run record.
+        before: held-out measurements of the unmodified student; the runner adds the response NLL.
+        after: the same measurements of the adapted student.
+        trained_on: number of rows that the losses are averaged over; None for all rows.
     """
 
     model: PreTrainedModel | PeftModel
@@ -63,5 +63,5 @@ class Adapted:
 
 
 def trainable(model: PreTrainedModel | PeftModel) -> int:
-    """Return how many parameters of a model ask for a gradient."""
+    """Return the number of trainable parameters of a model."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

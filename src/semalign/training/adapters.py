@@ -1,4 +1,4 @@
-"""A student that has a LoRA adapter already: train on top of it, and keep both as one adapter of the base model."""
+"""Training on top of a student's LoRA adapter; the result is one adapter of the base model that holds both."""
 
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
@@ -9,27 +9,31 @@ from semalign.training.lora import Factors, plain_lora
 
 
 def split_adapter(student: LanguageModel) -> tuple[LanguageModel, PeftModel | None]:
-    """Return the student as a plain model, with its adapter merged into a copy, and the adapted model if there is one.
+    """Return the student as a plain model, with its adapter merged into a copy, and the original PEFT model if any.
 
-    The copy shares all weights that the adapter does not change; the student stays as it is.
+    The copy shares all weights that the adapter does not change. The student itself is not changed.
 
     Raises:
-        ValueError: for an adapter other than plain LoRA, which could not be added to a second one.
+        ValueError: for an adapter other than plain LoRA, because it cannot be combined with a second one.
     """
     adapted = student.model
     if not isinstance(adapted, PeftModel):
         return student, None
     _check_plain(adapted)
     copy = shared_copy(adapted)
-    merged = copy.merge_and_unload(safe_merge=True)  # into new tensors
+    merged = copy.merge_and_unload(safe_merge=True)  # writes new tensors, so the shared weights stay unchanged
     return LanguageModel(merged.requires_grad_(False).eval(), student.tokenizer), adapted
 
 
 def stack_adapters(carried: PeftModel, adapted: PreTrainedModel | PeftModel) -> PreTrainedModel | PeftModel:
-    """Return one adapter that holds the student's own and the new one, on the student's base model.
+    """Return one adapter of the student's base model that holds the student's adapter and the new one.
 
-    ``W + s1 B1 A1 + s2 B2 A2 = W + [s1 B1, s2 B2] [A1; A2]``: the ranks add up, exactly. A plain model, from a method
-    that changes weights, holds both already.
+    ``W + s1 B1 A1 + s2 B2 A2 = W + [s1 B1, s2 B2] [A1; A2]`` holds exactly, and the ranks add up. A plain model, which
+    a method that changes weights returns, already contains both and is returned unchanged.
+
+    Args:
+        carried: the student with the adapter that it had before the transfer.
+        adapted: result of the transfer on the student with this adapter merged.
     """
     if not isinstance(adapted, PeftModel):
         return adapted
@@ -41,7 +45,7 @@ def stack_adapters(carried: PeftModel, adapted: PreTrainedModel | PeftModel) -> 
 
 
 def _factors(model: PeftModel) -> dict[str, Factors]:
-    """Return the factors of every adapted matrix by its name in the base model, the scale in the left one."""
+    """Return the factors of each adapted matrix by its name in the base model; the left factor contains the scale."""
     found = {}
     base: PreTrainedModel = model.get_base_model()  # type: ignore[assignment]
     for name, module in base.named_modules():
@@ -59,6 +63,6 @@ def _check_plain(model: PeftModel) -> None:
     )
     if not plain or len(model.active_adapters) != 1:
         raise ValueError(
-            "a transfer goes on from one plain LoRA adapter (no DoRA, no biases, no modules_to_save): "
+            "a transfer continues from exactly one plain LoRA adapter (no DoRA, no biases, no modules_to_save): "
             "merge this one into the model first, with merge_and_unload()"
         )

@@ -1,4 +1,4 @@
-"""Plain fine-tuning: cross-entropy on the responses, through the whole model."""
+"""Supervised fine-tuning: cross-entropy of the responses, through the whole model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,16 +14,16 @@ from semalign.training.loop import Training, slices
 
 
 class FineTuning(Training):
-    """Training of all that is trainable in a model by the cross-entropy of the responses.
+    """Training of a model's trainable parameters by the cross-entropy of the responses.
 
-    A step minimises the average over all response tokens of its batch, whatever the size of its parts.
+    A step minimises the average over all response tokens of its batch, for any ``micro_batch_size``.
 
     Args:
-        student: the model; what does not ask for a gradient stays as it is.
-        examples: the student's encoding of the rows.
+        student: the model; parameters without ``requires_grad`` stay frozen.
+        examples: the rows, encoded for the student.
         settings: epochs, batch size, learning rate and so on.
-        checkpoint: file for the state after each epoch, or None to keep none.
-        identity: what the run depends on; a checkpoint of another identity is not resumed.
+        checkpoint: file for the state after each epoch, or None for no checkpoints.
+        identity: hash of everything that the run depends on; only a checkpoint with the same identity is resumed.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class FineTuning(Training):
         self.student, self.examples = student, examples
 
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
-        """Add the gradient of the mean cross-entropy on some examples; return it."""
+        """Add the gradient of the mean cross-entropy on a batch of examples; return the mean."""
         examples = [self.examples[i] for i in indices]
         total, mean = _response_tokens(examples), 0.0
         for part in slices(examples, self.settings.micro_batch_size or self.settings.batch_size):
@@ -49,21 +49,21 @@ class FineTuning(Training):
 
 
 def summed_nll(model: Architecture, examples: Sequence[Example]) -> Float[Tensor, ""]:
-    """Return the negative log-likelihood of all response tokens of one batch, summed, in nats.
+    """Return the summed negative log-likelihood of all response tokens of one batch, in nats.
 
-    Logits are computed where a response token is predicted, and nowhere else.
+    Logits are computed only at positions that predict a response token.
     """
     batch = {name: tensor.to(model.device) for name, tensor in next(batches(examples, len(examples))).items()}
-    labels = batch.pop("labels")[:, 1:]
+    labels = batch.pop("labels")[:, 1:]  # position i predicts token i + 1
     final = model.decoder(**batch, use_cache=False).last_hidden_state[:, :-1]
-    logits = model.logits(final[labels != IGNORED])
+    logits = model.logits(final[labels != IGNORED])  # (response tokens, V)
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return nn.functional.cross_entropy(wide, labels[labels != IGNORED], reduction="sum")
 
 
 @torch.no_grad()
 def response_nll(model: Architecture, examples: Sequence[Example], batch_size: int = 16) -> float:
-    """Return the mean negative log-likelihood of a response token, in nats."""
+    """Return the mean negative log-likelihood of the response tokens, in nats."""
     total = sum(summed_nll(model, part).item() for part in slices(examples, batch_size))
     return total / _response_tokens(examples)
 

@@ -1,4 +1,4 @@
-"""One training run, whatever its objective: seeded batches, AdamW with warm-up, a checkpoint after each epoch."""
+"""The training loop of all objectives: seeded batches, AdamW with warm-up, a checkpoint after each epoch."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @contextmanager
 def adapter_dropout(model: nn.Module) -> Iterator[None]:
-    """Turn on the adapter's dropout and no other: what is frozen acts in training as it does later."""
+    """Turn on the dropout of the adapter only, so that frozen modules behave in training as at inference."""
     modules = [module for name, module in model.named_modules() if "lora_dropout" in name]
     try:
         for module in modules:
@@ -36,16 +36,16 @@ def adapter_dropout(model: nn.Module) -> Iterator[None]:
 
 
 class Training(ABC):
-    """Batches in a seeded order, AdamW with warm-up and linear decay, a checkpoint each epoch.
+    """Training on batches in a seeded order, by AdamW with warm-up and linear decay.
 
-    A method defines :meth:`backward`, the gradient of its objective.
+    A subclass defines :meth:`backward`, the gradient of its objective.
 
     Args:
-        model: the model whose trainable parameters are trained.
-        n_examples: how many examples there are; :meth:`backward` is given some of their indices.
+        model: model or module whose parameters with ``requires_grad`` are trained.
+        n_examples: number of examples; :meth:`backward` receives the indices of a batch.
         settings: epochs, batch size, learning rate and so on.
-        checkpoint: file for the state after each epoch, or None to keep none.
-        identity: what the run depends on; a checkpoint of another identity is not resumed.
+        checkpoint: file for the state after each epoch, or None for no checkpoints.
+        identity: hash of everything that the run depends on; only a checkpoint with the same identity is resumed.
     """
 
     settings: TrainingSettings
@@ -61,7 +61,7 @@ class Training(ABC):
         self.model, self.n_examples, self.settings = model, n_examples, settings
         self.checkpoint, self.identity = checkpoint, identity
         self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.steps = -(-n_examples // settings.batch_size)
+        self.steps = -(-n_examples // settings.batch_size)  # steps of an epoch, rounded up
         self.optimizer = torch.optim.AdamW(
             self.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
@@ -69,12 +69,12 @@ class Training(ABC):
 
     @abstractmethod
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
-        """Add the gradient of the objective on some examples to the parameters; return its terms."""
+        """Accumulate the gradient of the objective on a batch in the parameters; return the terms of the objective."""
 
     def run(self) -> list[dict[str, float]]:
-        """Train to the end, from the last checkpoint if there is one; return the losses of every step."""
+        """Train all epochs, starting from the checkpoint if there is one; return the losses of every step."""
         self._resume()
-        done = len(self.losses) // self.steps
+        done = len(self.losses) // self.steps  # checkpoints are written at the end of an epoch
         progress = tqdm(
             total=self.steps * self.settings.epochs,
             initial=len(self.losses),
@@ -89,6 +89,7 @@ class Training(ABC):
         return self.losses
 
     def _epoch(self, epoch: int, progress: tqdm) -> None:
+        # Each epoch has its own seed, so that a resumed run draws the same order and dropout as an uninterrupted one.
         torch.manual_seed(self.settings.seed * 10_000 + epoch)
         order = torch.randperm(self.n_examples).tolist()
         for indices in slices(order, self.settings.batch_size):
@@ -108,7 +109,7 @@ class Training(ABC):
         return terms
 
     def _rate(self, step: int) -> float:
-        """Share of the learning rate at a step, from 1: linear warm-up, then linear decay towards zero."""
+        """Return the factor on the learning rate at a step, counted from 1: linear warm-up, then linear decay."""
         total = self.steps * self.settings.epochs
         warmup = round(self.settings.warmup_ratio * total)
         return step / warmup if step <= warmup else (total - step + 1) / (total - warmup)
@@ -117,7 +118,7 @@ class Training(ABC):
         if self.checkpoint is None:
             return
         tensors = {f"parameter.{name}": p.detach().clone() for name, p in self.parameters.items()}
-        for name, p in self.parameters.items():
+        for name, p in self.parameters.items():  # AdamW's step, exp_avg and exp_avg_sq of each parameter
             tensors |= {f"{key}.{name}": value.clone() for key, value in self.optimizer.state[p].items()}
         metadata = {"identity": self.identity, "losses": json.dumps(self.losses)}
         with atomic_path(self.checkpoint) as temporary:
@@ -139,5 +140,5 @@ class Training(ABC):
 
 
 def slices(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Yield consecutive parts of ``items``, each of ``size`` but the last."""
+    """Yield consecutive parts of ``items`` with ``size`` items each; the last one may be shorter."""
     return (items[start : start + size] for start in range(0, len(items), size))

@@ -19,13 +19,13 @@ def add_lora(
 ) -> PeftModel:
     """Return the student with LoRA on the up, down, value and output matrices of some layers (Appendix A.2).
 
-    The student itself stays as it is: the copy shares its weights and owns only the adapter.
+    The student itself is not changed: the result shares its weights and owns only the adapter.
 
     Args:
         student: a causal language model.
         layers: 1-based numbers of the layers to adapt; everything else is frozen.
         settings: rank, scale, dropout and seed of the adapter.
-        all_matrices: adapt all linear matrices of these layers.
+        all_matrices: whether to adapt all linear matrices of these layers instead.
     """
     config = LoraConfig(
         r=settings.rank,
@@ -40,7 +40,7 @@ def add_lora(
 
 
 class Factors(NamedTuple):
-    """A change of a weight matrix, ``left @ right``."""
+    """The change ``left @ right`` of a weight matrix."""
 
     left: Float[Tensor, "n rank"]
     right: Float[Tensor, "rank m"]
@@ -51,12 +51,13 @@ class Factors(NamedTuple):
 
 
 def plain_lora(student: PreTrainedModel, changes: Mapping[str, Factors]) -> PeftModel:
-    """Return a student with these changes as LoRA of scale 1, which PEFT saves and loads as any other.
+    """Return a student with the given weight changes as LoRA of scale 1, which PEFT saves and loads as usual.
 
     Args:
-        student: the unmodified student; its weights are shared.
+        student: the unmodified student, whose weights are shared.
         changes: the change of each matrix by its full name; the ranks may differ.
     """
+    # The scale of a LoRA is alpha / rank. Equal patterns for both keep it at 1 for every rank.
     ranks = {name: factors.right.shape[0] for name, factors in changes.items()}
     lowest = min(ranks.values())
     config = LoraConfig(
@@ -78,7 +79,7 @@ def plain_lora(student: PreTrainedModel, changes: Mapping[str, Factors]) -> Peft
 
 
 def train_only(student: Architecture, layers: Sequence[int]) -> None:
-    """Let the adapters of some layers ask for gradients, and those of all others not."""
+    """Make the adapters of the given layers trainable and freeze those of all other layers."""
     for k, layer in enumerate(student.layers, start=1):
         for name, parameter in layer.named_parameters():
             if "lora_" in name:

@@ -1,4 +1,4 @@
-"""The two cosine losses of Section 4.3, literally and without logits, and the losses they are compared with."""
+"""The two cosine losses of Section 4.3, with and without logits, and the losses that they are compared with."""
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -18,8 +18,8 @@ def layer_cosine_loss(
 
     Args:
         hidden_states: states of student layer k at the supervision interface, shape (..., D).
-        targets: semantics-preserving targets, constants, of the same shape; their length does not matter.
-        mask: which positions are supervised; by default all.
+        targets: semantics-preserving targets h*, constants of the same shape; their norm does not matter.
+        mask: which positions are supervised, shape (...); by default all.
     """
     cosines = cosine_similarity(hidden_states, targets, dim=-1)
     return 1 - (cosines.mean() if mask is None else cosines[mask].mean())
@@ -31,8 +31,8 @@ def output_cosine_loss(
     """Return ``L_out = 1 - Avg[cos(z, y)]``, y one-hot or label-smoothed, over positions with a label.
 
     Args:
-        logits: final logits z, shape (..., V), already in step with the labels (shifted).
-        labels: token ids, -100 where there is no supervision.
+        logits: final logits z, shape (..., V), shifted so that position i predicts label i.
+        labels: token ids, shape (...), -100 where there is no supervision.
         label_smoothing: mass spread evenly over the vocabulary: ``y = (1 - eps) onehot + eps / V``.
     """
     supervised = labels != IGNORED
@@ -53,15 +53,15 @@ def relation_loss(
     targets: Float[Tensor, "batch tokens d_target"],
     mask: Bool[Tensor, "batch tokens"],
 ) -> Float[Tensor, ""]:
-    """Return ``Avg_i Avg_j (cos(h_i, h_j) - cos(t_i, t_j))^2``, i and j supervised positions of the same example.
+    """Return ``Avg_i Avg_j (cos(h_i, h_j) - cos(t_i, t_j))^2`` over supervised positions i and j of the same example.
 
-    Token-token relation geometry, as the paper's second version names it: states and targets are centred over their
-    example, then compared by their cosines with each other, so that the two spaces need not be the same.
+    The paper's second version calls this "token-token relation geometry". States h and targets t are centred over the
+    supervised positions of their example. Only cosines within each space are compared, so the spaces may differ.
 
     Args:
         hidden_states: student states, shape (batch, tokens, D).
-        targets: what they are compared with, of any width.
-        mask: which positions are supervised, at least one.
+        targets: targets, shape (batch, tokens, D_target), of any width.
+        mask: which positions are supervised, shape (batch, tokens), at least one.
     """
     return relation_differences(hidden_states, targets, mask)[mask].mean()
 
@@ -77,21 +77,23 @@ def relation_differences(
 
 
 def _relations(states: Tensor, mask: Tensor) -> Float[Tensor, "batch tokens tokens"]:
+    """Return the cosines of the centred states of each example with each other."""
     kept = states * mask[..., None]
-    mean = kept.sum(1, keepdim=True) / mask.sum(1)[:, None, None].clamp_min(1)
+    mean = kept.sum(1, keepdim=True) / mask.sum(1)[:, None, None].clamp_min(1)  # (batch, 1, D)
     unit = nn.functional.normalize((kept - mean) * mask[..., None], dim=-1)
-    return unit @ unit.mT  # rows and columns outside the mask are zero
+    return unit @ unit.mT  # zero wherever one of the two positions is outside the mask
 
 
 def kl_loss(
     teacher_logits: Float[Tensor, "n v"], logits: Float[Tensor, "n v"], *, reverse: bool = False
 ) -> Float[Tensor, ""]:
-    """Return ``Avg[KL(p_T || p_S)]`` in nats, or with ``reverse`` ``Avg[KL(p_S || p_T)]``, p the softmax of logits.
+    """Return ``Avg[KL(p_T || p_S)]`` in nats, or ``Avg[KL(p_S || p_T)]`` with ``reverse``; p is the softmax of logits.
 
     Args:
-        teacher_logits: the teacher's, shape (n, V).
-        logits: the student's at the same positions, columns in the same order.
-        reverse: which of the two the average is weighted by: the teacher (mode-covering) or the student.
+        teacher_logits: the teacher's logits, shape (n, V).
+        logits: the student's logits at the same positions, with columns in the same order.
+        reverse: whether to take the expectation under the student (mode-seeking) instead of the teacher
+            (mode-covering).
     """
     return kl_divergences(teacher_logits, logits, reverse=reverse).mean()
 
@@ -107,16 +109,17 @@ def kl_divergences(
 
 
 class LogitFreeCosine(nn.Module):
-    """Cosines of logits ``z = W h`` with their labels, from h alone, at a cost of D^2 instead of V D a position.
+    """Cosines of logits ``z = W h`` with their labels, computed from h without z: D^2 instead of V D work a position.
 
-    ``<z, onehot_y> = w_y . h``, ``sum(z) = h . (sum of rows of W)`` and ``|z|^2 = h^T (W^T W) h``; the Gram matrix is
-    made once. Equal to :func:`output_cosine_loss` on the logits, gradients included, where logits are linear in h.
+    Three identities replace the logits: ``<z, onehot_y> = w_y . h``, ``sum(z) = h . (sum of rows of W)`` and
+    ``|z|^2 = h^T (W^T W) h``. The Gram matrix ``W^T W``, shape (D, D), is computed once. If logits are linear in h,
+    the values and gradients equal those of :func:`output_cosines`.
 
     Args:
         weight: LM head W, shape (V, D).
         label_smoothing: as in :func:`output_cosine_loss`.
-        centred: take the cosine of ``z - mean(z)`` and ``y - mean(y)``, so that a common shift of all logits, which
-            changes no probability, changes no loss either.
+        centred: whether to take the cosine of ``z - mean(z)`` and ``y - mean(y)``. A common shift of all logits,
+            which changes no probability, then does not change the loss either.
     """
 
     def __init__(self, weight: Float[Tensor, "v d"], label_smoothing: float = 0.0, centred: bool = False) -> None:
@@ -128,12 +131,13 @@ class LogitFreeCosine(nn.Module):
         self.row_sum = self.weight.double().sum(0).to(weight.dtype)
 
     def forward(self, states: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
-        """Return ``cos(z, y)`` for states that left the final norm, shape (n, D), and their labels."""
+        """Return ``cos(z, y)`` for states after the final norm, shape (n, D), and their labels, shape (n,)."""
         v, eps = len(self.weight), self.smoothing
-        squared_norm = (states @ self.gram * states).sum(-1)
-        total = states @ self.row_sum
+        squared_norm = (states @ self.gram * states).sum(-1)  # |z|^2, shape (n,)
+        total = states @ self.row_sum  # sum(z), shape (n,)
+        # y = (1 - eps) onehot + eps / V: its product with z, and its squared norm.
         dot = (1 - eps) * (self.weight[labels] * states).sum(-1) + eps / v * total
         y_squared_norm = (1 - eps) ** 2 + (2 * (1 - eps) * eps + eps**2) / v
-        if self.centred:
+        if self.centred:  # <z - mean(z), y - mean(y)> = <z, y> - sum(z) sum(y) / V, and sum(y) = 1
             squared_norm, dot, y_squared_norm = squared_norm - total**2 / v, dot - total / v, y_squared_norm - 1 / v
         return dot / (squared_norm * y_squared_norm).clamp_min(1e-16).sqrt()

@@ -1,4 +1,4 @@
-"""The training objective (Section 4.3) on a batch, by a forward pass through the trained layers and those above."""
+"""The training objective (Section 4.3) on a batch, from a forward pass that starts at the first trained layer."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -19,11 +19,11 @@ States = Mapping[int, Float[Tensor, "n _"]]
 
 
 class Reached(NamedTuple):
-    """What a forward pass gives on a batch.
+    """The result of a forward pass on a batch.
 
     Attributes:
-        states: for each trained layer, its states at the matched positions, projected where a projection is learned.
-        output: the output term's values, added up over its positions.
+        states: states at the matched positions by trained layer, projected if a projection is learned.
+        output: the values of the output term, summed over its positions.
     """
 
     states: dict[int, Float[Tensor, "n _"]]
@@ -31,18 +31,18 @@ class Reached(NamedTuple):
 
 
 class Objective(nn.Module):
-    """Both terms of the objective, as sums over positions; training divides them once, by the positions of its batch.
+    """Both terms of the objective as sums over positions, which training divides by the positions of the whole batch.
 
     Args:
         student: the adapted student.
-        supervision: what it learns from.
-        settings: which terms.
+        supervision: the data that the student learns from.
+        settings: settings that choose the terms.
     """
 
     def __init__(self, student: Architecture, supervision: Supervision, settings: TransferSettings) -> None:
         super().__init__()
         self.student, self.supervision, self.settings = student, supervision, settings
-        self.adapted = student.model  # its trainable parameters are the objective's
+        self.adapted = student.model  # a submodule, so that its parameters are the objective's
         self.layer_loss = LAYER_LOSSES[settings.layer_loss]
         self.output_term = OUTPUT_TERMS[settings.output_loss](student, settings, supervision.teacher_head)
         self.projections = nn.ParameterDict(
@@ -54,24 +54,30 @@ class Objective(nn.Module):
         )
 
     def forward(self, batch: Batch) -> Reached:
-        """Return what a batch reaches; gradients flow to the trained layers through all later layers."""
+        """Return states and output term on a batch; gradients flow to the trained layers through all later layers."""
         layers = self.supervision.trained
         with capture(self.student, layers, self.settings.interface) as states:
-            final = run_from(self.student, layers[0], batch.states, batch.attention_mask)
+            final = run_from(self.student, layers[0], batch.states, batch.attention_mask)  # (batch, tokens, D)
         at = batch.matched if self.output_term.needs_teacher else batch.labelled
+        # Without positions the term is a zero that still has a gradient.
         output = wide(self.output_term(final[at], batch)).sum() if len(at.rows) else final.sum() * 0
         return Reached({k: self._projected(k, states[k][batch.matched]) for k in layers}, output)
 
     def _projected(self, k: int, states: Float[Tensor, "n d"]) -> Float[Tensor, "n d_target"]:
-        """Return states of layer ``k`` in the space of their targets."""
+        """Return the states of layer ``k`` in the space of their targets."""
         projection = self.projections[str(k)] if str(k) in self.projections else None
         return wide(states) if projection is None else states.to(projection.dtype) @ projection
 
     def layer_sum(self, states: States, targets: States, rows: Int[Tensor, " n"]) -> Float[Tensor, ""]:
-        """Return the layer loss, added up over positions and averaged over the trained layers.
+        """Return the layer loss, summed over positions and averaged over the trained layers.
 
-        With ``centre_targets`` the means of states and of targets are subtracted first: those of what is given, which
-        must then be a whole batch.
+        With ``centre_targets``, the means of the given states and targets are subtracted first, so the arguments must
+        be those of a whole batch.
+
+        Args:
+            states: the student's states by trained layer, each of shape (n, D_target).
+            targets: their targets by trained layer, of the same shape unless the loss compares across spaces.
+            rows: the row of the batch that each position belongs to, shape (n,).
         """
         total = sum((self._layer_sum(states[k], targets[k], rows) for k in states), torch.tensor(0.0))
         return total / len(states)
@@ -84,12 +90,12 @@ class Objective(nn.Module):
         return self.layer_loss.values(states, targets, rows).sum()
 
     def positions(self, counts: Counts) -> dict[str, int]:
-        """Return over how many positions each term is averaged, at least one."""
+        """Return the number of positions that each term is averaged over, at least one."""
         output = counts.matched if self.output_term.needs_teacher else counts.labelled
         return {"layer": max(counts.matched, 1), "output": max(output, 1)}
 
     def terms(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """Return both terms on a whole batch, each the average over its positions."""
+        """Return both terms on a whole batch, each averaged over its positions."""
         reached = self(batch)
         sums = {"layer": self.layer_sum(reached.states, batch.targets, batch.matched.rows), "output": reached.output}
         positions = self.positions(Counts(len(batch.labels), len(batch.matched.rows)))
@@ -97,9 +103,9 @@ class Objective(nn.Module):
 
     @torch.no_grad()
     def measure(self, supervision: Supervision, batch_size: int = 16) -> dict[str, float]:
-        """Return the layer cosine and the output cosine, averaged over all positions and trained layers.
+        """Return the mean layer cosine, over positions and trained layers, and the mean output cosine, over positions.
 
-        There is no layer cosine where the targets are in another space than the states.
+        The layer cosine is left out if states and targets are in different spaces.
         """
         compared = [layer.k for layer in supervision.layers if layer.comparable]
         layer_sum, output_sum = 0.0, 0.0

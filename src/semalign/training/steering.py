@@ -1,4 +1,4 @@
-"""Steering (Section 4.3): train the paired student layers through LoRA, everything else frozen."""
+"""Steering (Section 4.3): train the paired student layers through LoRA while everything else is frozen."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,20 +13,20 @@ from semalign.training.objective import Objective
 
 
 class WholeBatch(NamedTuple):
-    """The layer term of a whole batch, and for each trained layer its gradient by the states of each part."""
+    """The layer term of a whole batch, and its gradient with respect to the states of each part, by trained layer."""
 
     layer: float
     gradients: dict[int, Sequence[Tensor]]
 
 
 class Steering(Training):
-    """Training of some layers by both terms of the objective.
+    """Training of some student layers on both terms of the objective.
 
     Args:
-        objective: what to minimise, with the supervision that it learns from.
-        checkpoint: file for the state after each epoch, or None to keep none.
-        identity: what the run depends on; a checkpoint of another identity is not resumed.
-        settings: epochs, batch size, learning rate and so on; by default the objective's.
+        objective: objective to minimise, with its supervision.
+        checkpoint: file for the state after each epoch, or None for no checkpoints.
+        identity: hash of everything that the run depends on; only a checkpoint with the same identity is resumed.
+        settings: epochs, batch size, learning rate and so on; by default those of the objective.
     """
 
     settings: TransferSettings
@@ -44,9 +44,10 @@ class Steering(Training):
         )
 
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
-        """Add the gradient of the weighted terms on some examples; return the two terms.
+        """Add the gradient of the weighted objective on a batch of examples; return its two terms.
 
-        Each term is its sum over all positions of the batch, divided once, whatever the size of the parts.
+        Each term is summed over all positions of the batch and divided once by their number, so the size of the parts
+        does not change it.
         """
         positions = self.objective.positions(self.supervision.counts(indices))
         parts = self._parts(indices)
@@ -58,7 +59,9 @@ class Steering(Training):
             if whole is None:
                 layer = self.objective.layer_sum(reached.states, batch.targets, batch.matched.rows)
                 layer_total += layer.item()
-            else:  # <states, gradient> has the gradient of the term on the whole batch
+            else:
+                # sum(states * gradient), with a constant gradient, has the same gradient with respect to the
+                # parameters as the layer term of the whole batch.
                 products = [(reached.states[k] * whole.gradients[k][number]).sum() for k in reached.states]
                 layer = torch.stack(products).sum()
             output_total += reached.output.item()
@@ -67,19 +70,21 @@ class Steering(Training):
         return {"layer": layer_total / positions["layer"], "output": output_total / positions["output"]}
 
     def _whole_batch(self, parts: Sequence[Sequence[int]]) -> WholeBatch:
-        """Return the layer term of all parts together and its gradient by their states.
+        """Return the layer term of all parts together and its gradient with respect to their states.
 
-        Centring ties the positions of a batch to each other, so that no part has a gradient of its own. A first pass
-        over the parts keeps their states only; the passes that follow send the gradient on from there.
+        Centring subtracts the mean of the batch, so the gradient of one part depends on all others. A first pass
+        over the parts collects their states without gradients and differentiates the term with respect to these
+        states; :meth:`backward` then propagates this gradient to the parameters, one part at a time.
         """
         states: list[dict[int, Tensor]] = []
         targets: list[dict[int, Tensor]] = []
         rows: list[Tensor] = []
-        with torch.no_grad(), torch.random.fork_rng():  # the passes that follow draw the same dropout again
+        with torch.no_grad(), torch.random.fork_rng():  # backward() then draws the same dropout masks
             for part in parts:
                 batch = self.supervision.batch(part)
                 states.append(self.objective(batch).states)
                 targets.append(batch.targets)
+                # Row numbers within a part become row numbers within the batch.
                 rows.append(batch.matched.rows + sum(len(earlier) for earlier in parts[: len(rows)]))
         leaves = {k: torch.cat([each[k] for each in states]).requires_grad_() for k in self.supervision.trained}
         total = self.objective.layer_sum(
@@ -90,7 +95,7 @@ class Steering(Training):
         return WholeBatch(total.item(), {k: each.split(sizes) for k, each in zip(leaves, gradients, strict=True)})
 
     def _parts(self, indices: Sequence[int]) -> list[Sequence[int]]:
-        """Return the parts of a batch that are in memory at once; examples of like length share one."""
+        """Return the parts of a batch that are processed one at a time; examples of similar length share a part."""
         if self.settings.micro_batch_size is None:
             return [indices]
         by_length = sorted(indices, key=lambda i: len(self.supervision.examples[i]))

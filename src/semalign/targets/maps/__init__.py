@@ -1,6 +1,6 @@
-"""The registry of maps from the teacher's space to the student's; all act as ``target = h @ M``, one file each.
+"""The registry of maps from the teacher's space to the student's, ``target = h @ M``; each map has its own file.
 
-A map is a function of teacher, student and settings, registered with what it needs of the two models::
+A map is a function of teacher, student and settings. Its registration states what it needs from the two models::
 
     @alignment_map("mine", needs="bases")
     def mine(teacher: SemanticBasis, student: SemanticBasis, settings: TransferSettings) -> Tensor: ...
@@ -20,17 +20,18 @@ Make = Callable[[Any, Any, Any], Tensor | None]
 
 @dataclass(frozen=True)
 class AlignmentMap:
-    """How a map is made.
+    """How a map is computed.
 
     Attributes:
-        make: ``make(teacher, student, settings)``. It returns M of shape (D_T, D_S); or, with ``into="teacher"``, the
-            first value P of shape (D_S, D_T) of a projection of the student's states, or None for no projection.
-        needs: what ``make`` is given of teacher and student: their output-side ``bases``
-            (:class:`semalign.SemanticBasis`), the rows of their LM ``heads`` for the shared tokens in one order, their
-            ``states`` at the paired layers and matched positions (:class:`semalign.targets.store.StateStore`), or
-            ``nothing`` (None).
-        into: where targets live: in the student's space, or in the teacher's, where the layer loss compares the
-            student's projected states with the teacher's own.
+        make: function ``make(teacher, student, settings)``. It returns M of shape (D_T, D_S). With ``into="teacher"``
+            it returns the initial value P, shape (D_S, D_T), of a projection of the student's states, or None for no
+            projection.
+        needs: what ``make`` receives for teacher and student: their output-side ``bases``
+            (:class:`semalign.SemanticBasis`), the rows of their LM ``heads`` for the shared tokens in the same order,
+            their ``states`` at the paired layers and matched positions
+            (:class:`semalign.targets.store.StateStore`), or ``nothing`` (None).
+        into: the space of the targets: the student's, or the teacher's, in which case the layer loss compares the
+            student's projected states with the teacher's states.
     """
 
     make: Make
@@ -39,12 +40,12 @@ class AlignmentMap:
 
     @property
     def spaces_differ(self) -> bool:
-        """Whether the student's states and their targets stay in two spaces: neither is mapped."""
+        """Whether neither states nor targets are mapped, so that they are in different spaces."""
         return self.into == "teacher" and self.needs == "nothing"
 
 
 MAPS: Registry[AlignmentMap] = Registry("map", __name__)
-"""Maps by the name that the setting ``map`` takes."""
+"""All maps by name, the value of the setting ``map``."""
 
 
 def alignment_map(
@@ -53,7 +54,7 @@ def alignment_map(
     """Return the decorator that registers a map; see :class:`AlignmentMap`.
 
     Raises:
-        ValueError: for a projection into the teacher's space that is not fitted on states.
+        ValueError: for a projection into the teacher's space that is computed from bases or heads.
     """
     if into == "teacher" and needs in ("bases", "heads"):
         raise ValueError(f"map {name!r}: a projection into the teacher's space is fitted on states (needs='states')")

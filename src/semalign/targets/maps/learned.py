@@ -1,4 +1,4 @@
-"""A projection from the student's space to the teacher's that trains with the adapter and is not kept (TED)."""
+"""A projection from the student's space to the teacher's, trained with the adapter and then discarded (TED)."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -14,8 +14,9 @@ from semalign.targets.store import StateStore
 def learned_projection(
     teacher: StateStore, student: StateStore, settings: TransferSettings
 ) -> Float[Tensor, "d_student d_teacher"]:
-    """Return the first value of the projection: the ridge map from student states to teacher states.
+    """Return the initial value of the projection: the ridge map from student states to teacher states.
 
-    TED (Liang et al. 2023) first trains its filters with both models frozen; for a linear one this is the solution.
+    TED (Liang et al. 2023) first trains its filters with both models frozen. For a linear filter, ridge regression is
+    the solution of that stage.
     """
     return ridge_map(moments(student, teacher, centred=settings.centre_targets), settings.ridge_penalty)

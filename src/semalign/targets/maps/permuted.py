@@ -1,4 +1,4 @@
-"""A control: the bases as they are, but a token stands for another vector in the student."""
+"""A control: the student's atoms are permuted, so that a token has another token's vector in the student."""
 
 from jaxtyping import Float
 from torch import Tensor

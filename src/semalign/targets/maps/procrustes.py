@@ -1,4 +1,4 @@
-"""An orthogonal map, fitted on states of the training rows at the paired layers (Schönemann 1966)."""
+"""An orthogonal map, fitted on the states of the training rows at the paired layers (Schönemann 1966)."""
 
 import torch
 from jaxtyping import Float
@@ -19,9 +19,9 @@ def procrustes_of_states(
 
 
 def procrustes_map(fit: Moments) -> Float[Tensor, "d_x d_y"]:
-    """Return the M with orthonormal columns (rows, if y is wider) for which ``tr(M^T X^T Y)`` is largest.
+    """Return the M with orthonormal columns (rows, if y is wider) that maximises ``tr(M^T X^T Y)``.
 
-    ``M = U V^T`` of the singular value decomposition ``X^T Y = U S V^T``, for widths that may differ.
+    ``M = U V^T`` from the singular value decomposition ``X^T Y = U S V^T``; the two widths may differ.
     """
     u, _, vh = torch.linalg.svd(fit.xy, full_matrices=False)
     return u @ vh

@@ -1,4 +1,4 @@
-"""A control: Gaussian vectors in place of both bases, so that nothing of the models is left but their sizes."""
+"""A control: Gaussian vectors replace both bases, so that only the sizes of the models remain."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from semalign.targets.maps import alignment_map
 def random_bases_map(
     teacher: SemanticBasis, student: SemanticBasis, settings: TransferSettings
 ) -> Float[Tensor, "d_teacher d_student"]:
-    """Return the random map of two bases, seeded by the settings."""
+    """Return the random map of two bases with the seed of the settings: :func:`random_map`."""
     return random_map(teacher, student, settings.seed)
 
 
@@ -24,7 +24,7 @@ def random_map(
 ) -> Float[Tensor, "d_teacher d_student"]:
     """Return the alignment map of two bases of Gaussian vectors, of the same sizes and with the same tokens.
 
-    The vectors of a token in the two spaces are drawn independently.
+    A token's vectors in the two spaces are independent.
     """
     drawn = []
     for i, basis in enumerate((teacher_basis, student_basis)):

@@ -1,4 +1,4 @@
-"""A map fitted by ridge regression on states of the training rows at the paired layers."""
+"""A map fitted by ridge regression on the states of the training rows at the paired layers."""
 
 import torch
 from jaxtyping import Float
@@ -19,7 +19,7 @@ def ridge_of_states(
 
 
 def ridge_map(fit: Moments, penalty: float) -> Float[Tensor, "d_x d_y"]:
-    """Return the M that minimises ``|X M - Y|^2 + lambda |M|^2``, lambda being ``penalty`` times the mean square of X.
+    """Return the M that minimises ``|X M - Y|^2 + lambda |M|^2``, lambda relative to the scale of X.
 
     ``M = (X^T X + lambda I)^-1 X^T Y`` with ``lambda = penalty * trace(X^T X) / D``.
     """

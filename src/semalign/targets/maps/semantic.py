@@ -1,4 +1,4 @@
-"""The paper's map: atom i of the teacher's basis to atom i of the student's (Section 4.2)."""
+"""The paper's map, from atom i of the teacher's basis to atom i of the student's (Section 4.2)."""
 
 from jaxtyping import Float
 from torch import Tensor

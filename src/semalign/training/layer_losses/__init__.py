@@ -1,7 +1,7 @@
-"""The registry of layer losses: what compares a student layer's states with their targets, one file each.
+"""The registry of layer losses, which compare a student layer's states with their targets; each has its own file.
 
-A layer loss gives one value for each position; the objective adds these up over the whole batch and divides once, so
-that the size of the parts in which a batch is computed changes nothing::
+A layer loss returns one value for each position. The objective sums these values over the whole batch and divides
+once, so the result does not depend on ``micro_batch_size``::
 
     @layer_loss("mine")
     def mine(states: Tensor, targets: Tensor, rows: Tensor) -> Tensor: ...
@@ -22,9 +22,10 @@ class LayerLoss:
     """A loss between states and targets.
 
     Attributes:
-        values: ``values(states, targets, rows)``, shapes (n, D), (n, D_target) and (n,), gives n values. States carry
-            gradients, targets are constants, and ``rows`` tells which positions belong to one row of the data.
-        any_space: whether states and targets may live in two spaces, of two widths.
+        values: function ``values(states, targets, rows)`` of arguments with shapes (n, D), (n, D_target) and (n,),
+            which returns n values. States carry gradients, targets are constants, and ``rows`` holds the number of the
+            row of the batch that each position belongs to.
+        any_space: whether states and targets may be in different spaces of different widths.
     """
 
     values: Values
@@ -32,7 +33,7 @@ class LayerLoss:
 
 
 LAYER_LOSSES: Registry[LayerLoss] = Registry("layer loss", __name__)
-"""Layer losses by the name that the setting ``layer_loss`` takes."""
+"""All layer losses by name, the value of the setting ``layer_loss``."""
 
 
 def layer_loss(name: str, *, any_space: bool = False) -> Callable[[Values], Values]:

@@ -1,4 +1,4 @@
-"""The mean square of layer-wise distillation (TED, Liang et al. 2023)."""
+"""The mean squared error of layer-wise distillation (TED, Liang et al. 2023)."""
 
 from jaxtyping import Float, Int
 from torch import Tensor

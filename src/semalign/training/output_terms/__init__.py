@@ -1,7 +1,7 @@
-"""The registry of output terms: what compares the student's logits with labels or with the teacher's, one file each.
+"""The registry of output terms, which compare the student's logits with labels or the teacher's; one file each.
 
-An output term gives one value for each of its positions; the objective adds these up over the whole batch and divides
-once. It is a class, made once for a training run::
+An output term returns one value for each of its positions. The objective sums these values over the whole batch and
+divides once. A term is a class with one instance for each training run::
 
     @OUTPUT_TERMS.register("mine")
     class Mine(OutputTerm):
@@ -26,12 +26,12 @@ class OutputTerm(nn.Module, ABC):
 
     Args:
         student: the adapted student.
-        settings: of the transfer.
-        teacher_head: what makes the teacher's logits; None unless ``needs_teacher``.
+        settings: settings of the transfer.
+        teacher_head: the teacher's LM head; None unless ``needs_teacher``.
 
     Attributes:
-        needs_teacher: whether it compares with the teacher's logits. Its positions are then those where the teacher
-            has read the same text (``batch.matched``), otherwise all with a label (``batch.labelled``).
+        needs_teacher: whether the term uses the teacher's logits. If so, its positions are those where the teacher has
+            read the same text (``batch.matched``), otherwise all positions with a label (``batch.labelled``).
     """
 
     needs_teacher: ClassVar[bool] = False
@@ -42,18 +42,18 @@ class OutputTerm(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, states: Float[Tensor, "n d"], batch: Batch) -> Float[Tensor, " n"]:
-        """Return the value at every position.
+        """Return the value at every position of the term.
 
         Args:
-            states: what left the final norm at the term's positions, with gradients.
-            batch: labels, and the teacher's final states at the matched positions.
+            states: the student's states after the final norm at the term's positions, with gradients.
+            batch: the batch, with labels and the teacher's final states at the matched positions.
         """
 
 
 def wide(tensor: Tensor) -> Tensor:
-    """Return half-precision numbers as float32: averages over many positions need the digits."""
+    """Return half-precision numbers as float32, because sums over many positions need the precision."""
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 OUTPUT_TERMS: Registry[type[OutputTerm]] = Registry("output term", __name__)
-"""Output terms by the name that the setting ``output_loss`` takes."""
+"""All output terms by name, the value of the setting ``output_loss``."""

@@ -14,7 +14,7 @@ from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm
 
 @OUTPUT_TERMS.register("cosine")
 class CosineTerm(OutputTerm):
-    """``1 - cos(z, y)``, without making logits where they are linear in the state."""
+    """``1 - cos(z, y)``, computed without logits if they are linear in the state."""
 
     centred: ClassVar[bool] = False
 
@@ -35,6 +35,6 @@ class CosineTerm(OutputTerm):
 
 @OUTPUT_TERMS.register("centred_cosine")
 class CentredCosineTerm(CosineTerm):
-    """The cosine of ``z - mean(z)`` and ``y - mean(y)``: a common shift of all logits changes nothing."""
+    """``1 - cos(z - mean(z), y - mean(y))``, which a common shift of all logits does not change."""
 
     centred = True

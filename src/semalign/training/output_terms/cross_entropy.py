@@ -1,4 +1,4 @@
-"""Cross-entropy to the labels."""
+"""Cross-entropy with the labels."""
 
 from jaxtyping import Float
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Divergence from the teacher's distribution over the shared tokens: forward (Hinton et al. 2015) and reverse KL."""
+"""Divergence from the teacher's distribution over the shared tokens: forward KL (Hinton et al. 2015), reverse KL."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm, wide
 
 @OUTPUT_TERMS.register("kl")
 class KLTerm(OutputTerm):
-    """``KL(p_T || p_S)`` in nats, where the teacher has read the same text."""
+    """``KL(p_T || p_S)`` in nats, at positions where the teacher has read the same text."""
 
     needs_teacher = True
     reverse: ClassVar[bool] = False
@@ -30,13 +30,13 @@ class KLTerm(OutputTerm):
         """Return the divergence at every matched position."""
         with torch.no_grad():
             teacher_states = batch.teacher_final.to(self.teacher.device)  # type: ignore[union-attr]
-            theirs = self.teacher.logits(teacher_states)[:, self.teacher_ids].to(states.device)
-        ours = self.student.logits(states)[:, self.student_ids]
-        return kl_divergences(wide(theirs), wide(ours), reverse=self.reverse)
+            teacher = self.teacher.logits(teacher_states)[:, self.teacher_ids].to(states.device)
+        student = self.student.logits(states)[:, self.student_ids]  # (n, shared), columns as in the teacher's
+        return kl_divergences(wide(teacher), wide(student), reverse=self.reverse)
 
 
 @OUTPUT_TERMS.register("reverse_kl")
 class ReverseKLTerm(KLTerm):
-    """``KL(p_S || p_T)`` in nats, on the data's own responses."""
+    """``KL(p_S || p_T)`` in nats, on the responses of the data instead of sampled ones (Gu et al. 2024)."""
 
     reverse = True

@@ -1,4 +1,4 @@
-"""The registry of schedules: in which order student layers are trained, one file each."""
+"""The registry of schedules, which set the order in which student layers are trained; each has its own file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ Run = Callable[[Inputs], Adapted]
 
 @dataclass(frozen=True)
 class Schedule:
-    """An order of training.
+    """An order in which student layers are trained.
 
     Attributes:
-        run: from the inputs of a transfer to the adapted student.
-        every_layer: whether it trains every student layer, so that there is no layer to choose.
+        run: function from the inputs of a transfer to the adapted student.
+        every_layer: whether it trains every student layer, so that the settings may not choose layers.
     """
 
     run: Run
@@ -23,7 +23,7 @@ class Schedule:
 
 
 SCHEDULES: Registry[Schedule] = Registry("schedule", __name__)
-"""Schedules by the name that the setting ``schedule`` takes."""
+"""All schedules by name, the value of the setting ``schedule``."""
 
 
 def schedule(name: str, *, every_layer: bool = False) -> Callable[[Run], Run]:

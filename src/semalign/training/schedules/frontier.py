@@ -1,8 +1,8 @@
-"""The frontier schedule, from what is known of the paper's second version: layers train one after the other.
+"""The frontier schedule, after the abstract of the paper's second version: layers are trained one after the other.
 
-From layer 1 to L_S only the layer at the frontier trains, each with its one partner among the teacher's layers; those
-below have been trained and stay. Only the abstract of that version is at hand: how steps are shared out is decided
-here. All layers together get the steps that one layer would get, an equal part each.
+The frontier moves from layer 1 to L_S. Only the layer at the frontier is trained, with its one teacher layer; the
+layers below it have been trained already and stay frozen. The abstract does not say how optimiser steps are divided
+among the layers. Here, all layers together get as many steps as one layer would get, in equal shares.
 """
 
 import tempfile
@@ -30,8 +30,8 @@ from semalign.training.steering import Steering
 def steer_frontier(inputs: Inputs) -> Adapted:
     """Train each student layer in turn.
 
-    States are made for each layer anew, since they depend on the layers that have been trained, and not kept. A
-    stopped run goes on at the layer and epoch where it stopped, by one checkpoint for each layer in the folder.
+    States depend on the layers that have been trained, so they are computed anew for each layer and not kept. The
+    folder holds one checkpoint for each layer; a stopped run resumes at the layer and epoch where it stopped.
     """
     settings: TransferSettings = inputs.settings
     builder = TargetBuilder(inputs.pair, settings, teacher_logits=OUTPUT_TERMS[settings.output_loss].needs_teacher)
@@ -60,7 +60,7 @@ def _train_layer(
     passes: int,
     states: Path,
 ) -> list[dict[str, float]]:
-    """Train the layer at the frontier on its rows, ``passes`` times; return the losses of every step."""
+    """Train the layer at the frontier for ``passes`` epochs on its rows; return the losses of every step."""
     student, k = Architecture(adapted), pair.student
     train_only(student, [k])
     supervision = builder.supervision(rows, [pair], states, student=student)
@@ -70,10 +70,10 @@ def _train_layer(
 
 
 def shares(rows: Sequence[Row], n_layers: int, epochs: int, seed: int) -> tuple[int, list[list[Row]]]:
-    """Return how often each layer goes through its rows, and the rows of each layer.
+    """Return the number of passes of each layer over its rows, and the rows of each layer.
 
-    Together they are ``epochs`` times the rows: with fewer epochs than layers, each layer sees a window of the rows in
-    a seeded order, and the next layer's window follows, round and round.
+    All layers together see ``epochs`` times the rows. With fewer epochs than layers, each layer sees one window of
+    the rows in a seeded order. The windows follow each other and wrap around at the end of the rows.
 
     >>> passes, parts = shares([{"prompt": str(i)} for i in range(4)], n_layers=4, epochs=2, seed=0)
     >>> passes, [len(part) for part in parts]

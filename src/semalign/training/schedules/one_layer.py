@@ -1,4 +1,4 @@
-"""The paper's schedule: the paired student layers train at once, one layer unless the settings name several."""
+"""The paper's schedule: the paired student layer is trained, or several at once if the settings name several."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def steer(inputs: Inputs) -> Adapted:
 
 
 def _layer_details(choice: Choice, supervision: Supervision) -> dict[str, Any]:
-    """Return what the record tells of the layers: of one pair, or of several."""
+    """Return the details of the layer pair, or of several pairs, for the run record."""
     shares = [layer.mean_direction_share() for layer in supervision.layers]
     if len(choice.pairs) > 1:
         return {"pairs": [pair.as_json() for pair in choice.pairs], "mean_direction_shares": shares}
