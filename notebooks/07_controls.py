@@ -144,7 +144,7 @@ else:
 # %% tags=["hide-input"]
 if grid is not None:
     differing = grids.not_as_chosen(settings, grid)
-    print(f"Rows whose settings in the profile are not the chosen point: {', '.join(differing) or 'none'}")
+    print(f"Entries whose settings in the profile are not the chosen point: {', '.join(differing) or 'none'}")
 
 # %% tags=["hide-cell"]
 if grid is not None:

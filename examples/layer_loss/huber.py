@@ -1,4 +1,4 @@
-"""A layer loss of one's own: Huber's, which a few far positions pull less than the mean square.
+"""A custom layer loss: Huber's, on which a few far positions have less influence than on the mean square.
 
 `semalign --include examples/layer_loss transfer TEACHER STUDENT -d rows.jsonl -o runs/mine -s layer_loss=huber`
 """

@@ -1,4 +1,4 @@
-"""A map of one's own: the orthogonal map nearest to the paper's, so that no direction is stretched.
+"""A custom map: the orthogonal map nearest to the paper's, which stretches no direction.
 
 `semalign --include examples/map transfer TEACHER STUDENT -d rows.jsonl -o runs/mine -s map=orthogonal`
 """

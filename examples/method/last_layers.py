@@ -1,4 +1,4 @@
-"""A method of one's own: fine-tune the last layers of the student, with the teacher unused.
+"""A custom method: fine-tune the last layers of the student, without the teacher.
 
 `semalign --include examples/method transfer TEACHER STUDENT -d rows.jsonl -o runs/mine -m last-layers -s layers=2`
 

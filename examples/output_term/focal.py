@@ -1,4 +1,4 @@
-"""An output term of one's own: focal cross-entropy, which leaves out what the student knows already (Lin et al. 2017).
+"""A custom output term: focal cross-entropy, with less weight on labels that are probable already (Lin et al. 2017).
 
 `semalign --include examples/output_term transfer TEACHER STUDENT -d rows.jsonl -o runs/mine -s output_loss=focal`
 """

@@ -12,8 +12,8 @@ def test_cells_cover_models_methods_teachers_and_seeds(profile):
     assert len({cell.file_name for cell in found}) == len(found)
 
 
-def test_only_further_rows_run_from_further_teachers(profile):
-    update = {"teachers": {"coder": list(profile.tasks)}, "further_rows": ["seeking"]}
+def test_only_further_entries_run_from_further_teachers(profile):
+    update = {"teachers": {"coder": list(profile.tasks)}, "further_entries": ["seeking"]}
     table = list(cells(profile.model_copy(update=update), ["seeking", "sft"]))
     teachers = {row: {cell.teacher for cell in table if cell.method == row} for row in ("seeking", "sft")}
     assert teachers == {"seeking": {profile.teacher, "coder"}, "sft": {profile.teacher}}

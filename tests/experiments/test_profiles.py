@@ -56,7 +56,7 @@ def test_variants_come_on_top(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"further_rows": ["semaling"]}, "further_rows names no method or variant semaling"),
+        ({"further_entries": ["semaling"]}, "further_entries names no method or variant semaling"),
         ({"sedes": [1]}, "unknown key 'sedes', did you mean 'seeds'"),
         ({"tasks": {"micro_mmlu": {"epoch": 1}}}, r"unknown key 'tasks.micro_mmlu.epoch', did you mean 'epochs'"),
         ({"transfer": {"learning_rte": 1}}, "unknown key 'learning_rte', did you mean 'learning_rate'"),

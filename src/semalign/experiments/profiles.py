@@ -36,12 +36,12 @@ class TaskProfile(Strict):
 
 
 class Variant(BaseModel):
-    """A row of the tables: settings by task, or for ``all`` tasks, that differ from those of its method."""
+    """An entry of the tables: settings by task, or for ``all`` tasks, that differ from those of its method."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, dict[str, Any]] = Field(init=False)
 
-    method: str | None = Field(None, description="method of the registry; None: the one of the row's name, or semalign")
+    method: str | None = Field(None, description="method; None: the one of the entry's name, or semalign")
 
     def settings_for(self, task: str) -> dict[str, Any]:
         """Return what differs on a task."""
@@ -63,37 +63,37 @@ class Profile(Strict):
     teacher: str
     student: str
     teachers: dict[str, list[str]] = Field({}, description="further teachers (Table 2) and the tasks they are for")
-    further_rows: list[str] = Field([], description="rows that run from the further teachers too; empty: every row")
+    further_entries: list[str] = Field([], description="entries that run from these teachers too; empty: all")
     tasks: dict[str, TaskProfile]
     transfer: dict[str, Any] = Field(
         {}, description="settings that differ from the paper's, for every method that trains a LoRA and has them"
     )
-    variants: dict[str, Variant] = Field({}, description="further rows of the tables, or settings of a method's row")
+    variants: dict[str, Variant] = Field({}, description="further entries of the tables, or settings of a method's own")
     selection: dict[str, dict[str, list[Any]]] = Field(
-        {}, description="for each row, the values of each setting to choose from on validation data"
+        {}, description="for each entry, the values of each setting to choose from on validation data"
     )
     seeds: list[int] = Field(min_length=1)
     evaluation: EvaluationProfile = EvaluationProfile.model_validate({})
 
-    def method_of(self, row: str) -> Method:
-        """Return the method behind a row: what its variant names, else the method of that name, else SemAlign.
+    def method_of(self, entry: str) -> Method:
+        """Return the method behind an entry: what its variant names, else the method of that name, else SemAlign.
 
         Raises:
             ValueError: if a variant names a method that is not in the registry.
         """
-        named = self.variants[row].method if row in self.variants else None
-        return method(named or (row if row in methods() else PAPER))
+        named = self.variants[entry].method if entry in self.variants else None
+        return method(named or (entry if entry in methods() else PAPER))
 
-    def settings_for(self, task: str, row: str | None = None, *, varied: bool = True) -> dict[str, Any]:
-        """Return the settings of a row on a task: the profile's, the task's, then those of its variant.
+    def settings_for(self, task: str, entry: str | None = None, *, varied: bool = True) -> dict[str, Any]:
+        """Return the settings of an entry on a task: the profile's, the task's, then those of its variant.
 
         Args:
             task: name of the task.
-            row: a method or a variant; None: SemAlign.
+            entry: a method or a variant; None: SemAlign.
             varied: without it, what the variant changes is left out, as where its settings are being chosen.
         """
-        row = row or PAPER
-        chosen = self.method_of(row)
+        entry = entry or PAPER
+        chosen = self.method_of(entry)
         shared = self.transfer
         if not issubclass(chosen.settings, TransferSettings):
             common = set(TrainingSettings.model_fields) if issubclass(chosen.settings, TrainingSettings) else MEMORY
@@ -101,12 +101,12 @@ class Profile(Strict):
             shared = {key: value for key, value in self.transfer.items() if key in common}
         values = {key: getattr(self.tasks[task], name) for key, name in chosen.of_task.items()}
         of_task = {key: value for key, value in values.items() if value is not None}
-        changes = self.variants[row].settings_for(task) if varied and row in self.variants else {}
+        changes = self.variants[entry].settings_for(task) if varied and entry in self.variants else {}
         return {**shared, **of_task, **changes}
 
-    def teachers_for(self, task: str, row: str | None = None) -> list[str]:
-        """Return the teachers of a task, the general one first; with a row, those that the row runs from."""
-        if row and self.further_rows and row not in self.further_rows:
+    def teachers_for(self, task: str, entry: str | None = None) -> list[str]:
+        """Return the teachers of a task, the general one first; with an entry, those that the entry runs from."""
+        if entry and self.further_entries and entry not in self.further_entries:
             return [self.teacher]
         return [self.teacher, *(name for name, tasks in self.teachers.items() if task in tasks)]
 
@@ -134,13 +134,13 @@ def load_profile(name: str | Path, **overrides: Any) -> Profile:
     try:
         profile = Profile.model_validate({"name": path.stem, **content})
         for task in profile.tasks:
-            for row in (PAPER, *profile.variants):
-                profile.method_of(row).settings(**profile.settings_for(task, row))
+            for entry in (PAPER, *profile.variants):
+                profile.method_of(entry).settings(**profile.settings_for(task, entry))
         for name, variant in profile.variants.items():
             if unknown := set(variant.__pydantic_extra__) - {"all", *profile.tasks}:
                 raise ValueError(f"profile {path.stem}: variant {name!r} names no task of it: {', '.join(unknown)}")
-        if unknown := set(profile.further_rows) - {*methods(), *profile.variants}:
-            raise ValueError(f"profile {path.stem}: further_rows names no method or variant {', '.join(unknown)}")
+        if unknown := set(profile.further_entries) - {*methods(), *profile.variants}:
+            raise ValueError(f"profile {path.stem}: further_entries names no method or variant {', '.join(unknown)}")
     except ValidationError as error:
         raise ValueError(f"profile {path.stem}: {'; '.join(map(_explain, error.errors()))}") from None
     return profile

@@ -45,7 +45,7 @@ def test_columns_are_the_tasks_of_each_teacher(profile):
 
 def test_only_entries_that_run_from_a_teacher_are_in_its_table(profile):
     assert controls.entries_from(profile, ["micro-teacher"]) == entries_of(profile, ["all"])
-    assert set(controls.entries_from(profile, ["micro-coder"])) == set(profile.further_rows)
+    assert set(controls.entries_from(profile, ["micro-coder"])) == set(profile.further_entries)
 
 
 def test_scores_of_student_teacher_and_entries(profile):

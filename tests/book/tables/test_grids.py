@@ -24,16 +24,16 @@ def grid():
 
 def test_the_chosen_points_with_the_settings_that_they_change(grid):
     table = grids.chosen_table(load_profile("micro"), grid)
-    assert table.columns.tolist() == ["row", "MMLU", "GSM8K"]
-    assert table.set_index("row").loc["ridge"].tolist() == [
+    assert table.columns.tolist() == ["entry", "MMLU", "GSM8K"]
+    assert table.set_index("entry").loc["ridge"].tolist() == [
         "learning_rate 0.0003, layer_weight 0.3, output_loss kl",
         "not run",
     ]
-    assert table.set_index("row").loc["sft"].tolist() == ["learning_rate 0.01", "learning_rate 0.001"]
+    assert table.set_index("entry").loc["sft"].tolist() == ["learning_rate 0.01", "learning_rate 0.001"]
 
 
 def test_the_whole_grid_has_the_chosen_points_in_bold(grid):
-    table = grids.whole_grid_table(load_profile("micro"), grid).set_index(["row", "point"])
+    table = grids.whole_grid_table(load_profile("micro"), grid).set_index(["entry", "point"])
     assert table.loc[("sft", 1)].tolist() == ["learning_rate 0.01", "**41.2**", "10.0"]
     assert table.loc[("ridge", 0), "GSM8K"] == "not run"
 
@@ -47,7 +47,7 @@ def test_a_search_shows_the_lowest_nll_of_each_entry_in_the_order_of_the_search(
 
 
 def test_the_size_of_a_grid_in_words(grid):
-    assert grids.grid_size(grid) == "2 rows, 1 or 2 points each, 200 validation items"
+    assert grids.grid_size(grid) == "2 entries, 1 or 2 points each, 200 validation items"
 
 
 def test_settings_that_are_not_the_chosen_point_are_named():

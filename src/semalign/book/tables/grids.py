@@ -26,13 +26,13 @@ def grid_size(grid: pd.DataFrame) -> str:
     """Return in words how large a grid is."""
     points = grid.groupby("variant", sort=False)["point"].nunique()
     sizes = " or ".join(map(str, sorted(set(points))))
-    return f"{len(points)} rows, {sizes} points each, {grid['n'].max()} validation items"
+    return f"{len(points)} entries, {sizes} points each, {grid['n'].max()} validation items"
 
 
 def chosen_table(profile: Profile, grid: pd.DataFrame) -> pd.DataFrame:
     """Return the chosen point of each entry, one column for each benchmark."""
     points = with_texts(grid[grid["best"]])
-    return _wide(profile, points.pivot(index="variant", columns="benchmark", values="settings"), ["row"])
+    return _wide(profile, points.pivot(index="variant", columns="benchmark", values="settings"), ["entry"])
 
 
 def whole_grid_table(profile: Profile, grid: pd.DataFrame) -> pd.DataFrame:
@@ -41,7 +41,7 @@ def whole_grid_table(profile: Profile, grid: pd.DataFrame) -> pd.DataFrame:
     texts = points["value"].map("{:.1f}".format)
     points["score"] = texts.where(~points["best"], "**" + texts + "**")
     table = points.pivot(index=["variant", "point", "settings"], columns="benchmark", values="score")
-    return _wide(profile, table, ["row", "point", "settings"])
+    return _wide(profile, table, ["entry", "point", "settings"])
 
 
 def search_table(profile: Profile, searched: pd.DataFrame) -> pd.DataFrame:
@@ -50,13 +50,13 @@ def search_table(profile: Profile, searched: pd.DataFrame) -> pd.DataFrame:
     lowest = points.loc[points.groupby(["variant", "task"], sort=False)["response_nll"].idxmin()]
     texts = [f"{nll:.4f} ({score:.1f})" for nll, score in zip(lowest["response_nll"], lowest["value"], strict=True)]
     table = lowest.assign(text=texts).pivot(index="variant", columns="benchmark", values="text")
-    return _wide(profile, table.loc[list(dict.fromkeys(points["variant"]))], ["row"])
+    return _wide(profile, table.loc[list(dict.fromkeys(points["variant"]))], ["entry"])
 
 
 def _wide(profile: Profile, table: pd.DataFrame, first: Sequence[str]) -> pd.DataFrame:
     """Return a pivoted table with its index as first columns and the benchmarks in the order of the profile."""
     titles = [title(task) for task in profile.tasks]
-    frame = table.reset_index().rename(columns={"variant": "row"}).fillna(NOT_RUN)
+    frame = table.reset_index().rename(columns={"variant": "entry"}).fillna(NOT_RUN)
     return frame[[*first, *(name for name in titles if name in frame)]]
 
 
