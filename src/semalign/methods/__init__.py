@@ -1,1 +1,1 @@
-"""Ways to adapt a student: SemAlign, baselines and controls."""
+"""Methods that adapt a student: SemAlign, baselines and controls."""

@@ -1,7 +1,7 @@
-"""Controls: SemAlign under other settings, each of which takes one part away or exchanges it.
+"""Controls: SemAlign with other settings, each of which removes or replaces one part.
 
-A control is a line of the table below: its name, the key of its source in the bibliography, what it is, and the
-settings that differ. Those under ``fixed`` set it apart and cannot be changed.
+A control is an element of the list below: its name, the key of its source in the bibliography, a description, and the
+settings that differ. Settings in ``fixed`` define the control and cannot be changed.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from semalign.settings import variant
 
 
 class Control(NamedTuple):
-    """One control: settings that are fixed, and other defaults than the paper's."""
+    """One control: its fixed settings, and defaults that differ from the paper's."""
 
     name: str
     citation: str
@@ -22,33 +22,33 @@ class Control(NamedTuple):
     defaults: Mapping[str, Any] = {}
 
     def method(self) -> Method:
-        """Return the method: SemAlign under these settings."""
+        """Return the method: SemAlign with these settings."""
         class_name = f"{self.name.title().replace('-', '')}Settings"
         settings = variant(class_name, {**self.fixed, **self.defaults}, self.fixed.keys())
         return Method(self.name, "control", self.citation, self.description, settings, align_and_steer)
 
 
 CONTROLS = [
-    # Without a part of the objective.
+    # Parts of the objective removed.
     Control(
         "output-cosine",
         "gu2025semalign",
-        "The output cosine alone: labels, no teacher. What is left of SemAlign without its alignment.",
+        "The output cosine alone: labels without a teacher, that is, SemAlign without its alignment.",
         {"layer_weight": 0.0, "output_loss": "cosine"},
     ),
     Control(
         "layer-cosine",
         "gu2025semalign",
-        "The layer cosine alone: the teacher's aligned states, no labels.",
+        "The layer cosine alone: the teacher's aligned states without labels.",
         {"output_weight": 0.0, "layer_loss": "cosine"},
     ),
     Control(
         "cross-entropy",
         "hu2022lora",
-        "Cross-entropy on the paired layer alone: what the labels do for the same parameters, without a teacher.",
+        "Cross-entropy on the paired layer alone: the same trained parameters, with labels and without a teacher.",
         {"layer_weight": 0.0, "output_loss": "cross_entropy"},
     ),
-    # The teacher's logits in place of its states.
+    # The teacher's logits replace its states.
     Control(
         "logit-kl",
         "hinton2015distilling",
@@ -59,20 +59,20 @@ CONTROLS = [
     Control(
         "logit-reverse-kl",
         "gu2024minillm",
-        "Logit distillation into the paired layer: reverse KL, on the data's own responses (Gu et al. 2024, MiniLLM).",
+        "Logit distillation into the paired layer: reverse KL on the responses of the data (Gu et al. 2024, MiniLLM).",
         {"layer_weight": 0.0, "output_loss": "reverse_kl"},
     ),
     # Other maps between the two spaces.
     Control(
         "permuted-atoms",
         "gu2025semalign",
-        "SemAlign with permuted atoms: bases as they are, but a token means another vector in the student.",
+        "SemAlign with permuted atoms: the same bases, but each token has another token's vector in the student.",
         {"map": "permuted"},
     ),
     Control(
         "random-bases",
         "gu2025semalign",
-        "SemAlign with random bases: Gaussian vectors in both models, drawn apart for each token.",
+        "SemAlign with random bases: independent Gaussian vectors in both models for each token.",
         {"map": "random"},
     ),
     Control(
@@ -84,31 +84,31 @@ CONTROLS = [
     Control(
         "procrustes",
         "gu2025semalign",
-        "SemAlign with an orthogonal Procrustes map, fitted on states of the training rows at the paired layers.",
+        "SemAlign with an orthogonal Procrustes map, fitted on the states of the training rows at the paired layers.",
         {"map": "procrustes"},
     ),
     Control(
         "ridge",
         "gu2025semalign",
-        "SemAlign with a ridge-regression map, fitted on states of the training rows at the paired layers.",
+        "SemAlign with a ridge-regression map, fitted on the states of the training rows at the paired layers.",
         {"map": "ridge"},
     ),
-    # TED first trains its filters with both models frozen: for a linear filter that stage has a closed form, and the
-    # projection starts there. Its mean square may be exchanged for DistillKit's cosine.
+    # TED first trains its filters with both models frozen. For a linear filter, this stage has a closed form, which is
+    # the initial projection here. The setting layer_loss can replace TED's mean square by DistillKit's cosine.
     Control(
         "layer-distillation",
         "liang2023ted",
-        "Layer-wise distillation with a learned linear projection, which trains along and is thrown away "
+        "Layer-wise distillation with a linear projection, which is trained with the adapter and discarded "
         "(TED; DistillKit).",
         {"map": "learned"},
         {"layer_loss": "mean_square", "output_loss": "cross_entropy"},
     ),
-    # Relations need no map between the spaces; whether the paper's second version aligns them first is not known, so
-    # the map stays open. Weights and the sharing of steps are decided here.
+    # Relations need no map between the spaces. Whether the paper's second version aligns the spaces first is not
+    # known, so the map can be changed. The weights of the terms and the division of steps are choices of this project.
     Control(
         "frontier",
         "gu2025semalign",
-        "The paper's second version, as far as its abstract says: each layer in turn, from shallow to deep, matches "
+        "The paper's second version, as its abstract describes it: each layer in turn, from shallow to deep, matches "
         "the token-token relations of its one teacher layer's residual contribution, with a KL term to the teacher's "
         "logits.",
         {"schedule": "frontier"},

@@ -1,4 +1,4 @@
-"""The registry of methods. A new method is a new file that calls :func:`add_method`, here or in a folder of yours."""
+"""The registry of methods. A new method is a file that calls :func:`add_method`, here or in your own folder."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -14,17 +14,17 @@ TRAINING = MappingProxyType({"epochs": "epochs", "learning_rate": "learning_rate
 
 
 class Method(NamedTuple):
-    """One way to adapt a student; :func:`semalign.methods.runner.run_method` does the rest.
+    """A method that adapts a student; :func:`semalign.methods.runner.run_method` reads, measures and saves.
 
     Attributes:
-        name: its name in tables, records and commands.
-        kind: the paper's method, a baseline of others, or a control of this project.
-        citation: key in the book's bibliography of where it comes from; for a control, of what it varies.
-        description: what it is, in a sentence.
-        settings: its settings; their defaults are the method's own.
-        adapt: from its inputs to the adapted student. It checks what it needs first, with a ``ValueError``, and
-            changes neither teacher nor student.
-        of_task: which of its settings a profile's task gives, and under which name there.
+        name: name in tables, records and commands.
+        kind: the paper's ``method``, a published ``baseline``, or a ``control`` of this project.
+        citation: key of its source in the book's bibliography; for a control, of the method that it varies.
+        description: description in one sentence.
+        settings: class of its settings, with the method's defaults.
+        adapt: function from the inputs to the adapted student. It checks its requirements first, raising
+            ``ValueError``, and changes neither teacher nor student.
+        of_task: settings whose values come from the tasks of a profile, with the name of the task's field for each.
     """
 
     name: str
@@ -37,22 +37,22 @@ class Method(NamedTuple):
 
 
 METHODS: Registry[Method] = Registry("method", "semalign.methods")
-"""Methods by name."""
+"""All methods by name."""
 
 
 def add_method(method: Method) -> Method:
-    """Register a method under its name; ``ValueError`` if the name is taken."""
+    """Register a method under its name; raise ``ValueError`` if the name is taken."""
     return METHODS.add(method.name, method)
 
 
 def methods() -> Mapping[str, Method]:
-    """Return all methods by name: the paper's, baselines, controls, each in alphabetical order."""
+    """Return all methods by name: the paper's, then baselines, then controls, each in alphabetical order."""
     found = sorted(METHODS.values(), key=lambda method: (KINDS.index(method.kind), method.name))
     return MappingProxyType({method.name: method for method in found})
 
 
 def method(name: str) -> Method:
-    """Return a method by name; ``ValueError`` with all known names if there is none."""
+    """Return a method by name; raise ``ValueError`` with all known names if there is none."""
     if name not in METHODS:
         raise ValueError(f"no method {name!r}: choose from {', '.join(methods())}")
     return METHODS[name]

@@ -1,4 +1,4 @@
-"""One run of any method: read the rows, adapt the student, measure, save, write the record."""
+"""Run any method: read the rows, adapt the student, measure, save, write the record."""
 
 import time
 from collections.abc import Iterable
@@ -25,10 +25,10 @@ Model = str | Path | LanguageModel
 
 @dataclass(frozen=True)
 class TransferResult:
-    """What a transfer gives.
+    """The result of a transfer.
 
     Attributes:
-        model: the adapted student with its tokenizer: a PEFT model, or a plain one from a method that changes weights.
+        model: the adapted student with its tokenizer: a PEFT model, or a plain model if the method changes weights.
         adapter_dir: folder of the PEFT adapter or of the changed model, or None if no ``output_dir`` was given.
         record: the run record.
     """
@@ -49,17 +49,17 @@ def run_method(
     task: str = "own data",
     **settings: Any,
 ) -> TransferResult:
-    """Adapt a student by a method of the registry.
+    """Adapt a student with a method of the registry.
 
     Args:
-        name: a method, or its name; :func:`semalign.methods.registry.methods` lists all.
+        name: a method or its name; :func:`semalign.methods.registry.methods` lists all of them.
         teacher: the larger model, or a name or path that :func:`semalign.load_model` takes.
-        student: the smaller model; it is not changed. With a LoRA adapter on it, training starts from there, and the
+        student: the smaller model; it is not changed. If it has a LoRA adapter, training starts from there, and the
             result is one adapter of the base model that holds both.
         data: rows with ``prompt`` and ``response``: a JSONL file, a ``datasets`` Dataset or a list.
-        output_dir: where the adapter (or the changed model), its record and checkpoints go; a stopped run with the
-            same inputs goes on there.
-        validation: held-out rows; their response NLL is measured before and after, and what else the method measures.
+        output_dir: folder for the adapter (or the changed model), its record and checkpoints; a stopped run with the
+            same inputs resumes there.
+        validation: held-out rows; response NLL, and what else the method measures, are measured before and after.
         task: name of the task, for the record.
         **settings: fields of the method's settings.
 
@@ -73,7 +73,7 @@ def run_method(
     rows, held_out = read_rows(data), [] if validation is None else read_rows(validation)
     base, carried = split_adapter(loaded(student))
     pair = Pair(loaded(teacher), base)
-    pair.encode([*rows, *held_out])  # lengths are checked before anything long starts
+    pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
     folder = None if output_dir is None else Path(output_dir)
     inputs = Inputs(pair, rows, held_out, chosen, folder)
     adapted = method.adapt(inputs)
@@ -87,7 +87,7 @@ def run_method(
 
 
 def _record(method: Method, inputs: Inputs, adapted: Adapted, task: str, seconds: float) -> dict[str, Any]:
-    """Return the run record: held-out response NLL where there are such rows, else the last training loss."""
+    """Return the run record, whose value is the held-out response NLL or, without held-out rows, the last loss."""
     pair, held_out = inputs.pair, inputs.held_out
     before, after = _measured(inputs, adapted)
     last = inputs.settings.objective(adapted.losses[-1])
@@ -109,7 +109,7 @@ def _record(method: Method, inputs: Inputs, adapted: Adapted, task: str, seconds
 
 
 def _measured(inputs: Inputs, adapted: Adapted) -> tuple[dict[str, float] | None, dict[str, float] | None]:
-    """Return the held-out measurements before and after, None where no rows are held out."""
+    """Return the held-out measurements before and after, each None if no rows are held out."""
     if not inputs.held_out:
         return None, None
     examples = inputs.pair.encode(inputs.held_out).student

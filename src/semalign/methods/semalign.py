@@ -1,4 +1,4 @@
-"""SemAlign, the paper's method under the paper's settings."""
+"""SemAlign, the paper's method with the paper's settings."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from semalign.training.adaptation import Adapted, Inputs
 
 
 def align_and_steer(inputs: Inputs) -> Adapted:
-    """Adapt the student by latent semantic alignment, in the order of the settings' schedule."""
+    """Adapt the student by latent semantic alignment, following the schedule of the settings."""
     return lookup(SCHEDULES)[inputs.settings.schedule].run(inputs)
 
 
@@ -20,7 +20,7 @@ SEMALIGN = add_method(
         "semalign",
         "method",
         "gu2025semalign",
-        "SemAlign, the paper's method under the paper's settings.",
+        "SemAlign, the paper's method with the paper's settings.",
         TransferSettings,
         align_and_steer,
     )
@@ -37,19 +37,20 @@ def transfer(
     task: str = "own data",
     **settings: Any,
 ) -> TransferResult:
-    """Move knowledge from a teacher to a student by latent semantic alignment.
+    """Transfer knowledge from a teacher to a student by latent semantic alignment.
 
-    Attribution finds the teacher's critical layer, pairing its student layer k; the teacher's states there, mapped
-    by ``target = h @ M`` into the student's space, and the labels supervise a LoRA on layer k. States of both models
-    are kept below the cache folder, where a later run with the same inputs finds them.
+    Attribution finds the teacher's critical layer, and pairing the corresponding student layer k. The teacher's states
+    there are mapped into the student's space by ``target = h @ M``. These targets and the labels supervise a
+    LoRA on layer k. States of both models are stored in the cache folder, and a later run with the same inputs reuses
+    them.
 
     Args:
         teacher: the larger model, or a name or path that :func:`semalign.load_model` takes.
-        student: the smaller model; it is not changed. With a LoRA adapter on it, training starts from there, and the
+        student: the smaller model; it is not changed. If it has a LoRA adapter, training starts from there, and the
             result is one adapter of the base model that holds both.
         data: rows with ``prompt`` and ``response``: a JSONL file, a ``datasets`` Dataset or a list.
-        output_dir: where the adapter, its record and checkpoints go; a stopped run with the same inputs goes on there.
-        validation: held-out rows; their response NLL and cosines are measured before and after.
+        output_dir: folder for adapter, record and checkpoints; a stopped run with the same inputs resumes there.
+        validation: held-out rows, on which response NLL and cosines are measured before and after training.
         task: name of the task, for the record.
         **settings: fields of :class:`semalign.settings.TransferSettings`.
 

@@ -11,13 +11,13 @@ from semalign.training.lora import add_lora
 
 
 class SftSettings(TrainingSettings):
-    """How one fine-tuning is done; an unknown or impossible value is an error."""
+    """Settings of supervised fine-tuning; an unknown or invalid value is an error."""
 
     epochs: int = Field(3, ge=1, description="passes through the training rows")
 
 
 def fine_tune(inputs: Inputs) -> Adapted:
-    """Fine-tune the up, down, value and output matrices of all student layers; the teacher is in the record only."""
+    """Fine-tune LoRA on the up, down, value and output matrices of all student layers; the teacher is not used."""
     student = inputs.pair.student_architecture
     adapted = add_lora(student.model, range(1, student.n_layers + 1), inputs.settings)
     examples = inputs.pair.encode(inputs.rows).student

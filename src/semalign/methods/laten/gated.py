@@ -1,4 +1,4 @@
-"""Where the neurons of a Llama-like model are: in gated FFNs, and in attention whose query heads may share values."""
+"""The neurons of a Llama-like model: in gated FFNs, and in attention whose query heads may share values."""
 
 from typing import NamedTuple
 
@@ -14,16 +14,17 @@ VALUE, OUTPUT = "self_attn.v_proj", "self_attn.o_proj"
 
 
 class Grouping(NamedTuple):
-    """How value dimensions meet the columns of W_o: key-value heads, query heads for each, dimensions of a head."""
+    """The grouping of query heads: number of key-value heads, query heads for each of them, dimensions of a head."""
 
     kv_heads: int
     queries: int
     head_dim: int
 
     def columns(self, dimensions: Int[Tensor, " n"]) -> Int[Tensor, "n queries"]:
-        """Return the columns of W_o that read each value dimension; without groups the dimension itself."""
+        """Return the columns of W_o that read each value dimension; without groups, the dimension itself."""
         head, offset = dimensions // self.head_dim, dimensions % self.head_dim
         queries = torch.arange(self.queries, device=dimensions.device)
+        # Query heads of one key-value head are adjacent in W_o, each with head_dim columns.
         return (head[:, None] * self.queries + queries) * self.head_dim + offset[:, None]
 
 
@@ -33,7 +34,7 @@ def weight(architecture: Architecture, k: int, path: str) -> Float[Tensor, "d_ou
 
 
 def grouping(architecture: Architecture) -> Grouping:
-    """Return how the model's value dimensions meet the columns of W_o."""
+    """Return the grouping of the model's query heads, from the shapes of the value and output matrices."""
     config = architecture.model.config.get_text_config()
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     values, columns = weight(architecture, 1, VALUE).shape[0], weight(architecture, 1, OUTPUT).shape[1]
@@ -41,7 +42,7 @@ def grouping(architecture: Architecture) -> Grouping:
 
 
 def neuron_counts(architecture: Architecture) -> dict[str, int]:
-    """Return the number of FFN neurons and of value dimensions in a layer."""
+    """Return the numbers of FFN neurons and of value dimensions in a layer."""
     return {
         "ffn": weight(architecture, 1, DOWN).shape[1],
         "attention": weight(architecture, 1, VALUE).shape[0],
@@ -49,7 +50,7 @@ def neuron_counts(architecture: Architecture) -> dict[str, int]:
 
 
 def check_gated(architecture: Architecture, role: str) -> None:
-    """Refuse a model that is not Llama-like.
+    """Check that a model is Llama-like.
 
     Raises:
         ValueError: unless the FFN is gated, value and output projections are separate linear maps, and both

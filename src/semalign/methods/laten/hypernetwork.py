@@ -1,9 +1,9 @@
-"""The hypernetwork of LaTen: from the weights of teacher neurons to changes of student neurons, and its training.
+"""The hypernetwork of LaTen, which maps weights of teacher neurons to changes of student neurons, and its training.
 
     min over phi of  L_LM(y; student(x; theta_S + g_phi(W_T))) + 1000 * sum over m of mean(g_phi(W_T)_m ** 2)
 
-(Appendix B.2; the penalty is the published code's) for m in up, down, v, o, with theta_S frozen and the language
-modelling loss averaged over response tokens.
+for m in up, down, v, o (Appendix B.2; the penalty comes from the published code). The student's weights theta_S are
+frozen, and the language modelling loss is averaged over response tokens.
 """
 
 import math
@@ -23,7 +23,7 @@ from semalign.models.architecture import Architecture
 from semalign.training.finetuning import summed_nll
 from semalign.training.loop import slices
 
-WARMUP_SHARE, FIRST_RATE = 0.1, 1 / 25  # of the one-cycle schedule; the last rate is the first one
+WARMUP_SHARE, FIRST_RATE = 0.1, 1 / 25  # of the one-cycle schedule, which also ends at FIRST_RATE
 
 
 class Hypernetwork(nn.Module):
@@ -32,7 +32,7 @@ class Hypernetwork(nn.Module):
     Args:
         d_teacher: width of the teacher, D_T.
         d_student: width of the student, D_S.
-        settings: standard deviation of the first weights, and the seed.
+        settings: standard deviation and seed of the initial weights.
     """
 
     def __init__(self, d_teacher: int, d_student: int, settings: LatenSettings) -> None:
@@ -57,7 +57,7 @@ class Hypernetwork(nn.Module):
 
 
 class _ResponseLoss(nn.Module):
-    """The summed loss of response tokens as a module, so that a call can put other weights in."""
+    """The summed loss of response tokens as a module, because ``functional_call`` replaces the weights of a module."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -68,13 +68,13 @@ class _ResponseLoss(nn.Module):
 
 
 class Alignment:
-    """Training of a hypernetwork on alignment examples; the student stays frozen, and as it is.
+    """Training of a hypernetwork on alignment examples; the student is not changed.
 
     Args:
-        hypernetwork: what is trained.
-        vectors: the teacher's weights, see :func:`semalign.methods.laten.injection.teacher_vectors`.
+        hypernetwork: the hypernetwork to train.
+        vectors: weights of teacher neurons from :func:`semalign.methods.laten.injection.teacher_vectors`.
         student: the frozen student.
-        located: its neurons that change.
+        located: the student's neurons that change.
         examples: the alignment examples.
         settings: steps, batch size, learning rate and so on.
     """
@@ -109,8 +109,10 @@ class Alignment:
         return losses
 
     def gradients(self, examples: Sequence[Example]) -> dict[str, float]:
-        """Add the gradient of the loss on some examples to the hypernetwork's; return the two terms of the loss."""
-        deltas = list(self.hypernetwork(self.vectors).values())
+        """Accumulate the gradient of the loss on some examples in the hypernetwork; return both terms of the loss."""
+        deltas = list(self.hypernetwork(self.vectors).values())  # each (layers, n, D_S)
+        # The parts differentiate with respect to detached copies of the changes. Their summed gradients then pass
+        # through the hypernetwork once, which keeps its graph and frees that of each part.
         leaves = [delta.detach().requires_grad_() for delta in deltas]
         slopes, total = [torch.zeros_like(leaf) for leaf in leaves], 0.0
         labelled = sum(len(example.positions()) for example in examples)
@@ -118,7 +120,7 @@ class Alignment:
             weights = injected(self.student, self.located, dict(zip(MATRICES, leaves, strict=True)))
             own = {f"model.{name}": tensor for name, tensor in weights.items()}
             loss = functional_call(_ResponseLoss(self.student), own, (part,)) / labelled
-            # Of the changes only: a backward pass would leave gradients in the student.
+            # Not backward(), which would also leave gradients in the student.
             slopes = [s + g for s, g in zip(slopes, torch.autograd.grad(loss, leaves), strict=True)]
             total += loss.item()
         penalty = self.settings.penalty_weight * torch.stack([delta.square().mean() for delta in deltas]).sum()
@@ -126,14 +128,15 @@ class Alignment:
         return {"lm": total, "penalty": penalty.item()}
 
     def _order(self) -> Iterator[int]:
-        """Yield numbers of examples without end: each once in a seeded order, then again in another one."""
+        """Yield indices of examples endlessly: all of them in a seeded order, then in another order, and so on."""
         generator = torch.Generator().manual_seed(self.settings.seed)
         while True:
             yield from torch.randperm(len(self.examples), generator=generator).tolist()
 
 
 def one_cycle(step: int, cycle: int) -> float:
-    """Return the share of the peak learning rate at a step (from 0): a cosine from 1/25 up, then one down to it."""
+    """Return the factor on the peak learning rate at a step, from 0: a cosine up from 1/25, then one back down."""
     peak = max(WARMUP_SHARE * cycle - 1, 0.0)
+    # 0 at the peak and 1 at either end of the cycle.
     along = 1 - step / peak if step < peak else (step - peak) / max(cycle - 1 - peak, 1.0)
     return FIRST_RATE + (1 - FIRST_RATE) * (1 + math.cos(math.pi * along)) / 2

@@ -1,12 +1,12 @@
-"""Choose neurons by their scores, read their weights from the teacher, and add changes to the student's.
+"""Choose neurons by their scores, read their weights from the teacher, and add changes to the student's weights.
 
 A neuron is a row of the up or value matrix and a column of the down or output matrix. The i-th ranked teacher neuron of
-a layer gives its weights to the i-th ranked student neuron of the layer it is paired with.
+a layer gives its weights to the i-th ranked student neuron of the paired layer.
 
 Grouped queries: a value dimension has G columns in W_o, one for each query head of its group. The order of these heads
-means nothing (a model with permuted ones is the same model), and neither does G, which may differ between teacher
-and student; so the mean of the teacher's columns is what is transferred, and the change is added to each of the
-student's. With G = 1 this is the published method.
+is arbitrary (a model with permuted heads is the same model), and G may differ between teacher and student. Therefore
+the mean of the teacher's columns is transferred, and the change is added to each of the student's columns. With G = 1
+this is the published method.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from semalign.models.loading import LanguageModel
 
 
 class Matrix(NamedTuple):
-    """A weight matrix that holds neurons: where it is, of which kind they are, and along which axis they lie."""
+    """A weight matrix that holds neurons: its path in a layer, their kind, and the axis that indexes them."""
 
     path: str
     kind: str
@@ -40,7 +40,7 @@ MATRICES = {
 
 
 class Located(NamedTuple):
-    """Chosen neurons of one kind: 1-based layers, shallow to deep, and in each the neurons (layers, n), best first."""
+    """Chosen neurons of one kind: 1-based layers, shallow to deep, and their neurons, best first, (layers, n)."""
 
     layers: tuple[int, ...]
     neurons: Tensor
@@ -53,31 +53,31 @@ def locate(
     student_scores: Mapping[str, Scores],
     share: float,
 ) -> tuple[dict[str, Located], dict[str, Located]]:
-    """Return the neurons to transfer and those that receive them, for each kind of sub-layer.
+    """Return the teacher neurons to transfer and the student neurons that receive them, for each kind of sub-layer.
 
-    ``L = min(L_T, L_S)`` layers of the largest scores are kept in both models, put in order and paired in that order,
-    so a deeper teacher gives its best L_S layers to all layers of the student. In each layer, ``share`` of the
-    student's neurons of that kind are chosen, by score.
+    In both models, the ``L = min(L_T, L_S)`` layers with the largest scores are chosen, sorted by depth and paired in
+    this order. A deeper teacher thus gives its best L_S layers to all layers of the student. In each layer, the
+    neurons with the largest scores are chosen: a ``share`` of the student's number of neurons of that kind.
     """
     n_layers = min(teacher.n_layers, student.n_layers)
     chosen: tuple[dict[str, Located], dict[str, Located]] = ({}, {})
     for kind in KINDS:
-        mine, theirs = neuron_counts(student)[kind], neuron_counts(teacher)[kind]
-        count = min(theirs, max(1, int(round(share * mine, 6))))
+        n_teacher, n_student = neuron_counts(teacher)[kind], neuron_counts(student)[kind]
+        count = min(n_teacher, max(1, int(round(share * n_student, 6))))  # rounding first: 0.29 * 100 < 29
         for found, scores in zip(chosen, (teacher_scores, student_scores), strict=True):
             found[kind] = _top(scores[kind], n_layers, count)
     return chosen
 
 
 def _top(scores: Scores, n_layers: int, count: int) -> Located:
-    order = scores.layers.argsort(descending=True, stable=True)  # stable: equal scores always rank alike
+    order = scores.layers.argsort(descending=True, stable=True)  # stable, so that the ranking of ties is reproducible
     layers = order[:n_layers].sort().values
     neurons = scores.neurons[layers].argsort(dim=-1, descending=True, stable=True)[:, :count]
     return Located(tuple((layers + 1).tolist()), neurons)
 
 
 def teacher_vectors(teacher: Architecture, located: Mapping[str, Located]) -> dict[str, Tensor]:
-    """Return the weights of chosen neurons: ``up``, ``down``, ``v`` and ``o``, each of shape (layers, n, D_T)."""
+    """Return the ``up``, ``down``, ``v`` and ``o`` weights of the chosen neurons, each of shape (layers, n, D_T)."""
     return {
         name: torch.stack([_read(teacher, name, k, neurons) for k, neurons in zip(*located[matrix.kind], strict=True)])
         for name, matrix in MATRICES.items()
@@ -85,14 +85,15 @@ def teacher_vectors(teacher: Architecture, located: Mapping[str, Located]) -> di
 
 
 def _read(model: Architecture, name: str, k: int, neurons: Tensor) -> Tensor:
-    places = positions(model, name, neurons)
+    places = positions(model, name, neurons)  # (n, group)
     matrix = MATRICES[name]
     vectors = weight(model, k, matrix.path).index_select(matrix.axis, places.flatten())
+    # (n * group, D), then the mean over the query heads of a group
     return (vectors if matrix.axis == 0 else vectors.T).unflatten(0, places.shape).mean(1)
 
 
 def positions(model: Architecture, name: str, neurons: Int[Tensor, " n"]) -> Int[Tensor, "n group"]:
-    """Return the rows or columns of a matrix that belong to each neuron: one, in W_o one for each query head."""
+    """Return the rows or columns of a matrix that belong to each neuron: one, or in W_o one for each query head."""
     neurons = neurons.to(model.device)
     return grouping(model).columns(neurons) if name == "o" else neurons[:, None]
 
@@ -101,15 +102,15 @@ def injected(student: Architecture, located: Mapping[str, Located], deltas: Mapp
     """Return the student's changed weights by parameter name, as differentiable functions of the changes.
 
     Args:
-        student: a Llama-like model; it stays as it is.
-        located: which of its neurons change.
-        deltas: for ``up``, ``down``, ``v`` and ``o`` what is added to them, each of shape (layers, n, D_S).
+        student: a Llama-like model; it is not changed.
+        located: the neurons that change.
+        deltas: the changes of ``up``, ``down``, ``v`` and ``o``, each of shape (layers, n, D_S).
     """
     weights = {}
     for name, (path, kind, axis) in MATRICES.items():
         for k, neurons, delta in zip(*located[kind], deltas[name], strict=True):
             places = positions(student, name, neurons)
-            rows = delta.repeat_interleave(places.shape[1], dim=0)
+            rows = delta.repeat_interleave(places.shape[1], dim=0)  # (n * group, D_S), in the order of places.flatten()
             matrix = weight(student, k, path)
             added = (rows if axis == 0 else rows.T).to(matrix.dtype)
             weights[f"{student.layout.layers}.{k - 1}.{path}.weight"] = matrix.index_add(axis, places.flatten(), added)
@@ -118,7 +119,7 @@ def injected(student: Architecture, located: Mapping[str, Located], deltas: Mapp
 
 @torch.no_grad()
 def with_weights(model: LanguageModel, weights: Mapping[str, Tensor]) -> LanguageModel:
-    """Return a copy of a model that has some other weights, by parameter name; it shares nothing with the original."""
+    """Return a copy of a model in which some weights, by parameter name, are replaced; it shares no memory with it."""
     copy = deepcopy(model.model)
     for name, tensor in weights.items():
         copy.get_parameter(name).copy_(tensor)

@@ -1,22 +1,23 @@
 """LaTen, Locate-Then-Align (Tan et al., ACL 2025, "Neural Incompatibility"; Appendix B.2).
 
-Neurons of teacher and student are *located* by static attribution on a few examples; a hypernetwork is *aligned*: it
-learns, on a few more, to turn the weights of the teacher's neurons into changes of the student's; the changes are
+Neurons of teacher and student are *located* by static attribution on a few examples. A hypernetwork is *aligned* on a
+few more examples: it learns to map the weights of teacher neurons to changes of student neurons. The changes are
 *injected* once, and no training follows.
 
-Where the published code and the description differ, the description is what this module does:
+Where the published code and its description differ, this module follows the description:
 
-- The code locates anew before every training step, each time on one example, which then joins the P examples of that
-  step, and once more on another example to inject. Here neurons are located once, on all extract rows; the
-  hypernetwork trains on alignment rows only; what it was trained for is what is injected.
-- At its head the code computes the changes while it trains and never writes them into the saved weights (an early
-  version did). Here the result is a plain model with the changed weights.
-- :mod:`semalign.methods.laten.neurons` says where the scores differ.
+- The code locates neurons again before every training step, each time on one example, which it then adds to the P
+  examples of that step, and once more on another example before injection. Here neurons are located once, on all
+  extract rows. The hypernetwork is trained on alignment rows only, and the neurons it was trained on are injected.
+- The latest version of the code computes the changes during training but never writes them into the saved weights (an
+  early version did). Here the result is a plain model with the changed weights.
+- :mod:`semalign.methods.laten.neurons` describes the differences in the scores.
 
-The learning rate follows the code: one cycle with a step for each extract example, left at ``steps`` (Table 4's are
-fewer); with more steps than extract examples the cycle has ``steps`` steps. (The code's script for Llama sets the cycle
-up and never advances it, its script for Qwen does.) With grouped queries that code transfers W_o and no values; see
-:mod:`semalign.methods.laten.injection` for what is done here.
+The learning rate follows the code: a one-cycle schedule with one step for each extract example, which ends after
+``steps`` steps (Table 4 has fewer steps than extract examples). With more steps than extract examples, the cycle has
+``steps`` steps. (The code's script for Llama creates the cycle but never advances it; its script for Qwen does.) With
+grouped queries, the code transfers W_o but no values; :mod:`semalign.methods.laten.injection` describes what is done
+here.
 """
 
 import logging
@@ -39,16 +40,16 @@ logger = logging.getLogger(__name__)
 
 
 def adapt(inputs: Inputs) -> Adapted:
-    """Move knowledge from a teacher to a student by LaTen.
+    """Transfer knowledge from a teacher to a student by LaTen.
 
-    The first ``extract_size`` rows locate neurons, the next ``align_size`` train the hypernetwork, further rows are not
-    used. Where there are fewer rows, or more steps than rows for them, alignment rows come again, in another order.
-    The result is a plain model of the student's class with the changed weights.
+    The first ``extract_size`` rows locate neurons and the next ``align_size`` rows train the hypernetwork; further rows
+    are not used. If the steps need more alignment rows than there are, the rows are repeated in another order. The
+    result is a plain model of the student's class with the changed weights.
 
     Raises:
-        ValueError: for a model that is not Llama-like, rows that are too few, or have nothing before the token to
-            predict, all before any long work.
-        FloatingPointError: if the loss does not stay finite.
+        ValueError: for a model that is not Llama-like, for too few rows, or for a row with nothing before the token to
+            predict; all are raised before any long work.
+        FloatingPointError: if the loss becomes infinite or NaN.
     """
     pair, settings = inputs.pair, inputs.settings
     extract, align = _split(inputs.rows, settings)
@@ -67,7 +68,7 @@ def _split(
     if len(rows) <= start:
         raise ValueError(f"{len(rows)} rows leave none to train on after extract_size={start}: lower it or add rows")
     if len(rows) < stop:
-        logger.warning("%d rows to train on, not align_size=%d: they come again", len(rows) - start, stop - start)
+        logger.warning("%d rows to train on, not align_size=%d: they are repeated", len(rows) - start, stop - start)
     return rows[:start], rows[start:stop]
 
 
@@ -77,7 +78,7 @@ def _locate_and_align(
     aligned: Sequence[Example],
     settings: LatenSettings,
 ) -> Adapted:
-    """Return the changed student."""
+    """Return the adapted student."""
     large, small = pair.teacher_architecture, pair.student_architecture
     scores = [attribute_neurons(model, part) for model, part in zip((large, small), texts, strict=True)]
     given, taken = locate(large, scores[0], small, scores[1], settings.neuron_share)
@@ -105,10 +106,10 @@ add_method(
         "laten",
         "baseline",
         "tan2025laten",
-        "LaTen: a hypernetwork turns weights of teacher neurons into changes of the student's, injected once.",
+        "LaTen: a hypernetwork maps weights of teacher neurons to changes of student neurons, which are injected once.",
         LatenSettings,
         adapt,
-        # Sizes, steps and rate of the alignment are the task's (Table 4).
+        # The task sets the number of rows, the steps and the learning rate of the alignment (Table 4).
         {"align_size": "align_size", "steps": "align_steps", "learning_rate": "align_learning_rate"},
     )
 )

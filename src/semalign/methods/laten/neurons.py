@@ -1,18 +1,19 @@
-"""Static neuron attribution: how much one neuron alone raises the log-probability of a token.
+"""Static neuron attribution: how much a single neuron raises the log-probability of a token.
 
 A neuron writes one vector v to the residual stream x at the position before the token w. Its score is
 
     s(v) = log p(w | x + v) - log p(w | x),    p(. | x) = softmax(LM head(final norm(x)))
 
-(Yu and Ananiadou, 2024), in Appendix B.2's words "last-useful-token based". For an FFN neuron i, x is the stream after
-attention and ``v = c_i * W_down[:, i]`` with the activation ``c_i = act(gate)_i * up_i``. For a value dimension d of
-the attention, x is the stream that enters the layer and ``v = a_d * W_o[:, d]`` with the attention-weighted value
-``a_d``. A layer's score is s of the whole sub-layer output. With grouped queries a value dimension is read by G query
-heads, each with its own column of W_o: v is their sum. So the vectors of all neurons (and the output bias, if
-there is one) add up to the sub-layer's output exactly, with and without groups.
+(Yu and Ananiadou, 2024), which Appendix B.2 calls "last-useful-token based". For an FFN neuron i, x is the stream
+after attention and ``v = c_i * W_down[:, i]`` with the activation ``c_i = act(gate)_i * up_i``. For a value dimension d
+of the attention, x is the stream that enters the layer and ``v = a_d * W_o[:, d]`` with the attention-weighted value
+``a_d``. A layer's score is s of the whole sub-layer output. With grouped queries, G query heads read a value dimension,
+each with its own column of W_o, and v is the sum of their contributions. The vectors of all neurons (and the output
+bias, if there is one) thus add up exactly to the sub-layer's output, with and without groups.
 
-The published code departs from this text: it divides every vector by one fixed number instead of its own norm, counts
-of a value dimension only what comes from the last key position, and rounds scores to four digits.
+The published code differs from this description in three ways: it normalises every vector by one fixed number instead
+of its own norm, it counts only the contribution of the last key position to a value dimension, and it rounds scores to
+four digits.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from semalign.methods.laten.gated import DOWN, KINDS, OUTPUT, grouping, weight
 from semalign.models.architecture import Architecture
 from semalign.models.capture import entering
 
-LOGITS_AT_ONCE = 2**24  # a chunk of neurons has this many logits at most
+LOGITS_AT_ONCE = 2**24  # upper limit on neurons x V in one chunk
 
 
 class Scores(NamedTuple):
@@ -39,14 +40,14 @@ class Scores(NamedTuple):
 
 
 class LayerTrace(NamedTuple):
-    """What one layer did at the last position, each a vector.
+    """The states of one layer at the last position, each a vector.
 
     Attributes:
-        entering: the residual stream that enters the layer.
+        entering: the residual stream that enters the layer, shape (D,).
         heads: attention-weighted values of all query heads, the input of W_o.
-        attention: output of the attention.
-        activations: the FFN's neurons, the input of W_down.
-        ffn: output of the FFN.
+        attention: output of the attention, shape (D,).
+        activations: activations of the FFN's neurons, the input of W_down.
+        ffn: output of the FFN, shape (D,).
     """
 
     entering: Tensor
@@ -58,7 +59,7 @@ class LayerTrace(NamedTuple):
 
 @torch.no_grad()
 def trace_last(architecture: Architecture, input_ids: Sequence[int]) -> list[LayerTrace]:
-    """Run the model on one text and return what each layer did at its last position."""
+    """Run the model on one text and return the states of each layer at its last position."""
     seen: list[dict[str, Tensor]] = [{} for _ in architecture.layers]
     with ExitStack() as hooks:
         for layer, found in zip(architecture.layers, seen, strict=True):
@@ -84,10 +85,11 @@ def _linear_hook(found: dict[str, Tensor], into: str, out: str) -> Any:
 
 
 def neuron_vectors(architecture: Architecture, k: int, kind: str, trace: LayerTrace) -> Float[Tensor, "n d"]:
-    """Return what each neuron of a sub-layer of layer ``k`` writes to the residual stream."""
+    """Return the vector that each neuron of a sub-layer of layer ``k`` writes to the residual stream."""
     if kind == "ffn":
         return trace.activations[:, None] * weight(architecture, k, DOWN).T
-    columns = trace.heads[:, None] * weight(architecture, k, OUTPUT).T
+    columns = trace.heads[:, None] * weight(architecture, k, OUTPUT).T  # (columns of W_o, D)
+    # (kv heads, queries, head_dim, D); the sum over query heads leaves one vector for each value dimension.
     return columns.unflatten(0, tuple(grouping(architecture))).sum(1).flatten(0, 1)
 
 
@@ -95,14 +97,14 @@ def neuron_vectors(architecture: Architecture, k: int, kind: str, trace: LayerTr
 def log_probability_increase(
     architecture: Architecture, stream: Float[Tensor, " d"], vectors: Float[Tensor, "n d"], token: int
 ) -> Float[Tensor, " n"]:
-    """Return ``log p(token | stream + v) - log p(token | stream)`` for each vector v, many at a time."""
+    """Return ``log p(token | stream + v) - log p(token | stream)`` for each vector v, computed in chunks."""
     size = max(1, LOGITS_AT_ONCE // architecture.head_weight.shape[0])
     raised = [_log_probability(architecture, stream + part, token) for part in vectors.split(size)]
     return torch.cat(raised) - _log_probability(architecture, stream[None], token)
 
 
 def _log_probability(architecture: Architecture, states: Float[Tensor, "n d"], token: int) -> Float[Tensor, " n"]:
-    logits = architecture.logits(architecture.norm(states))  # as wide as the states
+    logits = architecture.logits(architecture.norm(states))  # in the precision of the states
     return logits[:, token] - logits.logsumexp(-1)
 
 
@@ -111,7 +113,7 @@ def attribute_neurons(architecture: Architecture, texts: Sequence[Sequence[int]]
 
     Args:
         architecture: a Llama-like model: see :func:`semalign.methods.laten.gated.check_gated`.
-        texts: token ids of each text; the last one is the token whose log-probability counts.
+        texts: token ids of each text; the last id is the token whose log-probability is explained.
     """
     totals = [torch.zeros((), dtype=torch.float64)] * 4
     for ids in tqdm(texts, desc="neuron attribution", leave=False, disable=None):
@@ -127,6 +129,7 @@ def _score(architecture: Architecture, kind: str, traces: Sequence[LayerTrace], 
         stream, output = trace.entering, trace.attention
         if kind == "ffn":
             stream, output = stream + output, trace.ffn
+        # The whole sub-layer comes first, then its neurons: (1 + n, D).
         vectors = torch.cat([output[None], neuron_vectors(architecture, k, kind, trace)])
         increase = log_probability_increase(architecture, stream, vectors, token)
         layers.append(increase[0])
@@ -135,5 +138,5 @@ def _score(architecture: Architecture, kind: str, traces: Sequence[LayerTrace], 
 
 
 def _wide(tensor: Tensor) -> Tensor:
-    """Return half-precision numbers as float32: what one neuron adds would drown in their rounding."""
+    """Return half-precision numbers as float32, whose rounding errors do not hide what a single neuron adds."""
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

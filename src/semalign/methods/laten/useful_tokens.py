@@ -1,4 +1,4 @@
-"""Texts up to their last useful token: the one whose log-probability neuron attribution explains."""
+"""Texts up to their last useful token, whose log-probability neuron attribution explains."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,14 @@ from semalign.data.rows import Row, encode
 from semalign.models.loading import LanguageModel
 
 Texts = list[tuple[int, ...]]
-USELESS_ENDINGS = '." )\n,]'  # the published code's
+USELESS_ENDINGS = '." )\n,]'  # as in the published code
 
 
 def useful_texts(rows: Sequence[Row], model: LanguageModel) -> Texts:
-    """Return the token ids of each row, cut behind the last useful token of its response.
+    """Return the token ids of each row up to the last useful token of its response.
 
-    Full stops, brackets and such at the end are left out, and so is the end-of-sequence token; a response of nothing
-    else keeps its characters.
+    Trailing punctuation and white space (``USELESS_ENDINGS``) and the end-of-sequence token are removed. A response
+    that consists of such characters only keeps them.
 
     Raises:
         ValueError: if no token comes before the last one, or a row is longer than the context.

@@ -1,1 +1,1 @@
-"""Seeking (Zhong et al., ICLR 2024): blocks of the teacher's weights start a LoRA."""
+"""Seeking (Zhong et al., ICLR 2024): blocks of the teacher's weights initialise a LoRA."""

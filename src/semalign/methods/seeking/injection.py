@@ -1,4 +1,4 @@
-"""Injection of blocks of a teacher into a student through LoRA (Appendix B.1), and back to LoRA on the student."""
+"""Injection of teacher blocks into a student through LoRA (Appendix B.1), and conversion back to plain LoRA."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -16,9 +16,14 @@ Injection = Literal["code", "appendix"]
 
 
 def truncated_svd(matrix: Float[Tensor, "n m"], rank: int) -> Factors:
-    """Return ``B = U_r Σ_r`` and ``A = V_rᵀ``, the best approximation of a matrix with that rank.
+    """Return ``B = U_r Σ_r`` and ``A = V_rᵀ``, the factors of the best approximation of a matrix with rank r.
 
-    Above the matrix' own rank it is exact; what is left of the factors is zero, and stays zero in training.
+    If r is larger than a side of the matrix, the factors are exact and padded with zeros. The padded parts of B and A
+    stay zero in training, because the gradient of each is proportional to the other.
+
+    Args:
+        matrix: matrix of shape (n, m).
+        rank: rank r of the factors, of shapes (n, r) and (r, m).
     """
     wide = matrix.to(torch.promote_types(matrix.dtype, torch.float32))
     u, sigma, vt = torch.linalg.svd(wide, full_matrices=False)
@@ -28,7 +33,7 @@ def truncated_svd(matrix: Float[Tensor, "n m"], rank: int) -> Factors:
 
 
 def exact_factors(matrix: Float[Tensor, "n m"]) -> Factors:
-    """Return a matrix as itself times an identity, on the shorter side."""
+    """Return a matrix as its product with an identity matrix on the shorter side."""
     n, m = matrix.shape
     identity = torch.eye(min(n, m), dtype=matrix.dtype, device=matrix.device)
     return Factors(matrix, identity) if m <= n else Factors(identity, matrix)
@@ -38,18 +43,18 @@ def exact_factors(matrix: Float[Tensor, "n m"]) -> Factors:
 def inject(
     adapted: PeftModel, blocks: Iterable[tuple[str, Float[Tensor, "n m"]]], injection: Injection
 ) -> dict[str, Factors]:
-    r"""Start each LoRA of an adapted student at a block, and take something off the weight W under it.
+    r"""Initialise each LoRA of an adapted student with a teacher block, and subtract from the weight W under it.
 
-    ``code``: W - BA + BA, which starts at the unmodified student. ``appendix``: W - W_extract + BA, W_extract the
-    whole block. The LoRA scale s is part of BA: s · B A is the truncated SVD of the block, whatever s.
+    ``code``: W - BA + BA, which starts at the unmodified student. ``appendix``: W - W_extract + BA, where W_extract is
+    the whole block. For every LoRA scale s, the initial ``s · B A`` is the truncated SVD of the block.
 
     Args:
-        adapted: a student with LoRA on every matrix that is named; the weights it shares with others are not changed.
-        blocks: names of matrices and the blocks for them, (outputs, inputs); read one at a time.
-        injection: the form.
+        adapted: a student with LoRA on every named matrix; weights that it shares with other models are not changed.
+        blocks: names of the student's matrices and their blocks of shape (outputs, inputs), read one at a time.
+        injection: the form of injection.
 
     Returns:
-        What was taken off each weight, as factors with the scale s left out.
+        The matrix subtracted from each weight, as factors without the scale s.
     """
     removed = {}
     for name, block in blocks:
@@ -60,28 +65,29 @@ def inject(
         a.copy_(start.right)
         removed[name] = Factors(b.clone(), a.clone()) if injection == "code" else exact_factors(block.to(b) / scale)
         base: nn.Module = lora.get_base_layer()
-        off = scale * removed[name].left @ removed[name].right
-        off = off.T if lora.fan_in_fan_out else off
-        base.weight = nn.Parameter((base.weight - off).to(base.weight.dtype), requires_grad=False)
+        subtracted = scale * removed[name].left @ removed[name].right  # (outputs, inputs)
+        subtracted = subtracted.T if lora.fan_in_fan_out else subtracted
+        # A new parameter, since the old one belongs to the unmodified student too.
+        base.weight = nn.Parameter((base.weight - subtracted).to(base.weight.dtype), requires_grad=False)
     return removed
 
 
 def as_plain_lora(student: PreTrainedModel, adapted: PeftModel, removed: Mapping[str, Factors]) -> PeftModel:
-    """Return the same model as LoRA on the unmodified student, which PEFT saves and loads as any other.
+    """Return the same model as LoRA on the unmodified student, which PEFT saves and loads as usual.
 
-    ``W - s·C D + s·B A = W + s·[B, -C] [A; D]``: the ranks add up. For the ``code`` form that is twice the rank; for
-    ``appendix``, where what was taken off has full rank, an adapter as large as the matrices, or larger.
+    ``W - s·C D + s·B A = W + s·[B, -C] [A; D]``: the ranks add up. With ``code`` this doubles the rank. With
+    ``appendix`` the subtracted matrix has full rank, so the adapter is at least as large as the matrices.
 
     Args:
-        student: the unmodified student; its weights are shared.
-        adapted: the student as :func:`inject` changed it, and then trained.
-        removed: what :func:`inject` returned.
+        student: the unmodified student, whose weights are shared.
+        adapted: the student after :func:`inject` and training.
+        removed: the factors that :func:`inject` returned.
     """
     changes = {}
-    for name, away in removed.items():
+    for name, (left, right) in removed.items():
         lora = _lora(adapted, name)
         (a, b), scale = _adapter(lora), lora.scaling["default"]
-        changes[name] = Factors(scale * b.detach(), a.detach()).plus(Factors(-scale * away.left, away.right))
+        changes[name] = Factors(scale * b.detach(), a.detach()).plus(Factors(-scale * left, right))
     return plain_lora(student, changes)
 
 

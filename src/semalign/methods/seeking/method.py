@@ -1,9 +1,10 @@
-"""Seeking (Zhong et al., ICLR 2024): teacher weights found by sensitivity, injected as the start of a LoRA.
+"""Seeking (Zhong et al., ICLR 2024): teacher weights with the largest sensitivity initialise a LoRA on the student.
 
-Where the published code and the paper's Appendix B.1 differ, the code's form is the default and the appendix's an
-option. Three differences from that code remain. It also adapts the embedding and the LM head, which ties the method to
-one vocabulary and is left out here. It reads its seed examples from a file of their own; here they are the first rows
-of the data. It averages a step over parts of eight examples; here every response token of a step counts the same.
+Where the published code and the paper's Appendix B.1 differ, the form of the code is the default and that of the
+appendix an option. Three differences from the code remain. The code also adapts the embedding and the LM head, which is
+left out here because it restricts the method to one vocabulary. The code reads its seed examples from a separate file;
+here they are the first rows of the data. The code averages a step over parts of eight examples; here every response
+token of a step has the same weight.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,27 +29,28 @@ from semalign.training.lora import add_lora
 
 
 class SeekingSettings(TrainingSettings):
-    """How one run of Seeking is done; an unknown or impossible value is an error. Defaults are its code's."""
+    """Settings of Seeking with the defaults of its code; an unknown or invalid value is an error."""
 
     seed_examples: int = Field(32, ge=1, description="first rows, on which the teacher's sensitivities are measured")
-    block: BlockChoice = Field("window", description="contiguous window, or the top rows and the top columns")
+    block: BlockChoice = Field("window", description="window, or the rows and columns with the largest sums")
     injection: Injection = Field("code", description="code: W - BA + BA; appendix: W - W_extract + BA")
     epochs: int = Field(3, ge=1, description="passes through the training rows")
     lora_dropout: float = Field(0.05, ge=0, lt=1, description="dropout in front of the LoRA matrices")
 
 
 def adapt(inputs: Inputs) -> Adapted:
-    """Move knowledge from a teacher to a student by Seeking.
+    """Transfer knowledge from a teacher to a student by Seeking.
 
-    The teacher's sensitivities on the first rows choose its layers and a block of each matrix
-    (:func:`semalign.methods.seeking.sensitivity.extract`, which says what memory that takes). The truncated SVD of a
-    block is the start of a LoRA on the student's matrix (:func:`semalign.methods.seeking.injection.inject`). All LoRAs
-    are then trained by cross-entropy on the responses. The result is LoRA on the unmodified student, of twice the rank.
+    The teacher's sensitivities on the first rows determine its layers and a block of each matrix
+    (:func:`semalign.methods.seeking.sensitivity.extract`, which also states the memory it needs). The truncated SVD of
+    a block initialises a LoRA on the student's matrix (:func:`semalign.methods.seeking.injection.inject`). All LoRAs
+    are then trained by cross-entropy on the responses. The result is a LoRA of twice the rank on the unmodified
+    student.
 
-    Which blocks were chosen is kept below the cache folder, where other seeds and the other injection find it.
+    The chosen blocks are stored in the cache folder, where runs with other seeds or the other injection reuse them.
 
     Raises:
-        ValueError: for a teacher that is smaller than the student in some dimension.
+        ValueError: if the teacher is smaller than the student in some dimension.
     """
     pair, settings = inputs.pair, inputs.settings
     student = pair.student_architecture
@@ -70,7 +72,7 @@ def adapt(inputs: Inputs) -> Adapted:
 
 
 def _extraction(pair: Pair, seeds: Sequence[Example], choice: BlockChoice) -> Extraction:
-    """Return what to extract, from an earlier run with the same teacher, shapes and examples if there was one."""
+    """Return the extraction; it is read from the cache if a run had the same teacher, shapes, examples and choice."""
     teacher, student = pair.teacher_architecture, pair.student_architecture
     shapes = check_fit(teacher, student)
     seen = [[example.input_ids, example.prompt_length] for example in seeds]
@@ -82,7 +84,7 @@ def _extraction(pair: Pair, seeds: Sequence[Example], choice: BlockChoice) -> Ex
 
 
 def _blocks(pair: Pair, extraction: Extraction) -> Iterator[tuple[str, Float[Tensor, "n m"]]]:
-    """Yield the names of the student's matrices, and the block for each."""
+    """Yield the name of each of the student's matrices and its teacher block."""
     student = pair.student_architecture
     for k, (layer, blocks) in enumerate(zip(extraction.layers, extraction.blocks, strict=True), start=1):
         for name, (path, block) in zip(student.lora_targets([k], all_matrices=True), blocks.items(), strict=True):
@@ -95,7 +97,7 @@ add_method(
         "seeking",
         "baseline",
         "zhong2024seeking",
-        "Seeking: blocks of the teacher's weights start a LoRA on all layers, which labels then train.",
+        "Seeking: blocks of the teacher's weights initialise a LoRA on all layers, which is then trained on labels.",
         SeekingSettings,
         adapt,
         {"learning_rate": "learning_rate"},  # three epochs, as in its code

@@ -1,4 +1,4 @@
-"""Sensitivity of a teacher's weights (Appendix B.1): which layers matter to a task, and which block of each matrix."""
+"""Sensitivity of a teacher's weights (Appendix B.1), which selects layers and a block of each matrix."""
 
 import json
 import logging
@@ -26,12 +26,12 @@ logger = logging.getLogger(__name__)
 
 
 class Extraction(NamedTuple):
-    """What is taken from a teacher.
+    """The layers and blocks to extract from a teacher.
 
     Attributes:
-        layer_scores: summed sensitivity of each teacher layer, 1..L_T.
-        layers: the teacher layer, 1-based, of each student layer 1..L_S.
-        blocks: for each student layer, the block of each matrix of its teacher layer, by the matrix's path.
+        layer_scores: summed sensitivity of teacher layers 1..L_T.
+        layers: the 1-based teacher layer of each student layer 1..L_S.
+        blocks: for each student layer, the blocks of its teacher layer by the path of the matrix.
     """
 
     layer_scores: list[float]
@@ -39,7 +39,7 @@ class Extraction(NamedTuple):
     blocks: list[dict[str, Block]]
 
     def save(self, path: Path) -> None:
-        """Write it to a safetensors file."""
+        """Write the extraction to a safetensors file."""
         tensors = {
             f"{k}/{name}/{axis}": indices
             for k, blocks in enumerate(self.blocks)
@@ -51,7 +51,7 @@ class Extraction(NamedTuple):
 
     @classmethod
     def load(cls, path: Path, names: Sequence[str]) -> "Extraction":
-        """Read what :meth:`save` wrote, for matrices of these paths."""
+        """Read an extraction that :meth:`save` wrote, for matrices with the given paths."""
         with safe_open(path, framework="pt") as file:
             scores, layers = (json.loads(file.metadata()[key]) for key in ("scores", "layers"))
             blocks = [
@@ -66,25 +66,25 @@ def extract(
 ) -> Extraction:
     r"""Return the teacher's most sensitive layers, as many as the student has, and the best block of each matrix.
 
-    The sensitivity of a weight θ is ``sum over examples of |θ · ∂L/∂θ|``, L the mean cross-entropy of one example's
-    response; a layer's score is the sum over all its parameters. The top L_S layers are paired with the student's in
-    order. A block has the shape of the student's matrix.
+    The sensitivity of a weight θ is ``sum over examples of |θ · ∂L/∂θ|``, where L is the mean cross-entropy of an
+    example's response. A layer's score is the sum over all its parameters. The L_S layers with the largest scores,
+    sorted by depth, are paired with the student's layers. A block has the shape of the student's matrix.
 
-    Memory: the teacher, the activations of one example, and one matrix at a time: its gradient goes as soon as it has
-    been added up, and so does its sensitivity (a few float64 copies of the matrix), of which only the sums stay that
-    the choice of a block needs. For (n, m) blocks of an (N, M) matrix these are (N-n+1)(M-m+1) float64 numbers with
-    ``window`` and N+M with ``rows_columns``. For all layers of Llama 2 13B beside 7B that is 4 GB and 31 MB, where
-    elementwise sensitivities would be 51 GB in float32. One pass is enough, and the teacher is not changed.
+    Memory: the teacher, the activations of one example, and one matrix at a time. The gradient of a matrix is freed as
+    soon as its sensitivity (a few float64 copies of the matrix) is computed, and of the sensitivity only the sums that
+    determine the block are kept. For (n, m) blocks of an (N, M) matrix, these are (N-n+1)(M-m+1) float64 numbers with
+    ``window`` and N+M with ``rows_columns``. For all layers of Llama 2 13B and 7B, they take 4 GB and 31 MB;
+    elementwise sensitivities would take 51 GB in float32. One pass is enough, and the teacher is not changed.
 
     Args:
         teacher: the teacher.
-        student: the student, which gives the shapes and the number of layers.
-        examples: the teacher's encoding of the seed examples; one backward pass for each.
-        choice: ``window``, the contiguous window of the largest sum, or ``rows_columns``, the rows and the columns of
-            the largest sums.
+        student: the student, which determines the shapes of the blocks and the number of layers.
+        examples: the seed rows, encoded for the teacher; there is one backward pass for each.
+        choice: ``window``, the contiguous window with the largest sum, or ``rows_columns``, the rows and the columns
+            with the largest sums.
 
     Raises:
-        ValueError: if the models do not fit, see :func:`check_fit`.
+        ValueError: if the shapes of the models do not fit; see :func:`check_fit`.
         FloatingPointError: if gradients are not finite.
     """
     shapes = check_fit(teacher, student)
@@ -101,14 +101,14 @@ def extract(
 def _add_up(
     teacher: Architecture, examples: Sequence[Example], scores: Sequence[dict[str, BlockScores]]
 ) -> list[float]:
-    """Add sensitivities up, matrix by matrix while gradients come in; return the layers' sums."""
+    """Add the sensitivities to ``scores``, matrix by matrix during the backward pass; return the sum of each layer."""
     copy = Architecture(shared_copy(teacher.model), teacher.layout)
     totals = torch.zeros(copy.n_layers, dtype=torch.float64)
 
-    def seen(parameter: Tensor, i: int, path: str, transposed: bool) -> None:
+    def add_sensitivity(parameter: Tensor, i: int, path: str, transposed: bool) -> None:
         assert parameter.grad is not None
         sensitivity = (parameter.detach().double() * parameter.grad).abs()
-        parameter.grad = None
+        parameter.grad = None  # frees the gradient before the next matrix gets its own
         totals[i] += sensitivity.sum().item()
         if path in scores[i]:
             scores[i][path].add(sensitivity.T if transposed else sensitivity)
@@ -117,7 +117,7 @@ def _add_up(
         for name, parameter in layer.named_parameters():
             owner, _, kind = name.rpartition(".")
             transposed = isinstance(layer.get_submodule(owner), Conv1D)
-            hook = partial(seen, i=i, path=owner if kind == "weight" else "", transposed=transposed)
+            hook = partial(add_sensitivity, i=i, path=owner if kind == "weight" else "", transposed=transposed)
             parameter.requires_grad_(True).register_post_accumulate_grad_hook(hook)
     for example in tqdm(examples, "sensitivity", leave=False, disable=None):
         (summed_nll(copy, [example]) / len(example.positions())).backward()
@@ -127,19 +127,19 @@ def _add_up(
 
 
 def matrix(module: nn.Module) -> Float[Tensor, "rows columns"]:
-    """Return a linear module's weight as (outputs, inputs), whichever way it is stored."""
+    """Return a linear module's weight as (outputs, inputs); a Conv1D stores the transpose."""
     weight: Tensor = module.weight.detach()  # type: ignore[operator]
     return weight.T if isinstance(module, Conv1D) else weight
 
 
 def check_fit(teacher: Architecture, student: Architecture) -> dict[str, Shape]:
-    """Return the shapes of the student's matrices, (outputs, inputs) by path.
+    """Return the shapes (outputs, inputs) of the student's matrices by path, after checking that the teacher fits.
 
-    Grouped-query attention needs nothing of its own: its key and value matrices have fewer rows, so have blocks.
+    Grouped-query attention needs no special case: its key and value matrices have fewer rows, and so do their blocks.
 
     Raises:
         ValueError: if the teacher has fewer layers, other matrices, or a matrix that is smaller than the student's in
-            some dimension (only reduction is defined), or if a matrix is not a plain one (quantised or adapted).
+            some dimension, or if a matrix is quantised or adapted.
     """
     if teacher.n_layers < student.n_layers:
         raise ValueError(
