@@ -67,3 +67,17 @@ def test_settings_are_light_to_import():
     script = "import sys, semalign.settings; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert told.stdout.strip() == "[]", told.stderr
+
+
+def test_an_installed_distribution_registers_by_an_entry_point(monkeypatch):
+    loaded = []
+
+    class EntryPoint:
+        def load(self):
+            loaded.append("it")
+
+    found = {"semalign": [EntryPoint()]}
+    monkeypatch.setattr("semalign.registry.entry_points", lambda group: found[group])
+    monkeypatch.setenv(VARIABLE, "")
+    list(Registry("map of a test", "semalign.targets.maps"))
+    assert loaded == ["it"]
