@@ -29,7 +29,7 @@ def test_an_unknown_name_is_an_error_that_lists_the_known():
 def test_a_name_is_taken_once():
     registry = Registry("colour", "semalign.targets.maps")
     registry.add("red", 1)
-    with pytest.raises(ValueError, match="there is a colour 'red' already"):
+    with pytest.raises(ValueError, match="there is already a colour 'red'"):
         registry.add("red", 2)
 
 

@@ -16,7 +16,7 @@ from semalign.settings import TransferSettings, variant
         ({"map": "none"}, "map 'none' leaves targets in the teacher's space: only layer_loss 'relation' can use them"),
         ({"schedule": "frontier", "student_layer": 2}, "trains every student layer: leave out"),
         ({"schedule": "frontier", "student_layers": [2]}, "trains every student layer: leave out"),
-        ({"student_layers": [1, 2], "teacher_layer": 3}, "takes its partners from the layer map"),
+        ({"student_layers": [1, 2], "teacher_layer": 3}, "the layer map gives the teacher layers of student_layers"),
         ({"student_layers": []}, "at least 1 item"),
         ({"student_layers": [0]}, "greater than or equal to 1"),
         ({"layer_map": {0: 1}}, "greater than or equal to 1"),

@@ -1,4 +1,4 @@
-"""Move knowledge from a large language model to a smaller one by latent semantic alignment (SemAlign)."""
+"""Transfer knowledge from a large language model to a smaller one by latent semantic alignment (SemAlign)."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ __all__ = [
     "transfer",
 ]
 
-# transformers and peft take seconds to import: a name brings in its module when it is first used, not before.
+# torch, transformers and peft take seconds to import, so each name imports its module when it is first used.
 _MODULE_OF = {
     "LanguageModel": "models.loading",
     "SemanticBasis": "bases.basis",
@@ -57,7 +57,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'semalign' has no attribute {name!r}")
     module = import_module(f"semalign.{_MODULE_OF[name]}")
-    value = getattr(module, name, module)  # of two modules, the module itself
+    value = getattr(module, name, module)  # losses and pairing are modules themselves
     globals()[name] = value
     return value
 

@@ -1,9 +1,9 @@
-"""``python -m semalign`` is the command ``semalign``."""
+"""Make ``python -m semalign`` run the command ``semalign``."""
 
 import sys
 
 from semalign.cli import entry_point
 
 if __name__ == "__main__":
-    sys.argv[0] = "semalign"  # what run records name
+    sys.argv[0] = "semalign"  # the program name in run records
     entry_point()

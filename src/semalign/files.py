@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and fingerprints of what a result was made from."""
+"""Files that are written whole or not at all, and fingerprints of the inputs of a result."""
 
 import hashlib
 import json
@@ -15,9 +15,9 @@ from torch import nn
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary sibling of ``path`` that takes its place when the block ends without an error.
+    """Yield a temporary path next to ``path``, which is renamed to ``path`` if the block ends without an error.
 
-    The block may write a file or make a folder there; an existing folder at ``path`` is replaced.
+    The block may write a file or make a folder there; an existing file or folder at ``path`` is replaced.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def file_sha256(path: Path | str) -> str:
 
 
 def json_fingerprint(content: Any) -> str:
-    """Return a short hash of any JSON-able content; equal content gives an equal hash, whatever the key order."""
+    """Return a short hash of JSON-serialisable content, which does not depend on the order of keys."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -1,16 +1,16 @@
-"""The one place that knows where things are: project folders, the cache, and data roots."""
+"""The locations of everything on disk: project folders, the cache, model folders and data roots."""
 
 import os
 from pathlib import Path
 
-PACKED = Path(__file__).with_name("shipped")  # where setup.py puts models and benchmarks; a checkout has no such folder
+PACKED = Path(__file__).with_name("shipped")  # models and benchmarks, put there by setup.py; absent in a checkout
 
 
 def project_root() -> Path:
     """Return the checkout that holds ``data/``, ``notebooks/`` and ``book/``.
 
-    ``SEMALIGN_ROOT`` wins; else the nearest checkout around the working directory; else the one that this code
-    runs from; else, with an installed package, the working directory.
+    The first of these that exists: the variable ``SEMALIGN_ROOT``; the nearest checkout at or above the working
+    directory; the checkout that this code runs from; the working directory.
     """
     if root := os.environ.get("SEMALIGN_ROOT"):
         return Path(root).expanduser().resolve()
@@ -34,7 +34,7 @@ def data_dir() -> Path:
 
 
 def models_dir() -> Path:
-    """Return the checkout's folder of models, which is also where ``semalign pretrain`` writes."""
+    """Return the checkout's folder of models, to which ``semalign pretrain`` writes."""
     return data_dir() / "models"
 
 
@@ -49,19 +49,19 @@ def results_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """Return the folder for what can be made or fetched again: ``SEMALIGN_CACHE`` or ``~/.cache/semalign``."""
+    """Return the folder for files that can be made or downloaded again: ``SEMALIGN_CACHE`` or ``~/.cache/semalign``."""
     return Path(os.environ.get("SEMALIGN_CACHE", "~/.cache/semalign")).expanduser()
 
 
 def model_roots() -> list[Path]:
-    """Return the folders searched for a model by name: the checkout's, the installed package's, what was fetched."""
+    """Return the folders searched for a model by name: of the checkout, the installed package and the cache."""
     return [models_dir(), *_packed("models"), cache_dir() / "models"]
 
 
 def data_roots() -> list[Path]:
     """Return the folders searched for benchmark data.
 
-    Those of ``SEMALIGN_DATA`` come first, then the checkout's, the installed package's, and what was fetched.
+    The order is: the folders of ``SEMALIGN_DATA``, the checkout, the installed package, the cache.
     """
     given = [Path(part).expanduser() for part in os.environ.get("SEMALIGN_DATA", "").split(os.pathsep) if part]
     return [*given, benchmarks_dir(), *_packed("benchmarks"), cache_dir() / "data"]
@@ -72,14 +72,14 @@ def _packed(name: str) -> list[Path]:
 
 
 def use_data_root(folder: Path | None) -> Path | None:
-    """Search a folder for data before all others, in this process and those that it starts.
+    """Search a folder for data before all others, in this process and the processes that it starts; return it.
 
     Raises:
-        NotADirectoryError: if there is no such folder.
+        NotADirectoryError: if the folder does not exist.
     """
     if folder is not None:
         if not folder.is_dir():
-            raise NotADirectoryError(f"the data root {folder} is no folder")
+            raise NotADirectoryError(f"the data root {folder} is not a folder")
         others = os.environ.get("SEMALIGN_DATA")
         os.environ["SEMALIGN_DATA"] = os.pathsep.join([str(folder.resolve()), *([others] if others else [])])
     return folder

@@ -1,9 +1,9 @@
-"""Registries: named objects that a setting chooses from, of this package or of a user's own folder.
+"""Registries: named objects that a setting chooses from, defined in this package or by the user.
 
-A registry belongs to one package, say :mod:`semalign.targets.maps`. Each module of that package registers its objects,
-so a new one is a new file. A module elsewhere registers in the same way, and is found where its folder is given to
-:func:`include` (``--include`` on the command line), in the variable ``SEMALIGN_INCLUDE``, or where an installed
-distribution names it as an entry point of the group ``semalign``.
+A registry belongs to one package, for example :mod:`semalign.targets.maps`. Each module of that package registers its
+objects, so a new object needs only a new file. Modules elsewhere register objects in the same way. They are imported
+if their folder is given to :func:`include` (``--include`` on the command line) or listed in the variable
+``SEMALIGN_INCLUDE``, or if an installed distribution names them as entry points of the group ``semalign``.
 """
 
 import hashlib
@@ -30,8 +30,8 @@ class Registry(Generic[T]):
     """Objects of one kind by name, in the order in which they were registered.
 
     Args:
-        kind: what the objects are, for messages.
-        package: the package whose modules register them; they are imported when the registry is first asked.
+        kind: name of this kind of object, for messages.
+        package: package whose modules register the objects; it is imported on the first look-up.
     """
 
     def __init__(self, kind: str, package: str) -> None:
@@ -46,7 +46,7 @@ class Registry(Generic[T]):
             ValueError: if the name is taken.
         """
         if name in self._items:
-            raise ValueError(f"there is a {self.kind} {name!r} already: choose another name")
+            raise ValueError(f"there is already a {self.kind} {name!r}: choose another name")
         self._items[name] = item
         return item
 
@@ -55,14 +55,14 @@ class Registry(Generic[T]):
         return lambda item: self.add(name, item)
 
     def __getitem__(self, name: str) -> T:
-        """Return an object by name; ``ValueError`` with all known names if there is none."""
+        """Return an object by name; raise ``ValueError`` with all known names if there is none."""
         self._load()
         if name not in self._items:
             raise ValueError(f"no {self.kind} {name!r}: choose from {', '.join(sorted(self._items))}")
         return self._items[name]
 
     def __contains__(self, name: str) -> bool:
-        """Return whether there is an object of that name."""
+        """Return whether there is an object with that name."""
         self._load()
         return name in self._items
 
@@ -77,7 +77,7 @@ class Registry(Generic[T]):
         return list(self._items.values())
 
     def _load(self) -> None:
-        """Import what registers objects here: the package's modules first, then those of users."""
+        """Import all modules that register objects here: those of the package, then those of the user."""
         if self._complete:
             return
         self._complete = True
@@ -87,12 +87,12 @@ class Registry(Generic[T]):
                 import_module(module.name)
             load_included()
         except BaseException:
-            self._complete = False  # the next look-up tells of the same fault
+            self._complete = False  # so that the next look-up raises the same error
             raise
 
 
 def lookup(place: str) -> "Registry[Any]":
-    """Return the registry at ``package.module:NAME``, which is imported now if it was not yet."""
+    """Return the registry at ``package.module:NAME``, importing its module if needed."""
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
 
@@ -101,35 +101,35 @@ def lookup(place: str) -> "Registry[Any]":
 class Registered:
     """The pydantic check that a setting names an object of a registry: ``Annotated[str, Registered(place)]``.
 
-    The registry is imported when the first settings are checked, and torch with it: to import a module that declares
-    settings stays light.
+    The registry, and torch with it, is imported when settings are first validated. Importing a module that declares
+    settings therefore stays fast.
 
     Attributes:
-        place: of the registry, ``package.module:NAME``.
+        place: location of the registry, ``package.module:NAME``.
     """
 
     place: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Return the schema of the text, and after it the check."""
+        """Return the schema of the annotated type, followed by the check."""
         return no_info_after_validator_function(self.check, handler(source))
 
     def check(self, name: str) -> str:
-        """Return a name as it is; ``ValueError`` with all known names if it is unknown."""
+        """Return a name unchanged; raise ``ValueError`` with all known names if it is unknown."""
         _ = lookup(self.place)[name]
         return name
 
 
 def include(folder: Path | str) -> None:
-    """Import all Python files of a folder, in this process and those that it starts; what they register is known then.
+    """Import all Python files of a folder, and so register their objects, here and in processes started from here.
 
     Raises:
-        NotADirectoryError: if there is no such folder.
-        ImportError: for a file that cannot be imported; it is named.
+        NotADirectoryError: if the folder does not exist.
+        ImportError: if a file cannot be imported; the message names it.
     """
     folder = Path(folder).expanduser().resolve()
     if not folder.is_dir():
-        raise NotADirectoryError(f"--include takes a folder of Python files; {folder} is none")
+        raise NotADirectoryError(f"--include takes a folder of Python files; {folder} is not a folder")
     known = included_folders()
     if folder not in known:
         os.environ[VARIABLE] = os.pathsep.join(map(str, [*known, folder]))
@@ -152,11 +152,11 @@ def load_included() -> None:
 @cache
 def _import_folder(folder: Path) -> None:
     for path in sorted(folder.glob("*.py")):
-        # The folder is in the name, so that two files of one name in two folders are two modules.
+        # The module name depends on the folder, so that files of the same name in two folders are different modules.
         name = f"semalign_included_{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}_{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
-            raise ImportError(f"{path} is no Python file")
+            raise ImportError(f"{path} is not a Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:

@@ -1,7 +1,7 @@
-"""Settings of a method: the paper's choices as defaults, and the alternatives that the book studies.
+"""Settings of the methods: the paper's choices as defaults, and the alternatives that the book studies.
 
-This module loads neither torch nor transformers. A setting that names an object of a registry is checked when settings
-are made, not when this module is imported.
+This module imports neither torch nor transformers. A setting that names an object of a registry is checked when
+settings are created, not when this module is imported.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,11 +23,11 @@ Layer = Annotated[int, Field(ge=1)]
 
 
 class MethodSettings(BaseModel):
-    """What the settings of every method have; an unknown or impossible value is an error."""
+    """Settings that every method has; an unknown or invalid value is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = Field(0, ge=0, description="seed of everything random")
+    seed: int = Field(0, ge=0, description="seed of all random numbers")
 
     def objective(self, terms: Mapping[str, Any]) -> Any:
         """Return the value of the objective from its terms, each with its weight."""
@@ -35,56 +35,60 @@ class MethodSettings(BaseModel):
 
 
 class TrainingSettings(MethodSettings):
-    """What every method that trains a LoRA has besides; an unknown or impossible value is an error."""
+    """Settings that every method that trains a LoRA has; an unknown or invalid value is an error."""
 
     rank: int = Field(16, ge=1, description="LoRA rank r")
-    lora_alpha: float = Field(16, gt=0, description="LoRA scale is lora_alpha / rank")
+    lora_alpha: float = Field(16, gt=0, description="the LoRA scale is lora_alpha / rank")
     lora_dropout: float = Field(0.0, ge=0, lt=1, description="dropout in front of the LoRA matrices")
     epochs: int = Field(5, ge=1, description="passes through the training rows")
-    batch_size: int = Field(64, ge=1, description="rows for one optimiser step")
+    batch_size: int = Field(64, ge=1, description="rows in one optimiser step")
     micro_batch_size: int | None = Field(
-        None, ge=1, description="rows in memory at once, which changes no result; None: batch_size"
+        None, ge=1, description="rows in memory at once, which does not change results; None: batch_size"
     )
-    learning_rate: float = Field(3e-4, gt=0, description="peak of the warm-up and linear decay")
-    weight_decay: float = Field(0.0, ge=0, description="of AdamW")
-    warmup_ratio: float = Field(0.03, ge=0, lt=1, description="share of steps with rising learning rate")
+    learning_rate: float = Field(3e-4, gt=0, description="peak learning rate, after warm-up and before linear decay")
+    weight_decay: float = Field(0.0, ge=0, description="weight decay of AdamW")
+    warmup_ratio: float = Field(0.03, ge=0, lt=1, description="share of steps in which the learning rate rises")
 
 
 class TransferSettings(TrainingSettings):
-    """How one transfer is done; an unknown or impossible value is an error.
+    """Settings of one transfer; an unknown or invalid value is an error.
 
-    The defaults, those of ``TrainingSettings`` included, are the paper's (Section 4, Appendix A.2) where it
-    states them; the book's chapter "Decisions" gives the rest with alternatives.
+    The defaults, including those of ``TrainingSettings``, are the paper's (Section 4, Appendix A.2) where it states
+    them. The book's chapter "Decisions" explains the others and their alternatives.
     """
 
     interface: Interface = Field("mlp", description="where teacher and student states are compared")
     teacher_layer: int | None = Field(None, ge=1, description="critical teacher layer, 1-based; None: attribution")
     student_layer: int | None = Field(None, ge=1, description="student layer to train, 1-based; None: pairing")
     student_layers: tuple[Layer, ...] | None = Field(
-        None, min_length=1, description="several student layers to train together, each with its own partner"
+        None, min_length=1, description="several student layers to train together, each with its own teacher layer"
     )
     layer_map: dict[Layer, Layer] | None = Field(
-        None, description="student layer to teacher layer, where it differs from the paper's pairing"
+        None, description="teacher layer by student layer, where it differs from the paper's pairing"
     )
-    interpolate: bool = Field(False, description="mix adjacent teacher layers to the student's exact depth")
-    attribution: Literal["absolute", "signed"] = Field("absolute", description="how attributions add up")
-    attribution_examples: int = Field(32, ge=1, description="rows that attribution sees")
+    interpolate: bool = Field(False, description="mix two adjacent teacher layers to match the student's exact depth")
+    attribution: Literal["absolute", "signed"] = Field(
+        "absolute", description="whether to sum magnitudes or signed values"
+    )
+    attribution_examples: int = Field(32, ge=1, description="number of rows for attribution")
     fold_norm: bool = Field(False, description="fold the final norm's gain into the LM head before inverting it")
-    map: Annotated[str, Registered(MAPS)] = Field("semantic", description="from the teacher's space to the student's")
-    ridge_penalty: float = Field(1e-3, gt=0, description="of the fitted maps, as a share of the states' mean square")
+    map: Annotated[str, Registered(MAPS)] = Field(
+        "semantic", description="map of teacher states into the student's space"
+    )
+    ridge_penalty: float = Field(1e-3, gt=0, description="ridge penalty, relative to the states' mean square")
     layer_loss: Annotated[str, Registered(LAYER_LOSSES)] = Field(
-        "cosine", description="layer term: what compares states with their targets"
+        "cosine", description="layer term, which compares states with their targets"
     )
     layer_weight: float = Field(1.0, ge=0, description="weight of the layer term")
     output_weight: float = Field(1.0, ge=0, description="weight of the output term")
     output_loss: Annotated[str, Registered(OUTPUT_TERMS)] = Field(
-        "cosine", description="output term: compares logits with the labels or, by KL, with the teacher's"
+        "cosine", description="output term, which compares logits with the labels or, by KL, with the teacher's logits"
     )
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="label mass spread evenly over the vocabulary")
-    centre_targets: bool = Field(False, description="subtract the batch mean from states and targets first")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="label mass that is spread evenly over the vocabulary")
+    centre_targets: bool = Field(False, description="whether to subtract the batch means from states and targets first")
     positions: Literal["response", "all"] = Field("response", description="which positions are supervised")
     schedule: Annotated[str, Registered(SCHEDULES)] = Field(
-        "one_layer", description="one_layer: the paired layers at once, one in the paper; frontier: every layer in turn"
+        "one_layer", description="one_layer: all paired layers at once, in the paper one; frontier: every layer in turn"
     )
 
     def objective(self, terms: Mapping[str, Any]) -> Any:
@@ -95,9 +99,9 @@ class TransferSettings(TrainingSettings):
     def _check_combination(self) -> "TransferSettings":
         losses = lookup(LAYER_LOSSES)
         if lookup(MAPS)[self.map].spaces_differ and not losses[self.layer_loss].any_space:
-            able = ", ".join(repr(name) for name in losses if losses[name].any_space)
+            allowed = ", ".join(repr(name) for name in losses if losses[name].any_space)
             raise ValueError(
-                f"map {self.map!r} leaves targets in the teacher's space: only layer_loss {able} can use them"
+                f"map {self.map!r} leaves targets in the teacher's space: only layer_loss {allowed} can use them"
             )
         given = [self.teacher_layer, self.student_layer, self.student_layers]
         if lookup(SCHEDULES)[self.schedule].every_layer and any(given):
@@ -107,19 +111,19 @@ class TransferSettings(TrainingSettings):
             )
         if self.student_layers and (self.teacher_layer or self.student_layer):
             raise ValueError(
-                "student_layers takes its partners from the layer map: leave out teacher_layer and student_layer, "
+                "the layer map gives the teacher layers of student_layers: leave out teacher_layer and student_layer, "
                 "or give layer_map"
             )
         return self
 
 
 def variant(name: str, changed: Mapping[str, Any], fixed: Collection[str]) -> type[TransferSettings]:
-    """Return a class of settings with other defaults than the paper's, of which some cannot be changed.
+    """Return a class of settings with other defaults than the paper's, some of which cannot be changed.
 
     Args:
-        name: of the class.
-        changed: the defaults that differ.
-        fixed: those of them that set the method apart; another value is an error.
+        name: name of the class.
+        changed: the defaults that differ from the paper's.
+        fixed: names of those that define the method; any other value for them is an error.
     """
     fields: dict[str, Any] = {}
     for key, value in changed.items():

@@ -109,7 +109,7 @@ def test_the_command_says_what_is_there_and_fails_for_what_is_not(published, mon
     missing = CliRunner().invoke(cli.app, ["fetch", "--profile", str(published), "--verify"])
     assert missing.exit_code == 1 and "missing model me/student: no snapshot of me/student" in missing.output
     fetched = CliRunner().invoke(cli.app, ["fetch", "--profile", str(published)])
-    assert fetched.exit_code == 0 and fetched.output.count("there ") == 3 + len(HUB)
+    assert fetched.exit_code == 0 and fetched.output.count("present ") == 3 + len(HUB)
     assert CliRunner().invoke(cli.app, ["fetch"]).exit_code == 2
 
 
@@ -156,5 +156,5 @@ def test_a_data_root_of_the_command_line_is_searched_first(tmp_path, monkeypatch
     write(tmp_path / "new", "openai/gsm8k/main/test", [GSM8K] * 3)
     use_data_root(tmp_path / "new")
     assert len(benchmarks.documents("gsm8k", "test")) == 3
-    with pytest.raises(NotADirectoryError, match="is no folder"):
+    with pytest.raises(NotADirectoryError, match="is not a folder"):
         use_data_root(tmp_path / "none")

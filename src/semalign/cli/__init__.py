@@ -1,4 +1,4 @@
-"""The ``semalign`` command: one verb for each step of the paper, and a few to get ready."""
+"""The ``semalign`` command: one subcommand for each step of the paper, and others that provide models and results."""
 
 import logging
 from collections.abc import Callable
@@ -11,9 +11,9 @@ import typer
 from semalign.cli import measuring, method, models
 
 app = typer.Typer(
-    help="Move knowledge from a large language model to a smaller one by latent semantic alignment.\n\n"
-    "MODEL is a folder, a GGUF file, a shipped or fetched name (micro-student, smollm2-135m) or a hub id. "
-    "Layers count from 1.",
+    help="Transfer knowledge from a large language model to a smaller one by latent semantic alignment.\n\n"
+    "MODEL is a folder, a GGUF file, the name of a bundled or fetched model (micro-student, smollm2-135m) "
+    "or a hub id. Layer numbers start at 1.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -48,16 +48,16 @@ def _print_version(wanted: bool) -> bool:
 
 @app.callback()
 def main(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say what is being done")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log progress messages")] = False,
     included: Annotated[
         list[Path] | None,
-        typer.Option("--include", metavar="FOLDER", help="Python files with methods, maps or losses of your own"),
+        typer.Option("--include", metavar="FOLDER", help="Python files with your own methods, maps or losses"),
     ] = None,
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and stop")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
     ] = False,
 ) -> None:
-    """Set up logging, and import what the user adds."""
+    """Set up logging and import the user's own files."""
     if included:
         from semalign.registry import include
 
@@ -68,7 +68,7 @@ def main(
 
 
 def entry_point() -> None:
-    """Run the command; expected errors print as one line."""
+    """Run the command; print expected errors as one line."""
     from semalign.sandbox import SandboxError
 
     try:

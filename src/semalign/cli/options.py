@@ -1,4 +1,4 @@
-"""What several commands take: arguments and options, and how their values are read."""
+"""Arguments and options that several commands share, and how their values are read."""
 
 import os
 from pathlib import Path
@@ -15,13 +15,15 @@ Student = Annotated[str, typer.Argument(metavar="STUDENT", help="the smaller mod
 Data = Annotated[str, typer.Option("--data", "-d", help="task name, task file, or JSONL file of prompts and responses")]
 DataRoot = Annotated[
     Path | None,
-    typer.Option("--data-root", callback=use_data_root, help="folder with data, as SEMALIGN_DATA; searched first"),
+    typer.Option(
+        "--data-root", callback=use_data_root, help="folder with data, searched before those of SEMALIGN_DATA"
+    ),
 ]
 Interface = Annotated[str, typer.Option(help="attention, mlp, residual or layer")]
 
 
 def _use_sandbox(mode: str | None) -> str | None:
-    """Set the sandbox of this process and of those that it starts."""
+    """Set the sandbox mode of this process and the processes that it starts."""
     if mode is not None:
         os.environ["SEMALIGN_SANDBOX"] = choice(mode, "bubblewrap", "limits")
     return mode
@@ -32,24 +34,26 @@ Sandbox = Annotated[
     typer.Option(
         callback=_use_sandbox,
         metavar="bubblewrap|limits",
-        help="how generated programs are kept apart; limits is no wall against hostile ones; "
+        help="how generated programs are isolated; limits does not stop hostile programs; "
         "default: variable SEMALIGN_SANDBOX, else bubblewrap",
     ),
 ]
 
 
 def choice(value: str, *allowed: str) -> Any:
+    """Return a value unchanged if it is allowed; raise ``typer.BadParameter`` otherwise."""
     if value not in allowed:
         raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}")
     return value
 
 
 def names_of(text: str | None) -> list[str] | None:
+    """Return the names in a list separated by commas."""
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
 def rows_of_data(data: str, split: str, limit: int | None) -> list[dict[str, str]]:
-    """Rows of a JSONL file, those a task trains on, or its other split."""
+    """Return the rows of a JSONL file, the training rows of a task, or the rows of another split of it."""
     from semalign.data import tasks as benchmarks
     from semalign.data import training_rows as training_data
     from semalign.data.rows import read_rows
@@ -61,11 +65,12 @@ def rows_of_data(data: str, split: str, limit: int | None) -> list[dict[str, str
 
 
 def settings_of(settings: list[str], option: str = "--set") -> dict[str, Any]:
+    """Return settings given as KEY=VALUE; values are read as YAML."""
     pairs = [setting.partition("=") for setting in settings]
     for key, equals, _ in pairs:
         if not equals:
             raise typer.BadParameter(f"{option} takes KEY=VALUE, got {key!r}")
-    # YAML 1.1 reads 3e-4 as text, pydantic reads that text as a number.
+    # YAML 1.1 reads 3e-4 as text, but pydantic converts this text to a number.
     return {key: yaml.safe_load(value) for key, _, value in pairs}
 
 
@@ -75,12 +80,12 @@ def mapping_of(path: Path) -> dict[Any, Any]:
         raise FileNotFoundError(f"no file {path}")
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold keys and values, one `key: value` a line")
+        raise ValueError(f"{path} must hold keys and values, one `key: value` on each line")
     return content
 
 
 def adapted(model: str, adapter: Path) -> Any:
-    """Return a model with a PEFT adapter on it, as it is."""
+    """Return a model with a PEFT adapter on it, not merged."""
     from peft import PeftModel
 
     from semalign import LanguageModel, load_model
@@ -93,7 +98,7 @@ def adapted(model: str, adapter: Path) -> Any:
 
 
 def with_adapter(model: str, adapter: Path | None, engine: str, options: dict[str, Any]) -> Any:
-    """The model to evaluate: for transformers with the adapter merged in memory, for vLLM with it as it is."""
+    """Return the model to evaluate; the adapter is merged in memory for transformers and loaded separately for vLLM."""
     from semalign import LanguageModel, load_model
     from semalign.evaluation.vllm_engine import VllmModel
 

@@ -1,1 +1,1 @@
-"""Run records, and statistics over them."""
+"""Run records and their statistics."""

@@ -1,4 +1,4 @@
-"""What a method's score is above another's: paired differences of the records of a results folder."""
+"""Differences between the scores of methods, paired by item, from the run records of a folder."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -31,14 +31,14 @@ def differences(
 ) -> pd.DataFrame:
     """Return "ours minus X" for every other method X, teacher and task that have records, in points.
 
-    Intervals and p values are those of :func:`semalign.results.statistics.seeded_bootstrap`; ``p_holm`` is corrected
-    across all lines of the table. X = ``none`` is the student as it is, with one run.
+    Intervals and p values come from :func:`semalign.results.statistics.seeded_bootstrap`; ``p_holm`` is corrected
+    over all lines of the table. X = ``none`` is the unmodified student, with one run.
 
     Args:
-        folder: run records, with ``details.correct``: which items were right.
+        folder: folder of run records; those with ``details.correct``, a flag for each item, are compared.
         ours: a method or variant.
-        only: names of the files to read; None: all.
-        resamples: of the bootstrap.
+        only: names of the files to read; None for all.
+        resamples: number of bootstrap resamples.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -48,8 +48,8 @@ def differences(
     lines = []
     for (teacher, student, task), mine in scored[scored["method"] == ours].groupby(["teacher", "student", "task"]):
         same = (scored["task"] == task) & (scored["student"] == student)
-        as_it_is = same & (scored["method"] == NONE)
-        others = scored[as_it_is | (same & (scored["teacher"] == teacher) & (scored["method"] != ours))]
+        unmodified = same & (scored["method"] == NONE)  # the student alone, whose record names no teacher
+        others = scored[unmodified | (same & (scored["teacher"] == teacher) & (scored["method"] != ours))]
         for method, theirs in others.groupby("method", sort=False):
             _check_items(pd.concat([mine, theirs]))
             a, b = _correct(mine), _correct(theirs)
@@ -63,23 +63,23 @@ def differences(
 def gaps(folder: Path, *, only: Collection[str] | None = None, resamples: int = 10_000) -> pd.DataFrame:
     """Return "teacher minus method" for every method, teacher and task that have records, in points.
 
-    ``share`` is what part of the way from the student as it is to its teacher a method went, in percent: 0 for no way
-    at all, 100 for the teacher's score, more or less outside. It is not-a-number where one of the two has no record,
-    or the teacher is not clearly above the student: where the interval of their difference holds zero. Intervals are
-    those of :func:`semalign.results.statistics.seeded_bootstrap`, on the same items.
+    ``share`` is the percentage of the gap between the unmodified student and its teacher that the method closed: 0 at
+    the student's score, 100 at the teacher's. It may lie outside this range. It is NaN if the record of the student is
+    missing, or if the teacher is not clearly better, that is, if the interval of their difference is not above zero.
+    Intervals come from :func:`semalign.results.statistics.seeded_bootstrap` on the same items.
 
     Args:
-        folder: run records, with ``details.correct``: which items were right.
-        only: names of the files to read; None: all.
-        resamples: of the bootstrap.
+        folder: folder of run records; those with ``details.correct``, a flag for each item, are compared.
+        only: names of the files to read; None for all.
+        resamples: number of bootstrap resamples.
 
     Raises:
         FileNotFoundError: if there is no such folder.
         ValueError: if method and teacher were not scored on the same items.
     """
     scored = _scored(folder, only)
-    as_it_is = scored[scored["method"] == NONE]
-    own = {key: part for key, part in as_it_is.groupby(["student", "task"])}
+    unmodified = scored[scored["method"] == NONE]
+    own = {key: part for key, part in unmodified.groupby(["student", "task"])}  # teachers are recorded as students too
     lines = []
     for key, part in scored.groupby(["method", "teacher", "student", "task"], sort=False):
         _, teacher, student, task = key
@@ -88,10 +88,10 @@ def gaps(folder: Path, *, only: Collection[str] | None = None, resamples: int = 
         _check_items(pd.concat([part, own[teacher, task]]))
         reached, goal = _correct(part), _correct(own[teacher, task])
         gap, low, high, _ = seeded_bootstrap(100 * goal, 100 * reached, resamples=resamples)
-        way = Difference(np.nan, np.nan, np.nan, np.nan)
+        whole = Difference(np.nan, np.nan, np.nan, np.nan)  # the gap before any transfer
         if (student, task) in own:
-            way = seeded_bootstrap(100 * goal, 100 * _correct(own[student, task]), resamples=resamples)
-        share = 100 * (way.value - gap) / way.value if way.low > 0 else np.nan
+            whole = seeded_bootstrap(100 * goal, 100 * _correct(own[student, task]), resamples=resamples)
+        share = 100 * (whole.value - gap) / whole.value if whole.low > 0 else np.nan
         lines.append([*key, gap, low, high, share, len(reached), reached.shape[1]])
     return pd.DataFrame(
         lines, columns=["method", "teacher", "student", "task", "gap", "low", "high", "share", "seeds", "n"]
@@ -99,13 +99,13 @@ def gaps(folder: Path, *, only: Collection[str] | None = None, resamples: int = 
 
 
 def _scored(folder: Path, only: Collection[str] | None) -> pd.DataFrame:
-    """Return the records of a folder that say which items were right."""
+    """Return the records of a folder that hold a flag for each item."""
     records = read_records(folder, only)
     return records.loc[np.array(["correct" in details for details in records["details"]], dtype=bool)]
 
 
 def _correct(records: pd.DataFrame) -> ndarray:
-    """Return which items were right, shape (seeds, items)."""
+    """Return the flags of the items, 1 for a correct one, shape (seeds, items)."""
     return np.array([[float(c) for c in details["correct"]] for details in records.sort_values("seed")["details"]])
 
 

@@ -1,6 +1,7 @@
-"""Run records: one self-describing JSON file for each run, and a table of many.
+"""Run records: one self-describing JSON file for each run, and tables of many records.
 
-A record is complete or it is refused: what a run adds of its own goes into ``configuration`` and ``details``.
+A record must be complete, with no other keys. Data that only one kind of run has go into ``configuration`` and
+``details``.
 """
 
 import json
@@ -21,8 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from semalign.files import write_json
 from semalign.paths import code_checkout, project_root
 
-PAPER = "semalign"  # the method under the paper's settings
-NONE = "none"  # in place of a method: a model as it is
+PAPER = "semalign"  # the method with the paper's settings
+NONE = "none"  # in place of a method, for a model without a transfer
 PACKAGES = (
     "semalign",
     "torch",
@@ -37,7 +38,7 @@ PACKAGES = (
 
 
 class RunRecord(BaseModel):
-    """The keys of a run record; one that is missing or unknown is an error."""
+    """The keys of a run record; a missing or unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,17 +48,17 @@ class RunRecord(BaseModel):
     task: str
     seed: int | None
     metric: str
-    value: float | None = Field(description="None where the run gave no number")
-    n: int = Field(ge=0, description="items that the value is over")
+    value: float | None = Field(description="None if the run gave no number")
+    n: int = Field(ge=0, description="number of items that the value is computed from")
     interval: tuple[float, float] | None = Field(description="95% interval of the value, low and high")
-    configuration: dict[str, Any] = Field(description="resolved settings, nothing left to defaults")
+    configuration: dict[str, Any] = Field(description="resolved settings, including all defaults")
     fingerprints: dict[str, str | None] = Field(description="hashes of teacher, student and data")
     versions: dict[str, str]
     commit: str | None
     device: str
     seconds: float = Field(ge=0)
     peak_memory_bytes: int = Field(ge=0)
-    losses: list[Any] = Field(description="training losses, in the order of the epochs")
+    losses: list[Any] = Field(description="training losses in the order of the steps")
     details: dict[str, Any]
     command: str
     created: str = Field(description="ISO time, UTC")
@@ -65,14 +66,13 @@ class RunRecord(BaseModel):
 
 
 def make_record(**fields: Any) -> dict[str, Any]:
-    """Return a complete run record, ready for JSON, from a run's own fields.
+    """Return a complete run record, ready for JSON, from the fields of a run.
 
-    Where they are not given: versions, commit, device, peak memory, command and time are taken from this
-    process, ``interval`` is None, ``losses`` and ``details`` are empty, ``status`` is ``"done"``. What is not
-    a number becomes null.
+    Versions, commit, device, peak memory, command and time default to those of this process, ``interval`` to None,
+    ``losses`` and ``details`` to empty, and ``status`` to ``"done"``. NaN and infinite numbers become null.
 
     Raises:
-        ValueError: for a missing or unknown key or a wrong type; it names the key.
+        ValueError: for a missing or unknown key or a wrong type; the message names the key.
     """
     surroundings: dict[str, Any] = {
         "interval": None,
@@ -90,18 +90,18 @@ def make_record(**fields: Any) -> dict[str, Any]:
 
 
 def write_record(path: Path | str, record: dict[str, Any]) -> None:
-    """Check a record and write it as JSON, whole or not at all; the answers kept on the way to it go."""
+    """Check a record and write it as JSON, atomically; then delete the journal of answers that led to it."""
     write_json(path, _checked(record, f"the record for {path}"))
     companion_path(Path(path), "answers").unlink(missing_ok=True)
 
 
 def companion_path(record: Path, kind: str) -> Path:
-    """Return the path of a compressed JSONL file that belongs to a record: its ``samples`` or ``answers``."""
+    """Return the path of a compressed JSONL file next to a record: its ``samples`` or ``answers``."""
     return record.with_name(f"{record.name.removesuffix('.json')}.{kind}.jsonl.gz")
 
 
 def read_record(path: Path | str) -> dict[str, Any]:
-    """Return one record; ``ValueError`` if the file is not a complete one."""
+    """Return one record; raise ``ValueError`` if the file is not a complete record."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
@@ -110,15 +110,15 @@ def read_record(path: Path | str) -> dict[str, Any]:
 
 
 def read_records(folder: Path | str, only: Collection[str] | None = None) -> pd.DataFrame:
-    """Return all records below a folder, one a row: the record's keys, ``low`` and ``high``, and ``path``.
+    """Return all records below a folder as a table with the record's keys, ``low`` and ``high``, and ``path``.
 
     Args:
-        folder: where they are.
-        only: names of the files to read; None: all.
+        folder: folder of the records.
+        only: names of the files to read; None for all.
 
     Raises:
-        FileNotFoundError: if there is no such folder.
-        ValueError: if a JSON file there is not a complete record.
+        FileNotFoundError: if the folder does not exist.
+        ValueError: if a JSON file in it is not a complete record.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -140,7 +140,7 @@ def _checked(content: Any, what: str) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that a number depends on."""
+    """Return the versions of Python and of the packages that results depend on."""
     found = {"python": sys.version.split()[0]}
     for package in PACKAGES:
         try:
@@ -162,7 +162,7 @@ def commit() -> str | None:
 
 
 def peak_memory() -> int:
-    """Return the most memory that this process has had, in bytes: on the GPU where one is in use."""
+    """Return the peak memory of this process in bytes: GPU memory if a GPU is in use, else resident memory."""
     if torch.cuda.is_initialized():
         return torch.cuda.max_memory_allocated()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -170,7 +170,7 @@ def peak_memory() -> int:
 
 
 def command() -> str:
-    """Return the command line of this process, with paths in the checkout made relative to it, and home as ``~``."""
+    """Return the command line of this process, with paths relative to the checkout and the home folder as ``~``."""
     program = Path(sys.argv[0]).name
     if program.startswith("ipykernel"):
         return "notebook"

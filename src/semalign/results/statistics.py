@@ -1,4 +1,4 @@
-"""Uncertainty of a score: over items (Wilson), over seeds (t), and of a difference (paired bootstrap, Holm)."""
+"""Uncertainty of scores: over items (Wilson), over seeds (t), and of differences (paired bootstrap, Holm)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Estimate(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A difference with the ends of its confidence interval and the p value of there being none."""
+    """A difference with the ends of its confidence interval and the p value of the null hypothesis that it is zero."""
 
     value: float
     low: float
@@ -32,7 +32,7 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     """Return the Wilson score interval of a proportion ``p = successes / n``.
 
     ``(p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)`` with z the normal quantile (Wilson 1927). It
-    stays within [0, 1] and is sound at 0 and at n successes, where the normal approximation has no width.
+    stays within [0, 1] and remains valid for 0 and n successes, where the normal approximation has zero width.
 
     Raises:
         ValueError: if there are no items, or ``successes`` is outside 0..n.
@@ -48,7 +48,10 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
 def mean_interval(values: Shaped[ndarray, " runs"] | Sequence[float | int], confidence: float = 0.95) -> Estimate:
     """Return the mean over runs (seeds) with its t interval, ``mean ± t_{n-1} s / sqrt(n)``.
 
-    One run has no interval: its ends are not-a-number.
+    The interval of a single run is NaN.
+
+    Raises:
+        ValueError: if there is no value.
     """
     runs = np.asarray(values, dtype=float)
     if runs.ndim != 1 or runs.size == 0:
@@ -70,17 +73,18 @@ def paired_bootstrap(
 ) -> Estimate:
     """Return the mean difference ``ours - theirs`` of the same items, with its bootstrap interval.
 
-    Items are drawn with replacement, both scores of an item together, so what makes an item easy for both
-    cancels; the interval is that of the percentiles (Efron 1979).
+    Items are drawn with replacement, and both scores of an item are drawn together, so that an item's difficulty for
+    both cancels. The interval is the percentile interval (Efron 1979).
 
     Raises:
-        ValueError: if the two do not score the same number of items, at least one.
+        ValueError: if the two differ in their number of items, or if there is no item.
     """
     difference = np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float) if len(ours) == len(theirs) else None
     if difference is None or difference.size == 0:
         raise ValueError(f"both must score the same items, at least one: got {len(ours)} and {len(theirs)}")
     difference = np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float)
-    # A resample says how often each item was drawn; what matters is how often each level of difference was.
+    # The mean of a resample depends only on how often each distinct difference is drawn. These counts are multinomial,
+    # so that (resamples, levels) numbers replace (resamples, items).
     levels, counts = np.unique(difference, return_counts=True)
     drawn = np.random.default_rng(seed).multinomial(difference.size, counts / difference.size, size=resamples)
     low, high = np.quantile(drawn @ levels / difference.size, [(1 - confidence) / 2, (1 + confidence) / 2])
@@ -88,7 +92,7 @@ def paired_bootstrap(
 
 
 def bootstrap_interval(values: Shaped[ndarray, " items"] | Sequence[float | int], *, seed: int = 0) -> Estimate:
-    """Return the mean over items with its 95% percentile bootstrap interval, for scores that are not 0 or 1."""
+    """Return the mean over items with its 95% percentile bootstrap interval, for scores other than 0 and 1."""
     return paired_bootstrap(values, [0.0] * len(values), seed=seed)
 
 
@@ -102,20 +106,21 @@ def seeded_bootstrap(
 ) -> Difference:
     """Return the mean difference of two methods on the same items, each run with several seeds.
 
-    Every resample draws items, the same for both methods, so what makes an item easy for both cancels; and the seeds
-    of each method, the same for all items, since a lucky run is lucky everywhere. Interval: percentiles.
-    ``p = 2 min(P(d* <= 0), P(d* >= 0))``, one resample added to each count, so that p is below ``1 - confidence``
-    where the interval leaves out zero. With few seeds the spread over seeds is underestimated by (S - 1) / S.
+    Every resample draws items, the same ones for both methods, so that an item's difficulty for both cancels. It also
+    draws the seeds of each method, the same ones for all items, because a seed affects all items of a run. The
+    interval is the percentile interval. ``p = 2 min(P(d* <= 0), P(d* >= 0))``, with one added to each count of
+    resamples and to their number, so that p is never zero; p is below ``1 - confidence`` where the interval excludes
+    zero. With S seeds, the variance over seeds is underestimated by the factor (S - 1) / S.
 
     Args:
-        ours: scores, shape (seeds, items).
-        theirs: scores of the same items in the same order, shape (seeds, items); the seeds may be fewer or more.
-        confidence: of the interval.
-        resamples: how many.
-        seed: of the resampling.
+        ours: scores of shape (seeds, items).
+        theirs: scores of the same items in the same order, shape (other seeds, items); the number of seeds may differ.
+        confidence: confidence level of the interval.
+        resamples: number of resamples.
+        seed: seed of the resampling.
 
     Raises:
-        ValueError: if the two do not score the same number of items, at least one, with at least one seed.
+        ValueError: if the two differ in their number of items, or if there is no item or no seed.
     """
     sides = [np.asarray(side, dtype=float) for side in (ours, theirs)]
     n = sides[0].shape[1]
@@ -123,28 +128,30 @@ def seeded_bootstrap(
         raise ValueError(f"both must score the same items, at least one: got {sides[0].shape} and {sides[1].shape}")
     rng = np.random.default_rng(seed)
     drawn = np.concatenate([_resampled(sides, min(PART, resamples - i), rng) for i in range(0, resamples, PART)])
-    drawn[np.abs(drawn) < 1e-12] = 0  # what is zero but for rounding
+    drawn[np.abs(drawn) < 1e-12] = 0  # zero up to rounding errors
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     tails = [(1 + int(np.sum(beyond))) / (1 + resamples) for beyond in (drawn <= 0, drawn >= 0)]
     return Difference(float(sides[0].mean() - sides[1].mean()), float(low), float(high), min(1.0, 2 * min(tails)))
 
 
 def _resampled(sides: Sequence[ndarray], resamples: int, rng: np.random.Generator) -> Shaped[ndarray, " resamples"]:
-    """Return the difference of two methods in some resamples."""
+    """Return the difference of the means of two methods in some resamples."""
     n = sides[0].shape[1]
-    items = rng.multinomial(n, np.full(n, 1 / n), size=resamples) / n
+    items = rng.multinomial(n, np.full(n, 1 / n), size=resamples) / n  # weights, shape (resamples, items)
     means = []
     for side in sides:
         seeds = rng.multinomial(len(side), np.full(len(side), 1 / len(side)), size=resamples) / len(side)
+        # items @ side.T is the mean of each seed over the drawn items, shape (resamples, seeds).
         means.append(np.einsum("rs,rs->r", items @ side.T, seeds))
     return means[0] - means[1]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p values corrected for being many (Holm 1979), in the order given.
+    """Return p values corrected for multiple testing (Holm 1979), in the order given.
 
-    With the i-th smallest of m called ``p_(i)``: ``max_{j <= i} min(1, (m - j + 1) p_(j))``. Rejecting those below
-    alpha keeps the chance of any false rejection below alpha, however the tests depend on each other.
+    With ``p_(i)`` the i-th smallest of m values, the corrected value is ``max_{j <= i} min(1, (m - j + 1) p_(j))``.
+    Rejecting all hypotheses with a corrected value of at most alpha keeps the probability of any false rejection at
+    most alpha, for any dependence between the tests.
     """
     m, largest, corrected = len(p_values), 0.0, [0.0] * len(p_values)
     for rank, i in enumerate(sorted(range(m), key=p_values.__getitem__)):
