@@ -14,7 +14,7 @@ def test_the_mode_is_the_argument_then_the_environment_then_bubblewrap(monkeypat
     monkeypatch.setenv("SEMALIGN_SANDBOX", "limits")
     assert sandbox_mode() == "limits"
     assert sandbox_mode("bubblewrap") == "bubblewrap"
-    with pytest.raises(ValueError, match="no sandbox 'none'; there is 'bubblewrap' and 'limits'"):
+    with pytest.raises(ValueError, match="no sandbox 'none'; choose from 'bubblewrap' and 'limits'"):
         sandbox_mode("none")
 
 

@@ -32,7 +32,7 @@ def test_a_process_that_lives_has_hung_up(monkeypatch):
     monkeypatch.setattr(outcome, "LAST_WORDS", 0.01)
     process = process_that("time.sleep(60)")
     try:
-        assert last_words(process) == Outcome(False, "exit", "it hung up before its tests ended")
+        assert last_words(process) == Outcome(False, "exit", "it closed its connection before its tests ended")
     finally:
         process.kill()
         process.wait()

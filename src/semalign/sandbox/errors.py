@@ -1,5 +1,5 @@
-"""What is raised when the sandbox itself fails: never for what a program does."""
+"""The error raised when the sandbox itself fails; the behaviour of a program never raises it."""
 
 
 class SandboxError(RuntimeError):
-    """The sandbox is not to be had here, or did not start; nothing is known about the program."""
+    """The sandbox is not available or did not start, so there is no verdict on the program."""

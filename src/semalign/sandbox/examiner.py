@@ -1,4 +1,4 @@
-"""Examine a program: start it in a process of its own, let its tests question it, and say what came of it."""
+"""Examine a program: start it in its own process, run its tests against it, and return the outcome."""
 
 import socket
 import subprocess
@@ -17,13 +17,13 @@ from semalign.sandbox.isolation import start, stop
 from semalign.sandbox.outcome import Outcome, last_words
 
 TIMEOUT = 30.0
-CPU_SECONDS = 10  # the slowest solution of MBPP takes 4 on an idle machine, and 5 were too few on a busy one
+CPU_SECONDS = 10  # MBPP's slowest solution takes 4 s on an idle machine; 5 s were too few on a busy one
 MEMORY = 512 * 1024**2
-START_SECONDS = 60.0  # an interpreter takes hundredths of one, but the machine may be busy
+START_SECONDS = 60.0  # starting takes hundredths of a second, but the machine may be busy
 
 
 class Limits(NamedTuple):
-    """Wall-clock seconds, bytes of address space and processor seconds of each process of a case."""
+    """Limits of each process of a case: wall-clock seconds, bytes of address space, processor seconds."""
 
     timeout: float | int = TIMEOUT
     memory: int = MEMORY
@@ -31,7 +31,7 @@ class Limits(NamedTuple):
 
 
 class Examiner:
-    """One process for the tests, which forks for each case; and for each case, a process for the program."""
+    """Runs cases with one server process, which forks for the tests of each case, and a process for each program."""
 
     def __init__(self, mode: str, limits: Limits) -> None:
         self._mode, self._limits, self._lock = mode, limits, threading.Lock()
@@ -47,14 +47,14 @@ class Examiner:
         stop(self._process)
 
     def examine(self, program: str, tests: str) -> Outcome:
-        """Run one case. Cases may be run from several threads at a time."""
+        """Run one case; several threads may run cases at the same time."""
         channel, theirs = socket.socketpair()
         with channel, self._folder() as folder:
             with theirs:
                 process = self._start(theirs, folder)
             try:
                 _await_start(channel)
-                answer = self._question(channel, program.encode(errors="replace"), tests.encode(errors="replace"))
+                answer = self._run_tests(channel, program.encode(errors="replace"), tests.encode(errors="replace"))
                 return self._outcome(answer, process)
             finally:
                 stop(process)
@@ -70,8 +70,8 @@ class Examiner:
         code = f"from inside.program import main; del sys.path[0]; main({arguments})"
         return start(code, self._mode, stdin, folder, filtered=True)
 
-    def _question(self, channel: socket.socket, program: bytes, tests: bytes) -> bytes | None:
-        """Give the program to its process and the tests to theirs; return the verdict, None if time runs out."""
+    def _run_tests(self, channel: socket.socket, program: bytes, tests: bytes) -> bytes | None:
+        """Send the program and the tests to their processes; return the verdict, or None after the time limit."""
         deadline = time.monotonic() + self._limits.timeout
         case, theirs = socket.socketpair()
         with case:
@@ -80,7 +80,7 @@ class Examiner:
                 channel.sendall(frame(program))
             except TimeoutError:
                 return None
-            except OSError:  # it died before it had read all; the tests will notice
+            except OSError:  # the process died while reading; the tests will notice
                 pass
             with theirs:
                 self._hand_over(channel, theirs)
@@ -97,7 +97,7 @@ class Examiner:
                 socket.send_fds(self._server, [limits.ljust(64).encode()], [each.fileno() for each in sockets])
         except OSError as error:
             raise SandboxError(f"the process that runs the tests is gone: {error}") from error
-        sockets[0].close()  # so that the program sees when its tests are over
+        sockets[0].close()  # so that the program sees the end of its tests
 
     def _outcome(self, answer: bytes | None, process: subprocess.Popen) -> Outcome:
         if answer is None:
@@ -108,12 +108,12 @@ class Examiner:
         if not reason and self._process.poll() is not None:
             raise SandboxError("the process that runs the tests is gone")
         if not reason:
-            return Outcome(False, "output", "what it answered was too much for its tests")
+            return Outcome(False, "output", "its answer was too large for its tests")
         return Outcome(reason == "passed", reason, detail)
 
 
 def _await_start(channel: socket.socket) -> None:
-    """Wait until the interpreter is up, so that a sandbox that fails is not taken for a program that fails."""
+    """Wait until the interpreter has started, to distinguish a failing sandbox from a failing program."""
     channel.settimeout(START_SECONDS)
     try:
         if receive(channel.recv, len(READY)) == READY:
@@ -124,7 +124,7 @@ def _await_start(channel: socket.socket) -> None:
 
 
 def _until(deadline: float, case: socket.socket) -> bytes | None:
-    """Return all that comes until the other end closes; None if that is after the deadline."""
+    """Return all data received until the other end closes; None if that is after the deadline."""
     answer = b""
     try:
         while True:

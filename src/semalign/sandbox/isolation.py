@@ -1,4 +1,4 @@
-"""Start an interpreter apart from everything: in namespaces made by bubblewrap, or with limits only."""
+"""Start an isolated interpreter: in namespaces made by bubblewrap, or with limits only."""
 
 import os
 import shutil
@@ -15,33 +15,33 @@ from semalign.sandbox.seccomp import filter_program
 
 MODES = ("bubblewrap", "limits")
 HERE = Path(__file__).parent
-TEMPORARY = 16 * 1024**2  # bytes of the private /tmp
+TEMPORARY = 16 * 1024**2  # size of the private /tmp in bytes
 NOBODY = "65534"
 
-# As -I (no script folder, user packages or Python settings), and no site packages. Unlike -I it heeds the hash
-# seed, so that a program that depends on the order of a set gives the same verdict each time.
+# Like -I (no script folder, user packages or Python settings), and without site packages. Unlike -I, these flags keep
+# PYTHONHASHSEED in effect, so that a program that depends on the order of a set always gets the same verdict.
 FLAGS = ("-P", "-s", "-S")
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
 
 def sandbox_mode(mode: str | None = None) -> str:
-    """Return how programs are kept apart: ``mode``, else the variable ``SEMALIGN_SANDBOX``, else ``"bubblewrap"``.
+    """Return how programs are isolated: ``mode``, else the variable ``SEMALIGN_SANDBOX``, else ``"bubblewrap"``.
 
-    ``"bubblewrap"`` is namespaces, a filter of system calls and limits; ``"limits"`` is limits and a fresh
-    interpreter only, which holds careless programs but not hostile ones.
+    ``"bubblewrap"`` means namespaces, a filter of system calls and limits. ``"limits"`` means limits and a fresh
+    interpreter only, which contains careless programs but not hostile ones.
 
     Raises:
-        SandboxError: if bubblewrap is asked for and does not work here; it says what to do.
+        SandboxError: if bubblewrap is requested but does not work; the message says what to do.
         ValueError: for another mode.
     """
     mode = mode or os.environ.get("SEMALIGN_SANDBOX") or "bubblewrap"
     if mode not in MODES:
-        raise ValueError(f"no sandbox {mode!r}; there is {' and '.join(map(repr, MODES))}")
+        raise ValueError(f"no sandbox {mode!r}; choose from {' and '.join(map(repr, MODES))}")
     if mode == "bubblewrap" and (problem := _problem()):
         raise SandboxError(
             f"generated programs run in bubblewrap, and {problem}. Install it (apt-get install bubblewrap, 0.7 or "
-            "newer) and let users make namespaces; or, for programs that are careless at worst, say --sandbox=limits "
-            "or set SEMALIGN_SANDBOX=limits: limits and a fresh interpreter only, which is recorded."
+            "newer) and allow users to make namespaces; or, if the programs are not hostile, use --sandbox=limits or "
+            "set SEMALIGN_SANDBOX=limits: limits and a fresh interpreter only, which the record states."
         )
     return mode
 
@@ -73,10 +73,10 @@ def start(
     Args:
         code: Python source.
         mode: one of ``MODES``.
-        stdin: its standard input, the only thing that it shares with this process; what it prints is discarded.
-        folder: where it starts in mode ``limits``; with bubblewrap that is a private /tmp.
-        filtered: refuse the system calls of :mod:`semalign.sandbox.seccomp` (bubblewrap only).
-        stderr: where its errors go.
+        stdin: its standard input, its only connection to this process; its output is discarded.
+        folder: its working folder in mode ``limits``; with bubblewrap this is a private /tmp.
+        filtered: whether to refuse the system calls of :mod:`semalign.sandbox.seccomp` (bubblewrap only).
+        stderr: destination of its standard error.
     """
     python = [os.path.realpath(sys.executable), *FLAGS, "-c"]
     if mode == "limits":
@@ -98,7 +98,7 @@ def _with_path(folder: Path, code: str) -> str:
 def _popen(
     command: list[str], stdin: socket.socket, folder: str, pass_fds: tuple[int, ...], stderr: int
 ) -> subprocess.Popen:
-    # No preexec_fn: the child sets its own limits, so that a large parent process need not be copied.
+    # The child sets its own limits: a preexec_fn would make Python fork a copy of a large parent process.
     return subprocess.Popen(
         command,
         stdin=stdin.fileno(),
@@ -112,9 +112,9 @@ def _popen(
 
 
 def stop(process: subprocess.Popen) -> None:
-    """Kill a process and all that it started. One that has ended keeps its exit code."""
+    """Kill a process and all processes that it started; a process that has ended keeps its exit code."""
     try:
-        os.killpg(process.pid, signal.SIGKILL)  # bubblewrap takes its namespace with it
+        os.killpg(process.pid, signal.SIGKILL)  # the namespace ends with bubblewrap
     except (ProcessLookupError, PermissionError):
         pass
     process.wait()
@@ -129,7 +129,7 @@ def _filter_pipe() -> int:
 
 @cache
 def _namespaces() -> tuple[str, ...]:
-    """Return bubblewrap's command: nothing of this machine but the interpreter and the C library, all read-only."""
+    """Return bubblewrap's command, which exposes only the interpreter and the C library, read-only."""
     binds = [option for path in _interpreter() for option in ("--ro-bind", str(path), str(path))]
     return (
         str(shutil.which("bwrap")),
@@ -144,7 +144,7 @@ def _namespaces() -> tuple[str, ...]:
 
 
 def _interpreter() -> list[Path]:
-    """Return what the interpreter needs to run: itself, its libraries, and the system's. No /proc, no /etc."""
+    """Return the paths that the interpreter needs: its executable, its libraries and those of the system."""
     prefix = Path(sys.base_prefix)
     libraries = [folder / name for folder in (prefix, Path("/usr"), Path("/")) for name in ("lib", "lib64")]
     paths = [Path(os.path.realpath(sys.executable)), *libraries, Path("/etc/ld.so.cache")]

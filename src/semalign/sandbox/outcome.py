@@ -1,4 +1,4 @@
-"""What became of a program."""
+"""The outcome of running a program with its tests."""
 
 import signal
 import subprocess
@@ -8,13 +8,13 @@ LAST_WORDS = 1.0  # seconds
 
 
 class Outcome(NamedTuple):
-    """Verdict on one program.
+    """The verdict on one program.
 
     Attributes:
-        passed: whether its tests ran to their end and all held.
-        reason: ``passed``; ``assertion`` (a test did not hold); ``error`` (an exception of program or tests);
-            ``memory``, ``cpu``, ``timeout`` (the limit that it hit); ``exit`` (it left before its tests ended);
-            ``killed`` (by a signal); ``output`` (its answer was too large, or none).
+        passed: whether its tests ran to the end and all succeeded.
+        reason: ``passed``; ``assertion`` (a test failed); ``error`` (an exception in the program or the tests);
+            ``memory``, ``cpu``, ``timeout`` (the exceeded limit); ``exit`` (it ended before its tests did); ``killed``
+            (by a signal); ``output`` (its answer was too large or invalid).
         detail: the exception, signal or limit.
     """
 
@@ -24,12 +24,12 @@ class Outcome(NamedTuple):
 
 
 def last_words(process: subprocess.Popen) -> Outcome:
-    """Say how a program's process ended that is no longer there to answer."""
+    """Return the outcome of a program whose process has stopped answering, from its exit code."""
     try:
         code = process.wait(LAST_WORDS)
     except subprocess.TimeoutExpired:
-        return Outcome(False, "exit", "it hung up before its tests ended")
-    number = -code if code < 0 else code - 128  # bubblewrap tells of signals as a shell does
+        return Outcome(False, "exit", "it closed its connection before its tests ended")
+    number = -code if code < 0 else code - 128  # bubblewrap reports a signal as 128 + number, like a shell
     try:
         name = signal.Signals(number).name
     except ValueError:

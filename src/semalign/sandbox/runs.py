@@ -1,4 +1,4 @@
-"""Run one program or many with their tests."""
+"""Run one or many programs with their tests."""
 
 import os
 from collections.abc import Iterable
@@ -21,21 +21,21 @@ def run_tests(
 ) -> Outcome:
     """Run ``program``, and then ``tests`` against it from another process.
 
-    Names that the tests do not define are the program's. What its functions return, and what they do to their
-    arguments, reaches the tests as plain data; other objects can be called, iterated, indexed and asked for
-    attributes, and equal only themselves.
+    Names that the tests do not define are looked up in the program. Return values of its functions, and changes of
+    their arguments, reach the tests as plain data. Tests can call, iterate and index other objects and read their
+    attributes, but such an object equals only itself.
 
     Args:
-        program: Python source; of packages it has the standard library only, and it may not start processes.
-        tests: Python source that raises unless the program is right.
-        timeout: wall-clock seconds, after which all is killed.
+        program: Python source; it has the standard library only and may not start processes.
+        tests: Python source that raises unless the program is correct.
+        timeout: wall-clock seconds after which both processes are killed.
         memory: bytes of address space.
-        cpu_seconds: processor time. It ends an endless loop after about the same work on a busy machine as on an
-            idle one, where the wall clock would fail programs for what else runs.
+        cpu_seconds: processor time. Unlike wall-clock time, it ends an endless loop after the same amount of work on
+            a busy and on an idle machine.
         mode: see :func:`sandbox_mode`.
 
     Raises:
-        SandboxError: if there is no sandbox here, or it does not start.
+        SandboxError: if the sandbox is not available or does not start.
     """
     with Examiner(sandbox_mode(mode), Limits(timeout, memory, cpu_seconds)) as examiner:
         return examiner.examine(program, tests)
@@ -49,9 +49,9 @@ def run_many(
     mode: str | None = None,
     workers: int | None = None,
 ) -> list[Outcome]:
-    """Run many ``(program, tests)`` cases as :func:`run_tests` does, ``workers`` at a time, in order.
+    """Run many ``(program, tests)`` cases as :func:`run_tests` does, ``workers`` at a time; return outcomes in order.
 
-    The default is one more than this process has cores: what starts a sandbox waits a third of its time.
+    By default there is one worker more than this process has cores, since starting a sandbox is a third waiting.
     """
     cases = list(cases)
     with (

@@ -1,9 +1,9 @@
 """The system calls that a generated program may not make, as a filter that the kernel runs.
 
-Namespaces hide what is outside; the filter closes what they leave open: new processes (so that the limits on memory
-and processor time of one process are those of the whole sandbox, also for root, whom RLIMIT_NPROC does not bind),
-sockets (not all kinds have a namespace), new namespaces with file systems of unlimited size, memory that belongs
-to no process, and parts of the kernel that no program under test needs.
+Namespaces hide everything outside the sandbox. The filter forbids what namespaces still allow: new processes (so that
+the limits on memory and processor time of one process hold for the whole sandbox, also for root, whom RLIMIT_NPROC does
+not bind), sockets (not all kinds have a namespace), new namespaces with file systems of unlimited size, memory that
+belongs to no process, and parts of the kernel that no program under test needs.
 """
 
 import platform
@@ -18,7 +18,7 @@ X32 = 0x40000000  # x86-64's second set of call numbers
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets into struct seccomp_data
 
-# Numbers from asm/unistd_64.h and asm-generic/unistd.h; from 424 on they are the same everywhere.
+# Numbers from asm/unistd_64.h and asm-generic/unistd.h; numbers from 424 are the same on all machines.
 NEW_CALLS = {
     "pidfd_send_signal": 424, "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,
     "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433,
@@ -36,19 +36,19 @@ AARCH64 = {
     "unshare": 97, "perf_event_open": 241, "setns": 268, "process_vm_readv": 270, "process_vm_writev": 271,
     "kcmp": 272, "memfd_create": 279, "bpf": 280, "userfaultfd": 282,
 }  # fmt: skip
-# machine: AUDIT_ARCH, refused calls, number of clone
+# machine: (AUDIT_ARCH, refused calls, number of clone)
 MACHINES = {"x86_64": (0xC000003E, X86_64, 56), "aarch64": (0xC00000B7, AARCH64, 220)}
 CLONE3 = 435
 
 
 def filter_program(machine: str | None = None) -> bytes:
-    """Return the filter for this machine, as bubblewrap's ``--seccomp`` takes it: ``struct sock_filter`` after another.
+    """Return the filter for this machine, an array of ``struct sock_filter`` as for bubblewrap's ``--seccomp``.
 
-    Refused calls fail with EPERM. ``clone`` makes threads only; ``clone3``, whose flags a filter cannot see, fails
-    as unknown, so that the C library takes ``clone``.
+    Refused calls fail with EPERM. ``clone`` may only create threads. A filter cannot read the flags of ``clone3``, so
+    this call fails with ENOSYS, and the C library falls back to ``clone``.
 
     Raises:
-        SandboxError: for a machine whose system calls are not known here.
+        SandboxError: for a machine without a table of system calls here.
     """
     machine = machine or platform.machine()
     if machine not in MACHINES:

@@ -85,7 +85,7 @@ def test_answers_that_are_none_break_and_the_first_reason_stays(ends):
     program.sendall(frame(b"nonsense"))
     with pytest.raises(Broken):
         peer.ask("call")
-    assert peer.broken == ("output", "an answer that is none")
+    assert peer.broken == ("output", "an answer in the wrong form")
 
 
 def test_a_program_that_is_gone_breaks(ends):

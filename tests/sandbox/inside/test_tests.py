@@ -68,7 +68,7 @@ def test_a_builtin_is_not_asked_for():
         ("x = 1", [("raise", "MemoryError", "")], ("memory", "MemoryError")),
         ("assert (", [("value", None, {})], ("error", "SyntaxError: '(' was never closed (<tests>, line 1)")),
         ("try:\n    x\nexcept BaseException:\n    pass", [("value", None, {}), ("passed",)],
-         ("output", "an answer that is none")),
+         ("output", "an answer in the wrong form")),
     ],
 )  # fmt: skip
 def test_the_verdict_by_hand(tests, answers, expected):

@@ -1,1 +1,1 @@
-"""What runs inside the sandbox: the standard library only, and little of it, for its start is paid by every program."""
+"""Code that runs inside the sandbox; it imports little, and only the standard library, to start fast."""

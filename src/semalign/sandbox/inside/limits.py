@@ -1,4 +1,4 @@
-"""Limits that a process sets on itself, and the guard that stands in where there are no namespaces."""
+"""Limits that a process sets on itself, and the guard that replaces namespaces in mode ``limits``."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def limit(cpu_seconds: int, memory: int) -> None:
-    """Limit this process: processor seconds, bytes of address space, files, threads; what a system lacks is left out.
+    """Limit processor seconds, bytes of address space and files of this process; skip limits that the system lacks.
 
-    The kernel does not hold root to the number of threads; the filter of system calls and memory bound them then.
+    RLIMIT_NPROC, in :func:`limit_threads`, does not bind root; the filter of system calls and memory then limit threads.
     """
     limits = {
-        "RLIMIT_CPU": (cpu_seconds, cpu_seconds + 1),  # a signal that says so, then one that cannot be caught
+        "RLIMIT_CPU": (cpu_seconds, cpu_seconds + 1),  # SIGXCPU, then SIGKILL
         "RLIMIT_AS": (memory, memory),
         "RLIMIT_FSIZE": (FILE_SIZE, FILE_SIZE),
         "RLIMIT_NOFILE": (OPEN_FILES, OPEN_FILES),
@@ -69,18 +69,18 @@ def limit(cpu_seconds: int, memory: int) -> None:
 
 
 def limit_threads() -> None:
-    """Limit the processes and threads of this sandbox; outside one, the user's own would count."""
+    """Limit the threads in this sandbox; outside a sandbox, all processes of the user would count."""
     resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
 
 
 def guard(folder: str) -> Callable[[str, tuple[Any, ...]], None]:
-    """Return an audit hook that refuses new processes and sockets, and changes outside ``folder``.
+    """Return an audit hook that refuses new processes, sockets, and changes to files outside ``folder``.
 
-    For the mode without namespaces. It keeps careless programs from harm; it is no wall against hostile ones.
+    It is for the mode without namespaces. It stops careless programs from doing harm but not hostile ones.
     """
 
     def inside(path: Any) -> bool:
-        if isinstance(path, int):  # an open file: it was checked when it was opened
+        if isinstance(path, int):  # a file descriptor, which was checked when it was opened
             return True
         return (os.path.realpath(os.fsdecode(path)) + "/").startswith(folder + "/")
 
@@ -96,5 +96,5 @@ def guard(folder: str) -> Callable[[str, tuple[Any, ...]], None]:
 
 
 def start_guard() -> None:
-    """Put the guard around this process, with its working folder as the only place to write."""
+    """Install the guard in this process; only its working folder may be written to."""
     sys.addaudithook(guard(os.path.realpath(os.getcwd())))

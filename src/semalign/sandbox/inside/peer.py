@@ -1,4 +1,4 @@
-"""The program's process, as its tests see it: functions and objects to call, plain data that comes back."""
+"""The tests' side of the connection: proxies for the program's objects, which exchange plain data."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ANSWER_LIMIT = 16 * 1024**2
 
 
 class Broken(BaseException):
-    """The program's process is gone, left early, or said what cannot be read; no test can catch its way past it."""
+    """The program's process ended early or sent an invalid answer; a BaseException, which tests do not catch."""
 
 
 class Peer:
-    """The program's process, as the tests see it."""
+    """The program's process as the tests see it."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
@@ -25,12 +25,12 @@ class Peer:
         self.broken: tuple[str, str] | None = None
 
     def ask(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        """Let the program's process do an operation; return the value, raise what it raised."""
+        """Request an operation from the program's process; return its value or raise its exception."""
         request = encode((operation, args, kwargs), _number)
         return self._answered(self._exchange(request), operation, args)
 
     def started(self) -> None:
-        """Wait until the program has run to its end; raise what it raised."""
+        """Wait until the program's source has been executed; raise its exception if there was one."""
         self._answered(self._exchange(None), "run", ())
 
     def _exchange(self, request: bytes | None) -> Any:
@@ -39,9 +39,9 @@ class Peer:
                 self._channel.sendall(frame(request))
             return decode(receive(self._channel.recv, ANSWER_LIMIT), self._resolve)
         except (EOFError, OSError):
-            self._break("gone", "")  # the parent knows how its process ended
+            self._break("gone", "")  # the parent process knows how it ended
         except (WireError, MemoryError) as error:
-            self._break("output", f"an answer that cannot be read: {error}".rstrip(": "))
+            self._break("output", f"an invalid answer: {error}".rstrip(": "))
 
     def _answered(self, answer: Any, operation: str, args: tuple[Any, ...]) -> Any:
         match answer:
@@ -51,17 +51,19 @@ class Peer:
                 return value
             case ("raise", str(name), str(text)):
                 self._raise(name, text, operation)
-        self._break("output", "an answer that is none")
+        self._break("output", "an answer in the wrong form")
 
     def _raise(self, name: str, text: str, operation: str) -> NoReturn:
         kind, said = vars(builtins).get(name), f"{name}: {text}".rstrip(": ")
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             self._break("exit" if name == "SystemExit" else "error", said)
-        if kind is StopIteration and operation != "next":  # it would end a loop of the tests, over map() for one
+        if (
+            kind is StopIteration and operation != "next"
+        ):  # it would silently end a loop of the tests, for example over map()
             self._break("error", said)
         try:
             error = kind(text) if text else kind()
-        except TypeError:  # it takes more than a text
+        except TypeError:  # its constructor needs other arguments
             error = RuntimeError(said)
         raise error
 
@@ -74,7 +76,7 @@ class Peer:
 
 
 class Handle:
-    """An object that stays in the program's process. It equals only itself, whatever the program says."""
+    """A proxy for an object in the program's process. It equals only itself, even if the program defines ``__eq__``."""
 
     __slots__ = ("_number", "_peer")
 
@@ -116,7 +118,7 @@ def _number(value: Any) -> int:
 
 
 def _update(args: tuple[Any, ...], index: Any, new: Any) -> None:
-    """Change an argument as the program changed its copy."""
+    """Apply a change that the program made to its copy of an argument."""
     old = args[index]
     if isinstance(old, (list, bytearray)):
         old[:] = new

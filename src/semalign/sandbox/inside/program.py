@@ -1,6 +1,6 @@
-"""The process that runs a generated program. It does as its tests ask, and is believed in nothing but its answers.
+"""The process that runs a generated program and answers the requests of its tests.
 
-It never sees the tests, only the calls they make, and holds nothing that could say "passed".
+It never sees the tests, only their requests, and it has no access to the verdict.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ SOURCE_LIMIT = 16 * 1024**2
 
 
 class Objects:
-    """The program's objects that are no plain data, by the numbers that the tests know them by."""
+    """The program's objects that are not plain data, by the numbers under which the tests know them."""
 
     def __init__(self) -> None:
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
 
     def refer(self, value: Any) -> int:
-        """Return the number of an object, which stays alive from now on."""
+        """Return the number of an object, and keep the object alive."""
         number = self._numbers.setdefault(id(value), len(self._objects))
         if number == len(self._objects):
             self._objects.append(value)
         return number
 
     def resolve(self, number: int) -> Any:
-        """Return the object of a number."""
+        """Return the object with a number."""
         return self._objects[number]
 
 
 class Program:
-    """A program in a module of its own, and what tests can ask of it."""
+    """A program in its own module, and the operations that tests can request."""
 
     def __init__(self) -> None:
         self.objects = Objects()
-        self.module = type(sys)("program")  # a real module: dataclasses look theirs up by name
+        self.module = type(sys)("program")  # dataclasses look up their module by name
         sys.modules["program"] = self.module
         self.operations: dict[str, Callable[..., Any]] = {
             "name": lambda name: self.module.__dict__[name],
@@ -61,11 +61,11 @@ class Program:
         }
 
     def run(self, source: bytes) -> bytes:
-        """Run the program; return the encoded answer, which says what stopped it if anything did."""
+        """Execute the program's source; return the encoded answer, which holds an exception if it raised one."""
         return self._answer(lambda: self._run(source))
 
     def reply(self, request: bytes) -> bytes:
-        """Do what a request asks; return the encoded answer."""
+        """Perform a request; return the encoded answer."""
         return self._answer(lambda: self._do(request))
 
     def _run(self, source: bytes) -> tuple[None, dict[int, Any]]:
@@ -77,12 +77,12 @@ class Program:
         before = [self._encode(argument) for argument in args]
         result = self.operations[operation](*args, **kwargs)
         changed = {i: argument for i, argument in enumerate(args) if self._encode(argument) != before[i]}
-        return result, changed  # the tests see it when a function changes its arguments
+        return result, changed  # the tests apply changes of arguments to their own copies
 
     def _answer(self, action: Callable[[], tuple[Any, dict[int, Any]]]) -> bytes:
         try:
             return self._encode(("value", *action()))
-        except BaseException as error:  # SystemExit too: the program does not get to say that it is done
+        except BaseException as error:  # also SystemExit, which must not end this process
             return self._encode(("raise", type(error).__name__, _text(error)))
 
     def _encode(self, value: Any) -> bytes:
@@ -97,10 +97,10 @@ def _text(error: BaseException) -> str:
 
 
 def main(guarded: bool, cpu_seconds: int, memory: int) -> None:
-    """Take a program from standard input, a socket, run it, and answer requests about it until the other end goes."""
+    """Receive a program on standard input, a socket, run it, and answer requests until the other end closes."""
     channel = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    read, write, leave = os.read, os.write, os._exit  # as they are before the program can replace them
+    read, write, leave = os.read, os.write, os._exit  # bound before the program can replace them
 
     def send(data: bytes) -> None:
         data = frame(data)

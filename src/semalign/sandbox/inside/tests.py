@@ -1,8 +1,7 @@
-"""The process that runs the tests. It never runs a line of the program: it asks the program's process.
+"""The process that runs the tests. It never executes the program's code but sends requests to the program's process.
 
-What it compares is plain data of its own. So a program cannot reach what compares (no patched ``assert``, ``__eq__``
-or builtins, no frames to look through), nor where the verdict goes. What it can do is answer, and a right answer is
-what is tested.
+Tests compare plain data in their own process. A program can therefore neither manipulate the comparison (by patching
+``assert``, ``__eq__`` or builtins, or by inspecting frames) nor reach the verdict. It can only answer requests.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ OWN_NAMES = frozenset(dir(builtins)) | sys.stdlib_module_names
 
 
 class Namespace(dict):
-    """The tests' global names. Those that they do not define themselves are looked up in the program.
+    """The tests' global names. Names that the tests do not define are looked up in the program.
 
-    A builtin's or standard module's name means just that, also if the program defines it, or ``abs = lambda x: 0``
-    would pass tests. Only where such a name is the one thing that the tests need from elsewhere, as in ``assert
-    sum(10, 15) == 6``, is the program asked first.
+    Names of builtins and standard modules keep their meaning even if the program defines them; otherwise a program
+    with ``abs = lambda x: 0`` could pass tests. The exception is such a name that is the only free name of the tests,
+    as in ``assert sum(10, 15) == 6``: then the program's definition comes first.
     """
 
     def __init__(self, peer: Peer, tests: ast.Module) -> None:
@@ -37,7 +36,9 @@ class Namespace(dict):
 
     def __missing__(self, name: str) -> Any:
         if name not in self._own:
-            self[name] = self._peer.ask("name", name)  # KeyError, if the program has none: then it is a builtin
+            self[name] = self._peer.ask(
+                "name", name
+            )  # if the program has none, a KeyError, and Python takes the builtin
         elif name in sys.stdlib_module_names:
             self[name] = __import__(name)
         else:
@@ -46,7 +47,7 @@ class Namespace(dict):
 
 
 def free_names(tests: ast.Module) -> set[str]:
-    """Return the names that tests use and bind nowhere."""
+    """Return the names that the tests use but do not bind."""
     used, bound = set(), set()
     for node in ast.walk(tests):
         match node:
@@ -62,7 +63,7 @@ def free_names(tests: ast.Module) -> set[str]:
 
 
 def verdict(tests: str, channel: socket.socket) -> tuple[str, str]:
-    """Run tests against the program at the other end of ``channel``; return reason and detail."""
+    """Run the tests against the program at the other end of ``channel``; return reason and detail."""
     peer = Peer(channel)
     try:
         peer.started()
@@ -80,12 +81,12 @@ def _reason(error: BaseException) -> tuple[str, str]:
 
 
 def serve(server: socket.socket) -> None:
-    """Run each case that arrives, in a process of its own, until the other end goes.
+    """Run each case that arrives in a forked process, until the other end closes.
 
-    A message has the limits as text, and two sockets: one to the program, one that gives the tests' source and
-    takes the verdict.
+    A message holds the limits as text and two sockets: one to the program, and one that delivers the tests' source and
+    receives the verdict.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # finished children need no wait()
     while True:
         message, sockets, _, _ = socket.recv_fds(server, 64, 2)
         if not message:
@@ -110,5 +111,5 @@ def _run_case(channel: socket.socket, case: socket.socket, wall_seconds: int, cp
 
 
 def main() -> None:
-    """Serve cases from standard input, a socket."""
+    """Serve cases that arrive on standard input, which is a socket."""
     serve(socket.socket(fileno=os.dup(0)))

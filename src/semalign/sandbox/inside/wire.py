@@ -1,9 +1,9 @@
-"""How a program and its tests talk: frames that hold plain data, rebuilt as the interpreter's own types.
+"""The wire format between a program and its tests: frames of plain data, decoded to built-in types.
 
-No pickle and no eval: a frame can say which values it holds and nothing else. An object that is no plain data
-stays where it is; a number stands for it. Subclasses arrive as the type they extend, without their methods.
+There is no pickle and no eval: a frame can only describe values. An object that is not plain data stays in its process
+and is sent as a number. An instance of a subclass arrives as its built-in base type, without the subclass's methods.
 
-An item is a tag, a count in decimal and a colon, then so many bytes or items: ``l2:i1:5s2:ab`` is ``[5, "ab"]``.
+An item is a tag, a decimal count, a colon, and then that many bytes or items: ``l2:i1:5u2:ab`` is ``[5, "ab"]``.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import builtins
 from _collections_abc import Callable, Iterator
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # importing it costs as much as the interpreter's own start, as does importing collections
+if TYPE_CHECKING:  # importing typing or collections takes as long as starting the interpreter
     from typing import Any
 else:
     Any = object
 
 CONSTANTS = {"N": None, "T": True, "F": False, "E": Ellipsis}
 SEQUENCES = {"l": list, "t": tuple, "s": set, "z": frozenset}
-# Values of the standard library that equal plain ones: how they come apart, and what puts them together.
+# Standard library types that are sent as constructor arguments: (module, name) to a function that returns them.
 RICH: dict[tuple[str, str], Callable[[Any], tuple[Any, ...]]] = {
     ("builtins", "range"): lambda x: (x.start, x.stop, x.step),
     ("builtins", "complex"): lambda x: (x.real, x.imag),
@@ -30,11 +30,11 @@ RICH: dict[tuple[str, str], Callable[[Any], tuple[Any, ...]]] = {
 
 
 class WireError(ValueError):
-    """Bytes that are no value, or a value that cannot be sent."""
+    """Bytes that do not encode a value, or a value that cannot be sent."""
 
 
 def encode(value: Any, refer: Callable[[Any], int]) -> bytes:
-    """Return the bytes of ``value``; ``refer`` gives the number that stands for an object that is no plain data."""
+    """Return the encoding of ``value``; ``refer`` returns the number of an object that is not plain data."""
     return b"".join(_parts(value, refer))
 
 
@@ -43,7 +43,7 @@ def _parts(value: Any, refer: Callable[[Any], int]) -> Iterator[bytes]:
         if value is constant:
             yield f"{tag}0:".encode()
             return
-    # Methods are those of the built-in type: what a subclass overrides says nothing about what it is.
+    # Call the methods of the built-in types, because a subclass may override them.
     if isinstance(value, int):
         yield _item("i", int.__format__(value, "x").encode())
     elif isinstance(value, float):
@@ -85,7 +85,7 @@ def _item(tag: str, payload: bytes) -> bytes:
 
 
 def decode(data: bytes, resolve: Callable[[int], Any]) -> Any:
-    """Return the value that ``data`` holds; ``resolve`` gives the object for a number.
+    """Return the value that ``data`` encodes; ``resolve`` returns the object with a number.
 
     Raises:
         WireError: if ``data`` is not the encoding of one value.
@@ -114,7 +114,7 @@ def _read(data: bytes, start: int, resolve: Callable[[int], Any]) -> tuple[Any, 
         return _composite(tag, parts), start
     end = start + count
     if end > len(data):
-        raise WireError("it ends too soon")
+        raise WireError("it ends too early")
     return _scalar(tag, data[start:end], resolve), end
 
 
@@ -125,7 +125,7 @@ def _composite(tag: str, parts: list[Any]) -> Any:
         return SEQUENCES[tag](parts)
     module, name, arguments = parts
     if (module, name) not in RICH:
-        raise WireError(f"no values of {module}.{name}")
+        raise WireError(f"values of type {module}.{name} cannot be sent")
     return getattr(__import__(module), name)(*arguments)
 
 
@@ -144,19 +144,19 @@ def _scalar(tag: str, payload: bytes, resolve: Callable[[int], Any]) -> Any:
         return resolve(int(payload))
     if tag == "c" and isinstance(kind := vars(builtins).get(payload.decode()), type):
         return kind
-    raise WireError(f"nothing has the tag {tag!r}")
+    raise WireError(f"unknown tag {tag!r}")
 
 
 def frame(data: bytes) -> bytes:
-    """Return ``data`` with its length before it, in eight bytes."""
+    """Return ``data`` preceded by its length in eight bytes."""
     return len(data).to_bytes(8, "big") + data
 
 
 def receive(read: Callable[[int], bytes], limit: int) -> bytes:
-    """Return the next frame that ``read(n)`` (at most n bytes; none at the end) gives.
+    """Return the next frame; ``read(n)`` returns at most n bytes, and none at the end.
 
     Raises:
-        EOFError: if it ends before.
+        EOFError: if the data end before the frame does.
         WireError: for a frame of more than ``limit`` bytes.
     """
     length = int.from_bytes(_exactly(8, read), "big")
