@@ -52,7 +52,7 @@ WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 def limit(cpu_seconds: int, memory: int) -> None:
     """Limit processor seconds, bytes of address space and files of this process; skip limits that the system lacks.
 
-    RLIMIT_NPROC, in :func:`limit_threads`, does not bind root; the filter of system calls and memory then limit threads.
+    The limit of :func:`limit_threads` does not bind root; the filter of system calls and memory bound threads then.
     """
     limits = {
         "RLIMIT_CPU": (cpu_seconds, cpu_seconds + 1),  # SIGXCPU, then SIGKILL
