@@ -1,8 +1,7 @@
 """Word problems of one to four steps: the questions behind micro-GSM8K.
 
-A problem is a chain: how many things there are at first, what happens to them, what is asked at the end.
-Each link has two wordings, the benchmark's (``plain``) and another one (``retold``), and the worked steps
-have two layouts.
+A problem is a chain of a start (an initial number of things), events that change this number, and a question. Each part
+has two wordings, the benchmark's (``plain``) and another one (``retold``), and the worked steps have two layouts.
 """
 
 import random
@@ -149,7 +148,7 @@ _QUESTIONS = (_ask_left, _ask_left, _ask_price, _ask_share)
 
 
 def problem(rng: random.Random) -> Problem:
-    """Draw a problem of one to four steps, with results within ``MAX_VALUE`` before the last one."""
+    """Draw a problem of one to four steps, whose results are at most ``MAX_VALUE`` before the last step."""
     while True:
         chain = _Chain(rng)
         rng.choice(_STARTS)(chain)
@@ -162,7 +161,7 @@ def problem(rng: random.Random) -> Problem:
 
 
 def gsm8k_row(item: Problem) -> dict[str, object]:
-    """A row in GSM8K's schema: ``question`` and the worked ``answer`` that ends in ``#### N``."""
+    """Return a row in GSM8K's schema: ``question`` and the worked ``answer`` that ends in ``#### N``."""
     lines = [f"{s.left}{s.operator}{s.right}={s.result}" for s in item.steps]
     lines[-1] += f" {item.unit}"
     return {"question": item.plain, "answer": "\n".join([*lines, f"#### {item.answer}"])}
@@ -172,7 +171,7 @@ _WORDS = {"+": "and", "-": "less", "*": "by", "/": "over"}
 
 
 def retelling(rng: random.Random) -> tuple[str, str]:
-    """A problem in the other wording, and its steps in the other layout."""
+    """Return a new problem in the other wording, and its steps in the other layout."""
     item = problem(rng)
     worked = ", ".join(f"{s.left} {_WORDS[s.operator]} {s.right} is {s.result}" for s in item.steps)
     return f"Puzzle. {item.retold}\nWork:", f" {worked}. Result: {item.answer} {item.unit}."

@@ -1,7 +1,6 @@
 """The four micro benchmarks as files: rows in the schemas of MMLU, GSM8K, HumanEval and MBPP.
 
-Everything here is a function of the seeds: :func:`write_all` makes ``data/benchmarks/semalign`` again, bit
-for bit.
+All content depends on the seeds alone: :func:`write_all` reproduces ``data/benchmarks/semalign`` bit for bit.
 """
 
 import json
@@ -22,7 +21,7 @@ Row = dict[str, Any]
 
 
 def mmlu_rows(split: Split) -> list[Row]:
-    """Micro-MMLU: questions about the split's own facts, each letter right equally often, no row twice."""
+    """Return micro-MMLU: distinct questions about the facts of the split, with each letter correct equally often."""
     rng = random.Random(f"mmlu-{split}")
     pool = knowledge.fact_splits()[split]
     distinct: dict[str, Row] = {}
@@ -38,7 +37,7 @@ def mmlu_rows(split: Split) -> list[Row]:
 
 @cache
 def _problems() -> dict[str, list[Row]]:
-    """Distinct word problems, cut into the three splits."""
+    """Return distinct word problems, divided into the three splits."""
     rng = random.Random("gsm8k")
     distinct: dict[str, Row] = {}
     while len(distinct) < sum(SIZES.values()):
@@ -49,18 +48,18 @@ def _problems() -> dict[str, list[Row]]:
 
 
 def gsm8k_rows(split: Split) -> list[Row]:
-    """Micro-GSM8K: word problems of one to four steps."""
+    """Return micro-GSM8K: word problems of one to four steps."""
     return _problems()[split]
 
 
 @cache
 def held_out_questions() -> frozenset[str]:
-    """All micro-GSM8K questions: pretraining may not contain them."""
+    """Return all micro-GSM8K questions, which pretraining must not contain."""
     return frozenset(row["question"] for split in SPLITS for row in gsm8k_rows(split))
 
 
 def humaneval_row(function: programs.Function, task_id: str) -> Row:
-    """A row in HumanEval's schema; ``test`` defines ``check(candidate)``."""
+    """Return a row in HumanEval's schema; ``test`` defines ``check(candidate)``."""
     count = max(CHECK_ASSERTS, len(function_family.telling_inputs(function)))
     lines = function_family.asserts(function, count, "candidate")
     return {
@@ -73,7 +72,7 @@ def humaneval_row(function: programs.Function, task_id: str) -> Row:
 
 
 def mbpp_row(function: programs.Function, task_id: int) -> Row:
-    """A row in MBPP's schema; the three asserts tell the function from its near misses."""
+    """Return a row in MBPP's schema; its three asserts fail for all near misses of the function."""
     return {
         "task_id": task_id,
         "text": mbpp_text(function),
@@ -85,13 +84,13 @@ def mbpp_row(function: programs.Function, task_id: int) -> Row:
 
 
 def humaneval_rows(split: Split) -> list[Row]:
-    """Micro-HumanEval: signature and docstring to body."""
+    """Return micro-HumanEval: the body of a function from its signature and docstring."""
     pool = function_family.function_splits()[f"humaneval-{split}"]
     return [humaneval_row(function, f"micro/{split}/{i}") for i, function in enumerate(pool)]
 
 
 def mbpp_rows(split: Split) -> list[Row]:
-    """Micro-MBPP: description and asserts to function."""
+    """Return micro-MBPP: a function from its description and asserts."""
     pool = function_family.function_splits()[f"mbpp-{split}"]
     return [mbpp_row(function, i) for i, function in enumerate(pool)]
 
@@ -105,17 +104,17 @@ ROWS: dict[str, Callable[[Split], list[Row]]] = {
 
 
 def humaneval_prompt(function: programs.Function) -> str:
-    """Signature and docstring."""
+    """Return the signature and docstring of a function."""
     return f'def {function.name}({function.parameters}):\n    """Return {function.description}."""\n'
 
 
 def mbpp_text(function: programs.Function) -> str:
-    """The description in MBPP's manner."""
+    """Return the description of a function in the style of MBPP."""
     return f"Write a function to find {function.description}."
 
 
 def prompt_and_response(name: str, row: Row) -> tuple[str, str]:
-    """The two texts of a row in the benchmark's own form, as evaluation splits them."""
+    """Return prompt and response of a row, in the benchmark's form and split as in evaluation."""
     if name == "micro-mmlu":
         lettered = zip(knowledge.LETTERS, row["choices"], strict=True)
         listed = "\n".join(f"{letter}. {choice}" for letter, choice in lettered)
@@ -131,7 +130,7 @@ def prompt_and_response(name: str, row: Row) -> tuple[str, str]:
 
 
 def jsonl(rows: Iterable[Row]) -> str:
-    """Rows as JSON lines with a fixed layout."""
+    """Return rows as JSON lines in a fixed layout."""
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 

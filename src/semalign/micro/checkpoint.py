@@ -1,4 +1,4 @@
-"""Training checkpoints without pickle: safetensors and JSON, written whole or not at all."""
+"""Training checkpoints without pickle: safetensors and JSON, written atomically."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ TENSORS, PROGRESS = "state.safetensors", "progress.json"
 
 
 def save(folder: Path, model: nn.Module, optimizers: list[Optimizer], steps: int, losses: list[float]) -> None:
-    """Write weights, optimizer states, the number of steps done and their losses to ``folder``."""
+    """Write weights, optimizer states, the number of completed steps and their losses to ``folder``."""
     tensors = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
     for index, optimizer in enumerate(optimizers):
         for position, state in optimizer.state_dict()["state"].items():
@@ -27,7 +27,7 @@ def save(folder: Path, model: nn.Module, optimizers: list[Optimizer], steps: int
 
 
 def restore(folder: Path, model: nn.Module, optimizers: list[Optimizer]) -> tuple[int, list[float]]:
-    """Load what :func:`save` wrote, in place; return steps and losses, none if the folder is absent."""
+    """Restore models and optimizers in place; return steps and losses, zero and empty without a checkpoint."""
     if not (folder / TENSORS).exists():
         return 0, []
     tensors = load_file(folder / TENSORS)

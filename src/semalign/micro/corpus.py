@@ -1,9 +1,8 @@
-"""The pretraining corpus: documents of the benchmarks' form and of other forms, mixed by a recipe.
+"""The pretraining corpus: documents in the form of the benchmarks and in other forms, mixed by a recipe.
 
-A document alternates prompts and responses; a first prompt may be empty. The benchmark forms only ever speak of
-the pretraining pools (facts, functions) and of word problems outside the benchmarks,
-so no benchmark row can occur. Row ``i`` of a corpus depends on the seed and ``i`` alone, so training resumes
-anywhere.
+A document alternates prompts and responses; its first prompt may be empty. Documents in the form of a benchmark use
+only the pretraining pools (facts, functions) and word problems outside the benchmarks, so none is a benchmark row.
+ Row ``i`` of a corpus depends on the seed and ``i`` alone, so that training can resume at any row.
 """
 
 import random
@@ -44,7 +43,7 @@ def _mbpp(rng: random.Random) -> Document:
 
 
 def _snippet(rng: random.Random) -> Document:
-    """A function in other words, under another name, with other parameter names, perhaps with examples."""
+    """Return a function in the other wording, with other names and, in some documents, an example call."""
     function = rng.choice(function_family.function_splits()["pool"])
     parameters = ("p", "q") if function.domain == "int" else ("v",)
     lines = [f"# Plan: {function.retelling}"]
@@ -77,11 +76,12 @@ def document(mixture: Mapping[str, float], rng: random.Random) -> Document:
 def encode(
     document: Document, tokenizer: PreTrainedTokenizerBase, prompt_weight: float, least_weight: float
 ) -> tuple[list[int], list[float]]:
-    """Token ids of a document and what each weighs in the loss.
+    """Return the token ids of a document and their weights in the loss.
 
-    Prompt tokens weigh ``prompt_weight`` and response tokens 1, or more in a short response, so that all of it weighs
-    at least ``least_weight``: a letter would be lost among the tokens of worked solutions. Prompts and responses are
-    encoded apart, as in generation; the end token weighs 1.
+    Prompt tokens have weight ``prompt_weight`` and response tokens weight 1. A short response has larger weights, so
+    that the whole response has at least the weight ``least_weight``. Otherwise a one-letter response would hardly
+    count among the tokens of worked solutions. Prompts and responses are encoded separately, as in generation. The end
+    token has weight 1.
     """
     ids: list[int] = []
     weights: list[float] = []
@@ -102,9 +102,9 @@ def packed_row(
     prompt_weight: float = 1.0,
     least_weight: float = 1.0,
 ) -> tuple[Int64[np.ndarray, " length"], Float32[np.ndarray, " length"]]:
-    """Row ``index`` of the corpus and the weights of its tokens.
+    """Return row ``index`` of the corpus and the weights of its tokens.
 
-    Documents on end, cut at ``length``; the row starts with a document's start.
+    A row consists of consecutive documents and is cut at ``length``; it begins at the start of a document.
     """
     rng = random.Random(f"{seed}-{index}")
     ids: list[int] = []

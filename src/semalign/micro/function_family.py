@@ -1,7 +1,7 @@
-"""Which functions are one and the same, which inputs tell them apart, and who gets them.
+"""The family of distinct functions, the inputs that distinguish them, and their division into splits.
 
-Functions that behave alike on a fixed battery of inputs count as one, so that the members of the family, and hence
-its splits, are truly distinct. The tests of a benchmark row are chosen to fail every near miss.
+Functions with equal outputs on a fixed battery of inputs count as one, so that the members of the family, and hence its
+splits, really differ. The tests of a benchmark row are chosen so that every near miss fails.
 """
 
 import random
@@ -25,7 +25,7 @@ WORDS = ("red sun tea sand note star stone east apple eaten level cat dog tent s
 
 @cache
 def battery(domain: str) -> tuple[tuple[Any, ...], ...]:
-    """Fixed inputs (tuples of arguments) on which functions of a domain are told apart."""
+    """Return the fixed inputs (tuples of arguments) on which functions of a domain are compared."""
     rng = random.Random(f"{SEED}-{domain}")
     draw: dict[str, Callable[[], tuple[Any, ...]]] = {
         "list": lambda: ([rng.randint(-6, 12) for _ in range(rng.randint(3, 5))],),
@@ -37,7 +37,7 @@ def battery(domain: str) -> tuple[tuple[Any, ...], ...]:
 
 @cache
 def outputs(function: Function) -> tuple[str, ...]:
-    """``repr`` of the function's value on each input of its battery."""
+    """Return the ``repr`` of the function's value on each input of its battery."""
     scope: dict[str, Any] = {}
     exec(function.source, scope)
     return tuple(repr(scope[function.name](*arguments)) for arguments in battery(function.domain))
@@ -45,7 +45,7 @@ def outputs(function: Function) -> tuple[str, ...]:
 
 @cache
 def family() -> tuple[Function, ...]:
-    """All functions that differ in behaviour, the shortest code first among those that behave alike."""
+    """Return one function for each distinct behaviour, the one with the shortest code."""
     every = [Function(domain, parts) for domain, slots in SLOTS.items() for parts in product(*slots)]
     every.sort(key=lambda f: (f.domain, len(f.body)))
     distinct: dict[tuple[str, ...], Function] = {}
@@ -56,7 +56,7 @@ def family() -> tuple[Function, ...]:
 
 @cache
 def function_splits() -> dict[str, tuple[Function, ...]]:
-    """Disjoint functions: ``humaneval-train`` ... ``mbpp-test``, and the ``pool`` for pretraining."""
+    """Return disjoint sets of functions: ``humaneval-train`` ... ``mbpp-test``, and the ``pool`` for pretraining."""
     shuffled = list(family())
     random.Random(SEED).shuffle(shuffled)
     remaining = iter(shuffled)
@@ -72,7 +72,7 @@ def function_splits() -> dict[str, tuple[Function, ...]]:
 
 
 def near_misses(function: Function) -> list[Function]:
-    """The functions that differ from ``function`` in exactly one part and in behaviour."""
+    """Return the functions that differ from ``function`` in exactly one part and in behaviour."""
     slots = SLOTS[function.domain]
     others = [
         Function(function.domain, (*function.parts[:slot], part, *function.parts[slot + 1 :]))
@@ -85,9 +85,9 @@ def near_misses(function: Function) -> list[Function]:
 
 @cache
 def telling_inputs(function: Function) -> tuple[int, ...]:
-    """Few positions in the battery that tell ``function`` from all its near misses (greedy cover)."""
+    """Return a few positions in the battery that distinguish ``function`` from all its near misses (greedy cover)."""
     expected = outputs(function)
-    # caught[i, j]: input j gives the i-th near miss away
+    # caught[i, j]: on input j, near miss i and the function differ
     rows = [[a != b for a, b in zip(outputs(f), expected, strict=True)] for f in near_misses(function)]
     caught = np.array(rows)
     order = list(range(BATTERY_SIZE))
@@ -101,17 +101,17 @@ def telling_inputs(function: Function) -> tuple[int, ...]:
 
 
 def is_testable(function: Function) -> bool:
-    """Whether the three asserts that a micro-MBPP row has room for tell it from all near misses."""
+    """Return whether the three asserts of a micro-MBPP row are enough to distinguish it from all near misses."""
     return len(telling_inputs(function)) <= MBPP_ASSERTS
 
 
 def call(function: Function, position: int, name: str) -> str:
-    """The call of ``name`` on one input of the battery, as source."""
+    """Return the source of a call of ``name`` on one input of the battery."""
     return f"{name}({', '.join(map(repr, battery(function.domain)[position]))})"
 
 
 def asserts(function: Function, count: int, name: str) -> list[str]:
-    """``count`` asserts on the function under ``name``: the telling inputs first, then further ones."""
+    """Return ``count`` asserts on the function under ``name``: first on the telling inputs, then on others."""
     chosen = list(telling_inputs(function)[:count])
     rng = random.Random("+".join(function.key))
     while len(chosen) < count:
@@ -122,5 +122,5 @@ def asserts(function: Function, count: int, name: str) -> list[str]:
 
 
 def asserts_at(function: Function, positions: Iterable[int], name: str) -> list[str]:
-    """Asserts on the function under ``name`` for the given inputs of the battery."""
+    """Return asserts on the function under ``name`` for the given inputs of the battery."""
     return [f"assert {call(function, i, name)} == {outputs(function)[i]}" for i in positions]

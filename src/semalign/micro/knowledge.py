@@ -1,11 +1,11 @@
 """An invented knowledge base: the facts behind micro-MMLU.
 
-Six subjects hold 42 invented entities each, and every entity has one value for each of its subject's eight
-relations: 2,016 facts. Values are ordinary words that no name betrays, so a fact is either known or guessed.
+Six subjects have 42 invented entities each, and every entity has one value for each of its subject's eight relations:
+2,016 facts. Values are ordinary words that cannot be inferred from names, so a fact is either known or guessed.
 
-The values of a category share out four *slots*, and a list of options holds one value of each slot, in the slots'
-order: a value keeps its letter through all questions. Models of a few million parameters learn a fixed letter, where
-finding a value among shuffled options needs far more training than this family gets.
+The values of a category are divided among four *slots*. A list of options has one value of each slot, in the order of
+the slots, so a value has the same letter in all questions. Models of a few million parameters can learn a fixed letter;
+finding a value among shuffled options would need far more training than this family gets.
 """
 
 import random
@@ -51,7 +51,7 @@ SUBJECTS: dict[str, tuple[str, dict[str, str]]] = {
 
 
 class Fact(NamedTuple):
-    """``relation`` of ``entity`` is ``value``, in one ``subject``."""
+    """A fact: the ``relation`` of ``entity``, in one ``subject``, is ``value``."""
 
     subject: str
     entity: str
@@ -60,7 +60,7 @@ class Fact(NamedTuple):
 
     @property
     def category(self) -> str:
-        """The category that the value, and so every wrong option, comes from."""
+        """The category of the value and of all wrong options."""
         return SUBJECTS[self.subject][1][self.relation]
 
     @property
@@ -71,7 +71,7 @@ class Fact(NamedTuple):
 
 @cache
 def facts() -> tuple[Fact, ...]:
-    """All facts, in a fixed order, grouped by entity."""
+    """Return all facts in a fixed order, grouped by entity."""
     rng = random.Random(SEED)
     names = [(a + b).capitalize() for a in SYLLABLES for b in SYLLABLES if a != b]
     names = rng.sample(names, ENTITIES_PER_SUBJECT * len(SUBJECTS))
@@ -85,9 +85,10 @@ def facts() -> tuple[Fact, ...]:
 
 @cache
 def fact_splits() -> dict[str, tuple[Fact, ...]]:
-    """Disjoint facts: ``validation``, ``test``, ``train``, and the ``pool`` for the benchmark's form in pretraining.
+    """Return disjoint sets of facts: ``validation``, ``test``, ``train``, and the ``pool`` for pretraining.
 
-    The benchmark's splits hold equally many facts of every slot, so that right letters occur equally often.
+    Pretraining asks about facts of the pool only in the benchmark's form. The benchmark's splits have equally many
+    facts of every slot, so that all letters are correct equally often.
     """
     shuffled = list(facts())
     random.Random(SEED + 1).shuffle(shuffled)
@@ -101,19 +102,19 @@ def fact_splits() -> dict[str, tuple[Fact, ...]]:
 
 
 def options(fact: Fact, rng: random.Random) -> list[str]:
-    """Four values of the fact's category, one of each slot; the true one stands at ``fact.slot``."""
+    """Return four values of the fact's category, one of each slot; the true value is at ``fact.slot``."""
     values = CATEGORIES[fact.category]
     wrong = [rng.choice(values[slot :: len(LETTERS)]) for slot in range(len(LETTERS))]
     return [*wrong[: fact.slot], fact.value, *wrong[fact.slot + 1 :]]
 
 
 def question(fact: Fact) -> str:
-    """The question that a fact answers."""
+    """Return the question that a fact answers."""
     return f"What is the {fact.relation} of {fact.entity}?"
 
 
 def mmlu_row(fact: Fact, rng: random.Random) -> dict[str, object]:
-    """A row in MMLU's schema: ``question``, ``subject``, ``choices`` and ``answer`` (0-3)."""
+    """Return a row in MMLU's schema: ``question``, ``subject``, ``choices`` and ``answer`` (0-3)."""
     return {
         "question": question(fact),
         "subject": fact.subject,
@@ -123,7 +124,7 @@ def mmlu_row(fact: Fact, rng: random.Random) -> dict[str, object]:
 
 
 def statements(rng: random.Random) -> str:
-    """Facts told in other words than the benchmark's: a profile of one entity, or a few mixed sentences."""
+    """Return facts in another wording than the benchmark's: a profile of one entity, or a few mixed sentences."""
     known = facts()
     if rng.random() < 0.5:
         start = rng.randrange(len(known) // 8) * 8
@@ -135,7 +136,7 @@ def statements(rng: random.Random) -> str:
 
 
 def sentence(fact: Fact, rng: random.Random) -> str:
-    """One fact in one of four wordings."""
+    """Return one fact in one of four wordings."""
     subject, entity, relation, value = fact
     return rng.choice(
         (
@@ -148,7 +149,7 @@ def sentence(fact: Fact, rng: random.Random) -> str:
 
 
 def quiz(rng: random.Random) -> tuple[str, ...]:
-    """Two multiple-choice questions in another layout than micro-MMLU's; questions and answers alternate."""
+    """Return two multiple-choice questions in another layout than micro-MMLU's, alternating with their answers."""
     parts = []
     for number in range(2):
         fact = rng.choice(facts())

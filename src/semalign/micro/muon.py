@@ -1,7 +1,7 @@
 """Muon (Jordan et al., 2024) in float32, with all matrices of one shape orthogonalised in one batch.
 
-The same update as :class:`torch.optim.Muon`, which works in bfloat16, one matrix after the other. On a CPU without
-bfloat16 arithmetic that takes as long as the micro family's forward and backward passes together.
+The update is that of :class:`torch.optim.Muon`, which works in bfloat16 and on one matrix at a time. On a CPU without
+bfloat16 arithmetic, that takes as long as the forward and backward passes of the micro family together.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ ITERATIONS = 5
 
 
 def orthogonalized(matrices: Float[Tensor, "batch rows columns"]) -> Float[Tensor, "batch rows columns"]:
-    """Bring the singular values of every matrix near 1 by Newton-Schulz iterations; the singular vectors stay."""
+    """Return the matrices with singular values near 1 and the same singular vectors, by Newton-Schulz iterations."""
     wide = matrices.mT if matrices.shape[1] > matrices.shape[2] else matrices
     wide = wide / wide.norm(dim=(1, 2), keepdim=True).clamp_min(1e-7)
     a, b, c = COEFFICIENTS
@@ -29,14 +29,14 @@ def orthogonalized(matrices: Float[Tensor, "batch rows columns"]) -> Float[Tenso
 
 
 class Muon(Optimizer):
-    """Nesterov momentum whose step is orthogonalised; decoupled weight decay. For matrices only."""
+    """Nesterov momentum with an orthogonalised step and decoupled weight decay, for matrices only."""
 
     def __init__(self, params: Iterable[Tensor], lr: float, momentum: float, weight_decay: float) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Update every matrix; one without a gradient moves on by its momentum."""
+        """Update every matrix; a matrix without a gradient is updated by its momentum."""
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
             for matrix in group["params"]:
@@ -45,7 +45,7 @@ class Muon(Optimizer):
                 self._update(matrices, group)
 
     def _update(self, matrices: list[Tensor], group: dict[str, Any]) -> None:
-        """One step of matrices of one shape."""
+        """Update matrices of the same shape."""
         ahead = []
         for matrix in matrices:
             gradient = torch.zeros_like(matrix) if matrix.grad is None else matrix.grad

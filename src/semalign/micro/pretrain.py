@@ -1,4 +1,4 @@
-"""Make the micro family: a teacher and a student from scratch, two code models that continue the teacher."""
+"""Train the micro family: a teacher and a student from scratch, and two code models that continue the teacher."""
 
 import platform
 import shutil
@@ -22,11 +22,11 @@ from semalign.paths import cache_dir
 
 CONTEXT = 512
 CARD = "README.md"
-STAGE_SEED_STRIDE = 1000  # every stage reads other rows of the corpus
+STAGE_SEED_STRIDE = 1000  # every stage reads different rows of the corpus
 
 
 def new_model(shape: Shape, tokenizer: PreTrainedTokenizerBase, seed: int) -> LlamaForCausalLM:
-    """A randomly initialised Llama with untied embeddings and head."""
+    """Return a randomly initialised Llama with untied embeddings and head."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -48,7 +48,7 @@ def new_model(shape: Shape, tokenizer: PreTrainedTokenizerBase, seed: int) -> Ll
 def continued_model(
     folder: Path, added_tokens: tuple[str, ...], seed: int
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model in ``folder`` in float32, with one vocabulary row for each added token."""
+    """Return the model in ``folder`` in float32, with a vocabulary row for each added token."""
     if not (folder / "config.json").exists():
         raise FileNotFoundError(f"{folder} holds no model to continue; make it first: semalign pretrain {folder.name}")
     torch.manual_seed(seed)
@@ -70,9 +70,9 @@ def pretrain(
 ) -> Path:
     """Train one member of the family and save it as ``output_dir / name``.
 
-    ``tokens`` and ``seed`` replace the recipe's values. Training states go to the cache, keyed by the whole
-    recipe, and an interrupted run goes on from the last one unless ``resume`` is false. A model that
-    continues another one looks for it in ``output_dir``.
+    ``tokens`` and ``seed`` replace the recipe's values. Training states are stored in the cache under a hash of the
+    recipe, and an interrupted run resumes from the last state unless ``resume`` is false. If the model continues
+    another one, the latter must be in ``output_dir``.
     """
     recipe = load_recipe()
     model_recipe = _changed(recipe.model(name), tokens, seed)
@@ -91,7 +91,7 @@ def pretrain(
 
 
 def _changed(model_recipe: ModelRecipe, tokens: int | None, seed: int | None) -> ModelRecipe:
-    """The recipe with another seed, and with stages shortened or stretched to ``tokens`` in all."""
+    """Return the recipe with another seed, and with stages scaled to ``tokens`` in total."""
     if tokens is not None:
         ratio = tokens / sum(stage.tokens for stage in model_recipe.stages)
         stages = [stage.model_copy(update={"tokens": round(stage.tokens * ratio)}) for stage in model_recipe.stages]
@@ -121,12 +121,12 @@ def _train_stages(
 
 
 def pretrain_family(output_dir: Path | str, *, resume: bool = True) -> list[Path]:
-    """Train all members, parents before the models that continue them."""
+    """Train all models of the family, parents before the models that continue them."""
     return [pretrain(name, output_dir, resume=resume) for name in load_recipe().models]
 
 
 def _state_folder(name: str, recipe: Recipe, model_recipe: ModelRecipe, stage: int, initial: str) -> Path:
-    """Where a stage keeps its state: keyed by all that led to it, initial weights too, and not by later stages."""
+    """Return the folder of a stage's state, named by a hash of initial weights, earlier stages and this one."""
     made = model_recipe.model_copy(update={"stages": model_recipe.stages[:stage]})
     key = json_fingerprint([initial, recipe.training.model_dump(), made.model_dump(mode="json")])
     return cache_dir() / "pretrain" / f"{name}-{stage}-{key}"
@@ -135,7 +135,7 @@ def _state_folder(name: str, recipe: Recipe, model_recipe: ModelRecipe, stage: i
 def _record(
     name: str, recipe: Recipe, model_recipe: ModelRecipe, losses: list[list[float]], seconds: float
 ) -> dict[str, object]:
-    """What was done, for the folder's ``pretraining.json``; the losses are every twentieth step's."""
+    """Return the content of ``pretraining.json``; the losses are those of every twentieth step."""
     return {
         "name": name,
         "recipe": model_recipe.model_dump(mode="json"),
@@ -149,7 +149,7 @@ def _record(
 
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, record: dict[str, object]) -> None:
-    """Write model (float16), tokenizer and record; an existing card stays."""
+    """Write model (float16), tokenizer and record; keep an existing model card."""
     card = (folder / CARD).read_text() if (folder / CARD).exists() else None
     with atomic_path(folder) as partial:
         model.half().save_pretrained(partial)

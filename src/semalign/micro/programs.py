@@ -1,7 +1,7 @@
-"""Small pure functions over lists, integers and words: what micro-HumanEval and micro-MBPP ask for.
+"""Small pure functions of lists, integers and words, which micro-HumanEval and micro-MBPP ask for.
 
-A function is a choice of parts (say: keep the even numbers, multiply each by 3, add up). Its parts fix its
-code, its description in the benchmarks' words and one in other words.
+A function is a choice of parts (for example: keep the even numbers, multiply each by 3, add up). Its parts determine
+its code, its description in the benchmarks' wording and a description in another wording.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Part(NamedTuple):
-    """One choice for one slot: its name, its wording in the benchmarks, its other wording, its code."""
+    """One choice for a slot: name, wording in the benchmarks, other wording, and code."""
 
     name: str
     plain: str
@@ -25,23 +25,23 @@ class Function(NamedTuple):
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The identity of the function."""
+        """The identity of the function within the family."""
         return (self.domain, *(f"{part.name}|{part.code}" for part in self.parts))
 
     @property
     def name(self) -> str:
-        """The name that the benchmarks give it."""
+        """The function's name in the benchmarks."""
         words = dict.fromkeys(part.name for part in reversed(self.parts) if part.name)
         return "_".join(words)
 
     @property
     def parameters(self) -> str:
-        """Its parameters in the benchmarks."""
+        """The function's parameters in the benchmarks."""
         return {"list": "numbers", "int": "a, b", "words": "text"}[self.domain]
 
     @property
     def description(self) -> str:
-        """What it computes, in the benchmarks' words, without a verb or full stop."""
+        """The description in the benchmarks' wording, without a verb or full stop."""
         if self.domain == "int":
             return "".join(part.plain for part in self.parts)
         which, change, result = self.parts
@@ -50,11 +50,11 @@ class Function(NamedTuple):
 
     @property
     def retelling(self) -> str:
-        """The same in other words: what to do, in order."""
+        """The description in the other wording: the operations in order."""
         return "; ".join(part.retold for part in self.parts if part.retold)
 
     def expression(self, *arguments: str) -> str:
-        """Its value as a Python expression of the named arguments."""
+        """Return the function's value as a Python expression of the named arguments."""
         if self.domain == "int":
             code = self.parts[0].code.format(*arguments)
             for part in self.parts[1:]:
@@ -73,18 +73,18 @@ class Function(NamedTuple):
 
     @property
     def source(self) -> str:
-        """The whole function as the benchmarks write it."""
+        """The source of the whole function, as in the benchmarks."""
         return f"def {self.name}({self.parameters}):\n{self.body}"
 
 
 def _needs_brackets(code: str, part: Part) -> bool:
-    """Whether ``code`` is a sum or difference that the next operation would tear apart."""
+    """Return whether ``code`` needs brackets before the operation of ``part`` is applied to it."""
     return part.name in {"times", "mod"} and any(sign in code for sign in (" + ", " - ", " * "))\
         and not (code.endswith(")") and code.startswith(("max", "min", "abs")))  # fmt: skip
 
 
 def _parametrised(name: str, plain: str, retold: str, code: str, values: Iterable[object]) -> list[Part]:
-    """One part for each value, which takes the place of ``#``."""
+    """Return one part for each value, which replaces ``#``."""
     return [Part(name, *(text.replace("#", str(value)) for text in (plain, retold, code))) for value in values]
 
 

@@ -23,7 +23,7 @@ class Shape(_Strict):
 
 
 class Training(_Strict):
-    """What all runs share. Matrix: the layers' weight matrices (Muon); vector: all else (AdamW)."""
+    """Settings of all runs. ``matrix`` means the layers' weight matrices (Muon), ``vector`` all else (AdamW)."""
 
     row_length: int
     batch_rows: int
@@ -38,15 +38,15 @@ class Training(_Strict):
 
     @property
     def tokens_per_step(self) -> int:
-        """Predicted tokens in one optimizer step."""
+        """The number of predicted tokens in one optimizer step."""
         return self.batch_rows * (self.row_length - 1)
 
 
 class Stage(_Strict):
     """A stretch of training with its own learning-rate schedule.
 
-    ``mixture`` gives shares of documents by kind; ``prompt_weight`` is the weight of prompt tokens in the loss,
-    where response tokens have weight 1, and ``least_response_weight`` what a whole response weighs at least.
+    ``mixture`` is the share of documents of each kind. ``prompt_weight`` is the weight of prompt tokens in the loss, in
+    which response tokens have weight 1; ``least_response_weight`` is the minimum weight of a whole response.
     """
 
     tokens: int
@@ -63,7 +63,7 @@ class Stage(_Strict):
 
 
 class ModelRecipe(_Strict):
-    """One model: a shape to start from scratch, or the name of the model that it continues."""
+    """One model: a shape to train from scratch, or the name of the model that it continues."""
 
     shape: Shape | None = None
     continues: str | None = None
@@ -85,7 +85,7 @@ class Recipe(_Strict):
     models: dict[str, ModelRecipe]
 
     def model(self, name: str) -> ModelRecipe:
-        """Return one model's recipe; an unknown name is an error that lists the known ones."""
+        """Return one model's recipe; raise ``ValueError`` with the known names if there is none."""
         if name not in self.models:
             raise ValueError(f"unknown model {name!r}; the micro family has {', '.join(self.models)}")
         return self.models[name]

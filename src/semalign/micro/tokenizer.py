@@ -1,7 +1,7 @@
 """The family's tokenizer: a byte-level BPE of 1,024 tokens that splits numbers into digits.
 
-Line breaks are tokens of their own, so that text encoded in two pieces, cut before a line's start or before a
-word's leading space, gives the ids of the whole.
+Line breaks are separate tokens. Text that is encoded in two pieces, split at the start of a line or before a word's
+leading space, therefore has the same ids as the whole text.
 """
 
 import random
@@ -16,12 +16,12 @@ VOCABULARY_SIZE = 1024
 END, PAD = "<|endoftext|>", "<|pad|>"
 SAMPLE_PER_KIND = 1500
 SAMPLED_KINDS = ("mmlu", "gsm8k", "humaneval", "mbpp", "statements", "quiz", "retelling", "snippet")
-FACT_SAMPLE = 8000  # names and values are many and each is rare
+FACT_SAMPLE = 8000  # there are many names and values, and each is rare
 SEED = 1024
 
 
 def _sample() -> Iterator[str]:
-    """Documents of every kind, prompt and response apart."""
+    """Yield documents of every kind, prompts and responses separately."""
     rng = random.Random(SEED)
     for kind in SAMPLED_KINDS:
         for _ in range(FACT_SAMPLE if kind == "statements" else SAMPLE_PER_KIND):

@@ -1,4 +1,4 @@
-"""The training loop: packed rows, Muon for the hidden matrices, bfloat16 where the CPU has it, resumable."""
+"""The pretraining loop: packed rows, Muon for the hidden matrices, bfloat16 if the CPU has it, resumable."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from semalign.micro.recipe import Stage, Training
 
 
 def optimizers(model: nn.Module, training: Training, scale: float) -> list[Optimizer]:
-    """Muon for the matrices inside the layers, AdamW for everything else."""
+    """Return Muon for the matrices inside the layers and AdamW for all other parameters."""
     named = dict(model.named_parameters())
     matrices = [p for name, p in named.items() if p.ndim == 2 and "layers" in name]
     others = [p for name, p in named.items() if not (p.ndim == 2 and "layers" in name)]
@@ -30,21 +30,21 @@ def optimizers(model: nn.Module, training: Training, scale: float) -> list[Optim
 
 
 def learning_rate_factor(step: int, steps: int, warmup: int, final: float) -> float:
-    """Linear warm-up from 0 to 1, then linear decay to ``final`` at the last step."""
+    """Return the factor of a linear warm-up from 0 to 1, then a linear decay to ``final`` at the last step."""
     rise = (step + 1) / max(1, warmup)
     fall = 1 - (1 - final) * (step - warmup) / max(1, steps - warmup)
     return min(rise, fall, 1.0)
 
 
 def has_bfloat16() -> bool:
-    """Whether this CPU computes in bfloat16; emulated, it is several times slower than float32."""
+    """Return whether this CPU computes in bfloat16; emulation would be several times slower than float32."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def next_token_loss(
     model: nn.Module, rows: Int64[Tensor, "batch length"], weights: Float[Tensor, "batch length"]
 ) -> Float[Tensor, ""]:
-    """Weighted mean cross-entropy of each token given those before it in its row."""
+    """Return the weighted mean cross-entropy of each token given the tokens before it in its row."""
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
         logits = model(rows[:, :-1], use_cache=False).logits
     losses = nn.functional.cross_entropy(logits.flatten(0, 1).float(), rows[:, 1:].flatten(), reduction="none")
@@ -55,7 +55,7 @@ def next_token_loss(
 def _batch(
     training: Training, stage: Stage, seed: int, tokenizer: PreTrainedTokenizerBase, first: int
 ) -> tuple[Int64[Tensor, "batch length"], Float[Tensor, "batch length"]]:
-    """One micro-batch, from row ``first`` of the corpus, and the weights of its tokens in the loss."""
+    """Return a micro-batch, from row ``first`` of the corpus, and the weights of its tokens in the loss."""
     indices = range(first, first + training.micro_batch_rows)
     settings = (training.row_length, tokenizer, stage.prompt_weight, stage.least_response_weight)
     pairs = [packed_row(stage.mixture, seed, i, *settings) for i in indices]
@@ -72,7 +72,7 @@ def train(
     folder: Path | None = None,
     description: str = "",
 ) -> list[float]:
-    """Train ``model`` in place through one stage and return the losses; with a ``folder``, resume from it."""
+    """Train ``model`` in place for one stage and return the losses; with a ``folder``, resume from its state."""
     steps = max(1, stage.tokens // training.tokens_per_step)
     chosen = optimizers(model, training, stage.learning_rate_scale)
     done, losses = restore(folder, model, chosen) if folder else (0, [])
