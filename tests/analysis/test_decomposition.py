@@ -47,6 +47,7 @@ def test_final_state_is_what_the_head_reads(teacher):
     assert table["cosine"].item() == pytest.approx(float(cosines.mean()), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_batches_do_not_change_the_table(teacher):
     bases = figure_bases(teacher)
     one, many = (resultant_cosine(teacher, TEXTS, bases, batch_size=size) for size in (1, 4))

@@ -68,6 +68,7 @@ def test_transfer_takes_a_layer_map_and_several_layers(folders):
         invoke(*given, "--layer-map", folders / "no.yaml", "--out", folders / "run")
 
 
+@pytest.mark.slow
 def test_transfer_goes_on_from_an_adapter_of_another_layer(folders):
     given = ("transfer", folders / "teacher", folders / "student", "--data", folders / "rows.jsonl", *FAST)
     invoke(*given, "--set", "student_layer=2", "--out", folders / "first")

@@ -58,6 +58,7 @@ def test_the_table_has_these_controls_and_no_other():
     assert {name for name, entry in methods().items() if entry.kind == "control"} == {*DIFFERS, "sft"}
 
 
+@pytest.mark.slow
 def test_a_control_is_a_transfer_under_its_settings(teacher, student, rows):
     fast = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
     ours = run_method("ridge", teacher, student, rows, **fast).record

@@ -14,6 +14,7 @@ from semalign.models.loading import LanguageModel
 FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
 
 
+@pytest.mark.slow
 def test_interpolated_and_overridden_layers(teacher, student, rows):
     result = semalign.transfer(teacher, student, rows, student_layer=2, interpolate=True, **FAST)
     assert result.record["details"]["teacher_layers"] == [[2, 0.5], [3, 0.5]]

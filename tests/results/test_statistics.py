@@ -132,6 +132,7 @@ def test_equal_methods_differ_by_nothing_and_certain_ones_for_certain():
     assert found == pytest.approx((1, 1, 1, 2 / 1000))
 
 
+@pytest.mark.slow
 def test_p_is_below_five_percent_where_the_interval_leaves_out_zero():
     rng = np.random.default_rng(5)
     for shift in np.linspace(0, 0.2, 9):

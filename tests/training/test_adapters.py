@@ -50,6 +50,7 @@ def test_two_adapters_become_one_of_the_base_model(student, adapted, tmp_path):
     torch.testing.assert_close(logits(loaded), logits(both), rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["semalign", "sft", "laten"])
 def test_a_transfer_goes_on_from_an_adapter(teacher, student, adapted, rows, tmp_path, method):
     settings = FAST if method != "laten" else {"extract_size": 3, "align_size": 6, "learning_rate": 0.1}

@@ -161,6 +161,7 @@ def test_centring_takes_the_batch_means_off_states_and_targets(teacher, student,
     torch.testing.assert_close(whole_batch(run)["layer"], expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_several_layers_count_alike_in_the_layer_term(teacher, student, rows, tmp_path):
     pairs = ((2, 2), (5, 4))
     run = prepare(teacher, student, rows, tmp_path, pairs=pairs, map="procrustes")

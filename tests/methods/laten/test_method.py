@@ -64,6 +64,7 @@ def test_weights_change_exactly_at_the_chosen_neurons(pair, rows):
         assert torch.equal(tensor != before[1][name], mask), name
 
 
+@pytest.mark.slow
 def test_the_saved_folder_is_a_plain_model(pair, rows, tmp_path):
     result = run_method("laten", *pair, rows, output_dir=tmp_path / "run", validation=rows[:2], **FAST, **LARGE)
     folder, tokenizer = tmp_path / "run", pair[1].tokenizer
@@ -79,6 +80,7 @@ def test_the_saved_folder_is_a_plain_model(pair, rows, tmp_path):
     assert not [path for path in folder.iterdir() if path.name.startswith(".") or path.suffix == ".bin"]
 
 
+@pytest.mark.slow
 def test_the_record_says_what_was_done(teacher, student, rows):
     record = run_method("laten", teacher, student, rows, validation=rows[9:], task="sums", seed=3, **FAST).record
     assert (record["method"], record["task"], record["seed"], record["n"]) == ("laten", "sums", 3, 3)

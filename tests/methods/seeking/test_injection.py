@@ -59,6 +59,7 @@ def test_the_code_form_starts_at_the_unmodified_student(teacher, student, rows, 
     assert all(torch.equal(p, before[name]) for name, p in student.model.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [2, 6])
 def test_the_appendix_form_starts_elsewhere_at_its_formula(teacher, student, rows, alpha):
     plain, examples = logits(student.model), encode(rows[:2], teacher.tokenizer, 64)

@@ -63,6 +63,7 @@ def test_only_the_layer_at_the_frontier_changes(teacher, student, rows, monkeypa
     )
 
 
+@pytest.mark.slow
 def test_each_layer_starts_from_the_trained_ones_below(teacher, student, rows, monkeypatch):
     """The first losses of the last layer, from whole forward passes of the student as it was then."""
     original, seen = Steering.run, []
