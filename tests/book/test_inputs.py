@@ -34,7 +34,7 @@ def test_only_what_is_named_may_be_read(tmp_path):
     for path in (tmp_path / "models" / "x" / "config.json", tmp_path / "results" / "a.json", tmp_path.parent / "other"):
         refuse(path, allowed, tmp_path)
     for name in ("results/b.json", "models-2/config.json", "results/a.json.csv"):
-        with pytest.raises(UndeclaredInputError, match=f"data/{name} is no input of this notebook: add it"):
+        with pytest.raises(UndeclaredInputError, match=f"data/{name} is not an input of this notebook: add it"):
             refuse(tmp_path / name, allowed, tmp_path)
 
 
@@ -55,7 +55,7 @@ pd.read_csv("data/speed/a.csv")
     (tmp_path / "own.txt").write_text("own")
     ran = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert ran.stdout.split() == ["1", "3"]
-    assert "UndeclaredInputError: data/speed/a.csv is no input of this notebook" in ran.stderr
+    assert "UndeclaredInputError: data/speed/a.csv is not an input of this notebook" in ran.stderr
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

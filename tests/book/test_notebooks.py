@@ -169,8 +169,8 @@ def test_bad_input_is_named(project):
         run_notebooks(only=["07"])
     for text, message in [
         ("# %%\n1\n", "has no cell tagged 'parameters'"),
-        ('# %% tags=["parameters"]\nprofile = "micro"\n', r"names no inputs: add inputs = \[\.\.\.\]"),
-        ('# %% tags=["parameters"]\ninputs = [*"ab"]\n', "inputs must be a list of texts"),
+        ('# %% tags=["parameters"]\nprofile = "micro"\n', r"declares no inputs: add inputs = \[\.\.\.\]"),
+        ('# %% tags=["parameters"]\ninputs = [*"ab"]\n', "inputs must be a literal list of strings"),
     ]:
         write(project / "notebooks" / "01_first.py", text)
         with pytest.raises(ValueError, match=message):

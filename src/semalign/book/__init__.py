@@ -1,1 +1,1 @@
-"""What the book is made with: notebooks, figures and tables."""
+"""The code behind the book: notebooks, figures and tables."""

@@ -1,6 +1,6 @@
 """Sphinx extension of the API pages: settings as tables, the modules of a package, named tuples without noise.
 
-Both directives need no upkeep: a new setting is a new line, and a new module is on the page of its package.
+Both directives are generated from the code: new settings and new modules appear without further edits.
 """
 
 import pkgutil
@@ -30,10 +30,10 @@ class SettingLine(NamedTuple):
     """One line of a table of settings.
 
     Attributes:
-        name: of the setting, as ``--set`` takes it.
-        values: which values it takes.
-        default: its default.
-        meaning: what it means.
+        name: name of the setting, as in ``--set``.
+        values: values that the setting takes.
+        default: its default value.
+        meaning: its description.
     """
 
     name: str
@@ -43,10 +43,10 @@ class SettingLine(NamedTuple):
 
 
 def setting_lines(settings: type[BaseModel]) -> list[SettingLine]:
-    """Return a line for each setting that a class adds to its base class, or gives another type or default there.
+    """Return a line for each setting that a class adds to its base class or redefines.
 
     Raises:
-        ValueError: if a setting has no description; it is named.
+        ValueError: if a setting has no description; the message names it.
     """
     own = {name: field for name, field in settings.model_fields.items() if name in settings.__annotations__}
     for name, field in own.items():
@@ -59,7 +59,7 @@ def setting_lines(settings: type[BaseModel]) -> list[SettingLine]:
 
 
 def _words(annotation: Any, metadata: Iterable[Any] = ()) -> str:
-    """Return what values an annotation allows, in words: ``integer ≥ 1 or None``."""
+    """Return the values that an annotation allows, in words: ``integer ≥ 1 or None``."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _words(parts[0], [inner for item in parts[1:] for inner in getattr(item, "metadata", [item])])
@@ -115,7 +115,7 @@ def _row(cells: Iterable[nodes.Node]) -> nodes.row:
 
 
 class PackageModules(Directive):
-    """``.. modules:: package``: all modules of a package with their members; ``:except:`` names those left out."""
+    """``.. modules:: package``: all modules of a package with their members, except those that ``:except:`` names."""
 
     required_arguments = 1
     option_spec: ClassVar = {"except": str.split}
@@ -140,24 +140,24 @@ def _modules(package: str, left_out: Sequence[str]) -> Iterator[str]:
 
 
 def skip_tuple_fields(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out what every named tuple has; its class says under *Attributes* what its fields are."""
+    """Skip the members that every named tuple has; its class documents its fields under *Attributes*."""
     field = type(SettingLine.name)
     return True if isinstance(member, field) or member in (tuple.count, tuple.index) else None
 
 
 def plain_type_variable(app: Sphinx, environment: Any, reference: Any, text: nodes.Node) -> nodes.Node | None:
-    """Show a type variable as it is: it has no place to refer to."""
+    """Show a type variable as plain text, because it has no page to link to."""
     module, _, name = reference.get("reftarget", "").rpartition(".")
     return text if isinstance(getattr(sys.modules.get(module), name, None), TypeVar) else None
 
 
 def hide_arguments(app: Sphinx, what: str, name: str, member: Any, *_: Any) -> tuple[str, None] | None:
-    """Show no arguments of a class of settings: its table says what they are."""
+    """Hide the arguments of a class of settings, which its table describes."""
     return ("", None) if isinstance(member, type) and issubclass(member, BaseModel) else None
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register both directives and what they need of autodoc."""
+    """Register both directives and the autodoc hooks that they need."""
     app.setup_extension("sphinx.ext.autodoc")
     app.add_directive("settings", SettingsTable)
     app.add_directive("modules", PackageModules)

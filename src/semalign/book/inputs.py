@@ -1,8 +1,8 @@
-"""What a notebook reads below ``data/``: named once, in its parameters cell, and held to while it runs.
+"""The inputs of a notebook below ``data/``, which its parameters cell declares and its run is restricted to.
 
 The parameters cell has a line such as ``inputs = ["models", "results/{profile}"]``: files and folders below ``data/``,
-where ``{profile}`` stands for the profile's name. The notebook is stale when one of them changes, so that a file which
-is read and not named would go unnoticed: :func:`hold_to` makes reading it an error.
+where ``{profile}`` stands for the profile's name. A notebook is stale if one of its inputs has changed. A change of an
+undeclared file would go unnoticed, so :func:`hold_to` makes it an error to read one.
 """
 
 import ast
@@ -20,14 +20,14 @@ from semalign.paths import data_dir
 
 
 class UndeclaredInputError(RuntimeError):
-    """A notebook opened a file below ``data/`` that its inputs do not name."""
+    """A notebook opened a file below ``data/`` that is not one of its inputs."""
 
 
 def declared_inputs(source: Path) -> list[str]:
-    """Return the inputs that a notebook names, without running it.
+    """Return the inputs that a notebook declares, without running it.
 
     Raises:
-        ValueError: if it has no parameters cell, or none that assigns a list of texts to ``inputs``.
+        ValueError: if it has no parameters cell, or if this cell does not assign a list of strings to ``inputs``.
     """
     cells = [cell for cell in jupytext.read(source).cells if "parameters" in cell.metadata.get("tags", [])]
     if not cells:
@@ -36,15 +36,15 @@ def declared_inputs(source: Path) -> list[str]:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "inputs":
             return _texts(node.value, source)
     raise ValueError(
-        f"{source} names no inputs: add inputs = [...], what it reads below data/, to its parameters cell."
+        f"{source} declares no inputs: add inputs = [...], the files that it reads below data/, to its parameters cell."
     )
 
 
 def _texts(node: ast.expr, source: Path) -> list[str]:
-    """Return a list of texts from its code."""
+    """Return a list of strings from its source code."""
     if isinstance(node, ast.List) and all(isinstance(part, ast.Constant) for part in node.elts):
         return [str(name) for name in ast.literal_eval(node)]
-    raise ValueError(f"{source}: inputs must be a list of texts, with nothing to compute in it.")
+    raise ValueError(f"{source}: inputs must be a literal list of strings.")
 
 
 def input_paths(inputs: Iterable[str], profile: str) -> dict[str, Path]:
@@ -54,13 +54,13 @@ def input_paths(inputs: Iterable[str], profile: str) -> dict[str, Path]:
 
 
 def input_hashes(source: Path, profile: str) -> dict[str, str]:
-    """Return a hash of each of a notebook's inputs; one that is not there has a hash too."""
+    """Return a hash of each input of a notebook, including inputs that do not exist."""
     paths = input_paths(declared_inputs(source), profile)
     return {f"data/{name}": hash_files(files_below(path), data_dir()) for name, path in paths.items()}
 
 
 def files_below(place: Path) -> Iterator[Path]:
-    """Yield a file, or the files of a folder that are not hidden."""
+    """Yield the path itself if it is a file, or all files below a folder that are not hidden."""
     if place.is_file():
         yield place
     for path in sorted(place.rglob("*")):
@@ -69,7 +69,7 @@ def files_below(place: Path) -> Iterator[Path]:
 
 
 def hash_files(paths: Iterable[Path], base: Path) -> str:
-    """Return a short hash of files: their names below a folder, their sizes and every byte."""
+    """Return a short hash of files: their paths relative to ``base``, their sizes and contents."""
     digest = hashlib.sha256()
     for path in paths:
         digest.update(f"{path.relative_to(base).as_posix()}\0{path.stat().st_size}\0".encode())
@@ -78,16 +78,16 @@ def hash_files(paths: Iterable[Path], base: Path) -> str:
 
 
 def refuse(path: Path, allowed: Iterable[Path], below: Path) -> None:
-    """Raise an :class:`UndeclaredInputError` for a path below a folder that is none of the allowed ones, or in one."""
+    """Raise an :class:`UndeclaredInputError` for a path in ``below`` that is not in one of the allowed paths."""
     if path.is_relative_to(below) and not any(path.is_relative_to(place) for place in allowed):
         raise UndeclaredInputError(
-            f"data/{path.relative_to(below).as_posix()} is no input of this notebook: add it, or its folder, to "
+            f"data/{path.relative_to(below).as_posix()} is not an input of this notebook: add it, or its folder, to "
             "`inputs` in the parameters cell"
         )
 
 
 def hold_to(inputs: Iterable[str], profile: str) -> None:
-    """Let this process, a notebook's kernel, open no other file below ``data/`` from now on than the inputs."""
+    """Make this process, the kernel of a notebook, refuse to open files below ``data/`` other than the inputs."""
     below, allowed = data_dir(), list(input_paths(inputs, profile).values())
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What a notebook shows besides figures: tables as numbered MyST, text and HTML."""
+"""Output of notebooks other than figures: numbered MyST tables, text and HTML."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Html:
-    """HTML that a notebook shows as such."""
+    """HTML that a notebook renders."""
 
     text: str
 
@@ -20,7 +20,7 @@ class Html:
 
 @dataclass(frozen=True)
 class Markdown:
-    """Markdown (MyST) that the book shows as such."""
+    """Markdown (MyST) that the book renders."""
 
     text: str
 
@@ -29,13 +29,13 @@ class Markdown:
 
 
 def table(frame: pd.DataFrame, caption: str, label: str, decimals: int = 2) -> Markdown:
-    """Return a frame as a numbered table, decimals trimmed; ``{numref}`label``` refers to it.
+    """Return a frame as a numbered table with rounded numbers; ``{numref}`label``` refers to it.
 
     Args:
-        frame: one line of the table each; columns of numbers are set to the right.
-        caption: stands above.
-        label: name of the table in the book.
-        decimals: of numbers that are not whole by type; not-a-number is shown as a dash.
+        frame: content of the table; columns of numbers are aligned to the right.
+        caption: caption above the table.
+        label: label of the table in the book.
+        decimals: number of decimals of floats; NaN is shown as a dash.
     """
     lines = [
         frame.columns,
@@ -53,7 +53,7 @@ def _cell(value: Any, decimals: int) -> str:
 
 
 def interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
-    """Return a number with its interval, to one decimal; without an interval where its ends are not-a-number.
+    """Return a number with its interval to one decimal; the interval is left out if its ends are NaN.
 
     >>> interval(1.25, 0.0, 2.5)
     '1.2 [0.0, 2.5]'
@@ -75,10 +75,10 @@ def settings_text(settings: dict[str, Any]) -> str:
 
 
 def commands(text: str, *lines: str) -> Markdown:
-    """Return a sentence with the shell commands that it announces."""
+    """Return a sentence followed by a block of shell commands."""
     return Markdown(f"{text}\n\n```sh\n" + "\n".join(lines) + "\n```")
 
 
 def nested_list(items: dict[str, Sequence[str]]) -> str:
-    """Return a list of lists: bold headings and the texts below each."""
+    """Return a nested list in Markdown: bold headings with the texts below each."""
     return "\n".join(f"- **{head}**\n" + "\n".join(f"  - {text}" for text in texts) for head, texts in items.items())

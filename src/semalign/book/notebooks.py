@@ -1,10 +1,9 @@
-"""Run the notebooks of a profile: only those that are stale, with progress, each written whole or not at all.
+"""Run the stale notebooks of a profile, with progress, and write each result atomically.
 
-A notebook is a Jupytext file ``notebooks/NN_name.py`` in the percent format. It begins with a Markdown cell
-that states its purpose, its cost and its command, and has one cell tagged ``parameters`` that holds
-``profile = "micro"`` and its inputs (see :mod:`semalign.book.inputs`). Its executed form is
-``book/notebooks/NN_name.ipynb``, and is fresh as long as the notebook's text, the library, the resolved profile and the
-inputs are those it was run with.
+A notebook is a Jupytext file ``notebooks/NN_name.py`` in the percent format. It begins with a Markdown cell that states
+its purpose, its cost and its command. One cell, tagged ``parameters``, sets ``profile = "micro"`` and the inputs (see
+:mod:`semalign.book.inputs`). The executed form is ``book/notebooks/NN_name.ipynb``. It is fresh as long as the text of
+the notebook, the library, the resolved profile and the inputs are the same as when it was run.
 """
 
 import os
@@ -33,11 +32,11 @@ LIBRARY_SUFFIXES = {".py", ".yaml"}
 
 
 class NotebookError(RuntimeError):
-    """A notebook raised; the message names the cell and the file that keeps its output."""
+    """A notebook raised; the message names the cell and the file with its output."""
 
 
 class InterpreterKernel(AsyncKernelManager):
-    """A kernel of the running interpreter, whatever kernel specifications the machine has registered."""
+    """A kernel of the running interpreter, independent of the kernel specifications registered on this machine."""
 
     @default("transport")
     def _transport_default(self) -> str:
@@ -45,7 +44,7 @@ class InterpreterKernel(AsyncKernelManager):
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        """Start ``ipykernel`` with this very Python."""
+        """The specification that starts ``ipykernel`` with the running interpreter."""
         command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         return KernelSpec(argv=command, display_name="semalign", language="python")
 
@@ -55,16 +54,16 @@ def run_notebooks(profile: str = "micro", only: Iterable[str] | None = None, for
 
     Args:
         profile: name or path of a profile.
-        only: beginnings of notebook names (``["03"]``); by default all.
-        force: run fresh ones too.
+        only: prefixes of notebook names (``["03"]``); by default all notebooks.
+        force: whether to run fresh notebooks too.
 
     Raises:
-        NotebookError: a notebook raised; what it printed is kept in ``book/notebooks/NAME.failed.ipynb``.
+        NotebookError: if a notebook raised; its output is in ``book/notebooks/NAME.failed.ipynb``.
     """
     sources = notebook_sources(only)
     written = []
     for number, source in enumerate(sources, start=1):
-        # Asked only now, because an earlier notebook may have made records that this one shows.
+        # Checked only now, because an earlier notebook may have written records that this one reads.
         reasons = ["forced"] if force else _changes(source, profile)
         if not reasons:
             continue
@@ -78,13 +77,13 @@ def run_notebooks(profile: str = "micro", only: Iterable[str] | None = None, for
 
 
 def stale_notebooks(profile: str = "micro", only: Iterable[str] | None = None) -> dict[str, list[str]]:
-    """Return the stale notebooks of a profile by name, each with what has changed since it was run."""
+    """Return the stale notebooks of a profile by name, each with the changes since it was run."""
     reasons = {source.stem: _changes(source, profile) for source in notebook_sources(only)}
     return {name: why for name, why in reasons.items() if why}
 
 
 def notebook_sources(only: Iterable[str] | None = None) -> list[Path]:
-    """Return the notebooks in order; ``only`` keeps those whose name begins with one of its items."""
+    """Return the notebooks in order, or only those whose names begin with one of the prefixes in ``only``."""
     folder = project_root() / "notebooks"
     sources = sorted(folder.glob("[0-9]*.py"))
     if not sources:
@@ -99,12 +98,12 @@ def notebook_sources(only: Iterable[str] | None = None) -> list[Path]:
 
 
 def executed_path(source: Path) -> Path:
-    """Return where the executed form of a notebook goes."""
+    """Return the path of the executed form of a notebook."""
     return project_root() / "book" / "notebooks" / f"{source.stem}.ipynb"
 
 
 def dependencies(source: Path, profile: str) -> dict[str, str]:
-    """Return a hash of each thing that an executed notebook depends on."""
+    """Return a hash of each dependency of an executed notebook."""
     code = (path for path in files_below(LIBRARY) if path.suffix in LIBRARY_SUFFIXES)
     return {
         "notebook": hash_files([source], source.parent),
@@ -115,7 +114,7 @@ def dependencies(source: Path, profile: str) -> dict[str, str]:
 
 
 def _changes(source: Path, profile: str) -> list[str]:
-    """Return what has changed since a notebook was run; nothing if it is fresh."""
+    """Return the changes since a notebook was run; the list is empty if the notebook is fresh."""
     now, executed = dependencies(source, profile), executed_path(source)
     if not executed.is_file():
         return ["never run"]
@@ -137,8 +136,8 @@ def _run(source: Path, profile: str) -> Path:
     finally:
         running.unlink(missing_ok=True)
     _show_one_parameters_cell(notebook)
-    notebook.metadata.pop("papermill", None)  # it names folders of this machine
-    # A notebook may make records that it then shows: of the data, what counts is how they are after the run.
+    notebook.metadata.pop("papermill", None)  # it contains folders of this machine
+    # A notebook may write records that it also reads, so the inputs are hashed after the run.
     notebook.metadata["semalign"] = before | input_hashes(source, profile)
     with atomic_path(output) as temporary:
         nbformat.write(notebook, temporary)
@@ -165,11 +164,11 @@ def _explain(source: Path, error: Exception, failed: Path) -> str:
         cause = f"cell {error.exec_count} ({first_line}) raised {error.ename}: {error.evalue}"
     else:
         cause = f"its kernel died ({error})"
-    return f"Notebook {source.name} failed: {cause}\nWhat it printed until then: {failed}"
+    return f"Notebook {source.name} failed: {cause}\nIts output up to then: {failed}"
 
 
 def _show_one_parameters_cell(notebook: NotebookNode) -> None:
-    """Hide the injected parameters where they repeat the defaults, else the defaults that they replace."""
+    """Hide the injected parameters if they repeat the defaults, else the defaults that they replace."""
     tagged = {tag: cell for cell in notebook.cells for tag in cell.metadata.get("tags", [])}
     defaults, injected = tagged["parameters"], tagged["injected-parameters"]
     repeats = set(injected.source.splitlines()[1:]) <= set(defaults.source.splitlines())

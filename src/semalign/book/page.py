@@ -1,4 +1,4 @@
-"""One page of the book: the numbers behind its figures and tables, and the line of provenance under each."""
+"""A page of the book: the data of its figures and tables, and the line of provenance under each."""
 
 import shutil
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from semalign.paths import project_root
 
 
 def open_page(name: str, profile: str, inputs: Sequence[str]) -> "Page":
-    """Begin a notebook: set the style of its figures, hold it to its inputs, and return its page.
+    """Begin a notebook: set the style of its figures, restrict it to its inputs, and return its page.
 
     Args:
-        name: the notebook's, such as ``03_attribution``.
+        name: name of the notebook, such as ``03_attribution``.
         profile: name or path of the profile that it is run for.
-        inputs: what it reads below ``data/``; see :mod:`semalign.book.inputs`.
+        inputs: files and folders below ``data/`` that it reads; see :mod:`semalign.book.inputs`.
     """
     apply_theme()
     hold_to(inputs, profile)
@@ -34,15 +34,15 @@ class Page:
     """One page of the book.
 
     Attributes:
-        name: the notebook that makes it.
-        command: the command that runs the notebook, and so makes whatever has no other command.
+        name: name of its notebook.
+        command: the command that runs the notebook, and so reproduces all figures and tables without their own command.
     """
 
     name: str
     command: str
 
     def save(self, frame: pd.DataFrame, name: str) -> None:
-        """Save the numbers behind a figure or table as ``NAME.csv``, where the book offers it for download."""
+        """Save the data of a figure or table as ``NAME.csv``, which the book offers for download."""
         with atomic_path(_published(f"{name}.csv")) as temporary:
             frame.to_csv(temporary, index=False, float_format="%.6g")
 
@@ -51,11 +51,11 @@ class Page:
 
         Args:
             data: the name given to :meth:`save`.
-            command: the command that makes it again; None: the page's.
-            record: the run record of the numbers, if they come from a run; a file name used only once in the book.
+            command: the command that reproduces it; None for the command of the page.
+            record: the run record of the data, if they come from a run; its file name must be unique in the book.
 
         Raises:
-            FileNotFoundError: if the data were not saved, or there is no such record.
+            FileNotFoundError: if the data were not saved or the record does not exist.
         """
         source = project_root() / "notebooks" / f"{self.name}.py"
         links = [_link(_publish(source), "source"), _link(_published(f"{data}.csv"), "data (CSV)")]
@@ -77,9 +77,9 @@ class Page:
         """Save and show a table with its provenance; ``{numref}`tab-NAME``` refers to it.
 
         Args:
-            frame: what it shows.
-            caption: stands above.
-            name: of the table, and of the file with what it shows.
+            frame: content of the table.
+            caption: caption above the table.
+            name: name of the table and of its CSV file.
             decimals: see :func:`semalign.book.markdown.table`.
             command: see :meth:`provenance`.
             record: see :meth:`provenance`.

@@ -1,6 +1,6 @@
-"""Sphinx extension of the book: run missing and stale notebooks first, and fail the build when one raises.
+"""Sphinx extension of the book: run missing and stale notebooks first, and fail the build if one raises.
 
-The profile is that of the environment variable ``SEMALIGN_PROFILE``, by default ``micro``.
+The environment variable ``SEMALIGN_PROFILE`` sets the profile, ``micro`` by default.
 """
 
 import os
@@ -15,7 +15,7 @@ from semalign.book.notebooks import NotebookError, run_notebooks
 
 
 def run_stale_notebooks(app: Sphinx, config: Config) -> None:
-    """Run what is stale; the checkout is the folder above the book's sources."""
+    """Run stale notebooks; the checkout is the folder above the book's sources."""
     os.environ.setdefault("SEMALIGN_ROOT", str(Path(app.srcdir).parent))
     try:
         run_notebooks(os.environ.get("SEMALIGN_PROFILE", "micro"))
@@ -24,7 +24,7 @@ def run_stale_notebooks(app: Sphinx, config: Config) -> None:
 
 
 def load_mathjax_once(app: Sphinx, config: Config) -> None:
-    """Keep MathJax to pages with formulas: Jupyter Book puts every script below ``_static`` on every page."""
+    """Load MathJax only on pages with formulas; Jupyter Book puts every script below ``_static`` on every page."""
     config.html_js_files = [name for name in config.html_js_files if not str(name).startswith("mathjax/")]
 
 

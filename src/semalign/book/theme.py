@@ -1,7 +1,7 @@
-"""How the book's figures look.
+"""The style of the book's figures.
 
-Figures keep a white background in the book's dark mode too, so their colours are chosen for white alone;
-the palette is Wong's, which stays distinct with the common forms of colour blindness.
+Figures have a white background in the book's dark mode too, so their colours are chosen for white only. The palette is
+Wong's, whose colours remain distinct for readers with the common forms of colour blindness.
 """
 
 import sys
@@ -10,7 +10,7 @@ import seaborn as sns
 
 
 def apply_theme() -> None:
-    """Set the one style of all figures."""
+    """Set the common style of all figures."""
     settings = {
         "figure.figsize": (7.0, 3.8),
         "figure.constrained_layout.use": True,

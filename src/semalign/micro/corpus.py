@@ -2,7 +2,8 @@
 
 A document alternates prompts and responses; its first prompt may be empty. Documents in the form of a benchmark use
 only the pretraining pools (facts, functions) and word problems outside the benchmarks, so none is a benchmark row.
- Row ``i`` of a corpus depends on the seed and ``i`` alone, so that training can resume at any row.
+
+Row ``i`` of a corpus depends on the seed and ``i`` alone, so that training can resume at any row.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""The figures of the book, one module for each chapter or two: frames of numbers in, axes out."""
+"""The figures of the book, one module for each chapter or two: functions from frames of numbers to figures."""
 
 from semalign.book.figures.attribution import attribution_maps
 from semalign.book.figures.bases import associate, atom_cosines, cosine_table, semantic_association

@@ -5,12 +5,12 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-MOST_NUMBERED = 12  # layers up to which each cell has its number
-PANELS = {"absolute": ("viridis", 0), "signed": ("vlag", -1)}  # colours, and the lower end of their scale
+MOST_NUMBERED = 12  # up to this many layers, cells show their numbers
+PANELS = {"absolute": ("viridis", 0), "signed": ("vlag", -1)}  # colour map, and the lower end of its scale
 
 
 def scaled(scores: pd.DataFrame, aggregation: str, interface: str = "mlp") -> pd.DataFrame:
-    """Return scores as a matrix of tasks by layers, each row divided by its largest size.
+    """Return scores as a matrix of tasks by layers, each line divided by its largest absolute value.
 
     Args:
         scores: one line for each ``task``, ``interface``, ``aggregation`` and ``layer``, with its ``score``.

@@ -1,4 +1,4 @@
-"""Chapter 1: how the atoms of a basis lie, and the paper's Fig. 1 from a real basis."""
+"""Figures of Chapter 1: cosines between atoms, and the paper's Fig. 1 drawn from a real basis."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from semalign.data.rows import Row, encode
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
 
-PAIRS_OF = 400  # atoms drawn for the cosines of all pairs
-MESH = 161  # points on each side of the plane of regions
+PAIRS_OF = 400  # number of random atoms, of which all pairs are compared
+MESH = 161  # grid points along each axis of the plane of regions
 
 
 def pair_cosines(basis: SemanticBasis, n: int = PAIRS_OF) -> Float[ndarray, " pairs"]:
@@ -32,7 +32,7 @@ def pair_cosines(basis: SemanticBasis, n: int = PAIRS_OF) -> Float[ndarray, " pa
 
 
 def cosine_table(bases: Mapping[tuple[str, str], SemanticBasis]) -> pd.DataFrame:
-    """Return the cosines of pairs of atoms; ``bases`` are named by model and side."""
+    """Return the cosines of pairs of atoms; the keys of ``bases`` are model and side."""
     parts = [
         pd.DataFrame({"model": model, "side": side, "cosine": pair_cosines(basis)})
         for (model, side), basis in bases.items()
@@ -52,7 +52,7 @@ def atom_cosines(cosines: pd.DataFrame) -> Figure:
 
 @dataclass(frozen=True)
 class Association:
-    """Some atoms and one hidden state, seen on the plane on which the atoms are spread most.
+    """Some atoms and a hidden state, with the plane of the largest variance of the atoms.
 
     Attributes:
         tokens: the atoms' tokens.
@@ -66,40 +66,40 @@ class Association:
 
     @property
     def centre(self) -> Float[Tensor, " d"]:
-        """The mean of the atoms, where the plane is laid."""
+        """The mean of the atoms, a point of the plane."""
         return self.unit.mean(0)
 
     @property
     def plane(self) -> Float[Tensor, "2 d"]:
-        """Two orthonormal directions, those of the largest spread of the atoms."""
+        """The two orthonormal directions of the largest variance of the atoms."""
         return torch.linalg.svd(self.unit - self.centre, full_matrices=False).Vh[:2]
 
     def project(self, vectors: Float[Tensor, "n d"]) -> Float[ndarray, "n 2"]:
-        """Return where vectors lie on the plane."""
+        """Return the coordinates of vectors projected onto the plane."""
         return ((vectors - self.centre) @ self.plane.T).numpy()
 
     def nearest(self, points: Float[ndarray, "n 2"]) -> ndarray:
-        """Return the number of the atom with the largest cosine, in all dimensions, for points of the plane."""
+        """Return, for points of the plane, the index of the atom with the largest cosine in the full space."""
         space = normalize(self.centre + torch.from_numpy(points) @ self.plane, dim=1)
         return (space @ self.unit.T).argmax(1).numpy()
 
     def table(self) -> pd.DataFrame:
-        """Return the atoms' places on the plane and their cosines with the state."""
+        """Return the atoms' coordinates on the plane and their cosines with the state."""
         points = self.project(self.unit)
         cosines = (self.unit @ self.state).tolist()
         return pd.DataFrame({"token": self.tokens, "x": points[:, 0], "y": points[:, 1], "cosine with state": cosines})
 
 
 def associate(model: LanguageModel, basis: SemanticBasis, row: Row, labels: Sequence[str]) -> Association:
-    """Return the atoms of some tokens and the last state of a row from which one of them should come next.
+    """Return the atoms of some tokens, and the last state of a row that predicts one of these tokens.
 
-    Where the vocabulary has none of the tokens, its first six stand in their place.
+    If the vocabulary has none of the tokens, its first six tokens replace them.
 
     Raises:
-        ValueError: for a basis that does not know its tokens.
+        ValueError: for a basis without tokens.
     """
     if basis.tokens is None:
-        raise ValueError("this basis does not know its tokens: make it by SemanticBasis.from_model")
+        raise ValueError("this basis has no tokens: make it with SemanticBasis.from_model")
     atoms = [basis.tokens.index(label) for label in labels if label in basis.tokens] or list(range(6))
     example = encode([row], model.tokenizer, 512)[0]
     before = [i for i in example.positions() if example.tokens[i + 1] in labels] or [len(example) - 2]
@@ -111,7 +111,7 @@ def associate(model: LanguageModel, basis: SemanticBasis, row: Row, labels: Sequ
 
 
 def semantic_association(seen: Association) -> Figure:
-    """Draw the paper's Fig. 1: tokens, their bases with a state on a plane, and the plane's semantic regions."""
+    """Draw the paper's Fig. 1: tokens, their atoms and a state on a plane, and the semantic regions of the plane."""
     colours = sns.color_palette("colorblind", len(seen.tokens))
     points, dot = seen.project(seen.unit), seen.project(seen.state[None])[0]
     span = 1.25 * max(np.abs(points).max(), np.abs(dot).max())

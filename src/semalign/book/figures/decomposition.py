@@ -1,4 +1,4 @@
-"""Chapter 2: the paper's Fig. 2, and how much of the states is one direction."""
+"""Figures of Chapter 2: the paper's Fig. 2, and the share of the states' energy in their mean."""
 
 import pandas as pd
 import seaborn as sns
@@ -16,7 +16,7 @@ PLACES = {
 
 
 def resultant_cosines(curves: pd.DataFrame) -> Figure:
-    """Draw the cosine of states with their recombined components by layer, one panel for each interface.
+    """Draw the cosine of states with their recomposed states by layer, one panel for each interface.
 
     Args:
         curves: see :func:`semalign.analysis.decomposition.resultant_cosine`.
@@ -33,7 +33,7 @@ def resultant_cosines(curves: pd.DataFrame) -> Figure:
 
 
 def mean_shares(curves: pd.DataFrame) -> Axes:
-    """Draw the share of the states' energy that lies in their mean; ``curves`` as in :func:`resultant_cosines`."""
+    """Draw the share of the states' energy in their mean; ``curves`` as in :func:`resultant_cosines`."""
     shares = curves[(curves["basis"] == "output") & curves["interface"].isin(PLACES)].replace({"interface": PLACES})
     axis = sns.lineplot(
         shares, x="layer", y="mean_share", hue="interface", style="interface", markers=True, dashes=False

@@ -1,4 +1,4 @@
-"""Chapter 4: the paper's Fig. 3 from a real pair: the layer map, and states before and after the alignment map."""
+"""Figure of Chapter 4: the paper's Fig. 3 for a real pair, with the layer map and states in both spaces."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,18 +21,18 @@ KINDS = ["digit next", "word next", "other"]
 
 
 def kinds_of(tokens: Sequence[str]) -> list[str]:
-    """Return what each token is: a digit, the beginning of a word, or something else."""
+    """Return the kind of each token: a digit, the beginning of a word, or something else."""
     return [KINDS[0] if t.strip("Ġ").isdigit() else KINDS[1] if t.startswith("Ġ") else KINDS[2] for t in tokens]
 
 
 def spread_plane(states: Float[Tensor, "n d"]) -> Float[Tensor, "2 d"]:
-    """Return the two directions of the largest spread of states at unit length."""
+    """Return the two orthonormal directions of the largest variance of the normalised states."""
     unit = normalize(states, dim=-1)
     return torch.linalg.svd(unit - unit.mean(0), full_matrices=False).Vh[:2]
 
 
 def project(states: Float[Tensor, "n d"], plane: Float[Tensor, "2 d"]) -> Float[ndarray, "n 2"]:
-    """Return where states at unit length lie on a plane."""
+    """Return the coordinates of the normalised states on a plane."""
     return (normalize(states, dim=-1) @ plane.T).numpy()
 
 
@@ -44,7 +44,7 @@ def clouds(
 ) -> dict[str, Float[ndarray, "n 2"]]:
     """Return the points of the three panels: teacher states, targets and student states, by the panel's title.
 
-    Teacher states lie on the plane of their own spread, the other two on that of the targets.
+    Teacher states are shown on their own plane of largest variance, the other two on that of the targets.
     """
     plane = spread_plane(targets)
     return {
@@ -55,7 +55,7 @@ def clouds(
 
 
 def cloud_table(points: Mapping[str, Float[ndarray, "n 2"]], kinds: Sequence[str]) -> pd.DataFrame:
-    """Return the points of all panels, one a line."""
+    """Return the points of all panels, one on each line."""
     parts = [
         pd.DataFrame({"panel": title, "x": cloud[:, 0], "y": cloud[:, 1], "next": kinds})
         for title, cloud in points.items()
@@ -67,9 +67,9 @@ def layer_pairs(layer_map: LayerMap, scores: Sequence[float], k: int, table: pd.
     """Draw the layer map with the teacher's attribution, and the panels of states.
 
     Args:
-        layer_map: of teacher and student.
-        scores: attribution of the teacher's layers.
-        k: the student layer whose pair is marked.
+        layer_map: layer map of teacher and student.
+        scores: attribution scores of the teacher's layers.
+        k: student layer of the highlighted pair.
         table: see :func:`cloud_table`.
     """
     figure, axes = plt.subplots(1, 4, figsize=(12, 3.9), width_ratios=[1.05, 1, 1, 1])
@@ -88,7 +88,7 @@ def layer_pairs(layer_map: LayerMap, scores: Sequence[float], k: int, table: pd.
 
 
 def _layers(axis: Axes, layer_map: LayerMap, scores: Sequence[float], k: int, norm: Normalize) -> None:
-    """Draw a column of layers for each model, and a line between those that are paired."""
+    """Draw a column of layers for each model, and a line between paired layers."""
     height, colours = layer_map.n_teacher, plt.get_cmap("viridis")
     for number, score in enumerate(scores, start=1):
         axis.add_patch(plt.Rectangle((0, number - 0.4), 0.8, 0.8, color=colours(norm(score))))

@@ -1,4 +1,4 @@
-"""Chapters 6 and 7: scores of methods with their intervals, differences, and scores over costs."""
+"""Figures of Chapters 6 and 7: scores of methods with their intervals, differences, and scores over costs."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ MARKERS = "osD^vP*Xd<>"
 
 
 def errors(lines: pd.DataFrame, value: str = "value") -> list[pd.Series]:
-    """Return how far an interval reaches below and above its value, as matplotlib wants it."""
+    """Return the distances from a value to both ends of its interval, in matplotlib's format."""
     return [(lines[value] - lines["low"]).clip(lower=0), (lines["high"] - lines[value]).clip(lower=0)]
 
 
@@ -70,7 +70,7 @@ def differences(profile: Profile, lines: pd.DataFrame) -> Figure:
 
 
 def score_over_cost(costs: pd.DataFrame) -> Figure:
-    """Draw scores over seconds and over memory, numbered as in the table; without costs, a note that says so.
+    """Draw scores over seconds and over memory, numbered as in the table; without costs, draw a note.
 
     Args:
         costs: see :func:`semalign.book.tables.costs.cost_data`.
@@ -89,7 +89,7 @@ def score_over_cost(costs: pd.DataFrame) -> Figure:
 
 
 def _points(axis: Axes, costs: pd.DataFrame, column: str) -> None:
-    """Draw the scores over one kind of cost, one colour and marker for each kind of method."""
+    """Draw the scores over one kind of cost, with a colour and marker for each kind of method."""
     colours: Sequence[tuple[float, float, float]] = sns.color_palette("colorblind")
     for (kind, part), colour, marker in zip(costs.groupby("kind", sort=False), colours, MARKERS, strict=False):
         part = part[part["value"].notna()]

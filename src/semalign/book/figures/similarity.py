@@ -1,4 +1,4 @@
-"""Chapter 8: the paper's Fig. 4 and 6, similarity of all layers of a teacher and a student."""
+"""Figure of Chapter 8: the paper's Fig. 4 and 6, the similarity of all layers of a teacher and a student."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -39,7 +39,7 @@ def layer_similarity(similarities: pd.DataFrame, states: str) -> Figure:
 
 
 def _heat_map(axis: Axes, matrix: pd.DataFrame) -> AxesImage:
-    """Draw one matrix; a ring is the teacher layer that a student layer is paired with."""
+    """Draw one matrix; a ring marks the teacher layer that a student layer is paired with."""
     n_teacher, n_student = matrix.shape
     extent = (0.5, n_student + 0.5, 0.5, n_teacher + 0.5)
     image = axis.imshow(matrix, vmin=0, vmax=1, cmap="viridis", origin="lower", aspect="auto", extent=extent)

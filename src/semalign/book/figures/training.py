@@ -1,4 +1,4 @@
-"""Chapter 5: the terms of the objective over the steps of a transfer."""
+"""Figure of Chapter 5: the terms of the objective over the steps of a transfer."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 
 def loss_table(losses: Sequence[Mapping[str, float]]) -> pd.DataFrame:
-    """Return the losses of a run record with their steps, from 1."""
+    """Return the losses of a run record with their step numbers, from 1."""
     table = pd.DataFrame(losses).rename_axis("step").reset_index()
     table["step"] += 1
     return table

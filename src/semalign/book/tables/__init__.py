@@ -1,1 +1,1 @@
-"""The tables of the book: frames of numbers in, frames of texts out."""
+"""The tables of the book: functions from frames of numbers to frames of texts."""

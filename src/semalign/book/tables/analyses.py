@@ -1,4 +1,4 @@
-"""Tables of the chapters on the method: bases, frames, critical layers, and what one changed setting does."""
+"""Tables of the chapters on the method: bases, frames, critical layers, and the effect of one changed setting."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ BASES = {"output": "output side", "input": "input side", "random": "random, as m
 
 
 def basis_checks(bases: Mapping[str, SemanticBasis], checks: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """Return one line for each basis: its size and what was checked of it; errors as powers of ten."""
+    """Return one line for each basis with its size and checks; small errors are in scientific notation."""
     lines = []
     for name, basis in bases.items():
         m, width = basis.vectors.shape
@@ -24,11 +24,11 @@ def basis_checks(bases: Mapping[str, SemanticBasis], checks: Mapping[str, Mappin
 
 
 def random_frames(curves: pd.DataFrame, bases: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Return how well directions of layer outputs survive, next to what each frame gives without any model.
+    """Return how well directions of layer outputs are preserved, next to the values expected from the frame alone.
 
     Args:
         curves: see :func:`semalign.analysis.decomposition.resultant_cosine`.
-        bases: the bases in numbers, as ``details.bases`` of the record of the curves has them.
+        bases: size and frame numbers of each basis, from ``details.bases`` of the record of the curves.
     """
     lines = []
     for name, basis in bases.items():
@@ -67,11 +67,11 @@ def critical_layers(scores: pd.DataFrame, n_teacher: int, n_student: int) -> pd.
 
 
 def variant_table(before: Mapping[str, float], details: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Return what each changed setting does to a transfer, the student before any on top.
+    """Return the result of a transfer with each changed setting, after a first line for the unmodified student.
 
     Args:
         before: held-out measurements before a transfer.
-        details: for each change, ``details`` of the record of its transfer.
+        details: ``details`` of the record of the transfer with each change.
     """
     lines = [{"variant": "before", "layers": "", **before, "mean share": float("nan")}]
     for name, found in details.items():

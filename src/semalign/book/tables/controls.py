@@ -1,4 +1,4 @@
-"""All methods and variants: what each is, what it scores from which teachers, and "SemAlign minus X"."""
+"""Tables of all methods and variants: descriptions, scores from each teacher, and "SemAlign minus X"."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -14,27 +14,27 @@ from semalign.methods.registry import methods
 from semalign.results.records import NONE
 
 AS_IT_IS = "student as it is"
-ALPHA = 0.05  # corrected p values below it are set in bold
+ALPHA = 0.05  # differences with a corrected p value below it are set in bold
 
 
 def descriptions() -> dict[str, str]:
-    """Return what each method of the registry is, as Markdown."""
+    """Return the description of each method of the registry, as Markdown."""
     return {name: method.description for name, method in methods().items()}
 
 
 def kind_of(entry: str) -> str:
-    """Return the kind of a method, or that an entry is a variant."""
+    """Return the kind of a method, or ``variant`` for a variant."""
     return methods()[entry].kind if entry in methods() else "variant"
 
 
 def method_table(profile: Profile) -> pd.DataFrame:
-    """Return what each method and variant is, and after whom."""
+    """Return a description and the source of each method and variant."""
     known = descriptions()
     lines = []
     for name in entries_of(profile, ["all"]):
         method = profile.method_of(name)
         changed = profile.variants[name].settings_for("all") if name in profile.variants else {}
-        what = known.get(name, f"`{method.name}` under settings chosen on validation data.")
+        what = known.get(name, f"`{method.name}` with settings chosen on validation data.")
         lines.append(
             {
                 "name": name,
@@ -55,7 +55,7 @@ class Column(NamedTuple):
 
 
 def columns(profile: Profile, teachers: Sequence[str]) -> list[Column]:
-    """Return a column for each task of each teacher; with several teachers, the names say from which."""
+    """Return a column for each task of each teacher; with several teachers, its name includes the teacher."""
     return [
         Column(title(task) + (f", {teacher}" if len(teachers) > 1 else ""), teacher, task)
         for teacher in teachers
@@ -65,7 +65,7 @@ def columns(profile: Profile, teachers: Sequence[str]) -> list[Column]:
 
 
 def entries_from(profile: Profile, teachers: Sequence[str]) -> list[str]:
-    """Return the methods and variants that run from some of these teachers."""
+    """Return the methods and variants that run from at least one of these teachers."""
     return [
         name
         for name in entries_of(profile, ["all"])
@@ -74,12 +74,12 @@ def entries_from(profile: Profile, teachers: Sequence[str]) -> list[str]:
 
 
 def control_table(profile: Profile, scores: pd.DataFrame, teachers: Sequence[str]) -> pd.DataFrame:
-    """Return the scores of student, teachers and every entry that runs from these teachers.
+    """Return the scores of the student, of these teachers, and of every entry that runs from them.
 
     Args:
         profile: the profile.
         scores: see :func:`semalign.experiments.runs.summary`.
-        teachers: some of the profile's.
+        teachers: teachers of the profile.
     """
     found, asked, student = by_key(scores), columns(profile, teachers), profile.student
     teacher_name = "its teacher" if len(teachers) > 1 else f"{profile.teacher} (teacher)"
@@ -108,7 +108,7 @@ def difference_table(profile: Profile, ours: str, differences: pd.DataFrame, tea
         profile: the profile.
         ours: a method or variant.
         differences: see :func:`semalign.results.comparisons.differences`.
-        teachers: some of the profile's.
+        teachers: teachers of the profile.
     """
     asked = columns(profile, teachers)
     texts = {(line["minus"], line["teacher"], line["task"]): _difference(line) for _, line in differences.iterrows()}
@@ -130,7 +130,7 @@ def difference_tables(
 ) -> Iterator[tuple[str, list[str], pd.DataFrame]]:
     """Yield the tables of "ours minus X": a suffix for the table's name, the teachers, and the table.
 
-    One table is from the general teacher, one from the further teachers where there are records from them.
+    One table is for the general teacher and one for the other teachers, each only if it has records.
     """
     for suffix, teachers in {"": [profile.teacher], "-code": list(profile.teachers)}.items():
         if differences["teacher"].isin(teachers).any():

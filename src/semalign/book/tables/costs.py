@@ -1,4 +1,4 @@
-"""What a transfer costs: seconds and memory of each method, next to its score."""
+"""Tables of costs: seconds and memory of a transfer by each method, next to its score."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from semalign.book.markdown import interval
 from semalign.book.tables.controls import kind_of
 from semalign.book.tables.paper import Key, title
 from semalign.book.tables.transfers import NOT_RUN, by_key
-from semalign.experiments.cells import entries_of
+from semalign.experiments.cells import rows_of
 from semalign.experiments.profiles import Profile
 from semalign.experiments.runs import fingerprint_of
 from semalign.results.records import read_records
@@ -18,7 +18,7 @@ NUMBERS = ["method", "kind", "seconds", "memory", "before", "value", "low", "hig
 
 
 def cost_records(profile: Profile, folder: Path) -> pd.DataFrame:
-    """Return the records of costs that are of the profile's models; none if there is no such folder."""
+    """Return the cost records of the profile's models; the frame is empty if the folder does not exist."""
     if not folder.is_dir():
         return pd.DataFrame()
     records = read_records(folder)
@@ -28,17 +28,15 @@ def cost_records(profile: Profile, folder: Path) -> pd.DataFrame:
 
 
 def cost_data(profile: Profile, records: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return, in the order of the tables, seconds and memory (MiB) of each method and its score on the same task.
+    """Return seconds, memory (MiB) and score of each method on the same task, in the order of the other tables.
 
     Args:
         profile: the profile.
-        records: see :func:`cost_records`, at least one.
+        records: records of :func:`cost_records`, at least one.
         scores: see :func:`semalign.experiments.runs.summary`.
     """
     found, task = by_key(scores), records["task"].iloc[0]
-    lines = records.set_index("method").reindex(
-        [n for n in entries_of(profile, ["all"]) if n in set(records["method"])]
-    )
+    lines = records.set_index("method").reindex([n for n in rows_of(profile, ["all"]) if n in set(records["method"])])
     data = pd.DataFrame(
         {"method": lines.index, "kind": lines.index.map(kind_of), "seconds": lines["seconds"].to_numpy()}
     )
@@ -51,7 +49,7 @@ def cost_data(profile: Profile, records: pd.DataFrame, scores: pd.DataFrame) -> 
 
 
 def cost_table(data: pd.DataFrame) -> pd.DataFrame:
-    """Return costs and scores as a table, numbered from 1 as in the figure."""
+    """Return costs and scores as a table, with the numbers of the figure."""
     shown = data[["method", "kind", "seconds", "memory", "before"]].copy()
     shown.insert(0, "no.", [str(number) for number in range(1, len(data) + 1)])
     numbers = zip(data["value"], data["low"], data["high"], strict=True)
@@ -60,10 +58,10 @@ def cost_table(data: pd.DataFrame) -> pd.DataFrame:
 
 
 def cost_caption(profile: Profile, records: pd.DataFrame) -> str:
-    """Return what the costs are of: the task, how many rows, how many threads, and what was not run."""
-    lacking = [name for name in entries_of(profile, ["all"]) if name not in set(records["method"])]
+    """Return the caption of the table: task, number of rows and threads, and methods that were not run."""
+    absent = [name for name in rows_of(profile, ["all"]) if name not in set(records["method"])]
     threads = ", ".join(sorted({str(configuration.get("threads")) for configuration in records["configuration"]}))
     return (
         f"Cost of one transfer on {title(records['task'].iloc[0])} ({records['n'].iloc[0]} training rows, {threads} "
-        f"thread), and the score there. One run each" + (f"; {NOT_RUN}: {', '.join(lacking)}." if lacking else ".")
+        f"thread), and the score there. One run each" + (f"; {NOT_RUN}: {', '.join(absent)}." if absent else ".")
     )

@@ -1,4 +1,4 @@
-"""How settings were chosen: the points of grids on validation data, and the best of them."""
+"""Tables of the choice of settings: scores of grid points on validation data, and the best points."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ from semalign.experiments.selection import FIRST, LAST, chosen
 
 
 def with_texts(grid: pd.DataFrame) -> pd.DataFrame:
-    """Return the points of a grid with their settings as a text and the title of their benchmark.
+    """Return the points of a grid with their settings as text and the title of their benchmark.
 
     Args:
-        grid: see :func:`semalign.experiments.selection.finished`.
+        grid: scores of all points; see :func:`semalign.experiments.selection.finished`.
     """
     names = [column for column in grid if column not in (*FIRST, *LAST, "best")]
     settings = [{name: line[name] for name in names if pd.notna(line[name])} for _, line in grid.iterrows()]
@@ -23,7 +23,7 @@ def with_texts(grid: pd.DataFrame) -> pd.DataFrame:
 
 
 def grid_size(grid: pd.DataFrame) -> str:
-    """Return in words how large a grid is."""
+    """Return the size of a grid in words."""
     points = grid.groupby("variant", sort=False)["point"].nunique()
     sizes = " or ".join(map(str, sorted(set(points))))
     return f"{len(points)} entries, {sizes} points each, {grid['n'].max()} validation items"
@@ -54,17 +54,17 @@ def search_table(profile: Profile, searched: pd.DataFrame) -> pd.DataFrame:
 
 
 def _wide(profile: Profile, table: pd.DataFrame, first: Sequence[str]) -> pd.DataFrame:
-    """Return a pivoted table with its index as first columns and the benchmarks in the order of the profile."""
+    """Return a pivoted table with the ``first`` columns and then the benchmarks in the order of the profile."""
     titles = [title(task) for task in profile.tasks]
     frame = table.reset_index().rename(columns={"variant": "entry"}).fillna(NOT_RUN)
     return frame[[*first, *(name for name in titles if name in frame)]]
 
 
 def not_as_chosen(profile: Profile, grid: pd.DataFrame) -> list[str]:
-    """Return the entries and benchmarks whose settings in the profile are not the chosen point.
+    """Return the entries and benchmarks for which the profile's settings differ from the chosen point.
 
     Raises:
-        ValueError: if the grid of the profile is not the one that was run.
+        ValueError: if the grid of the profile differs from the grid that was run.
     """
     try:
         variants = chosen(profile, grid)

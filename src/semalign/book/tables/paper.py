@@ -1,4 +1,4 @@
-"""The paper's Tables 1 and 2, under our names of the models that stand for the paper's."""
+"""The paper's Tables 1 and 2, with the names of our models in place of the paper's."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -15,7 +15,7 @@ PAPER_STUDENT = "Llama2-7B-Chat"
 
 
 class Key(NamedTuple):
-    """Which score of a table: a method or variant, its teacher (None for a model as it is), student and benchmark."""
+    """The key of a score: a method or variant, its teacher (None for a model without transfer), student, benchmark."""
 
     method: str
     teacher: str | None
@@ -24,22 +24,22 @@ class Key(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """How far a transfer is from its teacher, in points, and the share of the gap that it closed, in percent."""
+    """The gap between a transfer and its teacher in points, and the share of the gap closed in percent."""
 
     points: float
     share: float
 
 
 def title(task: str) -> str:
-    """Return the name of the benchmark that a task is or stands for, as the paper has it."""
+    """Return the paper's name of the benchmark that a task is, or that a micro task stands for."""
     return TITLES.get(task.removeprefix("micro_"), task)
 
 
 def paper_scores(profile: Profile) -> dict[Key, float]:
-    """Return the scores of the paper's Tables 1 and 2, under the names of the profile's models in their place.
+    """Return the scores of the paper's Tables 1 and 2, with the profile's models in place of the paper's.
 
-    The paper's first teacher is the profile's teacher, its others are the profile's further teachers, in this order.
-    Scores of teachers for which the profile has none are left out.
+    The profile's teacher replaces the paper's first teacher, and its further teachers the others, in this order.
+    Scores of teachers without a counterpart are left out.
     """
     first, second = (pd.read_csv(data_dir() / "paper" / f"table{number}.csv") for number in (1, 2))
     named = second["teacher"].dropna().unique()

@@ -1,4 +1,4 @@
-"""Tables of published weights: benchmark scores of one model, and transfers into a student cut from it."""
+"""Tables of published weights: benchmark scores of a model, and transfers into a student derived from it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,21 +20,21 @@ BENCHMARKS = {
 
 
 def record_of(path: Path) -> dict[str, Any] | None:
-    """Return a record, or None if it is not there."""
+    """Return a record, or None if it does not exist."""
     return read_record(path) if path.is_file() else None
 
 
 def benchmark_table(records: Mapping[str, Mapping[str, Any] | None], card: pd.DataFrame) -> pd.DataFrame:
-    """Return our scores of a model, their other metrics, and what its model card says.
+    """Return our scores of a model, their other metrics, and the scores of its model card.
 
     Args:
-        records: of the scores, by task of :data:`BENCHMARKS`; None: not run.
-        card: ``score`` and ``how`` it was made, by task.
+        records: records of the scores by task of :data:`BENCHMARKS`; None if not run.
+        card: ``score`` and ``how`` it was measured, by task.
     """
     lines = []
     for task, name in BENCHMARKS.items():
-        said = f"{card.loc[task, 'score']} ({card.loc[task, 'how']})" if task in card.index else "none"
-        lines.append({"benchmark": name, **_score(records[task]), "model card": said})
+        reported = f"{card.loc[task, 'score']} ({card.loc[task, 'how']})" if task in card.index else "none"
+        lines.append({"benchmark": name, **_score(records[task]), "model card": reported})
     return pd.DataFrame(lines)
 
 
@@ -52,10 +52,10 @@ def _score(record: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def transfer_table(records: Mapping[tuple[str, str], Mapping[str, Any] | None]) -> pd.DataFrame:
-    """Return what transfers changed on held-out rows, before → after.
+    """Return measurements on held-out rows before → after transfers.
 
     Args:
-        records: by task and objective; None: not run.
+        records: records by task and objective; None if not run.
     """
     lines = []
     for (task, objective), record in records.items():
@@ -77,7 +77,7 @@ def _change(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def engine_text(run: Mapping[str, Any]) -> str:
-    """Return what a run of both engines on the same items says of their speed."""
+    """Return a sentence on the speed of both engines, from a run on the same items."""
     vllm, transformers = (run["backends"][name]["tokens_per_second"] for name in ("vllm", "transformers"))
     return (
         f"In one run of {run['items']} items of GSM8K, in float32 on {run['threads']} threads of a CPU, "

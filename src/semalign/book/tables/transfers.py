@@ -1,4 +1,4 @@
-"""Tables 1 and 2: our scores and gaps next to the paper's, and which method leads."""
+"""Tables 1 and 2: our scores and gaps next to the paper's, and the best method of each task."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ NO_NUMBER = "–"  # the paper has none
 
 
 class Entry(NamedTuple):
-    """One entry of Table 1 or 2: what to call it, and which model and teacher it is of."""
+    """An entry of Table 1 or 2: its label, method, teacher and student."""
 
     label: str
     method: str
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
 
 def transfer_entries(profile: Profile) -> list[str]:
-    """Return the transfers of Tables 1 and 2: the baselines, SemAlign, and variants that are not those of a control."""
+    """Return the transfers of Tables 1 and 2: baselines, SemAlign, and their variants, but no variants of controls."""
     baselines = [name for name, method in methods().items() if method.kind == "baseline"]
     varied = [name for name in profile.variants if profile.method_of(name).kind != "control"]
     return list(dict.fromkeys([*baselines, PAPER, *varied]))
@@ -61,7 +61,7 @@ def by_key(frame: pd.DataFrame) -> dict[Key, pd.Series]:
 
 
 def score_text(line: pd.Series | None) -> str:
-    """Return a line of a summary as a score with its interval, or that it was not run."""
+    """Return a line of a summary as a score with its interval, or "not run"."""
     return NOT_RUN if line is None else interval(line["value"], line["low"], line["high"])
 
 
@@ -71,7 +71,7 @@ def score_table(
     """Return a table of scores with two columns for each benchmark: the paper's number and ours.
 
     Args:
-        profile: whose models stand for which of the paper's.
+        profile: profile whose models replace the paper's.
         scores: see :func:`semalign.experiments.runs.summary`.
         entries: see :func:`table_entries`.
         benchmarks: titles.
@@ -84,12 +84,12 @@ def score_table(
 def gap_table(
     profile: Profile, gaps: pd.DataFrame, entries: Sequence[Entry], benchmarks: Sequence[str]
 ) -> pd.DataFrame:
-    """Return a table of gaps to the teacher in points, with the share of the gap that was closed.
+    """Return a table of gaps to the teacher in points, with the share of the gap closed.
 
-    Last come the means over the benchmarks of the gap without its sign, as the paper has them.
+    The last columns are means of the absolute gap over the benchmarks, as in the paper.
 
     Args:
-        profile: whose models stand for which of the paper's.
+        profile: profile whose models replace the paper's.
         gaps: see :func:`semalign.results.comparisons.gaps`.
         entries: see :func:`table_entries`; those without a teacher are left out.
         benchmarks: titles.
@@ -116,7 +116,7 @@ def _whole(value: float) -> str:
 
 
 def _mean(sizes: Mapping[Key, float], keys: Sequence[Key], decimals: int) -> str:
-    """Return the mean of some sizes as a text, or nothing if there are none or one is not there."""
+    """Return the mean of some sizes as text; the text is empty if a size is missing."""
     known = [sizes[key] for key in keys if key in sizes]
     return f"{sum(known) / len(known):.{decimals}f}" if known and len(known) == len(keys) else ""
 
@@ -151,7 +151,7 @@ def record_counts(profile: Profile, current: set[str]) -> pd.DataFrame:
 
 
 def lead_table(profile: Profile, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return, for each task and teacher, which of the paper's three methods has the highest mean score."""
+    """Return, for each task and teacher, the ranking of the paper's three methods by mean score."""
     lines = []
     compared = scores[scores["method"].isin(PAPER_METHODS.values())]
     for task in profile.tasks:
