@@ -1,9 +1,10 @@
-"""Tokens a second of transformers and of vLLM, in one run: the same model, items, greedy decoding and precision.
+"""Compare the speed of transformers and vLLM: the same model, items, greedy decoding and precision.
 
-Needs vLLM (the environment of `make test-vllm`). Timed is lm-eval's run over the items, after each engine has answered
-a first few; loading is apart. What is counted are the tokens of the texts, which are equal but where two logits are
-within rounding, and it is told how many are. vLLM serves with one thread on a CPU unless OMP_NUM_THREADS says
-otherwise. A batch of transformers goes on until its longest row ends; vLLM puts new rows in the place of ended ones.
+This needs vLLM (the environment of `make test-vllm`). The timed part is lm-eval's run over the items, after a warm-up
+of a few items; loading is timed separately. The script counts the tokens of the generated texts. Texts differ between
+the engines only if two logits are equal up to rounding; the number of equal texts is reported. On a CPU, vLLM uses
+one thread unless OMP_NUM_THREADS is set. A batch of transformers runs until its longest item ends; vLLM replaces
+finished items by new ones.
 
     OMP_NUM_THREADS=2 VLLM_ENABLE_V1_MULTIPROCESSING=0 VLLM_CPU_KVCACHE_SPACE=4 SEMALIGN_DATA=/path/to/data \
         .venv-vllm/bin/python benchmarks/backend_speed.py smollm2-135m --task gsm8k --items 64
@@ -27,7 +28,7 @@ WARM_UP = 4
 
 
 def answers(model: Any, task: str, items: int, batch_size: int) -> tuple[list[str], float, float]:
-    """Return the texts of the items, the seconds of loading and those of answering."""
+    """Return the generated texts of the items, the loading time and the generation time in seconds."""
     started = time.perf_counter()
     with benchmarks.quiet_engine(), engine_of(model, batch_size) as engine:
         run_task(engine, benchmarks.load_task(task, "test", WARM_UP, tokenizer=model.tokenizer))
@@ -42,10 +43,10 @@ def answers(model: Any, task: str, items: int, batch_size: int) -> tuple[list[st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", default="smollm2-135m")
-    parser.add_argument("--task", default="gsm8k", help="a task of greedy decoding")
+    parser.add_argument("--task", default="gsm8k", help="a task with greedy decoding")
     parser.add_argument("--items", type=int, default=64)
-    parser.add_argument("--batch-size", type=int, default=32, help="rows that lm-eval hands to an engine at a time")
-    parser.add_argument("--out", type=Path, help="file for the numbers, as JSON")
+    parser.add_argument("--batch-size", type=int, default=32, help="items that lm-eval sends to an engine at a time")
+    parser.add_argument("--out", type=Path, help="JSON file for the numbers")
     arguments = parser.parse_args()
 
     backends: dict[str, Any] = {

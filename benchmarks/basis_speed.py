@@ -1,6 +1,6 @@
-"""The basis of a Llama-2-7B-shaped LM head beside ``torch.linalg.pinv``, and the composed operator beside Eq. 1 and 2.
+"""Compare the basis of a Llama-2-7B-shaped LM head with ``torch.linalg.pinv``, and the operator M with Eq. 1 and 2.
 
-Each measurement runs in a process of its own, so that peak memory is its own; all in one run of this script.
+Each measurement runs in a separate process, so that its peak memory does not include the others.
 
     python benchmarks/basis_speed.py --rows 32000 --width 4096 --out data/results/speed/basis.json
 """
@@ -30,7 +30,7 @@ def random_head(rows: int, width: int, seed: int) -> torch.Tensor:
 
 
 def measure_basis(method: str, rows: int, width: int) -> dict[str, float]:
-    """Seconds and the memory beyond the head itself, for one way to make the basis."""
+    """Return the time, and the memory in addition to the head, of one way to compute the basis."""
     weight = random_head(rows, width, 0)
     torch.linalg.cholesky(torch.eye(8, dtype=torch.float64))  # load LAPACK before the clock starts
     base, start = peak_bytes(), time.perf_counter()
@@ -42,7 +42,7 @@ def measure_basis(method: str, rows: int, width: int) -> dict[str, float]:
 
 
 def measure_target(method: str, rows: int, width: int) -> dict[str, float]:
-    """Seconds to make the targets of 2,048 teacher states (width 5/4 of the student's)."""
+    """Return the time to compute the targets of 2,048 teacher states, whose width is 5/4 of the student's."""
     teacher = SemanticBasis.random(rows, width * 5 // 4, seed=1)
     student = SemanticBasis.random(rows, width, seed=2)
     states = torch.randn(2048, width * 5 // 4, generator=torch.Generator().manual_seed(3))
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=32_000)
     parser.add_argument("--width", type=int, default=4_096)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--out", type=Path, help="JSON file to keep what was measured in")
+    parser.add_argument("--out", type=Path, help="JSON file for the measurements")
     parser.add_argument("--child", nargs=2, metavar=("KIND", "METHOD"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

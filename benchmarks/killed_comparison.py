@@ -1,9 +1,9 @@
-"""A comparison that is killed at random moments ends with the records of one that is left alone.
+"""Check that a comparison that is killed at random moments ends with the same records as an undisturbed one.
 
-Runs `semalign compare` on a small profile twice, each time with an empty cache: once undisturbed; once ended by
-SIGKILL, with all processes that it started, at random moments, and started again each time. Then compares all records
-and samples. Only what is of a run, not of its result, may differ: when it was made and at which commit, seconds,
-memory, command.
+The script runs `semalign compare` on a small profile twice, each time with an empty cache. The first run is
+undisturbed. The second run is killed by SIGKILL at random moments, together with all processes that it started, and
+started again each time. Then all records and samples are compared. Only fields that describe the run instead of its
+result may differ: creation time, commit, seconds, memory and command.
 
     python benchmarks/killed_comparison.py --kills 3
 """
@@ -36,7 +36,7 @@ PROFILE = {
 
 
 def started(profile: Path, out: Path, cache: Path, methods: str) -> subprocess.Popen:
-    """Start the comparison in a process group of its own."""
+    """Start the comparison in a new process group."""
     command = [SEMALIGN, "compare", "--profile", str(profile), "--methods", methods, "--out", str(out)]
     environment = {**os.environ, "SEMALIGN_CACHE": str(cache)}
     return subprocess.Popen(
@@ -45,7 +45,7 @@ def started(profile: Path, out: Path, cache: Path, methods: str) -> subprocess.P
 
 
 def content(folder: Path) -> dict[str, object]:
-    """Return what the records and samples of a folder say, without what is of the run."""
+    """Return the records and samples of a folder without the fields that describe the run."""
     records = {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")}
     for record in records.values():
         record["details"].pop("evaluation_seconds")
@@ -54,18 +54,18 @@ def content(folder: Path) -> dict[str, object]:
 
 
 def created(folder: Path) -> dict[str, str]:
-    """Return when each record of a folder was made."""
+    """Return the creation time of each record of a folder."""
     return {path.name: json.loads(path.read_text())["created"] for path in folder.glob("*.json")}
 
 
-def parted(ours: object, theirs: object) -> list[str]:
-    """Return the keys by which two records differ, those of their details with ``details.`` before them."""
+def differing_keys(ours: object, theirs: object) -> list[str]:
+    """Return the keys in which two records differ; keys of their details begin with ``details.``."""
     if not (isinstance(ours, dict) and isinstance(theirs, dict)):
-        return ["only one is there" if None in (ours, theirs) else "samples"]
+        return ["one of them is missing" if None in (ours, theirs) else "samples"]
     keys = [key for key in sorted({*ours, *theirs}) if ours.get(key) != theirs.get(key)]
     if "details" in keys:
         keys.remove("details")
-        keys += [f"details.{key}" for key in parted(ours["details"], theirs["details"])]
+        keys += [f"details.{key}" for key in differing_keys(ours["details"], theirs["details"])]
     return keys
 
 
@@ -73,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--methods", default="semalign,cross-entropy,seeking,laten")
-    parser.add_argument("--seed", type=int, default=None, help="of the moments; default: other ones each time")
+    parser.add_argument("--seed", type=int, default=None, help="seed of the random moments; default: none")
     options = parser.parse_args()
     moments = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name:
@@ -91,11 +91,11 @@ def main() -> None:
             moment = moments.uniform(0.1, 0.9) * whole / options.kills
             time.sleep(moment)
             if run.poll() is not None:
-                sys.exit("the comparison was over before it could be killed: run again")
+                sys.exit("the comparison ended before it could be killed: run the script again")
             os.killpg(run.pid, signal.SIGKILL)
             run.wait()
             finished |= created(folder / "killed")
-            print(f"killed after {moment:.1f} s: {len(finished)} finished records are there", flush=True)
+            print(f"killed after {moment:.1f} s: {len(finished)} finished records", flush=True)
         if started(profile, folder / "killed", folder / "killed-cache", options.methods).wait():
             sys.exit("the last run of the killed comparison failed")
         again = [name for name, when in created(folder / "killed").items() if finished.get(name, when) != when]
@@ -104,8 +104,8 @@ def main() -> None:
     differing = sorted(name for name in {*left, *killed} if left.get(name) != killed.get(name))
     print(f"{len(left)} files compared, {len(differing)} differ{': ' if differing else ''}{', '.join(differing)}")
     for name in differing:
-        print(f"  {name}: {', '.join(parted(left.get(name), killed.get(name)))}")
-    print(f"finished records that were made again: {', '.join(again) or 'none'}")
+        print(f"  {name}: {', '.join(differing_keys(left.get(name), killed.get(name)))}")
+    print(f"finished records that were written again: {', '.join(again) or 'none'}")
     print(f"other files left behind: {', '.join(leftovers) or 'none'}")
     sys.exit(bool(differing or leftovers or again))
 

@@ -1,8 +1,9 @@
-"""An evaluation that is killed at a random moment ends with the record of one that is left alone.
+"""Check that an evaluation that is killed at a random moment ends with the same record as an undisturbed one.
 
-For each task, runs `semalign evaluate` on its first items twice: once undisturbed; once ended by SIGKILL, with all
-processes that it started, while it answers, and started again. Then compares records and samples. Only what is of a
-run, not of its result, may differ: when it was made and at which commit, seconds, memory, command.
+For each task, the script runs `semalign evaluate` on its first items twice. The first run is undisturbed. The second
+run is killed by SIGKILL while it generates answers, together with all processes that it started, and started again.
+Then records and samples are compared. Only fields that describe the run instead of its result may differ: creation
+time, commit, seconds, memory and command.
 
     SEMALIGN_DATA=/path/to/data python benchmarks/killed_evaluation.py smollm2-135m --limit 8
 """
@@ -20,11 +21,11 @@ from pathlib import Path
 
 from killed_comparison import SEMALIGN, content
 
-MINIMUM = {"mmlu": 1}  # items of each of its 57 subjects
+MINIMUM = {"mmlu": 1}  # items of each of the 57 subjects
 
 
 def started(options: argparse.Namespace, task: str, out: Path) -> subprocess.Popen:
-    """Start an evaluation in a process group of its own."""
+    """Start an evaluation in a new process group."""
     settings = {"--task": task, "--limit": MINIMUM.get(task, options.limit), "--batch-size": options.batch_size}
     more = [str(part) for pair in settings.items() for part in pair]
     command = [SEMALIGN, "evaluate", options.model, "--engine", options.engine, *more, "--out", str(out)]
@@ -38,7 +39,7 @@ def finished(run: subprocess.Popen) -> None:
 
 
 def answers(path: Path) -> int:
-    """Return how many answers a journal holds whose end may be cut off."""
+    """Return the number of answers in a journal, whose end may be cut off."""
     lines = -1
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
@@ -50,13 +51,13 @@ def answers(path: Path) -> int:
 
 
 def killed(options: argparse.Namespace, task: str, out: Path, seconds: float) -> int:
-    """Kill a run at a random moment after its first answers; return how many answers are kept."""
+    """Kill a run at a random moment after its first answers; return the number of answers in its journal."""
     run, journal = started(options, task, out), out / f"{task}.answers.jsonl.gz"
     while run.poll() is None and not answers(journal):
         time.sleep(0.2)
     time.sleep(random.uniform(0, 0.3) * seconds)
     if run.poll() is not None:
-        sys.exit("the evaluation was over before it could be killed: take more items or smaller batches")
+        sys.exit("the evaluation ended before it could be killed: use more items or smaller batches")
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     return answers(journal)
@@ -66,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", default="smollm2-135m")
     parser.add_argument("--tasks", default="mmlu,gsm8k,humaneval,mbpp")
-    parser.add_argument("--limit", type=int, default=8, help="items; of MMLU one of each subject")
+    parser.add_argument("--limit", type=int, default=8, help="number of items; for MMLU one of each subject")
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--engine", default="transformers")
     options = parser.parse_args()

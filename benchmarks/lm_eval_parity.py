@@ -1,8 +1,9 @@
-"""MMLU and GSM8K by lm-eval's stock tasks and model class, and by ours with the same prompts, item for item.
+"""Compare MMLU and GSM8K by lm-eval's stock tasks and model class with ours, item by item and with the same prompts.
 
-Zero-shot, on the same items. Data are read from a data root, laid out as on the hub; the exit code tells whether all
-is equal or explained. What may differ is the flexible answer of GSM8K: lm-eval takes the last run of at least two of
-"$0-9.,", even if it has no digit, or of digits; ours is the last number.
+Both are zero-shot on the same items, which are read from a data root with the layout of the hub. The exit code is
+zero if all results are equal or their difference is explained. The only explained difference is the flexible answer
+of GSM8K: lm-eval takes the last sequence of at least two characters of "$0-9.,", even without a digit, or of digits;
+ours is the last number.
 
     SEMALIGN_DATA=/path/to/data python benchmarks/lm_eval_parity.py micro-student --items 20
 """
@@ -51,13 +52,13 @@ def our_task(name: str, stock: ConfigurableTask, rows: list[dict[str, Any]], max
 
 
 def compare(model: LanguageModel, name: str, rows: list[dict[str, Any]], max_tokens: int = 64) -> list[dict[str, Any]]:
-    """Return one dict an item and extraction: both sides' answer, what was taken from it and score.
+    """Return a dict for each item and extraction: both sides' answers, extracted answers and scores.
 
     Args:
         model: the model.
-        name: ``mmlu`` (the rows are of one subject) or ``gsm8k``.
+        name: ``mmlu`` (with rows of one subject) or ``gsm8k``.
         rows: the items.
-        max_tokens: length of an answer.
+        max_tokens: maximum length of an answer.
     """
     with benchmarks.quiet_engine():
         stock = stock_task(f"mmlu_{rows[0]['subject']}" if name == "mmlu" else name, FOLDERS[name], rows)
@@ -84,7 +85,7 @@ def _line(metric: str, ours: dict[str, Any], stock: dict[str, Any]) -> dict[str,
 
 
 def unexplained(line: dict[str, Any], tolerance: float = 1e-3) -> bool:
-    """Return whether the two sides differ other than in what their flexible patterns take from equal answers."""
+    """Return whether the two sides differ other than by what their flexible patterns extract from equal answers."""
     ours, stock = line["answer"].values()
     same_score = len(set(line["score"].values())) == 1
     if line["extraction"] == "none":
@@ -98,7 +99,7 @@ def unexplained(line: dict[str, Any], tolerance: float = 1e-3) -> bool:
 
 
 def last_number(pattern: str, answer: str) -> str:
-    """Return what a flexible pattern takes from an answer: its last match, the first group of it that holds text."""
+    """Return what a flexible pattern extracts from an answer: the first non-empty group of its last match."""
     found = re.findall(pattern, answer)
     if not found:
         return "[invalid]"
@@ -107,10 +108,12 @@ def last_number(pattern: str, answer: str) -> str:
 
 
 def main() -> int:
-    """Compare, print, and return the number of items that differ without a reason."""
+    """Compare, print, and return the number of items with an unexplained difference."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model")
-    parser.add_argument("--items", type=int, default=20, help="of GSM8K, and of each of two subjects of MMLU")
+    parser.add_argument(
+        "--items", type=int, default=20, help="number of items of GSM8K, and of each of two subjects of MMLU"
+    )
     arguments = parser.parse_args()
     model, bad = load_model(arguments.model), 0
     mmlu = benchmarks.documents("mmlu", "test")
@@ -124,7 +127,7 @@ def main() -> int:
             totals = {side: sum(line["score"][side] for line in part) for side in ("ours", "stock")}
             other = [line for line in part if line["taken"]["ours"] != line["taken"]["stock"]]
             wrong = [line for line in part if unexplained(line)]
-            counts = f"taken otherwise {len(other)}, unexplained {len(wrong)}"
+            counts = f"extracted differently {len(other)}, unexplained {len(wrong)}"
             print(f"{name} {extraction}: {totals} of {len(part)}, {counts}")
             for line in (other if extraction == "flexible" else []) + wrong:
                 print(f"  item {line['item']}: {line['taken']}")

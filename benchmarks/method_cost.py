@@ -1,9 +1,9 @@
-"""Seconds and peak memory of one transfer by each method: same pair, same task, same rows, an empty cache.
+"""Measure time and peak memory of a transfer by each method, with the same models, task and rows and an empty cache.
 
-Each method runs in a process of its own, so that peak memory is its own. Every one gives a run record in
-``data/results/PROFILE-cost``, which the book draws score against cost from. Of the memory of the process, the record
-keeps what it held before the transfer began, models loaded, in ``details.memory_before_bytes``. Times are of this
-machine, and mean little while others use it.
+Each method runs in a separate process, so that its peak memory does not include the others. Each writes a run record
+to ``data/results/PROFILE-cost``, from which the book draws scores over costs. ``details.memory_before_bytes`` of a
+record is the memory of the process with both models loaded, before the transfer. Times hold for this machine only,
+and only if it is otherwise idle.
 
     python benchmarks/method_cost.py --profile micro --methods semalign,sft
 """
@@ -27,15 +27,15 @@ from semalign.paths import results_dir
 from semalign.results.records import peak_memory, read_record, write_record
 
 
-def measure(profile: Profile, row: str, task: str, threads: int) -> dict:
-    """Return the record of one transfer; its value is the seconds that it took."""
+def measure(profile: Profile, entry: str, task: str, threads: int) -> dict:
+    """Return the record of one transfer, whose value is its time in seconds."""
     teacher, student = load_model(profile.teacher), load_model(profile.student)
-    rows, method = benchmarks.rows(task, "train", profile.tasks[task].train_size), profile.method_of(row)
+    rows, method = benchmarks.rows(task, "train", profile.tasks[task].train_size), profile.method_of(entry)
     before = peak_memory()
-    result = run_method(method, teacher, student, rows, task=task, **{**profile.settings_for(task, row), "seed": 0})
+    result = run_method(method, teacher, student, rows, task=task, **{**profile.settings_for(task, entry), "seed": 0})
     return {
         **result.record,
-        "method": row,
+        "method": entry,
         "metric": "seconds",
         "value": result.record["seconds"],
         "losses": [],
@@ -44,9 +44,9 @@ def measure(profile: Profile, row: str, task: str, threads: int) -> dict:
     }
 
 
-def in_child(options: argparse.Namespace, row: str, out: Path) -> None:
-    """Measure a method in a process of its own, with a cache that holds nothing."""
-    command = [sys.executable, __file__, "--child", row, "--profile", options.profile, "--task", options.task]
+def in_child(options: argparse.Namespace, entry: str, out: Path) -> None:
+    """Measure a method in a separate process with an empty cache."""
+    command = [sys.executable, __file__, "--child", entry, "--profile", options.profile, "--task", options.task]
     command += ["--threads", str(options.threads), "--out", str(out)]
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "SEMALIGN_CACHE": cache, "OMP_NUM_THREADS": str(options.threads)}
@@ -56,11 +56,11 @@ def in_child(options: argparse.Namespace, row: str, out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", default="micro")
-    parser.add_argument("--methods", default="all", help="all, or names with commas; variants of the profile too")
+    parser.add_argument("--methods", default="all", help="all, or names of methods and variants, separated by commas")
     parser.add_argument("--task", default="micro_gsm8k")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, help="folder for the records; default data/results/PROFILE-cost")
-    parser.add_argument("--child", metavar="ROW", help=argparse.SUPPRESS)
+    parser.add_argument("--child", metavar="ENTRY", help=argparse.SUPPRESS)
     options = parser.parse_args()
     profile = load_profile(options.profile)
     out = options.out or results_dir() / f"{profile.name}-cost"
@@ -69,16 +69,16 @@ def main() -> None:
         write_record(out / f"{options.child}.json", measure(profile, options.child, options.task, options.threads))
         return
     failed = []
-    for row in entries_of(profile, options.methods.split(",")):
+    for entry in entries_of(profile, options.methods.split(",")):
         try:
-            in_child(options, row, out)
+            in_child(options, entry, out)
         except subprocess.CalledProcessError:
-            failed.append(row)
+            failed.append(entry)
             continue
-        record = read_record(out / f"{row}.json")
+        record = read_record(out / f"{entry}.json")
         held = record["details"]["memory_before_bytes"]
         print(
-            f"{row:20s} {record['seconds']:7.1f} s, peak {record['peak_memory_bytes'] / 2**20:6.0f} MiB, "
+            f"{entry:20s} {record['seconds']:7.1f} s, peak {record['peak_memory_bytes'] / 2**20:6.0f} MiB, "
             f"{held / 2**20:6.0f} MiB before the transfer",
             flush=True,
         )

@@ -1,6 +1,7 @@
-"""Canonical solutions of HumanEval and MBPP in the sandbox, and what becomes of hostile programs.
+"""Run the canonical solutions of HumanEval and MBPP, and hostile programs, in the sandbox.
 
-A folder with the data, laid out as on the hub, is needed; the exit code tells whether all is as it should be.
+This needs a folder with the data in the layout of the hub. The exit code is zero if all canonical solutions pass and
+all hostile programs are contained.
 
     SEMALIGN_DATA=/path/to/data python benchmarks/sandbox_check.py
 """
@@ -26,7 +27,7 @@ SETS = {
 
 
 def check_canonical(name: str, workers: int) -> bool:
-    """Print how many canonical solutions of a benchmark's test split pass, and those that do not."""
+    """Print how many canonical solutions of a benchmark's test split pass, and those that fail."""
     dataset, config, case, solution = SETS[name]
     rows = dataset_rows(dataset, config, "test")
     start = time.perf_counter()
@@ -41,7 +42,7 @@ def check_canonical(name: str, workers: int) -> bool:
 
 
 def check_hostile(workers: int) -> bool:
-    """Print what became of each hostile or broken program."""
+    """Print the outcome of each hostile or broken program."""
     os.environ["SEMALIGN_SECRET"] = "42"
     cases = [(case.program, case.tests) for case in hostile_programs.ALL]
     outcomes = run_many(cases, timeout=4, cpu_seconds=1, workers=workers)

@@ -1,7 +1,8 @@
-"""One training run with the prefix cache and the logit-free loss, and the same run by whole forward passes.
+"""Compare a training run with cached states and the logit-free loss to the same run with complete forward passes.
 
-Both start from the same adapter and see the same batches; the script prints the largest difference of the losses and
-the ratio of the times. ``--vocabulary`` enlarges the head, where a real model spends most of the output loss.
+Both runs start from the same adapter and see the same batches. The script prints the largest difference of the losses
+and the ratio of the times. ``--vocabulary`` sets the size of the head, which dominates the time of the output loss in
+real models.
 
     python benchmarks/training_speed.py --layers 16 --layer 14 --vocabulary 32000
 """
@@ -31,7 +32,7 @@ from semalign.training.steering import Steering
 
 
 def random_model(vocabulary: int, width: int, layers: int, seed: int) -> LanguageModel:
-    """A random Llama over a word-level vocabulary."""
+    """Return a random Llama with a word-level vocabulary."""
     torch.manual_seed(seed)
     words = {"<eos>": 0, **{f"w{i}": i for i in range(1, vocabulary)}}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="<eos>"))
@@ -45,7 +46,7 @@ def random_model(vocabulary: int, width: int, layers: int, seed: int) -> Languag
 
 
 class WholeForward(Objective):
-    """The objective by a forward pass through every layer and V-wide logits."""
+    """The objective, computed by a forward pass through all layers and from logits."""
 
     def forward(self, batch):
         input_ids, attention_mask = batch.input_ids
@@ -57,7 +58,7 @@ class WholeForward(Objective):
 
 
 class WithIds:
-    """Supervision that hands on token ids instead of cached states."""
+    """Supervision whose batches also have token ids, for complete forward passes."""
 
     def __init__(self, supervision):
         self.supervision = supervision

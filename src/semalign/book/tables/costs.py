@@ -8,7 +8,7 @@ from semalign.book.markdown import interval
 from semalign.book.tables.controls import kind_of
 from semalign.book.tables.paper import Key, title
 from semalign.book.tables.transfers import NOT_RUN, by_key
-from semalign.experiments.cells import rows_of
+from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import Profile
 from semalign.experiments.runs import fingerprint_of
 from semalign.results.records import read_records
@@ -36,7 +36,7 @@ def cost_data(profile: Profile, records: pd.DataFrame, scores: pd.DataFrame) -> 
         scores: see :func:`semalign.experiments.runs.summary`.
     """
     found, task = by_key(scores), records["task"].iloc[0]
-    lines = records.set_index("method").reindex([n for n in rows_of(profile, ["all"]) if n in set(records["method"])])
+    lines = records.set_index("method").reindex([n for n in entries_of(profile, ["all"]) if n in set(records["method"])])
     data = pd.DataFrame(
         {"method": lines.index, "kind": lines.index.map(kind_of), "seconds": lines["seconds"].to_numpy()}
     )
@@ -59,7 +59,7 @@ def cost_table(data: pd.DataFrame) -> pd.DataFrame:
 
 def cost_caption(profile: Profile, records: pd.DataFrame) -> str:
     """Return the caption of the table: task, number of rows and threads, and methods that were not run."""
-    absent = [name for name in rows_of(profile, ["all"]) if name not in set(records["method"])]
+    absent = [name for name in entries_of(profile, ["all"]) if name not in set(records["method"])]
     threads = ", ".join(sorted({str(configuration.get("threads")) for configuration in records["configuration"]}))
     return (
         f"Cost of one transfer on {title(records['task'].iloc[0])} ({records['n'].iloc[0]} training rows, {threads} "
