@@ -36,7 +36,9 @@ def cost_data(profile: Profile, records: pd.DataFrame, scores: pd.DataFrame) -> 
         scores: see :func:`semalign.experiments.runs.summary`.
     """
     found, task = by_key(scores), records["task"].iloc[0]
-    lines = records.set_index("method").reindex([n for n in entries_of(profile, ["all"]) if n in set(records["method"])])
+    lines = records.set_index("method").reindex(
+        [n for n in entries_of(profile, ["all"]) if n in set(records["method"])]
+    )
     data = pd.DataFrame(
         {"method": lines.index, "kind": lines.index.map(kind_of), "seconds": lines["seconds"].to_numpy()}
     )
