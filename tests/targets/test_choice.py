@@ -22,6 +22,7 @@ def pair(teacher, student):
         ({"student_layer": 4}, [([(5, 1.0)], 4)]),
         ({"student_layer": 3, "teacher_layer": 1}, [([(1, 1.0)], 3)]),
         ({"teacher_layer": 4}, [([(5, 1.0)], 4)]),
+        ({"student_layer": 1, "interpolate": True}, [([(1, 0.75), (2, 0.25)], 1)]),
         ({"student_layer": 2, "interpolate": True}, [([(2, 0.5), (3, 0.5)], 2)]),
         ({"student_layers": [4, 2, 3, 2]}, [([(2, 1.0)], 2), ([(3, 1.0)], 3), ([(5, 1.0)], 4)]),
         ({"student_layer": 2, "layer_map": {2: 4}}, [([(4, 1.0)], 2)]),
