@@ -81,3 +81,16 @@ def test_an_installed_distribution_registers_by_an_entry_point(monkeypatch):
     monkeypatch.setenv(VARIABLE, "")
     list(Registry("map of a test", "semalign.targets.maps"))
     assert loaded == ["it"]
+
+
+def test_a_file_that_failed_can_be_mended_without_importing_its_neighbours_again(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
+    monkeypatch.setenv("COUNT", "")
+    (tmp_path / "a_sound.py").write_text("import os\nos.environ['COUNT'] += 'x'\n")
+    (tmp_path / "broken.py").write_text("import no_such_module\n")
+    for _ in range(2):  # the second attempt names the same fault
+        with pytest.raises(ImportError, match=r"broken\.py cannot be included: No module named 'no_such_module'"):
+            include(tmp_path)
+    (tmp_path / "broken.py").write_text("import os\nos.environ['COUNT'] += 'y'\n")
+    include(tmp_path)
+    assert os.environ["COUNT"] == "xy"

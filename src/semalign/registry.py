@@ -149,18 +149,22 @@ def load_included() -> None:
         entry_point.load()
 
 
-@cache
 def _import_folder(folder: Path) -> None:
     for path in sorted(folder.glob("*.py")):
-        # The module name depends on the folder, so that files of the same name in two folders are different modules.
-        name = f"semalign_included_{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}_{path.stem}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{path} is not a Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            del sys.modules[name]
-            raise ImportError(f"{path} cannot be included: {error}") from error
+        _import_file(path)
+
+
+@cache
+def _import_file(path: Path) -> None:
+    # The module name depends on the folder, so that files of the same name in two folders are different modules.
+    name = f"semalign_included_{hashlib.sha256(str(path.parent).encode()).hexdigest()[:8]}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ImportError(f"{path} cannot be included: {error}") from error
