@@ -1,7 +1,6 @@
 """lm-eval's vLLM model class for a model folder, and an adapter folder if there is one."""
 
 import importlib.metadata
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from lm_eval.api.model import TemplateLM
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from semalign.files import file_sha256, json_fingerprint
+from semalign.models.adapters import read_config
+from semalign.models.integrity import check_folder
 from semalign.models.loading import locate
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # largest ranks that vLLM can be set to
@@ -47,7 +48,9 @@ class VllmModel:
         found = locate(self.source)
         if found.endswith(".gguf"):
             raise ValueError(f"{found}: a GGUF file cannot be evaluated with vLLM; transformers can")
-        return Path(found if Path(found).exists() else snapshot_download(found, local_files_only=True))
+        folder = Path(found if Path(found).exists() else snapshot_download(found, local_files_only=True))
+        check_folder(folder)
+        return folder
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -112,12 +115,12 @@ def lora_rank(adapter: Path) -> int:
 
     Raises:
         FileNotFoundError: if the folder holds no adapter.
-        ValueError: if its rank is larger than all of these.
+        ValueError: if it is no LoRA, or its rank is larger than all of these.
     """
-    if not (adapter / "adapter_config.json").is_file():
-        raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
-    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-    rank = max([config["r"], *config.get("rank_pattern", {}).values()])
+    config = read_config(adapter)
+    if config["peft_type"] != "LORA" or not isinstance(config.get("r"), int):
+        raise ValueError(f"{adapter} holds an adapter by {config['peft_type']}; vLLM takes LoRA with a rank")
+    rank = max([config["r"], *(config.get("rank_pattern") or {}).values()])
     if rank > RANKS[-1]:
         raise ValueError(f"{adapter} has rank {rank}; vLLM takes {RANKS[-1]} at most")
     return next(room for room in RANKS if room >= rank)

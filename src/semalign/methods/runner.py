@@ -12,6 +12,7 @@ from semalign.methods.registry import Method
 from semalign.methods.registry import method as method_of
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
+from semalign.models.finite import check_weights
 from semalign.models.loading import LanguageModel, loaded
 from semalign.models.pair import Pair
 from semalign.models.saving import save_model
@@ -73,15 +74,18 @@ def run_method(
     started, method = time.perf_counter(), name if isinstance(name, Method) else method_of(name)
     chosen = method.settings(**settings)
     rows, held_out = read_rows(data), [] if validation is None else read_rows(validation)
-    base, carried = split_adapter(loaded(student))
-    pair = Pair(loaded(teacher), base)
+    student, teacher = loaded(student), loaded(teacher)
+    for model in (student, teacher):
+        check_weights(model.model, model.name)
+    base, carried = split_adapter(student)
+    pair = Pair(teacher, base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
     folder = None if output_dir is None else Path(output_dir)
     inputs = Inputs(pair, rows, held_out, chosen, folder)
     adapted = method.adapt(inputs)
     record = _record(method, inputs, adapted, task, time.perf_counter() - started)
-    model = adapted.model if carried is None else stack_adapters(carried, adapted.model)
-    result = LanguageModel(model, pair.student.tokenizer)  # type: ignore[arg-type]
+    made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
+    result = LanguageModel(made, pair.student.tokenizer)  # type: ignore[arg-type]
     if folder is not None:
         save_model(result, folder)
         write_record(folder / "record.json", record)
