@@ -92,9 +92,7 @@ def pair(
 def _n_layers(model: str) -> int:
     if model.isdigit():
         return int(model)
-    from transformers import AutoConfig
-
-    from semalign.models.loading import locate
+    from semalign.models.loading import load_config, locate
 
     source = locate(model)
     if source.endswith(".gguf"):
@@ -102,7 +100,7 @@ def _n_layers(model: str) -> int:
         from semalign.models.architecture import Architecture
 
         return Architecture(load_model(model).model).n_layers
-    return AutoConfig.from_pretrained(source, trust_remote_code=False).get_text_config().num_hidden_layers
+    return load_config(source).get_text_config().num_hidden_layers
 
 
 def transfer(

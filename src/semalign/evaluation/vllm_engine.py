@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from lm_eval.api.model import TemplateLM
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from semalign.files import file_sha256, json_fingerprint
 from semalign.models.adapters import read_config
 from semalign.models.integrity import check_folder
-from semalign.models.loading import locate
+from semalign.models.loading import load_tokenizer, locate
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # largest ranks that vLLM can be set to
 SEED = 0
@@ -55,7 +55,7 @@ class VllmModel:
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The model's tokenizer."""
-        return AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False)
+        return load_tokenizer(self.folder)
 
     def identity(self) -> dict[str, Any]:
         """Return a hash of the files of the weights, one of the adapter's, and the options."""

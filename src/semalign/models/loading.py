@@ -8,7 +8,14 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging as transformers_logging
 
 from semalign.models.evaluating import plain_torch
@@ -84,33 +91,50 @@ def load_model(
 
 
 def _from_pretrained(source: str, dtype: torch.dtype | None) -> LanguageModel:
-    local = Path(source).is_dir()
-    if local:
+    if Path(source).is_dir():
         check_folder(Path(source))
-    try:
-        with _quiet():
-            found: Any = AutoModelForCausalLM.from_pretrained(
-                source,
-                dtype=dtype or "auto",
-                trust_remote_code=False,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # check_keys refuses them
-            )
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    except MemoryError:
-        raise
-    except Exception as error:  # transformers raises anything for a folder that it cannot use
-        if isinstance(error, OSError) and not local:
-            raise FileNotFoundError(
-                f"no model {source!r} on this machine, and the Hugging Face hub did not give it ({one_line(error)}). "
-                f"With internet access: `hf download {source}`; then copy the hub cache or pass the folder's path."
-            ) from error
-        raise ValueError(f"{source} cannot be loaded: {_reason(error)}") from error
+    with _readable(source), _quiet():
+        found: Any = AutoModelForCausalLM.from_pretrained(
+            source,
+            dtype=dtype or "auto",
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # check_keys refuses them
+        )
     model, info = found
     check_keys(source, info)
     if getattr(model, "peft_config", None):
         raise ValueError(f"{source} is a PEFT adapter: load its base model, and put the adapter on it")
-    return LanguageModel(model, tokenizer)
+    return LanguageModel(model, load_tokenizer(source))
+
+
+def load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a folder or hub id, without running code of it; raises as :func:`load_model` does."""
+    with _readable(source):
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+
+
+def load_config(source: str | Path) -> PretrainedConfig:
+    """Return the configuration of a folder or hub id, without running code of it; raises as :func:`load_model` does."""
+    with _readable(source):
+        return AutoConfig.from_pretrained(source, trust_remote_code=False)
+
+
+@contextmanager
+def _readable(source: str | Path) -> Iterator[None]:
+    """Give any error of transformers one line that names the source."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # transformers raises anything for a folder that it cannot use
+        if isinstance(error, OSError) and not Path(source).is_dir():
+            raise FileNotFoundError(
+                f"no model {str(source)!r} on this machine, and the Hugging Face hub did not give it "
+                f"({one_line(error)}). With internet access: `hf download {source}`; then copy the hub cache or pass "
+                "the folder's path."
+            ) from error
+        raise ValueError(f"{source} cannot be loaded: {_reason(error)}") from error
 
 
 @contextmanager
