@@ -24,7 +24,7 @@ from traitlets import default
 
 from semalign.book.inputs import files_below, hash_files, input_hashes
 from semalign.experiments.profiles import load_profile
-from semalign.files import atomic_path, json_fingerprint
+from semalign.files import atomic_path, json_fingerprint, read_json
 from semalign.paths import project_root
 
 LIBRARY = Path(__file__).parent.parent
@@ -118,8 +118,16 @@ def _changes(source: Path, profile: str) -> list[str]:
     now, executed = dependencies(source, profile), executed_path(source)
     if not executed.is_file():
         return ["never run"]
-    then = nbformat.read(executed, as_version=4).metadata.get("semalign", {})
+    then = _made_from(executed)
     return [f"{name} changed" for name, value in now.items() if then.get(name) != value]
+
+
+def _made_from(executed: Path) -> dict[str, str]:
+    """Return the hashes that an executed notebook holds; none if it is damaged, so that it is run again."""
+    try:
+        return dict(read_json(executed)["metadata"]["semalign"])
+    except (ValueError, LookupError, TypeError):
+        return {}
 
 
 def _run(source: Path, profile: str) -> Path:

@@ -78,9 +78,10 @@ def _extraction(pair: Pair, seeds: Sequence[Example], choice: BlockChoice) -> Ex
     seen = [[example.input_ids, example.prompt_length] for example in seeds]
     key = json_fingerprint([pair.fingerprints["teacher"], student.n_layers, shapes, seen, choice])
     path = cache_dir() / "seeking" / f"{key}.safetensors"
-    if not path.exists():
-        extract(teacher, student, seeds, choice).save(path)
-    return Extraction.load(path, list(shapes))
+    if (extraction := Extraction.load(path, list(shapes))) is None:
+        extraction = extract(teacher, student, seeds, choice)
+        extraction.save(path)
+    return extraction
 
 
 def _blocks(pair: Pair, extraction: Extraction) -> Iterator[tuple[str, Float[Tensor, "n m"]]]:
