@@ -135,8 +135,3 @@ def kept_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict[str, A
 
 def _checksum(tensors: Mapping[str, torch.Tensor], notes: str) -> str:
     return json_fingerprint([tensor_fingerprint(tensors), notes])
-
-
-def model_fingerprint(model: torch.nn.Module) -> str:
-    """Return a short hash of all parameters and buffers of a model."""
-    return tensor_fingerprint(model.state_dict())

@@ -12,6 +12,7 @@ from semalign.data.rows import Example, pad
 from semalign.files import json_fingerprint
 from semalign.models.architecture import Architecture
 from semalign.models.capture import states_at, states_entering
+from semalign.models.identity import computed_by
 from semalign.targets.store import StateStore
 
 FORWARD_EXAMPLES = 16  # examples in one forward pass while states are computed
@@ -28,7 +29,7 @@ class StatePasses:
         examples: the rows, encoded for this model.
         at: for each example, the positions whose states are stored.
         folder: folder of the stores.
-        fingerprint: the model's fingerprint.
+        fingerprint: the model's identity.
     """
 
     model: Architecture
@@ -89,7 +90,7 @@ class StatePasses:
         ids = json_fingerprint([example.input_ids for example in self.examples])
         store = StateStore(
             self.folder,
-            {"model": self.fingerprint, **key, "ids": ids},
+            {"model": self.fingerprint, "computed_by": computed_by(self.model.model), **key, "ids": ids},
             lengths,
             self.model.width,
             self.model.head_weight.dtype,

@@ -20,6 +20,7 @@ from semalign.methods.seeking.blocks import BlockChoice
 from semalign.methods.seeking.injection import Injection, as_plain_lora, inject
 from semalign.methods.seeking.sensitivity import Extraction, check_fit, extract, matrix
 from semalign.models.architecture import Architecture
+from semalign.models.identity import computed_by
 from semalign.models.pair import Pair
 from semalign.paths import cache_dir
 from semalign.settings import TrainingSettings
@@ -76,7 +77,8 @@ def _extraction(pair: Pair, seeds: Sequence[Example], choice: BlockChoice) -> Ex
     teacher, student = pair.teacher_architecture, pair.student_architecture
     shapes = check_fit(teacher, student)
     seen = [[example.input_ids, example.prompt_length] for example in seeds]
-    key = json_fingerprint([pair.fingerprints["teacher"], student.n_layers, shapes, seen, choice])
+    made_by = [pair.fingerprints["teacher"], computed_by(teacher.model)]
+    key = json_fingerprint([*made_by, student.n_layers, shapes, seen, choice])
     path = cache_dir() / "seeking" / f"{key}.safetensors"
     if (extraction := Extraction.load(path, list(shapes))) is None:
         extraction = extract(teacher, student, seeds, choice)
