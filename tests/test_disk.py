@@ -104,7 +104,7 @@ def test_a_full_disk_says_what_to_do(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"a: no space left on device; make room there, or choose another disk$"):
         refused(tmp_path / "a")
     monkeypatch.setenv("SEMALIGN_CACHE", str(tmp_path))
-    with pytest.raises(OSError, match="device; make room there, or let SEMALIGN_CACHE name a folder on another disk$"):
+    with pytest.raises(OSError, match=r"device; make room there, or let SEMALIGN_CACHE name a folder on another disk$"):
         refused(tmp_path / "states" / "a")
 
 
@@ -115,7 +115,7 @@ def test_a_place_that_cannot_be_written_keeps_its_kind_of_error(tmp_path):
             (FileExistsError, NotADirectoryError), match=f"^cannot write {path}: .*choose another place"
         ):
             write_json(path, {})
-    with pytest.raises(OSError, match="^cannot write .*: file name too long; choose another place"):
+    with pytest.raises(OSError, match=r"^cannot write .*: file name too long; choose another place"):
         write_json(tmp_path / ("a" * 300), {})
 
 
