@@ -4,8 +4,6 @@ import errno
 import json
 import os
 import re
-import resource
-import signal
 import stat
 import subprocess
 import sys
@@ -14,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.disks import file_size_limit
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -82,16 +81,10 @@ WRITERS = {
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_write_that_finds_no_room_is_one_line_and_leaves_what_was_there(tmp_path, writer):
     """The system itself refuses the bytes, by a limit on the size of files."""
-    path, limit = tmp_path / "a", resource.getrlimit(resource.RLIMIT_FSIZE)
+    path = tmp_path / "a"
     path.write_text("old")
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limit[1]))
-    try:
-        with pytest.raises(OSError) as caught, atomic_path(path) as temporary:
-            WRITERS[writer](temporary)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-        signal.signal(signal.SIGXFSZ, before)
+    with file_size_limit(50_000), pytest.raises(OSError) as caught, atomic_path(path) as temporary:
+        WRITERS[writer](temporary)
     assert str(caught.value) == f"cannot write {path}: file too large; choose another place"
     assert path.read_text() == "old" and names(tmp_path) == ["a"]
 
