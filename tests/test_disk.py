@@ -19,7 +19,7 @@ from tokenizers.models import WordLevel
 
 from semalign import disk
 from semalign.disk import WEEK, temporary_folder, write_errors
-from semalign.files import atomic_path, moved_into, write_json, write_tensors
+from semalign.files import atomic_path, moved_into, write_json
 
 
 def names(folder):
@@ -59,12 +59,13 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path, monkey
 def test_files_and_folders_have_the_mode_that_the_umask_leaves(tmp_path, umask, file_mode, folder_mode):
     before = os.umask(umask)
     try:
-        write_tensors(tmp_path / "deep" / "a.safetensors", {"a": torch.ones(1)}, {})
+        with atomic_path(tmp_path / "deep" / "a.safetensors") as tensors:
+            save_file({"a": torch.ones(1)}, tensors)  # 0600, whatever the umask
         write_json(tmp_path / "deep" / "a.json", {})
         with atomic_path(tmp_path / "model") as model, moved_into(tmp_path / "run") as run:
             model.mkdir()
             for folder in (model, run):
-                save_file({"a": torch.ones(1)}, folder / "b.safetensors")  # 0600, whatever the umask
+                save_file({"a": torch.ones(1)}, folder / "b.safetensors")
     finally:
         os.umask(before)
     for path in tmp_path.rglob("*"):

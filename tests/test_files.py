@@ -6,7 +6,6 @@ import os
 
 import pytest
 import torch
-from safetensors import safe_open
 from torch import nn
 
 from semalign import files
@@ -18,7 +17,6 @@ from semalign.files import (
     moved_into,
     tensor_fingerprint,
     write_json,
-    write_tensors,
 )
 
 
@@ -99,25 +97,6 @@ def test_a_fingerprint_of_json_heeds_values_and_not_the_order_of_keys():
     assert json_fingerprint({"b": [1, 2], "a": 1}) == first
     assert json_fingerprint({"a": 1, "b": [2, 1]}) != first
     assert json_fingerprint({"a": "1", "b": [1, 2]}) != first
-
-
-TENSORS = {"b": torch.arange(3.0), "a": torch.ones(2, 2)}
-METADATA = {key: f'é\n\x1f/"{key}' for key in "tidfmsra"}
-
-
-def test_tensors_and_metadata_are_read_as_they_were_written(tmp_path):
-    write_tensors(tmp_path / "a.safetensors", TENSORS, METADATA)
-    with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
-        assert file.metadata() == METADATA
-        assert all(torch.equal(file.get_tensor(name), TENSORS[name]) for name in ("a", "b"))
-
-
-def test_equal_tensors_and_metadata_give_equal_bytes(tmp_path):
-    for name in range(20):  # safetensors alone would order eight keys anew each time
-        write_tensors(tmp_path / f"{name}", TENSORS, METADATA)
-    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
-    write_tensors(tmp_path / "other", {**TENSORS, "a": torch.zeros(2, 2)}, METADATA)
-    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 2
 
 
 TENSOR = torch.tensor([[1.0, 2.0], [3.0, 4.0]])

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from semalign.disk import set_modes, temporary_folder, usual_mode, write_errors
@@ -58,22 +57,6 @@ def write_json(path: Path | str, content: Any) -> None:
     """Write ``content`` as indented JSON, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def write_tensors(path: Path | str, tensors: dict[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors and metadata as safetensors, atomically; equal content gives equal bytes.
-
-    safetensors itself writes the keys of the metadata in an order that changes from process to process.
-    """
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, dict(metadata))
-        with open(temporary, "r+b") as file:
-            size = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(size))
-            header["__metadata__"] = dict(sorted(metadata.items()))
-            text = json.dumps(header, ensure_ascii=False, separators=(",", ":"))
-            file.seek(8)
-            file.write(text.encode().ljust(size))
 
 
 def file_sha256(path: Path | str) -> str:

@@ -124,7 +124,6 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from helpers.models import make_llama, make_tokenizer, randomise
-from semalign.bases.basis import SemanticBasis
 from semalign.models.loading import LanguageModel
 from semalign.models.saving import save_model
 from semalign.settings import TrainingSettings
@@ -138,7 +137,6 @@ for model in made:
     randomise(model)
 for name, model in [("adapter", made[0]), ("stacked", stack_adapters(*made)), ("model", student)]:
     save_model(LanguageModel(model.eval(), tokenizer), folder / name)
-SemanticBasis.from_model(LanguageModel(student, tokenizer), "output").save(folder / "basis.safetensors")
 """
 
 
@@ -150,4 +148,4 @@ def test_the_same_run_gives_the_same_bytes_in_every_process(tmp_path):
         subprocess.run([sys.executable, "-c", PROGRAM, tmp_path / seed], env=environment, check=True)
         files_of_run = sorted(path for path in (tmp_path / seed).rglob("*") if path.is_file())
         made.append({path.relative_to(tmp_path / seed).as_posix(): path.read_bytes() for path in files_of_run})
-    assert len(made[0]) > 9 and made[0] == made[1]
+    assert len(made[0]) > 8 and made[0] == made[1]

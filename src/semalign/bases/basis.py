@@ -8,12 +8,13 @@ from typing import Literal
 import torch
 from jaxtyping import Float, Int
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from semalign.bases.pseudoinverse import gram_pseudoinverse
 from semalign.bases.vocabulary import Vocabulary, atom_rows, check_weight
-from semalign.files import tensor_fingerprint, write_tensors
+from semalign.files import atomic_path, tensor_fingerprint
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
 
@@ -181,7 +182,8 @@ class SemanticBasis:
         metadata = {name: str(getattr(self, name)) for name in ("side", "tied", "fingerprint", "method", "rank")}
         metadata["tokens"] = "" if self.tokens is None else "\n".join(token.encode().hex() for token in self.tokens)
         tensors = {"vectors": self.vectors.cpu().contiguous(), "token_ids": self.token_ids.cpu()}
-        write_tensors(path, tensors, metadata)
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, metadata=metadata)
 
     @classmethod
     def load(cls, path: Path | str) -> "SemanticBasis":

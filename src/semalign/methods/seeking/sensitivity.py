@@ -10,12 +10,13 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 from transformers.pytorch_utils import Conv1D
 
 from semalign.data.rows import Example
-from semalign.files import write_tensors
+from semalign.files import atomic_path
 from semalign.methods.seeking.blocks import BLOCK_SCORES, Block, BlockChoice, BlockScores, Shape
 from semalign.models.architecture import Architecture
 from semalign.models.loading import shared_copy
@@ -45,8 +46,8 @@ class Extraction(NamedTuple):
             for name, block in blocks.items()
             for axis, indices in block._asdict().items()
         }
-        notes = {"scores": json.dumps(self.layer_scores), "layers": json.dumps(self.layers)}
-        write_tensors(path, tensors, notes)
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, {"scores": json.dumps(self.layer_scores), "layers": json.dumps(self.layers)})
 
     @classmethod
     def load(cls, path: Path, names: Sequence[str]) -> "Extraction":
