@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.disks import file_size_limit
+from helpers.disks import ended_process, file_size_limit
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -24,12 +24,6 @@ from semalign.files import atomic_path, moved_into, write_json
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
-
-
-def ended_process() -> int:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
 
 
 def test_a_temporary_folder_has_machine_process_and_a_random_part_in_its_name(tmp_path, monkeypatch):
