@@ -12,6 +12,7 @@ from semalign.methods.output_folder import prepare
 from semalign.methods.registry import Method
 from semalign.methods.registry import method as method_of
 from semalign.models.architecture import Architecture
+from semalign.models.evaluating import plain_torch
 from semalign.models.loading import LanguageModel, loaded
 from semalign.models.pair import Pair
 from semalign.models.saving import save_model
@@ -39,6 +40,7 @@ class TransferResult:
     record: dict[str, Any]
 
 
+@plain_torch(gradients=True)
 def run_method(
     name: str | Method,
     teacher: Model,

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture, run_from
+from semalign.models.evaluating import evaluating
 from semalign.settings import TransferSettings
 from semalign.targets.supervision import Batch, Counts, Supervision
 from semalign.training.layer_losses import LAYER_LOSSES
@@ -101,12 +102,15 @@ class Objective(nn.Module):
         positions = self.positions(Counts(len(batch.labels), len(batch.matched.rows)))
         return {name: sums[name] / positions[name] for name in sums}
 
-    @torch.no_grad()
     def measure(self, supervision: Supervision, batch_size: int = 16) -> dict[str, float]:
         """Return the mean layer cosine, over positions and trained layers, and the mean output cosine, over positions.
 
         The layer cosine is left out if states and targets are in different spaces.
         """
+        with evaluating(self):
+            return self._measure(supervision, batch_size)
+
+    def _measure(self, supervision: Supervision, batch_size: int) -> dict[str, float]:
         compared = [layer.k for layer in supervision.layers if layer.comparable]
         layer_sum, output_sum = 0.0, 0.0
         for start in range(0, len(supervision.examples), batch_size):

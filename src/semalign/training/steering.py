@@ -38,7 +38,7 @@ class Steering(Training):
         identity: str = "",
         settings: TransferSettings | None = None,
     ) -> None:
-        self.objective, self.supervision = objective, objective.supervision
+        self.objective, self.supervision, self.student = objective, objective.supervision, objective.student
         super().__init__(
             objective, len(self.supervision.examples), settings or objective.settings, checkpoint, identity
         )
