@@ -17,6 +17,7 @@ from semalign.data.rows import IGNORED
 from semalign.models.architecture import Architecture, check_interface
 from semalign.models.capture import entering, first, patched_forward
 from semalign.models.loading import LanguageModel, unwrap
+from semalign.models.precision import wide
 
 
 def attribute_layers(
@@ -93,10 +94,10 @@ def _log_likelihood(architecture: Architecture) -> Any:
         states = architecture.decoder(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).last_hidden_state
         shifted = labels[:, 1:]
         supervised = shifted != IGNORED
-        logits = architecture.logits(states[:, :-1][supervised])  # (supervised, V)
-        losses = nn.functional.cross_entropy(logits.float(), shifted[supervised], reduction="none")
+        logits = architecture.logits(wide(states[:, :-1][supervised]))  # (supervised, V)
+        losses = nn.functional.cross_entropy(logits, shifted[supervised], reduction="none")
         rows = supervised.nonzero()[:, 0]  # the example that each loss belongs to
-        return -torch.zeros(len(labels), device=losses.device).index_add(0, rows, losses)
+        return -losses.new_zeros(len(labels)).index_add(0, rows, losses)
 
     return forward
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from semalign.files import atomic_path
 from semalign.settings import TrainingSettings
+from semalign.training.loss_scale import LossScale
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -66,10 +67,14 @@ class Training(ABC):
             self.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self.losses: list[dict[str, float]] = []
+        self.scale = LossScale(model)
 
     @abstractmethod
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
-        """Accumulate the gradient of the objective on a batch in the parameters; return the terms of the objective."""
+        """Accumulate the gradient of the objective on a batch in the parameters; return the terms of the objective.
+
+        Losses are differentiated by ``self.scale.backward(loss)``.
+        """
 
     def run(self) -> list[dict[str, float]]:
         """Train all epochs, starting from the checkpoint if there is one; return the losses of every step."""
@@ -92,6 +97,7 @@ class Training(ABC):
         # Each epoch has its own seed, so that a resumed run draws the same order and dropout as an uninterrupted one.
         torch.manual_seed(self.settings.seed * 10_000 + epoch)
         order = torch.randperm(self.n_examples).tolist()
+        self.scale.reset()
         for indices in slices(order, self.settings.batch_size):
             terms = self._step(indices)
             self.losses.append(terms)
@@ -102,7 +108,7 @@ class Training(ABC):
         self.optimizer.zero_grad(set_to_none=True)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self._rate(len(self.losses) + 1)
-        terms = self.backward(indices)
+        terms = self.scale.gradients(lambda: self.backward(indices), self.parameters.values())
         if not all(map(math.isfinite, terms.values())):
             raise FloatingPointError(f"the loss is not finite at step {len(self.losses) + 1}: lower learning_rate")
         self.optimizer.step()
