@@ -20,6 +20,7 @@ from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import NotFiniteError, not_finite
 from semalign.settings import TrainingSettings
+from semalign.training.loss_scale import LossScale
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -91,10 +92,14 @@ class Training(ABC):
             self.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self.losses: list[dict[str, float]] = []
+        self.scale = LossScale(model)
 
     @abstractmethod
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
-        """Accumulate the gradient of the objective on a batch in the parameters; return the terms of the objective."""
+        """Accumulate the gradient of the objective on a batch in the parameters; return the terms of the objective.
+
+        Losses are differentiated by ``self.scale.backward(loss)``.
+        """
 
     def run(self) -> list[dict[str, float]]:
         """Train all epochs, starting from the checkpoint if there is one; return the losses of every step."""
@@ -117,6 +122,7 @@ class Training(ABC):
         # Each epoch has its own seed, so that a resumed run draws the same order and dropout as an uninterrupted one.
         torch.manual_seed(self.settings.seed * 10_000 + epoch)
         order = torch.randperm(self.n_examples).tolist()
+        self.scale.reset()
         for indices in slices(order, self.settings.batch_size):
             terms = self._step(indices)
             self.losses.append(terms)
@@ -127,7 +133,7 @@ class Training(ABC):
         self.optimizer.zero_grad(set_to_none=True)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self._rate(len(self.losses) + 1)
-        terms = self.backward(indices)
+        terms = self.scale.gradients(lambda: self.backward(indices), self.parameters.values())
         check_loss(terms, len(self.losses) + 1, self.student, lambda: self.backward(indices))
         self.optimizer.step()
         return terms
