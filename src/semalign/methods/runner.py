@@ -121,7 +121,7 @@ def _record(run: dict[str, Any], inputs: Inputs, adapted: Adapted, seconds: floa
         n=len(inputs.held_out) or adapted.trained_on or len(inputs.rows),
         seconds=seconds,
         losses=adapted.losses,
-        details={**adapted.details, "types": _types(pair, adapted), "before": before, "after": after},
+        details={**adapted.details, "types": _types(inputs.pair, adapted), "before": before, "after": after},
     )
 
 
