@@ -19,6 +19,7 @@ from semalign.evaluation.vllm_engine import VllmModel
 from semalign.files import atomic_path, file_sha256, json_fingerprint, tensor_fingerprint
 from semalign.models.identity import model_identity
 from semalign.paths import results_dir
+from semalign.results.records import CHECKSUM
 
 MODELS = ("teacher", "student", "transferred")
 
@@ -64,6 +65,8 @@ def moved(text: str) -> str:
         old, new = (f'"{role}": "{each}"' for each in (made, known.new))
         if made != known.old or text.count(old) != 1:
             raise ValueError(f"its {role} is another {record[role]} than the one here")
+        if CHECKSUM in record:
+            raise ValueError("it has a checksum: make it again")
         text = text.replace(old, new)
     return text
 
