@@ -26,7 +26,7 @@ profile = load_profile("micro")
 print(json.dumps({
     "module": semalign.paths.__file__,
     "models": [locate(name) for name in (profile.teacher, profile.student, *profile.teachers)],
-    "benchmark": str(locate_data("semalign/micro-gsm8k", None, "test")),
+    "benchmark": str(locate_data("semalign/micro-gsm8k", None, "test")[0]),
     "tasks": task_names(),
     "recipe": load_recipe().model("micro-student").seed,
     "results": str(semalign.paths.results_dir()),

@@ -113,6 +113,15 @@ def test_without_a_sandbox_for_its_programs_nothing_runs(profile, tmp_path, monk
         run(profile, tmp_path / "results")
 
 
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_row_that_does_not_fit_its_task_is_found_before_anything_runs(profile, tmp_path, monkeypatch, split):
+    path = tmp_path / "roots/semalign/micro-gsm8k" / f"{split}.jsonl"
+    path.write_text(path.read_text().replace('"answer"', '"label"', 1))
+    monkeypatch.setattr(experiments, "run_cell", lambda *_: pytest.fail("something ran"))
+    with pytest.raises(ValueError, match=rf"{split}\.jsonl, line 1: no column 'answer'"):
+        run(profile, tmp_path / "results")
+
+
 @pytest.mark.slow
 def test_a_record_from_before_a_setting_was_made_under_its_default(profile, tmp_path):
     folder = tmp_path / "results"

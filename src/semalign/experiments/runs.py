@@ -12,7 +12,14 @@ from tqdm import tqdm
 from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate, sandbox_of
 from semalign.experiments.cells import Cell, cells
-from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, loaded_once, training_rows
+from semalign.experiments.inputs import (
+    check_data,
+    configuration,
+    fingerprint_of,
+    fingerprints,
+    loaded_once,
+    training_rows,
+)
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import MISSING, Asked, problem
 from semalign.files import json_fingerprint
@@ -94,7 +101,8 @@ def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | Non
     the other cells run all the same.
 
     Raises:
-        ValueError: at the end, if there were such cells; it names the first and says why.
+        ValueError: before anything runs, for a row of the data that does not fit its task; at the end, if there were
+            cells without a record: it names the first and says why.
         SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / profile.name
@@ -103,6 +111,7 @@ def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | Non
     wanted = missing(profile, folder, names)
     for task in {cell.task for cell in wanted}:
         sandbox_of(task)
+        check_data(profile, task, "test", any(cell.teacher for cell in wanted if cell.task == task))
     progress = tqdm(wanted.items(), desc="cells", disable=None)
     for cell, reason in progress:
         path = folder / cell.file_name

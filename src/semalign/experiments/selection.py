@@ -12,6 +12,7 @@ from tqdm import tqdm
 from semalign.data import tasks as benchmarks
 from semalign.evaluation.run import evaluate, sandbox_of
 from semalign.experiments.grids import Point, check_grids, grid, points, settings_at
+from semalign.experiments.inputs import check_data
 from semalign.experiments.profiles import Profile
 from semalign.experiments.runs import fingerprint_of, loaded_once, training_rows
 from semalign.experiments.staleness import MISSING, Asked, problem, resolved
@@ -39,8 +40,8 @@ def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | 
         names: some of these entries; by default all.
 
     Raises:
-        ValueError: before anything runs, for an entry without a grid, a point that its method refuses, or grids that do
-            not all have the same number of points: methods must be tuned alike.
+        ValueError: before anything runs, for an entry without a grid, a point that its method refuses, a row that does
+            not fit its task, or grids that do not all have the same number of points: methods must be tuned alike.
         SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / f"{profile.name}-selection"
@@ -48,6 +49,7 @@ def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | 
     check_grids(profile, entries)
     for task in profile.tasks:
         sandbox_of(task)
+        check_data(profile, task, SPLIT)
     lacking = missing(profile, folder, entries)
     for point in tqdm(points(profile, entries), desc="selection", disable=None):
         reason = lacking.pop(point.file_name, None)

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peft import PeftModel
+
 from semalign.data.rows import Row, read_rows
 from semalign.files import json_fingerprint
 from semalign.methods.output_folder import prepare
 from semalign.methods.registry import Method
 from semalign.methods.registry import method as method_of
 from semalign.models.architecture import Architecture
+from semalign.models.evaluating import plain_torch
 from semalign.models.loading import LanguageModel, loaded
 from semalign.models.pair import Pair
+from semalign.models.precision import types_of
 from semalign.models.saving import save_model
 from semalign.results.records import make_record
 from semalign.training.adaptation import Adapted, Inputs
@@ -39,6 +43,7 @@ class TransferResult:
     record: dict[str, Any]
 
 
+@plain_torch(gradients=True)
 def run_method(
     name: str | Method,
     teacher: Model,
@@ -57,7 +62,7 @@ def run_method(
         teacher: the larger model, or a name or path that :func:`semalign.load_model` takes.
         student: the smaller model; it is not changed. If it has a LoRA adapter, training starts from there, and the
             result is one adapter of the base model that holds both.
-        data: rows with ``prompt`` and ``response``: a JSONL file, a ``datasets`` Dataset or a list.
+        data: rows with ``prompt`` and ``response``: a file, a ``datasets`` Dataset or a list.
         output_dir: folder for the adapter (or the changed model), its record and checkpoints; a stopped run with the
             same inputs resumes there, and the result of a run with others is removed.
         validation: held-out rows; response NLL, and what else the method measures, are measured before and after.
@@ -116,8 +121,15 @@ def _record(run: dict[str, Any], inputs: Inputs, adapted: Adapted, seconds: floa
         n=len(inputs.held_out) or adapted.trained_on or len(inputs.rows),
         seconds=seconds,
         losses=adapted.losses,
-        details={**adapted.details, "before": before, "after": after},
+        details={**adapted.details, "types": _types(inputs.pair, adapted), "before": before, "after": after},
     )
+
+
+def _types(pair: Pair, adapted: Adapted) -> dict[str, list[str]]:
+    """Return the types of the models' weights and of the trained ones: a plain model is trained as a whole."""
+    trained = (p for p in adapted.model.parameters() if p.requires_grad or not isinstance(adapted.model, PeftModel))
+    models = {"teacher": pair.teacher.model.parameters(), "student": pair.student.model.parameters()}
+    return {name: types_of(parameters) for name, parameters in {**models, "trained": trained}.items()}
 
 
 def _measured(inputs: Inputs, adapted: Adapted) -> tuple[dict[str, float] | None, dict[str, float] | None]:
