@@ -15,6 +15,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
+from semalign.disk import write_errors
 from semalign.files import atomic_path
 from semalign.results.records import companion_path
 
@@ -136,7 +137,8 @@ def resumed(engine: LM, record_path: Path | None, identity: Callable[[], dict[st
         yield engine
         return
     journal = Journal(companion_path(record_path, "answers"), identity())
-    try:
-        yield Resumed(engine, journal)
-    finally:
-        journal.close()
+    with write_errors(journal.path):
+        try:
+            yield Resumed(engine, journal)
+        finally:
+            journal.close()
