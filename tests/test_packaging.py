@@ -21,7 +21,7 @@ from semalign.data.task_file import task_names
 from semalign.experiments.profiles import load_profile
 from semalign.micro.recipe import load_recipe
 from semalign.models.loading import locate
-from semalign.results.records import commit
+from semalign.results.surroundings import commit
 profile = load_profile("micro")
 print(json.dumps({
     "module": semalign.paths.__file__,

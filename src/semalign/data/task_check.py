@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from semalign.data.columns import KINDS
+from semalign.data.task_templates import check_template, is_template
 from semalign.data.task_yaml import Function, with_functions
-from semalign.data.templates import check_template, is_template
 
 FILES = ("json", "csv", "parquet")  # lm-eval's names for data in files, in place of a data set's
 OUTPUTS = ("generate_until", "multiple_choice")

@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 
 from semalign.data.columns import check_columns, missing, place
 from semalign.data.row_files import Row, Rows
-from semalign.data.templates import Field, choices_field, elements, is_template, target_field, text_field, variables
+from semalign.data.task_templates import (
+    Field,
+    choices_field,
+    elements,
+    is_template,
+    target_field,
+    text_field,
+    variables,
+)
 
 FIELDS = ("doc_to_text", "gen_prefix", "doc_to_target", "doc_to_choice")
 

@@ -9,6 +9,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from semalign.models.evaluating import plain_torch
 from semalign.paths import model_roots
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -37,9 +38,9 @@ def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, Pre
 
 
 def shared_copy(model: Network) -> Network:
-    """Return a copy with its own modules; its parameters share the model's memory and need no gradient."""
+    """Return a copy in evaluation mode; its parameters share the model's memory and need no gradient."""
     frozen = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
-    return deepcopy(model, frozen)
+    return deepcopy(model, frozen).eval()
 
 
 def loaded(model: str | Path | LanguageModel) -> LanguageModel:
@@ -47,6 +48,7 @@ def loaded(model: str | Path | LanguageModel) -> LanguageModel:
     return model if isinstance(model, LanguageModel) else load_model(model)
 
 
+@plain_torch(gradients=True)
 def load_model(
     name: str | Path, *, dtype: torch.dtype | None = None, device: str | torch.device | None = None
 ) -> LanguageModel:

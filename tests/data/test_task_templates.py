@@ -6,7 +6,7 @@ import pytest
 from jinja2 import UndefinedError
 from jinja2.exceptions import SecurityError
 
-from semalign.data.templates import (
+from semalign.data.task_templates import (
     check_template,
     choices_field,
     elements,
