@@ -100,11 +100,12 @@ def _model(name: str) -> str | None:
     return _of(places)
 
 
-def _places(find: Callable[..., str | Path], *name: Any) -> list[Path]:
+def _places(find: Callable[..., str | list[Path]], *name: Any) -> list[Path]:
     try:
-        return [Path(find(*name))]
+        found = find(*name)
     except FileNotFoundError:
         return []
+    return found if isinstance(found, list) else [Path(found)]
 
 
 def _of(places: Iterable[Path]) -> str | None:

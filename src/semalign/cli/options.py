@@ -90,15 +90,11 @@ def mapping_of(path: Path) -> dict[Any, Any]:
 
 def adapted(model: str, adapter: Path) -> Any:
     """Return a model with a PEFT adapter on it, not merged."""
-    from peft import PeftModel
+    from semalign import load_model
+    from semalign.models.adapters import put_adapter, read_config
 
-    from semalign import LanguageModel, load_model
-
-    if not (adapter / "adapter_config.json").is_file():
-        raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
-    loaded = load_model(model)
-    model_with = PeftModel.from_pretrained(loaded.model, adapter).eval()
-    return LanguageModel(model_with, loaded.tokenizer)  # type: ignore[arg-type]
+    read_config(adapter)  # finds errors before the model is loaded
+    return put_adapter(load_model(model), adapter)
 
 
 def with_adapter(model: str, adapter: Path | None, engine: str, options: dict[str, Any]) -> Any:

@@ -1,8 +1,10 @@
 """Load a causal language model and its tokenizer from a folder, a GGUF file, the cache or the Hugging Face hub."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import nn
@@ -10,6 +12,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging as transformers_logging
 
 from semalign.models.evaluating import plain_torch
+from semalign.models.finite import check_weights
+from semalign.models.integrity import check_folder, check_keys, one_line
 from semalign.paths import model_roots
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -62,6 +66,8 @@ def load_model(
 
     Raises:
         FileNotFoundError: if there is no such model; it says how to get it.
+        ValueError: for a model that is not whole (:mod:`semalign.models.integrity`), holds NaN or infinity, is no
+            causal language model, or needs code of its own.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = dtype or (torch.float32 if device.type == "cpu" else None)
@@ -73,24 +79,59 @@ def load_model(
     else:
         loaded = _from_pretrained(source, dtype)
     loaded.model.to(device).eval()  # type: ignore[arg-type]
+    check_weights(loaded.model, source)
     return loaded
 
 
 def _from_pretrained(source: str, dtype: torch.dtype | None) -> LanguageModel:
-    progress = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
+    local = Path(source).is_dir()
+    if local:
+        check_folder(Path(source))
     try:
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype or "auto", trust_remote_code=False)
+        with _quiet():
+            found: Any = AutoModelForCausalLM.from_pretrained(
+                source,
+                dtype=dtype or "auto",
+                trust_remote_code=False,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # check_keys refuses them
+            )
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    except OSError as error:
-        raise FileNotFoundError(
-            f"no model {source!r} on this machine, and the Hugging Face hub did not give it ({error}). "
-            f"With internet access: `hf download {source}`; then copy the hub cache or pass the folder's path."
-        ) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # transformers raises anything for a folder that it cannot use
+        if isinstance(error, OSError) and not local:
+            raise FileNotFoundError(
+                f"no model {source!r} on this machine, and the Hugging Face hub did not give it ({one_line(error)}). "
+                f"With internet access: `hf download {source}`; then copy the hub cache or pass the folder's path."
+            ) from error
+        raise ValueError(f"{source} cannot be loaded: {_reason(error)}") from error
+    model, info = found
+    check_keys(source, info)
+    if getattr(model, "peft_config", None):
+        raise ValueError(f"{source} is a PEFT adapter: load its base model, and put the adapter on it")
+    return LanguageModel(model, tokenizer)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep progress bars and the table of wrong weights, which are checked here, from the terminal."""
+    progress, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
     finally:
+        transformers_logging.set_verbosity(verbosity)
         if progress:
             transformers_logging.enable_progress_bar()
-    return LanguageModel(model, tokenizer)
+
+
+def _reason(error: Exception) -> str:
+    """Return in one line why transformers could not load a model."""
+    if "trust_remote_code" in str(error):
+        return "it needs code of its own, which is never run here: take a model of an architecture of transformers"
+    return one_line(error)
 
 
 def locate(name: str | Path) -> str:
@@ -98,6 +139,7 @@ def locate(name: str | Path) -> str:
 
     Raises:
         FileNotFoundError: for a name that is not on disk and does not look like a hub id; it says how to get a model.
+        ValueError: for an adapter, or a file that is not GGUF.
     """
     text = str(name)
     for path in (Path(text).expanduser(), *(root / text for root in model_roots())):
@@ -113,7 +155,11 @@ def locate(name: str | Path) -> str:
 
 def _checkpoint_in(path: Path) -> str:
     """Return the GGUF file of a folder that has one and no ``config.json``, else the folder."""
+    if path.is_file() and path.suffix != ".gguf":
+        raise ValueError(f"{path} is a file: give the folder that holds the model, or a .gguf file")
     if path.is_dir() and not (path / "config.json").exists():
+        if (path / "adapter_config.json").is_file():
+            check_folder(path)  # raises, and says what to pass
         checkpoints = sorted(path.glob("*.gguf"))
         if len(checkpoints) != 1:
             raise FileNotFoundError(f"{path} holds no model: neither config.json nor a single .gguf file")
