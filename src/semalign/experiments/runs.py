@@ -10,9 +10,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from semalign.evaluation.record import score_record
-from semalign.evaluation.run import evaluate, sandbox_of
+from semalign.evaluation.run import evaluate
 from semalign.experiments.cells import Cell, cells
 from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, loaded_once, training_rows
+from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import MISSING, changes
 from semalign.files import json_fingerprint
@@ -97,14 +98,14 @@ def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | Non
 
     Raises:
         ValueError: at the end, if there were such cells; it names the first and says why.
+        OSError: before anything runs, if a model, data or the folder are not there (:func:`check_runnable`).
         SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / profile.name
     written: list[Path] = []
     failed: list[str] = []
+    check_runnable(profile, folder)
     wanted = missing(profile, folder, names)
-    for task in {cell.task for cell in wanted}:
-        sandbox_of(task)
     progress = tqdm(wanted.items(), desc="cells", disable=None)
     for cell, reason in progress:
         path = folder / cell.file_name

@@ -10,8 +10,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from semalign.data import tasks as benchmarks
-from semalign.evaluation.run import evaluate, sandbox_of
+from semalign.evaluation.run import evaluate
 from semalign.experiments.grids import Point, check_grids, grid, points, settings_at
+from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.runs import fingerprint_of, loaded_once, training_rows
 from semalign.experiments.staleness import MISSING, changes, resolved
@@ -45,8 +46,7 @@ def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | 
     folder = folder or results_dir() / f"{profile.name}-selection"
     entries = list(names or profile.selection)
     check_grids(profile, entries)
-    for task in profile.tasks:
-        sandbox_of(task)
+    check_runnable(profile, folder, SPLIT)
     lacking = missing(profile, folder, entries)
     for point in tqdm(points(profile, entries), desc="selection", disable=None):
         reason = lacking.pop(point.file_name, None)

@@ -11,9 +11,10 @@ from semalign.files import json_fingerprint
 from semalign.methods.registry import Method
 from semalign.methods.registry import method as method_of
 from semalign.models.architecture import Architecture
-from semalign.models.loading import LanguageModel, loaded
+from semalign.models.loading import LanguageModel, check_given, loaded
 from semalign.models.pair import Pair
 from semalign.models.saving import save_model
+from semalign.outputs import check_folder
 from semalign.results.records import make_record, write_record
 from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.adapters import split_adapter, stack_adapters
@@ -70,11 +71,13 @@ def run_method(
     """
     started, method = time.perf_counter(), name if isinstance(name, Method) else method_of(name)
     chosen = method.settings(**settings)
+    folder = None if output_dir is None else check_folder(output_dir)
+    for given in (teacher, student):
+        check_given(given)
     rows, held_out = read_rows(data), [] if validation is None else read_rows(validation)
     base, carried = split_adapter(loaded(student))
     pair = Pair(loaded(teacher), base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
-    folder = None if output_dir is None else Path(output_dir)
     inputs = Inputs(pair, rows, held_out, chosen, folder)
     adapted = method.adapt(inputs)
     record = _record(method, inputs, adapted, task, time.perf_counter() - started)
