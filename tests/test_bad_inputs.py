@@ -36,12 +36,7 @@ def test_the_table_is_long_enough():
     assert len({call.name for call in CALLS}) == len(CALLS) >= 60
 
 
-NOT_YET = (
-    *("latin.jsonl", "utf16.jsonl", "binary.jsonl", "deep.jsonl", "surrogate.jsonl", "fake.jsonl.gz", "adapter_text"),
-    *("empty.gguf", "numbers.jsonl --out {place}/d", "kwargs_list", "metric_text", "template"),
-    *("data_none", "data_int", "data_surrogate", "data_folder", "data_megabytes", "evaluate_none", "basis_file"),
-    *("load_unknown_type", "record_binary", "record_deep"),
-)
+NOT_YET = ("data_megabytes",)
 
 
 @pytest.fixture

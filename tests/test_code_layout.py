@@ -26,6 +26,7 @@ def test_the_drawing_and_the_table_have_every_package():
         "paths",
         "errors",
         "outputs",
+        "disk",
         "yaml_text",
         "files",
         "registry",

@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import os
 
 import pytest
 import torch
 from torch import nn
 
+from semalign import files
 from semalign.files import (
     atomic_path,
     file_sha256,
     json_fingerprint,
     model_fingerprint,
+    moved_into,
     tensor_fingerprint,
     write_json,
 )
@@ -25,7 +28,7 @@ def test_a_file_takes_its_place_at_the_end_of_the_block(tmp_path):
     path = tmp_path / "new" / "a.txt"
     with atomic_path(path) as temporary:
         temporary.write_text("whole")
-        assert temporary.parent == path.parent and not path.exists()
+        assert temporary.name == path.name and path.parent in temporary.parents and not path.exists()
     assert path.read_text() == "whole" and names(path.parent) == ["a.txt"]
 
 
@@ -49,16 +52,30 @@ def test_a_folder_replaces_a_folder(tmp_path):
     assert names(path) == ["new"] and names(tmp_path) == ["model"]
 
 
-def test_what_a_killed_process_left_is_no_obstacle(tmp_path):
-    with pytest.raises(KeyboardInterrupt), atomic_path(tmp_path / "model") as temporary:
-        left = temporary
-        raise KeyboardInterrupt
-    left.mkdir()
-    (left / "half").touch()
-    with atomic_path(tmp_path / "model") as temporary:
-        assert not temporary.exists()
-        temporary.write_text("whole")
-    assert names(tmp_path) == ["model"]
+def test_a_file_and_a_folder_do_not_replace_each_other_in_silence(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "old").touch()
+    message = rf"cannot write {tmp_path}/model: is a directory; choose another place"
+    with pytest.raises(IsADirectoryError, match=message):
+        write_json(tmp_path / "model", {})
+    assert names(tmp_path) == ["model"] and names(tmp_path / "model") == ["old"]
+
+
+def test_files_move_into_a_folder_whole_and_in_order(tmp_path, monkeypatch):
+    folder, moved, replace = tmp_path / "run", [], os.replace
+    folder.mkdir()
+    (folder / "own").touch()
+    monkeypatch.setattr(files.os, "replace", lambda a, b: moved.append(b.name) or replace(a, b))
+    with moved_into(folder, ("record", "config")) as temporary:
+        for name in ("config", "b", "record", "a"):
+            (temporary / name).write_text(name)
+        assert names(folder) == [temporary.name, "own"]
+    assert moved == ["a", "b", "record", "config"]
+    assert names(folder) == ["a", "b", "config", "own", "record"]
+    with pytest.raises(RuntimeError), moved_into(folder) as temporary:
+        (temporary / "a").write_text("new")
+        raise RuntimeError
+    assert (folder / "a").read_text() == "a" and len(names(folder)) == 5
 
 
 def test_json_is_indented_text_with_a_last_line_end(tmp_path):

@@ -21,7 +21,7 @@ from semalign.methods.registry import METHODS
 from semalign.results.records import make_record, read_record
 from semalign.yaml_text import parse
 
-NOT_YET = ("rows", "record files", "tasks")
+NOT_YET = ()
 PARTS = ("rows", "texts", "row files", "records", "record files", "profiles", "settings", "tasks", "options", "yaml")
 EACH = 200
 EXAMPLES = len(PARTS) * EACH

@@ -3,8 +3,7 @@
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,31 +11,46 @@ from typing import Any
 import torch
 from torch import nn
 
+from semalign.disk import set_modes, temporary_folder, usual_mode, write_errors
+
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path next to ``path``, which is renamed to ``path`` if the block ends without an error.
+    """Yield a temporary path for ``path``, which takes its place if the block ends without an error.
 
-    The block may write a file or make a folder there; an existing file or folder at ``path`` is replaced.
+    The block may write a file or make a folder there; an existing file or folder at ``path`` is replaced. The mode is
+    what the umask leaves, whatever library wrote the file.
+
+    Raises:
+        OSError: if the disk is full or the place cannot be written, in one line; an existing file stays as it was.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    _remove(temporary)
-    try:
+    with write_errors(path), temporary_folder(path.parent) as folder:
+        (temporary := folder / "new").mkdir()
+        mode = usual_mode(folder)
+        yield temporary / path.name
+        set_modes(temporary, mode)
+        if path.is_dir() and not path.is_symlink() and (temporary / path.name).is_dir():
+            os.replace(path, folder / "old")  # a folder cannot be replaced; it is removed with the temporary one
+        os.replace(temporary / path.name, path)
+
+
+@contextmanager
+def moved_into(folder: Path, last: Sequence[str] = ()) -> Iterator[Path]:
+    """Yield a temporary folder; at the end of the block its files move to ``folder``, where other files stay.
+
+    Each file moves whole. Those that ``last`` names come after all others, in this order.
+
+    Raises:
+        OSError: as for :func:`atomic_path`; before the end of the block nothing has changed in ``folder``.
+    """
+    with write_errors(folder), temporary_folder(folder) as temporary:
+        mode = usual_mode(temporary)
         yield temporary
-        if temporary.is_dir():
-            _remove(path)
-        os.replace(temporary, path)
-    finally:
-        _remove(temporary)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+        set_modes(temporary, mode)
+        place = {name: number for number, name in enumerate(last, start=1)}
+        for file in sorted(temporary.iterdir(), key=lambda file: (place.get(file.name, 0), file.name)):
+            os.replace(file, folder / file.name)
 
 
 def write_json(path: Path | str, content: Any) -> None:

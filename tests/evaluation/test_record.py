@@ -31,7 +31,8 @@ def test_the_record_of_a_score_by_hand(model, data, tmp_path):
     assert "vllm" not in configuration and "task_file" not in configuration
     assert record["fingerprints"]["student"] == model_fingerprint(model.model)
     assert record["details"]["correct"] == "100"
-    scores = {"exact_match,strict": 100 / 3, "exact_match,flexible": 200 / 3}
+    last = {f"exact_match,{rule}": 200 / 3 for rule in ("flexible", "lm_eval", "open_instruct")}
+    scores = {"exact_match,strict": 100 / 3, **last}
     assert record["details"]["scores"] == pytest.approx(scores)
     write_record(tmp_path / "score.json", record)
     assert read_record(tmp_path / "score.json") == record

@@ -8,7 +8,7 @@ from semalign.experiments.preflight import check_runnable
 
 
 def test_a_sound_profile_passes(profile, tmp_path):
-    check_runnable(profile, tmp_path / "results")
+    check_runnable(profile, tmp_path / "results", {"micro_gsm8k": True})
     assert not (tmp_path / "results").exists()
 
 
@@ -24,10 +24,10 @@ def test_missing_data_of_a_later_task_stop_the_first(profile, tmp_path, monkeypa
     tasks = {"micro_gsm8k": {}, "micro_mbpp": {}}
     lacking = write_profile(tmp_path, tasks=tasks, teachers={})
     with pytest.raises(FileNotFoundError, match="no split 'test' of semalign/micro-mbpp"):
-        check_runnable(lacking, tmp_path / "results")
+        check_runnable(lacking, tmp_path / "results", dict.fromkeys(tasks, False))
 
 
 def test_a_folder_that_cannot_be_written_is_told(profile, tmp_path):
     (tmp_path / "results").write_text("")
     with pytest.raises(NotADirectoryError, match="results is a file"):
-        check_runnable(profile, tmp_path / "results")
+        check_runnable(profile, tmp_path / "results", {"micro_gsm8k": True})

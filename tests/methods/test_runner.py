@@ -1,12 +1,11 @@
 """A whole transfer on a tiny pair: adapter folder, record, resumption, and early errors."""
 
-import json
-
 import pytest
 import torch
 from peft import PeftModel
 
 import semalign
+from semalign.results.records import read_record
 
 FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
 
@@ -31,7 +30,7 @@ def test_the_result_is_a_peft_adapter_that_loads_and_merges(teacher, student, ro
 
 def test_the_record_says_what_was_done(teacher, student, rows, tmp_path):
     result = semalign.transfer(teacher, student, rows, output_dir=tmp_path, validation=rows[:2], seed=3, **FAST)
-    record = json.loads((tmp_path / "record.json").read_text())
+    record = read_record(tmp_path / "record.json")
     assert record == result.record
     assert (record["method"], record["seed"], record["metric"], record["n"]) == ("semalign", 3, "response_nll", 2)
     assert record["configuration"]["rank"] == 2

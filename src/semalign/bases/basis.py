@@ -16,6 +16,7 @@ from semalign.bases.pseudoinverse import gram_pseudoinverse
 from semalign.bases.vocabulary import Vocabulary, atom_rows, check_weight
 from semalign.files import atomic_path, tensor_fingerprint
 from semalign.models.architecture import Architecture
+from semalign.models.evaluating import plain_torch
 from semalign.models.loading import LanguageModel
 
 Side = Literal["output", "input", "random"]
@@ -47,6 +48,7 @@ class SemanticBasis:
     rank: int = 0
 
     @classmethod
+    @plain_torch(gradients=False)
     def from_weight(
         cls,
         weight: Float[Tensor, "v d"],
@@ -81,6 +83,7 @@ class SemanticBasis:
         return cls(vectors, token_ids, side="output", fingerprint=fingerprint, method=found.method, rank=found.rank)
 
     @classmethod
+    @plain_torch(gradients=False)
     def from_model(
         cls,
         model: PreTrainedModel | LanguageModel,
@@ -118,6 +121,7 @@ class SemanticBasis:
         raise ValueError(f"unknown side {side!r}: choose output, input or random")
 
     @classmethod
+    @plain_torch(gradients=False)
     def from_head(
         cls,
         model: PreTrainedModel | LanguageModel,
@@ -140,6 +144,7 @@ class SemanticBasis:
         return basis._named(vocabulary)
 
     @classmethod
+    @plain_torch(gradients=False)
     def from_embeddings(cls, model: PreTrainedModel | LanguageModel, *, unique_rows: bool = False) -> "SemanticBasis":
         """Return the input-side basis of a model: the rows of its embeddings; arguments as in :meth:`from_head`."""
         vocabulary = Vocabulary.of(model)
@@ -164,7 +169,7 @@ class SemanticBasis:
     @classmethod
     def random(cls, m: int, d: int, seed: int = 0) -> "SemanticBasis":
         """Return ``m`` Gaussian vectors in D dimensions: the control of Section 3.2."""
-        vectors = torch.randn(m, d, generator=torch.Generator().manual_seed(seed))
+        vectors = torch.randn(m, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float32, device="cpu")
         return cls(vectors, torch.arange(m), side="random", fingerprint=f"random-{m}-{d}-{seed}")
 
     @property

@@ -50,7 +50,7 @@ def basis(
 def decompose(
     model: Model,
     out: OutStem,
-    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a JSONL file with prompts")] = "humaneval",
+    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a file with prompts")] = "humaneval",
     seed: Seed = 0,
 ) -> None:
     """Measure how well states survive decomposition and recomposition (Section 3.2, Fig. 2)."""
@@ -128,7 +128,7 @@ def transfer(
         Path | None, typer.Option(help="YAML file with lines STUDENT LAYER: TEACHER LAYER that replace the pairing")
     ] = None,
     validation: Annotated[
-        str | None, typer.Option(help="held-out rows: a JSONL file, or a task for its validation split")
+        str | None, typer.Option(help="held-out rows: a file, or a task for its validation split")
     ] = None,
     hold_out: Annotated[
         int | None, typer.Option(min=1, help="number of rows to hold out, taken after the training rows")
@@ -182,7 +182,7 @@ def cka(
     teacher: Teacher,
     student: Student,
     out: OutStem,
-    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a JSONL file with prompts")] = "humaneval",
+    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a file with prompts")] = "humaneval",
     adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder of the student after a transfer")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="only the first prompts")] = None,
     interface: Interface = "layer",

@@ -80,9 +80,7 @@ def slice_width(
     model: Model,
     out: OutFolder,
     width: Annotated[int, typer.Option(min=1, help="width of its residual stream, a multiple of the number of heads")],
-    data: Annotated[
-        str, typer.Option(help="a task or JSONL file, whose training rows determine the directions to keep")
-    ],
+    data: Annotated[str, typer.Option(help="a task or file, whose training rows determine the directions to keep")],
     limit: Annotated[int, typer.Option(min=1, help="number of rows")] = 128,
     data_root: DataRoot = None,
 ) -> None:

@@ -17,7 +17,10 @@ from semalign.yaml_text import parse, read_mapping
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="folder, .gguf file, known name or hub id")]
 Teacher = Annotated[str, typer.Argument(metavar="TEACHER", help="the larger model")]
 Student = Annotated[str, typer.Argument(metavar="STUDENT", help="the smaller model")]
-Data = Annotated[str, typer.Option("--data", "-d", help="task name, task file, or JSONL file of prompts and responses")]
+Data = Annotated[
+    str,
+    typer.Option("--data", "-d", help="task name, task file, or file of rows: .jsonl, .json, .csv or .parquet"),
+]
 DataRoot = Annotated[
     Path | None,
     typer.Option(
@@ -108,14 +111,17 @@ def layers_of(text: str) -> int | None:
 
 
 def rows_of_data(data: str, split: str, limit: int | None) -> list[dict[str, str]]:
-    """Return the rows of a JSONL file, the training rows of a task, or the rows of another split of it."""
+    """Return the rows of a file, the training rows of a task, or the rows of another split of it."""
+    if not data.strip():
+        raise ValueError("no data '': give a task or a file of rows")
     from semalign.data import tasks as benchmarks
     from semalign.data import training_rows as training_data
     from semalign.data.rows import read_rows
-    from semalign.data.task_file import is_path
+    from semalign.data.sources import first
+    from semalign.data.task_file import is_path, task_names
 
-    if Path(data).suffix and not is_path(data):
-        return read_rows(data)[:limit]
+    if data not in task_names() and not is_path(data) and (Path(data).suffix or Path(data).exists()):
+        return first(read_rows(data), limit)
     return training_data.rows(data, limit) if split == "train" else benchmarks.rows(data, split, limit)
 
 

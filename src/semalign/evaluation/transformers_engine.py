@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,22 +13,40 @@ from peft import PeftModel
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from semalign.evaluation.generation import StopStrings, roomy_cache
+from semalign.evaluation.generation import FiniteLogits, StopStrings, roomy_cache
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.files import model_fingerprint
+from semalign.models.evaluating import evaluating
+from semalign.models.finite import check_logits
 from semalign.models.loading import LanguageModel
+from semalign.models.rope import reset, varying
 
 
 class InMemoryModel(HFLM):
-    """A loaded model in the form that lm-eval needs; the tokenizer is a copy, since lm-eval sets its padding token."""
+    """A loaded model in the form that lm-eval needs; the tokenizer is a copy, since lm-eval sets its padding token.
+
+    Where the rope depends on the length of a text, rows come one by one, so that each has its own.
+    """
 
     def __init__(self, model: LanguageModel, batch_size: int) -> None:
+        plain = plain_model(model.model)
+        self.varying = varying(plain)
         super().__init__(
-            pretrained=plain_model(model.model),
+            pretrained=plain,
             tokenizer=copy.deepcopy(model.tokenizer),
             backend="causal",
-            batch_size=batch_size,
+            batch_size=1 if self.varying else batch_size,
         )
+
+    def _model_call(self, inps: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        self._forget()
+        logits = super()._model_call(inps, *args, **kwargs)
+        check_logits(logits, self.model, partial(self.model, inps))
+        return logits
+
+    def _forget(self) -> None:
+        for module in self.varying:
+            reset(module)
 
     def tok_decode(self, tokens: int | Sequence[int] | Tensor, skip_special_tokens: bool = True) -> str:
         """Return the text of tokens that continue a prompt; Llama's tokenizer drops a space at the start of a text."""
@@ -41,10 +60,12 @@ class InMemoryModel(HFLM):
         strings = [string for string in stop if string and string != ends]  # the end token stops a row by itself
         if not generation.get("do_sample"):
             generation = {**generation, "do_sample": False, "temperature": None}
+        self._forget()
         return self.model.generate(
             input_ids=context,
             max_length=max_length,
             past_key_values=roomy_cache(self.model.config),
+            logits_processor=[FiniteLogits(self.model)],
             stopping_criteria=[StopStrings(strings, self.tokenizer, context.shape[1])] if strings else None,
             pad_token_id=self.tokenizer.pad_token_id,
             **generation,
@@ -92,16 +113,12 @@ def undisturbed(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> I
     Inside the block decoding follows the task file alone. Only the end tokens of the model's own generation settings
     stay, since a chat model may end its turn with another token than its tokenizer's.
     """
-    training = {module: module.training for module in model.modules()}
     settings = model.generation_config
     model.generation_config = GenerationConfig(eos_token_id=_end_tokens(settings, tokenizer))
-    model.eval()
     try:
-        with torch.random.fork_rng(), torch.no_grad():
+        with torch.random.fork_rng(), evaluating(model):
             yield
     finally:
-        for module, mode in training.items():
-            module.training = mode
         model.generation_config = settings
 
 

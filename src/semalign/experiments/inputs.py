@@ -34,6 +34,18 @@ def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:
     return training.rows(task, settings.train_size, settings.training_data, chat=chat, tokenizer=tokenizer)
 
 
+def check_data(profile: Profile, task: str, split: str, trained: bool = True) -> None:
+    """Make sure that the items of a split, and the training rows if it is trained on them, are there and fit the task.
+
+    Raises:
+        FileNotFoundError: if they are not there.
+        ValueError: for the first row that does not fit; see :func:`semalign.data.tasks.documents`.
+    """
+    tasks.documents(task, split)
+    if trained:
+        training_rows(profile, task)
+
+
 def fingerprints(cell: Cell, data: Callable[[str], str]) -> dict[str, str]:
     """Return the fingerprints that a record of a cell must have; ``data`` gives the hash of a task's training rows."""
     scored = {"student": fingerprint_of(cell.student), "test": split_fingerprint(cell.task, "test")}

@@ -5,13 +5,15 @@ from functools import cached_property
 from typing import get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from peft import PeftModel
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
 from semalign.models.layouts import Layout, layout_of
+from semalign.models.precision import wide
+from semalign.models.rope import own_lengths
 from semalign.settings import Interface
 
 INTERFACES: tuple[str, ...] = get_args(Interface)
@@ -56,6 +58,18 @@ class Architecture:
         """The model without its LM head: token ids in, states after the final norm out."""
         return self.model.get_submodule(self.layout.layers.rpartition(".")[0])
 
+    def run(
+        self, attention_mask: Int[Tensor, "batch tokens"] | None = None, **inputs: Tensor
+    ) -> Float[Tensor, "batch tokens d"]:
+        """Return the states after the final norm; each row has the positions and the rope that it would have alone.
+
+        Args:
+            attention_mask: 1 for tokens, 0 for padding; None: there is no padding.
+            **inputs: ``input_ids`` or ``inputs_embeds``.
+        """
+        with own_lengths(self.decoder, attention_mask):
+            return self.decoder(attention_mask=attention_mask, use_cache=False, **inputs).last_hidden_state
+
     @property
     def lm_head(self) -> nn.Module:
         """The LM head, with ``weight`` of shape (V, D)."""
@@ -67,8 +81,8 @@ class Architecture:
         return self.lm_head.weight  # type: ignore[return-value]
 
     def folded_head(self) -> Float[Tensor, "v d"]:
-        """Return ``W diag(g)``, the LM head with the final norm's gain g folded in, detached."""
-        return self.head_weight.detach() * norm_gain(self.norm, self.width)
+        """Return ``W diag(g)``, the LM head with the final norm's gain g folded in, detached, in float32 or wider."""
+        return wide(self.head_weight.detach()) * norm_gain(self.norm, self.width)
 
     @property
     def device(self) -> torch.device:

@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging as transformers_logging
 
 from semalign.errors import one_line
+from semalign.models.evaluating import plain_torch
 from semalign.paths import model_roots
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -44,9 +45,9 @@ def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, Pre
 
 
 def shared_copy(model: Network) -> Network:
-    """Return a copy with its own modules; its parameters share the model's memory and need no gradient."""
+    """Return a copy in evaluation mode; its parameters share the model's memory and need no gradient."""
     frozen = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
-    return deepcopy(model, frozen)
+    return deepcopy(model, frozen).eval()
 
 
 def loaded(model: str | Path | LanguageModel) -> LanguageModel:
@@ -75,6 +76,7 @@ def check_given(model: object) -> None:
         raise ValueError(f"a model is a LanguageModel, a name or a path, not {type(model).__name__}")
 
 
+@plain_torch(gradients=True)
 def load_model(
     name: str | Path, *, dtype: torch.dtype | None = None, device: str | torch.device | None = None
 ) -> LanguageModel:

@@ -15,6 +15,7 @@ from semalign.methods.seeking.method import SeekingSettings
 from semalign.methods.seeking.sensitivity import check_fit
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
+from semalign.results.records import read_record
 from semalign.settings import TransferSettings
 from semalign.training.finetuning import FineTuning
 from semalign.training.lora import add_lora
@@ -65,7 +66,7 @@ def test_training_brings_the_response_nll_down_and_the_record_says_so(teacher, s
     result = run_method(
         "seeking", teacher, student, rows, output_dir=tmp_path, validation=rows[:4], task="sums", **settings
     )
-    record, details = json.loads((tmp_path / "record.json").read_text()), result.record["details"]
+    record, details = read_record(tmp_path / "record.json"), result.record["details"]
     assert record == result.record
     assert (record["method"], record["task"], record["metric"], record["n"]) == ("seeking", "sums", "response_nll", 4)
     assert record["value"] == details["after"]["response_nll"] < 0.95 * details["before"]["response_nll"]

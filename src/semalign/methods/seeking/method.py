@@ -21,6 +21,7 @@ from semalign.methods.seeking.injection import Injection, as_plain_lora, inject
 from semalign.methods.seeking.sensitivity import Extraction, check_fit, extract, matrix
 from semalign.models.architecture import Architecture
 from semalign.models.pair import Pair
+from semalign.models.precision import wide_model
 from semalign.outputs import check_folder
 from semalign.paths import cache_dir
 from semalign.settings import TrainingSettings
@@ -61,7 +62,9 @@ def adapt(inputs: Inputs) -> Adapted:
     check_folder(cache_dir())
     examples, checked = pair.encode(inputs.rows).student, pair.encode(inputs.held_out).student
     extraction = _extraction(pair, pair.encode(inputs.rows[: settings.seed_examples]).teacher, settings.block)
-    adapted = add_lora(student.model, range(1, student.n_layers + 1), settings, all_matrices=True).eval()
+    # W - BA would lose BA's last digits in a half-precision W.
+    trained = wide_model(student.model)
+    adapted = add_lora(trained, range(1, student.n_layers + 1), settings, all_matrices=True).eval()
     removed = inject(adapted, _blocks(pair, extraction), settings.injection)
     injected = {"response_nll": response_nll(Architecture(adapted), checked)} if checked else None
     identity = inputs.identity("seeking")

@@ -19,6 +19,8 @@ from semalign.data.rows import Example
 from semalign.files import atomic_path
 from semalign.methods.seeking.blocks import BLOCK_SCORES, Block, BlockChoice, BlockScores, Shape
 from semalign.models.architecture import Architecture
+from semalign.models.evaluating import plain_torch
+from semalign.models.finite import check_finite
 from semalign.models.loading import shared_copy
 from semalign.training.finetuning import summed_nll
 
@@ -85,7 +87,7 @@ def extract(
 
     Raises:
         ValueError: if the shapes of the models do not fit; see :func:`check_fit`.
-        FloatingPointError: if gradients are not finite.
+        NotFiniteError: if gradients are not finite.
     """
     shapes = check_fit(teacher, student)
     scores: list[dict[str, BlockScores]] = [
@@ -98,6 +100,7 @@ def extract(
     return Extraction(totals, layers, [{path: scores[k - 1][path].best() for path in shapes} for k in layers])
 
 
+@plain_torch(gradients=True)
 def _add_up(
     teacher: Architecture, examples: Sequence[Example], scores: Sequence[dict[str, BlockScores]]
 ) -> list[float]:
@@ -121,8 +124,7 @@ def _add_up(
             parameter.requires_grad_(True).register_post_accumulate_grad_hook(hook)
     for example in tqdm(examples, "sensitivity", leave=False, disable=None):
         (summed_nll(copy, [example]) / len(example.positions())).backward()
-    if not totals.isfinite().all():
-        raise FloatingPointError("the teacher's gradients are not finite: load it in bfloat16 or float32")
+    check_finite(totals, "the sensitivities", teacher, lambda: [summed_nll(teacher, [each]) for each in examples])
     return totals.tolist()
 
 
