@@ -9,7 +9,7 @@ from helpers.models import make_llama
 from safetensors.torch import load_file, save_file
 
 from semalign import load_model
-from semalign.models.integrity import check_folder, check_keys, listed, one_line
+from semalign.models.integrity import check_folder, check_keys, listed
 
 
 @pytest.fixture
@@ -203,10 +203,3 @@ def test_a_file_is_no_folder(folder):
 def test_nothing_is_said_of_a_whole_model(folder, capfd):
     load_model(folder)
     assert capfd.readouterr() == ("", "")
-
-
-def test_names_are_cut_after_a_few():
-    assert listed(["a", "b", "c"]) == "a, b, c" and listed("abcde") == "a, b, c and 2 more"
-    assert one_line(ValueError("a\n  b")) == "ValueError: a b"
-    assert one_line(ValueError("x" * 400)) == f"ValueError: {'x' * 300} …"
-    check_keys("it", {"missing_keys": set(), "unexpected_keys": {"v_head.weight"}, "mismatched_keys": set()})

@@ -16,10 +16,11 @@ from semalign.methods.registry import method as method_of
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import check_weights
-from semalign.models.loading import LanguageModel, loaded
+from semalign.models.loading import LanguageModel, check_given, loaded
 from semalign.models.pair import Pair
 from semalign.models.precision import types_of
 from semalign.models.saving import save_model
+from semalign.outputs import check_folder
 from semalign.results.records import make_record
 from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.adapters import split_adapter, stack_adapters
@@ -78,6 +79,9 @@ def run_method(
     """
     started, method = time.perf_counter(), name if isinstance(name, Method) else method_of(name)
     chosen = method.settings(**settings)
+    folder = None if output_dir is None else check_folder(output_dir)
+    for given in (teacher, student):
+        check_given(given)
     rows, held_out = read_rows(data), [] if validation is None else read_rows(validation)
     student, teacher = loaded(student), loaded(teacher)
     for model in (student, teacher):
@@ -85,7 +89,6 @@ def run_method(
     base, carried = split_adapter(student)
     pair = Pair(teacher, base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
-    folder = None if output_dir is None else Path(output_dir)
     inputs = Inputs(pair, rows, held_out, chosen, folder)
     run = _run(method, inputs, task)
     if folder is not None:

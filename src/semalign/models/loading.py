@@ -11,9 +11,10 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from semalign.errors import one_line
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import check_weights
-from semalign.models.integrity import check_folder, check_keys, one_line
+from semalign.models.integrity import check_folder, check_keys
 from semalign.paths import model_roots
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -37,7 +38,13 @@ class LanguageModel(NamedTuple):
 
 
 def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBase | None]:
-    """Return ``(model, tokenizer)``; the tokenizer is None where only a transformers model was given."""
+    """Return ``(model, tokenizer)``; the tokenizer is None where only a transformers model was given.
+
+    Raises:
+        ValueError: for anything else, such as the name of a model.
+    """
+    if not isinstance(model, LanguageModel | nn.Module):
+        raise ValueError(f"expected a model, as semalign.load_model returns it, and got {type(model).__name__}")
     return (model.model, model.tokenizer) if isinstance(model, LanguageModel) else (model, None)
 
 
@@ -49,7 +56,28 @@ def shared_copy(model: Network) -> Network:
 
 def loaded(model: str | Path | LanguageModel) -> LanguageModel:
     """Return the model itself if it is loaded already, else load it by name."""
+    check_given(model)
     return model if isinstance(model, LanguageModel) else load_model(model)
+
+
+def check_given(model: object) -> None:
+    """Make sure, without loading it, that a model is a :class:`LanguageModel`, or the name or path of one.
+
+    Raises:
+        ValueError: for anything else; it says what to pass.
+        FileNotFoundError: see :func:`locate`.
+    """
+    if isinstance(model, str | Path):
+        locate(model)
+    elif isinstance(model, tuple) and len(model) == 2 and not isinstance(model, LanguageModel):
+        raise ValueError("a model with its tokenizer must be a LanguageModel: pass LanguageModel(*pair)")
+    elif isinstance(model, nn.Module):
+        raise ValueError(
+            f"a {type(model).__name__} comes without its tokenizer: pass LanguageModel(model, tokenizer), or the name "
+            "or folder of the model"
+        )
+    elif not isinstance(model, LanguageModel):
+        raise ValueError(f"a model is a LanguageModel, a name or a path, not {type(model).__name__}")
 
 
 @plain_torch(gradients=True)
@@ -67,9 +95,14 @@ def load_model(
     Raises:
         FileNotFoundError: if there is no such model; it says how to get it.
         ValueError: for a model that is not whole (:mod:`semalign.models.integrity`), holds NaN or infinity, is no
-            causal language model, or needs code of its own.
+            causal language model, or needs code of its own, or if there is no such device.
     """
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if isinstance(name, LanguageModel):
+        raise ValueError("this LanguageModel is loaded already: pass it on as it is")
+    check_given(name)
+    if not isinstance(dtype, torch.dtype | None):
+        raise ValueError(f"dtype must be a torch.dtype, such as torch.bfloat16; it is {dtype!r}")
+    device = _usable(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = dtype or (torch.float32 if device.type == "cpu" else None)
     source = locate(name)
     if source.endswith(".gguf"):
@@ -81,6 +114,14 @@ def load_model(
     loaded.model.to(device).eval()  # type: ignore[arg-type]
     check_weights(loaded.model, source)
     return loaded
+
+
+def _usable(device: str | torch.device) -> torch.device:
+    """Return a device on which a tensor can be made; ``ValueError`` for any other."""
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise ValueError(f"the device {device!r} cannot be used: {one_line(error)}") from error
 
 
 def _from_pretrained(source: str, dtype: torch.dtype | None) -> LanguageModel:
@@ -141,7 +182,8 @@ def locate(name: str | Path) -> str:
         FileNotFoundError: for a name that is not on disk and does not look like a hub id; it says how to get a model.
         ValueError: for an adapter, or a file that is not GGUF.
     """
-    text = str(name)
+    if not (text := str(name)).strip():
+        raise FileNotFoundError("no model '': give a folder, a .gguf file, the name of a model or a hub id")
     for path in (Path(text).expanduser(), *(root / text for root in model_roots())):
         if path.exists():
             return _checkpoint_in(path)
