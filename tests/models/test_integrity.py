@@ -203,3 +203,8 @@ def test_a_file_is_no_folder(folder):
 def test_nothing_is_said_of_a_whole_model(folder, capfd):
     load_model(folder)
     assert capfd.readouterr() == ("", "")
+
+
+def test_names_are_cut_after_a_few():
+    assert listed(["a", "b", "c"]) == "a, b, c" and listed("abcde") == "a, b, c and 2 more"
+    check_keys("it", {"missing_keys": set(), "unexpected_keys": {"v_head.weight"}, "mismatched_keys": set()})
