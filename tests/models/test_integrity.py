@@ -9,7 +9,7 @@ from helpers.models import make_llama
 from safetensors.torch import load_file, save_file
 
 from semalign import load_model
-from semalign.models.integrity import check_folder, check_keys, listed, one_line
+from semalign.models.integrity import check_folder, check_keys, listed
 
 
 @pytest.fixture
@@ -107,8 +107,11 @@ def refused(folder, message, kind=ValueError):
         ({"architectures": ["LlamaForSequenceClassification"]}, "LlamaForSequenceClassification, which is no causal"),
         ({"architectures": ["BertForMaskedLM"], "model_type": "bert"}, "holds a BertForMaskedLM, which is no causal"),
         ({"is_encoder_decoder": True, "architectures": ["T5ForConditionalGeneration"]}, "a T5ForConditional"),
-        ({"model_type": "llava", "architectures": ["LlavaForConditionalGeneration"]}, "cannot be loaded: ValueError: "),
-        ({"model_type": "no-such-type"}, "cannot be loaded: ValueError: .*no-such-type"),
+        (
+            {"model_type": "llava", "architectures": ["LlavaForConditionalGeneration"]},
+            "cannot be loaded: it is no causal language model that",
+        ),
+        ({"model_type": "no-such-type"}, "cannot be loaded: .*no-such-type"),
         ({"hidden_size": "wide"}, "cannot be loaded: "),
         ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "cannot be loaded: "),
         ({"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}, "cannot be loaded: "),
@@ -207,6 +210,4 @@ def test_nothing_is_said_of_a_whole_model(folder, capfd):
 
 def test_names_are_cut_after_a_few():
     assert listed(["a", "b", "c"]) == "a, b, c" and listed("abcde") == "a, b, c and 2 more"
-    assert one_line(ValueError("a\n  b")) == "ValueError: a b"
-    assert one_line(ValueError("x" * 400)) == f"ValueError: {'x' * 300} …"
     check_keys("it", {"missing_keys": set(), "unexpected_keys": {"v_head.weight"}, "mismatched_keys": set()})

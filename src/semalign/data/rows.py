@@ -1,6 +1,5 @@
 """From rows of prompt and response to token ids, supervised positions and padded batches."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
+
+from semalign.data.columns import place
+from semalign.data.row_files import read_file
 
 IGNORED = -100  # label of a position without supervision, as in transformers
 Row = Mapping[str, str]
@@ -46,37 +48,28 @@ class Example:
 
 
 def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return rows with the keys ``prompt`` and ``response``, from a JSONL file, a ``datasets`` Dataset or a list.
+    """Return rows with the keys ``prompt`` and ``response``, from a file, a ``datasets`` Dataset or a list.
+
+    Args:
+        data: rows, or the path of a file of them; see :func:`semalign.data.row_files.read_file`.
 
     Raises:
         FileNotFoundError: if the file does not exist.
         ValueError: for an empty data set, a row without the two keys, or an empty response; it names the row.
     """
-    rows = _read_jsonl(Path(data)) if isinstance(data, str | Path) else data
-    checked = [_check_row(i, row) for i, row in enumerate(rows, start=1)]
+    rows = read_file(data) if isinstance(data, str | Path) else data
+    checked = [_check_row(place(rows, i), row) for i, row in enumerate(rows)]
     if not checked:
         raise ValueError("the data set is empty: give at least one row with a prompt and a response")
     return checked
 
 
-def _read_jsonl(path: Path) -> Iterator[Any]:
-    if not path.is_file():
-        raise FileNotFoundError(f"no data file {path}: expected JSONL, one {{'prompt': …, 'response': …}} a line")
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                try:
-                    yield json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise ValueError(f"{path}, line {number} is not JSON: {error}") from error
-
-
-def _check_row(number: int, row: Any) -> dict[str, str]:
+def _check_row(place: str, row: Any) -> dict[str, str]:
     texts = [row.get(key) for key in ("prompt", "response")] if isinstance(row, Mapping) else [None]
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"row {number} must have a 'prompt' and a 'response', both text; it is {str(row)[:120]}")
+        raise ValueError(f"{place} must have a 'prompt' and a 'response', both text; it is {str(row)[:120]}")
     if not texts[1]:
-        raise ValueError(f"row {number} has an empty response: there is nothing to learn from it")
+        raise ValueError(f"{place} has an empty response: there is nothing to learn from it")
     return {"prompt": texts[0], "response": texts[1]}
 
 

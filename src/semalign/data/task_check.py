@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from semalign.data.columns import KINDS
+from semalign.data.task_templates import check_template, is_template
 from semalign.data.task_yaml import Function, with_functions
 
-FILES = ("json", "parquet")  # lm-eval's names for data in files, in place of a data set's
+FILES = ("json", "csv", "parquet")  # lm-eval's names for data in files, in place of a data set's
 OUTPUTS = ("generate_until", "multiple_choice")
 REQUIRED = ("dataset_path", "test_split", "doc_to_text", "doc_to_target", "metric_list", "metadata")
 REFUSED = ("class", "group", "use_prompt", "unsafe_code")  # they lead to code that no !function names
@@ -20,8 +22,8 @@ def check_task(content: Mapping[str, Any], folder: Path) -> None:
 
     A task file has lm-eval's form and in its ``metadata`` two more keys: ``version``, a number, and ``primary``, the
     metric and the extraction that make the score (``exact_match,strict``). Optional are ``chat`` (a chat format),
-    ``seed`` (required if answers are sampled), ``group_by`` (a column) and ``training``; see
-    :mod:`semalign.data.training_rows`.
+    ``seed`` (required if answers are sampled), ``group_by`` (a column), ``columns`` (what each column of the data
+    holds; see :func:`semalign.data.columns.check_columns`) and ``training``; see :mod:`semalign.data.training_rows`.
 
     Args:
         content: the content of the YAML.
@@ -33,6 +35,7 @@ def check_task(content: Mapping[str, Any], folder: Path) -> None:
     _check_keys(content)
     with_functions(content)
     _check_metadata(content["metadata"])
+    _check_templates(content)
     _check_scores(content)
     if content.get("output_type", OUTPUTS[0]) == "generate_until":
         _check_generation(content)
@@ -67,6 +70,21 @@ def _check_metadata(metadata: Any) -> None:
         raise ValueError(f"it has no metadata.{missing[0]}")
     if isinstance(metadata["version"], bool) or not isinstance(metadata["version"], int | float):
         raise ValueError("metadata.version must be a number")
+    columns = metadata.get("columns", {})
+    if not isinstance(columns, Mapping):
+        raise ValueError("metadata.columns must hold names of columns and what they hold")
+    for column, kind in columns.items():
+        if str(kind).removesuffix("?") not in KINDS and not (isinstance(kind, str) and kind[:1] == kind[-1:] == "/"):
+            raise ValueError(f"metadata.columns.{column} must be one of {', '.join(KINDS)} or /a regular expression/")
+
+
+def _check_templates(content: Mapping[str, Any]) -> None:
+    for field in ("doc_to_text", "gen_prefix", "doc_to_target", "doc_to_choice"):
+        if isinstance(text := content.get(field), str) and is_template(text):
+            try:
+                check_template(text)
+            except ValueError as error:
+                raise ValueError(f"{field}: {error}") from error
 
 
 def _check_scores(content: Mapping[str, Any]) -> None:
@@ -115,7 +133,7 @@ def _check_generation(content: Mapping[str, Any]) -> None:
 def _check_files(content: Mapping[str, Any], folder: Path) -> None:
     files = (content.get("dataset_kwargs") or {}).get("data_files")
     if not isinstance(files, Mapping) or not all(isinstance(file, str) for file in files.values()):
-        raise ValueError("dataset_kwargs.data_files must name one JSONL or Parquet file for each split")
+        raise ValueError("dataset_kwargs.data_files must name one JSON, CSV or Parquet file for each split")
     if content["test_split"] not in files:
         raise ValueError(f"data_files has no {content['test_split']!r}, the test split")
     if missing := [file for file in files.values() if not (folder / file).is_file()]:

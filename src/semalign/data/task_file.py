@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from semalign.data.sources import Row, dataset_rows, read_file
+from semalign.data.row_files import Rows, read_file
+from semalign.data.sources import dataset_rows
 from semalign.data.task_check import FILES, check_task
 from semalign.data.task_yaml import CODE, functions_in, read_yaml, with_functions
 from semalign.files import file_sha256, json_fingerprint
@@ -19,7 +20,7 @@ class TaskData(NamedTuple):
     """Where the items of a task are.
 
     Attributes:
-        dataset: name of the data set, below a data root or on the hub; ``json`` or ``parquet`` for files of its own.
+        dataset: name of the data set, below a data root or on the hub; ``json``, ``csv`` or ``parquet`` for own files.
         config: configuration of the data set.
         splits: the data's own names of the splits ``train``, ``validation`` and ``test``.
         files: the task's own files, by the data's name of the split; empty for a data set.
@@ -30,7 +31,7 @@ class TaskData(NamedTuple):
     splits: Mapping[str, str]
     files: Mapping[str, Path]
 
-    def rows(self, split: str) -> list[Row]:
+    def rows(self, split: str) -> Rows:
         """Return the rows of ``train``, ``validation`` or ``test``, or of a split by the data's own name.
 
         Raises:

@@ -1,8 +1,9 @@
 """Read the YAML of a task: lm-eval's form, with ``include`` and ``!function``, and no other way to run code.
 
 A ``!function`` names a function of a module that stands in the folder of the YAML, or of
-:mod:`semalign.evaluation.code`, which runs programs in the sandbox. lm-eval's own loader would import any module, and
-its keys ``class``, ``group`` and ``use_prompt`` lead to further code or files.
+:mod:`semalign.evaluation.code`, which runs programs in the sandbox, or :mod:`semalign.evaluation.numbers`. A module in
+the folder is the user's own code and runs as the user. lm-eval's own loader would import any module, and its
+keys ``class``, ``group`` and ``use_prompt`` lead to further code or files.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 import yaml
 
 CODE = "semalign.evaluation.code"
+OURS = (CODE, "semalign.evaluation.numbers")
 
 
 class Function(NamedTuple):
@@ -111,8 +113,9 @@ def with_functions(value: Any) -> Any:
 def _imported(function: Function) -> Callable[..., Any]:
     if not all(part.isidentifier() for part in function.name.split(".")) or not function.module:
         raise ValueError(f"!function {function.name}: write module.name")
-    if not function.path.is_file() and function.module != CODE:
-        raise ValueError(f"!function {function.name}: there is no {function.path}; other functions are those of {CODE}")
+    if not function.path.is_file() and function.module not in OURS:
+        others = f"other functions are those of {' and '.join(OURS)}"
+        raise ValueError(f"!function {function.name}: there is no {function.path}; {others}")
     try:
         module = _module_at(function.path) if function.path.is_file() else import_module(function.module)
         found = getattr(module, function.name.rpartition(".")[2])

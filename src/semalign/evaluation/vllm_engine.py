@@ -13,13 +13,18 @@ from huggingface_hub import snapshot_download
 from lm_eval.api.model import TemplateLM
 from transformers import PreTrainedTokenizerBase
 
-from semalign.files import file_sha256, json_fingerprint
+from semalign.files import file_sha256, json_fingerprint, read_json
 from semalign.models.adapters import read_config
+from semalign.models.identity import plain_settings
 from semalign.models.integrity import check_folder
-from semalign.models.loading import load_tokenizer, locate
+from semalign.models.loading import locate
+from semalign.models.pretrained import load_config, load_tokenizer
+from semalign.models.rope import depends_on_length, rope_kinds
+from semalign.models.tokenizer_identity import tokenizer_identity
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # largest ranks that vLLM can be set to
 SEED = 0
+MODEL_SETTINGS = ("config.json", "generation_config.json")
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,7 @@ class VllmModel:
         found = locate(self.source)
         if found.endswith(".gguf"):
             raise ValueError(f"{found}: a GGUF file cannot be evaluated with vLLM; transformers can")
-        folder = Path(found if Path(found).exists() else snapshot_download(found, local_files_only=True))
-        check_folder(folder)
-        return folder
+        return Path(found if Path(found).exists() else snapshot_download(found, local_files_only=True))
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -58,10 +61,10 @@ class VllmModel:
         return load_tokenizer(self.folder)
 
     def identity(self) -> dict[str, Any]:
-        """Return a hash of the files of the weights, one of the adapter's, and the options."""
-        folders = {"model": self.folder, "adapters": self.adapter}
-        hashes = {key: folder and _files_fingerprint(folder) for key, folder in folders.items()}
-        return {**hashes, "options": dict(self.options)}
+        """Return a hash of the model (weights, settings and tokenizer), one of the adapter, and the options."""
+        model = [_files_of(self.folder, *MODEL_SETTINGS), tokenizer_identity(self.tokenizer)]
+        adapter = self.adapter and json_fingerprint(_files_of(self.adapter, "adapter_config.json"))
+        return {"model": json_fingerprint(model), "adapters": adapter, "options": dict(self.options)}
 
     @contextmanager
     def engine(self, batch_size: int) -> Iterator[TemplateLM]:
@@ -69,8 +72,11 @@ class VllmModel:
 
         Raises:
             ModuleNotFoundError: if vLLM is not installed.
-            FileNotFoundError: if the adapter's folder holds none.
+            FileNotFoundError: if the adapter's folder holds none, or the model lacks a file.
+            ValueError: for a damaged model, or a rope that depends on the length of a text, which vLLM takes as that
+                of its whole context.
         """
+        self._check()
         rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
         dtype = "auto" if torch.cuda.is_available() else "float32"
         loaded: Any = _lm_eval_class()(
@@ -84,6 +90,17 @@ class VllmModel:
         finally:
             if (model := getattr(loaded, "model", None)) is not None:  # lm-eval has none with data parallelism
                 model.llm_engine.engine_core.shutdown()
+
+    def _check(self) -> None:
+        if self.options.get("trust_remote_code"):
+            raise ValueError("trust_remote_code: code of a model is never run here; leave this option out")
+        check_folder(self.folder)
+        config = load_config(self.folder).get_text_config()
+        kinds = rope_kinds(getattr(config, "rope_parameters", None))
+        if any(map(depends_on_length, kinds)):
+            raise ValueError(
+                f"{self.name}: vLLM gives all texts one rope of type {kinds[0]}: use --engine transformers"
+            )
 
 
 def _lm_eval_class() -> type[TemplateLM]:
@@ -126,7 +143,12 @@ def lora_rank(adapter: Path) -> int:
     return next(room for room in RANKS if room >= rank)
 
 
-def _files_fingerprint(folder: Path) -> str:
-    paths = sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin"))
-    paths += [path for path in (folder / "config.json", folder / "adapter_config.json") if path.is_file()]
-    return json_fingerprint({path.name: file_sha256(path) for path in paths})
+def _files_of(folder: Path, *settings: str) -> dict[str, Any]:
+    """Return a hash of each file of weights, and the settings, with the type of numbers that vLLM computes in."""
+    weights = sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin"))
+    found: dict[str, Any] = {path.name: file_sha256(path) for path in weights}
+    for path in (folder / name for name in settings):
+        content = read_json(path) if path.is_file() else {}
+        dtype = content.get("dtype", content.get("torch_dtype"))
+        found[path.name] = [plain_settings(content), dtype]
+    return found

@@ -12,7 +12,8 @@ from semalign.data.task_file import task_file
 from semalign.experiments.profiles import Profile
 from semalign.files import atomic_path
 from semalign.models.integrity import check_folder
-from semalign.models.loading import load_config, load_tokenizer, locate
+from semalign.models.loading import locate
+from semalign.models.pretrained import load_config, load_tokenizer
 from semalign.models.published import MODELS, fetch, is_complete
 from semalign.paths import cache_dir
 

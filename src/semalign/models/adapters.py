@@ -13,9 +13,10 @@ from peft.utils.save_and_load import load_peft_weights
 from torch import Tensor
 
 from semalign.data.time_limit import time_limit
+from semalign.errors import one_line
 from semalign.files import file_sha256
 from semalign.models.finite import NotFiniteError
-from semalign.models.integrity import listed, one_line, read_object, weight_files
+from semalign.models.integrity import listed, read_object, weight_files
 from semalign.models.loading import LanguageModel, locate
 
 logger = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from semalign.models.layouts import Layout, layout_of
+from semalign.models.precision import wide
 from semalign.models.rope import own_lengths
 from semalign.settings import Interface
 
@@ -79,8 +80,8 @@ class Architecture:
         return self.lm_head.weight  # type: ignore[return-value]
 
     def folded_head(self) -> Float[Tensor, "v d"]:
-        """Return ``W diag(g)``, the LM head with the final norm's gain g folded in, detached."""
-        return self.head_weight.detach() * norm_gain(self.norm, self.width)
+        """Return ``W diag(g)``, the LM head with the final norm's gain g folded in, detached, in float32 or wider."""
+        return wide(self.head_weight.detach()) * norm_gain(self.norm, self.width)
 
     @property
     def device(self) -> torch.device:

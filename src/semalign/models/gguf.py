@@ -12,7 +12,8 @@ from tokenizers.models import BPE
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.integrations.gguf import read_gguf_metadata
 
-from semalign.models.integrity import check_keys, one_line
+from semalign.errors import one_line
+from semalign.models.integrity import check_keys
 
 # Patterns of the published tokenizers that go by these names in llama.cpp.
 _LLAMA3 = (

@@ -146,9 +146,3 @@ def listed(names: Collection[str]) -> str:
     """Return the first few names, and how many more there are."""
     shown = ", ".join(list(names)[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
-
-
-def one_line(error: Exception, most: int = 300) -> str:
-    """Return the class and the text of another library's error in one line, cut where it is long."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text if len(text) <= most else text[:most] + ' …'}"

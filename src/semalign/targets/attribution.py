@@ -21,6 +21,7 @@ from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import check_finite
 from semalign.models.loading import LanguageModel, unwrap
 from semalign.models.patching import patched_forward
+from semalign.models.precision import wide
 
 
 @plain_torch(gradients=True)
@@ -103,10 +104,10 @@ def _log_likelihood(architecture: Architecture) -> Any:
         states = architecture.run(mask, inputs_embeds=embeddings)
         shifted = labels[:, 1:]
         supervised = shifted != IGNORED
-        logits = architecture.logits(states[:, :-1][supervised])  # (supervised, V)
-        losses = nn.functional.cross_entropy(logits.float(), shifted[supervised], reduction="none")
+        logits = architecture.logits(wide(states[:, :-1][supervised]))  # (supervised, V)
+        losses = nn.functional.cross_entropy(logits, shifted[supervised], reduction="none")
         rows = supervised.nonzero()[:, 0]  # the example that each loss belongs to
-        return -torch.zeros(len(labels), device=losses.device).index_add(0, rows, losses)
+        return -losses.new_zeros(len(labels)).index_add(0, rows, losses)
 
     return forward
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -12,6 +11,7 @@ from semalign.data.rows import IGNORED, Example, batches
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_finite
+from semalign.models.precision import wide
 from semalign.settings import TrainingSettings
 from semalign.training.loop import Training, slices
 
@@ -48,7 +48,7 @@ class FineTuning(Training):
         total, mean = _response_tokens(examples), 0.0
         for part in slices(examples, self.settings.micro_batch_size or self.settings.batch_size):
             share = summed_nll(self.student, part) / total
-            share.backward()
+            self.scale.backward(share)
             mean += share.item()
         return {"cross_entropy": mean}
 
@@ -61,9 +61,8 @@ def summed_nll(model: Architecture, examples: Sequence[Example]) -> Float[Tensor
     batch = {name: tensor.to(model.device) for name, tensor in next(batches(examples, len(examples))).items()}
     labels = batch.pop("labels")[:, 1:]  # position i predicts token i + 1
     final = model.run(**batch)[:, :-1]
-    logits = model.logits(final[labels != IGNORED])  # (response tokens, V)
-    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return nn.functional.cross_entropy(wide, labels[labels != IGNORED], reduction="sum")
+    logits = model.logits(wide(final[labels != IGNORED]))  # (response tokens, V)
+    return nn.functional.cross_entropy(logits, labels[labels != IGNORED], reduction="sum")
 
 
 def response_nll(model: Architecture, examples: Sequence[Example], batch_size: int = 16) -> float:

@@ -66,7 +66,7 @@ class Steering(Training):
                 layer = torch.stack(products).sum()
             output_total += reached.output.item()
             terms = {"layer": layer / positions["layer"], "output": reached.output / positions["output"]}
-            self.settings.objective(terms).backward()
+            self.scale.backward(self.settings.objective(terms))
         return {"layer": layer_total / positions["layer"], "output": output_total / positions["output"]}
 
     def _whole_batch(self, parts: Sequence[Sequence[int]]) -> WholeBatch:

@@ -31,6 +31,7 @@ from semalign.models.architecture import Architecture
 from semalign.models.capture import entering
 from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import not_finite
+from semalign.models.precision import wide
 
 LOGITS_AT_ONCE = 2**24  # upper limit on neurons x V in one chunk
 
@@ -75,14 +76,14 @@ def trace_last(architecture: Architecture, input_ids: Sequence[int]) -> list[Lay
 
 def _entering_hook(found: dict[str, Tensor]) -> Any:
     def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        found["entering"] = _wide(entering(args, kwargs)[0, -1])
+        found["entering"] = wide(entering(args, kwargs)[0, -1])
 
     return hook
 
 
 def _linear_hook(found: dict[str, Tensor], into: str, out: str) -> Any:
     def hook(module: nn.Module, args: tuple, output: Tensor) -> None:
-        found[into], found[out] = _wide(args[0][0, -1]), _wide(output[0, -1])
+        found[into], found[out] = wide(args[0][0, -1]), wide(output[0, -1])
 
     return hook
 
@@ -141,8 +142,3 @@ def _score(architecture: Architecture, kind: str, traces: Sequence[LayerTrace], 
         layers.append(increase[0])
         neurons.append(increase[1:])
     return torch.stack(layers), torch.stack(neurons)
-
-
-def _wide(tensor: Tensor) -> Tensor:
-    """Return half-precision numbers as float32, whose rounding errors do not hide what a single neuron adds."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

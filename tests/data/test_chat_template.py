@@ -2,8 +2,8 @@
 
 import pytest
 
-from semalign.data import templates
-from semalign.data.templates import render
+from semalign.data import chat_template
+from semalign.data.chat_template import render
 from semalign.data.time_limit import time_limit
 
 TURNS = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
@@ -30,7 +30,7 @@ def test_a_conversation_is_rendered_by_the_template(of_template):
 
 
 def test_a_template_that_loops_is_stopped(of_template, monkeypatch):
-    monkeypatch.setattr(templates, "time_limit", lambda what: time_limit(what, 0.2))
+    monkeypatch.setattr(chat_template, "time_limit", lambda what: time_limit(what, 0.2))
     with pytest.raises(ValueError, match=r"chat template of .* does not end within"):
         render(of_template(LOOP), TURNS)
 
