@@ -109,7 +109,7 @@ def refused(folder, message, kind=ValueError):
         ({"is_encoder_decoder": True, "architectures": ["T5ForConditionalGeneration"]}, "a T5ForConditional"),
         (
             {"model_type": "llava", "architectures": ["LlavaForConditionalGeneration"]},
-            "cannot be loaded: it is no causal language model that",
+            "it is no causal language model",
         ),
         ({"model_type": "no-such-type"}, "cannot be loaded: .*no-such-type"),
         ({"hidden_size": "wide"}, "cannot be loaded: "),

@@ -69,8 +69,7 @@ class SemanticBasis:
                 which the code for vocabulary-defined semantics uses.
 
         Raises:
-            ValueError: if the head holds NaN or infinity, is not a matrix, or has no row left; for an ``rtol`` that is no
-                cut-off.
+            ValueError: for a head with NaN or infinity, no matrix, one without rows, or an ``rtol`` that is no cut-off.
         """
         check_weight(weight)
         token_ids = atom_rows(weight, rows, unique_rows)

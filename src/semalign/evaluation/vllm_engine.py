@@ -96,11 +96,8 @@ class VllmModel:
             raise ValueError("trust_remote_code: code of a model is never run here; leave this option out")
         check_folder(self.folder)
         config = load_config(self.folder).get_text_config()
-        kinds = rope_kinds(getattr(config, "rope_parameters", None))
-        if any(map(depends_on_length, kinds)):
-            raise ValueError(
-                f"{self.name}: vLLM gives all texts one rope of type {kinds[0]}: use --engine transformers"
-            )
+        for kind in filter(depends_on_length, rope_kinds(getattr(config, "rope_parameters", None))):
+            raise ValueError(f"{self.name}: vLLM gives all texts one rope of type {kind}: use --engine transformers")
 
 
 def _lm_eval_class() -> type[TemplateLM]:
