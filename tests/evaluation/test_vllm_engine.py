@@ -133,12 +133,12 @@ def test_settings_and_tokenizer_are_part_of_what_answers_and_names_are_not(folde
 
 @pytest.mark.parametrize(("rank", "room"), [(1, 8), (8, 8), (17, 32), (512, 512)])
 def test_room_for_a_rank(tmp_path, rank, room):
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": rank}))
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": rank}))
     assert lora_rank(tmp_path) == room
 
 
 def test_what_vllm_cannot_do_is_said(tmp_path, monkeypatch, folders):
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 8, "rank_pattern": {"q": 513}}))
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 8, "rank_pattern": {"q": 513}}))
     with pytest.raises(ValueError, match="has rank 513; vLLM takes 512 at most"):
         lora_rank(tmp_path)
     with pytest.raises(FileNotFoundError, match="holds no PEFT adapter"):

@@ -112,8 +112,8 @@ def test_bad_input_is_refused_before_any_training(teacher, student, rows, monkey
 
     refused("data set is empty", data=[])
     refused("more than the context of 64", data=[{"prompt": "x", "response": "y" * 64}])
-    refused(r"layer 6 does not exist: this model has layers 1\.\.5", teacher_layer=6)
-    refused(r"layer 5 does not exist: this model has layers 1\.\.4", student_layer=5)
+    refused(r"teacher layer 6 does not exist: layers are 1\.\.5", teacher_layer=6)
+    refused(r"student layer 5 does not exist: layers are 1\.\.4", student_layer=5)
     refused("greater than or equal to 1", student_layer=0)
     refused("learning_rte", learning_rte=1)
     refused("no data file", data="missing.jsonl", error=FileNotFoundError)

@@ -16,6 +16,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
+from semalign.disk import write_errors
 from semalign.files import atomic_path, json_fingerprint
 from semalign.results.records import companion_path
 
@@ -157,7 +158,8 @@ def resumed(engine: LM, record_path: Path | None, identity: Callable[[], dict[st
         yield engine
         return
     journal = Journal(companion_path(record_path, "answers"), identity())
-    try:
-        yield Resumed(engine, journal)
-    finally:
-        journal.close()
+    with write_errors(journal.path):
+        try:
+            yield Resumed(engine, journal)
+        finally:
+            journal.close()

@@ -105,6 +105,8 @@ def evaluate(
         FileNotFoundError: if there is no such task file, or neither a data root nor the hub has the split.
         SandboxError: before anything is generated, if the task runs programs and there is no sandbox for them.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     started = time.perf_counter()
     with tasks.quiet_engine():
         source, sandbox = task_file(task), sandbox_of(task)

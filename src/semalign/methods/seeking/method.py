@@ -23,11 +23,12 @@ from semalign.models.architecture import Architecture
 from semalign.models.identity import computed_by
 from semalign.models.pair import Pair
 from semalign.models.precision import wide_model
+from semalign.outputs import check_folder
 from semalign.paths import cache_dir
 from semalign.settings import TrainingSettings
 from semalign.training.adaptation import Adapted, Inputs, trainable
 from semalign.training.finetuning import FineTuning, response_nll
-from semalign.training.lora import add_lora
+from semalign.training.lora import add_lora, check_rank
 
 
 class SeekingSettings(TrainingSettings):
@@ -52,11 +53,14 @@ def adapt(inputs: Inputs) -> Adapted:
     The chosen blocks are stored in the cache folder, where runs with other seeds or the other injection reuse them.
 
     Raises:
-        ValueError: if the teacher is smaller than the student in some dimension.
+        ValueError: if the teacher is smaller than the student in some dimension, or the rank is too high for it.
+        OSError: if the cache folder cannot be written.
     """
     pair, settings = inputs.pair, inputs.settings
     student = pair.student_architecture
     check_fit(pair.teacher_architecture, student)
+    check_rank(student, settings)
+    check_folder(cache_dir())
     examples, checked = pair.encode(inputs.rows).student, pair.encode(inputs.held_out).student
     extraction = _extraction(pair, pair.encode(inputs.rows[: settings.seed_examples]).teacher, settings.block)
     # W - BA would lose BA's last digits in a half-precision W.
