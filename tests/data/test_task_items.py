@@ -6,6 +6,8 @@ import math
 import pytest
 import yaml
 from helpers.data import GSM8K, HUMANEVAL, MBPP, MMLU, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from semalign import cli
@@ -194,3 +196,22 @@ def test_an_answer_is_some_text(target):
     configuration = {"task": "t", "metadata": {}, "doc_to_text": "{{q}}", "doc_to_target": lambda row: target}
     with pytest.raises(ValueError, match=r"row 1: the right answer (must be text|is empty)"):
         check_items(Rows([{"q": "x"}], ["row 1"]), configuration)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["A", "#### 3"]),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.sampled_from(sorted(ROW)), st.data())
+def test_any_row_either_fits_or_gets_one_line_with_its_place(name, data):
+    row = dict(ROW[name])
+    for column in data.draw(st.lists(st.sampled_from(sorted(row)), min_size=1, max_size=2)):
+        row[column] = data.draw(VALUES)
+    try:
+        check_items(Rows([ROW[name], row], ["f, line 1", "f, line 2"]), task_file(f"micro_{name}").configuration())
+    except ValueError as error:
+        assert str(error).startswith("f, line 2: ") and "\n" not in str(error)
