@@ -93,15 +93,20 @@ def test_a_row_that_does_not_fit_a_bundled_task_is_named(root, name, row, messag
         assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("command", ["evaluate", "transfer"])
+@pytest.mark.parametrize("command", ["evaluate", "transfer", "attribute", "decompose", "cka", "slice"])
 def test_the_command_says_it_before_a_model_is_loaded(root, tmp_path, command):
     for split in ("test", "train"):
         write(root, f"semalign/micro-gsm8k/{split}", [GSM8K, renamed(GSM8K, "answer", "solution")])
+    out = ["--out", str(tmp_path / "out")]
     asked = {
-        "evaluate": ["evaluate", "no-such-model", "--task", "micro_gsm8k"],
-        "transfer": ["transfer", "no-such", "no-such", "--data", "micro_gsm8k", "--out", str(tmp_path / "out")],
+        "evaluate": ["x", "--task", "micro_gsm8k"],
+        "transfer": ["x", "x", "--data", "micro_gsm8k", *out],
+        "attribute": ["x", "--data", "micro_gsm8k"],
+        "decompose": ["x", "--prompts", "micro_gsm8k", *out],
+        "cka": ["x", "x", "--prompts", "micro_gsm8k", *out],
+        "slice": ["x", "--data", "micro_gsm8k", "--width", "8", *out],
     }
-    result = CliRunner().invoke(cli.app, asked[command])
+    result = CliRunner().invoke(cli.app, [command, *asked[command]])
     assert "line 2: no column 'answer'" in str(result.exception)
 
 
