@@ -13,7 +13,8 @@ from semalign.data.task_yaml import Function, with_functions
 FILES = ("json", "csv", "parquet")  # lm-eval's names for data in files, in place of a data set's
 OUTPUTS = ("generate_until", "multiple_choice")
 REQUIRED = ("dataset_path", "test_split", "doc_to_text", "doc_to_target", "metric_list", "metadata")
-REFUSED = ("class", "group", "use_prompt", "unsafe_code")  # they lead to code that no !function names
+# The first lead to code that no !function names, the others are not used here.
+REFUSED = ("class", "group", "use_prompt", "unsafe_code", "doc_to_image", "doc_to_audio")
 GENERATION = ("do_sample", "max_gen_toks")
 
 
@@ -89,7 +90,7 @@ def _check_templates(content: Mapping[str, Any]) -> None:
 
 def _check_scores(content: Mapping[str, Any]) -> None:
     metrics = [_name(entry["metric"]) for entry in content["metric_list"]]
-    extractions = [entry["name"] for entry in content.get("filter_list", [{"name": "none"}])]
+    extractions = [entry["name"] for entry in content.get("filter_list") or [{"name": "none"}]]
     metric, _, extraction = str(content["metadata"]["primary"]).partition(",")
     if metric not in metrics or extraction not in extractions:
         raise ValueError(
@@ -98,6 +99,20 @@ def _check_scores(content: Mapping[str, Any]) -> None:
         )
     for entry in content["metric_list"]:
         _check_metric(entry, own="process_results" in content)
+    for entry in content.get("filter_list") or []:
+        _check_extraction(entry)
+
+
+def _check_extraction(entry: Mapping[str, Any]) -> None:
+    """Refuse an extraction that lm-eval cannot build: an unknown function, a pattern that is none, a wrong argument."""
+    from lm_eval.filters import build_filter_ensemble
+
+    try:
+        steps = [(step["function"], {key: step[key] for key in step if key != "function"}) for step in entry["filter"]]
+        for make in build_filter_ensemble(entry["name"], steps).filters:
+            make()
+    except Exception as error:  # each filter checks its arguments in its own way, or not at all
+        raise ValueError(f"lm-eval cannot make the extraction {entry['name']!r}: {error!r}") from error
 
 
 def _name(metric: str | Function) -> str:
