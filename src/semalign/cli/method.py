@@ -104,9 +104,8 @@ def pair(
 def _n_layers(model: str) -> int:
     if (number := layers_of(model)) is not None:
         return number
-    from transformers import AutoConfig
-
     from semalign.models.loading import locate
+    from semalign.models.pretrained import load_config
 
     source = locate(model)
     if source.endswith(".gguf"):
@@ -114,7 +113,7 @@ def _n_layers(model: str) -> int:
         from semalign.models.architecture import Architecture
 
         return Architecture(load_model(model).model).n_layers
-    return AutoConfig.from_pretrained(source, trust_remote_code=False).get_text_config().num_hidden_layers
+    return load_config(source).get_text_config().num_hidden_layers
 
 
 def transfer(
