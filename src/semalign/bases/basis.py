@@ -7,13 +7,14 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from semalign.bases.pseudoinverse import gram_pseudoinverse
 from semalign.bases.vocabulary import Vocabulary, atom_rows, check_weight
+from semalign.errors import one_line
 from semalign.files import atomic_path, tensor_fingerprint
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
@@ -192,17 +193,29 @@ class SemanticBasis:
 
     @classmethod
     def load(cls, path: Path | str) -> "SemanticBasis":
-        """Read a basis that :meth:`save` wrote."""
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-            tokens = tuple(bytes.fromhex(token).decode() for token in metadata["tokens"].split("\n") if token)
-            return cls(
-                file.get_tensor("vectors"),
-                file.get_tensor("token_ids"),
-                tokens or None,
-                metadata["side"],
-                metadata["tied"] == "True",
-                metadata["fingerprint"],
-                metadata["method"],
-                int(metadata["rank"]),
-            )
+        """Read a basis that :meth:`save` wrote.
+
+        Raises:
+            OSError: if the file does not exist or cannot be read.
+            ValueError: if it is damaged or holds something else.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                return cls._of_file(file)
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} holds no basis: `semalign basis` writes one ({one_line(error)})") from error
+
+    @classmethod
+    def _of_file(cls, file: safe_open) -> "SemanticBasis":
+        metadata = file.metadata()
+        tokens = tuple(bytes.fromhex(token).decode() for token in metadata["tokens"].split("\n") if token)
+        return cls(
+            file.get_tensor("vectors"),
+            file.get_tensor("token_ids"),
+            tokens or None,
+            metadata["side"],
+            metadata["tied"] == "True",
+            metadata["fingerprint"],
+            metadata["method"],
+            int(metadata["rank"]),
+        )

@@ -128,6 +128,8 @@ def task_file(task: str | Path) -> TaskFile:
         FileNotFoundError: if there is no such file, or no file of its data.
         ValueError: for an unknown name, with the nearest one, or a file that is no complete task; in one line.
     """
+    if not isinstance(task, str | Path):
+        raise ValueError(f"no task {task!r}: give a name, or the path of a YAML file")
     path = Path(task).expanduser().resolve() if is_path(task) else _bundled(str(task))
     known = _read.get(path)
     if known is None or known.fingerprint != _fingerprint(known.files):
