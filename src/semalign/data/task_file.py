@@ -10,6 +10,7 @@ from semalign.data.row_files import Rows, read_file
 from semalign.data.sources import dataset_rows
 from semalign.data.task_check import FILES, check_task
 from semalign.data.task_yaml import CODE, functions_in, read_yaml, with_functions
+from semalign.errors import folded
 from semalign.files import file_sha256, json_fingerprint
 
 FOLDER = Path(__file__).with_name("task_files")
@@ -155,7 +156,7 @@ def _checked(path: Path) -> TaskFile:
     try:
         check_task(found.content, path.parent)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {folded(error)}") from error
     return found
 
 
