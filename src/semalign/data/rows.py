@@ -1,5 +1,6 @@
 """From rows of prompt and response to token ids, supervised positions and padded batches."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,9 @@ from transformers import PreTrainedTokenizerBase
 
 from semalign.data.columns import place
 from semalign.data.row_files import read_file
+from semalign.errors import folded
 
+LONGEST = 1_000_000  # characters of a row: a tokenizer would take minutes over more, before it is known to be too long
 IGNORED = -100  # label of a position without supervision, as in transformers
 Row = Mapping[str, str]
 
@@ -55,8 +58,11 @@ def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, 
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: for an empty data set, a row without the two keys, or an empty response; it names the row.
+        ValueError: for an empty data set, or a row without the two keys, with an empty response, with half a character
+            or with more than :data:`LONGEST` characters; it names the row.
     """
+    if not isinstance(data, str | Path | Iterable):
+        raise ValueError(f"rows are a file, a list or a Dataset of prompts and responses, not {type(data).__name__}")
     rows = read_file(data) if isinstance(data, str | Path) else data
     checked = [_check_row(place(rows, i), row) for i, row in enumerate(rows)]
     if not checked:
@@ -65,12 +71,16 @@ def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, 
 
 
 def _check_row(place: str, row: Any) -> dict[str, str]:
-    texts = [row.get(key) for key in ("prompt", "response")] if isinstance(row, Mapping) else [None]
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"{place} must have a 'prompt' and a 'response', both text; it is {str(row)[:120]}")
-    if not texts[1]:
+    prompt, response = (row.get(key) for key in ("prompt", "response")) if isinstance(row, Mapping) else (None, None)
+    if not isinstance(prompt, str) or not isinstance(response, str):
+        raise ValueError(f"{place} must have a 'prompt' and a 'response', both text; it is {folded(row, 140)}")
+    if not response:
         raise ValueError(f"{place} has an empty response: there is nothing to learn from it")
-    return {"prompt": texts[0], "response": texts[1]}
+    if (size := len(prompt) + len(response)) > LONGEST:
+        raise ValueError(f"{place} has {size} characters, more than any context holds: shorten or drop it")
+    if half := re.search(r"[\ud800-\udfff]", prompt + response):
+        raise ValueError(f"{place} has half of a character (\\u{ord(half[0]):04x})")
+    return {"prompt": prompt, "response": response}
 
 
 def encode(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[Example]:

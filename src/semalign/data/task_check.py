@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from semalign.data.columns import KINDS
+from semalign.data.task_shapes import check_shapes
 from semalign.data.task_templates import check_template, is_template
 from semalign.data.task_yaml import Function, with_functions
 
@@ -34,6 +35,7 @@ def check_task(content: Mapping[str, Any], folder: Path) -> None:
         ValueError: for what is wrong first, in one line.
     """
     _check_keys(content)
+    check_shapes(content)
     with_functions(content)
     _check_metadata(content["metadata"])
     _check_templates(content)
@@ -61,7 +63,7 @@ def _check_keys(content: Mapping[str, Any]) -> None:
     if content.get("num_fewshot"):
         raise ValueError("num_fewshot is not supported: prompts are zero-shot")
     if content.get("output_type", OUTPUTS[0]) not in OUTPUTS:
-        raise ValueError(f"output_type must be one of {', '.join(OUTPUTS)}")
+        raise ValueError(f"output_type must be one of {', '.join(OUTPUTS)}; it is {content['output_type']!r}")
 
 
 def _check_metadata(metadata: Any) -> None:
