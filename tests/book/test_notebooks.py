@@ -57,6 +57,14 @@ def build_book(project: Path) -> None:
     Sphinx(project / "book", None, out, out, "dummy", confoverrides=extensions, status=None, warning=None)
 
 
+def test_a_damaged_page_is_stale(project):
+    page = project / "book" / "notebooks" / "01_first.ipynb"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    for content in (b"", b"[]", b"{", b"\xff", b'{"metadata": {"semalign": 3}}', b'{"metadata": {}}'):
+        page.write_bytes(content)
+        assert "notebook changed" in stale_notebooks()["01_first"]
+
+
 @pytest.mark.slow
 def test_a_notebook_runs_once_and_again_after_a_change(project):
     assert stale_notebooks() == {"01_first": ["never run"]}
