@@ -15,7 +15,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     create_model,
     field_validator,
     model_validator,
@@ -48,7 +47,7 @@ class MethodSettings(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _check_truth(cls, value: Any, info: ValidationInfo) -> Any:
+    def _check_truth(cls, value: Any, info: Any) -> Any:
         """Refuse a truth value for a number, since Python would take it for 0 or 1."""
         values = value if isinstance(value, list | tuple) else [value]
         if cls.model_fields[str(info.field_name)].annotation is not bool and (
