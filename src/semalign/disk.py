@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from semalign.paths import cache_dir
 
 WEEK = 7 * 24 * 3600.0  # seconds; no write takes as long
@@ -90,9 +92,11 @@ def write_errors(path: Path) -> Iterator[None]:
 
 def _write_error(error: Exception, folder: Path) -> int | None:
     """Return the number of an error of writing in a folder; None for any other error."""
-    if not isinstance(error, OSError):  # safetensors and tokenizers have exceptions of their own
+    if type(error) in (Exception, SafetensorError):  # tokenizers raises the former
         found = re.search(r"\(os error (\d+)\)", str(error))
         return int(found[1]) if found else None
+    if not isinstance(error, OSError):
+        return None
     if error.errno in DISK:
         return error.errno
     named = None if error.filename is None else Path(os.fsdecode(error.filename))

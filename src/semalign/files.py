@@ -1,7 +1,8 @@
-"""Files that are written whole or not at all, and fingerprints of the inputs of a result."""
+"""Files that are written whole or not at all and checked when read, and fingerprints of the inputs of a result."""
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,9 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from semalign.disk import set_modes, temporary_folder, usual_mode, write_errors
+
+logger = logging.getLogger(__name__)
+NOTES = "semalign"  # the entry of a safetensors file's metadata that holds checksum and notes
+
+
+class DamagedFileError(ValueError):
+    """A file that this library wrote does not hold what was written, or it is of another kind."""
 
 
 @contextmanager
@@ -59,6 +68,14 @@ def write_json(path: Path | str, content: Any) -> None:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def read_json(path: Path | str) -> Any:
+    """Return the content of a JSON file; raise :class:`DamagedFileError`, which names it, if it is not JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON or of UTF-8
+        raise DamagedFileError(f"{path} is not JSON: {error}") from error
+
+
 def file_sha256(path: Path | str) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
@@ -81,6 +98,54 @@ def tensor_fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
-def model_fingerprint(model: nn.Module) -> str:
-    """Return a short hash of all parameters and buffers of a model."""
-    return tensor_fingerprint(model.state_dict())
+def write_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor], notes: Mapping[str, Any]) -> None:
+    """Write tensors and notes as safetensors, atomically, with a checksum over both; equal content, equal bytes.
+
+    Args:
+        path: the file.
+        tensors: the tensors by name.
+        notes: what else the file holds, JSON-serialisable. They are one entry of the metadata, since safetensors writes
+            several in random order.
+    """
+    saved = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content = json.dumps(notes)
+    metadata = {NOTES: json.dumps({"checksum": _checksum(saved, content), "notes": content})}
+    with atomic_path(path) as temporary:
+        save_file(saved, temporary, metadata=metadata)
+
+
+def read_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return the tensors and the notes of a file that :func:`write_tensors` wrote.
+
+    Raises:
+        OSError: if there is no such file, or it cannot be read.
+        DamagedFileError: if its content is not as it was written; the message names the file.
+    """
+    with open(path, "rb"):  # raises an error that names the file
+        pass
+    try:
+        with safe_open(path, framework="pt") as file:
+            stored = json.loads(file.metadata()[NOTES])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        content = stored["notes"]
+        intact = stored["checksum"] == _checksum(tensors, content)
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError):
+        intact = False
+    if not intact:
+        raise DamagedFileError(f"{path} is damaged or was not written by this version of semalign: make it again")
+    return tensors, json.loads(content)
+
+
+def kept_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+    """Return what :func:`read_tensors` does, or None: without a file, and with a warning if it is damaged."""
+    try:
+        return read_tensors(path)
+    except FileNotFoundError:
+        return None
+    except DamagedFileError as error:
+        logger.warning("%s", error)
+        return None
+
+
+def _checksum(tensors: Mapping[str, torch.Tensor], notes: str) -> str:
+    return json_fingerprint([tensor_fingerprint(tensors), notes])

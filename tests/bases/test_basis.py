@@ -1,10 +1,14 @@
 """Semantic bases against the literal pseudoinverse."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from helpers.damage import damaged
 from helpers.models import head, make_llama, make_tokenizer
 
 from semalign.bases.basis import SemanticBasis
+from semalign.files import write_tensors
 from semalign.models.loading import LanguageModel
 
 
@@ -109,6 +113,35 @@ def test_round_trip_through_a_file(tmp_path):
     for name in ("tokens", "side", "tied", "fingerprint", "method", "rank"):
         assert getattr(loaded, name) == getattr(basis, name)
     assert [path.name for path in tmp_path.iterdir()] == ["basis.safetensors"]
+
+
+def test_a_damaged_basis_is_refused_by_name(tmp_path):
+    path, basis = tmp_path / "basis.safetensors", SemanticBasis.from_weight(head(v=3, d=2))
+    basis.save(path)
+    for what in damaged(path):
+        with pytest.raises(ValueError, match=f"^{path} is damaged or"):
+            pytest.fail(f"{what}: {SemanticBasis.load(path)}")
+    assert torch.equal(SemanticBasis.load(path).vectors, basis.vectors)
+    write_tensors(path, {"states": torch.zeros(2)}, {})
+    with pytest.raises(ValueError, match=f"^{path} holds no basis"):
+        SemanticBasis.load(path)
+
+
+def test_tokens_come_back_whatever_they_are(tmp_path):
+    tokens = ("", "a\nb", "\ud800", "ä")
+    replace(SemanticBasis.random(4, 2), tokens=tokens).save(tmp_path / "basis.safetensors")
+    assert SemanticBasis.load(tmp_path / "basis.safetensors").tokens == tokens
+
+
+def test_a_basis_of_other_weights_is_refused(tokenizer, tmp_path):
+    model, other = (LanguageModel(make_llama(len(tokenizer), 12, 1, seed=seed), tokenizer) for seed in (0, 1))
+    bases = [SemanticBasis.from_head(model), SemanticBasis.from_head(model, fold_norm=True, unique_rows=True)]
+    bases += [bases[0].permuted(2), SemanticBasis.from_embeddings(model), SemanticBasis.from_head(model.model)]
+    for basis in bases:
+        basis.check_model(model)
+        with pytest.raises(ValueError, match=f"this {basis.side}-side basis was made from other weights"):
+            basis.check_model(other)
+    SemanticBasis.random_like(model).check_model(other)
 
 
 def test_the_fingerprint_follows_the_head():

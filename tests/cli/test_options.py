@@ -120,5 +120,3 @@ def merge(model, adapter):
 def test_adapters_and_options_that_cannot_be_used_are_refused(folders):
     with pytest.raises(FileNotFoundError, match="holds no PEFT adapter"):
         merge(str(folders / "student"), folders)
-    with pytest.raises(typer.BadParameter, match="--vllm needs --engine vllm"):
-        with_adapter(str(folders / "student"), None, "transformers", {"dtype": "float16"})

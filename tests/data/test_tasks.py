@@ -104,5 +104,5 @@ def test_every_task_file_is_complete():
         assert metric in [entry["metric"] for entry in config["metric_list"]]
         assert extraction in [entry["name"] for entry in config.get("filter_list", [{"name": "none"}])]
         if config["output_type"] == "generate_until":
-            assert config["generation_kwargs"]["do_sample"] is (name == "humaneval")
+            assert config["generation_kwargs"]["do_sample"] is (name in ("humaneval", "humaneval_open_instruct"))
             assert config["generation_kwargs"]["max_gen_toks"] > 0

@@ -108,14 +108,37 @@ def test_another_adapter_is_another_identity(folders):
     assert adapted.identity()["adapters"] != before["adapters"]
 
 
+def change(path, **settings):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **settings}))
+
+
+def test_settings_and_tokenizer_are_part_of_what_answers_and_names_are_not(folders):
+    model = folders / "model"
+    before = VllmModel(str(model)).identity()
+    change(model / "config.json", transformers_version="9.9", architectures=["Other"], _name_or_path="/there")
+    assert VllmModel(str(model)).identity() == before
+    changes = {
+        "config.json": [{"rms_norm_eps": 0.1}, {"dtype": "bfloat16"}],
+        "generation_config.json": [{"eos_token_id": 5}],
+        "tokenizer_config.json": [{"eos_token": "<pad>"}],
+    }
+    for name, settings in changes.items():
+        for each in settings:
+            kept = (model / name).read_text()
+            change(model / name, **each)
+            assert VllmModel(str(model)).identity()["model"] != before["model"], each
+            (model / name).write_text(kept)
+    assert VllmModel(str(model)).identity() == before
+
+
 @pytest.mark.parametrize(("rank", "room"), [(1, 8), (8, 8), (17, 32), (512, 512)])
 def test_room_for_a_rank(tmp_path, rank, room):
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": rank}))
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": rank}))
     assert lora_rank(tmp_path) == room
 
 
 def test_what_vllm_cannot_do_is_said(tmp_path, monkeypatch, folders):
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 8, "rank_pattern": {"q": 513}}))
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 8, "rank_pattern": {"q": 513}}))
     with pytest.raises(ValueError, match="has rank 513; vLLM takes 512 at most"):
         lora_rank(tmp_path)
     with pytest.raises(FileNotFoundError, match="holds no PEFT adapter"):

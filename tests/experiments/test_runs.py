@@ -5,6 +5,7 @@ import json
 import pytest
 from helpers.profiles import write_profile
 
+from semalign.experiments import preflight
 from semalign.experiments import runs as experiments
 from semalign.experiments.cells import Cell, cells
 from semalign.experiments.runs import current, missing, run, run_cell, summary
@@ -107,7 +108,7 @@ def test_without_a_sandbox_for_its_programs_nothing_runs(profile, tmp_path, monk
     def refuse(task):
         raise SandboxError(task)
 
-    monkeypatch.setattr(experiments, "sandbox_of", refuse)
+    monkeypatch.setattr(preflight, "sandbox_of", refuse)
     monkeypatch.setattr(experiments, "run_cell", lambda *_: pytest.fail("a cell ran"))
     with pytest.raises(SandboxError, match="micro_gsm8k"):
         run(profile, tmp_path / "results")

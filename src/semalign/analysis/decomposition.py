@@ -61,7 +61,7 @@ def resultant_cosine(
 
     Raises:
         ValueError: for no texts, an empty text or one longer than the context, an unknown interface, a layer
-            outside 1..L, or a basis of another width.
+            outside 1..L, or a basis of another width or made from another model.
     """
     architecture = Architecture(model.model)
     layers = [architecture.check_layer(k) for k in layers or range(1, architecture.n_layers + 1)]
@@ -70,6 +70,7 @@ def resultant_cosine(
     for name, basis in bases.items():
         if basis.vectors.shape[1] != architecture.width:
             raise ValueError(f"basis {name!r} has width {basis.vectors.shape[1]}, the model {architecture.width}")
+        basis.check_model(model)
     encoded = _encode(model, texts)
     frames = {name: frame_operator(basis) for name, basis in bases.items()}
     seen: dict[Place, _Moments] = {}

@@ -7,14 +7,12 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from semalign.bases.pseudoinverse import gram_pseudoinverse
 from semalign.bases.vocabulary import Vocabulary, atom_rows, check_weight
-from semalign.files import atomic_path, tensor_fingerprint
+from semalign.files import DamagedFileError, read_tensors, tensor_fingerprint, write_tensors
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.loading import LanguageModel
@@ -182,27 +180,40 @@ class SemanticBasis:
         order = torch.randperm(len(self.vectors), generator=torch.Generator().manual_seed(seed))
         return replace(self, vectors=self.vectors[order], fingerprint=f"{self.fingerprint}-permuted-{seed}")
 
+    def check_model(self, model: PreTrainedModel | LanguageModel) -> None:
+        """Make sure that the basis was made from the weights of a model, as one that was loaded may not be.
+
+        Raises:
+            ValueError: if the fingerprint of the basis is that of other weights. A random basis, and one without a
+                fingerprint, fit every model.
+        """
+        vocabulary, made = Vocabulary.of(model), self.fingerprint.partition("-permuted-")[0]
+        if self.side == "random" or not made:
+            return
+        if self.side == "input":
+            known = [{"embeddings": vocabulary.embeddings}]
+        else:
+            heads = vocabulary.head, Architecture(vocabulary.network).folded_head()
+            known = [{"head": head, "rows": self.token_ids} for head in heads]
+        if made not in map(tensor_fingerprint, known):
+            raise ValueError(f"this {self.side}-side basis was made from other weights: make it again from this model")
+
     def save(self, path: Path | str) -> None:
-        """Write the basis as safetensors, with the fingerprint of the head it came from in the metadata."""
-        metadata = {name: str(getattr(self, name)) for name in ("side", "tied", "fingerprint", "method", "rank")}
-        metadata["tokens"] = "" if self.tokens is None else "\n".join(token.encode().hex() for token in self.tokens)
-        tensors = {"vectors": self.vectors.cpu().contiguous(), "token_ids": self.token_ids.cpu()}
-        with atomic_path(path) as temporary:
-            save_file(tensors, temporary, metadata=metadata)
+        """Write the basis as safetensors, with a checksum, and with the fingerprint of the head it came from."""
+        notes = {name: getattr(self, name) for name in ("tokens", "side", "tied", "fingerprint", "method", "rank")}
+        write_tensors(path, {"vectors": self.vectors, "token_ids": self.token_ids}, notes)
 
     @classmethod
     def load(cls, path: Path | str) -> "SemanticBasis":
-        """Read a basis that :meth:`save` wrote."""
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-            tokens = tuple(bytes.fromhex(token).decode() for token in metadata["tokens"].split("\n") if token)
-            return cls(
-                file.get_tensor("vectors"),
-                file.get_tensor("token_ids"),
-                tokens or None,
-                metadata["side"],
-                metadata["tied"] == "True",
-                metadata["fingerprint"],
-                metadata["method"],
-                int(metadata["rank"]),
-            )
+        """Read a basis that :meth:`save` wrote.
+
+        Raises:
+            OSError: if there is no such file, or it cannot be read.
+            DamagedFileError: if it is damaged or holds no basis; this is a ``ValueError``.
+        """
+        tensors, notes = read_tensors(path)
+        if set(tensors) != {"vectors", "token_ids"}:
+            raise DamagedFileError(f"{path} holds no basis: `semalign basis` writes one")
+        tokens = notes.pop("tokens")
+        named = None if tokens is None else tuple(tokens)
+        return cls(tensors["vectors"], tensors["token_ids"], named, **notes)

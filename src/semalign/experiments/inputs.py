@@ -11,7 +11,7 @@ from semalign.evaluation.record import split_fingerprint
 from semalign.experiments.cells import Cell
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import resolved
-from semalign.files import model_fingerprint
+from semalign.models.identity import model_identity
 from semalign.models.loading import LanguageModel, load_model
 
 
@@ -23,8 +23,8 @@ def loaded_once(name: str) -> LanguageModel:
 
 @lru_cache
 def fingerprint_of(name: str) -> str:
-    """Return the fingerprint of a model by name."""
-    return model_fingerprint(loaded_once(name).model)
+    """Return the identity of a model by name, which records have as its fingerprint."""
+    return model_identity(loaded_once(name))
 
 
 def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:

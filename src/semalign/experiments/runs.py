@@ -10,16 +10,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from semalign.evaluation.record import score_record
-from semalign.evaluation.run import evaluate, sandbox_of
+from semalign.evaluation.run import evaluate
 from semalign.experiments.cells import Cell, cells
-from semalign.experiments.inputs import (
-    check_data,
-    configuration,
-    fingerprint_of,
-    fingerprints,
-    loaded_once,
-    training_rows,
-)
+from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, loaded_once, training_rows
+from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import MISSING, Asked, problem
 from semalign.files import json_fingerprint
@@ -103,15 +97,15 @@ def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | Non
     Raises:
         ValueError: before anything runs, for a row of the data that does not fit its task; at the end, if there were
             cells without a record: it names the first and says why.
+        OSError: before anything runs, if a model, data or the folder are not there (:func:`check_runnable`).
         SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / profile.name
     written: list[Path] = []
     failed: list[str] = []
     wanted = missing(profile, folder, names)
-    for task in {cell.task for cell in wanted}:
-        sandbox_of(task)
-        check_data(profile, task, "test", any(cell.teacher for cell in wanted if cell.task == task))
+    tasks = {cell.task: any(each.teacher for each in wanted if each.task == cell.task) for cell in wanted}
+    check_runnable(profile, folder, tasks)
     progress = tqdm(wanted.items(), desc="cells", disable=None)
     for cell, reason in progress:
         path = folder / cell.file_name

@@ -10,9 +10,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from semalign.data import tasks as benchmarks
-from semalign.evaluation.run import evaluate, sandbox_of
+from semalign.evaluation.run import evaluate
 from semalign.experiments.grids import Point, check_grids, grid, points, settings_at
-from semalign.experiments.inputs import check_data
+from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.runs import fingerprint_of, loaded_once, training_rows
 from semalign.experiments.staleness import MISSING, Asked, problem, resolved
@@ -47,9 +47,7 @@ def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | 
     folder = folder or results_dir() / f"{profile.name}-selection"
     entries = list(names or profile.selection)
     check_grids(profile, entries)
-    for task in profile.tasks:
-        sandbox_of(task)
-        check_data(profile, task, SPLIT)
+    check_runnable(profile, folder, dict.fromkeys(profile.tasks, True), SPLIT)
     lacking = missing(profile, folder, entries)
     for point in tqdm(points(profile, entries), desc="selection", disable=None):
         reason = lacking.pop(point.file_name, None)

@@ -15,10 +15,12 @@ from semalign.methods.registry import Method
 from semalign.methods.registry import method as method_of
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
-from semalign.models.loading import LanguageModel, loaded
+from semalign.models.finite import check_weights
+from semalign.models.loading import LanguageModel, check_given, loaded
 from semalign.models.pair import Pair
 from semalign.models.precision import types_of
 from semalign.models.saving import save_model
+from semalign.outputs import check_folder
 from semalign.results.records import make_record
 from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.adapters import split_adapter, stack_adapters
@@ -77,20 +79,24 @@ def run_method(
     """
     started, method = time.perf_counter(), name if isinstance(name, Method) else method_of(name)
     chosen = method.settings(**settings)
+    folder = None if output_dir is None else check_folder(output_dir)
+    for given in (teacher, student):
+        check_given(given)
     rows, held_out = read_rows(data), [] if validation is None else read_rows(validation)
-    student = loaded(student)
+    student, teacher = loaded(student), loaded(teacher)
+    for model in (student, teacher):
+        check_weights(model.model, model.name)
     base, carried = split_adapter(student)
-    pair = Pair(loaded(teacher), base)
+    pair = Pair(teacher, base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
-    folder = None if output_dir is None else Path(output_dir)
     inputs = Inputs(pair, rows, held_out, chosen, folder)
     run = _run(method, inputs, task)
     if folder is not None:
         prepare(folder, student, run)
     adapted = method.adapt(inputs)
     record = _record(run, inputs, adapted, time.perf_counter() - started)
-    model = adapted.model if carried is None else stack_adapters(carried, adapted.model)
-    result = LanguageModel(model, pair.student.tokenizer)  # type: ignore[arg-type]
+    made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
+    result = LanguageModel(made, pair.student.tokenizer)  # type: ignore[arg-type]
     if folder is not None:
         save_model(result, folder, record)
     return TransferResult(result, folder, record)

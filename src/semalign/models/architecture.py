@@ -27,13 +27,12 @@ class Architecture:
         layout: the names of its modules; by default from :data:`semalign.models.layouts.LAYOUTS`.
 
     Raises:
-        ValueError: if the architecture has no layout, or a module of the layout does not exist.
+        ValueError: if the architecture has no layout, a module of the layout does not exist, or a PEFT model's adapter
+            works by extra prompt tokens.
     """
 
     def __init__(self, model: PreTrainedModel | PeftModel, layout: Layout | None = None) -> None:
-        self.model: PreTrainedModel = (
-            model.get_base_model() if isinstance(model, PeftModel) else model  # type: ignore[assignment]
-        )
+        self.model = plain_model(model)
         self.layout = layout or layout_of(self.model.config.model_type)
         try:
             self.layers: nn.ModuleList = self.model.get_submodule(self.layout.layers)  # type: ignore[assignment]
@@ -127,6 +126,19 @@ class Architecture:
         """Return full names, as PEFT wants them, of the matrices of some layers: those the paper adapts, or all."""
         paths = self.layout.matrices if all_matrices else self.layout.lora
         return [f"{self.layout.layers}.{self.check_layer(k) - 1}.{path}" for k in layers for path in paths]
+
+
+def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
+    """Return the transformers model, with a PEFT model's adapters in place inside it.
+
+    Raises:
+        ValueError: for an adapter that works by extra prompt tokens, which the model inside does not hold.
+    """
+    if not isinstance(model, PeftModel):
+        return model
+    if model.active_peft_config.is_prompt_learning:
+        raise ValueError("adapters that work by extra prompt tokens cannot be used here; LoRA and its kin can")
+    return model.get_base_model()  # type: ignore[return-value]
 
 
 def check_interface(interface: str) -> str:

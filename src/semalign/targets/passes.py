@@ -15,6 +15,7 @@ from semalign.models.architecture import Architecture
 from semalign.models.capture import states_at, states_entering
 from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_finite
+from semalign.models.identity import computed_by
 from semalign.models.rope import varying
 from semalign.targets.store import StateStore
 
@@ -32,7 +33,7 @@ class StatePasses:
         examples: the rows, encoded for this model.
         at: for each example, the positions whose states are stored.
         folder: folder of the stores.
-        fingerprint: the model's fingerprint.
+        fingerprint: the model's identity.
     """
 
     model: Architecture
@@ -98,7 +99,7 @@ class StatePasses:
         ids = json_fingerprint([example.input_ids for example in self.examples])
         store = StateStore(
             self.folder,
-            {"model": self.fingerprint, **key, "ids": ids, **rope},
+            {"model": self.fingerprint, "computed_by": computed_by(self.model.model), **key, "ids": ids, **rope},
             lengths,
             self.model.width,
             self.model.head_weight.dtype,

@@ -1,6 +1,5 @@
 """The training loop of all objectives: seeded batches, AdamW with warm-up, a checkpoint after each epoch."""
 
-import json
 import logging
 import math
 from abc import ABC, abstractmethod
@@ -10,12 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
-from semalign.files import atomic_path
+from semalign.files import kept_tensors, write_tensors
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import NotFiniteError, not_finite
@@ -150,23 +147,23 @@ class Training(ABC):
         tensors = {f"parameter.{name}": p.detach().clone() for name, p in self.parameters.items()}
         for name, p in self.parameters.items():  # AdamW's step, exp_avg and exp_avg_sq of each parameter
             tensors |= {f"{key}.{name}": value.clone() for key, value in self.optimizer.state[p].items()}
-        metadata = {"identity": self.identity, "losses": json.dumps(self.losses)}
-        with atomic_path(self.checkpoint) as temporary:
-            save_file(tensors, temporary, metadata=metadata)
+        write_tensors(self.checkpoint, tensors, {"identity": self.identity, "losses": self.losses})
 
     @torch.no_grad()
     def _resume(self) -> None:
-        if self.checkpoint is None or not self.checkpoint.exists():
+        """Restore the checkpoint if there is one of this run; a damaged one is not used, with a warning."""
+        if self.checkpoint is None or (found := kept_tensors(self.checkpoint)) is None:
             return
-        with safe_open(self.checkpoint, framework="pt") as file:
-            if file.metadata()["identity"] != self.identity:
-                logger.warning("%s belongs to other settings or data: starting anew", self.checkpoint)
-                return
-            for name, p in self.parameters.items():
-                p.copy_(file.get_tensor(f"parameter.{name}"))
-                keys = ("step", "exp_avg", "exp_avg_sq")
-                self.optimizer.state[p] = {key: file.get_tensor(f"{key}.{name}") for key in keys}
-            self.losses = json.loads(file.metadata()["losses"])
+        tensors, notes = found
+        if notes["identity"] != self.identity:
+            logger.warning(
+                "%s belongs to other models, settings, data or versions of libraries: starting anew", self.checkpoint
+            )
+            return
+        for name, p in self.parameters.items():
+            p.copy_(tensors[f"parameter.{name}"])
+            self.optimizer.state[p] = {key: tensors[f"{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+        self.losses = notes["losses"]
 
 
 def slices(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -15,9 +15,9 @@ Where the published code and its description differ, this module follows the des
 
 The learning rate follows the code: a one-cycle schedule with one step for each extract example, which ends after
 ``steps`` steps (Table 4 has fewer steps than extract examples). With more steps than extract examples, the cycle has
-``steps`` steps. (The code's script for Llama creates the cycle but never advances it; its script for Qwen does.) With
-grouped queries, the code transfers W_o but no values; :mod:`semalign.methods.laten.injection` describes what is done
-here.
+``steps`` steps. (The two earliest of the ten published versions of the code never advance the cycle; all later ones
+do.) With grouped queries, the code transfers W_o but no values; :mod:`semalign.methods.laten.injection` describes what
+is done here.
 """
 
 import logging

@@ -39,6 +39,10 @@ class OutputTerm(nn.Module, ABC):
         super().__init__()
         self.student, self.settings, self.teacher_head = student, settings, teacher_head
 
+    @classmethod
+    def check(cls, student: Architecture) -> None:
+        """Raise ``ValueError`` if the term cannot be used with this student; called before any long work."""
+
     @abstractmethod
     def forward(self, states: Float[Tensor, "n d"], batch: Batch) -> Float[Tensor, " n"]:
         """Return the value at every position of the term.
