@@ -213,9 +213,11 @@ class SemanticBasis:
             OSError: if there is no such file, or it cannot be read.
             DamagedFileError: if it is damaged or holds no basis; this is a ``ValueError``.
         """
-        tensors, notes = read_tensors(path)
-        if set(tensors) != {"vectors", "token_ids"}:
-            raise DamagedFileError(f"{path} holds no basis: `semalign basis` writes one")
+        try:
+            tensors, notes = read_tensors(path)
+            vectors, token_ids = tensors["vectors"], tensors["token_ids"]
+        except (DamagedFileError, KeyError):
+            raise DamagedFileError(f"{path} is damaged or holds no basis: `semalign basis` writes one") from None
         tokens = notes.pop("tokens")
         named = None if tokens is None else tuple(tokens)
-        return cls(tensors["vectors"], tensors["token_ids"], named, **notes)
+        return cls(vectors, token_ids, named, **notes)
