@@ -1,6 +1,7 @@
 """Each file below data/results is one that the book asks for: a cell, a grid point, or a name in its text."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from semalign.experiments.cells import cells, entries_of
 from semalign.experiments.grids import points
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
+from semalign.results.records import CHECKSUM, read_record
 from semalign.files import tensor_fingerprint
 from semalign.models.identity import model_identity
 from semalign.models.loading import load_model
@@ -73,6 +75,14 @@ def test_the_script_moves_the_hashes_of_the_same_models_only(script, tmp_path, c
     told = capsys.readouterr().out
     assert "other.json is left as it is: its student is another micro-student than the one here" in told
     assert "1 records moved, 1 records with their identities already" in told
+
+
+def test_every_record_is_as_it_was_written():
+    paths = [path for path in RESULTS.rglob("*.json") if path.parent.name != "speed"]
+    assert len(paths) > 800
+    for path in paths:
+        assert CHECKSUM in json.loads(path.read_text()), path
+        read_record(path)
 
 
 def test_other_results_are_shown_or_named_in_the_book():
