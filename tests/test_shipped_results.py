@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,10 @@ from semalign.experiments.cells import cells, entries_of
 from semalign.experiments.grids import points
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
-from semalign.results.records import CHECKSUM, read_record
 from semalign.files import tensor_fingerprint
 from semalign.models.identity import model_identity
 from semalign.models.loading import load_model
-from semalign.results.records import read_record
+from semalign.results.records import CHECKSUM, read_record
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "data" / "results"
@@ -66,7 +66,8 @@ def script():
 def test_the_script_moves_the_hashes_of_the_same_models_only(script, tmp_path, capsys):
     model = load_model("micro-student")
     old, new = tensor_fingerprint(model.model.state_dict()), model_identity(model)
-    text = next((RESULTS / "micro").glob("none--micro-student--*.json")).read_text()
+    with_checksum = next((RESULTS / "micro").glob("none--micro-student--*.json")).read_text()
+    text = re.sub(r',\n  "checksum": "\w+"', "", with_checksum)  # as such records were
     for name, content in {"old": text.replace(new, old), "new": text, "other": text.replace(new, "0" * 16)}.items():
         (tmp_path / f"{name}.json").write_text(content)
     script.move(tmp_path)
