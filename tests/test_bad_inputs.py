@@ -36,7 +36,7 @@ def test_the_table_is_long_enough():
     assert len({call.name for call in CALLS}) == len(CALLS) >= 60
 
 
-NOT_YET = ("data_megabytes",)
+NOT_YET = ("adapter_text", "empty.gguf", "load_unknown_type")
 
 
 @pytest.fixture

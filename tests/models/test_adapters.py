@@ -127,7 +127,7 @@ def test_weights_that_do_not_fit_are_named(base, saved, fault):
         ({"peft_type": None}, "peft_type is None"),
         ({"peft_type": ["LORA"]}, r"peft_type is \['LORA'\]"),
         ({"peft_type": "PREFIX_TUNING"}, "by PREFIX_TUNING, which works by extra prompts: use LoRA or its kin"),
-        ({"target_modules": ["no_such"]}, "does not fit base: NoMatchingPeftModuleError: .*no_such"),
+        ({"target_modules": ["no_such"]}, "does not fit base: .*no_such"),
         ({"target_modules": "(("}, "does not fit base: "),
         ({"r": 0}, "does not fit base: "),
         ({"r": "two"}, "does not fit base: "),

@@ -56,7 +56,9 @@ def decompose(
     """Measure how well states survive decomposition and recomposition (Section 3.2, Fig. 2)."""
     from semalign import load_model
     from semalign.analysis.decomposition_figure import write_decomposition
+    from semalign.data.prompts import read_prompts
 
+    read_prompts(prompts)  # finds an error in them before the model is loaded
     record = write_decomposition(load_model(model), prompts, out, seed=seed)
     typer.echo(f"{out}.csv and {out}.json: {record['metric']} {record['value']:.3f} over {record['n']} tokens")
 
@@ -102,9 +104,8 @@ def pair(
 def _n_layers(model: str) -> int:
     if (number := layers_of(model)) is not None:
         return number
-    from transformers import AutoConfig
-
     from semalign.models.loading import locate
+    from semalign.models.pretrained import load_config
 
     source = locate(model)
     if source.endswith(".gguf"):
@@ -112,7 +113,7 @@ def _n_layers(model: str) -> int:
         from semalign.models.architecture import Architecture
 
         return Architecture(load_model(model).model).n_layers
-    return AutoConfig.from_pretrained(source, trust_remote_code=False).get_text_config().num_hidden_layers
+    return load_config(source).get_text_config().num_hidden_layers
 
 
 def transfer(
@@ -193,7 +194,9 @@ def cka(
     from semalign import load_model
     from semalign.analysis.cka import StateOptions
     from semalign.analysis.cka_figure import write_cka
+    from semalign.data.prompts import read_prompts
 
+    read_prompts(prompts)  # finds an error in them before a model is loaded
     pair = load_model(teacher), load_model(student)
     transferred = None if adapter is None else with_adapter(student, adapter, "transformers", {})
     options = StateOptions(interface=interface, seed=seed)
