@@ -6,6 +6,8 @@
 
 from typing import NamedTuple
 
+from semalign.sandbox import Outcome
+
 TESTS = "assert double(2) == 4\nassert double(-1) == -2\nassert abs(double(1) - 2) < 1e-6\n"
 WRONG = "def double(x):\n    return 12345\n"
 LIBC = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
@@ -392,3 +394,15 @@ FAKES = [
 ]  # fmt: skip
 
 ALL = [*BROKEN, *GREEDY, *KERNEL_MEMORY, *ESCAPES, *FAKES]
+SEEN_WITHOUT_NAMESPACES = {"name of the machine"}
+
+
+def held(case: Case, outcome: Outcome, mode: str) -> bool:
+    """Return whether a program neither passed nor got what it must not have, and ended for one of its reasons."""
+    reasons = set(case.reasons)
+    if "cpu" in reasons:  # on a busy machine the wall clock may end what processor time would have ended
+        reasons.add("timeout")
+    if mode == "limits":  # it may write nowhere, and read less
+        reasons.add("error")
+    seen = mode == "limits" and case.name in SEEN_WITHOUT_NAMESPACES
+    return not outcome.passed and outcome.reason in reasons and (seen or "ESCAPED" not in outcome.detail)

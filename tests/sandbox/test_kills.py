@@ -24,7 +24,7 @@ KILLS, AT_ONCE, SPAN = 30, 5, 0.6  # seconds
 def command_lines():
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            yield path.read_text()
+            yield path.read_bytes().decode(errors="replace")
         except OSError:
             pass
 
@@ -59,9 +59,11 @@ def test_a_kill_at_any_moment_leaves_no_process_and_no_folder(mode, tmp_path):
 
 
 def test_the_search_for_processes_finds_one():
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60) #'parent': 123456789"])
+    code = "import time\nprint(flush=True)\ntime.sleep(60) #'parent': 123456789"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
+        process.stdout.readline()
         assert len(left([123456789])) == 1
     finally:
         process.kill()
-        process.wait()
+        process.communicate()

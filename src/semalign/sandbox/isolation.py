@@ -32,9 +32,9 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "2"}  # else each thre
 def sandbox_mode(mode: str | None = None) -> str:
     """Return how programs are isolated: ``mode``, else the variable ``SEMALIGN_SANDBOX``, else ``"bubblewrap"``.
 
-    ``"bubblewrap"`` means namespaces, a filter of system calls and limits. ``"limits"`` means limits, a filter of
-    system calls and restricted paths where the kernel has them, and otherwise a guard in Python that contains careless
-    programs but not hostile ones; see :mod:`semalign.sandbox.inside.confinement`.
+    ``"bubblewrap"`` means namespaces, a filter of system calls and limits. ``"limits"`` needs no namespaces: limits and
+    the filter, and the kernel restricts paths. Where the kernel cannot, a guard in Python does, which contains careless
+    programs but not hostile ones. :mod:`semalign.sandbox.inside.confinement` compares them.
 
     Raises:
         SandboxError: if bubblewrap is requested but does not work; the message says what to do.
@@ -46,8 +46,8 @@ def sandbox_mode(mode: str | None = None) -> str:
     if mode == "bubblewrap" and (problem := _problem()):
         raise SandboxError(
             f"generated programs run in bubblewrap, and {problem}. Install it (apt-get install bubblewrap, 0.7 or "
-            "newer) and allow users to make namespaces; or, if the programs are not hostile, use --sandbox=limits or "
-            "set SEMALIGN_SANDBOX=limits: limits and a fresh interpreter only, which the record states."
+            "newer) and allow users to make namespaces; or use --sandbox=limits or set SEMALIGN_SANDBOX=limits, which "
+            "needs no bubblewrap and isolates less, as the record then states."
         )
     return mode
 

@@ -73,11 +73,11 @@ def _become(user: int, must: bool) -> None:
 
 
 def _may_read_the_library(user: int) -> bool:
-    os.seteuid(user)
     try:
+        os.seteuid(user)
         open(os.__file__, "rb").close()
         return True
-    except PermissionError:
+    except OSError:  # also if root of a container may not become the user
         return False
     finally:
         os.seteuid(0)
