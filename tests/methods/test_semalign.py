@@ -62,7 +62,7 @@ def test_a_cache_without_room_for_the_states_is_told_before_any_work(teacher, st
 
 
 def test_models_and_output_are_checked_before_a_model_is_loaded(student, rows, monkeypatch, tmp_path):
-    monkeypatch.setattr("semalign.models.loading._from_pretrained", lambda *_: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("semalign.models.loading.load_network", lambda *_: pytest.fail("a model was loaded"))
     (tmp_path / "file").write_text("")
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(FileNotFoundError, match="no model 'no-such-model'"):
