@@ -11,7 +11,7 @@ import semalign
 from semalign.data.rows import encode
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
-from semalign.models.loading import LanguageModel
+from semalign.models.loading import LanguageModel, check_given
 
 FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
 
