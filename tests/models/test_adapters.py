@@ -87,6 +87,20 @@ def test_other_kinds_that_are_whole_are_put_on_too(base, tmp_path, config):
     torch.testing.assert_close(logits(put_adapter(base, folder).model), expected)
 
 
+def test_embeddings_that_were_trained_belong_to_an_adapter(base, saved):
+    folder, _ = saved
+    name = "base_model.model.model.embed_tokens.weight"
+    change_weights(folder, lambda w: {**w, name: torch.ones_like(base.model.model.embed_tokens.weight)})
+    adapted = put_adapter(base, folder).model.get_base_model()
+    assert (adapted.model.embed_tokens.weight == 1).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_hub_is_not_asked_for_a_base(base, saved):
+    change_config(saved[0], base_model_name_or_path="somebody/base-model")
+    put_adapter(base, saved[0])
+
+
 def renamed(weights):
     return {name.replace("layers.", "blocks."): tensor for name, tensor in weights.items()}
 

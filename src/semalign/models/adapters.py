@@ -131,13 +131,14 @@ def _loaded(model: LanguageModel, folder: Path, weights: Mapping[str, Tensor]) -
         sizes = [line for line in str(error).splitlines() if "size mismatch" in line]
         reason = f"{sizes[0].strip()} ({len(sizes)} in all)" if sizes else one_line(error)
         raise ValueError(f"the adapter in {folder} does not fit {model.name}: {reason}") from error
-    expected = get_peft_model_state_dict(adapted).keys()
+    # Whether embeddings belong to an adapter, PEFT would ask the hub: those that it holds are part of the model.
+    expected = get_peft_model_state_dict(adapted, save_embedding_layers=False).keys()
     if missing := sorted(expected - weights.keys()):
         raise ValueError(
             f"the adapter in {folder} lacks {len(missing)} of the {len(expected)} weights that it needs on "
             f"{model.name}: {listed(missing)}: it is damaged, or made for another model"
         )
-    if unused := sorted(weights.keys() - expected):
+    if unused := sorted(weights.keys() - expected - adapted.state_dict().keys()):
         raise ValueError(
             f"the adapter in {folder} has {len(unused)} weights that match nothing in {model.name}: {listed(unused)}: "
             "it was made for another model"
