@@ -6,23 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.data import SUMS as ITEMS
+from helpers.data import SUMS_TASK as CONTENT
 
 from semalign.data import task_templates, tasks
 from semalign.data.task_file import task_file, task_name
 from semalign.data.time_limit import time_limit
-
-ITEMS = [{"question": "1+1", "answer": "2"}, {"question": "2+2", "answer": "4"}]
-CONTENT = {
-    "dataset_path": "json",
-    "dataset_kwargs": {"data_files": {"exam": "items.jsonl", "practice": "items.jsonl"}},
-    "test_split": "exam",
-    "training_split": "practice",
-    "doc_to_text": "Compute {{question}}:",
-    "doc_to_target": "answer",
-    "generation_kwargs": {"until": ["\n"], "do_sample": False, "max_gen_toks": 4},
-    "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
-    "metadata": {"version": 1, "primary": "exact_match,none"},
-}
 
 
 @pytest.fixture
@@ -101,7 +90,6 @@ def test_a_task_that_runs_programs_is_known_by_its_functions(task):
         ({"generation_kwargs": {"do_sample": True, "max_gen_toks": 4}}, "it has no metadata.seed"),
         ({"doc_to_text": "{{question"}, "doc_to_text: its template is not jinja: unexpected end of template"),
         ({"doc_to_target": "{{answer | nothing}}"}, "doc_to_target: its template is not jinja: No filter named"),
-        ({"metadata": {**CONTENT["metadata"], "columns": ["a"]}}, "metadata.columns must hold names of columns"),
         ({"filter_list": [{"name": "none", "filter": [{"function": "x"}]}]}, "extraction 'none': KeyError"),
         ({"filter_list": [{"name": "none", "filter": [{"function": "regex", "regex_pattern": "("}]}]}, "untermin"),
         ({"filter_list": [{"name": "none", "filter": [{"function": "regex", "regexp": "x"}]}]}, "'none': TypeError"),
