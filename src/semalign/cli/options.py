@@ -99,7 +99,7 @@ Sandbox = Annotated[
     typer.Option(
         callback=_use_sandbox,
         metavar="bubblewrap|limits",
-        help="how generated programs are isolated; limits does not stop hostile programs; "
+        help="how generated programs are isolated; limits isolates less; "
         "default: variable SEMALIGN_SANDBOX, else bubblewrap",
     ),
 ]
