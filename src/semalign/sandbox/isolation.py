@@ -21,7 +21,8 @@ NOBODY = "65534"
 # Like -I (no script folder, user packages or Python settings), and without site packages. Unlike -I, these flags keep
 # PYTHONHASHSEED in effect, so that a program that depends on the order of a set always gets the same verdict.
 FLAGS = ("-P", "-s", "-S")
-ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+# An arena of the allocator for each thread would use up the address space with a handful of threads.
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
 
 
 def sandbox_mode(mode: str | None = None) -> str:
@@ -147,7 +148,7 @@ def _interpreter() -> list[Path]:
     """Return the paths that the interpreter needs: its executable, its libraries and those of the system."""
     prefix = Path(sys.base_prefix)
     libraries = [folder / name for folder in (prefix, Path("/usr"), Path("/")) for name in ("lib", "lib64")]
-    paths = [Path(os.path.realpath(sys.executable)), *libraries, Path("/etc/ld.so.cache")]
+    paths = [Path(os.path.realpath(sys.executable)), *libraries, Path("/etc/ld.so.cache"), Path("/usr/share/zoneinfo")]
     shared = sysconfig.get_config_var("LIBDIR")
     paths += [Path(shared)] if shared else []
     return list(dict.fromkeys(path for path in paths if path.exists()))

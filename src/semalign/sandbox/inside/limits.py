@@ -15,7 +15,7 @@ else:
 
 FILE_SIZE = 4 * 1024**2
 OPEN_FILES = 32
-THREADS = 16
+THREADS = 64
 
 FORBIDDEN = {
     "ctypes.dlopen",
