@@ -12,7 +12,7 @@ TESTS = "assert double(2) == 4\nassert double(-1) == -2\nassert abs(double(1) - 
 WRONG = "def double(x):\n    return 12345\n"
 LIBC = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
 ANSWER = "import os, time\ndef answer(*values):\n    for value in values:\n        data = b't3:u5:value' + value + " \
-    "b'd0:'\n        os.write(3, len(data).to_bytes(8, 'big') + data)\n"  # fmt: skip
+    "b't0:'\n        os.write(3, len(data).to_bytes(8, 'big') + data)\n"  # fmt: skip
 FDS = "import os\ndef everywhere(data):\n    for fd in range(32):\n        try:\n            os.write(fd, data)\n" \
     "        except OSError:\n            pass\n"  # fmt: skip
 
@@ -93,7 +93,7 @@ BROKEN = [
     Case("alarm", "import signal, time\nsignal.setitimer(signal.ITIMER_REAL, 0.01)\ntime.sleep(60)", {"killed"}),
     Case("coroutine", "async def double(x):\n    return 2 * x", {"assertion"}),
     Case("answer that is not a number", "def double(x):\n    return float('nan')", {"assertion"}),
-    Case("answer that holds itself", "def double(x):\n    y = []\n    y.append(y)\n    return y", {"error"}),
+    Case("answer that holds itself", "def double(x):\n    y = []\n    y.append(y)\n    return y", {"assertion"}),
 ]  # fmt: skip
 
 GREEDY = [
@@ -318,10 +318,10 @@ FAKES = [
     Case("frame of immense length", f"{FDS}everywhere(b'\\x7f' * 8)\nimport time\ntime.sleep(60)", {"output"}),
     Case("answer of immense depth", f"{FDS}data = b'l1:' * 10**5\neverywhere(len(data).to_bytes(8, 'big') + data)\n"
          "import time\ntime.sleep(60)", {"output"}),
-    Case("answer with a value of its own", f"{FDS}data = b't3:u5:valuex3:u2:osu6:systemt1:u4:trued0:'\n"
+    Case("answer with a value of its own", f"{FDS}data = b't3:u5:valuex3:u2:osu6:systemt1:u4:truet0:'\n"
          "everywhere(len(data).to_bytes(8, 'big') + data)\nimport time\ntime.sleep(60)", {"output"}),
     Case("answers before it is asked", f"{ANSWER}answer(b'N0:', b'N0:')\n{WRONG}", {"error"}),
-    Case("answers with a type", f"{ANSWER}answer(b'N0:', b'c3:int')\ntime.sleep(60)", {"assertion"}),
+    Case("answers with a type", f"{ANSWER}answer(b'N0:', b'c12:builtins:int')\ntime.sleep(60)", {"assertion"}),
     Case("sends open files", "import array, socket\nwith socket.socket(fileno=3) as s:\n"
          "    s.sendmsg([b'passed'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [3, 3]))])",
          {"exit", "output"}),
@@ -341,18 +341,18 @@ FAKES = [
     Case("list that equals everything", "class Any(list):\n    def __eq__(self, other): return True\n"
          "    def __iter__(self): return iter([4])\ndef double(x):\n    return Any()", {"assertion"}),
     Case("class that equals everything", "class Meta(type):\n    def __eq__(self, other): return True\n"
-         "    __hash__ = None\nclass double(metaclass=Meta):\n    def __init__(self, x): pass", {"assertion"}),
+         "    __hash__ = None\nclass double(metaclass=Meta):\n    def __init__(self, x): pass", {"error"}),
     Case("object that says it is an int", "class Any:\n    __class__ = int\n    def __eq__(self, other): return True\n"
-         "def double(x):\n    return Any()", {"error"}),
+         "def double(x):\n    return Any()", {"assertion"}),
     Case("own abs", "abs = lambda x: 0\ndef double(x):\n    return 12345", {"assertion"},
          "assert abs(double(2) - 4) < 1e-6"),
     Case("patched builtins", "import builtins\nbuiltins.abs = builtins.len = lambda x: 0\nbuiltins.isinstance = "
-         "lambda *_: True\nbuiltins.AssertionError = type('E', (), {})\n" + WRONG, {"assertion", "error", "exit"}),
+         "lambda *_: True\nbuiltins.AssertionError = type('E', (), {})\n" + WRONG, {"output", "error", "exit"}),
     Case("no builtins", f"__builtins__ = {{}}\n{WRONG}", {"assertion"}),
     Case("own set, where sum is asked for", "set = lambda x: 0\ndef sum(*x):\n    return [12345]",
          {"assertion", "error"}, "assert set(sum(2, 2)) == {4}"),
     Case("fraction that is none", "class Fraction:\n    denominator = 1\n    numerator = property(lambda self: self)\n"
-         "Fraction.__module__ = 'fractions'\ndef double(x):\n    return Fraction()", {"error"}),
+         "Fraction.__module__ = 'fractions'\ndef double(x):\n    return Fraction()", {"assertion"}),
     Case("builtins removed", "import builtins\nvars(builtins).clear()", {"exit", "error"}),
     Case("own harness", f"import sys\nsys.path.insert(0, '/sandbox')\nimport inside.tests\n"
          f"inside.tests.verdict = lambda *_: ('passed', '')\n{WRONG}", {"assertion"}),
@@ -365,7 +365,7 @@ FAKES = [
     Case("patched exec and compile", f"import builtins\nbuiltins.exec = builtins.compile = lambda *_: None\n{WRONG}",
          {"assertion", "exit"}),
     Case("replaced modules", "import sys\nfor name in list(sys.modules):\n    sys.modules[name] = None\n" + WRONG,
-         {"assertion", "error", "exit"}),
+         {"output", "error", "exit"}),
     Case("replaced harness", "import sys\nfor name, module in list(sys.modules.items()):\n    if name.startswith("
          "'inside'):\n        for key, value in list(vars(module).items()):\n            if callable(value):\n"
          f"                setattr(module, key, lambda *a, **k: b'passed')\n{WRONG}", {"output", "exit", "assertion"}),

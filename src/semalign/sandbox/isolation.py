@@ -26,7 +26,8 @@ USERS = range(61184, 65520)  # for programs that root starts; systemd keeps thes
 # Like -I (no script folder, user packages or Python settings), and without site packages. Unlike -I, these flags keep
 # PYTHONHASHSEED in effect, so that a program that depends on the order of a set always gets the same verdict.
 FLAGS = ("-P", "-s", "-S")
-ENVIRONMENT = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "2"}  # else each thread reserves 64 MB of addresses
+# An arena of the allocator for each thread would use up the address space with a handful of threads.
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
 
 
 def sandbox_mode(mode: str | None = None) -> str:

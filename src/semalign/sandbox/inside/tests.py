@@ -17,7 +17,8 @@ from typing import Any
 from .confinement import settle
 from .kernel import die_with
 from .limits import limit
-from .peer import Peer
+from .patches import Patches
+from .peer import Peer, described
 
 OWN_NAMES = frozenset(dir(builtins)) | sys.stdlib_module_names
 
@@ -32,20 +33,27 @@ class Namespace(dict):
 
     def __init__(self, peer: Peer, tests: ast.Module) -> None:
         super().__init__(__name__="tests")
-        self._peer = peer
+        self._peer, self._given = peer, dict[str, Any]()
+        peer.rebound = self._rebound
         free = free_names(tests)
         self._own = OWN_NAMES - free if len(free) == 1 else OWN_NAMES
 
     def __missing__(self, name: str) -> Any:
         if name not in self._own:
-            self[name] = self._peer.ask(
-                "name", name
-            )  # if the program has none, a KeyError, and Python takes the builtin
+            value = self._peer.ask("name", name)  # if the program has none, a KeyError, and Python takes the builtin
+            self[name] = self._given[name] = value
         elif name in sys.stdlib_module_names:
-            self[name] = __import__(name)
+            module = __import__(name)
+            # After ``from datetime import datetime`` in the program, its class is meant, not the module.
+            self[name] = getattr(module, name) if hasattr(module, name) and self._peer.ask("imports", name) else module
         else:
             raise KeyError(name)
         return self[name]
+
+    def _rebound(self, name: str) -> None:
+        """Forget a name to which the program has given another value."""
+        if name in self._given and self.get(name) is self._given.pop(name):
+            del self[name]
 
 
 def free_names(tests: ast.Module) -> set[str]:
@@ -69,17 +77,19 @@ def verdict(tests: str, channel: socket.socket) -> tuple[str, str]:
     peer = Peer(channel)
     try:
         peer.started()
+        peer.patches = Patches(peer)
         tree = ast.parse(tests, "<tests>")
         exec(compile(tree, "<tests>", "exec", dont_inherit=True), Namespace(peer, tree))
     except BaseException as error:
-        return peer.broken or _reason(error)
+        if peer.broken is None:
+            return _reason(error)
     return peer.broken or ("passed", "")
 
 
 def _reason(error: BaseException) -> tuple[str, str]:
-    name = type(error).__name__
-    reason = {"AssertionError": "assertion", "MemoryError": "memory"}.get(name, "error")
-    return reason, f"{name}: {error}".rstrip(": ")
+    reasons: dict[type, str] = {AssertionError: "assertion", MemoryError: "memory"}
+    reason = reasons.get(type(error), "error")
+    return reason, described(error)
 
 
 def serve(server: socket.socket) -> None:
