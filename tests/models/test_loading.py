@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from helpers.models import make_tokenizer
 
+from semalign.data.rows import encode
 from semalign.models.loading import LanguageModel, load_model, loaded, locate, shared_copy, unwrap
 
 
@@ -81,3 +83,17 @@ def test_a_copy_shares_memory_and_nothing_else(student):
         assert theirs.requires_grad and not ours.requires_grad
     copied.lm_head.register_forward_hook(lambda *_: pytest.fail("the hook of the copy ran"))
     student.model(torch.tensor([[1, 2]]))
+
+
+def test_rows_as_a_model_reads_them(student, tokenizer):
+    assert student.encode([{"prompt": "ab", "response": " ac"}]) == encode(
+        [{"prompt": "ab", "response": " ac"}], tokenizer, 64
+    )
+    with pytest.raises(ValueError, match=r"row 1 has 4 tokens .*context of 3"):
+        student.encode([{"prompt": "x", "response": "yz"}], max_length=3)
+    with pytest.raises(ValueError, match=r"row 1: the tokenizer .* has no chat template"):
+        student.encode([{"messages": [{"role": "assistant", "content": "x"}]}])
+    longer = make_tokenizer()
+    longer.add_tokens(["<tool>"])
+    with pytest.raises(ValueError, match=rf"row 1: token .* has no embedding: the model has {len(tokenizer)}"):
+        LanguageModel(student.model, longer).encode([{"prompt": "x", "response": "<tool>"}])

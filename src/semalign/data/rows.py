@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from semalign.data.columns import place
+from semalign.data.messages import check_messages
 from semalign.data.row_files import read_file
 from semalign.data.tokens import Encoder
 
@@ -48,15 +49,19 @@ class Example:
         return {end: i for i, end in enumerate(self.ends)}
 
 
-def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return rows with the keys ``prompt`` and ``response``, from a file, a ``datasets`` Dataset or a list.
+
+    A row may have ``messages`` instead: a conversation that :func:`semalign.data.messages.rendered` turns into prompt
+    and response once the model is known.
 
     Args:
         data: rows, or the path of a file of them; see :func:`semalign.data.row_files.read_file`.
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: for an empty data set, a row without the two keys, or an empty response; it names the row.
+        ValueError: for an empty data set, a row without the two keys, an empty response, or messages that
+            :func:`semalign.data.messages.check_messages` refuses; it names the row.
     """
     rows = read_file(data) if isinstance(data, str | Path) else data
     checked = [_check_row(place(rows, i), row) for i, row in enumerate(rows)]
@@ -65,18 +70,22 @@ def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, 
     return checked
 
 
-def _check_row(place: str, row: Any) -> dict[str, str]:
+def _check_row(place: str, row: Any) -> dict[str, Any]:
     texts = [row.get(key) for key in ("prompt", "response")] if isinstance(row, Mapping) else [None]
+    if None in texts and isinstance(row, Mapping) and row.get("messages") is not None:
+        if problem := check_messages(row["messages"]):
+            raise ValueError(f"{place}: {problem}")
+        return {"messages": [{key: turn[key] for key in ("role", "content")} for turn in row["messages"]]}
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"{place} must have a 'prompt' and a 'response', both text; it is {str(row)[:120]}")
+        raise ValueError(
+            f"{place} must have a 'prompt' and a 'response', both text, or 'messages'; it is {str(row)[:120]}"
+        )
     if not texts[1]:
         raise ValueError(f"{place} has an empty response: there is nothing to learn from it")
     return {"prompt": texts[0], "response": texts[1]}
 
 
-def encode(
-    rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, max_length: int, vocabulary: int | None = None
-) -> list[Example]:
+def encode(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase | Encoder, max_length: int) -> list[Example]:
     """Return encoded rows, each ended by the end-of-sequence token if the tokenizer has one.
 
     The prompt keeps exactly the tokens that it has alone, which is how generation meets it. Prompt and response decode
@@ -84,15 +93,14 @@ def encode(
 
     Args:
         rows: rows of prompt and response.
-        tokenizer: the model's tokenizer.
+        tokenizer: the model's tokenizer, or an encoder, which also knows how many embeddings the model has.
         max_length: the model's context.
-        vocabulary: number of rows of the model's embeddings, if known.
 
     Raises:
         ValueError: for a row that cannot be encoded, that has no token to learn or a token without an embedding, or
             that is longer than the context; it is never cut.
     """
-    encoder = Encoder(tokenizer, vocabulary)
+    encoder = tokenizer if isinstance(tokenizer, Encoder) else Encoder(tokenizer)
     return [_encode_row(encoder, row, f"row {number}", max_length) for number, row in enumerate(rows, start=1)]
 
 

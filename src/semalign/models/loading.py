@@ -1,6 +1,6 @@
 """Load a causal language model and its tokenizer from a folder, a GGUF file, the cache or the Hugging Face hub."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -11,6 +11,9 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from semalign.data.messages import rendered
+from semalign.data.rows import Example, encode
+from semalign.data.tokens import Encoder
 from semalign.errors import one_line
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import check_weights
@@ -35,6 +38,23 @@ class LanguageModel(NamedTuple):
     def context_length(self) -> int:
         """Number of tokens that the model can read at once."""
         return self.model.config.get_text_config().max_position_embeddings
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of texts for this model."""
+        return Encoder(self.tokenizer, len(self.model.get_input_embeddings().weight))  # type: ignore[arg-type]
+
+    def encode(self, rows: Sequence[Mapping[str, Any]], max_length: int | None = None) -> list[Example]:
+        """Return rows as this model reads them; conversations are rendered by its own chat template.
+
+        Args:
+            rows: rows of prompt and response, or of messages.
+            max_length: most tokens of a row (default the context).
+
+        Raises:
+            ValueError: see :func:`semalign.data.messages.rendered` and :func:`semalign.data.rows.encode`.
+        """
+        return encode(rendered(rows, self.tokenizer), self.encoder, max_length or self.context_length)
 
 
 def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBase | None]:
