@@ -3,7 +3,10 @@
 import pytest
 import torch
 from helpers.models import make_llama
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
 
+from semalign.bases.basis import SemanticBasis
 from semalign.bases.vocabulary import Vocabulary, atom_rows, check_weight
 from semalign.models.loading import LanguageModel
 
@@ -14,14 +17,14 @@ def test_head_embeddings_and_tokens_of_a_model(student, tokenizer):
     found = Vocabulary.of(student)
     assert torch.equal(found.head, student.model.lm_head.weight)
     assert torch.equal(found.embeddings, student.model.model.embed_tokens.weight)
-    assert found.tokens == tuple(tokenizer.convert_ids_to_tokens(list(range(len(tokenizer)))))
-    assert found.rows == range(len(tokenizer)) and not found.tied
+    assert list(found.tokens.values()) == tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+    assert list(found.rows) == list(range(len(tokenizer))) and not found.tied
 
 
 def test_padded_rows_are_no_tokens_and_without_a_tokenizer_all_rows_count(tokenizer):
     padded = make_llama(len(tokenizer) + 5, 12, 1, seed=0, tie_word_embeddings=True)
     found = Vocabulary.of(LanguageModel(padded, tokenizer))
-    assert len(found.head) == len(tokenizer) + 5 and found.rows == range(len(tokenizer)) and found.tied
+    assert len(found.head) == len(tokenizer) + 5 and list(found.rows) == list(range(len(tokenizer))) and found.tied
     bare = Vocabulary.of(padded)
     assert bare.tokens is None and bare.rows == range(len(tokenizer) + 5)
 
@@ -46,3 +49,37 @@ def test_what_is_no_matrix_of_numbers_is_an_error():
     for damage in (float("nan"), float("-inf")):
         with pytest.raises(ValueError, match="NaN or infinity"):
             check_weight(torch.cat([WEIGHT, torch.tensor([[0, damage]])]))
+
+
+def with_gaps():
+    """A tokenizer with nothing at 2 and 4, an empty token at 3, and a token beyond the model's rows."""
+    vocabulary = {"a": 0, "b": 1, "": 3, "c": 5, "d": 6}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="a"))
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="b")
+
+
+def test_gaps_in_the_ids_are_no_atoms_and_later_tokens_keep_their_rows():
+    model = make_llama(6, 4, 1, seed=0, eos_token_id=1, pad_token_id=0)
+    found = Vocabulary.of(LanguageModel(model, with_gaps()))
+    assert found.tokens == {0: "a", 1: "b", 3: "", 5: "c"} and found.rows == [0, 1, 3, 5]
+    for side in ("output", "input", "random"):
+        basis = SemanticBasis.from_model(LanguageModel(model, with_gaps()), side)
+        assert basis.tokens == ("a", "b", "", "c") and basis.token_ids.tolist() == [0, 1, 3, 5]
+    expected = torch.linalg.pinv(model.lm_head.weight[[0, 1, 3, 5]]).T
+    vectors = SemanticBasis.from_model(LanguageModel(model, with_gaps())).vectors
+    torch.testing.assert_close(vectors.double(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_slow_tokenizer_names_only_what_it_has(monkeypatch):
+    slow = with_gaps()
+    monkeypatch.setattr(type(slow), "is_fast", False)
+    monkeypatch.setattr(
+        slow, "convert_ids_to_tokens", lambda ids: [{0: "a", 1: "b", 3: "", 5: "c"}.get(i, "?") for i in ids]
+    )
+    assert Vocabulary.of(LanguageModel(make_llama(6, 4, 1, 0), slow)).tokens == {0: "a", 1: "b", 3: "", 5: "c"}
+
+
+def test_a_basis_keeps_an_empty_token_on_disk(tmp_path):
+    basis = SemanticBasis.from_model(LanguageModel(make_llama(6, 4, 1, seed=0), with_gaps()))
+    basis.save(tmp_path / "basis.safetensors")
+    assert SemanticBasis.load(tmp_path / "basis.safetensors").tokens == basis.tokens

@@ -9,6 +9,7 @@ from helpers.models import make_tokenizer
 from helpers.tokenizers import tokenizer_of
 
 from semalign.data.rows import Example, batches, encode, matching_positions, read_rows
+from semalign.data.tokens import Encoder
 
 ROWS = [{"prompt": "what is 1+1?", "response": " 2"}]
 
@@ -115,6 +116,6 @@ def test_what_cannot_be_encoded_is_refused_by_row(tokenizer):
     longer = make_tokenizer()
     longer.add_tokens(["<tool>"])
     with pytest.raises(ValueError, match=r"row 2: token \d+ \('<tool>'\) has no embedding: the model has"):
-        encode([*ROWS, {"prompt": "x", "response": "<tool>"}], longer, 64, len(tokenizer))
+        encode([*ROWS, {"prompt": "x", "response": "<tool>"}], Encoder(longer, len(tokenizer)), 64)
     with pytest.raises(ValueError, match="row 1: this tokenizer joins the end of the prompt"):
         encode([{"prompt": "a#", "response": "$b"}], tokenizer_of("characters"), 64)

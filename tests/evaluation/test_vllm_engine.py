@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from helpers.data import GSM8K, write
 from helpers.models import make_llama, make_tokenizer
+from helpers.tokenizers import tokenizer_of
 from lm_eval.api.model import TemplateLM
 from peft import LoraConfig, get_peft_model
 
@@ -25,6 +26,7 @@ class StandIn(TemplateLM):
     stopped = 0
     loglikelihood_rolling = _loglikelihood_tokens = None
     eot_token_id, max_length = 0, 4096
+    tokenizer = make_tokenizer()
 
     def __init__(self, **given):
         super().__init__()
@@ -35,7 +37,7 @@ class StandIn(TemplateLM):
         StandIn.stopped += 1
 
     def tok_encode(self, string, add_special_tokens=None, **_):
-        return list(string.encode())
+        raise NotImplementedError  # ours is in front
 
     def generate_until(self, requests):
         return [" #### 3" for _ in requests]
@@ -76,6 +78,25 @@ def test_a_model_and_its_adapter_are_handed_over_as_folders(folders):
     assert record["fingerprints"]["student"] == model.identity()["model"]
     assert record["configuration"]["vllm"] == {"adapters": model.identity()["adapters"], "options": {}}
     assert StandIn.stopped == 1
+
+
+def test_vllm_reads_the_tokens_of_training(folders, monkeypatch):
+    monkeypatch.setattr(StandIn, "tokenizer", tokenizer_of("llama-legacy"))
+    with VllmModel(str(folders / "model")).engine(1) as engine:
+        (with_bos, without), bos = engine.tok_encode(("<s>A: ", "A: ")), StandIn.tokenizer.bos_token_id
+        assert with_bos.count(bos) == without.count(bos) == 1
+        start, rest = engine._encode_pair("A: ", "hello")
+        assert StandIn.tokenizer.decode(start[1:] + rest) == "A: hello"
+
+
+def test_a_tokenizer_without_an_end_of_sequence_is_refused(folders):
+    tokenizer = make_tokenizer()
+    tokenizer.eos_token = None
+    tokenizer.save_pretrained(folders / "model")
+    model = VllmModel(str(folders / "model"))
+    with pytest.raises(ValueError, match="the tokenizer of model has no end-of-sequence token"), model.engine(1):
+        pass
+    assert not StandIn.made
 
 
 def test_options_go_to_vllm_and_are_part_of_what_answers(folders):

@@ -1,5 +1,7 @@
 """A whole transfer on a tiny pair: adapter folder, record, resumption, and early errors."""
 
+import copy
+
 import pytest
 import torch
 from helpers.models import PAIRS, make_llama, make_tokenizer, randomise
@@ -140,3 +142,15 @@ def test_without_held_out_rows_the_value_is_the_weighted_objective(teacher, stud
     last = record["losses"][-1]
     assert record["metric"] == "training_loss"
     assert record["value"] == pytest.approx(0.25 * last["layer"] + 2.0 * last["output"])
+
+
+def test_conversations_are_rendered_by_the_students_template(teacher, student):
+    own = copy.deepcopy(student.tokenizer)
+    own.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    said = [{"role": "user", "content": "1+1"}, {"role": "assistant", "content": "2"}]
+    student, settings = LanguageModel(student.model, own), {"epochs": 1, "rank": 2}
+    texts = [{"prompt": "user: 1+1\nassistant:", "response": " 2"}]
+    chats = semalign.run_method(
+        "sft", teacher, student, [{"messages": said}], validation=[{"messages": said}], **settings
+    )
+    assert chats.record["losses"] == semalign.run_method("sft", teacher, student, texts, **settings).record["losses"]

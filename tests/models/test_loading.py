@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from helpers.models import make_tokenizer
 
+from semalign.data.rows import encode
 from semalign.models import loading
 from semalign.models.loading import LanguageModel, check_given, load_model, loaded, locate, shared_copy, unwrap
 
@@ -117,3 +119,17 @@ def test_a_device_that_is_not_there_is_told(tmp_path):
     for device in ("gpu", "cuda:99"):
         with pytest.raises(ValueError, match=f"the device '{device}' cannot be used: "):
             load_model(tmp_path, device=device)
+
+
+def test_rows_as_a_model_reads_them(student, tokenizer):
+    assert student.encode([{"prompt": "ab", "response": " ac"}]) == encode(
+        [{"prompt": "ab", "response": " ac"}], tokenizer, 64
+    )
+    with pytest.raises(ValueError, match=r"row 1 has 4 tokens .*context of 3"):
+        student.encode([{"prompt": "x", "response": "yz"}], max_length=3)
+    with pytest.raises(ValueError, match=r"row 1: the tokenizer .* has no chat template"):
+        student.encode([{"messages": [{"role": "assistant", "content": "x"}]}])
+    longer = make_tokenizer()
+    longer.add_tokens(["<tool>"])
+    with pytest.raises(ValueError, match=rf"row 1: token .* has no embedding: the model has {len(tokenizer)}"):
+        LanguageModel(student.model, longer).encode([{"prompt": "x", "response": "<tool>"}])

@@ -44,3 +44,20 @@ def test_a_model_without_known_layers_is_an_error(teacher, student):
     student.model.model.layers = nn.ModuleList()
     with pytest.raises(ValueError, match="unheard-of"):
         Pair(teacher, student)
+
+
+def test_both_read_a_conversation_in_the_format_of_the_student(teacher, student):
+    own = make_tokenizer()
+    own.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    pair = Pair(teacher, LanguageModel(student.model, own))
+    said = [{"role": "user", "content": "12"}, {"role": "assistant", "content": "ab"}]
+    for example in (each[0] for each in pair.encode([{"messages": said}])):
+        assert "".join(example.tokens) == "user:Ġ12Ċassistant:Ġab<eos>" and example.tokens[example.prompt_length] == "Ġ"
+
+
+def test_a_row_that_one_of_them_cannot_read_is_named_with_the_model(teacher, student):
+    longer = make_tokenizer()
+    longer.add_tokens(["<tool>"])
+    teacher.model.config.name_or_path = "some/teacher"
+    with pytest.raises(ValueError, match=r"^teacher, row 1: token .* has no embedding"):
+        Pair(LanguageModel(teacher.model, longer), student).encode([{"prompt": "x", "response": "<tool>"}])

@@ -69,3 +69,9 @@ def test_too_few_shared_tokens_is_an_error():
 def test_sizes_that_differ_need_token_strings():
     with pytest.raises(ValueError, match="40 and 41 atoms cannot be matched"):
         alignment_map(basis(40, 10, 1), basis(41, 7, 2))
+
+
+def test_a_string_at_several_ids_matches_one_to_one():
+    teacher = basis(5, 2, 0, ("x", "a", "x", "b", "x"))
+    student = basis(4, 2, 1, ("x", "b", "c", "x"))
+    assert [each.tolist() for each in shared_atoms(teacher, student)] == [[0, 2, 3], [0, 3, 1]]

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from semalign.analysis.hsic import FEWEST_ROWS, MinibatchCKA
-from semalign.data.rows import Example, encode, matching_positions, pad
+from semalign.data.rows import Example, matching_positions, pad
 from semalign.models.architecture import Architecture, check_interface
 from semalign.models.capture import states_at
 from semalign.models.evaluating import evaluating, plain_torch
@@ -147,7 +147,7 @@ def paired_states(
 
 
 def _encode(model: LanguageModel, texts: Sequence[str]) -> list[Example]:
-    return encode([{"prompt": text, "response": ""} for text in texts], model.tokenizer, model.context_length)
+    return model.encode([{"prompt": text, "response": ""} for text in texts])
 
 
 @dataclass(frozen=True)

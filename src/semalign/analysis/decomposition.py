@@ -81,7 +81,8 @@ def resultant_cosine(
 
 def _encode(model: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
     """Return the token ids of each text, short texts first."""
-    ids = [list(model.tokenizer(text)["input_ids"]) for text in texts]
+    encoder = model.encoder
+    ids = [encoder.prompt(text).ids for text in texts]
     if not ids:
         raise ValueError("no texts to measure on")
     for number, length in enumerate(map(len, ids), start=1):

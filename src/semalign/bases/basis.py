@@ -158,7 +158,8 @@ class SemanticBasis:
     def random_like(cls, model: PreTrainedModel | LanguageModel, seed: int = 0) -> "SemanticBasis":
         """Return as many random vectors as a model has tokens, of its width; see :meth:`random`."""
         vocabulary = Vocabulary.of(model)
-        return cls.random(len(vocabulary.rows), vocabulary.head.shape[1], seed)._named(vocabulary)
+        basis = cls.random(len(vocabulary.rows), vocabulary.head.shape[1], seed)
+        return replace(basis, token_ids=torch.tensor(vocabulary.rows))._named(vocabulary)
 
     def _named(self, vocabulary: Vocabulary) -> "SemanticBasis":
         """Return the basis with the token strings of its atoms."""

@@ -74,11 +74,11 @@ def attribute(
     """Score a model's layers by Layer Gradient x Activation (Section 4.1); torchrun distributes the batches."""
     choice(aggregation, "absolute", "signed")
     from semalign import attribute_layers, load_model
-    from semalign.data.rows import batches, encode
+    from semalign.data.rows import batches
 
     rows = rows_of_data(data, "train", examples)
     loaded = load_model(model)
-    encoded = encode(rows, loaded.tokenizer, loaded.context_length)
+    encoded = loaded.encode(rows)
     scores = attribute_layers(loaded, batches(encoded, 8), interface, aggregation=aggregation).tolist()
     typer.echo("layer  score")
     for k, score in enumerate(scores, start=1):

@@ -135,7 +135,7 @@ def layers_of(text: str) -> int | None:
     return int(text)
 
 
-def rows_of_data(data: str, split: str, limit: int | None) -> list[dict[str, str]]:
+def rows_of_data(data: str, split: str, limit: int | None) -> list[dict[str, Any]]:
     """Return the rows of a file, the training rows of a task, or the rows of another split of it."""
     if not data.strip():
         raise ValueError("no data '': give a task or a file of rows")

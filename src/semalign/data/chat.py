@@ -10,7 +10,6 @@ if TYPE_CHECKING:  # transformers takes seconds to import
 
 ChatName = Literal["plain", "tulu", "llama2", "model"]
 Chat = Callable[[str, str], str]
-MARK = "ANSWER-BEGINS-HERE"
 
 
 def chat_format(name: str, tokenizer: "PreTrainedTokenizerBase | None" = None) -> Chat:
@@ -46,18 +45,12 @@ def _llama2(question: str, answer: str) -> str:
 
 
 def _of_model(tokenizer: "PreTrainedTokenizerBase | None") -> Chat:
-    """Return the tokenizer's format: its template for a finished exchange, cut where the answer begins.
-
-    The answer in the template is a placeholder, because templates strip white space from the ends of an answer.
-    """
+    """Return the tokenizer's format: its template for a finished exchange, cut where the answer begins."""
     if tokenizer is None or tokenizer.chat_template is None:
         raise ValueError("chat 'model' needs a tokenizer with a chat template: use plain, tulu or llama2")
-    adds_bos = tokenizer.bos_token_id is not None and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]
 
     def render(question: str, answer: str) -> str:
-        turns = [{"role": "user", "content": question}, {"role": "assistant", "content": MARK}]
-        before = chat_template.render(tokenizer, turns).rpartition(MARK)[0]
-        before = before.removeprefix(str(tokenizer.bos_token)) if adds_bos else before
+        before, _ = chat_template.around_answer(tokenizer, [{"role": "user", "content": question}])
         return before + answer if answer else before.rstrip(" ")
 
     return render

@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from semalign.data.columns import place
+from semalign.data.messages import check_messages
 from semalign.data.row_files import read_file
 from semalign.data.tokens import Encoder
 from semalign.errors import folded
@@ -51,16 +52,20 @@ class Example:
         return {end: i for i, end in enumerate(self.ends)}
 
 
-def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return rows with the keys ``prompt`` and ``response``, from a file, a ``datasets`` Dataset or a list.
+
+    A row may have ``messages`` instead: a conversation that :func:`semalign.data.messages.rendered` turns into prompt
+    and response once the model is known.
 
     Args:
         data: rows, or the path of a file of them; see :func:`semalign.data.row_files.read_file`.
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: for an empty data set, or a row without the two keys, with an empty response, with half a character
-            or with more than :data:`LONGEST` characters; it names the row.
+        ValueError: for an empty data set, a row without the two keys, with an empty response, with messages that
+            :func:`semalign.data.messages.check_messages` refuses, with half a character or with more than
+            :data:`LONGEST` characters; it names the row.
     """
     if not isinstance(data, str | Path | Iterable):
         raise ValueError(f"rows are a file, a list or a Dataset of prompts and responses, not {type(data).__name__}")
@@ -71,22 +76,36 @@ def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, 
     return checked
 
 
-def _check_row(place: str, row: Any) -> dict[str, str]:
+def _check_row(place: str, row: Any) -> dict[str, Any]:
     prompt, response = (row.get(key) for key in ("prompt", "response")) if isinstance(row, Mapping) else (None, None)
+    if isinstance(row, Mapping) and None in (prompt, response) and row.get("messages") is not None:
+        return {"messages": _check_turns(place, row["messages"])}
     if not isinstance(prompt, str) or not isinstance(response, str):
-        raise ValueError(f"{place} must have a 'prompt' and a 'response', both text; it is {folded(row, 140)}")
+        raise ValueError(
+            f"{place} must have a 'prompt' and a 'response', both text, or 'messages'; it is {folded(row, 140)}"
+        )
     if not response:
         raise ValueError(f"{place} has an empty response: there is nothing to learn from it")
-    if (size := len(prompt) + len(response)) > LONGEST:
-        raise ValueError(f"{place} has {size} characters, more than any context holds: shorten or drop it")
-    if half := re.search(r"[\ud800-\udfff]", prompt + response):
-        raise ValueError(f"{place} has half of a character (\\u{ord(half[0]):04x})")
+    _check_text(place, prompt + response)
     return {"prompt": prompt, "response": response}
 
 
-def encode(
-    rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, max_length: int, vocabulary: int | None = None
-) -> list[Example]:
+def _check_turns(place: str, messages: Any) -> list[dict[str, str]]:
+    if problem := check_messages(messages):
+        raise ValueError(f"{place}: {problem}")
+    turns = [{key: turn[key] for key in ("role", "content")} for turn in messages]
+    _check_text(place, "".join(turn["content"] for turn in turns))
+    return turns
+
+
+def _check_text(place: str, text: str) -> None:
+    if len(text) > LONGEST:
+        raise ValueError(f"{place} has {len(text)} characters, more than any context holds: shorten or drop it")
+    if half := re.search(r"[\ud800-\udfff]", text):
+        raise ValueError(f"{place} has half of a character (\\u{ord(half[0]):04x})")
+
+
+def encode(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase | Encoder, max_length: int) -> list[Example]:
     """Return encoded rows, each ended by the end-of-sequence token if the tokenizer has one.
 
     The prompt keeps exactly the tokens that it has alone, which is how generation meets it. Prompt and response decode
@@ -94,15 +113,14 @@ def encode(
 
     Args:
         rows: rows of prompt and response.
-        tokenizer: the model's tokenizer.
+        tokenizer: the model's tokenizer, or an encoder, which also knows how many embeddings the model has.
         max_length: the model's context.
-        vocabulary: number of rows of the model's embeddings, if known.
 
     Raises:
         ValueError: for a row that cannot be encoded, that has no token to learn or a token without an embedding, or
             that is longer than the context; it is never cut.
     """
-    encoder = Encoder(tokenizer, vocabulary)
+    encoder = tokenizer if isinstance(tokenizer, Encoder) else Encoder(tokenizer)
     return [_encode_row(encoder, row, f"row {number}", max_length) for number, row in enumerate(rows, start=1)]
 
 

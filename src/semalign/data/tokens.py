@@ -1,8 +1,9 @@
 """Text to token ids, in one way for training, evaluation and analyses."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from transformers import PreTrainedTokenizerBase
+if TYPE_CHECKING:  # transformers takes seconds to import
+    from transformers import PreTrainedTokenizerBase
 
 PROBES = ("a", "0", ".", "\n")  # texts that show what a tokenizer adds to a text; it may lack a token for some
 # Texts in front of a response that keep its tokens apart: a tokenizer joins it to few of them, if to any.
@@ -35,7 +36,7 @@ class Encoder:
         vocabulary: number of rows of the model's embeddings; a token without one is a ``ValueError``. None: unknown.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, vocabulary: int | None = None) -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", vocabulary: int | None = None) -> None:
         self.tokenizer, self.vocabulary = tokenizer, vocabulary
         self.first = _first_tokens(tokenizer)
 
@@ -125,7 +126,7 @@ def _rest(start: Tokens, whole: Tokens, boundary: int, shift: int) -> Tokens | N
     return None if crosses or whole.ids[:n] != start.ids else whole.after(n, shift - boundary)
 
 
-def _first_tokens(tokenizer: PreTrainedTokenizerBase) -> Tokens:
+def _first_tokens(tokenizer: "PreTrainedTokenizerBase") -> Tokens:
     """Return the tokens that a tokenizer puts in front of any text, which end before its first character."""
     for probe in PROBES:
         alone, whole = (list(tokenizer(probe, add_special_tokens=special)["input_ids"]) for special in (False, True))

@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from semalign.evaluation.generation import FiniteLogits, StopStrings, roomy_cache
+from semalign.evaluation.same_tokens import SameTokens, padded
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.models.architecture import plain_model
 from semalign.models.evaluating import evaluating
@@ -22,7 +23,7 @@ from semalign.models.loading import LanguageModel
 from semalign.models.rope import reset, varying
 
 
-class InMemoryModel(HFLM):
+class InMemoryModel(SameTokens, HFLM):
     """A loaded model in the form that lm-eval needs; the tokenizer is a copy, since lm-eval sets its padding token.
 
     Where the rope depends on the length of a text, rows come one by one, so that each has its own.
@@ -48,15 +49,32 @@ class InMemoryModel(HFLM):
         for module in self.varying:
             reset(module)
 
-    def tok_decode(self, tokens: int | Sequence[int] | Tensor, skip_special_tokens: bool = True) -> str:
+    @property
+    def embeddings(self) -> int:
+        """Number of the model's embeddings."""
+        return len(self.model.get_input_embeddings().weight)
+
+    @property
+    def filler(self) -> int:
+        """The token that pads a batch, and a row that has ended; it has an embedding."""
+        special = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id)
+        return next((token for token in special if token is not None and token < self.embeddings), 0)
+
+    def tok_batch_encode(self, strings: Sequence[str], **options: Any) -> tuple[Tensor, Tensor]:
+        """Return the token ids of some prompts, padded on the left, and the attention mask."""
+        return padded(self.tok_encode(strings, left_truncate_len=options.get("left_truncate_len")), self.filler)
+
+    def tok_decode(self, tokens: int | Sequence[int] | Tensor | None, skip_special_tokens: bool = True) -> str:
         """Return the text of tokens that continue a prompt; Llama's tokenizer drops a space at the start of a text."""
+        if tokens is None:  # the end of sequence of a tokenizer that has none
+            return ""
         before = self.tokenizer.encode("\n", add_special_tokens=False)
         after = before + torch.as_tensor(tokens).flatten().tolist()
         start, text = (self.tokenizer.decode(ids, skip_special_tokens=skip_special_tokens) for ids in (before, after))
         return text.removeprefix(start)
 
     def _model_generate(self, context: Tensor, max_length: int, stop: list[str], **generation: Any) -> Tensor:
-        ends = self.tokenizer.decode(self.eot_token_id, skip_special_tokens=False)
+        ends = self.tokenizer.eos_token
         strings = [string for string in stop if string and string != ends]  # the end token stops a row by itself
         if not generation.get("do_sample"):
             generation = {**generation, "do_sample": False, "temperature": None}
@@ -67,7 +85,7 @@ class InMemoryModel(HFLM):
             past_key_values=roomy_cache(self.model.config),
             logits_processor=[FiniteLogits(self.model)],
             stopping_criteria=[StopStrings(strings, self.tokenizer, context.shape[1])] if strings else None,
-            pad_token_id=self.tokenizer.pad_token_id,
+            pad_token_id=self.filler,
             **generation,
         )
 

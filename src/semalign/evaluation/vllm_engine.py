@@ -13,6 +13,7 @@ from huggingface_hub import snapshot_download
 from lm_eval.api.model import TemplateLM
 from transformers import PreTrainedTokenizerBase
 
+from semalign.evaluation.same_tokens import SameTokens
 from semalign.files import file_sha256, json_fingerprint, read_json
 from semalign.models.adapters import read_config
 from semalign.models.identity import plain_settings
@@ -73,13 +74,16 @@ class VllmModel:
         Raises:
             ModuleNotFoundError: if vLLM is not installed.
             FileNotFoundError: if the adapter's folder holds none, or the model lacks a file.
-            ValueError: for a damaged model, or a rope that depends on the length of a text, which vLLM takes as that
-                of its whole context.
+            ValueError: for a damaged model, a tokenizer without an end-of-sequence token, or a rope that depends on
+                the length of a text, which vLLM takes as that of its whole context.
         """
         self._check()
+        base = _lm_eval_class()
+        if self.tokenizer.eos_token is None:
+            raise ValueError(f"the tokenizer of {self.name} has no end-of-sequence token, which vLLM needs: set one")
         rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
         dtype = "auto" if torch.cuda.is_available() else "float32"
-        loaded: Any = _lm_eval_class()(
+        loaded: Any = type("VllmEngine", (SameTokens, base), {})(
             pretrained=str(self.folder),
             lora_local_path=self.adapter and str(self.adapter),
             batch_size=batch_size,

@@ -1,14 +1,15 @@
 """Run any method: read the rows, adapt the student, measure, save, write the record."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
 
-from semalign.data.rows import Row, read_rows
+from semalign.data.messages import rendered
+from semalign.data.rows import read_rows
 from semalign.files import json_fingerprint
 from semalign.methods.output_folder import prepare
 from semalign.methods.registry import Method
@@ -26,7 +27,7 @@ from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.adapters import split_adapter, stack_adapters
 from semalign.training.finetuning import response_nll
 
-Data = str | Path | Iterable[Row]
+Data = str | Path | Iterable[Mapping[str, Any]]
 Model = str | Path | LanguageModel
 
 
@@ -64,7 +65,8 @@ def run_method(
         teacher: the larger model, or a name or path that :func:`semalign.load_model` takes.
         student: the smaller model; it is not changed. If it has a LoRA adapter, training starts from there, and the
             result is one adapter of the base model that holds both.
-        data: rows with ``prompt`` and ``response``: a file, a ``datasets`` Dataset or a list.
+        data: rows with ``prompt`` and ``response``, or with ``messages`` for the student's chat template: a file, a
+            ``datasets`` Dataset or a list.
         output_dir: folder for the adapter (or the changed model), its record and checkpoints; a stopped run with the
             same inputs resumes there, and the result of a run with others is removed.
         validation: held-out rows; response NLL, and what else the method measures, are measured before and after.
@@ -86,6 +88,7 @@ def run_method(
     student, teacher = loaded(student), loaded(teacher)
     for model in (student, teacher):
         check_weights(model.model, model.name)
+    rows, held_out = (rendered(each, student.tokenizer) for each in (rows, held_out))
     base, carried = split_adapter(student)
     pair = Pair(teacher, base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work

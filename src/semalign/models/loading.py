@@ -1,14 +1,18 @@
 """Load a causal language model and its tokenizer from a folder, a GGUF file, the cache or the Hugging Face hub."""
 
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from huggingface_hub import HfApi, try_to_load_from_cache
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from semalign.data.messages import rendered
+from semalign.data.rows import Example, encode
+from semalign.data.tokens import Encoder
 from semalign.errors import one_line
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import check_weights
@@ -35,6 +39,23 @@ class LanguageModel(NamedTuple):
     def context_length(self) -> int:
         """Number of tokens that the model can read at once."""
         return self.model.config.get_text_config().max_position_embeddings
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of texts for this model."""
+        return Encoder(self.tokenizer, len(self.model.get_input_embeddings().weight))  # type: ignore[arg-type]
+
+    def encode(self, rows: Sequence[Mapping[str, Any]], max_length: int | None = None) -> list[Example]:
+        """Return rows as this model reads them; conversations are rendered by its own chat template.
+
+        Args:
+            rows: rows of prompt and response, or of messages.
+            max_length: most tokens of a row (default the context).
+
+        Raises:
+            ValueError: see :func:`semalign.data.messages.rendered` and :func:`semalign.data.rows.encode`.
+        """
+        return encode(rendered(rows, self.tokenizer), self.encoder, max_length or self.context_length)
 
 
 def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBase | None]:

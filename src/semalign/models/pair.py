@@ -1,9 +1,10 @@
 """A teacher and a student, for any method."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from semalign.data.rows import Example, Row, encode
+from semalign.data.messages import rendered
+from semalign.data.rows import Example, Row
 from semalign.models.architecture import Architecture
 from semalign.models.identity import computed_by, model_identity
 from semalign.models.loading import LanguageModel
@@ -34,7 +35,19 @@ class Pair:
         self.fingerprints = {"teacher": model_identity(teacher), "student": model_identity(student)}
         self.computed_by = computed_by(teacher.model, student.model)
 
-    def encode(self, rows: Sequence[Row]) -> Encoded:
-        """Return both encodings of rows; ``ValueError`` if one does not fit a context."""
-        teacher, student = (encode(rows, m.tokenizer, m.context_length) for m in (self.teacher, self.student))
+    def encode(self, rows: Sequence[Mapping[str, Any]]) -> Encoded:
+        """Return both encodings of rows; conversations are of the student's chat template for both.
+
+        Raises:
+            ValueError: see :meth:`semalign.models.loading.LanguageModel.encode`; it names the model.
+        """
+        texts = rendered(rows, self.student.tokenizer)
+        teacher, student = (self._encoded(texts, model) for model in (self.teacher, self.student))
         return Encoded(teacher, student)
+
+    @staticmethod
+    def _encoded(texts: Sequence[Row], model: LanguageModel) -> list[Example]:
+        try:
+            return model.encode(texts)
+        except ValueError as error:
+            raise ValueError(f"{model.name}, {error}") from error

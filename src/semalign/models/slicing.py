@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
-from semalign.data.rows import Row, batches, encode
+from semalign.data.rows import Row, batches
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import check_finite
@@ -67,7 +67,7 @@ def principal_directions(model: LanguageModel, rows: Sequence[Row], max_length: 
     hooks = [norm.register_forward_pre_hook(add) for norm in (*norms, architecture.norm)]
     try:
         with evaluating(architecture.model):
-            for batch in batches(encode(rows, model.tokenizer, max_length), 8):
+            for batch in batches(model.encode(rows, max_length), 8):
                 ids, mask = (batch[name].to(architecture.device) for name in ("input_ids", "attention_mask"))
                 mask = mask.bool()
                 run = partial(architecture.run, mask.long(), input_ids=ids)

@@ -1,6 +1,7 @@
 """Latent semantic alignment (Section 4.2): decompose in the teacher's basis, recompose in the student's."""
 
 import logging
+from collections import Counter
 
 import torch
 from jaxtyping import Float, Int
@@ -95,7 +96,17 @@ def _by_position(teacher_basis: SemanticBasis, student_basis: SemanticBasis) -> 
 
 
 def _by_token(teacher_tokens: tuple[str, ...], student_tokens: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-    position = {token: i for i, token in enumerate(student_tokens)}
-    pairs = [(i, position[token]) for i, token in enumerate(teacher_tokens) if token in position]
+    position = {token: i for i, token in enumerate(_numbered(student_tokens))}
+    pairs = [(i, position[token]) for i, token in enumerate(_numbered(teacher_tokens)) if token in position]
     matrix = torch.tensor(pairs, dtype=torch.long).reshape(-1, 2)
     return matrix[:, 0], matrix[:, 1]
+
+
+def _numbered(tokens: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Return each token string with how many before it are the same: a tokenizer may have a string at several ids."""
+    seen: Counter[str] = Counter()
+    numbered = []
+    for token in tokens:
+        numbered.append((token, seen[token]))
+        seen[token] += 1
+    return numbered

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from semalign.bases.basis import SemanticBasis
-from semalign.data.rows import Row, encode
+from semalign.data.rows import Row
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import evaluating
 from semalign.models.loading import LanguageModel
@@ -102,7 +102,7 @@ def associate(model: LanguageModel, basis: SemanticBasis, row: Row, labels: Sequ
     if basis.tokens is None:
         raise ValueError("this basis has no tokens: make it with SemanticBasis.from_model")
     atoms = [basis.tokens.index(label) for label in labels if label in basis.tokens] or list(range(6))
-    example = encode([row], model.tokenizer, 512)[0]
+    example = model.encode([row], 512)[0]
     before = [i for i in example.positions() if example.tokens[i + 1] in labels] or [len(example) - 2]
     with evaluating(model.model):
         states = Architecture(model.model).run(input_ids=torch.tensor([example.input_ids]))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from semalign.data.rows import Row, encode
+from semalign.data.rows import Row
 from semalign.models.loading import LanguageModel
 
 Texts = list[tuple[int, ...]]
@@ -23,7 +23,7 @@ def useful_texts(rows: Sequence[Row], model: LanguageModel) -> Texts:
         for row in rows
     ]
     end = None if model.tokenizer.eos_token_id is None else -1
-    texts = [example.input_ids[:end] for example in encode(stripped, model.tokenizer, model.context_length)]
+    texts = [example.input_ids[:end] for example in model.encode(stripped)]
     for number, ids in enumerate(texts, start=1):
         if len(ids) < 2:
             raise ValueError(f"row {number} has nothing before its last token: give it a prompt")
