@@ -42,7 +42,7 @@ USAGES = [
     Command("transfer", USAGE, "TEACHER"),
     Command("transfer a b", USAGE, "--data"),
     Command("transfer a b --data", USAGE, "--data"),
-    Command("transfer a b --data rows.jsonl", USAGE, "--out"),
+    Command("transfer a b --data micro_mmlu", USAGE, "--out"),
     Command(f"{TRANSFER} extra", USAGE, "extra"),
     Command(f"{TRANSFER} --examples 0", USAGE, "--examples"),
     Command(f"{TRANSFER} --examples -3", USAGE, "--examples"),
@@ -259,6 +259,7 @@ FILES = [
         Command(f"transfer {{place}}/teacher {name} --data {{place}}/rows.jsonl --out {{place}}/out", DATA, words)
         for name, words in {
             "no-such-model": "no model 'no-such-model'",
+            "nobody/nothing": "the Hugging Face hub did not give it",
             "''": "no model ''",
             "{place}/rows.jsonl": "rows.jsonl",
             "{place}/nothing_in_it": "no model",

@@ -17,6 +17,7 @@ from semalign.cli.options import (
     Teacher,
     adapted,
     check_adapter,
+    check_data,
     choice,
     layers_of,
     mapping_of,
@@ -104,9 +105,10 @@ def pair(
 def _n_layers(model: str) -> int:
     if (number := layers_of(model)) is not None:
         return number
-    from semalign.models.loading import locate
+    from semalign.models.loading import check_given, locate
     from semalign.models.pretrained import load_config
 
+    check_given(model)
     source = locate(model)
     if source.endswith(".gguf"):
         from semalign import load_model
@@ -129,7 +131,7 @@ def transfer(
         Path | None, typer.Option(help="YAML file with lines STUDENT LAYER: TEACHER LAYER that replace the pairing")
     ] = None,
     validation: Annotated[
-        str | None, typer.Option(help="held-out rows: a file, or a task for its validation split")
+        str | None, typer.Option(callback=check_data, help="held-out rows: a file, or a task for its validation split")
     ] = None,
     hold_out: Annotated[
         int | None, typer.Option(min=1, help="number of rows to hold out, taken after the training rows")

@@ -1,6 +1,7 @@
 """Put a PEFT adapter from a folder on a model, after checking that it belongs there and is whole."""
 
 import logging
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,14 @@ from semalign.models.integrity import listed, read_object, weight_files
 from semalign.models.loading import LanguageModel, locate
 
 logger = logging.getLogger(__name__)
+# The settings that hold regular expressions, in the form in which PEFT matches them with names of modules.
+WHOLE = ("target_modules", "exclude_modules")
+PATTERNS = {
+    **dict.fromkeys(WHOLE, r"(?:{})\Z"),
+    **dict.fromkeys(("rank_pattern", "alpha_pattern"), r"(.*\.)?({})$"),
+    "modules_to_save": r"(^|.*\.){}($|\..*)",
+    "layers_pattern": r"(?:^|.*?\.){}\.(?P<idx>\d+)\.",
+}
 PROMPTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CPT", "ADAPTION_PROMPT")
 
 
@@ -43,8 +52,8 @@ def put_adapter(model: LanguageModel, folder: Path) -> LanguageModel:
         raise ValueError(f"the weights of the adapter in {folder} cannot be read: {one_line(error)}") from error
     if damaged := [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]:
         raise NotFiniteError(f"the adapter in {folder} holds NaN or infinity in {listed(damaged)}: make it again")
-    with time_limit(f"a pattern of module names (such as target_modules) in {folder / 'adapter_config.json'}"):
-        adapted = _loaded(model, folder, weights)
+    check_patterns(model, folder, config)
+    adapted = _loaded(model, folder, weights)
     return LanguageModel(adapted.eval(), model.tokenizer)  # type: ignore[arg-type]
 
 
@@ -81,6 +90,32 @@ def check_base(model: LanguageModel, folder: Path, config: Mapping[str, Any]) ->
         raise ValueError(f"the adapter in {folder} was made for {named}, which has other weights than {given}")
 
 
+def check_patterns(model: LanguageModel, folder: Path, config: Mapping[str, Any]) -> None:
+    """Make sure that the patterns of an adapter's settings can be matched with the names of a model's modules.
+
+    Raises:
+        ValueError: for a pattern that is none, or whose match does not end.
+    """
+    names = [name for name, _ in model.model.named_modules()]
+    for setting, form in PATTERNS.items():
+        with time_limit(f"the match of {setting} in {folder / 'adapter_config.json'}"):
+            for pattern in _patterns(setting, config.get(setting)):
+                try:
+                    expression = re.compile(form.format(pattern))
+                except re.error as error:
+                    raise ValueError(f"{folder}: {setting} holds {pattern!r}, which is no pattern: {error}") from error
+                for name in names:
+                    expression.match(name)
+
+
+def _patterns(setting: str, value: Any) -> list[str]:
+    """Return the patterns in the value of a setting: itself, or the entries or keys."""
+    if isinstance(value, str):
+        return [value]
+    # A list of modules holds their names; values of another kind are errors, which PEFT finds.
+    return list(value) if isinstance(value, list | dict) and setting not in WHOLE else []
+
+
 def _hashes(folder: Path) -> list[str]:
     return [file_sha256(folder / name) for name in weight_files(folder)]
 
@@ -96,13 +131,14 @@ def _loaded(model: LanguageModel, folder: Path, weights: Mapping[str, Tensor]) -
         sizes = [line for line in str(error).splitlines() if "size mismatch" in line]
         reason = f"{sizes[0].strip()} ({len(sizes)} in all)" if sizes else one_line(error)
         raise ValueError(f"the adapter in {folder} does not fit {model.name}: {reason}") from error
-    expected = get_peft_model_state_dict(adapted).keys()
+    # Whether embeddings belong to an adapter, PEFT would ask the hub: those that it holds are part of the model.
+    expected = get_peft_model_state_dict(adapted, save_embedding_layers=False).keys()
     if missing := sorted(expected - weights.keys()):
         raise ValueError(
             f"the adapter in {folder} lacks {len(missing)} of the {len(expected)} weights that it needs on "
             f"{model.name}: {listed(missing)}: it is damaged, or made for another model"
         )
-    if unused := sorted(weights.keys() - expected):
+    if unused := sorted(weights.keys() - expected - adapted.state_dict().keys()):
         raise ValueError(
             f"the adapter in {folder} has {len(unused)} weights that match nothing in {model.name}: {listed(unused)}: "
             "it was made for another model"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import torch
+from huggingface_hub import HfApi, try_to_load_from_cache
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -15,6 +16,7 @@ from semalign.models.integrity import check_folder
 from semalign.models.pretrained import load_network, load_tokenizer
 from semalign.paths import model_roots
 
+HUB_TIMEOUT = 5.0
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -66,7 +68,9 @@ def check_given(model: object) -> None:
         FileNotFoundError: see :func:`locate`.
     """
     if isinstance(model, str | Path):
-        locate(model)
+        source = locate(model)
+        if not Path(source).exists():
+            _check_hub(source)
     elif isinstance(model, tuple) and len(model) == 2 and not isinstance(model, LanguageModel):
         raise ValueError("a model with its tokenizer must be a LanguageModel: pass LanguageModel(*pair)")
     elif isinstance(model, nn.Module):
@@ -112,6 +116,22 @@ def load_model(
     loaded.model.to(device).eval()  # type: ignore[arg-type]
     check_weights(loaded.model, source)
     return loaded
+
+
+def _check_hub(name: str) -> None:
+    """Make sure that the hub, or its cache on this machine, has a model.
+
+    One quick question: without a network, transformers would try again for more than a minute.
+    """
+    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return
+    try:
+        HfApi().model_info(name, timeout=HUB_TIMEOUT)
+    except Exception as error:  # any error of the hub or of its HTTP library
+        raise FileNotFoundError(
+            f"no model {name!r} on this machine, and the Hugging Face hub did not give it ({type(error).__name__}). "
+            f"With internet access: `hf download {name}`; then copy the hub cache or pass the folder's path."
+        ) from error
 
 
 def _usable(device: str | torch.device) -> torch.device:

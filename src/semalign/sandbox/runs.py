@@ -21,9 +21,11 @@ def run_tests(
 ) -> Outcome:
     """Run ``program``, and then ``tests`` against it from another process.
 
-    Names that the tests do not define are looked up in the program. Return values of its functions, and changes of
-    their arguments, reach the tests as plain data. Tests can call, iterate and index other objects and read their
-    attributes, but such an object equals only itself.
+    Names that the tests do not define are looked up in the program. Plain data, values of the standard library and
+    exceptions are rebuilt in the tests' process, lists and dicts stay the same objects for both, and functions and
+    objects of either side can be used by the other. Tests compare data in their own process. Therefore an object of
+    the program equals only an object of the same class with the same attributes, ``<`` and ``in`` do not ask it about
+    plain data, arithmetic with plain data must give an object, and it cannot suppress an error in a with-statement.
 
     Args:
         program: Python source; it has the standard library only and may not start processes.

@@ -3,68 +3,64 @@
 import sys
 
 import pytest
+from helpers.ends import connected
 
-from semalign.sandbox.inside.program import Objects, Program
-from semalign.sandbox.inside.wire import decode, encode
-
-
-class Reference:
-    """An object of the program, as its number."""
-
-    def __init__(self, number):
-        self.number = number
+from semalign.sandbox.inside.peer import Broken
 
 
-def ask(program, operation, *args, **kwargs):
-    request = encode((operation, args, kwargs), lambda value: value.number)
-    return decode(program.reply(request), Reference)
-
-
-@pytest.fixture
-def program(monkeypatch):
-    monkeypatch.delitem(sys.modules, "program", raising=False)
-    made = Program()
-    yield made
-    del sys.modules["program"]
-
-
-def test_a_program_that_runs_answers_with_nothing(program):
-    assert decode(program.run(b"x = 1"), Reference) == ("value", None, {})
-    assert ask(program, "name", "x") == ("value", 1, {})
+def test_names_are_those_of_the_program():
+    with connected("x = 1\ny = [2]") as peer:
+        assert peer.ask("name", "x") == 1 and peer.ask("name", "y") == [2]
+        with pytest.raises(KeyError, match="'b'"):
+            peer.ask("name", "b")
+        with pytest.raises(KeyError):
+            peer.ask("eval", "1")  # no operation of ours
 
 
 @pytest.mark.parametrize(
-    ("source", "error"),
+    ("source", "error", "text"),
     [
-        (b"1 / 0", ("raise", "ZeroDivisionError", "division by zero")),
-        (b"raise SystemExit(0)", ("raise", "SystemExit", "0")),
-        (b"def f(:", ("raise", "SyntaxError", "invalid syntax (<program>, line 1)")),
-        (b"raise ValueError('x' * 1000)", ("raise", "ValueError", "x" * 300)),
-        (b"class E(Exception):\n    def __str__(self): raise self\nraise E", ("raise", "E", "")),
+        ("1 / 0", ZeroDivisionError, "division by zero"),
+        ("def f(:", SyntaxError, "invalid syntax"),
+        ("raise SystemExit(0)", Broken, "^$"),
     ],
 )
-def test_what_stops_it_is_named(program, source, error):
-    assert decode(program.run(source), Reference) == error
+def test_what_stops_it_is_raised(source, error, text):
+    with pytest.raises(error, match=text), connected(source):
+        pass
 
 
-def test_changed_arguments_are_sent_back_and_unchanged_ones_are_not(program):
-    program.run(b"def add(into, given): into.append(given[0]); return len(into)")
-    _, function, _ = ask(program, "name", "add")
-    assert ask(program, "call", function, [1], [2]) == ("value", 2, {1: [1, 2]})  # number 0 is the function
+def test_a_name_that_gets_another_value_is_reported():
+    source = "n = 0\nm = 0\ndef f():\n    global n\n    n += 1"
+    with connected(source) as peer:
+        changed = []
+        peer.rebound = changed.append
+        assert peer.ask("name", "n") == 0 and peer.ask("name", "m") == 0
+        f = peer.ask("name", "f")
+        f()
+        f()
+        assert changed == ["n"] and peer.ask("name", "n") == 2
 
 
-def test_objects_are_asked_by_number_and_keep_it(program):
-    program.run(b"class A:\n    x = 3\n    def __len__(self): return 2\na = A()")
-    (_, one, _), (_, again, _) = ask(program, "name", "a"), ask(program, "name", "a")
-    assert one.number == again.number
-    assert ask(program, "getattr", one, "x") == ("value", 3, {})
-    assert ask(program, "len", one) == ("value", 2, {})
-    assert ask(program, "name", "b") == ("raise", "KeyError", "'b'")
-    assert ask(program, "eval", "1")[:2] == ("raise", "KeyError")  # no operation of ours
+def test_a_name_that_is_imported_from_its_module():
+    with connected("from datetime import datetime\nimport time\ncopy = 3") as peer:
+        assert [peer.ask("imports", name) for name in ("datetime", "time", "copy", "glob")] == [
+            True,
+            False,
+            False,
+            False,
+        ]
 
 
-def test_numbers_count_up_and_equal_objects_are_two():
-    objects = Objects()
-    one, other = [1], [1]
-    assert [objects.refer(value) for value in (one, other, one)] == [0, 1, 0]
-    assert objects.resolve(0) is one and objects.resolve(1) is other
+def test_patches_are_made_and_taken_back():
+    with connected("import sys\ndef f(): return sys.flags_of_mine") as peer:
+        sys.flags_of_mine = 1
+        try:
+            f = peer.ask("name", "f")
+            peer.ask("patch", "sys", "flags_of_mine", 5)
+            assert f() == 5
+            peer.ask("patch", "sys", "flags_of_mine")
+            assert f() == 1
+            assert peer.ask("library", "math:hypot", 3, 4) == 5
+        finally:
+            del sys.flags_of_mine

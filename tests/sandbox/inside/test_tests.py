@@ -1,10 +1,14 @@
 """The names that tests look up in the program, and the verdict."""
 
 import ast
+import datetime
+import io
 import math
 import socket
+import sys
 
 import pytest
+from helpers.ends import two_ends
 
 from semalign.sandbox.inside.peer import Peer
 from semalign.sandbox.inside.tests import Namespace, free_names, verdict
@@ -28,10 +32,12 @@ def test_free_names(source, names):
 class Program(Peer):
     """A program that answers with the name it is asked for."""
 
-    def __init__(self):
-        self.asked = []
+    def __init__(self, imports=False):
+        self.asked, self.imports = [], imports
 
     def ask(self, operation, name, **kwargs):
+        if operation == "imports":
+            return self.imports
         self.asked.append(name)
         return f"the program's {name}"
 
@@ -52,6 +58,23 @@ def test_names_come_from_the_program_or_the_standard_library(tests, name, found)
     assert names[name] == found and program.asked.count(name) == (found != math)  # asked once
 
 
+def test_a_name_is_asked_for_again_when_the_program_changes_it():
+    program = Program()
+    names = Namespace(program, ast.parse("assert x == 1"))
+    assert names["x"] == names["x"] and program.asked == ["x"]
+    program.rebound("x")
+    program.rebound("x")
+    names["y"] = 2
+    program.rebound("y")
+    assert names["x"] and program.asked == ["x", "x"] and names["y"] == 2
+
+
+def test_a_module_may_mean_what_the_program_imports_from_it():
+    tests = ast.parse("assert f(datetime(2000, 1, 1))")
+    assert Namespace(Program(), tests)["datetime"] is datetime
+    assert Namespace(Program(imports=True), tests)["datetime"] is datetime.datetime
+
+
 def test_a_builtin_is_not_asked_for():
     program = Program()
     with pytest.raises(KeyError, match="abs"):
@@ -62,18 +85,20 @@ def test_a_builtin_is_not_asked_for():
 @pytest.mark.parametrize(
     ("tests", "answers", "expected"),
     [
-        ("", [("value", None, {})], ("passed", "")),
-        ("assert x == 1", [("value", None, {}), ("value", 1, {})], ("passed", "")),
-        ("assert x == 1, 'so'", [("value", None, {}), ("value", 2, {})], ("assertion", "AssertionError: so")),
-        ("x = 1", [("raise", "MemoryError", "")], ("memory", "MemoryError")),
-        ("assert (", [("value", None, {})], ("error", "SyntaxError: '(' was never closed (<tests>, line 1)")),
-        ("try:\n    x\nexcept BaseException:\n    pass", [("value", None, {}), ("passed",)],
+        ("", [("value", None)], ("passed", "")),
+        ("assert x == 1", [("value", None), ("value", 1)], ("passed", "")),
+        ("assert x == 1, 'so'", [("value", None), ("value", 2)], ("assertion", "AssertionError: so")),
+        ("x = 1", [("raise", MemoryError())], ("memory", "MemoryError")),
+        ("assert (", [("value", None)], ("error", "SyntaxError: '(' was never closed (<tests>, line 1)")),
+        ("try:\n    x\nexcept BaseException:\n    pass", [("value", None), ("passed",)],
          ("output", "an answer in the wrong form")),
     ],
 )  # fmt: skip
-def test_the_verdict_by_hand(tests, answers, expected):
+def test_the_verdict_by_hand(tests, answers, expected, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr("semalign.sandbox.inside.tests.Patches", lambda peer: None)
     ours, theirs = socket.socketpair()
     with ours, theirs:
         for answer in answers:
-            theirs.sendall(frame(encode(answer, lambda _: 0)))
+            theirs.sendall(frame(encode((*answer, ()), two_ends()[1])))
         assert verdict(tests, ours) == expected

@@ -1,127 +1,157 @@
-"""The tests' side of the connection: proxies for the program's objects, which exchange plain data."""
+"""The tests' end of the channel. It believes the program what its objects are, and nothing about what they equal.
+
+The program can only ask for what the tests gave it: it can call a function, and read public attributes. It gets no
+frame, code or module of the tests, and cannot change what the tests did not define.
+"""
 
 from __future__ import annotations
 
-import builtins
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    MethodDescriptorType,
+    ModuleType,
+    TracebackType,
+    WrapperDescriptorType,
+)
 from typing import Any, NoReturn
 
-from .wire import WireError, decode, encode, frame, receive
+from .end import End
+from .mirror import Mirror
+from .objects import write_object
+from .wire import WireError, Writer, loaded, receive
 
 ANSWER_LIMIT = 16 * 1024**2
+REFUSED = (FrameType, CodeType, TracebackType)
+LIBRARY = (BuiltinFunctionType, FunctionType, MethodDescriptorType, WrapperDescriptorType, ModuleType, type)
+READABLE = frozenset({"__name__", "__qualname__", "__doc__", "__module__"})
+LENT = ("call", "getattr", "setattr", "delattr", "getitem", "special", "signature", "copy", "deepcopy", "await")
+CHANGING = ("setattr", "delattr")
 
 
 class Broken(BaseException):
     """The program's process ended early or sent an invalid answer; a BaseException, which tests do not catch."""
 
 
-class Peer:
+class Peer(End):
     """The program's process as the tests see it."""
 
-    def __init__(self, channel: socket.socket) -> None:
-        self._channel = channel
-        self._handles: dict[int, Handle] = {}
-        self.broken: tuple[str, str] | None = None
+    trusting = False
 
-    def ask(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        """Request an operation from the program's process; return its value or raise its exception."""
-        request = encode((operation, args, kwargs), _number)
-        return self._answered(self._exchange(request), operation, args)
+    def __init__(self, channel: socket.socket) -> None:
+        super().__init__(channel.sendall, lambda: receive(channel.recv, ANSWER_LIMIT), 0)
+        self.broken: tuple[str, str] | None = None
+        self.rebound: Callable[[str], None] = lambda name: None  # called when the program changes a global name
+        self.patches: Any = None
+        self._raised: BaseException | None = None
 
     def started(self) -> None:
         """Wait until the program's source has been executed; raise its exception if there was one."""
-        self._answered(self._exchange(None), "run", ())
+        self._answered("run", ())
 
-    def _exchange(self, request: bytes | None) -> Any:
+    def ask(self, operation: str, *args: Any, **kwargs: Any) -> Any:
+        """Request an operation from the program, after telling it what the tests have patched."""
+        if self.patches is not None and operation != "patch":
+            self.patches.send()
+        return super().ask(operation, *args, **kwargs)
+
+    def send(self, *parts: Any) -> None:
         try:
-            if request is not None:
-                self._channel.sendall(frame(request))
-            return decode(receive(self._channel.recv, ANSWER_LIMIT), self._resolve)
-        except (EOFError, OSError):
+            super().send(*parts)
+        except OSError:
             self._break("gone", "")  # the parent process knows how it ended
+
+    def receive(self) -> tuple[Any, ...]:
+        try:
+            return super().receive()
+        except (EOFError, OSError):
+            self._break("gone", "")
         except (WireError, MemoryError) as error:
             self._break("output", f"an invalid answer: {error}".rstrip(": "))
 
-    def _answered(self, answer: Any, operation: str, args: tuple[Any, ...]) -> Any:
-        match answer:
-            case ("value", value, dict(changed)):
-                for index, new in changed.items():
-                    _update(args, index, new)
-                return value
-            case ("raise", str(name), str(text)):
-                self._raise(name, text, operation)
-        self._break("output", "an answer in the wrong form")
+    def invalid(self, problem: str) -> NoReturn:
+        self._break("output", problem)
 
-    def _raise(self, name: str, text: str, operation: str) -> NoReturn:
-        kind, said = vars(builtins).get(name), f"{name}: {text}".rstrip(": ")
-        if not (isinstance(kind, type) and issubclass(kind, Exception)):
-            self._break("exit" if name == "SystemExit" else "error", said)
-        if (
-            kind is StopIteration and operation != "next"
-        ):  # it would silently end a loop of the tests, for example over map()
-            self._break("error", said)
-        try:
-            error = kind(text) if text else kind()
-        except TypeError:  # its constructor needs other arguments
-            error = RuntimeError(said)
+    def apply(self, name: Any, change: Any) -> None:
+        if isinstance(name, str):
+            self.rebound(name)
+        else:
+            super().apply(name, change)
+
+    def raise_error(self, error: BaseException, operation: str) -> NoReturn:
+        """Raise an exception of the program, unless tests must not catch it."""
+        # A StopIteration of a function would silently end a loop of the tests, for example over map().
+        ends = isinstance(error, (StopIteration, StopAsyncIteration)) and operation not in ("__next__", "await")
+        if ends or not isinstance(error, Exception):
+            self._break("exit" if isinstance(error, SystemExit) else "error", described(error))
+        self._raised = error
         raise error
+
+    def perform(self, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Perform what the program asks of an object that the tests gave it.
+
+        A failing assert in a function of the tests fails the tests, although the program could catch it.
+        """
+        target, *rest = args[1:] if operation == "special" else args
+        if operation not in LENT or not self.objects.has(target):
+            raise PermissionError(f"a program may not ask for {operation}")
+        if operation.endswith("attr") and not self._may_access(operation, target, *rest):
+            raise AttributeError(f"{type(target).__name__!r} object has no attribute {rest[0]!r}")
+        try:
+            return super().perform(operation, args, kwargs)
+        except AssertionError as error:
+            if error is not self._raised:
+                self._break("assertion", described(error))
+            raise
+
+    def _may_access(self, operation: str, target: Any, name: Any, *rest: Any) -> bool:
+        if operation in CHANGING:
+            own = target if isinstance(target, type) else type(target)
+            return own.__module__ == "tests" and not name.startswith("_")
+        if type(target).__module__ == "unittest.mock" and hasattr(type(target), name):
+            return False  # what the mock has noted, and its assertions
+        return not name.startswith("_") or name in READABLE
+
+    def answer_error(self, error: BaseException) -> None:
+        if not isinstance(error, Exception):
+            raise error
+        super().answer_error(error)
+
+    def write_other(self, writer: Writer, value: Any) -> None:
+        if issubclass(type(value), REFUSED):
+            raise TypeError(f"tests cannot give a program a {type(value).__name__}")
+        if issubclass(type(value), LIBRARY) and type(value) is not Mirror and (name := _library_name(value)):
+            writer.item("c", name.encode())
+        else:
+            write_object(writer, value)
 
     def _break(self, reason: str, detail: str) -> NoReturn:
         self.broken = self.broken or (reason, detail)
         raise Broken
 
-    def _resolve(self, number: int) -> Handle:
-        return self._handles.setdefault(number, Handle(self, number))
+
+def _library_name(value: Any) -> str:
+    """Return the full name of a module, class or function of the standard library, by which a program finds its own."""
+    if isinstance(value, ModuleType):
+        module, name = value.__name__, ""
+    else:
+        owner = value if getattr(value, "__module__", None) else getattr(value, "__objclass__", None)
+        module, name = str(getattr(owner, "__module__", "")), str(getattr(value, "__qualname__", ""))
+    full = f"{module}:{name}"
+    return full if module.partition(".")[0] in sys.stdlib_module_names and loaded(full) is value else ""
 
 
-class Handle:
-    """A proxy for an object in the program's process. It equals only itself, even if the program defines ``__eq__``."""
-
-    __slots__ = ("_number", "_peer")
-
-    def __init__(self, peer: Peer, number: int) -> None:
-        object.__setattr__(self, "_peer", peer)
-        object.__setattr__(self, "_number", number)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self._peer.ask("getattr", self, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._peer.ask("setattr", self, name, value)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._peer.ask("call", self, *args, **kwargs)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._peer.ask("getitem", self, key)
-
-    def __len__(self) -> int:
-        return self._peer.ask("len", self)
-
-    def __bool__(self) -> bool:
-        return self._peer.ask("bool", self)
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._peer.ask("iter", self)
-
-    def __next__(self) -> Any:
-        return self._peer.ask("next", self)
-
-
-def _number(value: Any) -> int:
-    if isinstance(value, Handle):
-        return value._number
-    raise TypeError(f"tests can give a program plain data and its own objects, not a {type(value).__name__}")
-
-
-def _update(args: tuple[Any, ...], index: Any, new: Any) -> None:
-    """Apply a change that the program made to its copy of an argument."""
-    old = args[index]
-    if isinstance(old, (list, bytearray)):
-        old[:] = new
-    elif isinstance(old, (dict, set)):
-        old.clear()
-        old.update(new)
+def described(error: BaseException) -> str:
+    """Return the name and the text of an exception, whose text may be the program's affair."""
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}".rstrip(": ")
+    except Broken:
+        raise
+    except Exception:
+        return name

@@ -9,8 +9,10 @@ import os
 import sys
 from _collections_abc import Callable
 
-from .limits import limit, limit_threads, start_guard
-from .wire import decode, encode, frame, receive
+from .confinement import confine
+from .end import End
+from .limits import limit
+from .wire import WireError, frame, located, receive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,88 +24,78 @@ READY = b"ready"
 SOURCE_LIMIT = 16 * 1024**2
 
 
-class Objects:
-    """The program's objects that are not plain data, by the numbers under which the tests know them."""
-
-    def __init__(self) -> None:
-        self._objects: list[Any] = []
-        self._numbers: dict[int, int] = {}
-
-    def refer(self, value: Any) -> int:
-        """Return the number of an object, and keep the object alive."""
-        number = self._numbers.setdefault(id(value), len(self._objects))
-        if number == len(self._objects):
-            self._objects.append(value)
-        return number
-
-    def resolve(self, number: int) -> Any:
-        """Return the object with a number."""
-        return self._objects[number]
-
-
-class Program:
+class Program(End):
     """A program in its own module, and the operations that tests can request."""
 
-    def __init__(self) -> None:
-        self.objects = Objects()
+    def __init__(self, send: Callable[[bytes], Any], take: Callable[[], bytes]) -> None:
+        super().__init__(send, take, 1)
         self.module = type(sys)("program")  # dataclasses look up their module by name
         sys.modules["program"] = self.module
-        self.operations: dict[str, Callable[..., Any]] = {
-            "name": lambda name: self.module.__dict__[name],
-            "call": lambda function, *args, **kwargs: function(*args, **kwargs),
-            "getattr": getattr,
-            "setattr": setattr,
-            "getitem": lambda value, key: value[key],
-            "len": len,
-            "bool": bool,
-            "iter": iter,
-            "next": next,
+        self._names: dict[str, Any] = {}  # global names as the tests know them
+        self._patched: dict[tuple[str, str], Any] = {}
+        self.operations |= {
+            "name": self._name,
+            "imports": self._imports,
+            "library": lambda name, *args, **kwargs: located(name)(*args, **kwargs),
+            "patch": self._patch,
         }
 
-    def run(self, source: bytes) -> bytes:
-        """Execute the program's source; return the encoded answer, which holds an exception if it raised one."""
-        return self._answer(lambda: self._run(source))
-
-    def reply(self, request: bytes) -> bytes:
-        """Perform a request; return the encoded answer."""
-        return self._answer(lambda: self._do(request))
-
-    def _run(self, source: bytes) -> tuple[None, dict[int, Any]]:
-        exec(compile(source, "<program>", "exec", dont_inherit=True), self.module.__dict__)
-        return None, {}
-
-    def _do(self, request: bytes) -> tuple[Any, dict[int, Any]]:
-        operation, args, kwargs = decode(request, self.objects.resolve)
-        before = [self._encode(argument) for argument in args]
-        result = self.operations[operation](*args, **kwargs)
-        changed = {i: argument for i, argument in enumerate(args) if self._encode(argument) != before[i]}
-        return result, changed  # the tests apply changes of arguments to their own copies
-
-    def _answer(self, action: Callable[[], tuple[Any, dict[int, Any]]]) -> bytes:
+    def run(self, source: bytes) -> None:
+        """Execute the program's source, and answer; the answer holds an exception if it raised one."""
         try:
-            return self._encode(("value", *action()))
-        except BaseException as error:  # also SystemExit, which must not end this process
-            return self._encode(("raise", type(error).__name__, _text(error)))
+            exec(compile(source, "<program>", "exec", dont_inherit=True), self.module.__dict__)
+        except BaseException as error:
+            self.answer_error(error)
+        else:
+            self.send("value", None)
 
-    def _encode(self, value: Any) -> bytes:
-        return encode(value, self.objects.refer)
+    def reply(self) -> None:
+        """Take a request, and answer."""
+        with self.lock:
+            try:
+                _, operation, args, kwargs = self.receive()
+            except WireError as error:  # of a module that this process cannot import, for example
+                self.answer_error(error)
+                return
+        self.serve(operation, args, kwargs)
+
+    def changes(self) -> list[Any]:
+        """Return what changed in shared containers, and the global names that got another value."""
+        scope = self.module.__dict__
+        changed = [name for name, value in self._names.items() if scope.get(name, self) is not value]
+        for name in changed:
+            del self._names[name]
+        return [*super().changes(), *((name, None) for name in changed)]
+
+    def _name(self, name: str) -> Any:
+        value = self._names[name] = self.module.__dict__[name]
+        return value
+
+    def _imports(self, name: str) -> bool:
+        """Return whether a name of a module means what the module so calls, as after ``from time import time``."""
+        value = self.module.__dict__.get(name, self)
+        return value is getattr(sys.modules.get(name), name, None)
+
+    def _patch(self, module: str, name: str, *value: Any) -> None:
+        """Give a name of a module the tests' value, or its own again."""
+        place = __import__(module)
+        own = self._patched.setdefault((module, name), getattr(place, name))
+        setattr(place, name, value[0] if value else own)
 
 
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)[:300]
-    except BaseException:
-        return ""
+def main(cpu_seconds: int, memory: int, **confinement: Any) -> None:
+    """Receive a program on standard input, a socket, run it, and answer requests until the other end closes.
 
-
-def main(guarded: bool, cpu_seconds: int, memory: int) -> None:
-    """Receive a program on standard input, a socket, run it, and answer requests until the other end closes."""
+    Args:
+        cpu_seconds: processor seconds.
+        memory: bytes of address space.
+        confinement: the arguments of :func:`~semalign.sandbox.inside.confinement.confine`.
+    """
     channel = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     read, write, leave = os.read, os.write, os._exit  # bound before the program can replace them
 
     def send(data: bytes) -> None:
-        data = frame(data)
         while data:
             data = data[write(channel, data) :]
 
@@ -111,15 +103,12 @@ def main(guarded: bool, cpu_seconds: int, memory: int) -> None:
         return receive(lambda size: read(channel, size), SOURCE_LIMIT)
 
     limit(cpu_seconds, memory)
-    if guarded:
-        start_guard()
-    else:
-        limit_threads()
-    send(READY)
-    program = Program()
+    confine(**confinement)
+    send(frame(READY))
+    program = Program(send, take)
     try:
-        send(program.run(take()))
+        program.run(take())
         while True:
-            send(program.reply(take()))
+            program.reply()
     except BaseException:  # the tests are over, or the program closed the channel
         leave(1)

@@ -14,8 +14,11 @@ import socket
 import sys
 from typing import Any
 
+from .confinement import settle
+from .kernel import die_with
 from .limits import limit
-from .peer import Peer
+from .patches import Patches
+from .peer import Peer, described
 
 OWN_NAMES = frozenset(dir(builtins)) | sys.stdlib_module_names
 
@@ -30,20 +33,27 @@ class Namespace(dict):
 
     def __init__(self, peer: Peer, tests: ast.Module) -> None:
         super().__init__(__name__="tests")
-        self._peer = peer
+        self._peer, self._given = peer, dict[str, Any]()
+        peer.rebound = self._rebound
         free = free_names(tests)
         self._own = OWN_NAMES - free if len(free) == 1 else OWN_NAMES
 
     def __missing__(self, name: str) -> Any:
         if name not in self._own:
-            self[name] = self._peer.ask(
-                "name", name
-            )  # if the program has none, a KeyError, and Python takes the builtin
+            value = self._peer.ask("name", name)  # if the program has none, a KeyError, and Python takes the builtin
+            self[name] = self._given[name] = value
         elif name in sys.stdlib_module_names:
-            self[name] = __import__(name)
+            module = __import__(name)
+            # After ``from datetime import datetime`` in the program, its class is meant, not the module.
+            self[name] = getattr(module, name) if hasattr(module, name) and self._peer.ask("imports", name) else module
         else:
             raise KeyError(name)
         return self[name]
+
+    def _rebound(self, name: str) -> None:
+        """Forget a name to which the program has given another value."""
+        if name in self._given and self.get(name) is self._given.pop(name):
+            del self[name]
 
 
 def free_names(tests: ast.Module) -> set[str]:
@@ -67,17 +77,19 @@ def verdict(tests: str, channel: socket.socket) -> tuple[str, str]:
     peer = Peer(channel)
     try:
         peer.started()
+        peer.patches = Patches(peer)
         tree = ast.parse(tests, "<tests>")
         exec(compile(tree, "<tests>", "exec", dont_inherit=True), Namespace(peer, tree))
     except BaseException as error:
-        return peer.broken or _reason(error)
+        if peer.broken is None:
+            return _reason(error)
     return peer.broken or ("passed", "")
 
 
 def _reason(error: BaseException) -> tuple[str, str]:
-    name = type(error).__name__
-    reason = {"AssertionError": "assertion", "MemoryError": "memory"}.get(name, "error")
-    return reason, f"{name}: {error}".rstrip(": ")
+    reasons: dict[type, str] = {AssertionError: "assertion", MemoryError: "memory"}
+    reason = reasons.get(type(error), "error")
+    return reason, described(error)
 
 
 def serve(server: socket.socket) -> None:
@@ -87,11 +99,14 @@ def serve(server: socket.socket) -> None:
     receives the verdict.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # finished children need no wait()
+    parent = os.getpid()
     while True:
         message, sockets, _, _ = socket.recv_fds(server, 64, 2)
         if not message:
             return
         if os.fork() == 0:
+            if sys.platform == "linux":  # elsewhere the alarm ends it
+                die_with(parent)
             channel, case = (socket.socket(fileno=descriptor) for descriptor in sockets)
             _run_case(channel, case, *map(int, message.split()))
         for descriptor in sockets:
@@ -110,6 +125,7 @@ def _run_case(channel: socket.socket, case: socket.socket, wall_seconds: int, cp
         os._exit(0)
 
 
-def main() -> None:
-    """Serve cases that arrive on standard input, which is a socket."""
+def main(**settings: Any) -> None:
+    """Serve cases that arrive on standard input, a socket; ``settings`` are the arguments of ``settle``."""
+    settle(**settings)
     serve(socket.socket(fileno=os.dup(0)))

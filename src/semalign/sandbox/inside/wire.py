@@ -1,15 +1,15 @@
-"""The wire format between a program and its tests: frames of plain data, decoded to built-in types.
+"""The wire format between a program and its tests: frames that hold one value, rebuilt from built-in types.
 
-There is no pickle and no eval: a frame can only describe values. An object that is not plain data stays in its process
-and is sent as a number. An instance of a subclass arrives as its built-in base type, without the subclass's methods.
-
-An item is a tag, a decimal count, a colon, and then that many bytes or items: ``l2:i1:5u2:ab`` is ``[5, "ab"]``.
+There is no pickle and no eval: a frame can only describe values. An item is a tag, a decimal count, a colon, and then
+that many bytes or items: ``t2:i1:5u2:ab`` is ``(5, "ab")``. This module knows immutable plain data; the modules
+``values``, ``heap``, ``objects`` and ``failures`` add their types to ``WRITERS`` and their tags to ``READERS``.
 """
 
 from __future__ import annotations
 
 import builtins
-from _collections_abc import Callable, Iterator
+import sys
+from _collections_abc import Callable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing typing or collections takes as long as starting the interpreter
@@ -17,134 +17,151 @@ if TYPE_CHECKING:  # importing typing or collections takes as long as starting t
 else:
     Any = object
 
-CONSTANTS = {"N": None, "T": True, "F": False, "E": Ellipsis}
-SEQUENCES = {"l": list, "t": tuple, "s": set, "z": frozenset}
-# Standard library types that are sent as constructor arguments: (module, name) to a function that returns them.
-RICH: dict[tuple[str, str], Callable[[Any], tuple[Any, ...]]] = {
-    ("builtins", "range"): lambda x: (x.start, x.stop, x.step),
-    ("builtins", "complex"): lambda x: (x.real, x.imag),
-    ("collections", "deque"): lambda x: (list(x), x.maxlen),
-    ("decimal", "Decimal"): lambda x: (str(x),),
-    ("fractions", "Fraction"): lambda x: (x.numerator, x.denominator),
-}
+CONSTANTS = {"N": None, "T": True, "F": False, "E": Ellipsis, "U": NotImplemented}
+SEQUENCES = {"t": tuple, "z": frozenset}
 
 
 class WireError(ValueError):
     """Bytes that do not encode a value, or a value that cannot be sent."""
 
 
-def encode(value: Any, refer: Callable[[Any], int]) -> bytes:
-    """Return the encoding of ``value``; ``refer`` returns the number of an object that is not plain data."""
-    return b"".join(_parts(value, refer))
+class Writer:
+    """Encodes values; ``end`` is the end of the channel that sends them, with its objects and shared containers."""
+
+    def __init__(self, end: Any) -> None:
+        self.end = end
+        self.parts: list[bytes] = []
+        self.undo: list[Callable[[], Any]] = []  # to be called if the message is not sent
+
+    def write(self, value: Any) -> None:
+        WRITERS.get(type(value), write_other)(self, value)
+
+    def item(self, tag: str, payload: bytes) -> None:
+        self.parts.append(b"%s%d:%s" % (tag.encode(), len(payload), payload))
+
+    def items(self, tag: str, *values: Any) -> None:
+        """Write a composite item of values that are already known."""
+        self.parts.append(f"{tag}{len(values)}:".encode())
+        for value in values:
+            self.write(value)
 
 
-def _parts(value: Any, refer: Callable[[Any], int]) -> Iterator[bytes]:
-    for tag, constant in CONSTANTS.items():
-        if value is constant:
-            yield f"{tag}0:".encode()
-            return
-    # Call the methods of the built-in types, because a subclass may override them.
-    if isinstance(value, int):
-        yield _item("i", int.__format__(value, "x").encode())
-    elif isinstance(value, float):
-        yield _item("f", float.hex(value).encode())
-    elif isinstance(value, str):
-        yield _item("u", str.encode(value, "utf-8", "surrogatepass"))
-    elif isinstance(value, (bytes, bytearray)):
-        yield _item("b" if isinstance(value, bytes) else "B", bytes(memoryview(value)))
-    elif isinstance(value, dict):
-        yield f"d{dict.__len__(value)}:".encode()
-        for pair in dict.items(value):
-            for part in pair:
-                yield from _parts(part, refer)
-    else:
-        yield from _composed(value, refer)
+class Reader:
+    """Decodes the values of a frame for ``end``."""
+
+    def __init__(self, data: bytes, end: Any) -> None:
+        self.data, self.position, self.end = data, 0, end
+
+    def read(self) -> Any:
+        start, data = self.position, self.data
+        colon = data.index(b":", start, start + 22)
+        self.position = colon + 1
+        count = int(data[start + 1 : colon])
+        if count < 0:
+            raise WireError("a negative count")
+        return READERS[chr(data[start])](self, count)
+
+    def raw(self, count: int) -> bytes:
+        """Return the next bytes."""
+        start = self.position
+        self.position = end = start + count
+        if end > len(self.data):
+            raise WireError("it ends too early")
+        return self.data[start:end]
+
+    def values(self, count: int, least: int = 0, most: int = 2**62) -> list[Any]:
+        """Return the next values, of which there must be between ``least`` and ``most``."""
+        if not least <= count <= most:
+            raise WireError(f"{count} values")
+        return [self.read() for _ in range(count)]
 
 
-def _composed(value: Any, refer: Callable[[Any], int]) -> Iterator[bytes]:
-    for tag, kind in SEQUENCES.items():
-        if isinstance(value, kind):
-            yield f"{tag}{kind.__len__(value)}:".encode()
-            for part in kind.__iter__(value):
-                yield from _parts(part, refer)
-            return
-    kind_name = value.__name__ if isinstance(value, type) else ""
-    name = type(value).__module__, type(value).__qualname__
-    if kind_name and vars(builtins).get(kind_name) is value:
-        yield _item("c", kind_name.encode())
-    elif name in RICH:
-        yield b"x3:"
-        for part in (*name, RICH[name](value)):
-            yield from _parts(part, refer)
-    else:
-        yield _item("r", b"%d" % refer(value))
+def encode(value: Any, end: Any = None) -> bytes:
+    """Return the encoding of ``value``, which ``end`` sends."""
+    writer = Writer(end)
+    writer.write(value)
+    return b"".join(writer.parts)
 
 
-def _item(tag: str, payload: bytes) -> bytes:
-    return b"%s%d:%s" % (tag.encode(), len(payload), payload)
-
-
-def decode(data: bytes, resolve: Callable[[int], Any]) -> Any:
-    """Return the value that ``data`` encodes; ``resolve`` returns the object with a number.
+def decode(data: bytes, end: Any = None) -> Any:
+    """Return the value that ``data`` encodes, which ``end`` receives.
 
     Raises:
         WireError: if ``data`` is not the encoding of one value.
     """
+    reader = Reader(data, end)
     try:
-        value, end = _read(data, 0, resolve)
-    except (ArithmeticError, ImportError, LookupError, RecursionError, TypeError, ValueError) as error:
+        value = reader.read()
+    except (ArithmeticError, AttributeError, ImportError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise WireError(f"not a value: {type(error).__name__}: {error}") from None
-    if end != len(data):
+    if reader.position != len(data):
         raise WireError("not one value")
     return value
 
 
-def _read(data: bytes, start: int, resolve: Callable[[int], Any]) -> tuple[Any, int]:
-    colon = data.index(b":", start, start + 22)
-    tag, count, start = chr(data[start]), int(data[start + 1 : colon]), colon + 1
-    if count < 0:
-        raise WireError("a negative count")
-    if tag in CONSTANTS:
-        return CONSTANTS[tag], start
-    if tag in "ltszdx":
-        parts = []
-        for _ in range(2 * count if tag == "d" else count):
-            part, start = _read(data, start, resolve)
-            parts.append(part)
-        return _composite(tag, parts), start
-    end = start + count
-    if end > len(data):
-        raise WireError("it ends too early")
-    return _scalar(tag, data[start:end], resolve), end
+def write_other(writer: Writer, value: Any) -> None:
+    """Write a value whose type has no writer: the end of the channel decides how."""
+    if writer.end is None:
+        raise WireError(f"values of type {type(value).__name__} cannot be sent")
+    writer.end.write_other(writer, value)
 
 
-def _composite(tag: str, parts: list[Any]) -> Any:
-    if tag == "d":
-        return dict(zip(parts[::2], parts[1::2], strict=True))
-    if tag != "x":
-        return SEQUENCES[tag](parts)
-    module, name, arguments = parts
-    if (module, name) not in RICH:
-        raise WireError(f"values of type {module}.{name} cannot be sent")
-    return getattr(__import__(module), name)(*arguments)
+def _sequence(tag: str) -> Callable[[Writer, Any], None]:
+    def write(writer: Writer, value: Any) -> None:
+        writer.parts.append(f"{tag}{len(value)}:".encode())
+        for part in value:
+            WRITERS.get(type(part), write_other)(writer, part)
+
+    return write
 
 
-def _scalar(tag: str, payload: bytes, resolve: Callable[[int], Any]) -> Any:
-    if tag == "i":
-        return int(payload, 16)
-    if tag == "f":
-        return float.fromhex(payload.decode())
-    if tag == "u":
-        return payload.decode("utf-8", "surrogatepass")
-    if tag == "b":
-        return payload
-    if tag == "B":
-        return bytearray(payload)
-    if tag == "r":
-        return resolve(int(payload))
-    if tag == "c" and isinstance(kind := vars(builtins).get(payload.decode()), type):
-        return kind
-    raise WireError(f"unknown tag {tag!r}")
+# The type of a value to a function that writes it. Subclasses are not looked up here: they may override methods.
+WRITERS: dict[type, Callable[[Writer, Any], None]] = {
+    int: lambda writer, value: writer.item("i", b"%x" % value),
+    float: lambda writer, value: writer.item("f", value.hex().encode()),
+    str: lambda writer, value: writer.item("u", value.encode("utf-8", "surrogatepass")),
+    bytes: lambda writer, value: writer.item("b", value),
+    bool: lambda writer, value: writer.parts.append(b"T0:" if value else b"F0:"),
+    type(None): lambda writer, value: writer.parts.append(b"N0:"),
+    type(Ellipsis): lambda writer, value: writer.parts.append(b"E0:"),
+    type(NotImplemented): lambda writer, value: writer.parts.append(b"U0:"),
+    **{kind: _sequence(tag) for tag, kind in SEQUENCES.items()},
+}
+
+# A tag to a function that reads an item, given its count.
+READERS: dict[str, Callable[[Reader, int], Any]] = {
+    "i": lambda reader, count: int(reader.raw(count), 16),
+    "f": lambda reader, count: float.fromhex(reader.raw(count).decode()),
+    "u": lambda reader, count: reader.raw(count).decode("utf-8", "surrogatepass"),
+    "b": lambda reader, count: reader.raw(count),
+    "t": lambda reader, count: tuple(reader.values(count)),
+    "z": lambda reader, count: frozenset(reader.values(count)),
+    **{tag: lambda reader, count, constant=constant: constant for tag, constant in CONSTANTS.items()},  # type: ignore[misc]
+}
+
+
+def located(name: str) -> Any:
+    """Return the object ``module:qualified.name``, importing its module."""
+    module, _, path = name.partition(":")
+    value = builtins if module == "builtins" else __import__(module, fromlist=["_"])
+    for part in path.split(".") if path else ():
+        value = getattr(value, part)
+    return value
+
+
+def loaded(name: str) -> Any:
+    """Return the object ``module:qualified.name`` if its module has been imported, else None."""
+    if sys.modules.get(name.partition(":")[0]) is None:
+        return None
+    try:
+        return located(name)
+    except (AttributeError, ImportError):
+        return None
+
+
+def full_name(value: Any) -> str:
+    """Return ``module:qualified.name`` of a class or function, as it says itself."""
+    return f"{value.__module__}:{value.__qualname__}"
 
 
 def frame(data: bytes) -> bytes:
