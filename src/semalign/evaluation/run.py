@@ -43,7 +43,7 @@ class Evaluation:
         decoding: how answers were generated, with ``samples`` an item and ``seed``; None for multiple choice.
         sandbox: how the programs of the model were isolated, see :func:`semalign.sandbox.sandbox_mode`; None for a
             task that runs none.
-        scores: all metrics of the task, 0-100 (GSM8K: strict and flexible extraction).
+        scores: all metrics of the task, 0-100 (GSM8K: the same answers by four rules).
         groups: the primary metric by group (MMLU: subject), 0-100; empty where the task has none.
         samples: one dict for each item: ``doc_id``, ``prompt``, ``target``, ``correct`` (a share with several samples),
             ``scores`` (0-1), and either ``generation`` and what was ``extracted`` from it, lists with several samples,
