@@ -47,7 +47,7 @@ def check_hostile(workers: int) -> bool:
     """Print the outcome of each hostile or broken program."""
     os.environ["SEMALIGN_SECRET"] = "42"
     cases = [(case.program, case.tests) for case in hostile_programs.ALL]
-    outcomes = run_many(cases, timeout=4, cpu_seconds=1, workers=workers)
+    outcomes = run_many(cases, timeout=10, cpu_seconds=1, workers=workers)
     good = True
     print(f"{len(cases)} hostile or broken programs")
     for case, outcome in zip(hostile_programs.ALL, outcomes, strict=True):
