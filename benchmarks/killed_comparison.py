@@ -23,7 +23,7 @@ from pathlib import Path
 import yaml
 
 SEMALIGN = str(Path(sys.executable).with_name("semalign"))
-OF_THE_RUN = {"created", "commit", "seconds", "peak_memory_bytes", "command"}
+OF_THE_RUN = {"created", "commit", "seconds", "peak_memory_bytes", "command", "checksum"}
 PROFILE = {
     "teacher": "micro-teacher",
     "student": "micro-student",

@@ -3,7 +3,7 @@
 Both are zero-shot on the same items, which are read from a data root with the layout of the hub. The exit code is
 zero if all results are equal or their difference is explained. The only explained difference is the flexible answer
 of GSM8K: lm-eval takes the last sequence of at least two characters of "$0-9.,", even without a digit, or of digits;
-ours is the last number.
+ours is the last number, with a minus unless that stands behind a letter, digit or bracket.
 
     SEMALIGN_DATA=/path/to/data python benchmarks/lm_eval_parity.py micro-student --items 20
 """
@@ -27,8 +27,11 @@ from semalign.evaluation.run import run_task
 from semalign.evaluation.transformers_engine import transformers_engine
 
 FOLDERS = {"mmlu": "mmlu/default", "gsm8k": "gsm8k"}
-EXTRACTIONS = {"none": "none", "strict": "strict-match", "flexible": "flexible-extract"}
-FLEXIBLE = {"ours": r"-?[0-9][0-9,]*(?:\.[0-9]+)?", "stock": r"(-?[$0-9.,]{2,})|(-?[0-9]+)"}  # the last match counts
+EXTRACTIONS = {"none": "none", "strict": "strict-match", "flexible": "flexible-extract", "lm_eval": "flexible-extract"}
+FLEXIBLE = {
+    "ours": r"(?:(?<![\w)])-)?[0-9][0-9,]*(?:\.[0-9]+)?",
+    "stock": r"(-?[$0-9.,]{2,})|(-?[0-9]+)",
+}  # the last match counts
 METRIC = {"mmlu": "acc", "gsm8k": "exact_match"}
 
 
@@ -68,7 +71,7 @@ def compare(model: LanguageModel, name: str, rows: list[dict[str, Any]], max_tok
         theirs_engine = HFLM(pretrained=model.model, tokenizer=copy.deepcopy(model.tokenizer), batch_size=1)
         theirs = run_task(theirs_engine, stock)["samples"][stock.config.task]
     logged = {(sample["filter"], sample["doc_id"]): sample for sample in theirs}
-    pairs = [(a, logged[EXTRACTIONS[a["filter"]], a["doc_id"]]) for a in mine]
+    pairs = [(a, logged[EXTRACTIONS[a["filter"]], a["doc_id"]]) for a in mine if a["filter"] in EXTRACTIONS]
     return [_line(METRIC[name], a, b) for a, b in pairs]
 
 

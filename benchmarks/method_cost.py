@@ -24,7 +24,8 @@ from semalign.experiments.profiles import Profile, load_profile
 from semalign.methods.runner import run_method
 from semalign.models.loading import load_model
 from semalign.paths import results_dir
-from semalign.results.records import peak_memory, read_record, write_record
+from semalign.results.records import read_record, write_record
+from semalign.results.surroundings import peak_memory
 
 
 def measure(profile: Profile, entry: str, task: str, threads: int) -> dict:

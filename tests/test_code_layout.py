@@ -24,6 +24,10 @@ def test_the_drawing_and_the_table_have_every_package():
     drawn = re.findall(r'font-weight="bold"[^>]*>([^<]+)<', drawing)
     assert {name for text in drawn for name in text.split(" · ")} == FOLDERS | {
         "paths",
+        "errors",
+        "outputs",
+        "disk",
+        "yaml_text",
         "files",
         "registry",
         "settings",

@@ -44,3 +44,23 @@ def test_what_only_prints_loads_no_model_library(arguments):
     loaded = run("-c", LOADED, *arguments).splitlines()[-1].split()
     assert loaded[0] == "loaded:" and "semalign" in loaded and "typer" in loaded
     assert not HEAVY & set(loaded)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "transfer a b -d micro_mmlu -o out --set rank",
+        "transfer a b -d no_such_file.jsonl -o out",
+        "transfer a b -d micro_mmlu -o /proc/semalign",
+        "transfer a b -d micro_mmlu -o out --adapter nothing",
+        "evaluate a -t micro_mmlu --engine onnx",
+        "attribute a -d micro_mmlu --interface mpl",
+        "compare --profile macro",
+        "run --profile macro",
+        "select --profile macro",
+    ],
+)
+def test_a_mistake_in_the_arguments_is_told_before_a_model_library_is_loaded(arguments):
+    command = [sys.executable, "-c", LOADED.replace("assert not stopped.code, stopped.code", "assert stopped.code")]
+    loaded = subprocess.run([*command, *arguments.split()], capture_output=True, text=True, check=True).stdout.split()
+    assert loaded[0] == "loaded:" and not HEAVY & set(loaded)

@@ -21,12 +21,12 @@ from semalign.data.task_file import task_names
 from semalign.experiments.profiles import load_profile
 from semalign.micro.recipe import load_recipe
 from semalign.models.loading import locate
-from semalign.results.records import commit
+from semalign.results.surroundings import commit
 profile = load_profile("micro")
 print(json.dumps({
     "module": semalign.paths.__file__,
     "models": [locate(name) for name in (profile.teacher, profile.student, *profile.teachers)],
-    "benchmark": str(locate_data("semalign/micro-gsm8k", None, "test")),
+    "benchmark": str(locate_data("semalign/micro-gsm8k", None, "test")[0]),
     "tasks": task_names(),
     "recipe": load_recipe().model("micro-student").seed,
     "results": str(semalign.paths.results_dir()),

@@ -6,6 +6,8 @@ import pytest
 
 from semalign import paths
 from semalign.models.loading import locate
+from semalign.registry import included_folders
+from semalign.sandbox import SandboxError, sandbox_mode
 
 ROOT = Path(__file__).parents[1]
 
@@ -69,3 +71,23 @@ def test_data_is_searched_where_it_is_asked_for_then_in_checkout_package_and_cac
 def test_a_checkout_has_nothing_packed(checkout):
     assert paths.data_roots() == [checkout / "data" / "benchmarks", paths.cache_dir() / "data"]
     assert paths.model_roots() == [checkout / "data" / "models", paths.cache_dir() / "models"]
+
+
+def test_an_empty_variable_is_the_default(checkout, monkeypatch):
+    variables = ("SEMALIGN_CACHE", "SEMALIGN_ROOT", "SEMALIGN_DATA", "SEMALIGN_SANDBOX", "SEMALIGN_INCLUDE")
+    places = (paths.cache_dir, paths.project_root, paths.data_roots, paths.model_roots, included_folders, sandbox_mode)
+    for name in variables:
+        monkeypatch.delenv(name, raising=False)
+    default = [_result(place) for place in places]
+    assert default[0] == Path.home() / ".cache" / "semalign"
+    for name in variables:
+        monkeypatch.setenv(name, "")
+    assert [_result(place) for place in places] == default
+
+
+def _result(place):
+    """Return what a function returns, or what it says when there is no bubblewrap on this machine."""
+    try:
+        return place()
+    except SandboxError as error:
+        return str(error)

@@ -54,6 +54,31 @@ def test_a_folder_is_included_once_and_told_to_child_processes(tmp_path, monkeyp
     MAPS._items.pop("of_a_test")
 
 
+def test_a_file_that_failed_after_registering_can_be_included_once_it_is_mended(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
+    text = (
+        "from semalign.targets.maps import alignment_map\nimport semalign.targets.maps.ridge\n"
+        "@alignment_map('half_way', needs='nothing', into='teacher')\n"
+        "def make(teacher, student, settings):\n    return None\n"
+    )
+    (tmp_path / "mine.py").write_text(text + "raise KeyError('later')\n")
+    with pytest.raises(ImportError, match=r"mine\.py cannot be included: KeyError: 'later'"):
+        include(tmp_path)
+    monkeypatch.setenv(VARIABLE, "")
+    assert "half_way" not in MAPS and "ridge" in MAPS  # which the package registers, whoever imports it first
+    (tmp_path / "mine.py").write_text(text)
+    include(tmp_path)
+    assert "half_way" in MAPS
+    MAPS._items.pop("half_way")
+
+
+def test_a_file_that_ends_the_process_is_told_as_one_that_fails(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
+    (tmp_path / "exits.py").write_text("raise SystemExit\n")
+    with pytest.raises(ImportError, match=r"exits\.py cannot be included: SystemExit$"):
+        include(tmp_path)
+
+
 def test_what_cannot_be_included_is_told_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "")
     with pytest.raises(NotADirectoryError, match="--include takes a folder"):

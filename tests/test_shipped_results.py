@@ -1,5 +1,8 @@
 """Each file below data/results is one that the book asks for: a cell, a grid point, or a name in its text."""
 
+import importlib.util
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,10 @@ from semalign.experiments.cells import cells, entries_of
 from semalign.experiments.grids import points
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
+from semalign.files import tensor_fingerprint
+from semalign.models.identity import model_identity
+from semalign.models.loading import load_model
+from semalign.results.records import CHECKSUM, read_record
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "data" / "results"
@@ -36,6 +43,47 @@ def test_costs_are_of_methods_and_variants():
 def test_every_folder_is_described():
     described = (RESULTS / "README.md").read_text()
     assert all(f"`{path.name}/`" in described for path in RESULTS.iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("name", ["micro-student", "micro-teacher", "micro-coder", "micro-wizard"])
+def test_records_have_the_identities_of_the_shipped_models(name):
+    identity = model_identity(load_model(name))
+    records = [read_record(path) for path in RESULTS.glob("micro*/*.json")]
+    found = [
+        record["fingerprints"][role] for record in records for role in ("teacher", "student") if record[role] == name
+    ]
+    assert len(found) > 40 and set(found) == {identity}
+
+
+@pytest.fixture
+def script():
+    spec = importlib.util.spec_from_file_location("move_identities", ROOT / "data" / "move_identities.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_script_moves_the_hashes_of_the_same_models_only(script, tmp_path, capsys):
+    model = load_model("micro-student")
+    old, new = tensor_fingerprint(model.model.state_dict()), model_identity(model)
+    with_checksum = next((RESULTS / "micro").glob("none--micro-student--*.json")).read_text()
+    text = re.sub(r',\n  "checksum": "\w+"', "", with_checksum)  # as such records were
+    for name, content in {"old": text.replace(new, old), "new": text, "other": text.replace(new, "0" * 16)}.items():
+        (tmp_path / f"{name}.json").write_text(content)
+    script.move(tmp_path)
+    assert (tmp_path / "old.json").read_text() == (tmp_path / "new.json").read_text() == text
+    assert (tmp_path / "other.json").read_text() == text.replace(new, "0" * 16)
+    told = capsys.readouterr().out
+    assert "other.json is left as it is: its student is another micro-student than the one here" in told
+    assert "1 records moved, 1 records with their identities already" in told
+
+
+def test_every_record_is_as_it_was_written():
+    paths = [path for path in RESULTS.rglob("*.json") if path.parent.name != "speed"]
+    assert len(paths) > 800
+    for path in paths:
+        assert CHECKSUM in json.loads(path.read_text()), path
+        read_record(path)
 
 
 def test_other_results_are_shown_or_named_in_the_book():

@@ -14,3 +14,7 @@ def same_number(item: Mapping[str, Any], results: Sequence[Sequence[str]]) -> di
     """Return 1 for the right number, else 0 (lm-eval's ``process_results``; ``results`` has one entry for an item)."""
     right = item["answer"].rpartition("#### ")[2]
     return {"right": float(results[0][0] == right)}
+
+
+# What it reads of an item: every item is checked for it before the model answers.
+same_number.columns = {"answer": "text"}

@@ -1,48 +1,79 @@
-"""Files that are written whole or not at all, and fingerprints of the inputs of a result."""
+"""Files that are written whole or not at all and checked when read, and fingerprints of the inputs of a result."""
 
 import hashlib
 import json
+import logging
 import os
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from semalign.disk import set_modes, temporary_folder, usual_mode, write_errors
+
+logger = logging.getLogger(__name__)
+NOTES = "semalign"  # the entry of a safetensors file's metadata that holds checksum and notes
+
+
+class DamagedFileError(ValueError):
+    """A file that this library wrote does not hold what was written, or it is of another kind."""
 
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path next to ``path``, which is renamed to ``path`` if the block ends without an error.
+    """Yield a temporary path for ``path``, which takes its place if the block ends without an error.
 
-    The block may write a file or make a folder there; an existing file or folder at ``path`` is replaced.
+    The block may write a file or make a folder there; an existing file or folder at ``path`` is replaced. The mode is
+    what the umask leaves, whatever library wrote the file.
+
+    Raises:
+        OSError: if the disk is full or the place cannot be written, in one line; an existing file stays as it was.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    _remove(temporary)
-    try:
+    with write_errors(path), temporary_folder(path.parent) as folder:
+        (temporary := folder / "new").mkdir()
+        mode = usual_mode(folder)
+        yield temporary / path.name
+        set_modes(temporary, mode)
+        if path.is_dir() and not path.is_symlink() and (temporary / path.name).is_dir():
+            os.replace(path, folder / "old")  # a folder cannot be replaced; it is removed with the temporary one
+        os.replace(temporary / path.name, path)
+
+
+@contextmanager
+def moved_into(folder: Path, last: Sequence[str] = ()) -> Iterator[Path]:
+    """Yield a temporary folder; at the end of the block its files move to ``folder``, where other files stay.
+
+    Each file moves whole. Those that ``last`` names come after all others, in this order.
+
+    Raises:
+        OSError: as for :func:`atomic_path`; before the end of the block nothing has changed in ``folder``.
+    """
+    with write_errors(folder), temporary_folder(folder) as temporary:
+        mode = usual_mode(temporary)
         yield temporary
-        if temporary.is_dir():
-            _remove(path)
-        os.replace(temporary, path)
-    finally:
-        _remove(temporary)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+        set_modes(temporary, mode)
+        place = {name: number for number, name in enumerate(last, start=1)}
+        for file in sorted(temporary.iterdir(), key=lambda file: (place.get(file.name, 0), file.name)):
+            os.replace(file, folder / file.name)
 
 
 def write_json(path: Path | str, content: Any) -> None:
     """Write ``content`` as indented JSON, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path | str) -> Any:
+    """Return the content of a JSON file; raise :class:`DamagedFileError`, which names it, if it is not JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON or of UTF-8
+        raise DamagedFileError(f"{path} is not JSON: {error}") from error
 
 
 def file_sha256(path: Path | str) -> str:
@@ -67,6 +98,54 @@ def tensor_fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
-def model_fingerprint(model: nn.Module) -> str:
-    """Return a short hash of all parameters and buffers of a model."""
-    return tensor_fingerprint(model.state_dict())
+def write_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor], notes: Mapping[str, Any]) -> None:
+    """Write tensors and notes as safetensors, atomically, with a checksum over both; equal content, equal bytes.
+
+    Args:
+        path: the file.
+        tensors: the tensors by name.
+        notes: what else the file holds, JSON-serialisable. They are one entry of the metadata, since safetensors writes
+            several in random order.
+    """
+    saved = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content = json.dumps(notes)
+    metadata = {NOTES: json.dumps({"checksum": _checksum(saved, content), "notes": content})}
+    with atomic_path(path) as temporary:
+        save_file(saved, temporary, metadata=metadata)
+
+
+def read_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return the tensors and the notes of a file that :func:`write_tensors` wrote.
+
+    Raises:
+        OSError: if there is no such file, or it cannot be read.
+        DamagedFileError: if its content is not as it was written; the message names the file.
+    """
+    with open(path, "rb"):  # raises an error that names the file
+        pass
+    try:
+        with safe_open(path, framework="pt") as file:
+            stored = json.loads(file.metadata()[NOTES])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        content = stored["notes"]
+        intact = stored["checksum"] == _checksum(tensors, content)
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError):
+        intact = False
+    if not intact:
+        raise DamagedFileError(f"{path} is damaged or was not written by this version of semalign: make it again")
+    return tensors, json.loads(content)
+
+
+def kept_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+    """Return what :func:`read_tensors` does, or None: without a file, and with a warning if it is damaged."""
+    try:
+        return read_tensors(path)
+    except FileNotFoundError:
+        return None
+    except DamagedFileError:
+        logger.warning("%s is damaged or was not written by this version of semalign: made anew", path)
+        return None
+
+
+def _checksum(tensors: Mapping[str, torch.Tensor], notes: str) -> str:
+    return json_fingerprint([tensor_fingerprint(tensors), notes])

@@ -1,4 +1,7 @@
-"""The locations of everything on disk: project folders, the cache, model folders and data roots."""
+"""The locations of everything on disk: project folders, the cache, model folders and data roots.
+
+An environment variable that is empty counts as one that is not set.
+"""
 
 import os
 from pathlib import Path
@@ -50,7 +53,7 @@ def results_dir() -> Path:
 
 def cache_dir() -> Path:
     """Return the folder for files that can be made or downloaded again: ``SEMALIGN_CACHE`` or ``~/.cache/semalign``."""
-    return Path(os.environ.get("SEMALIGN_CACHE", "~/.cache/semalign")).expanduser()
+    return Path(os.environ.get("SEMALIGN_CACHE") or "~/.cache/semalign").expanduser()
 
 
 def model_roots() -> list[Path]:

@@ -22,7 +22,10 @@ from typing import Any, Generic, TypeVar
 from pydantic import GetCoreSchemaHandler
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
+from semalign.errors import folded, nearest, one_line
+
 T = TypeVar("T")
+_registries: "set[Registry[Any]]" = set()
 VARIABLE = "SEMALIGN_INCLUDE"
 
 
@@ -37,6 +40,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, package: str) -> None:
         self.kind, self.package = kind, package
         self._items: dict[str, T] = {}
+        self._owners: dict[str, str] = {}
         self._complete = False
 
     def add(self, name: str, item: T) -> T:
@@ -47,8 +51,14 @@ class Registry(Generic[T]):
         """
         if name in self._items:
             raise ValueError(f"there is already a {self.kind} {name!r}: choose another name")
-        self._items[name] = item
+        self._items[name], self._owners[name] = item, _running_module()
+        _registries.add(self)
         return item
+
+    def forget(self, module: str) -> None:
+        """Remove everything that a module has registered."""
+        for name in [name for name, owner in self._owners.items() if owner == module]:
+            del self._items[name], self._owners[name]
 
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that registers a function or class under a name."""
@@ -58,7 +68,10 @@ class Registry(Generic[T]):
         """Return an object by name; raise ``ValueError`` with all known names if there is none."""
         self._load()
         if name not in self._items:
-            raise ValueError(f"no {self.kind} {name!r}: choose from {', '.join(sorted(self._items))}")
+            known = sorted(self._items)
+            raise ValueError(
+                f"no {self.kind} {folded(repr(name), 200)}: choose from {', '.join(known)}{nearest(name, known)}"
+            )
         return self._items[name]
 
     def __contains__(self, name: str) -> bool:
@@ -89,6 +102,14 @@ class Registry(Generic[T]):
         except BaseException:
             self._complete = False  # so that the next look-up raises the same error
             raise
+
+
+def _running_module() -> str:
+    """Return the name of the module whose own lines are being run, not those of a function that was called later."""
+    frame = sys._getframe()
+    while frame.f_back and frame.f_code.co_name != "<module>":
+        frame = frame.f_back
+    return str(frame.f_globals["__name__"])
 
 
 def lookup(place: str) -> "Registry[Any]":
@@ -165,6 +186,8 @@ def _import_file(path: Path) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise ImportError(f"{path} cannot be included: {error}") from error
+        for registry in _registries:  # so that the file can be included once it is mended
+            registry.forget(name)
+        raise ImportError(f"{path} cannot be included: {one_line(error)}") from error

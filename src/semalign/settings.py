@@ -9,8 +9,18 @@ from copy import copy
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
+from semalign.errors import problems
 from semalign.registry import Registered, lookup
 
 MAPS = "semalign.targets.maps:MAPS"
@@ -25,9 +35,26 @@ Layer = Annotated[int, Field(ge=1)]
 class MethodSettings(BaseModel):
     """Settings that every method has; an unknown or invalid value is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    seed: int = Field(0, ge=0, description="seed of all random numbers")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of all random numbers")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ValueError(problems(error, type(self).model_fields, "setting")) from None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_truth(cls, value: Any, info: Any) -> Any:
+        """Refuse a truth value for a number, since Python would take it for 0 or 1."""
+        values = value if isinstance(value, list | tuple) else [value]
+        if cls.model_fields[str(info.field_name)].annotation is not bool and (
+            found := [each for each in values if isinstance(each, bool)]
+        ):
+            raise ValueError(f"it is {str(found[0]).lower()}; give a value, not true or false")
+        return value
 
     def objective(self, terms: Mapping[str, Any]) -> Any:
         """Return the value of the objective from its terms, each with its weight."""

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import torch
 from helpers.formulas import sum_of_projections
+from helpers.models import head
 from torch.nn.functional import cosine_similarity, normalize
 
 from semalign.analysis.decomposition import STATES, resultant_cosine
@@ -70,6 +71,8 @@ def test_bad_input_is_refused(teacher):
         resultant_cosine(teacher, TEXTS, bases, interfaces=["nowhere"])
     with pytest.raises(ValueError, match="width 3"):
         resultant_cosine(teacher, TEXTS, {"narrow": SemanticBasis.random(9, 3)})
+    with pytest.raises(ValueError, match="made from other weights"):
+        resultant_cosine(teacher, TEXTS, {"other": SemanticBasis.from_weight(head(v=100, d=16))})
 
 
 def test_no_hook_stays(teacher):

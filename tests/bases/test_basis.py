@@ -1,10 +1,14 @@
 """Semantic bases against the literal pseudoinverse."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from helpers.damage import damaged
 from helpers.models import head, make_llama, make_tokenizer
 
 from semalign.bases.basis import SemanticBasis
+from semalign.files import write_tensors
 from semalign.models.loading import LanguageModel
 
 
@@ -111,9 +115,52 @@ def test_round_trip_through_a_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["basis.safetensors"]
 
 
+def test_a_damaged_basis_is_refused_by_name(tmp_path):
+    path, basis = tmp_path / "basis.safetensors", SemanticBasis.from_weight(head(v=3, d=2))
+    basis.save(path)
+    for what in damaged(path):
+        with pytest.raises(ValueError, match=f"^{path} is damaged or holds no basis: `semalign basis` writes one$"):
+            pytest.fail(f"{what}: {SemanticBasis.load(path)}")
+    assert torch.equal(SemanticBasis.load(path).vectors, basis.vectors)
+    write_tensors(path, {"states": torch.zeros(2)}, {})
+    with pytest.raises(ValueError, match=f"^{path} is damaged or holds no basis"):
+        SemanticBasis.load(path)
+
+
+def test_tokens_come_back_whatever_they_are(tmp_path):
+    tokens = ("", "a\nb", "\ud800", "ä")
+    replace(SemanticBasis.random(4, 2), tokens=tokens).save(tmp_path / "basis.safetensors")
+    assert SemanticBasis.load(tmp_path / "basis.safetensors").tokens == tokens
+
+
+def test_a_basis_of_other_weights_is_refused(tokenizer, tmp_path):
+    model, other = (LanguageModel(make_llama(len(tokenizer), 12, 1, seed=seed), tokenizer) for seed in (0, 1))
+    bases = [SemanticBasis.from_head(model), SemanticBasis.from_head(model, fold_norm=True, unique_rows=True)]
+    bases += [bases[0].permuted(2), SemanticBasis.from_embeddings(model), SemanticBasis.from_head(model.model)]
+    for basis in bases:
+        basis.check_model(model)
+        with pytest.raises(ValueError, match=f"this {basis.side}-side basis was made from other weights"):
+            basis.check_model(other)
+    SemanticBasis.random_like(model).check_model(other)
+
+
 def test_the_fingerprint_follows_the_head():
     weight = head()
     before = SemanticBasis.from_weight(weight).fingerprint
     assert SemanticBasis.from_weight(weight.clone()).fingerprint == before
     weight[0, 0] += 1e-9
     assert SemanticBasis.from_weight(weight).fingerprint != before
+
+
+@pytest.mark.parametrize("rtol", [1e-9, 1e-4, 0.6, 0.8, "pinv"])
+def test_the_cut_off_reaches_every_way_to_make_a_basis(tokenizer, rtol):
+    model = make_llama(len(tokenizer), 12, 1, seed=0).float()
+    literal = torch.linalg.pinv(model.lm_head.weight.detach(), **({} if rtol == "pinv" else {"rtol": rtol})).T
+    made = [
+        SemanticBasis.from_weight(model.lm_head.weight.detach(), rtol=rtol),
+        SemanticBasis.from_head(LanguageModel(model, tokenizer), rtol=rtol),
+        SemanticBasis.from_model(LanguageModel(model, tokenizer), rtol=rtol),
+    ]
+    for basis in made:
+        torch.testing.assert_close(basis.vectors, literal, rtol=1e-4, atol=1e-5)
+        assert basis.rank == 12 or rtol in (0.6, 0.8)

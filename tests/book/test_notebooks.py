@@ -1,17 +1,20 @@
 """Notebooks run when they are stale, only then, and leave nothing half-written."""
 
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
-from pydantic import BaseModel
+from helpers.disks import ended_process
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from semalign.book import notebooks
+from semalign.book import freshness, notebooks
 from semalign.book.notebooks import NotebookError, run_notebooks, stale_notebooks
+from semalign.disk import temporary_folder
 
 GOOD = """# %% [markdown]
 # # First
@@ -26,17 +29,11 @@ print(profile, sys.executable)
 """
 
 
-class Profile(BaseModel):
-    name: str
-    epochs: int = 5
-
-
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A small checkout with a library, a data file and one notebook."""
     monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
-    monkeypatch.setattr(notebooks, "LIBRARY", tmp_path / "library")
-    monkeypatch.setattr(notebooks, "load_profile", lambda name: Profile(name=name))
+    monkeypatch.setattr(freshness, "LIBRARY", tmp_path / "library")
     write(tmp_path / "library" / "basis.py", "x = 1")
     write(tmp_path / "data" / "models" / "weights.bin", "1")
     write(tmp_path / "data" / "results" / "micro" / "record.json", "{}")
@@ -60,38 +57,25 @@ def build_book(project: Path) -> None:
     Sphinx(project / "book", None, out, out, "dummy", confoverrides=extensions, status=None, warning=None)
 
 
+def test_a_damaged_page_is_stale(project):
+    page = project / "book" / "notebooks" / "01_first.ipynb"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    for content in (b"", b"[]", b"{", b"\xff", b'{"metadata": {"semalign": 3}}'):
+        page.write_bytes(content)
+        assert stale_notebooks()["01_first"] == ["its executed form is damaged"]
+    page.write_text('{"metadata": {}}')
+    assert "notebook changed" in stale_notebooks()["01_first"]
+
+
 @pytest.mark.slow
-def test_a_notebook_runs_once_and_again_after_each_kind_of_change(project, monkeypatch):
+def test_a_notebook_runs_once_and_again_after_a_change(project):
     assert stale_notebooks() == {"01_first": ["never run"]}
     assert run_notebooks() == [project / "book" / "notebooks" / "01_first.ipynb"]
     assert executed_files(project) == ["01_first.ipynb"]
     assert stale_notebooks() == {} and run_notebooks() == []
-
-    changes = {
-        "notebook": project / "notebooks" / "01_first.py",
-        "library": project / "library" / "basis.py",
-        "data/models": project / "data" / "models" / "weights.bin",
-        "data/results/micro": project / "data" / "results" / "micro" / "record.json",
-    }
-    for ingredient, path in changes.items():
-        before = path.read_text()
-        path.write_text(before + "\n")
-        assert stale_notebooks() == {"01_first": [f"{ingredient} changed"]}
-        path.write_text(before)
-    write(project / "library" / "tasks" / "new.yaml", "task: new")
-    assert stale_notebooks() == {"01_first": ["library changed"]}
-    (project / "library" / "tasks" / "new.yaml").unlink()
-    assert stale_notebooks() == {}
-    monkeypatch.setattr(notebooks, "load_profile", lambda name: Profile(name=name, epochs=3))
-    assert stale_notebooks() == {"01_first": ["profile changed"]}
-
-
-def test_what_a_notebook_does_not_name_does_not_make_it_stale(project):
-    before = notebooks.dependencies(project / "notebooks" / "01_first.py", "micro")
-    write(project / "data" / "results" / "speed" / "record.json", "{}")
-    write(project / "library" / "__pycache__" / "basis.pyc", "")
-    write(project / "data" / "models" / ".weights.tmp-1", "")
-    assert notebooks.dependencies(project / "notebooks" / "01_first.py", "micro") == before
+    write(project / "data" / "models" / "weights.bin", "2")
+    assert stale_notebooks() == {"01_first": ["data/models changed"]}
+    assert len(run_notebooks()) == 1 and stale_notebooks() == {}
 
 
 @pytest.mark.slow
@@ -162,6 +146,30 @@ def test_an_interrupted_run_leaves_the_old_notebook_and_nothing_else(project, mo
         run_notebooks()
     assert executed_files(project) == ["01_first.ipynb"] and output.read_text() == before
     assert list(stale_notebooks()) == ["01_first"]
+
+
+@pytest.mark.slow
+def test_what_killed_runs_left_goes_with_the_next_run(project):
+    folder = project / "book" / "notebooks"
+    with temporary_folder(folder) as hidden:
+        left = folder / hidden.name.replace(str(os.getpid()), str(ended_process()))
+    write(left / "01_first.ipynb", "half")
+    write(folder / "00_gone.running.ipynb", "half")
+    run_notebooks()
+    assert executed_files(project) == ["01_first.ipynb"]
+
+
+def test_a_disk_without_room_is_one_line_and_the_old_notebook_stays(project, monkeypatch):
+    output = project / "book" / "notebooks" / "01_first.ipynb"
+    write(output, "{}")
+
+    def full(notebook, running, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(notebooks.papermill, "execute_notebook", full)
+    with pytest.raises(OSError, match=f"^cannot write {output}: no space left on device; make room there, or choose"):
+        run_notebooks()
+    assert executed_files(project) == ["01_first.ipynb"] and output.read_text() == "{}"
 
 
 def test_bad_input_is_named(project):

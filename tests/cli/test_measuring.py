@@ -67,10 +67,12 @@ def test_a_dry_run_lists_every_missing_record(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_a_notebook_that_raised_ends_the_command_with_its_message(monkeypatch):
+def test_a_notebook_that_raised_ends_the_command_with_its_message(monkeypatch, capsys):
     def failing(profile, only, force):
         raise notebooks.NotebookError(json.dumps([profile, only, force]))
 
     monkeypatch.setattr(notebooks, "run_notebooks", failing)
-    result = runner.invoke(cli.app, ["run", "--profile", "small", "--only", "03", "--force"])
-    assert result.exit_code == 1 and 'semalign: ["small", ["03"], true]' in result.output
+    monkeypatch.setattr("sys.argv", "semalign run --profile small --only 03 --force".split())
+    with pytest.raises(SystemExit) as stopped:
+        cli.entry_point()
+    assert stopped.value.code == 1 and capsys.readouterr().err == 'semalign: ["small", ["03"], true]\n'

@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from helpers.commands import invoke
+from helpers.commands import invoke, runner
 
+from semalign import cli
 from semalign.bases.basis import SemanticBasis
 
 
@@ -83,5 +84,5 @@ def test_transfer_runs_any_method(folders):
     given = ("transfer", folders / "teacher", folders / "student", "--data", folders / "rows.jsonl", *FAST)
     assert "student layer" not in invoke(*given, "--method", "sft", "--out", folders / "sft")
     assert json.loads((folders / "sft" / "record.json").read_text())["method"] == "sft"
-    with pytest.raises(ValueError, match="no method 'stf': choose from semalign"):
-        invoke(*given, "--method", "stf", "--out", folders / "no")
+    refused = runner.invoke(cli.app, [*map(str, given), "--method", "stf", "--out", str(folders / "no")])
+    assert refused.exit_code == 2 and "no method 'stf': choose from semalign" in refused.output

@@ -70,6 +70,16 @@ def test_names_are_parted_by_commas():
 def test_rows_come_from_a_file_a_tasks_training_rows_or_another_split(root, tmp_path):
     (tmp_path / "own.jsonl").write_text('{"prompt": "a", "response": "b"}\n' * 3)
     assert rows_of_data(str(tmp_path / "own.jsonl"), "train", 2) == [{"prompt": "a", "response": "b"}] * 2
+    (tmp_path / "own.csv").write_text("prompt,response\na,1\n")
+    assert rows_of_data(str(tmp_path / "own.csv"), "train", None) == [{"prompt": "a", "response": "1"}]
+    with pytest.raises(ValueError, match=r"own.csv, line 2 must have a 'prompt' and a 'response'"):
+        (tmp_path / "own.csv").write_text("prompt;response\na;1\n")
+        rows_of_data(str(tmp_path / "own.csv"), "train", None)
+    with pytest.raises(IsADirectoryError, match="is a folder: give a file of rows"):
+        rows_of_data(str(tmp_path), "train", None)
+    with pytest.raises(ValueError, match="a file of rows is named"):
+        (tmp_path / "own").write_text("")
+        rows_of_data(str(tmp_path / "own"), "train", None)
     for split, answer in (("train", "1"), ("validation", "2")):
         write(root, f"semalign/micro-gsm8k/{split}", [{**GSM8K, "answer": f"#### {answer}"}] * 3)
     assert [row["response"] for row in rows_of_data("micro_gsm8k", "train", 2)] == [" #### 1"] * 2
@@ -110,5 +120,3 @@ def merge(model, adapter):
 def test_adapters_and_options_that_cannot_be_used_are_refused(folders):
     with pytest.raises(FileNotFoundError, match="holds no PEFT adapter"):
         merge(str(folders / "student"), folders)
-    with pytest.raises(typer.BadParameter, match="--vllm needs --engine vllm"):
-        with_adapter(str(folders / "student"), None, "transformers", {"dtype": "float16"})

@@ -32,7 +32,7 @@ def test_a_name_that_is_called_or_a_description_gives_an_item_away(text, mention
 
 
 def test_items_without_the_columns_are_refused():
-    with pytest.raises(ValueError, match="no column entry_point"):
+    with pytest.raises(ValueError, match="row 1: no column 'entry_point'"):
         ContaminationFilter.of([{"prompt": HUMANEVAL["prompt"]}])
 
 

@@ -11,8 +11,17 @@ def test_prompts_come_from_a_file(tmp_path):
     path.write_text('{"prompt": "one"}\n{"prompt": "two"}\n')
     assert read_prompts(path) == ["one", "two"]
     path.write_text('{"prompt": "one"}\n{"text": "two"}\n')
-    with pytest.raises(ValueError, match="row 2"):
+    with pytest.raises(ValueError, match=r"prompts.jsonl, line 2: no column 'prompt', only text"):
         read_prompts(path)
+    path.write_text('{"prompt": "one"}\n{"prompt": 2}\n')
+    with pytest.raises(ValueError, match=r"line 2: column 'prompt' must be text, it is 2"):
+        read_prompts(path)
+
+
+def test_prompts_may_be_a_column_of_csv(tmp_path):
+    path = tmp_path / "prompts.csv"
+    path.write_text('id,prompt\n1,"one, two"\n')
+    assert read_prompts(str(path)) == ["one, two"]
 
 
 def test_humaneval_is_looked_for_under_the_data_roots(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from datasets import Dataset
 from helpers.models import make_tokenizer
+from helpers.tokenizers import tokenizer_of
 
 from semalign.data.rows import Example, batches, encode, matching_positions, read_rows
 
@@ -90,3 +91,30 @@ def test_of_tokens_that_end_at_one_character_only_the_last_has_read_it():
     student = Example((1, 2, 3, 4), 1, ("x", "Ã", "©", "!"), (1, 2, 2, 3))
     assert matching_positions(teacher, student, "all") == ([0, 1], [0, 2])
     assert matching_positions(student, teacher, "all") == ([0, 2], [0, 1])
+
+
+@pytest.mark.parametrize(("prompt", "response"), [("x", "\u200b"), ("", "y")])
+def test_a_row_without_a_position_to_learn_is_refused(prompt, response):
+    tokenizer = make_tokenizer()  # knows no zero-width space
+    tokenizer.eos_token = None
+    with pytest.raises(ValueError, match="row 2 has nothing to learn: no token of its response"):
+        encode([*ROWS, {"prompt": prompt, "response": response}], tokenizer, 64)
+
+
+def test_without_an_end_of_sequence_token_nothing_ends_a_row():
+    tokenizer = make_tokenizer()
+    tokenizer.eos_token = None
+    assert encode([{"prompt": "x", "response": "yz"}], tokenizer, 64)[0].tokens == ("x", "y", "z")
+
+
+def test_a_response_that_writes_the_end_itself_has_one(tokenizer):
+    assert encode([{"prompt": "x", "response": "y<eos>"}], tokenizer, 64)[0].tokens == ("x", "y", "<eos>")
+
+
+def test_what_cannot_be_encoded_is_refused_by_row(tokenizer):
+    longer = make_tokenizer()
+    longer.add_tokens(["<tool>"])
+    with pytest.raises(ValueError, match=r"row 2: token \d+ \('<tool>'\) has no embedding: the model has"):
+        encode([*ROWS, {"prompt": "x", "response": "<tool>"}], longer, 64, len(tokenizer))
+    with pytest.raises(ValueError, match="row 1: this tokenizer joins the end of the prompt"):
+        encode([{"prompt": "a#", "response": "$b"}], tokenizer_of("characters"), 64)

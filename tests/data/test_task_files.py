@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers.data import write
+from helpers.data import MMLU, write
 from helpers.scripted import GSM8K, character_model, character_tokenizer, script
 
 from semalign.data import tasks as benchmarks
@@ -65,11 +65,42 @@ def test_prompts_are_those_of_the_protocol(root):
     ]
 
 
+def test_latens_rows_are_those_of_its_files(root):
+    """Worked out by hand from rows of its repository; all its 1,000 of GSM8K and 300 of MBPP come out so."""
+    answer = "Weng earns 12/60 = $<<12/60=0.2>>0.2 per minute.\nShe earned 0.2 x 50 = $<<0.2*50=10>>10\n#### 10"
+    write(root, "openai/gsm8k/main/train", [{"question": "How much? ", "answer": answer}])
+    write(root, "google-research-datasets/mbpp/full/train", [MBPP])
+    assert benchmarks.rows("gsm8k_laten", "train") == [
+        {
+            "prompt": "<|user|>\nAnswer the following question.\n\nQuestion: How much?\n\n<|assistant|>\nAnswer:",
+            "response": " Weng earns 12/60 = $0.2 per minute. She earned 0.2 x 50 = $10. So the answer is 10.",
+        }
+    ]
+    assert benchmarks.rows("mbpp_laten", "train") == [
+        {
+            "prompt": "<|user|>\nComplete the following python function.\n\n\nWrite a function to add.\n"
+            "import math\r\ndef add(a, b)\n\n<|assistant|>\nHere is the completed function:\n\n\n```python\n",
+            "response": "import math\r\ndef add(a, b):\r\n    return a + b if a else {0: b}[0]",
+        }
+    ]
+
+
+def test_open_instructs_other_forms(root):
+    write(root, "cais/mmlu/all/test", [MMLU])
+    write(root, "openai/openai_humaneval/test", [HUMANEVAL])
+    assert "questions (with answers) about  maps.\n" in benchmarks.rows("mmlu_open_instruct", "test")[0]["prompt"]
+    assert benchmarks.rows("humaneval_open_instruct", "test")[0] == {
+        "prompt": f"<|user|>\nComplete the following python function.\n\n\n{HUMANEVAL['prompt']}\n<|assistant|>\n"
+        "Here is the completed function:\n\n\n```python\n",
+        "response": HUMANEVAL["prompt"] + HUMANEVAL["canonical_solution"],
+    }
+
+
 def test_reference_answers_score_everything(root, model):
     write(root, "openai/openai_humaneval/test", [HUMANEVAL])
     write(root, "google-research-datasets/mbpp/full/test", [MBPP])
     write(root, "openai/gsm8k/main/test", [GSM8K])
-    for task in ("humaneval_greedy", "mbpp", "gsm8k"):
+    for task in ("humaneval_greedy", "mbpp", "gsm8k", "gsm8k_laten", "mbpp_laten"):
         script(model, {row["prompt"]: row["response"] for row in benchmarks.rows(task, "test")})
         result = evaluate(model, task)
         assert set(result.scores.values()) == {100}

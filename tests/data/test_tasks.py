@@ -48,7 +48,7 @@ def test_rows_split_the_text_where_generation_does(root):
 
 
 def test_odd_texts_come_through_unchanged(root):
-    answers = ["[1]", "7", " {{question}} ", "\n"]
+    answers = [f"{text}#### 1" for text in ("[1]", "7", " {{question}} ", "\n")]
     write(
         root,
         "semalign/micro-gsm8k/train",
@@ -86,7 +86,7 @@ def test_parquet_gives_the_same_rows(root):
     expected = benchmarks.rows("micro_mbpp", "test")
     pq.write_table(pa.Table.from_pylist([MBPP]), root / "semalign/micro-mbpp/test.parquet")
     (root / "semalign/micro-mbpp/test.jsonl").unlink()
-    assert sources.locate("semalign/micro-mbpp", None, "test").suffix == ".parquet"
+    assert [path.name for path in sources.locate("semalign/micro-mbpp", None, "test")] == ["test.parquet"]
     assert benchmarks.rows("micro_mbpp", "test") == expected
 
 
@@ -104,5 +104,5 @@ def test_every_task_file_is_complete():
         assert metric in [entry["metric"] for entry in config["metric_list"]]
         assert extraction in [entry["name"] for entry in config.get("filter_list", [{"name": "none"}])]
         if config["output_type"] == "generate_until":
-            assert config["generation_kwargs"]["do_sample"] is (name == "humaneval")
+            assert config["generation_kwargs"]["do_sample"] is (name in ("humaneval", "humaneval_open_instruct"))
             assert config["generation_kwargs"]["max_gen_toks"] > 0

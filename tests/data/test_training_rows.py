@@ -82,7 +82,7 @@ def test_other_instructions_may_be_named_and_must_have_the_columns(root):
     write(root, "me/mine/train", [{"instruction": "Say a.", "output": "a"}])
     write(root, "me/other/train", [{"question": "Say a.", "output": "a"}])
     assert rows("humaneval", dataset="me/mine", chat="plain") == [{"prompt": "Say a.", "response": "\na"}]
-    with pytest.raises(ValueError, match="me/other has no column instruction"):
+    with pytest.raises(ValueError, match=r"other/train.jsonl, line 1: no column 'instruction'"):
         rows("humaneval", dataset="me/other")
     with pytest.raises(ValueError, match="gsm8k trains on its own data"):
         rows("gsm8k", dataset="me/mine")

@@ -4,6 +4,7 @@ import gzip
 import json
 
 import pytest
+from helpers.damage import damaged
 from helpers.scripted import GSM8K, script
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
@@ -177,6 +178,61 @@ def test_samples_of_two_runs_that_were_killed_are_not_mixed(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         dying.generate_until([Instance("generate_until", {}, ("p", {"until": []}), 0)] * 3)
     assert ask(path, ["p"] * 3) == (["p"] * 3, ["p1", "p2", "p3"])
+
+
+TEXTS = ["p", "q", "q", "r", "a long text, a long text, ä"]
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_no_damage_of_any_byte_gives_another_answer(tmp_path, closed):
+    path, engine = tmp_path / "a.gz", Engine()
+    journal = Journal(path, {"model": "me"})
+    Resumed(engine, journal).generate_until([Instance("generate_until", {}, (t, {"until": []}), 0) for t in TEXTS])
+    answers = {key: list(given) for key, given in journal.kept.items()}
+    if closed:
+        journal.close()
+        Journal(path, {"model": "me"}).close()  # which writes all answers in one part, with its checksum
+    content, lost = path.read_bytes(), 0
+    for what in damaged(path, step=3):
+        again = Journal(path, {"model": "me"})
+        for key, given in again.kept.items():
+            assert given == answers[key][: len(given)], what
+        lost += again.kept != answers
+        again.close()
+    assert lost > 50
+    path.write_bytes(content)
+    assert ask(path, TEXTS) == ([], ["p1", "q2", "q3", "r4", f"{TEXTS[4]}5"])
+
+
+def test_a_changed_answer_under_a_sound_compression_is_asked_again(tmp_path, caplog):
+    path = tmp_path / "a.gz"
+    ask(path, ["p", "q", "r"])
+    lines = list(read_lines(path))
+    lines[2]["content"]["answer"] = "q9"
+    write_lines(path, lines)
+    assert ask(path, ["p", "q", "r"]) == (["q", "r"], ["p1", "q1", "r2"])
+    assert f"{path} is damaged: what follows answer 1 is asked again" in caplog.text
+    for content in ("[1]", '"x"', "null", "7", json.dumps({"content": {"model": "me"}})):
+        path.write_bytes(gzip.compress(f"{content}\n".encode()))
+        assert ask(path, ["p"])[0] == ["p"]
+
+
+def test_a_file_of_another_kind_is_no_journal(tmp_path, caplog):
+    path = tmp_path / "a.gz"
+    for content in (b"", b"no gzip", b"\x1f\x8b", gzip.compress(b"\xff\xfe\n"), gzip.compress(b"{}\n[")):
+        caplog.clear()
+        path.write_bytes(content)
+        assert ask(path, ["p"]) == (["p"], ["p1"])
+        assert str(path) in caplog.text or content in (b"", b"\x1f\x8b")
+
+
+def test_answers_of_another_version_of_a_library_are_not_used(model, data, counted, tmp_path, monkeypatch):
+    seen, _ = counted
+    data("gsm8k", [{**GSM8K, "question": "?" * i} for i in range(1, 3)])
+    for state_version in (1, 2):
+        monkeypatch.setattr("semalign.models.identity.STATE_VERSION", state_version)
+        evaluate(model, "micro_gsm8k", batch_size=2, record_path=tmp_path / "a.json")
+    assert seen == [2, 2]
 
 
 def test_a_file_that_is_cut_anywhere_is_read_as_far_as_it_goes(tmp_path):

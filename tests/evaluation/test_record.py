@@ -7,7 +7,7 @@ from helpers.scripted import GSM8K, script
 from semalign.data.tasks import rows
 from semalign.evaluation.record import score_record, split_fingerprint
 from semalign.evaluation.run import evaluate
-from semalign.files import model_fingerprint
+from semalign.models.identity import model_identity
 from semalign.results.records import read_record, write_record
 
 
@@ -29,9 +29,10 @@ def test_the_record_of_a_score_by_hand(model, data, tmp_path):
     configuration = record["configuration"]
     assert (configuration["split"], configuration["limit"], configuration["engine"]) == ("test", 3, "transformers")
     assert "vllm" not in configuration and "task_file" not in configuration
-    assert record["fingerprints"]["student"] == model_fingerprint(model.model)
+    assert record["fingerprints"]["student"] == model_identity(model)
     assert record["details"]["correct"] == "100"
-    scores = {"exact_match,strict": 100 / 3, "exact_match,flexible": 200 / 3}
+    last = {f"exact_match,{rule}": 200 / 3 for rule in ("flexible", "lm_eval", "open_instruct")}
+    scores = {"exact_match,strict": 100 / 3, **last}
     assert record["details"]["scores"] == pytest.approx(scores)
     write_record(tmp_path / "score.json", record)
     assert read_record(tmp_path / "score.json") == record

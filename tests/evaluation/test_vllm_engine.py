@@ -108,14 +108,37 @@ def test_another_adapter_is_another_identity(folders):
     assert adapted.identity()["adapters"] != before["adapters"]
 
 
+def change(path, **settings):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **settings}))
+
+
+def test_settings_and_tokenizer_are_part_of_what_answers_and_names_are_not(folders):
+    model = folders / "model"
+    before = VllmModel(str(model)).identity()
+    change(model / "config.json", transformers_version="9.9", architectures=["Other"], _name_or_path="/there")
+    assert VllmModel(str(model)).identity() == before
+    changes = {
+        "config.json": [{"rms_norm_eps": 0.1}, {"dtype": "bfloat16"}],
+        "generation_config.json": [{"eos_token_id": 5}],
+        "tokenizer_config.json": [{"eos_token": "<pad>"}],
+    }
+    for name, settings in changes.items():
+        for each in settings:
+            kept = (model / name).read_text()
+            change(model / name, **each)
+            assert VllmModel(str(model)).identity()["model"] != before["model"], each
+            (model / name).write_text(kept)
+    assert VllmModel(str(model)).identity() == before
+
+
 @pytest.mark.parametrize(("rank", "room"), [(1, 8), (8, 8), (17, 32), (512, 512)])
 def test_room_for_a_rank(tmp_path, rank, room):
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": rank}))
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": rank}))
     assert lora_rank(tmp_path) == room
 
 
 def test_what_vllm_cannot_do_is_said(tmp_path, monkeypatch, folders):
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 8, "rank_pattern": {"q": 513}}))
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 8, "rank_pattern": {"q": 513}}))
     with pytest.raises(ValueError, match="has rank 513; vLLM takes 512 at most"):
         lora_rank(tmp_path)
     with pytest.raises(FileNotFoundError, match="holds no PEFT adapter"):
@@ -127,3 +150,28 @@ def test_what_vllm_cannot_do_is_said(tmp_path, monkeypatch, folders):
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(ModuleNotFoundError, match="pip install"), engine_of(VllmModel(str(folders / "model")), 1):
         pass
+
+
+def change_config(folder, **values):
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def test_a_rope_that_depends_on_the_length_of_a_text_is_refused(folders):
+    change_config(folders / "model", rope_parameters={"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0})
+    with pytest.raises(ValueError, match="one rope of type dynamic: use --engine transformers"):
+        with engine_of(VllmModel(str(folders / "model")), 1):
+            pass
+    assert not StandIn.made
+
+
+def test_a_damaged_model_and_code_of_a_model_never_reach_vllm(folders):
+    with pytest.raises(ValueError, match="trust_remote_code: code of a model is never run here"):
+        with engine_of(VllmModel(str(folders / "model"), options={"trust_remote_code": True}), 1):
+            pass
+    path = folders / "model/model.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ValueError, match=r"model\.safetensors is cut off or damaged"):
+        with engine_of(VllmModel(str(folders / "model")), 1):
+            pass
+    assert not StandIn.made

@@ -26,5 +26,5 @@ def test_entries_are_methods_and_variants(profile):
     everything = entries_of(profile, ["all"])
     assert everything[:3] == ["semalign", "laten", "seeking"] and everything[-1] == "entropy"
     assert entries_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]
-    with pytest.raises(ValueError, match="no method or variant rigde: choose from all, semalign, laten"):
+    with pytest.raises(ValueError, match="no method or variant 'rigde': choose from all, semalign, laten"):
         entries_of(profile, ["ridge", "rigde"])

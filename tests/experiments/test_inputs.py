@@ -5,7 +5,7 @@ import pytest
 from semalign.evaluation.record import split_fingerprint
 from semalign.experiments.cells import NONE, Cell
 from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, loaded_once, training_rows
-from semalign.files import model_fingerprint
+from semalign.models.identity import model_identity
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def cell(profile):
 
 def test_models_are_loaded_once(profile):
     assert loaded_once(profile.student) is loaded_once(profile.student)
-    assert fingerprint_of(profile.student) == model_fingerprint(loaded_once(profile.student).model)
+    assert fingerprint_of(profile.student) == model_identity(loaded_once(profile.student))
 
 
 def test_a_transfer_depends_on_both_models_and_both_splits_and_a_score_on_two_of_them(profile, cell):

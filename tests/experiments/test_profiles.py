@@ -3,7 +3,8 @@
 import pytest
 import yaml
 
-from semalign.experiments.profiles import load_profile, merge, profile_names
+from semalign.experiments.profile_paths import profile_names
+from semalign.experiments.profiles import load_profile, merge
 from semalign.settings import TransferSettings
 
 
@@ -56,10 +57,16 @@ def test_variants_come_on_top(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"further_entries": ["semaling"]}, "further_entries names no method or variant semaling"),
+        (
+            {"further_entries": ["semaling"]},
+            "no method or variant: semaling, did you mean 'semalign'",
+        ),
         ({"sedes": [1]}, "unknown key 'sedes', did you mean 'seeds'"),
         ({"tasks": {"micro_mmlu": {"epoch": 1}}}, r"unknown key 'tasks.micro_mmlu.epoch', did you mean 'epochs'"),
-        ({"transfer": {"learning_rte": 1}}, "unknown key 'learning_rte', did you mean 'learning_rate'"),
+        (
+            {"transfer": {"learning_rte": 1}},
+            "on micro_mmlu: unknown setting 'learning_rte', did you mean 'learning_rate'",
+        ),
         ({"transfer": {"rank": 0}}, "rank: Input should be greater than or equal to 1"),
         ({"seeds": []}, "seeds: "),
     ],
@@ -100,7 +107,10 @@ def test_a_row_is_a_method_under_what_the_profile_says(tmp_path):
         ({"method": "kl"}, "no method 'kl': choose from semalign"),
         ({"method": "ridge", "all": {"map": "semantic"}}, "map: it is 'ridge' in this method and cannot be changed"),
         ({"micro_gsm9k": {"epochs": 1}}, "variant 'mine' names no task of it: micro_gsm9k"),
-        ({"method": "laten", "all": {"extract_sise": 3}}, "unknown key 'extract_sise', did you mean 'extract_size'"),
+        (
+            {"method": "laten", "all": {"extract_sise": 3}},
+            "unknown setting 'extract_sise', did you mean 'extract_size'",
+        ),
     ],
 )
 def test_mistakes_in_a_variant_are_errors(variant, message):

@@ -5,11 +5,12 @@ import json
 import pytest
 from helpers.profiles import write_profile
 
+from semalign.experiments import preflight
 from semalign.experiments import runs as experiments
 from semalign.experiments.cells import Cell, cells
 from semalign.experiments.runs import current, missing, run, run_cell, summary
 from semalign.paths import project_root
-from semalign.results.records import write_record
+from semalign.results.records import read_record, write_record
 from semalign.sandbox import SandboxError
 
 
@@ -107,9 +108,18 @@ def test_without_a_sandbox_for_its_programs_nothing_runs(profile, tmp_path, monk
     def refuse(task):
         raise SandboxError(task)
 
-    monkeypatch.setattr(experiments, "sandbox_of", refuse)
+    monkeypatch.setattr(preflight, "sandbox_of", refuse)
     monkeypatch.setattr(experiments, "run_cell", lambda *_: pytest.fail("a cell ran"))
     with pytest.raises(SandboxError, match="micro_gsm8k"):
+        run(profile, tmp_path / "results")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_row_that_does_not_fit_its_task_is_found_before_anything_runs(profile, tmp_path, monkeypatch, split):
+    path = tmp_path / "roots/semalign/micro-gsm8k" / f"{split}.jsonl"
+    path.write_text(path.read_text().replace('"answer"', '"label"', 1))
+    monkeypatch.setattr(experiments, "run_cell", lambda *_: pytest.fail("something ran"))
+    with pytest.raises(ValueError, match=rf"{split}\.jsonl, line 1: no column 'answer'"):
         run(profile, tmp_path / "results")
 
 
@@ -154,7 +164,7 @@ def test_compare_shows_only_the_records_that_were_asked_for_and_are_current(prof
     folder = tmp_path / "records"
     narrow = profile.model_copy(update={"teachers": {}, "seeds": [0]})
     run(narrow, folder, ["semalign", "entropy"])
-    surplus = json.loads(next(folder.glob("entropy--*--0.json")).read_text())
+    surplus = read_record(next(folder.glob("entropy--*--0.json")))
     write_record(folder / "surplus.json", {**surplus, "method": "surplus"})
     asked = ["compare", "--profile", str(tmp_path / "tiny.yaml"), "--out", str(folder), "--seeds", "1"]
     monkeypatch.setattr(experiments, "run", lambda *_: [])
@@ -176,3 +186,23 @@ def test_a_profile_may_name_a_task_file(profile, tmp_path):
     record["configuration"]["task_file"] = "another"
     write_record(tmp_path / cell.file_name, record)
     assert missing(mine, tmp_path)[cell] == "stale: other task_file"
+
+
+@pytest.mark.slow
+def test_a_damaged_record_is_reported_and_made_again_and_the_others_stay(profile, tmp_path, caplog):
+    folder, narrow = tmp_path / "results", profile.model_copy(update={"teachers": {}, "seeds": [0], "variants": {}})
+    run(narrow, folder)
+    paths = {cell: folder / cell.file_name for cell in cells(narrow)}
+    before = {cell: json.loads(path.read_text()) for cell, path in paths.items()}
+    student, teacher, transfer = paths
+    paths[student].write_text(paths[student].read_text()[:100])
+    paths[teacher].write_text(paths[teacher].read_text().replace('"status": "done"', '"status": "failed"'))
+    reasons = missing(narrow, folder)
+    assert list(reasons) == [student, teacher]
+    assert reasons[student].startswith("damaged: not JSON: ") and "status" in reasons[teacher]
+    assert current(narrow, folder) == {transfer.file_name}
+    assert run(narrow, folder) == [paths[student], paths[teacher]]
+    assert caplog.text.count("is damaged: ") == 2 and caplog.text.count(": made again") == 2
+    after = {cell: json.loads(path.read_text()) for cell, path in paths.items()}
+    assert after[transfer] == before[transfer] and missing(narrow, folder) == {}
+    assert [after[cell]["value"] for cell in paths] == [before[cell]["value"] for cell in paths]

@@ -1,5 +1,7 @@
 """Choosing on validation data: every point once, never the test split, the best in the form of a profile."""
 
+import json
+
 import pytest
 import yaml
 from helpers.profiles import FAST
@@ -53,6 +55,24 @@ def test_a_point_of_other_settings_or_models_is_made_again(choosing, tmp_path):
     assert read_record(first)["fingerprints"] == record["fingerprints"]
 
 
+@pytest.mark.slow
+def test_a_damaged_point_is_made_again(choosing, tmp_path, caplog):
+    folder = tmp_path / "selection"
+    table = selection.select(choosing, folder)
+    first, second = (folder / point.file_name for point in points(choosing))
+    first.write_text("{")
+    content = json.loads(second.read_text())
+    del content["checksum"], content["details"]["after"]
+    second.write_text(json.dumps(content))
+    assert selection.missing(choosing, folder) == {
+        first.name: "damaged: not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        second.name: "damaged: no number details.after.response_nll",
+    }
+    assert selection.finished(choosing, folder).empty
+    assert selection.select(choosing, folder).equals(table)
+    assert caplog.text.count("is damaged: ") == 2
+
+
 @pytest.fixture
 def two_rows(choosing, tmp_path):
     path = tmp_path / "tiny.yaml"
@@ -103,6 +123,6 @@ def test_among_equal_scores_the_lowest_nll_is_best(choosing, tmp_path, monkeypat
         record = read_record(path)
         nll = 1.0 if record["configuration"]["learning_rate"] == 1e-2 else 2.0
         details = {**record["details"], "after": {**record["details"]["after"], "response_nll": nll}}
-        write_record(path, {**record, "value": 50.0, "details": details})
+        write_record(path, {**record, "value": 50.0, "interval": None, "details": details})
     table = selection.finished(choosing, folder)
     assert table.loc[table["best"], "learning_rate"].tolist() == [1e-2]

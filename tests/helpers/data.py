@@ -1,4 +1,4 @@
-"""A row of each benchmark, and a way to write rows as a split of a data root."""
+"""A row of each benchmark, a task file with its rows, and a way to write rows as a split of a data root."""
 
 import json
 from pathlib import Path
@@ -24,6 +24,19 @@ MBPP = {
     "test_list": ["assert add(1, 2) == 3", "assert add(0, 0) == 0"],
     "test_setup_code": "",
     "challenge_test_list": [],
+}
+
+SUMS = [{"question": "1+1", "answer": "2"}, {"question": "2+2", "answer": "4"}]
+SUMS_TASK = {
+    "dataset_path": "json",
+    "dataset_kwargs": {"data_files": {"exam": "items.jsonl", "practice": "items.jsonl"}},
+    "test_split": "exam",
+    "training_split": "practice",
+    "doc_to_text": "Compute {{question}}:",
+    "doc_to_target": "answer",
+    "generation_kwargs": {"until": ["\n"], "do_sample": False, "max_gen_toks": 4},
+    "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
+    "metadata": {"version": 1, "primary": "exact_match,none"},
 }
 
 

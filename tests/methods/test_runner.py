@@ -1,12 +1,13 @@
 """A whole transfer on a tiny pair: adapter folder, record, resumption, and early errors."""
 
-import json
-
 import pytest
 import torch
-from peft import PeftModel
+from helpers.models import PAIRS, make_llama, make_tokenizer, randomise
+from peft import LoraConfig, PeftModel
 
 import semalign
+from semalign.models.loading import LanguageModel, shared_copy
+from semalign.results.records import read_record
 
 FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
 
@@ -31,7 +32,7 @@ def test_the_result_is_a_peft_adapter_that_loads_and_merges(teacher, student, ro
 
 def test_the_record_says_what_was_done(teacher, student, rows, tmp_path):
     result = semalign.transfer(teacher, student, rows, output_dir=tmp_path, validation=rows[:2], seed=3, **FAST)
-    record = json.loads((tmp_path / "record.json").read_text())
+    record = read_record(tmp_path / "record.json")
     assert record == result.record
     assert (record["method"], record["seed"], record["metric"], record["n"]) == ("semalign", 3, "response_nll", 2)
     assert record["configuration"]["rank"] == 2
@@ -59,6 +60,51 @@ def test_the_same_seed_gives_the_same_adapter_and_a_finished_run_is_not_trained_
     assert seeded["losses"] != first["losses"]
 
 
+def with_lora(model, alpha):
+    adapted = shared_copy(model.model)
+    adapted.add_adapter(LoraConfig(r=2, lora_alpha=alpha, target_modules=["up_proj"]))
+    randomise(adapted)
+    return LanguageModel(adapted, model.tokenizer)
+
+
+@pytest.mark.parametrize("which", ["teacher", "teacher's adapter", "student", "tokenizer"])
+def test_equal_weights_under_other_settings_share_nothing(teacher, student, rows, tmp_path, monkeypatch, which):
+    """Neither the states in the cache nor the checkpoint in the folder: the numbers are those of a fresh run."""
+    settings = {**FAST, "learning_rate": 0.01, "validation": rows[:3], "output_dir": tmp_path / "run"}
+    plain = teacher
+    if which == "teacher's adapter":
+        teacher = with_lora(plain, alpha=4)
+    first = semalign.transfer(teacher, student, rows, **settings).record
+    turned = {"rope_parameters": {"rope_type": "default", "rope_theta": 20.0}}
+    vocabulary = len(teacher.tokenizer)
+    if which == "teacher":
+        teacher = LanguageModel(make_llama(vocabulary, 16, 5, seed=1, **turned), teacher.tokenizer)
+    elif which == "teacher's adapter":
+        teacher = with_lora(plain, alpha=40)
+    elif which == "student":
+        student = LanguageModel(make_llama(vocabulary, 12, 4, seed=2, **turned), student.tokenizer)
+    else:
+        other = make_tokenizer(words=PAIRS[::-1])
+        teacher, student = (LanguageModel(model.model, other) for model in (teacher, student))
+    second = semalign.transfer(teacher, student, rows, **settings).record
+    monkeypatch.setenv("SEMALIGN_CACHE", str(tmp_path / "fresh"))
+    true = semalign.transfer(teacher, student, rows, **{**settings, "output_dir": tmp_path / "fresh-run"}).record
+    assert second["value"] == true["value"] != first["value"]
+    assert second["losses"] == true["losses"] != first["losses"]
+    assert second["details"]["before"] == true["details"]["before"]
+
+
+def test_a_damaged_checkpoint_is_trained_again(teacher, student, rows, tmp_path, caplog):
+    settings = {**FAST, "learning_rate": 0.01, "output_dir": tmp_path}
+    first = semalign.transfer(teacher, student, rows, **settings).record
+    path = tmp_path / "checkpoint.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 8
+    path.write_bytes(content)
+    again = semalign.transfer(teacher, student, rows, **settings).record
+    assert again["losses"] == first["losses"] and f"{path} is damaged" in caplog.text
+
+
 def broken_head(model):
     with torch.no_grad():
         model.model.lm_head.weight[0, 0] = float("nan")
@@ -78,8 +124,8 @@ def test_bad_input_is_refused_before_any_training(teacher, student, rows, monkey
 
     refused("data set is empty", data=[])
     refused("more than the context of 64", data=[{"prompt": "x", "response": "y" * 64}])
-    refused(r"layer 6 does not exist: this model has layers 1\.\.5", teacher_layer=6)
-    refused(r"layer 5 does not exist: this model has layers 1\.\.4", student_layer=5)
+    refused(r"teacher layer 6 does not exist: layers are 1\.\.5", teacher_layer=6)
+    refused(r"student layer 5 does not exist: layers are 1\.\.4", student_layer=5)
     refused("greater than or equal to 1", student_layer=0)
     refused("learning_rte", learning_rte=1)
     refused("no data file", data="missing.jsonl", error=FileNotFoundError)

@@ -1,5 +1,7 @@
 """SemAlign between tiny models: its layers, and its losses against the formulas for vocabularies that differ."""
 
+from collections import namedtuple
+
 import pytest
 import torch
 from helpers.models import exact_basis, make_llama, make_tokenizer
@@ -9,9 +11,66 @@ import semalign
 from semalign.data.rows import encode
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
-from semalign.models.loading import LanguageModel
+from semalign.models.loading import LanguageModel, check_given
 
 FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
+
+
+def no_work(monkeypatch):
+    """Make it an error to compute a state or to attribute."""
+    for name in ("attribution.attribute_layers", "choice.attribute_layers", "store.StateStore.ensure"):
+        monkeypatch.setattr(f"semalign.targets.{name}", lambda *_, **__: pytest.fail("long work began"))
+    monkeypatch.setattr("semalign.bases.basis.gram_pseudoinverse", lambda *_: pytest.fail("long work began"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"rank": 25}, "rank 25 is above 24, the largest side of a student's matrix"),
+        ({"teacher_layer": 6}, r"teacher layer 6 does not exist: layers are 1\.\.5"),
+        ({"student_layers": [1, 5]}, r"student layer 5 does not exist: layers are 1\.\.4"),
+        ({"layer_map": {5: 1}}, "student layer 5 does not exist"),
+    ],
+)
+def test_settings_that_do_not_go_with_the_pair_are_told_before_any_work(
+    teacher, student, rows, settings, message, monkeypatch
+):
+    no_work(monkeypatch)
+    with pytest.raises(ValueError, match=message):
+        semalign.transfer(teacher, student, rows, **settings)
+
+
+def test_a_term_that_a_soft_cap_forbids_is_told_before_any_work(teacher, student, rows, monkeypatch):
+    no_work(monkeypatch)
+    monkeypatch.setattr(Architecture, "softcap", 30.0)
+    for schedule in ("one_layer", "frontier"):
+        with pytest.raises(ValueError, match="'centred_cosine' needs logits that are linear"):
+            semalign.transfer(teacher, student, rows, output_loss="centred_cosine", schedule=schedule)
+
+
+def test_a_cache_without_room_for_the_states_is_told_before_any_work(teacher, student, rows, monkeypatch, tmp_path):
+    no_work(monkeypatch)
+    tokens = sum(len(example) for example in encode(rows, student.tokenizer, 64))
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr("semalign.outputs.shutil.disk_usage", lambda _: usage(tokens * 2 * (16 + 12) * 8 - 1))
+    with pytest.raises(OSError, match="its disk has only 0 MB free: make room"):
+        semalign.transfer(teacher, student, rows)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SEMALIGN_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(NotADirectoryError, match="file is a file"):
+        semalign.transfer(teacher, student, rows)
+
+
+def test_models_and_output_are_checked_before_a_model_is_loaded(student, rows, monkeypatch, tmp_path):
+    monkeypatch.setattr("semalign.models.loading.load_network", lambda *_: pytest.fail("a model was loaded"))
+    (tmp_path / "file").write_text("")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match="no model 'no-such-model'"):
+        semalign.transfer("no-such-model", tmp_path, rows)
+    with pytest.raises(NotADirectoryError, match="file is a file"):
+        semalign.transfer(tmp_path, student, rows, output_dir=tmp_path / "file")
+    with pytest.raises(ValueError, match=r"LlamaForCausalLM comes without its tokenizer: pass LanguageModel\(model"):
+        check_given(student.model)
 
 
 @pytest.mark.slow

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from semalign.models.loading import LanguageModel, load_model, loaded, locate, shared_copy, unwrap
+from semalign.models import loading
+from semalign.models.loading import LanguageModel, check_given, load_model, loaded, locate, shared_copy, unwrap
 
 
 @pytest.fixture
@@ -81,3 +82,38 @@ def test_a_copy_shares_memory_and_nothing_else(student):
         assert theirs.requires_grad and not ours.requires_grad
     copied.lm_head.register_forward_hook(lambda *_: pytest.fail("the hook of the copy ran"))
     student.model(torch.tensor([[1, 2]]))
+
+
+def test_the_hub_is_asked_once_and_quickly_for_a_model_that_is_not_here(monkeypatch):
+    asked = []
+
+    class Api:
+        def model_info(self, name, timeout):
+            asked.append((name, timeout))
+            raise ConnectionError("no network")
+
+    monkeypatch.setattr(loading, "HfApi", Api)
+    monkeypatch.setattr(loading, "load_network", lambda *_: pytest.fail("a download began"))
+    with pytest.raises(FileNotFoundError, match=r"the Hugging Face hub did not give it \(ConnectionError\)"):
+        load_model("nobody/nothing")
+    assert asked == [("nobody/nothing", 5.0)]
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (None, "a model is a LanguageModel, a name or a path, not NoneType"),
+        (("model", "tokenizer"), r"pass LanguageModel\(\*pair\)"),
+        (torch.nn.Linear(2, 2), r"a Linear comes without its tokenizer: pass LanguageModel\(model, tokenizer\)"),
+    ],
+)
+def test_what_is_no_model_is_told_with_what_to_pass(model, message):
+    with pytest.raises(ValueError, match=message):
+        check_given(model)
+
+
+def test_a_device_that_is_not_there_is_told(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    for device in ("gpu", "cuda:99"):
+        with pytest.raises(ValueError, match=f"the device '{device}' cannot be used: "):
+            load_model(tmp_path, device=device)

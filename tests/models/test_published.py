@@ -126,6 +126,17 @@ def test_hub_comes_first_and_its_revision_is_recorded(published, monkeypatch, tm
     assert fetch("tiny", "hub") == folder
 
 
+def test_a_damaged_note_of_the_source_is_fetched_again(published, monkeypatch, tmp_path, caplog):
+    tiny_llama().save_pretrained(tmp_path / "hub")
+    _serve_hub(monkeypatch, tmp_path / "hub")
+    note = fetch("tiny") / "source.json"
+    for content in ("", "{", "[]", '{"source": "hub"}', '{"source": "hub", "files": 3}'):
+        note.write_text(content)
+        caplog.clear()
+        assert fetch("tiny") == note.parent and "fetching it again" in caplog.text
+        assert json.loads(note.read_text())["source"] == "hub"
+
+
 def test_hub_checksum_is_verified(published, monkeypatch, tmp_path):
     tiny_llama().save_pretrained(tmp_path / "hub")
     _serve_hub(monkeypatch, tmp_path / "hub", sha256="0" * 64)

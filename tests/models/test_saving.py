@@ -1,15 +1,22 @@
 """Adapters and plain models on disk: other files stay, and nothing half-written looks like a model."""
 
+import contextlib
 import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
+from helpers.disks import file_size_limit
 from helpers.models import randomise
 from peft import PeftModel
 
-from semalign.models import saving
+from semalign import files
 from semalign.models.loading import LanguageModel, load_model
-from semalign.models.saving import save_model
+from semalign.models.saving import remove_model, save_model
+from semalign.results.records import make_record
 from semalign.settings import TrainingSettings
 from semalign.training.lora import add_lora
 
@@ -46,19 +53,99 @@ def test_a_plain_model_is_saved_with_its_tokenizer_and_replaces_the_last(student
     assert loaded.tokenizer.get_vocab() == student.tokenizer.get_vocab()
 
 
-def test_the_configuration_comes_last(adapted, student, tmp_path, monkeypatch):
+def make_run(seed):
+    """Return a record that differs with the seed."""
+    known = {"method": "sft", "teacher": None, "student": "s", "task": "t", "metric": "training_loss", "value": 1.0}
+    return make_record(**known, seed=seed, n=1, configuration={}, fingerprints={}, seconds=1.0)
+
+
+def test_the_configuration_comes_last_and_the_record_before_it(adapted, student, tmp_path, monkeypatch):
     for number, (model, configuration) in enumerate(((adapted, "adapter_config.json"), (student, "config.json"))):
         moved, replace = [], os.replace
-        monkeypatch.setattr(saving.os, "replace", lambda a, b, m=moved, r=replace: m.append(b.name) or r(a, b))
-        save_model(model, tmp_path / str(number))
-        assert moved[-1] == configuration and len(moved) > 1
+        with monkeypatch.context() as patched:
+            patched.setattr(files.os, "replace", lambda a, b, m=moved, r=replace: m.append(b) or r(a, b))
+            save_model(model, tmp_path / str(number), make_run(0))
+        names = [path.name for path in moved if path.parent == tmp_path / str(number)]
+        assert names[-2:] == ["record.json", configuration] and len(names) > 3
 
 
 def test_a_stopped_save_leaves_no_model(student, tmp_path, monkeypatch):
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(saving.os, "replace", stopped)
+    monkeypatch.setattr(files.os, "replace", stopped)
     with pytest.raises(KeyboardInterrupt):
         save_model(student, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["adapter", "model"])
+def test_a_save_that_finds_no_room_changes_nothing_and_is_one_line(kind, adapted, student, tmp_path):
+    model = adapted if kind == "adapter" else student
+    save_model(model, tmp_path, make_run(0))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with file_size_limit(1000), pytest.raises(OSError, match=rf"^cannot write {tmp_path}: file too large; choose ano"):
+        save_model(model, tmp_path, make_run(1))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_colleague_can_read_what_is_saved(adapted, tmp_path):
+    before = os.umask(0o022)
+    try:
+        save_model(adapted, tmp_path / "run", make_run(0))
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "run").iterdir()} == {0o644}
+    assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("stop", range(7))
+def test_removing_never_leaves_a_model_without_its_record(adapted, student, tmp_path, monkeypatch, stop):
+    save_model(student, tmp_path)
+    save_model(adapted, tmp_path, make_run(0))
+    (tmp_path / "own.txt").touch()
+    removed, unlink = [], Path.unlink
+
+    def stopping(path, **options):
+        if len(removed) == stop:
+            raise KeyboardInterrupt
+        removed.append(path.name)
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", stopping)
+    with contextlib.suppress(KeyboardInterrupt):
+        remove_model(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert "own.txt" in left and ("record.json" in left or not left & {"config.json", "adapter_config.json"})
+    assert stop < 6 or not left & {"record.json", "model.safetensors", "adapter_model.safetensors"}
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from helpers.models import make_llama, make_tokenizer, randomise
+from semalign.models.loading import LanguageModel
+from semalign.models.saving import save_model
+from semalign.settings import TrainingSettings
+from semalign.training.adapters import stack_adapters
+from semalign.training.lora import add_lora
+
+folder, tokenizer = Path(sys.argv[1]), make_tokenizer()
+student = make_llama(len(tokenizer), 12, 4, seed=2)
+made = [add_lora(student, [k, 3], TrainingSettings(rank=2)) for k in (1, 2)]
+for model in made:
+    randomise(model)
+for name, model in [("adapter", made[0]), ("stacked", stack_adapters(*made)), ("model", student)]:
+    save_model(LanguageModel(model.eval(), tokenizer), folder / name)
+"""
+
+
+@pytest.mark.slow
+def test_the_same_run_gives_the_same_bytes_in_every_process(tmp_path):
+    made = []
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+        subprocess.run([sys.executable, "-c", PROGRAM, tmp_path / seed], env=environment, check=True)
+        files_of_run = sorted(path for path in (tmp_path / seed).rglob("*") if path.is_file())
+        made.append({path.relative_to(tmp_path / seed).as_posix(): path.read_bytes() for path in files_of_run})
+    assert len(made[0]) > 8 and made[0] == made[1]

@@ -1,15 +1,13 @@
 import json
 import math
-import sys
-from pathlib import Path
+import re
 
 import pytest
 
 from semalign.results.records import (
+    DamagedRecordError,
     RunRecord,
-    command,
     make_record,
-    peak_memory,
     read_record,
     read_records,
     write_record,
@@ -71,11 +69,64 @@ def test_missing_and_unknown_keys_are_named():
 
 def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "half.json").write_text('{"method": "semalign"')
-    with pytest.raises(ValueError, match=r"half\.json is not JSON"):
+    with pytest.raises(ValueError, match=r"half\.json is damaged \(not JSON.*\): delete it and make it again"):
         read_records(tmp_path)
     (tmp_path / "half.json").write_text(json.dumps(RUN))
-    with pytest.raises(ValueError, match=r"half\.json is not a run record.*versions: field required"):
+    with pytest.raises(ValueError, match=r"half\.json is damaged \(it is not a run record.*versions: field required"):
         read_records(tmp_path)
+
+
+WRITTEN = json.dumps(make_record(**RUN, interval=(68.4, 76.2), losses=[{"layer": 0.5}]))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda text: text.replace("72.5", "NaN"), "not JSON: NaN is no number"),
+        (lambda text: text.replace("72.5", "-Infinity"), "not JSON: -Infinity is no number"),
+        (lambda text: text.replace("72.5", "1e999"), "value: input should be a finite number"),
+        (lambda text: text.replace("72.5", "5000"), "a value of 5000 is outside its interval, 68.4 to 76.2"),
+        (lambda text: text.replace("68.4", "77.2"), "outside its interval, 77.2 to 76.2"),
+        (lambda text: text.replace('"done"', '"failed"'), "status: input should be 'done'"),
+        (lambda text: text.replace("72.5", "72.6"), "its checksum is that of other content"),
+        (lambda text: text.replace("0.5", "0.4"), "its checksum is that of other content"),
+        (lambda text: text.replace('"rank": 16', '"rank": 8'), "its checksum is that of other content"),
+        (lambda text: f"[{text}]", "record: input should be a valid dictionary"),
+        (lambda text: "[" * 100_000, "not JSON: maximum recursion depth"),
+        (lambda text: text.replace("16", "1" * 5000), "not JSON: Exceeds the limit"),
+        (lambda text: text.replace('"b"', '"\\ud800"'), "is not a run record; "),
+        (lambda text: "\x00" * 100, "not JSON: Expecting value"),
+        (lambda text: "", "not JSON: Expecting value"),
+    ],
+)
+def test_what_was_changed_on_disk_is_noticed_and_said_in_one_line(tmp_path, change, reason):
+    path = tmp_path / "run.json"
+    write_record(path, json.loads(WRITTEN))
+    path.write_text(change(path.read_text()))
+    with pytest.raises(DamagedRecordError, match=f"{re.escape(reason)}.*: delete it and make it again$") as caught:
+        read_record(path)
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value) and caught.value.reason in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_said_in_one_line(tmp_path):
+    (tmp_path / "run.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(DamagedRecordError, match="not JSON: 'utf-8' codec can't decode"):
+        read_record(tmp_path / "run.json")
+
+
+def test_a_record_from_before_there_were_checksums_is_read(tmp_path):
+    (tmp_path / "run.json").write_text(WRITTEN)
+    record = read_record(tmp_path / "run.json")
+    write_record(tmp_path / "run.json", record)
+    assert json.loads((tmp_path / "run.json").read_text()).keys() - record.keys() == {"checksum"}
+    assert read_record(tmp_path / "run.json") == record
+
+
+def test_a_record_that_is_being_written_is_not_read(tmp_path):
+    write_record(tmp_path / "run.json", json.loads(WRITTEN))
+    (tmp_path / ".tmp-a-1-b" / "new").mkdir(parents=True)
+    (tmp_path / ".tmp-a-1-b" / "new" / "run.json").write_text("{")
+    assert len(read_records(tmp_path)) == 1
 
 
 def test_an_incomplete_record_is_not_written(tmp_path):
@@ -88,23 +139,3 @@ def test_not_a_number_becomes_null():
     record = make_record(**{**RUN, "value": math.nan}, losses=[{"layer": math.inf}])
     assert record["value"] is None
     assert record["losses"] == [{"layer": None}]
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system keeps no such file")
-def test_peak_memory_is_in_bytes():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    assert peak_memory() == pytest.approx(kilobytes * 1024, rel=0.05)
-
-
-def test_the_command_line_is_kept_relative_to_the_checkout(monkeypatch, tmp_path):
-    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["/usr/bin/semalign", "transfer", f"{tmp_path}/data/a b.jsonl"])
-    assert make_record(**RUN)["command"] == "semalign transfer 'data/a b.jsonl'"
-    monkeypatch.setattr(sys, "argv", ["/x/ipykernel_launcher.py", "-f", "/tmp/kernel.json"])
-    assert make_record(**RUN)["command"] == "notebook"
-
-
-def test_the_home_folder_is_a_tilde_that_a_shell_expands(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["/usr/bin/semalign", "basis", f"{Path.home()}/models/mine", "/elsewhere/x"])
-    assert command() == "semalign basis ~/models/mine /elsewhere/x"

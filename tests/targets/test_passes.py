@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers.models import close
+from helpers.models import close, make_llama
 
 from semalign.data.rows import encode
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
+from semalign.models.identity import model_identity
+from semalign.models.loading import LanguageModel
 from semalign.targets import passes as module
 from semalign.targets.passes import StatePasses
 
@@ -55,6 +57,40 @@ def test_entering_states_are_those_of_all_tokens(passes, k):
         close(store[i], whole(passes, i)[1][k - 1])
 
 
+def with_version(number, monkeypatch, states):
+    """Return a function that gets states as if the code that computes them were another."""
+
+    def changed():
+        with monkeypatch.context() as patch:
+            patch.setattr("semalign.models.identity.STATE_VERSION", number)
+            states()
+
+    return changed
+
+
+@pytest.mark.parametrize("settings", [{"rope_theta": 50.0}, {"rms_norm_eps": 0.5}, {"num_attention_heads": 4}])
+def test_equal_weights_under_other_settings_have_their_own_states(teacher, rows, tmp_path, settings):
+    found = []
+    for given in ({}, settings):
+        model = LanguageModel(
+            make_llama(len(teacher.tokenizer), 16, 5, seed=1, **settings_of(given)), teacher.tokenizer
+        )
+        examples = encode(rows[:2], model.tokenizer, 64)
+        at = [list(example.positions()) for example in examples]
+        passes = StatePasses(Architecture(model.model), examples, at, tmp_path, model_identity(model))
+        found.append(passes.layer_states([(3, 1.0)], "layer")[0])
+        close(found[-1], whole(passes, 0, [3], "layer")[0][3][at[0]])
+    assert not torch.allclose(*found, atol=1e-4)
+
+
+def settings_of(given):
+    """Return settings under which the weights have the same shapes."""
+    if "rope_theta" in given:
+        return {"rope_parameters": {"rope_type": "default", **given}}
+    heads = given.get("num_attention_heads", 2)
+    return {**given, "num_key_value_heads": heads}
+
+
 def test_what_is_on_disk_is_not_computed_again_and_other_inputs_are(passes, monkeypatch):
     first = [passes.layer_states([(2, 1.0)], "mlp"), passes.final_states(), passes.entering_states(2)]
     ran = []
@@ -69,6 +105,7 @@ def test_what_is_on_disk_is_not_computed_again_and_other_inputs_are(passes, monk
         lambda: replace(passes, at=moved).final_states(),
         lambda: replace(passes, at=moved).layer_states([(2, 1.0)], "mlp"),
         lambda: replace(passes, fingerprint="other").final_states(),
+        with_version(2, monkeypatch, passes.final_states),
         lambda: replace(passes, examples=passes.examples[::-1], at=passes.at[::-1]).final_states(),
         lambda: passes.entering_states(3),
     ):

@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from helpers.damage import damaged
 
+from semalign.files import write_tensors
 from semalign.targets.store import StateStore
 
 LENGTHS = [3, 1, 4, 2, 5]
@@ -63,6 +65,26 @@ def test_a_damaged_shard_is_found_and_made_again(tmp_path, computed):
     assert again.ensure(computed) == 1
     assert computed.calls == [[2, 3]]
     assert torch.equal(again[3], states_of(3))
+
+
+def test_no_damage_of_any_byte_gives_other_states(tmp_path, computed, caplog):
+    states = store(tmp_path)
+    states.ensure(computed)
+    for what in damaged(states.folder / "00001.safetensors", step=5):
+        computed.calls.clear()
+        caplog.clear()
+        again = store(tmp_path)
+        assert again.ensure(computed) == 1 and computed.calls == [[2, 3]], what
+        assert torch.equal(again[2], states_of(2)) and torch.equal(again[3], states_of(3)), what
+        assert "00001.safetensors is damaged" in caplog.text
+
+
+def test_states_of_another_shape_are_made_again(tmp_path, computed):
+    states = store(tmp_path)
+    states.ensure(computed)
+    write_tensors(states.folder / "00001.safetensors", {"states": torch.zeros(5, 2)}, {})
+    write_tensors(states.folder / "00002.safetensors", {"other": torch.zeros(5, 2)}, {})
+    assert store(tmp_path).ensure(computed) == 2 and torch.equal(store(tmp_path)[4], states_of(4))
 
 
 def test_another_key_is_another_store(tmp_path, computed):

@@ -1,13 +1,12 @@
 """The loop around any objective, on one that is known by heart: seeded order, rates, checkpoints, an early stop."""
 
-import json
-
 import pytest
 import torch
+from helpers.damage import damaged
 from peft import LoraConfig, get_peft_model
-from safetensors import safe_open
 from torch import nn
 
+from semalign.files import read_tensors
 from semalign.settings import TrainingSettings
 from semalign.training.loop import Training, slices
 
@@ -82,8 +81,7 @@ def test_a_stopped_run_goes_on_at_its_last_epoch(tmp_path):
     assert torch.equal(resumed.model.weight, whole.model.weight)
     finished = Quadratic(settings(), path, "same")
     assert finished.run() == whole.losses and finished.seen == []
-    with safe_open(path, framework="pt") as file:
-        assert json.loads(file.metadata()["losses"]) == whole.losses
+    assert read_tensors(path)[1]["losses"] == whole.losses
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
 
 
@@ -92,7 +90,22 @@ def test_a_checkpoint_of_another_identity_is_not_read(tmp_path, caplog):
     Quadratic(settings(), path, "one").run()
     other = Quadratic(settings(), path, "other")
     other.run()
-    assert len(other.seen) == 9 and "belongs to other settings or data: starting anew" in caplog.text
+    assert len(other.seen) == 9 and "starting anew" in caplog.text
+
+
+def test_a_damaged_checkpoint_is_never_used(tmp_path, caplog):
+    whole, path = Quadratic(settings(epochs=2)), tmp_path / "state.safetensors"
+    whole.run()
+    with pytest.raises(KeyboardInterrupt):
+        Quadratic(settings(epochs=2), path, "same", stop_at=3).run()  # in the second epoch
+    kept = path.read_bytes()
+    for what in damaged(path, step=17):
+        caplog.clear()
+        again = Quadratic(settings(epochs=2), path, "same")
+        assert again.run() == whole.losses and len(again.seen) == 6, what
+        assert torch.equal(again.model.weight, whole.model.weight) and str(path) in caplog.text, what
+    assert path.read_bytes() == kept
+    assert len(Quadratic(settings(epochs=2), path, "same").run()) == 6
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_step():

@@ -1,5 +1,6 @@
 """LoRA on some layers: which matrices, from which seed, and which of them train."""
 
+import pytest
 import torch
 from helpers.models import make_llama
 
@@ -26,6 +27,12 @@ def test_the_seed_of_the_settings_decides_and_the_callers_random_numbers_stay(st
     name = "base_model.model.model.layers.0.mlp.up_proj.lora_A.default.weight"
     assert torch.equal(first.state_dict()[name], again.state_dict()[name])
     assert not torch.equal(first.state_dict()[name], other.state_dict()[name])
+
+
+def test_a_rank_above_every_side_of_the_matrices_is_refused(student):
+    add_lora(student.model, [1], TrainingSettings(rank=24))  # the MLP is 24 wide
+    with pytest.raises(ValueError, match="rank 25 is above 24"):
+        add_lora(student.model, [1], TrainingSettings(rank=25))
 
 
 def test_tied_students_stay_tied(tokenizer):

@@ -56,5 +56,5 @@ def test_what_a_term_cannot_do_is_told_when_it_is_made(student):
         term(student, "kl")
     config = {"hidden_size": 12, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
     capped = make_architecture("gemma2", **config, head_dim=6, num_key_value_heads=1, final_logit_softcapping=2.0)
-    with pytest.raises(ValueError, match="centred_cosine needs logits that are linear"):
+    with pytest.raises(ValueError, match="'centred_cosine' needs logits that are linear"):
         term(SimpleNamespace(model=capped), "centred_cosine")

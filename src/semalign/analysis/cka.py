@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -14,6 +15,8 @@ from semalign.analysis.hsic import FEWEST_ROWS, MinibatchCKA
 from semalign.data.rows import Example, encode, matching_positions, pad
 from semalign.models.architecture import Architecture, check_interface
 from semalign.models.capture import states_at
+from semalign.models.evaluating import evaluating, plain_torch
+from semalign.models.finite import check_finite
 from semalign.models.loading import LanguageModel
 
 POOLINGS = ("tokens", "mean", "last")
@@ -72,6 +75,7 @@ class CKAOptions(StateOptions):
     unit: bool = False
 
 
+@plain_torch(gradients=False)
 def cka_matrix(
     teacher: LanguageModel,
     student: LanguageModel,
@@ -155,18 +159,20 @@ class _Side:
     positions: Sequence[Sequence[int]]
     options: StateOptions
 
-    @torch.no_grad()
     def rows(self, texts: Sequence[int]) -> Float[Tensor, "layers n d"]:
         """Return the rows of some texts, at all layers."""
         architecture = self.architecture
         input_ids, mask = (part.to(architecture.device) for part in pad([self.examples[i] for i in texts]))
         layers = range(1, architecture.n_layers + 1)
-        states = states_at(architecture, layers, self.options.interface, input_ids, mask)
+        compute = partial(states_at, architecture, layers, self.options.interface, input_ids, mask)
+        with evaluating(architecture.model):
+            states = compute()
         counts = [len(self.positions[i]) for i in texts]
         # Row i of the result is state (row[i], column[i]) of the batch: its text, and its position in the text.
         row = torch.arange(len(texts)).repeat_interleave(torch.tensor(counts))
         column = torch.tensor([position for i in texts for position in self.positions[i]])
         rows = torch.stack([states.pop(k)[row, column] for k in layers])  # (layers, sum of counts, D)
+        check_finite(rows, "the states", architecture, compute)
         rows = rows if rows.dtype == torch.float64 else rows.float()
         if self.options.pooling == "mean":
             rows = torch.stack([part.mean(1) for part in rows.split(counts, dim=1)], dim=1)  # (layers, texts, D)

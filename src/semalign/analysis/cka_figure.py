@@ -17,7 +17,8 @@ from semalign.analysis.cka_summary import KEYS, summarise
 from semalign.analysis.hsic import KERNELS, MinibatchCKA
 from semalign.bases.basis import SemanticBasis
 from semalign.data.prompts import read_prompts
-from semalign.files import atomic_path, json_fingerprint, model_fingerprint
+from semalign.files import atomic_path, json_fingerprint
+from semalign.models.identity import model_identity
 from semalign.models.loading import LanguageModel, load_model
 from semalign.models.students import drop_layers
 from semalign.results.records import make_record, write_record
@@ -176,7 +177,7 @@ def write_cka(
         n=int(table["rows"].max()),
         configuration={**chosen, "prompts": len(texts), "dtype": str(teacher.model.dtype), "kernels": list(KERNELS)},
         fingerprints={
-            **{name: None if model is None else model_fingerprint(model.model) for name, model in models.items()},
+            **{name: None if model is None else model_identity(model) for name, model in models.items()},
             "data": json_fingerprint(texts),
         },
         seconds=time.perf_counter() - started,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import pandas as pd
@@ -18,6 +19,8 @@ from semalign.bases.basis import SemanticBasis
 from semalign.bases.frames import frame_operator
 from semalign.models.architecture import INTERFACES, Architecture
 from semalign.models.capture import capture
+from semalign.models.evaluating import evaluating, plain_torch
+from semalign.models.finite import check_finite
 from semalign.models.loading import LanguageModel
 
 FINAL = "final"  # the state after the final norm, which the LM head reads
@@ -31,6 +34,7 @@ class Place(NamedTuple):
     layer: int
 
 
+@plain_torch(gradients=False)
 def resultant_cosine(
     model: LanguageModel,
     texts: Sequence[str],
@@ -57,7 +61,7 @@ def resultant_cosine(
 
     Raises:
         ValueError: for no texts, an empty text or one longer than the context, an unknown interface, a layer
-            outside 1..L, or a basis of another width.
+            outside 1..L, or a basis of another width or made from another model.
     """
     architecture = Architecture(model.model)
     layers = [architecture.check_layer(k) for k in layers or range(1, architecture.n_layers + 1)]
@@ -66,6 +70,7 @@ def resultant_cosine(
     for name, basis in bases.items():
         if basis.vectors.shape[1] != architecture.width:
             raise ValueError(f"basis {name!r} has width {basis.vectors.shape[1]}, the model {architecture.width}")
+        basis.check_model(model)
     encoded = _encode(model, texts)
     frames = {name: frame_operator(basis) for name, basis in bases.items()}
     seen: dict[Place, _Moments] = {}
@@ -106,15 +111,17 @@ def _states(
     device = architecture.model.device
     for start in tqdm(range(0, len(encoded), batch_size), desc="decomposition", leave=False, disable=None):
         input_ids, real = (part.to(device) for part in _padded(encoded[start : start + batch_size]))
-        with torch.no_grad(), ExitStack() as stack:
+        with evaluating(architecture.model), ExitStack() as stack:
             captured = {
                 interface: stack.enter_context(capture(architecture, layers, interface))
                 for interface in interfaces
                 if interface != FINAL
             }
-            output = architecture.decoder(input_ids=input_ids, attention_mask=real.long(), use_cache=False)
+            run = partial(architecture.run, real.long(), input_ids=input_ids)
+            final = run()
+            check_finite(final, "the states", architecture, run)
         if FINAL in interfaces:
-            captured[FINAL] = {architecture.n_layers: output.last_hidden_state}
+            captured[FINAL] = {architecture.n_layers: final}
         for interface in interfaces:
             for k in sorted(captured[interface]):
                 yield Place(interface, k), captured[interface].pop(k)[real]  # (batch, tokens, D) to (real tokens, D)

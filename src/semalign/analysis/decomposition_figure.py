@@ -8,7 +8,8 @@ from semalign.analysis.decomposition import STATES, resultant_cosine
 from semalign.bases.basis import SemanticBasis
 from semalign.bases.frames import frame_operator, isotropic_cosine, random_basis_cosine
 from semalign.data.prompts import read_prompts
-from semalign.files import atomic_path, json_fingerprint, model_fingerprint
+from semalign.files import atomic_path, json_fingerprint
+from semalign.models.identity import model_identity
 from semalign.models.loading import LanguageModel
 from semalign.results.records import make_record, write_record
 
@@ -57,7 +58,7 @@ def write_decomposition(
         configuration={"prompts": len(texts), "states": list(STATES), "dtype": str(model.model.dtype)},
         fingerprints={
             "teacher": None,
-            "student": model_fingerprint(model.model),
+            "student": model_identity(model),
             "data": json_fingerprint(texts),
         },
         seconds=time.perf_counter() - started,

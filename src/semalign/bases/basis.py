@@ -7,15 +7,14 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from semalign.bases.pseudoinverse import gram_pseudoinverse
+from semalign.bases.pseudoinverse import RTOL, Cutoff, gram_pseudoinverse
 from semalign.bases.vocabulary import Vocabulary, atom_rows, check_weight
-from semalign.files import atomic_path, tensor_fingerprint
+from semalign.files import DamagedFileError, read_tensors, tensor_fingerprint, write_tensors
 from semalign.models.architecture import Architecture
+from semalign.models.evaluating import plain_torch
 from semalign.models.loading import LanguageModel
 
 Side = Literal["output", "input", "random"]
@@ -33,7 +32,8 @@ class SemanticBasis:
         side: where the basis comes from: LM head (``output``), embeddings (``input``) or ``random``.
         tied: whether the model shares one matrix between embeddings and LM head.
         fingerprint: hash of the weights and options that it was made from.
-        method: how the pseudoinverse was found: ``cholesky``, ``eigen`` (rank-deficient head), or ``none``.
+        method: how the pseudoinverse was found: ``cholesky``, ``eigen`` or ``svd`` (see
+            :class:`semalign.bases.pseudoinverse.Pseudoinverse`), or ``none``.
         rank: numerical rank of the head.
     """
 
@@ -47,27 +47,29 @@ class SemanticBasis:
     rank: int = 0
 
     @classmethod
+    @plain_torch(gradients=False)
     def from_weight(
         cls,
         weight: Float[Tensor, "v d"],
         *,
         rows: Sequence[int] | None = None,
         unique_rows: bool = False,
-        rtol: float = 1e-6,
+        rtol: Cutoff = RTOL,
     ) -> "SemanticBasis":
         """Return the output-side basis of an LM head W (V x D): row i is ``s_i = e_i W^+`` transposed, a column of W^+.
 
-        ``W^+ = (W^T W)^+ W^T`` goes through the D x D Gram matrix in float64: Cholesky, or an eigendecomposition
-        that drops singular values below ``rtol`` times the largest where the head is (nearly) rank-deficient.
+        ``W^+ = (W^T W)^+ W^T`` goes through the D x D Gram matrix in float64; singular values that are at most ``rtol``
+        times the largest count as zero. See :func:`semalign.bases.pseudoinverse.gram_pseudoinverse`.
 
         Args:
             weight: the LM head, shape (V, D).
             rows: vocabulary rows that count as atoms (default all). Leave out padded rows, which no token uses.
             unique_rows: keep only the first of identical rows, so that duplicates do not count several times.
-            rtol: relative singular-value cut-off of the rank-revealing fallback.
+            rtol: relative cut-off of singular values, or ``"pinv"``: that of ``torch.linalg.pinv``, max(V, D) * eps,
+                which the code for vocabulary-defined semantics uses.
 
         Raises:
-            ValueError: if the head holds NaN or infinity, is not a matrix, or has no row left.
+            ValueError: for a head with NaN or infinity, no matrix, one without rows, or an ``rtol`` that is no cut-off.
         """
         check_weight(weight)
         token_ids = atom_rows(weight, rows, unique_rows)
@@ -81,6 +83,7 @@ class SemanticBasis:
         return cls(vectors, token_ids, side="output", fingerprint=fingerprint, method=found.method, rank=found.rank)
 
     @classmethod
+    @plain_torch(gradients=False)
     def from_model(
         cls,
         model: PreTrainedModel | LanguageModel,
@@ -88,7 +91,7 @@ class SemanticBasis:
         *,
         fold_norm: bool = False,
         unique_rows: bool = False,
-        rtol: float = 1e-6,
+        rtol: Cutoff = RTOL,
         seed: int = 0,
     ) -> "SemanticBasis":
         """Return a semantic basis of a causal language model.
@@ -118,13 +121,14 @@ class SemanticBasis:
         raise ValueError(f"unknown side {side!r}: choose output, input or random")
 
     @classmethod
+    @plain_torch(gradients=False)
     def from_head(
         cls,
         model: PreTrainedModel | LanguageModel,
         *,
         fold_norm: bool = False,
         unique_rows: bool = False,
-        rtol: float = 1e-6,
+        rtol: Cutoff = RTOL,
     ) -> "SemanticBasis":
         """Return the output-side basis of a model: the pseudoinverse of its LM head, by :meth:`from_weight`.
 
@@ -140,6 +144,7 @@ class SemanticBasis:
         return basis._named(vocabulary)
 
     @classmethod
+    @plain_torch(gradients=False)
     def from_embeddings(cls, model: PreTrainedModel | LanguageModel, *, unique_rows: bool = False) -> "SemanticBasis":
         """Return the input-side basis of a model: the rows of its embeddings; arguments as in :meth:`from_head`."""
         vocabulary = Vocabulary.of(model)
@@ -164,7 +169,7 @@ class SemanticBasis:
     @classmethod
     def random(cls, m: int, d: int, seed: int = 0) -> "SemanticBasis":
         """Return ``m`` Gaussian vectors in D dimensions: the control of Section 3.2."""
-        vectors = torch.randn(m, d, generator=torch.Generator().manual_seed(seed))
+        vectors = torch.randn(m, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float32, device="cpu")
         return cls(vectors, torch.arange(m), side="random", fingerprint=f"random-{m}-{d}-{seed}")
 
     @property
@@ -177,27 +182,42 @@ class SemanticBasis:
         order = torch.randperm(len(self.vectors), generator=torch.Generator().manual_seed(seed))
         return replace(self, vectors=self.vectors[order], fingerprint=f"{self.fingerprint}-permuted-{seed}")
 
+    def check_model(self, model: PreTrainedModel | LanguageModel) -> None:
+        """Make sure that the basis was made from the weights of a model, as one that was loaded may not be.
+
+        Raises:
+            ValueError: if the fingerprint of the basis is that of other weights. A random basis, and one without a
+                fingerprint, fit every model.
+        """
+        vocabulary, made = Vocabulary.of(model), self.fingerprint.partition("-permuted-")[0]
+        if self.side == "random" or not made:
+            return
+        if self.side == "input":
+            known = [{"embeddings": vocabulary.embeddings}]
+        else:
+            heads = vocabulary.head, Architecture(vocabulary.network).folded_head()
+            known = [{"head": head, "rows": self.token_ids} for head in heads]
+        if made not in map(tensor_fingerprint, known):
+            raise ValueError(f"this {self.side}-side basis was made from other weights: make it again from this model")
+
     def save(self, path: Path | str) -> None:
-        """Write the basis as safetensors, with the fingerprint of the head it came from in the metadata."""
-        metadata = {name: str(getattr(self, name)) for name in ("side", "tied", "fingerprint", "method", "rank")}
-        metadata["tokens"] = "" if self.tokens is None else "\n".join(token.encode().hex() for token in self.tokens)
-        tensors = {"vectors": self.vectors.cpu().contiguous(), "token_ids": self.token_ids.cpu()}
-        with atomic_path(path) as temporary:
-            save_file(tensors, temporary, metadata=metadata)
+        """Write the basis as safetensors, with a checksum, and with the fingerprint of the head it came from."""
+        notes = {name: getattr(self, name) for name in ("tokens", "side", "tied", "fingerprint", "method", "rank")}
+        write_tensors(path, {"vectors": self.vectors, "token_ids": self.token_ids}, notes)
 
     @classmethod
     def load(cls, path: Path | str) -> "SemanticBasis":
-        """Read a basis that :meth:`save` wrote."""
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-            tokens = tuple(bytes.fromhex(token).decode() for token in metadata["tokens"].split("\n") if token)
-            return cls(
-                file.get_tensor("vectors"),
-                file.get_tensor("token_ids"),
-                tokens or None,
-                metadata["side"],
-                metadata["tied"] == "True",
-                metadata["fingerprint"],
-                metadata["method"],
-                int(metadata["rank"]),
-            )
+        """Read a basis that :meth:`save` wrote.
+
+        Raises:
+            OSError: if there is no such file, or it cannot be read.
+            DamagedFileError: if it is damaged or holds no basis; this is a ``ValueError``.
+        """
+        try:
+            tensors, notes = read_tensors(path)
+            vectors, token_ids = tensors["vectors"], tensors["token_ids"]
+        except (DamagedFileError, KeyError):
+            raise DamagedFileError(f"{path} is damaged or holds no basis: `semalign basis` writes one") from None
+        tokens = notes.pop("tokens")
+        named = None if tokens is None else tuple(tokens)
+        return cls(vectors, token_ids, named, **notes)

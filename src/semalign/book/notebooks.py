@@ -2,8 +2,8 @@
 
 A notebook is a Jupytext file ``notebooks/NN_name.py`` in the percent format. It begins with a Markdown cell that states
 its purpose, its cost and its command. One cell, tagged ``parameters``, sets ``profile = "micro"`` and the inputs (see
-:mod:`semalign.book.inputs`). The executed form is ``book/notebooks/NN_name.ipynb``. It is fresh as long as the text of
-the notebook, the library, the resolved profile and the inputs are the same as when it was run.
+:mod:`semalign.book.inputs`). The executed form is ``book/notebooks/NN_name.ipynb``. It is fresh as long as all that it
+depends on is the same as when it was run (see :mod:`semalign.book.freshness`).
 """
 
 import os
@@ -22,13 +22,11 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
-from semalign.book.inputs import files_below, hash_files, input_hashes
-from semalign.experiments.profiles import load_profile
-from semalign.files import atomic_path, json_fingerprint
+from semalign.book.freshness import changes, dependencies, downloads
+from semalign.book.inputs import input_hashes
+from semalign.disk import temporary_folder, write_errors
+from semalign.files import atomic_path
 from semalign.paths import project_root
-
-LIBRARY = Path(__file__).parent.parent
-LIBRARY_SUFFIXES = {".py", ".yaml"}
 
 
 class NotebookError(RuntimeError):
@@ -61,10 +59,12 @@ def run_notebooks(profile: str = "micro", only: Iterable[str] | None = None, for
         NotebookError: if a notebook raised; its output is in ``book/notebooks/NAME.failed.ipynb``.
     """
     sources = notebook_sources(only)
+    for left in executed_path(sources[0]).parent.glob("*.running.ipynb"):  # of an earlier version, killed
+        left.unlink()
     written = []
     for number, source in enumerate(sources, start=1):
         # Checked only now, because an earlier notebook may have written records that this one reads.
-        reasons = ["forced"] if force else _changes(source, profile)
+        reasons = ["forced"] if force else changes(source, executed_path(source), profile)
         if not reasons:
             continue
         print(f"[{number}/{len(sources)}] {source.stem} (stale: {', '.join(reasons)})", flush=True)
@@ -78,7 +78,7 @@ def run_notebooks(profile: str = "micro", only: Iterable[str] | None = None, for
 
 def stale_notebooks(profile: str = "micro", only: Iterable[str] | None = None) -> dict[str, list[str]]:
     """Return the stale notebooks of a profile by name, each with the changes since it was run."""
-    reasons = {source.stem: _changes(source, profile) for source in notebook_sources(only)}
+    reasons = {source.stem: changes(source, executed_path(source), profile) for source in notebook_sources(only)}
     return {name: why for name, why in reasons.items() if why}
 
 
@@ -102,43 +102,22 @@ def executed_path(source: Path) -> Path:
     return project_root() / "book" / "notebooks" / f"{source.stem}.ipynb"
 
 
-def dependencies(source: Path, profile: str) -> dict[str, str]:
-    """Return a hash of each dependency of an executed notebook."""
-    code = (path for path in files_below(LIBRARY) if path.suffix in LIBRARY_SUFFIXES)
-    return {
-        "notebook": hash_files([source], source.parent),
-        "library": hash_files(code, LIBRARY),
-        "profile": json_fingerprint(load_profile(profile).model_dump(mode="json")),
-        **input_hashes(source, profile),
-    }
-
-
-def _changes(source: Path, profile: str) -> list[str]:
-    """Return the changes since a notebook was run; the list is empty if the notebook is fresh."""
-    now, executed = dependencies(source, profile), executed_path(source)
-    if not executed.is_file():
-        return ["never run"]
-    then = nbformat.read(executed, as_version=4).metadata.get("semalign", {})
-    return [f"{name} changed" for name, value in now.items() if then.get(name) != value]
-
-
 def _run(source: Path, profile: str) -> Path:
     before = dependencies(source, profile)
     output = executed_path(source)
-    output.parent.mkdir(parents=True, exist_ok=True)
     failed = output.with_suffix(".failed.ipynb")
-    running = output.with_suffix(".running.ipynb")
-    try:
-        notebook = _execute(source, running, profile)
-    except (PapermillExecutionError, DeadKernelError) as error:
-        running.replace(failed)
-        raise NotebookError(_explain(source, error, failed)) from error
-    finally:
-        running.unlink(missing_ok=True)
+    with write_errors(output), temporary_folder(output.parent) as folder:
+        running = folder / output.name
+        try:
+            notebook = _execute(source, running, profile)
+        except (PapermillExecutionError, DeadKernelError) as error:
+            running.replace(failed)
+            raise NotebookError(_explain(source, error, failed)) from error
     _show_one_parameters_cell(notebook)
     notebook.metadata.pop("papermill", None)  # it contains folders of this machine
     # A notebook may write records that it also reads, so the inputs are hashed after the run.
-    notebook.metadata["semalign"] = before | input_hashes(source, profile)
+    now = before | input_hashes(source, profile)
+    notebook.metadata["semalign"] = now | {"downloads": downloads(nbformat.writes(notebook))}
     with atomic_path(output) as temporary:
         nbformat.write(notebook, temporary)
     failed.unlink(missing_ok=True)

@@ -16,10 +16,10 @@ from semalign.book.notebooks import NotebookError, run_notebooks
 
 def run_stale_notebooks(app: Sphinx, config: Config) -> None:
     """Run stale notebooks; the checkout is the folder above the book's sources."""
-    os.environ.setdefault("SEMALIGN_ROOT", str(Path(app.srcdir).parent))
+    os.environ["SEMALIGN_ROOT"] = os.environ.get("SEMALIGN_ROOT") or str(Path(app.srcdir).parent)
     try:
-        run_notebooks(os.environ.get("SEMALIGN_PROFILE", "micro"))
-    except (NotebookError, FileNotFoundError, ValueError) as error:
+        run_notebooks(os.environ.get("SEMALIGN_PROFILE") or "micro")
+    except (NotebookError, OSError, ValueError) as error:
         raise ExtensionError(str(error)) from error
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from semalign.cli import measuring, method, models
+from semalign.cli import errors, measuring, method, models
 
 app = typer.Typer(
     help="Transfer knowledge from a large language model to a smaller one by latent semantic alignment.\n\n"
@@ -68,11 +68,5 @@ def main(
 
 
 def entry_point() -> None:
-    """Run the command; print expected errors as one line."""
-    from semalign.sandbox import SandboxError
-
-    try:
-        app(prog_name="semalign")
-    except (ValueError, OSError, ImportError, SandboxError) as error:
-        typer.secho(f"semalign: {error}", fg="red", err=True)
-        raise SystemExit(1) from None
+    """Run the command and end the process with its status; an error is one line (:func:`semalign.cli.errors.run`)."""
+    raise SystemExit(errors.run(app))

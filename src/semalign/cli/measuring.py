@@ -1,12 +1,25 @@
 """Commands that score: one model, all methods of a profile, the points of a grid; and the command for notebooks."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 import yaml
 
-from semalign.cli.options import DataRoot, Model, Sandbox, choice, names_of, settings_of, with_adapter
+from semalign.cli.options import (
+    DataRoot,
+    Model,
+    Profile,
+    RecordFolder,
+    Sandbox,
+    check_adapter,
+    choice,
+    names_of,
+    settings_of,
+    usage,
+    with_adapter,
+)
+from semalign.data.chat import ChatName
 
 
 def evaluate(
@@ -23,13 +36,17 @@ def evaluate(
         list[str] | None, typer.Option(help="KEY=VALUE, an argument of vLLM, e.g. tensor_parallel_size=2")
     ] = None,
     chat: Annotated[str | None, typer.Option(help="plain, tulu, llama2 or model; default: the task's")] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="folder for a record and samples of each task")
-    ] = None,
+    out: RecordFolder = None,
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
     """Score a model, with or without an adapter, on benchmarks (Section 5) through lm-eval; resume if interrupted."""
+    choice(engine, "transformers", "vllm")
+    choice(chat or "plain", *get_args(ChatName))
+    options = settings_of(vllm or [], "--vllm")
+    if options and engine != "vllm":
+        raise typer.BadParameter("--vllm needs --engine vllm")
+    check_adapter(adapter)
     from semalign.data.task_file import task_name
     from semalign.data.tasks import documents
     from semalign.evaluation.record import score_record
@@ -42,7 +59,7 @@ def evaluate(
     for each in task:  # finds errors in a task before the model is loaded
         sandbox_of(each)
         documents(each, split, limit)
-    loaded = with_adapter(model, adapter, choice(engine, "transformers", "vllm"), settings_of(vllm or [], "--vllm"))
+    loaded = with_adapter(model, adapter, engine, options)
     for each in task:
         path = None if out is None else out / f"{task_name(each)}.json"
         result = run_evaluation(
@@ -57,8 +74,8 @@ def evaluate(
 
 
 def compare(
-    profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder; default data/results/PROFILE")] = None,
+    profile: Profile = "micro",
+    out: RecordFolder = None,
     methods: Annotated[
         str | None, typer.Option(help="all, or names separated by commas; default: semalign and the profile's variants")
     ] = None,
@@ -71,12 +88,15 @@ def compare(
 ) -> None:
     """Run every model, method, task and seed of a profile (Tables 1 and 2); keep finished records."""
     from semalign.experiments import runs as experiments
+    from semalign.experiments.cells import entries_of
     from semalign.experiments.profiles import load_profile
     from semalign.paths import results_dir
     from semalign.results.comparisons import differences
 
     loaded = load_profile(profile, **({} if seeds is None else {"seeds": list(range(seeds))}))
     folder, names = out or results_dir() / loaded.name, names_of(methods)
+    with usage("--methods"):
+        entries_of(loaded, names)
     if dry_run:
         absent = experiments.missing(loaded, folder, names)
         lines = [f"{cell.file_name}: {reason}" for cell, reason in absent.items()]
@@ -89,7 +109,7 @@ def compare(
 
 
 def select(
-    profile: Annotated[str, typer.Option("--profile", "-p", help="micro, or a YAML file")] = "micro",
+    profile: Profile = "micro",
     methods: Annotated[str | None, typer.Option(help="names separated by commas; default: all with a grid")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
     data_root: DataRoot = None,
@@ -97,13 +117,16 @@ def select(
 ) -> None:
     """Choose the settings of methods and variants on validation data; print the variants to add to the profile."""
     from semalign.experiments import selection
-    from semalign.experiments.grids import check_grids
+    from semalign.experiments.grids import check_entries, check_grids
     from semalign.experiments.profiles import load_profile
     from semalign.paths import results_dir
 
     loaded, names = load_profile(profile), names_of(methods)
+    if names and loaded.selection:
+        with usage("--methods"):
+            check_entries(loaded, names)
+    check_grids(loaded, names or list(loaded.selection))
     if dry_run:
-        check_grids(loaded, names or list(loaded.selection))
         missing = selection.missing(loaded, results_dir() / f"{loaded.name}-selection", names)
         typer.echo("\n".join(f"{name}: {why}" for name, why in missing.items()) or "all records are current")
         return
@@ -113,17 +136,13 @@ def select(
 
 
 def run(
-    profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
+    profile: Profile = "micro",
     only: Annotated[list[str] | None, typer.Option(help="first letters of a notebook's name, e.g. 03")] = None,
     force: Annotated[bool, typer.Option(help="also run up-to-date notebooks")] = False,
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
     """Run the notebooks of a profile with papermill; skip those that are up to date."""
-    from semalign.book.notebooks import NotebookError, run_notebooks
+    from semalign.book.notebooks import run_notebooks
 
-    try:
-        run_notebooks(profile, only=only, force=force)
-    except NotebookError as error:
-        typer.secho(f"semalign: {error}", fg="red", err=True)
-        raise typer.Exit(1) from None
+    run_notebooks(profile, only=only, force=force)

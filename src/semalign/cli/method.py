@@ -9,30 +9,39 @@ from semalign.cli.options import (
     Data,
     Interface,
     Model,
+    OutFile,
+    OutFolder,
+    OutStem,
+    Seed,
     Student,
     Teacher,
     adapted,
+    check_adapter,
+    check_data,
     choice,
+    layers_of,
     mapping_of,
     rows_of_data,
     settings_of,
+    usage,
     with_adapter,
 )
 
 
 def basis(
     model: Model,
-    out: Annotated[Path, typer.Option("--out", "-o", help="safetensors file to write")],
+    out: OutFile,
     side: Annotated[str, typer.Option(help="output (LM head), input (embeddings) or random")] = "output",
     fold_norm: Annotated[bool, typer.Option(help="fold the final norm's gain into the head")] = False,
     unique_rows: Annotated[bool, typer.Option(help="count identical vocabulary rows once")] = False,
 ) -> None:
     """Compute a model's semantic basis (Section 3.1) and save it."""
+    wanted = choice(side, "output", "input", "random")
+    if fold_norm and wanted != "output":
+        raise typer.BadParameter(f"--fold-norm belongs to the output side, not to {wanted}")
     from semalign import SemanticBasis, load_model
 
-    made = SemanticBasis.from_model(
-        load_model(model), choice(side, "output", "input", "random"), fold_norm=fold_norm, unique_rows=unique_rows
-    )
+    made = SemanticBasis.from_model(load_model(model), wanted, fold_norm=fold_norm, unique_rows=unique_rows)
     made.save(out)
     m, width = made.vectors.shape
     tied = "tied" if made.tied else "untied"
@@ -41,14 +50,16 @@ def basis(
 
 def decompose(
     model: Model,
-    out: Annotated[Path, typer.Option("--out", "-o", help="path of the two output files, without a suffix")],
-    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a JSONL file with prompts")] = "humaneval",
-    seed: Annotated[int, typer.Option(help="seed of the random bases")] = 0,
+    out: OutStem,
+    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a file with prompts")] = "humaneval",
+    seed: Seed = 0,
 ) -> None:
     """Measure how well states survive decomposition and recomposition (Section 3.2, Fig. 2)."""
     from semalign import load_model
     from semalign.analysis.decomposition_figure import write_decomposition
+    from semalign.data.prompts import read_prompts
 
+    read_prompts(prompts)  # finds an error in them before the model is loaded
     record = write_decomposition(load_model(model), prompts, out, seed=seed)
     typer.echo(f"{out}.csv and {out}.json: {record['metric']} {record['value']:.3f} over {record['n']} tokens")
 
@@ -61,11 +72,13 @@ def attribute(
     aggregation: Annotated[str, typer.Option(help="absolute or signed")] = "absolute",
 ) -> None:
     """Score a model's layers by Layer Gradient x Activation (Section 4.1); torchrun distributes the batches."""
+    choice(aggregation, "absolute", "signed")
     from semalign import attribute_layers, load_model
     from semalign.data.rows import batches, encode
 
+    rows = rows_of_data(data, "train", examples)
     loaded = load_model(model)
-    encoded = encode(rows_of_data(data, "train", examples), loaded.tokenizer, loaded.context_length)
+    encoded = encode(rows, loaded.tokenizer, loaded.context_length)
     scores = attribute_layers(loaded, batches(encoded, 8), interface, aggregation=aggregation).tolist()
     typer.echo("layer  score")
     for k, score in enumerate(scores, start=1):
@@ -90,26 +103,26 @@ def pair(
 
 
 def _n_layers(model: str) -> int:
-    if model.isdigit():
-        return int(model)
-    from transformers import AutoConfig
+    if (number := layers_of(model)) is not None:
+        return number
+    from semalign.models.loading import check_given, locate
+    from semalign.models.pretrained import load_config
 
-    from semalign.models.loading import locate
-
+    check_given(model)
     source = locate(model)
     if source.endswith(".gguf"):
         from semalign import load_model
         from semalign.models.architecture import Architecture
 
         return Architecture(load_model(model).model).n_layers
-    return AutoConfig.from_pretrained(source, trust_remote_code=False).get_text_config().num_hidden_layers
+    return load_config(source).get_text_config().num_hidden_layers
 
 
 def transfer(
     teacher: Teacher,
     student: Student,
     data: Data,
-    out: Annotated[Path, typer.Option("--out", "-o", help="folder for adapter, record and checkpoint")],
+    out: OutFolder,
     method: Annotated[str, typer.Option("--method", "-m", help="a method of the registry")] = "semalign",
     adapter: Annotated[
         Path | None, typer.Option(help="LoRA adapter of the student to start from; the result holds both")
@@ -118,7 +131,7 @@ def transfer(
         Path | None, typer.Option(help="YAML file with lines STUDENT LAYER: TEACHER LAYER that replace the pairing")
     ] = None,
     validation: Annotated[
-        str | None, typer.Option(help="held-out rows: a JSONL file, or a task for its validation split")
+        str | None, typer.Option(callback=check_data, help="held-out rows: a file, or a task for its validation split")
     ] = None,
     hold_out: Annotated[
         int | None, typer.Option(min=1, help="number of rows to hold out, taken after the training rows")
@@ -129,16 +142,24 @@ def transfer(
     ] = None,
 ) -> None:
     """Align and steer: train paired student layers on the teacher's aligned states (Sections 4.2-4.3)."""
-    from semalign import run_method
-
     if validation and hold_out:
         raise typer.BadParameter("give --validation or --hold-out, not both")
     chosen = settings_of(settings or [])
+    check_adapter(adapter)
     if layer_map is not None:
         chosen["layer_map"] = mapping_of(layer_map)
+    from semalign import run_method
+    from semalign.methods.registry import method as method_of
+
+    with usage("--method"):
+        found = method_of(method)
+    with usage("--set"):
+        found.settings(**chosen)
     task = data if not Path(data).suffix else Path(data).stem
     rows = rows_of_data(data, "train", examples and examples + (hold_out or 0))
     held_out = None if validation is None else rows_of_data(validation, "validation", None)
+    if hold_out and hold_out >= len(rows):
+        raise ValueError(f"{data} has {len(rows)} rows: none are left to train on if {hold_out} are held out")
     if hold_out:
         rows, held_out = rows[:-hold_out], rows[-hold_out:]
     start = student if adapter is None else adapted(student, adapter)
@@ -163,18 +184,21 @@ def _print_transfer(details: dict[str, Any], out: Path) -> None:
 def cka(
     teacher: Teacher,
     student: Student,
-    out: Annotated[Path, typer.Option("--out", "-o", help="path of the two files, without a suffix")],
-    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a JSONL file with prompts")] = "humaneval",
+    out: OutStem,
+    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a file with prompts")] = "humaneval",
     adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder of the student after a transfer")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="only the first prompts")] = None,
     interface: Interface = "layer",
-    seed: Annotated[int, typer.Option(help="seed of the shuffles and of the untrained models")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Measure the similarity of all layers of two models, before and after alignment (Section 5.3, Fig. 4 and 6)."""
+    check_adapter(adapter)
     from semalign import load_model
     from semalign.analysis.cka import StateOptions
     from semalign.analysis.cka_figure import write_cka
+    from semalign.data.prompts import read_prompts
 
+    read_prompts(prompts)  # finds an error in them before a model is loaded
     pair = load_model(teacher), load_model(student)
     transferred = None if adapter is None else with_adapter(student, adapter, "transformers", {})
     options = StateOptions(interface=interface, seed=seed)

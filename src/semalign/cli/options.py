@@ -1,25 +1,90 @@
 """Arguments and options that several commands share, and how their values are read."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
-import yaml
 
+from semalign import outputs
+from semalign.errors import nearest
+from semalign.experiments.profile_paths import profile_path
 from semalign.paths import use_data_root
+from semalign.settings import Interface as InterfaceName
+from semalign.yaml_text import parse, read_mapping
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="folder, .gguf file, known name or hub id")]
 Teacher = Annotated[str, typer.Argument(metavar="TEACHER", help="the larger model")]
 Student = Annotated[str, typer.Argument(metavar="STUDENT", help="the smaller model")]
-Data = Annotated[str, typer.Option("--data", "-d", help="task name, task file, or JSONL file of prompts and responses")]
 DataRoot = Annotated[
     Path | None,
     typer.Option(
         "--data-root", callback=use_data_root, help="folder with data, searched before those of SEMALIGN_DATA"
     ),
 ]
-Interface = Annotated[str, typer.Option(help="attention, mlp, residual or layer")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="seed of all random numbers")]
+LARGEST_MODEL = 10_000  # layers
+
+
+def _interface(name: str) -> str:
+    return choice(name, *get_args(InterfaceName))
+
+
+Interface = Annotated[str, typer.Option(callback=_interface, help="attention, mlp, residual or layer")]
+
+
+def _folder(path: Path | None) -> Path | None:
+    return None if path is None else outputs.check_folder(path)
+
+
+def _file(path: Path) -> Path:
+    return outputs.check_file(path)
+
+
+def _stem(path: Path) -> Path:
+    outputs.check_folder(path.parent)
+    return path
+
+
+def check_profile(name: str | None) -> str | None:
+    """Return a profile's name if there is such a profile."""
+    if name is not None:
+        profile_path(name)
+    return name
+
+
+def check_data(name: str | None) -> str | None:
+    """Tell of a missing file before the library is loaded, which takes seconds."""
+    if name is not None and Path(name).suffix and not Path(name).exists():
+        raise FileNotFoundError(f"no data file {name}: give a task or a file of rows")
+    return name
+
+
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        "-d",
+        callback=check_data,
+        help="task name, task file, or file of rows: .jsonl, .json, .csv or .parquet",
+    ),
+]
+Profile = Annotated[
+    str, typer.Option("--profile", "-p", callback=check_profile, help="micro, small, llama2, or a YAML file")
+]
+
+
+# Where results go is checked when options are read, before anything long starts.
+OutFolder = Annotated[Path, typer.Option("--out", "-o", callback=_folder, help="folder of the result")]
+OutFile = Annotated[Path, typer.Option("--out", "-o", callback=_file, help="safetensors file to write")]
+OutStem = Annotated[
+    Path, typer.Option("--out", "-o", callback=_stem, help="path of the two output files, without a suffix")
+]
+RecordFolder = Annotated[
+    Path | None, typer.Option("--out", "-o", callback=_folder, help="folder of records, with the samples of each task")
+]
 
 
 def _use_sandbox(mode: str | None) -> str | None:
@@ -34,7 +99,7 @@ Sandbox = Annotated[
     typer.Option(
         callback=_use_sandbox,
         metavar="bubblewrap|limits",
-        help="how generated programs are isolated; limits does not stop hostile programs; "
+        help="how generated programs are isolated; limits isolates less; "
         "default: variable SEMALIGN_SANDBOX, else bubblewrap",
     ),
 ]
@@ -43,8 +108,17 @@ Sandbox = Annotated[
 def choice(value: str, *allowed: str) -> Any:
     """Return a value unchanged if it is allowed; raise ``typer.BadParameter`` otherwise."""
     if value not in allowed:
-        raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}")
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}{nearest(value, allowed)}")
     return value
+
+
+@contextmanager
+def usage(option: str) -> Iterator[None]:
+    """Turn a ``ValueError`` about the value of an option into an error of usage, ``typer.BadParameter``."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
 
 
 def names_of(text: str | None) -> list[str] | None:
@@ -52,49 +126,64 @@ def names_of(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
+def layers_of(text: str) -> int | None:
+    """Return the number of layers that stands for a model, or None if the text is a model's name."""
+    if not text.isascii() or not text.isdecimal():
+        return None
+    if not 1 <= int(text[:9]) <= LARGEST_MODEL or len(text) > 9:
+        raise typer.BadParameter(f"a model has 1 to {LARGEST_MODEL} layers, not {text[:20]}")
+    return int(text)
+
+
 def rows_of_data(data: str, split: str, limit: int | None) -> list[dict[str, str]]:
-    """Return the rows of a JSONL file, the training rows of a task, or the rows of another split of it."""
+    """Return the rows of a file, the training rows of a task, or the rows of another split of it."""
+    if not data.strip():
+        raise ValueError("no data '': give a task or a file of rows")
     from semalign.data import tasks as benchmarks
     from semalign.data import training_rows as training_data
     from semalign.data.rows import read_rows
-    from semalign.data.task_file import is_path
+    from semalign.data.sources import first
+    from semalign.data.task_file import is_path, task_names
 
-    if Path(data).suffix and not is_path(data):
-        return read_rows(data)[:limit]
+    if data not in task_names() and not is_path(data) and (Path(data).suffix or Path(data).exists()):
+        return first(read_rows(data), limit)
     return training_data.rows(data, limit) if split == "train" else benchmarks.rows(data, split, limit)
 
 
 def settings_of(settings: list[str], option: str = "--set") -> dict[str, Any]:
     """Return settings given as KEY=VALUE; values are read as YAML."""
-    pairs = [setting.partition("=") for setting in settings]
-    for key, equals, _ in pairs:
-        if not equals:
-            raise typer.BadParameter(f"{option} takes KEY=VALUE, got {key!r}")
-    # YAML 1.1 reads 3e-4 as text, but pydantic converts this text to a number.
-    return {key: yaml.safe_load(value) for key, _, value in pairs}
+    found: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter(f"{option} takes KEY=VALUE, got {setting!r}")
+        if key in found:
+            raise typer.BadParameter(f"{option} gives {key} twice")
+        with usage(option):  # YAML 1.1 reads 3e-4 as text, but pydantic converts this text to a number
+            found[key] = parse(value, setting)
+    return found
 
 
 def mapping_of(path: Path) -> dict[Any, Any]:
     """Return the keys and values of a YAML file."""
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold keys and values, one `key: value` on each line")
-    return content
+    return read_mapping(path)
+
+
+def check_adapter(adapter: Path | None) -> None:
+    """Raise ``FileNotFoundError`` for a folder without a PEFT adapter."""
+    if adapter is not None and not (adapter / "adapter_config.json").is_file():
+        raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
 
 
 def adapted(model: str, adapter: Path) -> Any:
     """Return a model with a PEFT adapter on it, not merged."""
-    from peft import PeftModel
+    from semalign import load_model
+    from semalign.models.adapters import put_adapter, read_config
 
-    from semalign import LanguageModel, load_model
-
-    if not (adapter / "adapter_config.json").is_file():
-        raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
-    loaded = load_model(model)
-    model_with = PeftModel.from_pretrained(loaded.model, adapter).eval()
-    return LanguageModel(model_with, loaded.tokenizer)  # type: ignore[arg-type]
+    read_config(adapter)  # finds errors before the model is loaded
+    return put_adapter(load_model(model), adapter)
 
 
 def with_adapter(model: str, adapter: Path | None, engine: str, options: dict[str, Any]) -> Any:
@@ -104,8 +193,6 @@ def with_adapter(model: str, adapter: Path | None, engine: str, options: dict[st
 
     if engine == "vllm":
         return VllmModel(model, adapter, options)
-    if options:
-        raise typer.BadParameter("--vllm needs --engine vllm")
     if adapter is None:
         return load_model(model)
     loaded = adapted(model, adapter)

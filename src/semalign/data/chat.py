@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, get_args
 
+from semalign.data import chat_template
+
 if TYPE_CHECKING:  # transformers takes seconds to import
     from transformers import PreTrainedTokenizerBase
 
@@ -54,7 +56,7 @@ def _of_model(tokenizer: "PreTrainedTokenizerBase | None") -> Chat:
 
     def render(question: str, answer: str) -> str:
         turns = [{"role": "user", "content": question}, {"role": "assistant", "content": MARK}]
-        before = str(tokenizer.apply_chat_template(turns, tokenize=False)).rpartition(MARK)[0]
+        before = chat_template.render(tokenizer, turns).rpartition(MARK)[0]
         before = before.removeprefix(str(tokenizer.bos_token)) if adds_bos else before
         return before + answer if answer else before.rstrip(" ")
 

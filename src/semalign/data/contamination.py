@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from semalign.data.sources import Row
+from semalign.data.columns import check_columns
+from semalign.data.row_files import Row
 
+READER = "the filter that keeps test items out of training"
 SHORTEST_DESCRIPTION = 30  # characters; a shorter description says too little to recognise an item by
 
 
@@ -29,9 +31,9 @@ class ContaminationFilter:
         """Return the filter for some test items, which have the columns ``prompt`` and ``entry_point``.
 
         Raises:
-            ValueError: if they have not.
+            ValueError: if they have not, or a prompt is no Python.
         """
-        require_columns(items, "prompt", "entry_point")
+        check_columns(items, {"prompt": "text", "entry_point": "name"}, READER)
         # Longer names first: a name may be the beginning of another.
         names = sorted({item["entry_point"] for item in items}, key=len, reverse=True)
         patterns = (rf"(?<![\w.]){re.escape(name)}" + (r"\b" if "_" in name else r"\s*\(") for name in names)
@@ -50,17 +52,12 @@ def question_key(item: Mapping[str, Any]) -> tuple[str, ...]:
     return normalised(item["question"]), *sorted(normalised(choice) for choice in item["choices"])
 
 
-def require_columns(items: Sequence[Row], *columns: str) -> None:
-    """Raise ``ValueError`` unless the test items have the columns by which their like is recognised."""
-    if missing := set(columns) - items[0].keys():
-        raise ValueError(
-            f"test items have no column {', '.join(sorted(missing))}, by which they are kept out of the training rows"
-        )
-
-
 def _description(prompt: str) -> str:
     """Return what the docstring of the last function of a HumanEval prompt says, without its examples."""
-    functions = [node for node in ast.parse(prompt).body if isinstance(node, ast.FunctionDef)]
+    try:
+        functions = [node for node in ast.parse(prompt).body if isinstance(node, ast.FunctionDef)]
+    except SyntaxError as error:
+        raise ValueError(f"the prompt of a test item is no Python ({error.msg}): {prompt[:60]!r}") from error
     text = ast.get_docstring(functions[-1]) or "" if functions else ""
     return re.split(r">>>|\b(?:For )?[Ee]xamples?\b", text)[0].strip()
 

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from semalign.data.sources import dataset_rows, read_file
+from semalign.data.columns import check_columns
+from semalign.data.row_files import is_row_file, read_file
+from semalign.data.sources import dataset_rows
 from semalign.data.tasks import rows
 
 HUMANEVAL = "openai/openai_humaneval"
@@ -14,17 +16,14 @@ def read_prompts(source: str | Path) -> list[str]:
     ``"humaneval"`` gives the raw prompts of the data set, which are code, without the words of the task file.
 
     Args:
-        source: ``"humaneval"``, a task, or a JSONL or Parquet file.
+        source: ``"humaneval"``, a task, or a file of rows (:func:`semalign.data.row_files.read_file`).
 
     Raises:
         FileNotFoundError: if the data are not there; the message says where they would be.
         ValueError: for an unknown task or a row without a prompt.
     """
-    if source == "humaneval":
-        return [row["prompt"] for row in dataset_rows(HUMANEVAL, None, "test")]
-    if Path(source).suffix not in (".jsonl", ".parquet"):
+    if source != "humaneval" and not is_row_file(source):
         return [row["prompt"] for row in rows(source, "test")]
-    found = read_file(source)
-    if missing := [number for number, row in enumerate(found, start=1) if "prompt" not in row]:
-        raise ValueError(f"{source}: row {missing[0]} has no 'prompt'")
+    found = dataset_rows(HUMANEVAL, None, "test") if source == "humaneval" else read_file(source)
+    check_columns(found, {"prompt": "text"})
     return [row["prompt"] for row in found]

@@ -1,6 +1,6 @@
 """From rows of prompt and response to token ids, supervised positions and padded batches."""
 
-import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +11,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from semalign.data.columns import place
+from semalign.data.row_files import read_file
+from semalign.data.tokens import Encoder
+from semalign.errors import folded
+
+LONGEST = 1_000_000  # characters of a row: a tokenizer would take minutes over more, before it is known to be too long
 IGNORED = -100  # label of a position without supervision, as in transformers
 Row = Mapping[str, str]
 
@@ -46,78 +52,78 @@ class Example:
 
 
 def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return rows with the keys ``prompt`` and ``response``, from a JSONL file, a ``datasets`` Dataset or a list.
+    """Return rows with the keys ``prompt`` and ``response``, from a file, a ``datasets`` Dataset or a list.
+
+    Args:
+        data: rows, or the path of a file of them; see :func:`semalign.data.row_files.read_file`.
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: for an empty data set, a row without the two keys, or an empty response; it names the row.
+        ValueError: for an empty data set, or a row without the two keys, with an empty response, with half a character
+            or with more than :data:`LONGEST` characters; it names the row.
     """
-    rows = _read_jsonl(Path(data)) if isinstance(data, str | Path) else data
-    checked = [_check_row(i, row) for i, row in enumerate(rows, start=1)]
+    if not isinstance(data, str | Path | Iterable):
+        raise ValueError(f"rows are a file, a list or a Dataset of prompts and responses, not {type(data).__name__}")
+    rows = read_file(data) if isinstance(data, str | Path) else data
+    checked = [_check_row(place(rows, i), row) for i, row in enumerate(rows)]
     if not checked:
         raise ValueError("the data set is empty: give at least one row with a prompt and a response")
     return checked
 
 
-def _read_jsonl(path: Path) -> Iterator[Any]:
-    if not path.is_file():
-        raise FileNotFoundError(f"no data file {path}: expected JSONL, one {{'prompt': …, 'response': …}} a line")
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                try:
-                    yield json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise ValueError(f"{path}, line {number} is not JSON: {error}") from error
+def _check_row(place: str, row: Any) -> dict[str, str]:
+    prompt, response = (row.get(key) for key in ("prompt", "response")) if isinstance(row, Mapping) else (None, None)
+    if not isinstance(prompt, str) or not isinstance(response, str):
+        raise ValueError(f"{place} must have a 'prompt' and a 'response', both text; it is {folded(row, 140)}")
+    if not response:
+        raise ValueError(f"{place} has an empty response: there is nothing to learn from it")
+    if (size := len(prompt) + len(response)) > LONGEST:
+        raise ValueError(f"{place} has {size} characters, more than any context holds: shorten or drop it")
+    if half := re.search(r"[\ud800-\udfff]", prompt + response):
+        raise ValueError(f"{place} has half of a character (\\u{ord(half[0]):04x})")
+    return {"prompt": prompt, "response": response}
 
 
-def _check_row(number: int, row: Any) -> dict[str, str]:
-    texts = [row.get(key) for key in ("prompt", "response")] if isinstance(row, Mapping) else [None]
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"row {number} must have a 'prompt' and a 'response', both text; it is {str(row)[:120]}")
-    if not texts[1]:
-        raise ValueError(f"row {number} has an empty response: there is nothing to learn from it")
-    return {"prompt": texts[0], "response": texts[1]}
+def encode(
+    rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, max_length: int, vocabulary: int | None = None
+) -> list[Example]:
+    """Return encoded rows, each ended by the end-of-sequence token if the tokenizer has one.
 
+    The prompt keeps exactly the tokens that it has alone, which is how generation meets it. Prompt and response decode
+    to the row's text; see :class:`semalign.data.tokens.Encoder`. An empty response is one of a text that is only read.
 
-def encode(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, max_length: int) -> list[Example]:
-    """Return encoded rows, each ended by the end-of-sequence token.
-
-    The prompt keeps exactly the tokens that it has alone, which is how generation meets it.
+    Args:
+        rows: rows of prompt and response.
+        tokenizer: the model's tokenizer.
+        max_length: the model's context.
+        vocabulary: number of rows of the model's embeddings, if known.
 
     Raises:
-        ValueError: if a row is longer than the context; it is never cut.
+        ValueError: for a row that cannot be encoded, that has no token to learn or a token without an embedding, or
+            that is longer than the context; it is never cut.
     """
-    examples = [_encode_row(row, tokenizer) for row in rows]
-    for number, example in enumerate(examples, start=1):
-        if len(example) > max_length:
-            raise ValueError(
-                f"row {number} has {len(example)} tokens (prompt {example.prompt_length}), more than the context of "
-                f"{max_length}: shorten or drop it; nothing is truncated silently"
-            )
-    return examples
+    encoder = Encoder(tokenizer, vocabulary)
+    return [_encode_row(encoder, row, f"row {number}", max_length) for number, row in enumerate(rows, start=1)]
 
 
-def _encode_row(row: Row, tokenizer: PreTrainedTokenizerBase) -> Example:
-    prompt, response = row["prompt"], row["response"]
-    prompt_ids, _ = _tokenize(prompt, tokenizer)
-    ids, ends = _tokenize(prompt + response, tokenizer)
-    if ids[: len(prompt_ids)] != prompt_ids:  # a token would cross the boundary: encode the response apart
-        prompt_ids, ends = _tokenize(prompt, tokenizer)
-        response_ids, response_ends = _tokenize(response, tokenizer, special=False)
-        ids, ends = prompt_ids + response_ids, ends + [len(prompt) + end for end in response_ends]
-    if tokenizer.eos_token_id is not None:
-        ids, ends = [*ids, tokenizer.eos_token_id], [*ends, len(prompt) + len(response) + 1]
-    return Example(tuple(ids), len(prompt_ids), tuple(tokenizer.convert_ids_to_tokens(ids)), tuple(ends))
-
-
-def _tokenize(text: str, tokenizer: PreTrainedTokenizerBase, special: bool = True) -> tuple[list[int], list[int]]:
-    """Return token ids without a final end-of-sequence, and where each token ends in the text."""
-    encoded = tokenizer(text, add_special_tokens=special, return_offsets_mapping=tokenizer.is_fast)
-    ids = list(encoded["input_ids"])
-    ends = [end for _, end in encoded["offset_mapping"]] if tokenizer.is_fast else [-1] * len(ids)
-    closed = len(ids) > 1 and ids[-1] == tokenizer.eos_token_id
-    return (ids[:-1], ends[:-1]) if closed else (ids, ends)
+def _encode_row(encoder: Encoder, row: Row, place: str, max_length: int) -> Example:
+    text = row["prompt"] + row["response"]
+    try:
+        start, rest = encoder.pair(row["prompt"], row["response"])
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
+    ids, ends = encoder.ended(start + rest, len(text) + 1)
+    example = Example(tuple(ids), len(start.ids), tuple(encoder.tokenizer.convert_ids_to_tokens(ids)), tuple(ends))
+    if row["response"] and not (rest.ids and example.positions()):
+        raise ValueError(
+            f"{place} has nothing to learn: no token of its response {row['response'][:40]!r} stands after another"
+        )
+    if len(example) > max_length:
+        raise ValueError(
+            f"{place} has {len(example)} tokens (prompt {example.prompt_length}), more than the context of "
+            f"{max_length}: shorten or drop it; nothing is truncated silently"
+        )
+    return example
 
 
 class Matched(NamedTuple):

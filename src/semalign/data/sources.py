@@ -1,57 +1,93 @@
-"""Rows as they are published: of a data set in a data root or on the Hugging Face hub, or of a file."""
+"""Rows as they are published: of a data set in a data root or on the Hugging Face hub."""
 
 import hashlib
 import json
+import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet
-
+from semalign.data.row_files import SUFFIXES, Row, Rows, read_file
 from semalign.paths import data_roots
 
 HUB_TIMEOUT = 5.0
 OWN = "semalign/"  # bundled data sets: the hub has none of them
-Row = dict[str, Any]
 
 
-def locate(dataset: str, config: str | None, split: str) -> Path:
-    """Return the file of a split: ``<root>/<dataset>[/<config>]/<split>.jsonl`` or ``.parquet``.
+def locate(dataset: str, config: str | None, split: str) -> list[Path]:
+    """Return the files of a split in the first data root that has it.
+
+    In ``<root>/<dataset>[/<config>]``, or the folder ``data`` in it, the split is ``<split>.jsonl`` or another file of
+    rows (:data:`semalign.data.row_files.SUFFIXES`), or the hub's ``<split>-00000-of-00002.parquet`` and so on. Without
+    a configuration it may also be in a folder that is named like the data set, as the hub has it.
 
     Raises:
         FileNotFoundError: if no data root has it; it names the places and the setting.
+        ValueError: if some of its files are missing.
+        OSError: for a data root that is a file, a folder that cannot be read, or a folder in place of the split's file.
     """
-    folder = Path(dataset, config or "")
     for root in data_roots():
-        for suffix in (".jsonl", ".parquet"):
-            if (path := root / folder / f"{split}{suffix}").is_file():
-                return path
+        if root.is_file():
+            raise NotADirectoryError(f"the data root {root} is a file: SEMALIGN_DATA names folders")
+        for folder in _folders(root / dataset, config):
+            if files := _files(folder, split):
+                return files
+    folder = Path(dataset, config or "")
     looked = ", ".join(str(root / folder) for root in data_roots())
     raise FileNotFoundError(
-        f"no split {split!r} of {dataset}: looked for {split}.jsonl and {split}.parquet in {looked}. "
-        f"Set SEMALIGN_DATA to a folder that has {folder / split}.jsonl, with the columns of the data set."
+        f"no split {split!r} of {dataset}: looked for {split}.jsonl, {split}.parquet or {split}-00000-of-….parquet in "
+        f"{looked}. Set SEMALIGN_DATA to a folder that has {folder / split}.jsonl, with the columns of the data set."
     )
 
 
-def dataset_rows(dataset: str, config: str | None, split: str, *, offline: bool = False) -> list[Row]:
+def _folders(base: Path, config: str | None) -> list[Path]:
+    if config:
+        return [base / config, base / config / "data", base / "data" / config]
+    return [base, base / "data", base / base.name]
+
+
+def _files(folder: Path, split: str) -> list[Path]:
+    try:
+        names = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError as error:
+        raise PermissionError(f"no permission to read {folder}, a folder of a data root") from error
+    for suffix in SUFFIXES:
+        shard = re.compile(re.escape(split) + r"-\d{5}-of-(\d{5})" + re.escape(suffix))
+        if f"{split}{suffix}" in names:
+            return [folder / f"{split}{suffix}"]
+        if shards := [match for match in map(shard.fullmatch, names) if match]:
+            if len(shards) != int(shards[0][1]):
+                raise ValueError(f"{folder} has {len(shards)} of the {int(shards[0][1])} files of split {split!r}")
+            return [folder / match[0] for match in shards]
+    if split in names:
+        raise IsADirectoryError(f"{folder / split} is a folder: put {split}.jsonl or {split}.parquet in its place")
+    return []
+
+
+def dataset_rows(dataset: str, config: str | None, split: str, *, offline: bool = False) -> Rows:
     """Return all rows of a split, the same from a data root, the hub and the hub's cache.
 
     Raises:
         FileNotFoundError: if none of them has it.
-        ValueError: if its file is damaged.
+        ValueError: if a file of it is damaged.
     """
     try:
-        return read_file(locate(dataset, config, split))
+        parts = [read_file(path) for path in locate(dataset, config, split)]
+        return Rows((row for part in parts for row in part), (place for part in parts for place in part.places))
     except FileNotFoundError as error:
         if dataset.startswith(OWN):
             raise
         try:
-            return hub_rows(dataset, config, split, offline=offline)
+            found = hub_rows(dataset, config, split, offline=offline)
         except Exception as reason:  # any error of the hub or of its HTTP library
             name = reason.__class__.__name__
             raise FileNotFoundError(f"{error} The Hugging Face hub did not give it either ({name})") from reason
+        return Rows(found, (f"{dataset} {split}, row {number}" for number in range(1, len(found) + 1)))
 
 
 def hub_rows(dataset: str, config: str | None, split: str, *, offline: bool = False) -> list[Row]:
@@ -85,31 +121,6 @@ def _offline(offline: bool) -> Iterator[None]:
         datasets.config.HF_HUB_OFFLINE = before
 
 
-def read_file(path: Path | str) -> list[Row]:
-    """Return the rows of a JSONL or Parquet file.
-
-    Raises:
-        ValueError: for a line that is no JSON object (named), or a file without rows.
-    """
-    path = Path(path)
-    rows = pyarrow.parquet.read_table(path).to_pylist() if path.suffix == ".parquet" else list(_jsonl(path))
-    if not rows:
-        raise ValueError(f"{path} has no rows")
-    return rows
-
-
-def _jsonl(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{path}, line {number} is not JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise ValueError(f"{path}, line {number} must be a JSON object with named columns")
-            yield row
-
-
 def first(rows: list[Row], limit: int | None, group: str | None = None) -> list[Row]:
     """Return the first ``limit`` rows, or all rows if the limit is None.
 
@@ -136,8 +147,8 @@ def first(rows: list[Row], limit: int | None, group: str | None = None) -> list[
 
 
 def jsonl(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return rows as JSON lines with a fixed layout."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    """Return rows as JSON lines with a fixed layout; what JSON does not have, such as a date, is its text."""
+    return "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
 
 
 def fingerprint(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from semalign.data.columns import KINDS
+from semalign.data.task_shapes import check_shapes
+from semalign.data.task_templates import check_template, is_template
 from semalign.data.task_yaml import Function, with_functions
 
-FILES = ("json", "parquet")  # lm-eval's names for data in files, in place of a data set's
+FILES = ("json", "csv", "parquet")  # lm-eval's names for data in files, in place of a data set's
 OUTPUTS = ("generate_until", "multiple_choice")
 REQUIRED = ("dataset_path", "test_split", "doc_to_text", "doc_to_target", "metric_list", "metadata")
-REFUSED = ("class", "group", "use_prompt", "unsafe_code")  # they lead to code that no !function names
+# The first lead to code that no !function names, the others are not used here.
+REFUSED = ("class", "group", "use_prompt", "unsafe_code", "doc_to_image", "doc_to_audio")
 GENERATION = ("do_sample", "max_gen_toks")
 
 
@@ -20,8 +24,8 @@ def check_task(content: Mapping[str, Any], folder: Path) -> None:
 
     A task file has lm-eval's form and in its ``metadata`` two more keys: ``version``, a number, and ``primary``, the
     metric and the extraction that make the score (``exact_match,strict``). Optional are ``chat`` (a chat format),
-    ``seed`` (required if answers are sampled), ``group_by`` (a column) and ``training``; see
-    :mod:`semalign.data.training_rows`.
+    ``seed`` (required if answers are sampled), ``group_by`` (a column), ``columns`` (what each column of the data
+    holds; see :func:`semalign.data.columns.check_columns`) and ``training``; see :mod:`semalign.data.training_rows`.
 
     Args:
         content: the content of the YAML.
@@ -31,8 +35,10 @@ def check_task(content: Mapping[str, Any], folder: Path) -> None:
         ValueError: for what is wrong first, in one line.
     """
     _check_keys(content)
+    check_shapes(content)
     with_functions(content)
     _check_metadata(content["metadata"])
+    _check_templates(content)
     _check_scores(content)
     if content.get("output_type", OUTPUTS[0]) == "generate_until":
         _check_generation(content)
@@ -57,7 +63,7 @@ def _check_keys(content: Mapping[str, Any]) -> None:
     if content.get("num_fewshot"):
         raise ValueError("num_fewshot is not supported: prompts are zero-shot")
     if content.get("output_type", OUTPUTS[0]) not in OUTPUTS:
-        raise ValueError(f"output_type must be one of {', '.join(OUTPUTS)}")
+        raise ValueError(f"output_type must be one of {', '.join(OUTPUTS)}; it is {content['output_type']!r}")
 
 
 def _check_metadata(metadata: Any) -> None:
@@ -67,11 +73,23 @@ def _check_metadata(metadata: Any) -> None:
         raise ValueError(f"it has no metadata.{missing[0]}")
     if isinstance(metadata["version"], bool) or not isinstance(metadata["version"], int | float):
         raise ValueError("metadata.version must be a number")
+    for column, kind in metadata.get("columns", {}).items():
+        if kind.removesuffix("?") not in KINDS and not kind[:1] == kind[-1:] == "/":
+            raise ValueError(f"metadata.columns.{column} must be one of {', '.join(KINDS)} or /a regular expression/")
+
+
+def _check_templates(content: Mapping[str, Any]) -> None:
+    for field in ("doc_to_text", "gen_prefix", "doc_to_target", "doc_to_choice"):
+        if isinstance(text := content.get(field), str) and is_template(text):
+            try:
+                check_template(text)
+            except ValueError as error:
+                raise ValueError(f"{field}: {error}") from error
 
 
 def _check_scores(content: Mapping[str, Any]) -> None:
     metrics = [_name(entry["metric"]) for entry in content["metric_list"]]
-    extractions = [entry["name"] for entry in content.get("filter_list", [{"name": "none"}])]
+    extractions = [entry["name"] for entry in content.get("filter_list") or [{"name": "none"}]]
     metric, _, extraction = str(content["metadata"]["primary"]).partition(",")
     if metric not in metrics or extraction not in extractions:
         raise ValueError(
@@ -80,6 +98,20 @@ def _check_scores(content: Mapping[str, Any]) -> None:
         )
     for entry in content["metric_list"]:
         _check_metric(entry, own="process_results" in content)
+    for entry in content.get("filter_list") or []:
+        _check_extraction(entry)
+
+
+def _check_extraction(entry: Mapping[str, Any]) -> None:
+    """Refuse an extraction that lm-eval cannot build: an unknown function, a pattern that is none, a wrong argument."""
+    from lm_eval.filters import build_filter_ensemble
+
+    try:
+        steps = [(step["function"], {key: step[key] for key in step if key != "function"}) for step in entry["filter"]]
+        for make in build_filter_ensemble(entry["name"], steps).filters:
+            make()
+    except Exception as error:  # each filter checks its arguments in its own way, or not at all
+        raise ValueError(f"lm-eval cannot make the extraction {entry['name']!r}: {error!r}") from error
 
 
 def _name(metric: str | Function) -> str:
@@ -115,7 +147,7 @@ def _check_generation(content: Mapping[str, Any]) -> None:
 def _check_files(content: Mapping[str, Any], folder: Path) -> None:
     files = (content.get("dataset_kwargs") or {}).get("data_files")
     if not isinstance(files, Mapping) or not all(isinstance(file, str) for file in files.values()):
-        raise ValueError("dataset_kwargs.data_files must name one JSONL or Parquet file for each split")
+        raise ValueError("dataset_kwargs.data_files must name one JSON, CSV or Parquet file for each split")
     if content["test_split"] not in files:
         raise ValueError(f"data_files has no {content['test_split']!r}, the test split")
     if missing := [file for file in files.values() if not (folder / file).is_file()]:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from semalign.data.sources import Row, dataset_rows, read_file
+from semalign.data.row_files import Rows, read_file
+from semalign.data.sources import dataset_rows
 from semalign.data.task_check import FILES, check_task
 from semalign.data.task_yaml import CODE, functions_in, read_yaml, with_functions
+from semalign.errors import folded
 from semalign.files import file_sha256, json_fingerprint
 
 FOLDER = Path(__file__).with_name("task_files")
@@ -19,7 +21,7 @@ class TaskData(NamedTuple):
     """Where the items of a task are.
 
     Attributes:
-        dataset: name of the data set, below a data root or on the hub; ``json`` or ``parquet`` for files of its own.
+        dataset: name of the data set, below a data root or on the hub; ``json``, ``csv`` or ``parquet`` for own files.
         config: configuration of the data set.
         splits: the data's own names of the splits ``train``, ``validation`` and ``test``.
         files: the task's own files, by the data's name of the split; empty for a data set.
@@ -30,7 +32,7 @@ class TaskData(NamedTuple):
     splits: Mapping[str, str]
     files: Mapping[str, Path]
 
-    def rows(self, split: str) -> list[Row]:
+    def rows(self, split: str) -> Rows:
         """Return the rows of ``train``, ``validation`` or ``test``, or of a split by the data's own name.
 
         Raises:
@@ -127,6 +129,8 @@ def task_file(task: str | Path) -> TaskFile:
         FileNotFoundError: if there is no such file, or no file of its data.
         ValueError: for an unknown name, with the nearest one, or a file that is no complete task; in one line.
     """
+    if not isinstance(task, str | Path):
+        raise ValueError(f"no task {task!r}: give a name, or the path of a YAML file")
     path = Path(task).expanduser().resolve() if is_path(task) else _bundled(str(task))
     known = _read.get(path)
     if known is None or known.fingerprint != _fingerprint(known.files):
@@ -152,7 +156,7 @@ def _checked(path: Path) -> TaskFile:
     try:
         check_task(found.content, path.parent)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {folded(error)}") from error
     return found
 
 

@@ -1,8 +1,9 @@
 """Read the YAML of a task: lm-eval's form, with ``include`` and ``!function``, and no other way to run code.
 
 A ``!function`` names a function of a module that stands in the folder of the YAML, or of
-:mod:`semalign.evaluation.code`, which runs programs in the sandbox. lm-eval's own loader would import any module, and
-its keys ``class``, ``group`` and ``use_prompt`` lead to further code or files.
+:mod:`semalign.evaluation.code`, which runs programs in the sandbox, or :mod:`semalign.evaluation.numbers`. A module in
+the folder is the user's own code and runs as the user. lm-eval's own loader would import any module, and its
+keys ``class``, ``group`` and ``use_prompt`` lead to further code or files.
 """
 
 import hashlib
@@ -14,9 +15,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import yaml
+from semalign.yaml_text import Loader, read_mapping
 
 CODE = "semalign.evaluation.code"
+OURS = (CODE, "semalign.evaluation.numbers")
 
 
 class Function(NamedTuple):
@@ -63,7 +65,10 @@ def read_yaml(path: Path, bundled: Path, including: tuple[Path, ...] = ()) -> So
     merged: dict[str, Any] = {}
     files = [path]
     included = content.pop("include", [])
-    for name in [included] if isinstance(included, str) else included:
+    names = [included] if isinstance(included, str) else included
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{path}: include must name a file, or a list of files")
+    for name in names:
         nearest = path.parent / name
         part = read_yaml(nearest if nearest.is_file() else bundled / name, bundled, (*including, path))
         merged |= part.content
@@ -73,16 +78,13 @@ def read_yaml(path: Path, bundled: Path, including: tuple[Path, ...] = ()) -> So
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    class Loader(yaml.SafeLoader):
+    class WithFunctions(Loader):
         """YAML without tags that make objects, other than ``!function``."""
 
-    Loader.add_constructor("!function", lambda loader, node: Function(str(node.value), path.parent))
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold keys and values")
+    WithFunctions.add_constructor("!function", lambda loader, node: Function(str(node.value), path.parent))
+    content = read_mapping(path, WithFunctions)
+    if wrong := [key for key in content if not isinstance(key, str)]:
+        raise ValueError(f"{path}: unknown key {wrong[0]!r}")
     return content
 
 
@@ -111,8 +113,9 @@ def with_functions(value: Any) -> Any:
 def _imported(function: Function) -> Callable[..., Any]:
     if not all(part.isidentifier() for part in function.name.split(".")) or not function.module:
         raise ValueError(f"!function {function.name}: write module.name")
-    if not function.path.is_file() and function.module != CODE:
-        raise ValueError(f"!function {function.name}: there is no {function.path}; other functions are those of {CODE}")
+    if not function.path.is_file() and function.module not in OURS:
+        others = f"other functions are those of {' and '.join(OURS)}"
+        raise ValueError(f"!function {function.name}: there is no {function.path}; {others}")
     try:
         module = _module_at(function.path) if function.path.is_file() else import_module(function.module)
         found = getattr(module, function.name.rpartition(".")[2])

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semalign.data.chat import chat_format
-from semalign.data.sources import Row, first
+from semalign.data.row_files import Row
+from semalign.data.sources import first
 from semalign.data.task_file import task_file
+from semalign.data.task_items import Fields, check_items, dataset, right_choices
 
 if TYPE_CHECKING:  # lm-eval takes seconds to import
     from lm_eval.api.task import ConfigurableTask
@@ -24,11 +26,14 @@ def documents(task: str | Path, split: str, limit: int | None = None) -> list[Ro
     A limit is of each group where the task has groups: 20 items of MMLU are 20 of every subject, as with lm-eval.
 
     Raises:
-        ValueError: for an unknown task, or a limit below 1.
+        ValueError: for an unknown task, a limit below 1, or a row that does not fit the task, whether it is among the
+            first or not; see :func:`semalign.data.task_items.check_items`.
         FileNotFoundError: if neither a data root nor the hub has the split.
     """
     file = task_file(task)
-    return first(file.data.rows(split), limit, file.metadata.get("group_by"))
+    rows = file.data.rows(split)
+    check_items(rows, file.configuration())
+    return first(rows, limit, file.metadata.get("group_by"))
 
 
 def chat_name(task: str | Path, chat: str | None = None) -> str:
@@ -53,37 +58,31 @@ def load_task(
         chat: see :func:`semalign.data.chat.chat_format`; None: as the task file says.
         tokenizer: for ``chat="model"``.
     """
-    from datasets import Dataset
     from lm_eval.api.task import ConfigurableTask
 
     format_prompt = chat_format(chat_name(task, chat), tokenizer)
     configuration = task_file(task).configuration()
-    data = Dataset.from_list(documents(task, split, limit))
-    question, answer = (_compiled(configuration.get(field)) for field in ("doc_to_text", "gen_prefix"))
+    data = dataset(documents(task, split, limit))
+    fields = Fields.of(configuration)
     overrides: dict[str, Any] = {
         "custom_dataset": lambda **_: {split: data},
         "training_split": None,
         "validation_split": None,
         "test_split": split,
         # The beginning of the answer goes into the prompt, behind the markers of the chat format.
-        "doc_to_text": lambda document: format_prompt(question(document), answer(document)),
+        "doc_to_text": lambda document: format_prompt(fields.text(document), fields.prefix(document)),
         "gen_prefix": None,
+        "fewshot_split": None,
+        "fewshot_config": None,
+        "doc_to_target": fields.target,
+        "doc_to_choice": fields.choices,
     }
     with quiet_engine():
-        return ConfigurableTask(config={**configuration, **overrides})
-
-
-def _compiled(field: str | Callable[[Row], str] | None) -> Callable[[Row], str]:
-    """Return a field of a task file as a function: it is one, a column, a template, or missing.
-
-    lm-eval would compile a template again for each item.
-    """
-    from lm_eval.utils import env
-
-    if callable(field):
-        return field
-    template = env.from_string(field or "")
-    return lambda document: document[field] if field in document else template.render(document)
+        try:
+            return ConfigurableTask(config={**configuration, **overrides})
+        except Exception as error:  # what lm-eval alone knows about a task file
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ValueError(f"{task_file(task).path}: lm-eval refuses the task ({reason})") from error
 
 
 @contextmanager
@@ -106,10 +105,13 @@ def prompt(task: "ConfigurableTask", document: Row) -> str:
 
 
 def response(task: "ConfigurableTask", document: Row) -> str:
-    """Return the text of the right answer, as it continues the prompt."""
+    """Return the text of the right answer, the first if there are several, as it continues the prompt."""
     target = task.doc_to_target(document)
     if task.config.doc_to_choice is not None:
-        target = task.doc_to_choice(document)[int(target)]
+        choices = task.doc_to_choice(document)
+        target = choices[right_choices(target, choices)[0]]
+    elif isinstance(target, list):
+        target = target[0]
     return f"{task.config.target_delimiter}{target}"
 
 

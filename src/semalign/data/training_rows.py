@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 
 from semalign.data import tasks
 from semalign.data.chat import Chat, chat_format
-from semalign.data.contamination import ContaminationFilter, question_key, require_columns
-from semalign.data.sources import Row, dataset_rows, first
+from semalign.data.columns import check_columns
+from semalign.data.contamination import READER, ContaminationFilter, question_key
+from semalign.data.row_files import Row
+from semalign.data.sources import dataset_rows, first
 from semalign.data.task_file import task_file
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-COLUMNS = ("instruction", "input", "output")
+COLUMNS = {"instruction": "text", "input": "text?", "output": "text"}
 
 
 def rows(
@@ -65,7 +67,7 @@ def _own_rows(
 ) -> list[dict[str, str]]:
     """Return rows of several splits that are not in the test split, each question once."""
     items = tasks.documents(task, "test")
-    require_columns(items, "question", "choices")
+    check_columns(items, {"question": "text", "choices": "texts"}, READER)
     tested = {question_key(item) for item in items}
     kept: dict[tuple[str, ...], dict[str, str]] = {}
     for split in splits:
@@ -82,8 +84,7 @@ def _own_rows(
 def _instruction_rows(task: str | Path, dataset: str, format_prompt: Chat) -> list[dict[str, str]]:
     test = ContaminationFilter.of(tasks.documents(task, "test"))
     found = dataset_rows(dataset, None, "train")
-    if missing := set(COLUMNS) - found[0].keys() - {"input"}:
-        raise ValueError(f"{dataset} has no column {', '.join(sorted(missing))}: rows need instruction, input, output")
+    check_columns(found, COLUMNS, f"training data for {task}")
     answered = (row for row in found if _text(row, "output").strip())
     return [
         _instruction_row(row, format_prompt) for row in answered if not test.mentions_test_item(_text(row, *COLUMNS))

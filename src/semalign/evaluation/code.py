@@ -4,13 +4,28 @@ import ast
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from math import comb
-from typing import Any
+from typing import Any, TypeVar
 
 from semalign.sandbox import run_many
 
 Document = Mapping[str, Any]
 Case = tuple[str, str]
 KS = (1, 10)
+Scorer = TypeVar("Scorer", bound=Callable[..., Any])
+
+
+def reads(**columns: str) -> Callable[[Scorer], Scorer]:
+    """Note the columns that a function reads of each item, which are then checked before anything is generated."""
+
+    def noted(function: Scorer) -> Scorer:
+        function.columns = columns  # type: ignore[attr-defined]
+        return function
+
+    return noted
+
+
+of_humaneval = reads(prompt="text", test="text", entry_point="name")
+of_mbpp = reads(test_setup_code="text", test_list="texts")
 
 
 def humaneval_case(document: Document, generation: str) -> Case:
@@ -40,16 +55,19 @@ def parsable(program: str) -> str:
     return ""
 
 
+@of_humaneval
 def run_humaneval(generations: Sequence[Sequence[str]], documents: Sequence[Document]) -> list[list[dict[str, Any]]]:
     """Run all samples of all HumanEval items as they are (lm-eval's custom filter)."""
     return _run(humaneval_case, generations, documents)
 
 
+@of_mbpp
 def run_mbpp(generations: Sequence[Sequence[str]], documents: Sequence[Document]) -> list[list[dict[str, Any]]]:
     """Run all samples of all MBPP items as they are (lm-eval's custom filter)."""
     return _run(mbpp_case, generations, documents)
 
 
+@of_humaneval
 def run_parsable_humaneval(
     generations: Sequence[Sequence[str]], documents: Sequence[Document]
 ) -> list[list[dict[str, Any]]]:
@@ -57,6 +75,7 @@ def run_parsable_humaneval(
     return _run(_parsable_case(humaneval_case), generations, documents)
 
 
+@of_mbpp
 def run_parsable_mbpp(
     generations: Sequence[Sequence[str]], documents: Sequence[Document]
 ) -> list[list[dict[str, Any]]]:

@@ -1,12 +1,22 @@
 """Batched generation with transformers: rows that stop one by one, and a cache that is not copied for each token."""
 
+from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedConfig, PreTrainedTokenizerBase, StoppingCriteria
+from transformers import (
+    DynamicCache,
+    LogitsProcessor,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    StoppingCriteria,
+)
 from transformers.cache_utils import DynamicLayer
+
+from semalign.models.finite import check_logits
 
 States = Float[Tensor, "rows heads tokens d_head"]
 
@@ -31,6 +41,17 @@ class StopStrings(StoppingCriteria):
         stopped = (any(string in text for string in self.strings) for text in texts)
         self.done.update(row for row, stop in zip(running, stopped, strict=True) if stop)
         return torch.tensor([row in self.done for row in range(len(input_ids))], device=input_ids.device)
+
+
+class FiniteLogits(LogitsProcessor):
+    """Leave logits as they are; ``ValueError`` for NaN, with which a model would give token 0 or any other."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model = model
+
+    def __call__(self, input_ids: Int[Tensor, "rows tokens"], scores: Float[Tensor, "rows v"]) -> Tensor:
+        check_logits(scores, self.model, partial(self.model, input_ids))
+        return scores
 
 
 class RoomyLayer(DynamicLayer):

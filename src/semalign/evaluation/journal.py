@@ -6,6 +6,7 @@ lm-eval's own response cache pickles, does not keep sampled answers, and stores 
 import gzip
 import json
 import logging
+import zlib
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ from typing import Any
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
-from semalign.files import atomic_path
+from semalign.disk import write_errors
+from semalign.files import atomic_path, json_fingerprint
 from semalign.results.records import companion_path
 
 logger = logging.getLogger(__name__)
@@ -23,35 +25,35 @@ Key = tuple[str, ...]
 
 
 class Journal:
-    """A compressed JSONL file: first what the answers depend on, then one line for each answer.
+    """A compressed JSONL file: first what the answers depend on, then one line for each answer, each with a checksum.
 
-    It is lm-eval's hook for caches. An answer is on disk before the next batch begins, and a file that was cut short is
-    read up to the cut.
+    It is lm-eval's hook for caches. An answer is on disk before the next batch begins. A file that was cut short or
+    damaged is read up to there.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
         """Open the journal; the answers in it are kept if they were given under the same ``identity``."""
         self.path, self._identity = path, identity
         self.kept: dict[Key, list[Any]] = defaultdict(list)
-        lines = list(read_lines(path)) if path.is_file() else []
-        if lines and lines[0] != identity:
-            logger.warning("%s is of another model, task or setting: starting anew", path)
-            lines = []
-        for line in lines[1:]:
-            self.kept[tuple(line["request"])].append(line["answer"])
+        first, *lines = (_whole_lines(path) if path.is_file() else []) or [identity]
+        if json_fingerprint(first) == json_fingerprint(identity):
+            for line in lines:
+                self.kept[tuple(line["request"])].append(line["answer"])
+        else:
+            logger.warning("%s is of another model, task, setting or version of a library: starting anew", path)
         self._open()
 
     def _open(self) -> None:
         """Write the answers that are kept, without a damaged end, and open the file for more."""
         rows = ({"request": key, "answer": answer} for key, answers in self.kept.items() for answer in answers)
-        write_lines(self.path, [self._identity, *rows])
+        write_lines(self.path, map(_checked, [self._identity, *rows]))
         self._file = gzip.open(self.path, "at", encoding="utf-8")
 
     def add_partial(self, kind: str, arguments: Sequence[Any], answer: Any) -> None:
         """Keep one answer; lm-eval's models call this."""
         key = _key(arguments)
         self.kept[key].append(answer)
-        self._file.write(json.dumps({"request": key, "answer": answer}, ensure_ascii=False) + "\n")
+        self._file.write(json.dumps(_checked({"request": key, "answer": answer}), ensure_ascii=False) + "\n")
         self._file.flush()
 
     def known(self, wanted: Mapping[Key, int]) -> dict[Key, deque[Any]]:
@@ -78,14 +80,34 @@ def _key(arguments: Sequence[Any]) -> Key:
     return tuple(argument for argument in arguments if isinstance(argument, str))
 
 
+def _checked(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {"content": content, "checksum": json_fingerprint(content)}
+
+
+def _whole_lines(path: Path) -> list[Any]:
+    """Return the content of the lines of a journal up to the first whose checksum is wrong."""
+    found: list[Any] = []
+    for line in read_lines(path):
+        if not isinstance(line, dict) or line.get("checksum") != json_fingerprint(line.get("content")):
+            logger.warning("%s is damaged: what follows answer %d is asked again", path, max(len(found) - 1, 0))
+            break
+        found.append(line["content"])
+    return found
+
+
 def read_lines(path: Path) -> Iterator[Any]:
-    """Yield the content of each line of a compressed JSONL file, up to its end or to where it was cut."""
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
+    """Yield the content of each line of a compressed JSONL file, up to its end or to where it was cut or damaged.
+
+    A process that was killed leaves a file that is cut; any other damage gives a warning.
+    """
+    with gzip.open(path, "rb") as lines:
         try:
             for line in lines:
                 yield json.loads(line)
-        except (EOFError, json.JSONDecodeError, UnicodeDecodeError):
+        except EOFError:
             return
+        except (OSError, zlib.error, ValueError) as error:
+            logger.warning("%s is damaged and was read up to there (%s)", path, error)
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -136,7 +158,8 @@ def resumed(engine: LM, record_path: Path | None, identity: Callable[[], dict[st
         yield engine
         return
     journal = Journal(companion_path(record_path, "answers"), identity())
-    try:
-        yield Resumed(engine, journal)
-    finally:
-        journal.close()
+    with write_errors(journal.path):
+        try:
+            yield Resumed(engine, journal)
+        finally:
+            journal.close()

@@ -7,7 +7,7 @@ from typing import Any
 from semalign.data import tasks
 from semalign.data.sources import fingerprint
 from semalign.evaluation.run import Evaluation
-from semalign.evaluation.transformers_engine import model_identity
+from semalign.evaluation.transformers_engine import engine_identity
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.models.loading import LanguageModel
 from semalign.results.records import NONE, make_record
@@ -21,7 +21,7 @@ def split_fingerprint(task: str | Path, split: str) -> str:
 
 def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int | None = None) -> dict[str, Any]:
     """Return the record of a score; ``details`` keeps which items were right, in order, for paired comparisons."""
-    identity, source = model_identity(model), score.source
+    identity, source = engine_identity(model), score.source
     task = source.name if source.bundled else source.path
     vllm = {key: value for key, value in identity.items() if key != "model"} if isinstance(model, VllmModel) else None
     return make_record(

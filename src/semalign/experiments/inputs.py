@@ -11,7 +11,7 @@ from semalign.evaluation.record import split_fingerprint
 from semalign.experiments.cells import Cell
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import resolved
-from semalign.files import model_fingerprint
+from semalign.models.identity import model_identity
 from semalign.models.loading import LanguageModel, load_model
 
 
@@ -23,8 +23,8 @@ def loaded_once(name: str) -> LanguageModel:
 
 @lru_cache
 def fingerprint_of(name: str) -> str:
-    """Return the fingerprint of a model by name."""
-    return model_fingerprint(loaded_once(name).model)
+    """Return the identity of a model by name, which records have as its fingerprint."""
+    return model_identity(loaded_once(name))
 
 
 def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:
@@ -32,6 +32,18 @@ def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:
     settings, chat = profile.tasks[task], profile.evaluation.chat
     tokenizer = loaded_once(profile.student).tokenizer if tasks.chat_name(task, chat) == "model" else None
     return training.rows(task, settings.train_size, settings.training_data, chat=chat, tokenizer=tokenizer)
+
+
+def check_data(profile: Profile, task: str, split: str, trained: bool = True) -> None:
+    """Make sure that the items of a split, and the training rows if it is trained on them, are there and fit the task.
+
+    Raises:
+        FileNotFoundError: if they are not there.
+        ValueError: for the first row that does not fit; see :func:`semalign.data.tasks.documents`.
+    """
+    tasks.documents(task, split)
+    if trained:
+        training_rows(profile, task)
 
 
 def fingerprints(cell: Cell, data: Callable[[str], str]) -> dict[str, str]:

@@ -1,26 +1,28 @@
 """Profiles: which models, tasks and settings a run uses. Packaged YAML: common defaults and a sparse override each."""
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semalign.data.chat import ChatName
+from semalign.data.task_file import task_file
+from semalign.errors import nearest, problems
+from semalign.experiments.profile_paths import FOLDER, profile_path
 from semalign.methods.registry import Method, method, methods
 from semalign.results.records import PAPER
 from semalign.settings import TrainingSettings, TransferSettings
+from semalign.yaml_text import read_mapping
 
-FOLDER = Path(__file__).with_name("profile_files")
 MEMORY = {"micro_batch_size"}  # means the same for every method that has it
 
 
 class Strict(BaseModel):
     """A part of a profile; an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class TaskProfile(Strict):
@@ -69,7 +71,7 @@ class Profile(Strict):
         {}, description="settings that differ from the paper's, for every method that trains a LoRA and has them"
     )
     variants: dict[str, Variant] = Field({}, description="further entries of the tables, or settings of a method's own")
-    selection: dict[str, dict[str, list[Any]]] = Field(
+    selection: dict[str, dict[str, Annotated[list[Any], Field(min_length=1)]]] = Field(
         {}, description="for each entry, the values of each setting to choose from on validation data"
     )
     seeds: list[int] = Field(min_length=1)
@@ -111,11 +113,6 @@ class Profile(Strict):
         return [self.teacher, *(name for name, tasks in self.teachers.items() if task in tasks)]
 
 
-def profile_names() -> list[str]:
-    """Return the names of the packaged profiles."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem != "defaults")
-
-
 def load_profile(name: str | Path, **overrides: Any) -> Profile:
     """Return a profile: the defaults, what the named file changes, and what the caller changes.
 
@@ -127,23 +124,44 @@ def load_profile(name: str | Path, **overrides: Any) -> Profile:
         FileNotFoundError: if there is no such profile.
         ValueError: for an unknown key, with the nearest known one, or a value of the wrong kind.
     """
-    path = Path(name) if Path(name).suffix in (".yaml", ".yml") else FOLDER / f"{name}.yaml"
-    if not path.is_file():
-        raise FileNotFoundError(f"no profile {str(name)!r}: give a YAML file or one of {', '.join(profile_names())}")
-    content = merge(merge(_read(FOLDER / "defaults.yaml"), _read(path)), overrides)
+    path = profile_path(name)
+    content = merge(merge(read_mapping(FOLDER / "defaults.yaml"), read_mapping(path)), overrides)
     try:
         profile = Profile.model_validate({"name": path.stem, **content})
-        for task in profile.tasks:
-            for entry in (PAPER, *profile.variants):
-                profile.method_of(entry).settings(**profile.settings_for(task, entry))
-        for name, variant in profile.variants.items():
-            if unknown := set(variant.__pydantic_extra__) - {"all", *profile.tasks}:
-                raise ValueError(f"profile {path.stem}: variant {name!r} names no task of it: {', '.join(unknown)}")
-        if unknown := set(profile.further_entries) - {*methods(), *profile.variants}:
-            raise ValueError(f"profile {path.stem}: further_entries names no method or variant {', '.join(unknown)}")
+        _check(profile)
     except ValidationError as error:
-        raise ValueError(f"profile {path.stem}: {'; '.join(map(_explain, error.errors()))}") from None
+        raise ValueError(f"profile {path.stem}: {problems(error, _known_keys())}") from error
+    except ValueError as error:
+        raise ValueError(f"profile {path.stem}: {error}") from error
     return profile
+
+
+def _check(profile: Profile) -> None:
+    """Check that tasks, teachers and entries go together, and that each method takes the settings of its entry."""
+    if not profile.tasks:
+        raise ValueError("tasks: it names none")
+    for task in profile.tasks:
+        task_file(task)
+    for name, variant in profile.variants.items():
+        _check_names(f"variant {name!r} names no task of it", variant.__pydantic_extra__, ["all", *profile.tasks])
+    for teacher, tasks in profile.teachers.items():
+        _check_names(f"teacher {teacher!r} names no task of it", tasks, profile.tasks)
+    entries = [*methods(), *profile.variants]
+    _check_names("further_entries names no method or variant", profile.further_entries, entries)
+    _check_names("selection names no method or variant", profile.selection, entries)
+    if len(set(profile.seeds)) < len(profile.seeds):
+        raise ValueError(f"seeds: each seed must be given once; they are {profile.seeds}")
+    for task, entry, seed in product(profile.tasks, (PAPER, *profile.variants), profile.seeds):
+        settings = {**profile.settings_for(task, entry), "seed": seed}
+        try:
+            profile.method_of(entry).settings(**settings)
+        except ValueError as error:
+            raise ValueError(f"{entry} on {task}: {error}") from error
+
+
+def _check_names(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    if unknown := [name for name in given if name not in known]:
+        raise ValueError(f"{what}: {', '.join(unknown)}{nearest(unknown[0], known)}")
 
 
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,21 +173,5 @@ def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _read(path: Path) -> dict[str, Any]:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold keys and values")
-    return content
-
-
-def _explain(problem: Any) -> str:
-    place = ".".join(map(str, problem["loc"]))
-    if problem["type"] != "extra_forbidden":
-        message = problem["msg"].removeprefix("Value error, ")
-        return f"{place}: {message}" if place else message
-    key = str(problem["loc"][-1])
-    models: list[type[BaseModel]] = [Profile, TaskProfile, EvaluationProfile]
-    models += [method.settings for method in methods().values()]
-    known = {field for model in models for field in model.model_fields}
-    near = difflib.get_close_matches(key, known, 1)
-    return f"unknown key {place!r}" + (f", did you mean {near[0]!r}?" if near else "")
+def _known_keys() -> set[str]:
+    return {field for model in (Profile, TaskProfile, EvaluationProfile) for field in model.model_fields}

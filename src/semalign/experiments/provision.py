@@ -1,6 +1,5 @@
 """The models and data that a profile needs: fetch them with a network, verify without one that they are there."""
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,9 @@ from semalign.data import sources
 from semalign.data.task_file import task_file
 from semalign.experiments.profiles import Profile
 from semalign.files import atomic_path
+from semalign.models.integrity import check_folder
 from semalign.models.loading import locate
+from semalign.models.pretrained import load_config, load_tokenizer
 from semalign.models.published import MODELS, fetch, is_complete
 from semalign.paths import cache_dir
 
@@ -120,26 +121,12 @@ def check_model(name: str) -> None:
         OSError: for what is missing.
         ValueError: for what is damaged.
     """
-    from transformers import AutoConfig, AutoTokenizer
-
     found = locate(name)
     folder = Path(found if Path(found).exists() else snapshot_download(name, local_files_only=True))
     if folder.suffix == ".gguf":
         return
     if name in MODELS and not is_complete(folder):
         raise ValueError(f"{folder} is damaged: `semalign fetch {name}` gets it again")
-    AutoConfig.from_pretrained(folder, local_files_only=True)
-    AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    if missing := [file for file in _weight_files(folder) if not (folder / file).is_file()]:
-        raise FileNotFoundError(f"{folder} has no {', '.join(missing)}")
-
-
-def _weight_files(folder: Path) -> list[str]:
-    """Return the names of the files with the weights; if there are several, an index lists them."""
-    for name in ("model.safetensors", "pytorch_model.bin"):
-        if (folder / f"{name}.index.json").is_file():
-            index = json.loads((folder / f"{name}.index.json").read_text(encoding="utf-8"))
-            return sorted(set(index["weight_map"].values()))
-        if (folder / name).is_file():
-            return [name]
-    return ["model.safetensors"]
+    check_folder(folder)
+    load_config(folder)
+    load_tokenizer(folder)

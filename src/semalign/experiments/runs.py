@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,17 @@ import pandas as pd
 from tqdm import tqdm
 
 from semalign.evaluation.record import score_record
-from semalign.evaluation.run import evaluate, sandbox_of
+from semalign.evaluation.run import evaluate
 from semalign.experiments.cells import Cell, cells
 from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, loaded_once, training_rows
+from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
-from semalign.experiments.staleness import MISSING, changes
+from semalign.experiments.staleness import MISSING, Asked, problem
 from semalign.files import json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
 from semalign.paths import results_dir
-from semalign.results.records import read_record, read_records, write_record
+from semalign.results.records import read_records, write_record
 from semalign.results.statistics import mean_interval
 
 __all__ = ["current", "fingerprint_of", "loaded_once", "missing", "run", "run_cell", "summary", "training_rows"]
@@ -62,9 +63,10 @@ def _scored(profile: Profile, model: LanguageModel, task: str, record_path: Path
 
 
 def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> dict[Cell, str]:
-    """Return the cells of a profile without a current record, and why: ``missing`` or ``stale: other ...``.
+    """Return the cells of a profile without a current record, and why.
 
-    A record is stale if it was made from other models, data or settings; those that differ are named.
+    The reason is that of :func:`semalign.experiments.staleness.problem`. A record is stale if it was made from other
+    models, data or settings; those that differ are named.
 
     Args:
         profile: the profile.
@@ -72,39 +74,38 @@ def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) 
         names: see :func:`semalign.experiments.cells.entries_of`.
     """
     data = cache(lambda task: json_fingerprint(training_rows(profile, task)))
-    found = {}
-    for cell in cells(profile, names):
-        if not (folder / cell.file_name).is_file():
-            found[cell] = MISSING
-            continue
-        record = read_record(folder / cell.file_name)
-        if changed := changes(record, fingerprints(cell, data), configuration(profile, cell, record)):
-            found[cell] = f"stale: other {', '.join(changed)}"
-    return found
+
+    def asked(cell: Cell, record: dict[str, Any]) -> Asked:
+        return fingerprints(cell, data), configuration(profile, cell, record)
+
+    found = {cell: problem(folder / cell.file_name, partial(asked, cell), "value") for cell in cells(profile, names)}
+    return {cell: reason for cell, reason in found.items() if reason is not None}
 
 
 def current(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> set[str]:
-    """Return the file names of a profile's records that exist and are not stale; arguments as in `missing`."""
+    """Return the file names of a profile's records that are whole and not stale; arguments as in `missing`."""
     absent = missing(profile, folder, names)
     return {cell.file_name for cell in cells(profile, names) if cell not in absent}
 
 
 def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | None = None) -> list[Path]:
-    """Make the records that are missing or stale, one file each as it is done; return what was written.
+    """Make the records that are missing, damaged or stale, one file each as it is done; return what was written.
 
     A current record is never made again. If a method refuses a pair or fails, its cells stay without a record, and
     the other cells run all the same.
 
     Raises:
-        ValueError: at the end, if there were such cells; it names the first and says why.
+        ValueError: before anything runs, for a row of the data that does not fit its task; at the end, if there were
+            cells without a record: it names the first and says why.
+        OSError: before anything runs, if a model, data or the folder are not there (:func:`check_runnable`).
         SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / profile.name
     written: list[Path] = []
     failed: list[str] = []
     wanted = missing(profile, folder, names)
-    for task in {cell.task for cell in wanted}:
-        sandbox_of(task)
+    tasks = {cell.task: any(each.teacher for each in wanted if each.task == cell.task) for cell in wanted}
+    check_runnable(profile, folder, tasks)
     progress = tqdm(wanted.items(), desc="cells", disable=None)
     for cell, reason in progress:
         path = folder / cell.file_name

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from semalign.data import tasks as benchmarks
-from semalign.evaluation.run import evaluate, sandbox_of
+from semalign.evaluation.run import evaluate
 from semalign.experiments.grids import Point, check_grids, grid, points, settings_at
+from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.runs import fingerprint_of, loaded_once, training_rows
-from semalign.experiments.staleness import MISSING, changes, resolved
+from semalign.experiments.staleness import MISSING, Asked, problem, resolved
 from semalign.files import atomic_path, json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.paths import results_dir
@@ -23,6 +24,7 @@ from semalign.results.records import PAPER, read_record, write_record
 logger = logging.getLogger(__name__)
 SPLIT, TABLE = "validation", "selection.csv"
 FIRST, LAST = ("task", "variant", "point"), ("value", "n", "response_nll")  # columns, the settings between them
+NUMBERS = ("value", "details.after.response_nll")  # what points are compared by
 ITEMS = 200  # validation items that a grid point is scored on
 
 
@@ -38,15 +40,14 @@ def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | 
         names: some of these entries; by default all.
 
     Raises:
-        ValueError: before anything runs, for an entry without a grid, a point that its method refuses, or grids that do
-            not all have the same number of points: methods must be tuned alike.
+        ValueError: before anything runs, for an entry without a grid, a point that its method refuses, a row that does
+            not fit its task, or grids that do not all have the same number of points: methods must be tuned alike.
         SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / f"{profile.name}-selection"
     entries = list(names or profile.selection)
     check_grids(profile, entries)
-    for task in profile.tasks:
-        sandbox_of(task)
+    check_runnable(profile, folder, dict.fromkeys(profile.tasks, True), SPLIT)
     lacking = missing(profile, folder, entries)
     for point in tqdm(points(profile, entries), desc="selection", disable=None):
         reason = lacking.pop(point.file_name, None)
@@ -62,22 +63,22 @@ def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | 
 
 
 def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> dict[str, str]:
-    """Return the names of records of grid points that are missing or stale, each with the reason.
+    """Return the names of records of grid points that are missing, damaged or stale, each with the reason.
 
-    The reason is ``missing``, or ``stale: ...`` with the models, data or settings that differ from those of here.
+    The reason is that of :func:`semalign.experiments.staleness.problem`.
     """
     data = cache(lambda task: json_fingerprint(training_rows(profile, task)))
     models = {"teacher": fingerprint_of(profile.teacher), "student": fingerprint_of(profile.student)}
-    found: dict[str, str] = {}
-    for point in points(profile, names):
-        if not (folder / point.file_name).is_file():
-            found[point.file_name] = MISSING
-            continue
-        record, method = read_record(folder / point.file_name), profile.method_of(point.entry)
-        asked = resolved(method, settings_at(profile, point), record) | {"split": SPLIT, "limit": ITEMS}
-        if differing := changes(record, {**models, "data": data(point.task)}, asked):
-            found[point.file_name] = f"stale: other {', '.join(differing)}"
-    return found
+
+    def asked(point: Point, record: dict[str, Any]) -> Asked:
+        settings = resolved(profile.method_of(point.entry), settings_at(profile, point), record)
+        return {**models, "data": data(point.task)}, settings | {"split": SPLIT, "limit": ITEMS}
+
+    found = {
+        point.file_name: problem(folder / point.file_name, partial(asked, point), *NUMBERS)
+        for point in points(profile, names)
+    }
+    return {name: reason for name, reason in found.items() if reason is not None}
 
 
 def finished(profile: Profile, folder: Path) -> pd.DataFrame:

@@ -1,11 +1,41 @@
-"""Whether a record is still of what is here: the models, data and settings that it was made from."""
+"""Whether a record is whole, and still of what is here: the models, data and settings that it was made from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from semalign.methods.registry import Method
+from semalign.results.records import DamagedRecordError, read_record
 
 MISSING = "missing"
+
+Asked = tuple[Mapping[str, str], Mapping[str, Any]]
+
+
+def problem(path: Path, asked: Callable[[dict[str, Any]], Asked], *needed: str) -> str | None:
+    """Return why a record has to be made: ``missing``, ``damaged: ...`` or ``stale: other ...``; None if it need not.
+
+    Args:
+        path: the record.
+        asked: returns the fingerprints and the settings that the record must have; see :func:`changes`.
+        needed: places of the numbers that it must have, such as ``value`` or ``details.after.response_nll``.
+    """
+    if not path.is_file():
+        return MISSING
+    try:
+        record = read_record(path)
+    except DamagedRecordError as error:
+        return f"damaged: {error.reason}"
+    if lacking := [place for place in needed if not isinstance(_at(record, place), int | float)]:
+        return f"damaged: no number {', '.join(lacking)}"
+    differing = changes(record, *asked(record))
+    return f"stale: other {', '.join(differing)}" if differing else None
+
+
+def _at(record: Any, place: str) -> Any:
+    for key in place.split("."):
+        record = record.get(key) if isinstance(record, Mapping) else None
+    return record
 
 
 def resolved(method: Method, given: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from semalign.errors import folded, nearest
 from semalign.registry import Registry
 from semalign.settings import MethodSettings
 from semalign.training.adaptation import Adapted, Inputs
@@ -53,6 +54,8 @@ def methods() -> Mapping[str, Method]:
 
 def method(name: str) -> Method:
     """Return a method by name; raise ``ValueError`` with all known names if there is none."""
-    if name not in METHODS:
-        raise ValueError(f"no method {name!r}: choose from {', '.join(methods())}")
+    if not isinstance(name, str) or name not in METHODS:
+        raise ValueError(
+            f"no method {folded(repr(name), 200)}: choose from {', '.join(methods())}{nearest(name, methods())}"
+        )
     return METHODS[name]

@@ -6,15 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peft import PeftModel
+
 from semalign.data.rows import Row, read_rows
 from semalign.files import json_fingerprint
+from semalign.methods.output_folder import prepare
 from semalign.methods.registry import Method
 from semalign.methods.registry import method as method_of
 from semalign.models.architecture import Architecture
-from semalign.models.loading import LanguageModel, loaded
+from semalign.models.evaluating import plain_torch
+from semalign.models.finite import check_weights
+from semalign.models.loading import LanguageModel, check_given, loaded
 from semalign.models.pair import Pair
+from semalign.models.precision import types_of
 from semalign.models.saving import save_model
-from semalign.results.records import make_record, write_record
+from semalign.outputs import check_folder
+from semalign.results.records import make_record
 from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.adapters import split_adapter, stack_adapters
 from semalign.training.finetuning import response_nll
@@ -38,6 +45,7 @@ class TransferResult:
     record: dict[str, Any]
 
 
+@plain_torch(gradients=True)
 def run_method(
     name: str | Method,
     teacher: Model,
@@ -56,9 +64,9 @@ def run_method(
         teacher: the larger model, or a name or path that :func:`semalign.load_model` takes.
         student: the smaller model; it is not changed. If it has a LoRA adapter, training starts from there, and the
             result is one adapter of the base model that holds both.
-        data: rows with ``prompt`` and ``response``: a JSONL file, a ``datasets`` Dataset or a list.
+        data: rows with ``prompt`` and ``response``: a file, a ``datasets`` Dataset or a list.
         output_dir: folder for the adapter (or the changed model), its record and checkpoints; a stopped run with the
-            same inputs resumes there.
+            same inputs resumes there, and the result of a run with others is removed.
         validation: held-out rows; response NLL, and what else the method measures, are measured before and after.
         task: name of the task, for the record.
         **settings: fields of the method's settings.
@@ -67,45 +75,67 @@ def run_method(
         ValueError: for unknown settings, empty data, rows longer than the context, or models that the method cannot
             use, all before any long work.
         FileNotFoundError: for a model or data file that does not exist.
+        OSError: if the output folder cannot be written, before any long work too.
     """
     started, method = time.perf_counter(), name if isinstance(name, Method) else method_of(name)
     chosen = method.settings(**settings)
+    folder = None if output_dir is None else check_folder(output_dir)
+    for given in (teacher, student):
+        check_given(given)
     rows, held_out = read_rows(data), [] if validation is None else read_rows(validation)
-    base, carried = split_adapter(loaded(student))
-    pair = Pair(loaded(teacher), base)
+    student, teacher = loaded(student), loaded(teacher)
+    for model in (student, teacher):
+        check_weights(model.model, model.name)
+    base, carried = split_adapter(student)
+    pair = Pair(teacher, base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
-    folder = None if output_dir is None else Path(output_dir)
     inputs = Inputs(pair, rows, held_out, chosen, folder)
-    adapted = method.adapt(inputs)
-    record = _record(method, inputs, adapted, task, time.perf_counter() - started)
-    model = adapted.model if carried is None else stack_adapters(carried, adapted.model)
-    result = LanguageModel(model, pair.student.tokenizer)  # type: ignore[arg-type]
+    run = _run(method, inputs, task)
     if folder is not None:
-        save_model(result, folder)
-        write_record(folder / "record.json", record)
+        prepare(folder, student, run)
+    adapted = method.adapt(inputs)
+    record = _record(run, inputs, adapted, time.perf_counter() - started)
+    made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
+    result = LanguageModel(made, pair.student.tokenizer)  # type: ignore[arg-type]
+    if folder is not None:
+        save_model(result, folder, record)
     return TransferResult(result, folder, record)
 
 
-def _record(method: Method, inputs: Inputs, adapted: Adapted, task: str, seconds: float) -> dict[str, Any]:
+def _run(method: Method, inputs: Inputs, task: str) -> dict[str, Any]:
+    """Return the part of the run record that is known before the run, and that tells runs apart."""
+    pair, settings = inputs.pair, inputs.settings
+    return {
+        "method": method.name,
+        "teacher": pair.teacher.name,
+        "student": pair.student.name,
+        "task": task,
+        "seed": settings.seed,
+        "configuration": settings.model_dump(mode="json"),
+        "fingerprints": {**pair.fingerprints, "data": json_fingerprint(inputs.rows)},
+    }
+
+
+def _record(run: dict[str, Any], inputs: Inputs, adapted: Adapted, seconds: float) -> dict[str, Any]:
     """Return the run record, whose value is the held-out response NLL or, without held-out rows, the last loss."""
-    pair, held_out = inputs.pair, inputs.held_out
     before, after = _measured(inputs, adapted)
     last = inputs.settings.objective(adapted.losses[-1])
     return make_record(
-        method=method.name,
-        teacher=pair.teacher.name,
-        student=pair.student.name,
-        task=task,
-        seed=inputs.settings.seed,
+        **run,
         metric="training_loss" if after is None else "response_nll",
         value=last if after is None else after["response_nll"],
-        n=len(held_out) or adapted.trained_on or len(inputs.rows),
-        configuration=inputs.settings.model_dump(mode="json"),
-        fingerprints={**pair.fingerprints, "data": json_fingerprint(inputs.rows)},
+        n=len(inputs.held_out) or adapted.trained_on or len(inputs.rows),
         seconds=seconds,
         losses=adapted.losses,
-        details={**adapted.details, "before": before, "after": after},
+        details={**adapted.details, "types": _types(inputs.pair, adapted), "before": before, "after": after},
     )
+
+
+def _types(pair: Pair, adapted: Adapted) -> dict[str, list[str]]:
+    """Return the types of the models' weights and of the trained ones: a plain model is trained as a whole."""
+    trained = (p for p in adapted.model.parameters() if p.requires_grad or not isinstance(adapted.model, PeftModel))
+    models = {"teacher": pair.teacher.model.parameters(), "student": pair.student.model.parameters()}
+    return {name: types_of(parameters) for name, parameters in {**models, "trained": trained}.items()}
 
 
 def _measured(inputs: Inputs, adapted: Adapted) -> tuple[dict[str, float] | None, dict[str, float] | None]:

@@ -5,14 +5,42 @@ from typing import Any
 
 from semalign.methods.registry import Method, add_method
 from semalign.methods.runner import Data, Model, TransferResult, run_method
+from semalign.outputs import check_folder
+from semalign.paths import cache_dir
 from semalign.registry import lookup
-from semalign.settings import SCHEDULES, TransferSettings
+from semalign.settings import OUTPUT_TERMS, SCHEDULES, TransferSettings
+from semalign.targets.choice import check_layers
 from semalign.training.adaptation import Adapted, Inputs
+from semalign.training.lora import check_rank
 
 
 def align_and_steer(inputs: Inputs) -> Adapted:
-    """Adapt the student by latent semantic alignment, following the schedule of the settings."""
+    """Adapt the student by latent semantic alignment, following the schedule of the settings.
+
+    Raises:
+        ValueError: before any state is computed, if a layer does not exist, the rank is too high for the student, or
+            the output term cannot be used with the student.
+        OSError: before any state is computed, if the cache folder cannot be written or the disk has too little room.
+    """
+    pair, settings = inputs.pair, inputs.settings
+    check_layers(pair, settings)
+    check_rank(pair.student_architecture, settings)
+    lookup(OUTPUT_TERMS)[settings.output_loss].check(pair.student_architecture)
+    check_folder(cache_dir(), _bytes_of_states(inputs))
     return lookup(SCHEDULES)[inputs.settings.schedule].run(inputs)
+
+
+def _bytes_of_states(inputs: Inputs) -> int:
+    """Return an upper bound for the states of a transfer on disk, each as wide as its model.
+
+    For each student layer: those that enter it, those of its teacher layer, and for some maps and output terms those
+    of the layer itself and of the teacher's last layer.
+    """
+    pair = inputs.pair
+    tokens = sum(len(example) for example in pair.encode([*inputs.rows, *inputs.held_out]).student)
+    widths = 2 * (pair.teacher_architecture.width + pair.student_architecture.width)
+    layers = len(inputs.settings.student_layers or [1])
+    return tokens * widths * layers * pair.student_architecture.head_weight.element_size()
 
 
 SEMALIGN = add_method(
@@ -48,7 +76,7 @@ def transfer(
         teacher: the larger model, or a name or path that :func:`semalign.load_model` takes.
         student: the smaller model; it is not changed. If it has a LoRA adapter, training starts from there, and the
             result is one adapter of the base model that holds both.
-        data: rows with ``prompt`` and ``response``: a JSONL file, a ``datasets`` Dataset or a list.
+        data: rows with ``prompt`` and ``response``: a file, a ``datasets`` Dataset or a list.
         output_dir: folder for adapter, record and checkpoints; a stopped run with the same inputs resumes there.
         validation: held-out rows, on which response NLL and cosines are measured before and after training.
         task: name of the task, for the record.

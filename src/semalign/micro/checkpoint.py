@@ -1,16 +1,14 @@
-"""Training checkpoints without pickle: safetensors and JSON, written atomically."""
+"""Training checkpoints without pickle: one safetensors file with a checksum, written atomically."""
 
-import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim import Optimizer
 
-from semalign.files import atomic_path
+from semalign.files import kept_tensors, write_tensors
 
-TENSORS, PROGRESS = "state.safetensors", "progress.json"
+TENSORS = "state.safetensors"
 
 
 def save(folder: Path, model: nn.Module, optimizers: list[Optimizer], steps: int, losses: list[float]) -> None:
@@ -20,17 +18,14 @@ def save(folder: Path, model: nn.Module, optimizers: list[Optimizer], steps: int
         for position, state in optimizer.state_dict()["state"].items():
             for key, value in state.items():
                 tensors[f"optimizer.{index}.{position}.{key}"] = torch.as_tensor(value).contiguous()
-    with atomic_path(folder) as partial:
-        partial.mkdir(parents=True)
-        save_file(tensors, partial / TENSORS)
-        (partial / PROGRESS).write_text(json.dumps({"steps": steps, "losses": losses}))
+    write_tensors(folder / TENSORS, tensors, {"steps": steps, "losses": losses})
 
 
 def restore(folder: Path, model: nn.Module, optimizers: list[Optimizer]) -> tuple[int, list[float]]:
-    """Restore models and optimizers in place; return steps and losses, zero and empty without a checkpoint."""
-    if not (folder / TENSORS).exists():
+    """Restore models and optimizers in place; return steps and losses: zero, and empty without a sound checkpoint."""
+    if (found := kept_tensors(folder / TENSORS)) is None:
         return 0, []
-    tensors = load_file(folder / TENSORS)
+    tensors, notes = found
     prefix = "model."
     weights = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     model.load_state_dict(weights)
@@ -43,5 +38,4 @@ def restore(folder: Path, model: nn.Module, optimizers: list[Optimizer]) -> tupl
         if not state:
             continue
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    progress = json.loads((folder / PROGRESS).read_text())
-    return progress["steps"], progress["losses"]
+    return notes["steps"], notes["losses"]

@@ -14,7 +14,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from semalign.files import atomic_path, json_fingerprint, model_fingerprint, write_json
+from semalign.files import atomic_path, json_fingerprint, tensor_fingerprint, write_json
 from semalign.micro.recipe import ModelRecipe, Recipe, Shape, load_recipe
 from semalign.micro.tokenizer import train_tokenizer
 from semalign.micro.training import train
@@ -108,7 +108,7 @@ def _train_stages(
     resume: bool,
 ) -> tuple[list[list[float]], float]:
     """Train through all stages; return each stage's losses and the seconds spent since the last resumption."""
-    start, initial = time.perf_counter(), model_fingerprint(model)
+    start, initial = time.perf_counter(), tensor_fingerprint(model.state_dict())
     losses = []
     for number, stage in enumerate(model_recipe.stages, 1):
         state = _state_folder(name, recipe, model_recipe, number, initial)

@@ -5,13 +5,15 @@ from functools import cached_property
 from typing import get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from peft import PeftModel
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
 from semalign.models.layouts import Layout, layout_of
+from semalign.models.precision import wide
+from semalign.models.rope import own_lengths
 from semalign.settings import Interface
 
 INTERFACES: tuple[str, ...] = get_args(Interface)
@@ -25,13 +27,12 @@ class Architecture:
         layout: the names of its modules; by default from :data:`semalign.models.layouts.LAYOUTS`.
 
     Raises:
-        ValueError: if the architecture has no layout, or a module of the layout does not exist.
+        ValueError: if the architecture has no layout, a module of the layout does not exist, or a PEFT model's adapter
+            works by extra prompt tokens.
     """
 
     def __init__(self, model: PreTrainedModel | PeftModel, layout: Layout | None = None) -> None:
-        self.model: PreTrainedModel = (
-            model.get_base_model() if isinstance(model, PeftModel) else model  # type: ignore[assignment]
-        )
+        self.model = plain_model(model)
         self.layout = layout or layout_of(self.model.config.model_type)
         try:
             self.layers: nn.ModuleList = self.model.get_submodule(self.layout.layers)  # type: ignore[assignment]
@@ -56,6 +57,18 @@ class Architecture:
         """The model without its LM head: token ids in, states after the final norm out."""
         return self.model.get_submodule(self.layout.layers.rpartition(".")[0])
 
+    def run(
+        self, attention_mask: Int[Tensor, "batch tokens"] | None = None, **inputs: Tensor
+    ) -> Float[Tensor, "batch tokens d"]:
+        """Return the states after the final norm; each row has the positions and the rope that it would have alone.
+
+        Args:
+            attention_mask: 1 for tokens, 0 for padding; None: there is no padding.
+            **inputs: ``input_ids`` or ``inputs_embeds``.
+        """
+        with own_lengths(self.decoder, attention_mask):
+            return self.decoder(attention_mask=attention_mask, use_cache=False, **inputs).last_hidden_state
+
     @property
     def lm_head(self) -> nn.Module:
         """The LM head, with ``weight`` of shape (V, D)."""
@@ -67,8 +80,8 @@ class Architecture:
         return self.lm_head.weight  # type: ignore[return-value]
 
     def folded_head(self) -> Float[Tensor, "v d"]:
-        """Return ``W diag(g)``, the LM head with the final norm's gain g folded in, detached."""
-        return self.head_weight.detach() * norm_gain(self.norm, self.width)
+        """Return ``W diag(g)``, the LM head with the final norm's gain g folded in, detached, in float32 or wider."""
+        return wide(self.head_weight.detach()) * norm_gain(self.norm, self.width)
 
     @property
     def device(self) -> torch.device:
@@ -113,6 +126,19 @@ class Architecture:
         """Return full names, as PEFT wants them, of the matrices of some layers: those the paper adapts, or all."""
         paths = self.layout.matrices if all_matrices else self.layout.lora
         return [f"{self.layout.layers}.{self.check_layer(k) - 1}.{path}" for k in layers for path in paths]
+
+
+def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
+    """Return the transformers model, with a PEFT model's adapters in place inside it.
+
+    Raises:
+        ValueError: for an adapter that works by extra prompt tokens, which the model inside does not hold.
+    """
+    if not isinstance(model, PeftModel):
+        return model
+    if model.active_peft_config.is_prompt_learning:
+        raise ValueError("adapters that work by extra prompt tokens cannot be used here; LoRA and its kin can")
+    return model.get_base_model()  # type: ignore[return-value]
 
 
 def check_interface(interface: str) -> str:

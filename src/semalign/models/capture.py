@@ -3,7 +3,7 @@
 Everything here is a context manager or a single call. No hook and no patch outlives it, and none changes a result.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from semalign.models.architecture import Architecture, check_interface
+from semalign.models.patching import patched_forward
 
 
 @contextmanager
@@ -64,19 +65,6 @@ def _pass_through(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
 
 @contextmanager
-def patched_forward(module: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
-    """Replace one module's ``forward`` while the block runs."""
-    own = module.__dict__.get("forward")
-    module.forward = forward
-    try:
-        yield
-    finally:
-        del module.forward
-        if own is not None:
-            module.forward = own
-
-
-@contextmanager
 def only_layers(architecture: Architecture, first_layer: int, last_layer: int) -> Iterator[None]:
     """Run only decoder layers ``first_layer..last_layer`` while the block runs; the others pass states through.
 
@@ -105,7 +93,7 @@ def states_entering(
     handle = architecture.layer(k).register_forward_pre_hook(hook, with_kwargs=True)
     try:
         with only_layers(architecture, 1, k - 1):
-            architecture.decoder(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
+            architecture.run(attention_mask, input_ids=input_ids)
     finally:
         handle.remove()
     return seen[0]
@@ -120,7 +108,7 @@ def states_at(
 ) -> dict[int, Tensor]:
     """Return the states of some layers at an interface, by a forward pass that stops at the deepest of them."""
     with capture(architecture, layers, interface) as states, only_layers(architecture, 1, max(layers)):
-        architecture.decoder(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
+        architecture.run(attention_mask, input_ids=input_ids)
     return states
 
 
@@ -140,7 +128,6 @@ def run_from(
         with only_layers(architecture, k, architecture.n_layers):
             # As embeddings the states only give the shapes: some models scale embeddings or add positions, so the
             # hook puts the states themselves in front of layer k.
-            output = architecture.decoder(inputs_embeds=states, attention_mask=attention_mask, use_cache=False)
+            return architecture.run(attention_mask, inputs_embeds=states)
     finally:
         handle.remove()
-    return output.last_hidden_state

@@ -1,6 +1,8 @@
 """Load a GGUF checkpoint as a plain float model with the tokenizer that it was trained with."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +11,9 @@ from tokenizers import Regex, normalizers, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.integrations.gguf import read_gguf_metadata
+
+from semalign.errors import one_line
+from semalign.models.integrity import check_keys
 
 # Patterns of the published tokenizers that go by these names in llama.cpp.
 _LLAMA3 = (
@@ -58,19 +63,36 @@ def load_gguf(path: Path | str, dtype: torch.dtype = torch.float32) -> tuple[Pre
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is not a GGUF file, or its tokenizer's splitting rules are not known here. A wrong
-            guess would give wrong tokens without any warning.
+        ValueError: if it is not a GGUF file, is damaged or lacks weights, or its tokenizer's splitting rules are not
+            known here. A wrong guess would give wrong tokens without any warning.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no GGUF file {path}")
-    metadata, _ = read_gguf_metadata(str(path))
+    with _readable(path):
+        metadata, _ = read_gguf_metadata(str(path))
     _rules(metadata)  # fail on an unknown tokenizer before the slow part
     return _load_model(path, dtype), _load_tokenizer(path, metadata)
 
 
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Give any error of the libraries that read a file one line that names the file."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{path} is damaged, or holds no causal language model ({one_line(error)})") from error
+
+
 def _load_model(path: Path, dtype: torch.dtype) -> PreTrainedModel:
-    loaded = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    with _readable(path):
+        found: Any = AutoModelForCausalLM.from_pretrained(
+            path.parent, gguf_file=path.name, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+        )
+    loaded, info = found
+    check_keys(str(path), info)
     config = copy.deepcopy(loaded.config)
     del config.quantization_config
     config.name_or_path = path.stem
@@ -80,12 +102,14 @@ def _load_model(path: Path, dtype: torch.dtype) -> PreTrainedModel:
 
 def _load_tokenizer(path: Path, metadata: dict[str, Any]) -> PreTrainedTokenizerFast:
     rules = _rules(metadata)
-    tokenizer = AutoTokenizer.from_pretrained(
-        path.parent,
-        gguf_file=path.name,
-        add_bos_token=bool(metadata.get("tokenizer.ggml.add_bos_token", rules is None or rules.add_bos)),
-        add_eos_token=bool(metadata.get("tokenizer.ggml.add_eos_token", False)),
-    )
+    with _readable(path):
+        tokenizer = AutoTokenizer.from_pretrained(
+            path.parent,
+            gguf_file=path.name,
+            trust_remote_code=False,
+            add_bos_token=bool(metadata.get("tokenizer.ggml.add_bos_token", rules is None or rules.add_bos)),
+            add_eos_token=bool(metadata.get("tokenizer.ggml.add_eos_token", False)),
+        )
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ValueError(f"{path} gives a {type(tokenizer).__name__}, whose text splitting cannot be set")
     if rules is not None:

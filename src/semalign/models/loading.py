@@ -5,12 +5,18 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import torch
+from huggingface_hub import HfApi, try_to_load_from_cache
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from semalign.errors import one_line
+from semalign.models.evaluating import plain_torch
+from semalign.models.finite import check_weights
+from semalign.models.integrity import check_folder
+from semalign.models.pretrained import load_network, load_tokenizer
 from semalign.paths import model_roots
 
+HUB_TIMEOUT = 5.0
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -32,21 +38,51 @@ class LanguageModel(NamedTuple):
 
 
 def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBase | None]:
-    """Return ``(model, tokenizer)``; the tokenizer is None where only a transformers model was given."""
+    """Return ``(model, tokenizer)``; the tokenizer is None where only a transformers model was given.
+
+    Raises:
+        ValueError: for anything else, such as the name of a model.
+    """
+    if not isinstance(model, LanguageModel | nn.Module):
+        raise ValueError(f"expected a model, as semalign.load_model returns it, and got {type(model).__name__}")
     return (model.model, model.tokenizer) if isinstance(model, LanguageModel) else (model, None)
 
 
 def shared_copy(model: Network) -> Network:
-    """Return a copy with its own modules; its parameters share the model's memory and need no gradient."""
+    """Return a copy in evaluation mode; its parameters share the model's memory and need no gradient."""
     frozen = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
-    return deepcopy(model, frozen)
+    return deepcopy(model, frozen).eval()
 
 
 def loaded(model: str | Path | LanguageModel) -> LanguageModel:
     """Return the model itself if it is loaded already, else load it by name."""
+    check_given(model)
     return model if isinstance(model, LanguageModel) else load_model(model)
 
 
+def check_given(model: object) -> None:
+    """Make sure, without loading it, that a model is a :class:`LanguageModel`, or the name or path of one.
+
+    Raises:
+        ValueError: for anything else; it says what to pass.
+        FileNotFoundError: see :func:`locate`.
+    """
+    if isinstance(model, str | Path):
+        source = locate(model)
+        if not Path(source).exists():
+            _check_hub(source)
+    elif isinstance(model, tuple) and len(model) == 2 and not isinstance(model, LanguageModel):
+        raise ValueError("a model with its tokenizer must be a LanguageModel: pass LanguageModel(*pair)")
+    elif isinstance(model, nn.Module):
+        raise ValueError(
+            f"a {type(model).__name__} comes without its tokenizer: pass LanguageModel(model, tokenizer), or the name "
+            "or folder of the model"
+        )
+    elif not isinstance(model, LanguageModel):
+        raise ValueError(f"a model is a LanguageModel, a name or a path, not {type(model).__name__}")
+
+
+@plain_torch(gradients=True)
 def load_model(
     name: str | Path, *, dtype: torch.dtype | None = None, device: str | torch.device | None = None
 ) -> LanguageModel:
@@ -60,8 +96,15 @@ def load_model(
 
     Raises:
         FileNotFoundError: if there is no such model; it says how to get it.
+        ValueError: for a model that is not whole (:mod:`semalign.models.integrity`), holds NaN or infinity, is no
+            causal language model, or needs code of its own, or if there is no such device.
     """
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if isinstance(name, LanguageModel):
+        raise ValueError("this LanguageModel is loaded already: pass it on as it is")
+    check_given(name)
+    if not isinstance(dtype, torch.dtype | None):
+        raise ValueError(f"dtype must be a torch.dtype, such as torch.bfloat16; it is {dtype!r}")
+    device = _usable(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = dtype or (torch.float32 if device.type == "cpu" else None)
     source = locate(name)
     if source.endswith(".gguf"):
@@ -69,26 +112,34 @@ def load_model(
 
         loaded = LanguageModel(*load_gguf(source, dtype or torch.float32))
     else:
-        loaded = _from_pretrained(source, dtype)
+        loaded = LanguageModel(load_network(source, dtype), load_tokenizer(source))
     loaded.model.to(device).eval()  # type: ignore[arg-type]
+    check_weights(loaded.model, source)
     return loaded
 
 
-def _from_pretrained(source: str, dtype: torch.dtype | None) -> LanguageModel:
-    progress = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
+def _check_hub(name: str) -> None:
+    """Make sure that the hub, or its cache on this machine, has a model.
+
+    One quick question: without a network, transformers would try again for more than a minute.
+    """
+    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return
     try:
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype or "auto", trust_remote_code=False)
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    except OSError as error:
+        HfApi().model_info(name, timeout=HUB_TIMEOUT)
+    except Exception as error:  # any error of the hub or of its HTTP library
         raise FileNotFoundError(
-            f"no model {source!r} on this machine, and the Hugging Face hub did not give it ({error}). "
-            f"With internet access: `hf download {source}`; then copy the hub cache or pass the folder's path."
+            f"no model {name!r} on this machine, and the Hugging Face hub did not give it ({type(error).__name__}). "
+            f"With internet access: `hf download {name}`; then copy the hub cache or pass the folder's path."
         ) from error
-    finally:
-        if progress:
-            transformers_logging.enable_progress_bar()
-    return LanguageModel(model, tokenizer)
+
+
+def _usable(device: str | torch.device) -> torch.device:
+    """Return a device on which a tensor can be made; ``ValueError`` for any other."""
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise ValueError(f"the device {device!r} cannot be used: {one_line(error)}") from error
 
 
 def locate(name: str | Path) -> str:
@@ -96,8 +147,10 @@ def locate(name: str | Path) -> str:
 
     Raises:
         FileNotFoundError: for a name that is not on disk and does not look like a hub id; it says how to get a model.
+        ValueError: for an adapter, or a file that is not GGUF.
     """
-    text = str(name)
+    if not (text := str(name)).strip():
+        raise FileNotFoundError("no model '': give a folder, a .gguf file, the name of a model or a hub id")
     for path in (Path(text).expanduser(), *(root / text for root in model_roots())):
         if path.exists():
             return _checkpoint_in(path)
@@ -111,7 +164,11 @@ def locate(name: str | Path) -> str:
 
 def _checkpoint_in(path: Path) -> str:
     """Return the GGUF file of a folder that has one and no ``config.json``, else the folder."""
+    if path.is_file() and path.suffix != ".gguf":
+        raise ValueError(f"{path} is a file: give the folder that holds the model, or a .gguf file")
     if path.is_dir() and not (path / "config.json").exists():
+        if (path / "adapter_config.json").is_file():
+            check_folder(path)  # raises, and says what to pass
         checkpoints = sorted(path.glob("*.gguf"))
         if len(checkpoints) != 1:
             raise FileNotFoundError(f"{path} holds no model: neither config.json nor a single .gguf file")

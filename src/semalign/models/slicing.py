@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -10,11 +11,13 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from semalign.data.rows import Row, batches, encode
 from semalign.models.architecture import Architecture
+from semalign.models.evaluating import evaluating, plain_torch
+from semalign.models.finite import check_finite
 from semalign.models.layouts import LAYOUTS
 from semalign.models.loading import LanguageModel
 
 
-@torch.no_grad()
+@plain_torch(gradients=False)
 def slice_width(model: LanguageModel, rows: Sequence[Row], width: int, max_length: int = 512) -> LanguageModel:
     """Return a copy of a model with a narrower residual stream; it saves and loads like any of its architecture.
 
@@ -46,7 +49,6 @@ def slice_width(model: LanguageModel, rows: Sequence[Row], width: int, max_lengt
     return LanguageModel(student.to(model.model.device).eval(), model.tokenizer)
 
 
-@torch.no_grad()
 def principal_directions(model: LanguageModel, rows: Sequence[Row], max_length: int = 512) -> Float[Tensor, "d d"]:
     """Return an orthonormal basis of the residual stream, directions with most of its second moment first, in float64.
 
@@ -64,10 +66,12 @@ def principal_directions(model: LanguageModel, rows: Sequence[Row], max_length: 
     norms = [layer.get_submodule(name) for layer in architecture.layers for name in architecture.layout.readers]
     hooks = [norm.register_forward_pre_hook(add) for norm in (*norms, architecture.norm)]
     try:
-        for batch in batches(encode(rows, model.tokenizer, max_length), 8):
-            ids, mask = (batch[name].to(architecture.device) for name in ("input_ids", "attention_mask"))
-            mask = mask.bool()
-            architecture.decoder(input_ids=ids, attention_mask=mask, use_cache=False)
+        with evaluating(architecture.model):
+            for batch in batches(encode(rows, model.tokenizer, max_length), 8):
+                ids, mask = (batch[name].to(architecture.device) for name in ("input_ids", "attention_mask"))
+                mask = mask.bool()
+                run = partial(architecture.run, mask.long(), input_ids=ids)
+                check_finite(run()[mask], "the states", architecture, run)
     finally:
         for hook in hooks:
             hook.remove()

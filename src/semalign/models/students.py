@@ -6,9 +6,11 @@ import re
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from semalign.models.architecture import Architecture
+from semalign.models.evaluating import plain_torch
 from semalign.models.loading import LanguageModel
 
 
+@plain_torch(gradients=True)
 def drop_layers(model: LanguageModel, every: int = 3) -> LanguageModel:
     """Return a copy of a model without its decoder layers ``every``, ``2 * every``, ... (counted from 1).
 

@@ -1,68 +1,37 @@
 """Run records: one self-describing JSON file for each run, and tables of many records.
 
 A record must be complete, with no other keys. Data that only one kind of run has go into ``configuration`` and
-``details``.
+``details``. On disk a record also has a checksum, so that a value that was changed later is noticed.
 """
 
+import hashlib
 import json
-import resource
-import shlex
-import subprocess
-import sys
+import math
 from collections.abc import Collection
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from semalign.errors import folded
 from semalign.files import write_json
-from semalign.paths import code_checkout, project_root
+from semalign.results.schema import RunRecord
+from semalign.results.surroundings import command, commit, peak_memory, versions
 
 PAPER = "semalign"  # the method with the paper's settings
 NONE = "none"  # in place of a method, for a model without a transfer
-PACKAGES = (
-    "semalign",
-    "torch",
-    "transformers",
-    "peft",
-    "datasets",
-    "lm-eval",
-    "captum",
-    "numpy",
-    "safetensors",
-)
+CHECKSUM = "checksum"
 
 
-class RunRecord(BaseModel):
-    """The keys of a run record; a missing or unknown key is an error."""
+class DamagedRecordError(ValueError):
+    """A file that does not hold a run record as it was written; ``reason`` says what is wrong with it."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    method: str
-    teacher: str | None = Field(description="None for a run without a teacher")
-    student: str
-    task: str
-    seed: int | None
-    metric: str
-    value: float | None = Field(description="None if the run gave no number")
-    n: int = Field(ge=0, description="number of items that the value is computed from")
-    interval: tuple[float, float] | None = Field(description="95% interval of the value, low and high")
-    configuration: dict[str, Any] = Field(description="resolved settings, including all defaults")
-    fingerprints: dict[str, str | None] = Field(description="hashes of teacher, student and data")
-    versions: dict[str, str]
-    commit: str | None
-    device: str
-    seconds: float = Field(ge=0)
-    peak_memory_bytes: int = Field(ge=0)
-    losses: list[Any] = Field(description="training losses in the order of the steps")
-    details: dict[str, Any]
-    command: str
-    created: str = Field(description="ISO time, UTC")
-    status: str
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path} is damaged ({reason}): delete it and make it again")
+        self.reason = reason
 
 
 def make_record(**fields: Any) -> dict[str, Any]:
@@ -72,7 +41,7 @@ def make_record(**fields: Any) -> dict[str, Any]:
     ``losses`` and ``details`` to empty, and ``status`` to ``"done"``. NaN and infinite numbers become null.
 
     Raises:
-        ValueError: for a missing or unknown key or a wrong type; the message names the key.
+        ValueError: for a missing or unknown key, a wrong type or a number that cannot be; the message says which.
     """
     surroundings: dict[str, Any] = {
         "interval": None,
@@ -86,12 +55,15 @@ def make_record(**fields: Any) -> dict[str, Any]:
         "command": command(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    if isinstance(value := fields.get("value"), float) and not math.isfinite(value):
+        fields["value"] = None
     return _checked({**surroundings, **fields}, "this run record")
 
 
 def write_record(path: Path | str, record: dict[str, Any]) -> None:
     """Check a record and write it as JSON, atomically; then delete the journal of answers that led to it."""
-    write_json(path, _checked(record, f"the record for {path}"))
+    content = _checked(record, f"the record for {path}")
+    write_json(path, {**content, CHECKSUM: _checksum(content)})
     companion_path(Path(path), "answers").unlink(missing_ok=True)
 
 
@@ -101,12 +73,32 @@ def companion_path(record: Path, kind: str) -> Path:
 
 
 def read_record(path: Path | str) -> dict[str, Any]:
-    """Return one record; raise ``ValueError`` if the file is not a complete record."""
+    """Return one record.
+
+    Raises:
+        DamagedRecordError: if the file is no complete record, has a number that cannot be, or has other content than
+            was written; this is a ``ValueError`` of one line.
+    """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
-    return _checked(content, str(path))
+        content = json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise DamagedRecordError(path, f"not JSON: {error}") from error
+    written = content.pop(CHECKSUM, None) if isinstance(content, dict) else None
+    try:
+        record = _checked(content, "it")
+    except ValueError as error:
+        raise DamagedRecordError(path, str(error)) from error
+    if written is not None and written != _checksum(content):  # a record from before there were checksums has none
+        raise DamagedRecordError(path, "its checksum is that of other content")
+    return record
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def read_records(folder: Path | str, only: Collection[str] | None = None) -> pd.DataFrame:
@@ -118,13 +110,15 @@ def read_records(folder: Path | str, only: Collection[str] | None = None) -> pd.
 
     Raises:
         FileNotFoundError: if the folder does not exist.
-        ValueError: if a JSON file in it is not a complete record.
+        DamagedRecordError: if a JSON file in it is not a record as it was written; this is a ``ValueError``.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder} to read run records from")
     rows = []
     for path in sorted(path for path in folder.rglob("*.json") if only is None or path.name in only):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):  # it is being written
+            continue
         record = read_record(path)
         low, high = record["interval"] or (None, None)
         rows.append({**record, "low": low, "high": high, "path": str(path.relative_to(folder))})
@@ -136,43 +130,6 @@ def _checked(content: Any, what: str) -> dict[str, Any]:
         return json.loads(RunRecord.model_validate(content).model_dump_json())
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg'].lower()}" for e in error.errors())
-        raise ValueError(f"{what} is not a run record; {'; '.join(problems)}") from error
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that results depend on."""
-    found = {"python": sys.version.split()[0]}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def commit() -> str | None:
-    """Return the commit of the checkout that the code runs from; None for an installed package or without git."""
-    if (checkout := code_checkout()) is None:
-        return None
-    git = ["git", "-C", str(checkout), "rev-parse", "--short=12", "HEAD"]
-    try:
-        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def peak_memory() -> int:
-    """Return the peak memory of this process in bytes: GPU memory if a GPU is in use, else resident memory."""
-    if torch.cuda.is_initialized():
-        return torch.cuda.max_memory_allocated()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def command() -> str:
-    """Return the command line of this process, with paths relative to the checkout and the home folder as ``~``."""
-    program = Path(sys.argv[0]).name
-    if program.startswith("ipykernel"):
-        return "notebook"
-    arguments = (shlex.quote(arg.replace(f"{project_root()}/", "")) for arg in sys.argv[1:])
-    return " ".join([program, *(arg.replace(f"{Path.home()}/", "~/") for arg in arguments)])
+        raise ValueError(f"{what} is not a run record; {folded('; '.join(problems))}") from error
+    except ValueError as error:  # text that is not Unicode
+        raise ValueError(f"{what} is not a run record; {folded(error)}") from error

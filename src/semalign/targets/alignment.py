@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from semalign.bases.basis import SemanticBasis
+from semalign.models.evaluating import plain_torch
 
 logger = logging.getLogger(__name__)
 CHUNK = 4096  # atoms converted to float64 at once
@@ -32,6 +33,7 @@ def recompose(coefficients: Float[Tensor, "*batch m"], unit_basis: Float[Tensor,
     return coefficients @ unit_basis
 
 
+@plain_torch(gradients=False)
 def alignment_map(teacher_basis: SemanticBasis, student_basis: SemanticBasis) -> Float[Tensor, "d_teacher d_student"]:
     """Return the operator M that combines Eq. 1 and Eq. 2 in one product: ``target = h @ M``.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -15,10 +16,15 @@ from transformers import PreTrainedModel
 
 from semalign.data.rows import IGNORED
 from semalign.models.architecture import Architecture, check_interface
-from semalign.models.capture import entering, first, patched_forward
+from semalign.models.capture import entering, first
+from semalign.models.evaluating import evaluating, plain_torch
+from semalign.models.finite import check_finite
 from semalign.models.loading import LanguageModel, unwrap
+from semalign.models.patching import patched_forward
+from semalign.models.precision import wide
 
 
+@plain_torch(gradients=True)
 def attribute_layers(
     model: PreTrainedModel | LanguageModel,
     batches: Iterable[Mapping[str, Tensor]],
@@ -42,17 +48,22 @@ def attribute_layers(
         aggregation: ``absolute`` or ``signed``.
 
     Raises:
-        ValueError: for an unknown interface or aggregation, or if no batch has a supervised token.
+        ValueError: for an unknown interface or aggregation, if no batch has a supervised token, or if the model
+            computes NaN or infinity (:class:`semalign.models.finite.NotFiniteError`).
     """
     if aggregation not in ("absolute", "signed"):
         raise ValueError(f"unknown aggregation {aggregation!r}: choose absolute or signed")
     architecture = Architecture(unwrap(model)[0])
     # One score for each layer, then the number of examples, so that one all_reduce adds up both.
     totals = torch.zeros(architecture.n_layers + 1, dtype=torch.float64, device=architecture.device)
-    with _activation_modules(architecture, check_interface(interface)) as modules, _gradients(architecture.model):
+    watched = _activation_modules(architecture, check_interface(interface))
+    with watched as modules, evaluating(architecture.model, gradients=True):
         attributor = LayerGradientXActivation(_log_likelihood(architecture), modules)
         for batch in tqdm(_share(batches), desc="attribution", leave=False, disable=None):
-            totals += _score_batch(architecture, attributor, batch, aggregation)
+            score = partial(_score_batch, architecture, attributor, batch, aggregation)
+            found = score()
+            check_finite(found, "the attribution scores", architecture, score)
+            totals += found
     if dist.is_initialized():
         dist.all_reduce(totals)
     if totals[-1] == 0:
@@ -90,28 +101,15 @@ def _log_likelihood(architecture: Architecture) -> Any:
     """Return a function that gives each example's log-likelihood of its supervised tokens, shape (batch,)."""
 
     def forward(embeddings: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
-        states = architecture.decoder(inputs_embeds=embeddings, attention_mask=mask, use_cache=False).last_hidden_state
+        states = architecture.run(mask, inputs_embeds=embeddings)
         shifted = labels[:, 1:]
         supervised = shifted != IGNORED
-        logits = architecture.logits(states[:, :-1][supervised])  # (supervised, V)
-        losses = nn.functional.cross_entropy(logits.float(), shifted[supervised], reduction="none")
+        logits = architecture.logits(wide(states[:, :-1][supervised]))  # (supervised, V)
+        losses = nn.functional.cross_entropy(logits, shifted[supervised], reduction="none")
         rows = supervised.nonzero()[:, 0]  # the example that each loss belongs to
-        return -torch.zeros(len(labels), device=losses.device).index_add(0, rows, losses)
+        return -losses.new_zeros(len(labels)).index_add(0, rows, losses)
 
     return forward
-
-
-@contextmanager
-def _gradients(model: nn.Module) -> Iterator[None]:
-    """Record gradients of activations but not of parameters inside the block; restore the caller's flags after it."""
-    wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    try:
-        with torch.enable_grad():
-            model.requires_grad_(False)
-            yield
-    finally:
-        for parameter, flag in wanted:
-            parameter.requires_grad_(flag)
 
 
 @contextmanager

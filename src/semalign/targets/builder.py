@@ -14,6 +14,7 @@ from semalign.bases.basis import SemanticBasis
 from semalign.data.rows import Matched, Row
 from semalign.models.architecture import Architecture
 from semalign.models.pair import Encoded, Pair
+from semalign.models.precision import wide_type
 from semalign.settings import TransferSettings
 from semalign.targets.alignment import shared_atoms
 from semalign.targets.choice import LayerPair, check_layers
@@ -156,8 +157,7 @@ class TargetBuilder:
         student_states = passes.student.layer_states([(pair.student, 1.0)], interface)
         found = self.map.make(states, student_states, self.settings)
         if found is not None:
-            dtype = torch.promote_types(student_states.dtype, torch.float32)
-            found = found.to(self.pair.student.model.device, dtype)
+            found = found.to(self.pair.student.model.device, wide_type(student_states.dtype))
         if self.map.into == "teacher":
             return LayerTargets(pair.student, states, projection=found)
         return LayerTargets(pair.student, states, alignment=found)

@@ -45,11 +45,13 @@ def layer_map(pair: Pair, settings: TransferSettings) -> LayerMap:
 
 def check_layers(pair: Pair, settings: TransferSettings) -> None:
     """Check that all layers that the settings name exist; raise ``ValueError`` otherwise."""
-    if settings.teacher_layer is not None:
-        pair.teacher_architecture.check_layer(settings.teacher_layer)
-    for k in (settings.student_layer, *(settings.student_layers or ())):
-        if k is not None:
-            pair.student_architecture.check_layer(k)
+    wanted = {
+        "teacher": (pair.teacher_architecture, [settings.teacher_layer]),
+        "student": (pair.student_architecture, [settings.student_layer, *(settings.student_layers or ())]),
+    }
+    for model, (architecture, layers) in wanted.items():
+        if wrong := [k for k in layers if k is not None and k > architecture.n_layers]:
+            raise ValueError(f"{model} layer {wrong[0]} does not exist: layers are 1..{architecture.n_layers}")
     layer_map(pair, settings)
 
 

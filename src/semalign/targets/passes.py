@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from semalign.data.rows import Example, pad
 from semalign.files import json_fingerprint
 from semalign.models.architecture import Architecture
 from semalign.models.capture import states_at, states_entering
+from semalign.models.evaluating import evaluating
+from semalign.models.finite import check_finite
+from semalign.models.identity import computed_by
+from semalign.models.rope import varying
 from semalign.targets.store import StateStore
 
 FORWARD_EXAMPLES = 16  # examples in one forward pass while states are computed
@@ -28,7 +33,7 @@ class StatePasses:
         examples: the rows, encoded for this model.
         at: for each example, the positions whose states are stored.
         folder: folder of the stores.
-        fingerprint: the model's fingerprint.
+        fingerprint: the model's identity.
     """
 
     model: Architecture
@@ -58,7 +63,7 @@ class StatePasses:
         """Return the states after the final norm; logits are computed from them when needed and never stored."""
 
         def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-            states = self.model.decoder(input_ids=input_ids, attention_mask=mask, use_cache=False).last_hidden_state
+            states = self.model.run(mask, input_ids=input_ids)
             return [states[row, self.at[i]] for row, i in enumerate(chosen)]
 
         key = {"final": True, "at": json_fingerprint(self.at)}
@@ -77,19 +82,24 @@ class StatePasses:
         """Return the store of the states that ``compute`` returns for padded ids, their mask and example numbers."""
         device = self.model.device
 
-        @torch.no_grad()
         def compute_range(wanted: range) -> list[Tensor]:
             states: list[Tensor] = []
-            for start in range(wanted.start, wanted.stop, FORWARD_EXAMPLES):
-                chosen = range(start, min(start + FORWARD_EXAMPLES, wanted.stop))
-                input_ids, mask = pad([self.examples[i] for i in chosen])
-                states += [state.cpu() for state in compute(input_ids.to(device), mask.to(device), chosen)]
+            with evaluating(self.model.model):
+                for start in range(wanted.start, wanted.stop, FORWARD_EXAMPLES):
+                    chosen = range(start, min(start + FORWARD_EXAMPLES, wanted.stop))
+                    input_ids, mask = (part.to(device) for part in pad([self.examples[i] for i in chosen]))
+                    rows = partial(compute, input_ids, mask, chosen)
+                    found = rows()
+                    check_finite(torch.cat(found), f"the {description}", self.model, rows)
+                    states += [state.cpu() for state in found]
             return states
 
+        # States of these models depended on the batch when they were stored without this mark.
+        rope = {"rope": "own length"} if varying(self.model.model) else {}
         ids = json_fingerprint([example.input_ids for example in self.examples])
         store = StateStore(
             self.folder,
-            {"model": self.fingerprint, **key, "ids": ids},
+            {"model": self.fingerprint, "computed_by": computed_by(self.model.model), **key, "ids": ids, **rope},
             lengths,
             self.model.width,
             self.model.head_weight.dtype,

@@ -1,6 +1,5 @@
 """Hidden states of a data set, computed once and stored on disk as safetensors shards with checksums."""
 
-import json
 import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -11,11 +10,10 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from semalign.files import atomic_path, file_sha256, json_fingerprint, write_json
+from semalign.files import json_fingerprint, kept_tensors, write_tensors
 
 SHARD_EXAMPLES = 256
 
@@ -53,7 +51,7 @@ class StateStore:
     def ensure(self, compute: Compute, description: str = "states") -> int:
         """Write the shards that are missing or damaged; return how many were written.
 
-        A stopped run resumes at the shard where it stopped. A shard with a wrong checksum is written again.
+        A stopped run resumes at the shard where it stopped. A damaged shard is written again, with a warning.
 
         Args:
             compute: returns the states of a range of examples, each of shape (tokens_i, D).
@@ -88,20 +86,16 @@ class StateStore:
         return self.offsets[examples.stop] - self.offsets[examples.start]
 
     def _intact(self, shard: int) -> bool:
-        note = self._path(shard).with_suffix(".json")
-        if not (note.exists() and self._path(shard).exists()):
-            return False
-        return json.loads(note.read_text())["sha256"] == file_sha256(self._path(shard))
+        found = kept_tensors(self._path(shard))
+        shapes = {} if found is None else {name: tuple(tensor.shape) for name, tensor in found[0].items()}
+        return shapes == {"states": (self._tokens(shard), self.width)}
 
     def _write(self, shard: int, states: list[Tensor]) -> None:
         self._open.pop(shard, None)
         content = torch.cat([state.detach().to("cpu", self.dtype) for state in states])
         if content.shape != (self._tokens(shard), self.width):
             raise ValueError(f"shard {shard}: expected {(self._tokens(shard), self.width)}, got {tuple(content.shape)}")
-        with atomic_path(self._path(shard)) as temporary:
-            save_file({"states": content.contiguous()}, temporary)
-            checksum = file_sha256(temporary)
-        write_json(self._path(shard).with_suffix(".json"), {"sha256": checksum, "made_from": self._made_from})
+        write_tensors(self._path(shard), {"states": content}, self._made_from)
 
     def _check_room(self, missing: Sequence[int]) -> None:
         if not missing:

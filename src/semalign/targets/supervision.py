@@ -11,6 +11,7 @@ from torch import Tensor
 
 from semalign.data.rows import Example, Matched, matching_positions, pad
 from semalign.models.architecture import Architecture
+from semalign.models.precision import wide
 from semalign.targets.store import StateStore
 
 
@@ -62,7 +63,7 @@ class LayerTargets:
         """Return the targets of some examples at their matched positions, concatenated, in float32 or float64."""
         states = torch.cat([self.teacher_states[i] for i in indices]).to(device)
         if self.alignment is None:
-            return states.to(torch.promote_types(states.dtype, torch.float32))
+            return wide(states)
         return states.to(self.alignment.dtype) @ self.alignment
 
     def mean_direction_share(self, n_examples: int = 64) -> float:

@@ -36,9 +36,13 @@ class Inputs:
         return None if self.folder is None else self.folder / f"{name}.safetensors"
 
     def identity(self, *more: Any) -> str:
-        """Return a hash of everything that a training run depends on; a checkpoint is resumed only if it matches."""
+        """Return a hash of everything that a training run depends on; a checkpoint is resumed only if it matches.
+
+        It covers both models, the versions of what computes, the settings, the rows, and ``more``.
+        """
         settings: MethodSettings = self.settings
-        return json_fingerprint([self.pair.fingerprints, settings.model_dump(mode="json"), list(self.rows), *more])
+        models = [self.pair.fingerprints, self.pair.computed_by]
+        return json_fingerprint([*models, settings.model_dump(mode="json"), list(self.rows), *more])
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,17 @@
 """Supervised fine-tuning: cross-entropy of the responses, through the whole model."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from semalign.data.rows import IGNORED, Example, batches
 from semalign.models.architecture import Architecture
+from semalign.models.evaluating import evaluating
+from semalign.models.finite import check_finite
+from semalign.models.precision import wide
 from semalign.settings import TrainingSettings
 from semalign.training.loop import Training, slices
 
@@ -26,6 +29,8 @@ class FineTuning(Training):
         identity: hash of everything that the run depends on; only a checkpoint with the same identity is resumed.
     """
 
+    student: Architecture
+
     def __init__(
         self,
         student: Architecture,
@@ -34,8 +39,8 @@ class FineTuning(Training):
         checkpoint: Path | None = None,
         identity: str = "",
     ) -> None:
-        super().__init__(student.model, len(examples), settings, checkpoint, identity)
         self.student, self.examples = student, examples
+        super().__init__(student.model, len(examples), settings, checkpoint, identity)
 
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
         """Add the gradient of the mean cross-entropy on a batch of examples; return the mean."""
@@ -43,7 +48,7 @@ class FineTuning(Training):
         total, mean = _response_tokens(examples), 0.0
         for part in slices(examples, self.settings.micro_batch_size or self.settings.batch_size):
             share = summed_nll(self.student, part) / total
-            share.backward()
+            self.scale.backward(share)
             mean += share.item()
         return {"cross_entropy": mean}
 
@@ -55,16 +60,19 @@ def summed_nll(model: Architecture, examples: Sequence[Example]) -> Float[Tensor
     """
     batch = {name: tensor.to(model.device) for name, tensor in next(batches(examples, len(examples))).items()}
     labels = batch.pop("labels")[:, 1:]  # position i predicts token i + 1
-    final = model.decoder(**batch, use_cache=False).last_hidden_state[:, :-1]
-    logits = model.logits(final[labels != IGNORED])  # (response tokens, V)
-    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return nn.functional.cross_entropy(wide, labels[labels != IGNORED], reduction="sum")
+    final = model.run(**batch)[:, :-1]
+    logits = model.logits(wide(final[labels != IGNORED]))  # (response tokens, V)
+    return nn.functional.cross_entropy(logits, labels[labels != IGNORED], reduction="sum")
 
 
-@torch.no_grad()
 def response_nll(model: Architecture, examples: Sequence[Example], batch_size: int = 16) -> float:
-    """Return the mean negative log-likelihood of the response tokens, in nats."""
-    total = sum(summed_nll(model, part).item() for part in slices(examples, batch_size))
+    """Return the mean negative log-likelihood of the response tokens, in nats; ``ValueError`` if it is not finite."""
+    total = 0.0
+    with evaluating(model.model):
+        for part in slices(examples, batch_size):
+            nll = summed_nll(model, part)
+            check_finite(nll, "the log-likelihoods", model, partial(summed_nll, model, part))
+            total += nll.item()
     return total / _response_tokens(examples)
 
 

@@ -1,22 +1,23 @@
 """The training loop of all objectives: seeded batches, AdamW with warm-up, a checkpoint after each epoch."""
 
-import json
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
-from semalign.files import atomic_path
+from semalign.files import kept_tensors, write_tensors
+from semalign.models.architecture import Architecture
+from semalign.models.evaluating import plain_torch
+from semalign.models.finite import NotFiniteError, not_finite
 from semalign.settings import TrainingSettings
+from semalign.training.loss_scale import LossScale
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -35,10 +36,31 @@ def adapter_dropout(model: nn.Module) -> Iterator[None]:
             module.eval()
 
 
+def check_loss(terms: Mapping[str, float], step: int, student: Architecture | None, rerun: Callable[[], Any]) -> None:
+    """Make sure that a loss is finite.
+
+    Args:
+        terms: the terms of the loss.
+        step: the number of its step, from 1.
+        student: the model that the loss is computed with, if it is known.
+        rerun: computes the loss again.
+
+    Raises:
+        NotFiniteError: for NaN or infinity. No update has come before the first step: what is wrong is then in the
+            model, and the message says where.
+    """
+    if all(map(math.isfinite, terms.values())):
+        return
+    if step == 1 and student is not None:
+        raise not_finite("the losses of the first step", student, rerun)
+    raise NotFiniteError(f"the loss is not finite at step {step}: lower learning_rate")
+
+
 class Training(ABC):
     """Training on batches in a seeded order, by AdamW with warm-up and linear decay.
 
-    A subclass defines :meth:`backward`, the gradient of its objective.
+    A subclass defines :meth:`backward`, the gradient of its objective, and may define ``student``, the model that
+    computes it and is named if its first loss is not finite.
 
     Args:
         model: model or module whose parameters with ``requires_grad`` are trained.
@@ -49,6 +71,7 @@ class Training(ABC):
     """
 
     settings: TrainingSettings
+    student: Architecture | None = None
 
     def __init__(
         self,
@@ -66,10 +89,14 @@ class Training(ABC):
             self.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self.losses: list[dict[str, float]] = []
+        self.scale = LossScale(model)
 
     @abstractmethod
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
-        """Accumulate the gradient of the objective on a batch in the parameters; return the terms of the objective."""
+        """Accumulate the gradient of the objective on a batch in the parameters; return the terms of the objective.
+
+        Losses are differentiated by ``self.scale.backward(loss)``.
+        """
 
     def run(self) -> list[dict[str, float]]:
         """Train all epochs, starting from the checkpoint if there is one; return the losses of every step."""
@@ -82,7 +109,7 @@ class Training(ABC):
             leave=False,
             disable=None,
         )
-        with progress, torch.random.fork_rng(), adapter_dropout(self.model):
+        with progress, plain_torch(gradients=True), torch.random.fork_rng(), adapter_dropout(self.model):
             for epoch in range(done, self.settings.epochs):
                 self._epoch(epoch, progress)
                 self._save()
@@ -92,6 +119,7 @@ class Training(ABC):
         # Each epoch has its own seed, so that a resumed run draws the same order and dropout as an uninterrupted one.
         torch.manual_seed(self.settings.seed * 10_000 + epoch)
         order = torch.randperm(self.n_examples).tolist()
+        self.scale.reset()
         for indices in slices(order, self.settings.batch_size):
             terms = self._step(indices)
             self.losses.append(terms)
@@ -102,9 +130,8 @@ class Training(ABC):
         self.optimizer.zero_grad(set_to_none=True)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self._rate(len(self.losses) + 1)
-        terms = self.backward(indices)
-        if not all(map(math.isfinite, terms.values())):
-            raise FloatingPointError(f"the loss is not finite at step {len(self.losses) + 1}: lower learning_rate")
+        terms = self.scale.gradients(lambda: self.backward(indices), self.parameters.values())
+        check_loss(terms, len(self.losses) + 1, self.student, lambda: self.backward(indices))
         self.optimizer.step()
         return terms
 
@@ -120,23 +147,24 @@ class Training(ABC):
         tensors = {f"parameter.{name}": p.detach().clone() for name, p in self.parameters.items()}
         for name, p in self.parameters.items():  # AdamW's step, exp_avg and exp_avg_sq of each parameter
             tensors |= {f"{key}.{name}": value.clone() for key, value in self.optimizer.state[p].items()}
-        metadata = {"identity": self.identity, "losses": json.dumps(self.losses)}
-        with atomic_path(self.checkpoint) as temporary:
-            save_file(tensors, temporary, metadata=metadata)
+        write_tensors(self.checkpoint, tensors, {"identity": self.identity, "losses": self.losses})
 
     @torch.no_grad()
     def _resume(self) -> None:
-        if self.checkpoint is None or not self.checkpoint.exists():
+        """Restore the checkpoint if there is one of this run; a damaged one is not used, with a warning."""
+        if self.checkpoint is None or (found := kept_tensors(self.checkpoint)) is None:
             return
-        with safe_open(self.checkpoint, framework="pt") as file:
-            if file.metadata()["identity"] != self.identity:
-                logger.warning("%s belongs to other settings or data: starting anew", self.checkpoint)
-                return
-            for name, p in self.parameters.items():
-                p.copy_(file.get_tensor(f"parameter.{name}"))
-                keys = ("step", "exp_avg", "exp_avg_sq")
-                self.optimizer.state[p] = {key: file.get_tensor(f"{key}.{name}") for key in keys}
-            self.losses = json.loads(file.metadata()["losses"])
+        tensors, notes = found
+        if notes["identity"] != self.identity:
+            logger.warning(
+                "%s belongs to other models, settings, data or versions of libraries: starting anew", self.checkpoint
+            )
+            return
+        for name, p in self.parameters.items():
+            p.copy_(tensors[f"parameter.{name}"])
+            moments = {key: tensors[f"{key}.{name}"].to(p.device) for key in ("exp_avg", "exp_avg_sq")}
+            self.optimizer.state[p] = {"step": tensors[f"step.{name}"], **moments}  # AdamW counts on the CPU
+        self.losses = notes["losses"]
 
 
 def slices(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

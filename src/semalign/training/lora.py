@@ -26,7 +26,11 @@ def add_lora(
         layers: 1-based numbers of the layers to adapt; everything else is frozen.
         settings: rank, scale, dropout and seed of the adapter.
         all_matrices: whether to adapt all linear matrices of these layers instead.
+
+    Raises:
+        ValueError: see :func:`check_rank`.
     """
+    check_rank(Architecture(student), settings)
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.lora_alpha,  # type: ignore[arg-type]  # any number will do
@@ -37,6 +41,14 @@ def add_lora(
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         return get_peft_model(shared_copy(student), config)
+
+
+def check_rank(student: Architecture, settings: TrainingSettings) -> None:
+    """Raise ``ValueError`` if the rank is above both sides of every matrix of the student: its LoRA would be larger."""
+    matrices = (student.model.get_submodule(name) for name in student.lora_targets([1], all_matrices=True))
+    largest = max(max(matrix.get_parameter("weight").shape) for matrix in matrices)
+    if settings.rank > largest:
+        raise ValueError(f"rank {settings.rank} is above {largest}, the largest side of a student's matrix: lower it")
 
 
 class Factors(NamedTuple):

@@ -7,6 +7,7 @@ from torch.nn.functional import cosine_similarity
 
 from semalign.bases.pseudoinverse import gram
 from semalign.data.rows import IGNORED
+from semalign.models.precision import wide, wide_type
 
 
 def layer_cosine_loss(
@@ -21,7 +22,7 @@ def layer_cosine_loss(
         targets: semantics-preserving targets h*, constants of the same shape; their norm does not matter.
         mask: which positions are supervised, shape (...); by default all.
     """
-    cosines = cosine_similarity(hidden_states, targets, dim=-1)
+    cosines = cosine_similarity(wide(hidden_states), wide(targets), dim=-1)
     return 1 - (cosines.mean() if mask is None else cosines[mask].mean())
 
 
@@ -43,6 +44,7 @@ def output_cosines(
     logits: Float[Tensor, "n v"], labels: Int[Tensor, " n"], label_smoothing: float = 0.0
 ) -> Float[Tensor, " n"]:
     """Return ``cos(z, y)`` at every position; see :func:`output_cosine_loss`."""
+    logits = wide(logits)
     y = torch.full_like(logits, label_smoothing / logits.shape[-1])
     y.scatter_add_(-1, labels[:, None], torch.full_like(logits[:, :1], 1 - label_smoothing))
     return cosine_similarity(logits, y, dim=-1)
@@ -72,7 +74,7 @@ def relation_differences(
     mask: Bool[Tensor, "batch tokens"],
 ) -> Float[Tensor, "batch tokens"]:
     """Return ``Avg_j (cos(h_i, h_j) - cos(t_i, t_j))^2`` for every position i; see :func:`relation_loss`."""
-    difference = _relations(hidden_states, mask) - _relations(targets, mask)
+    difference = _relations(wide(hidden_states), mask) - _relations(wide(targets), mask)
     return difference.square().sum(-1) / mask.sum(1, keepdim=True).clamp_min(1)
 
 
@@ -102,7 +104,7 @@ def kl_divergences(
     teacher_logits: Float[Tensor, "n v"], logits: Float[Tensor, "n v"], *, reverse: bool = False
 ) -> Float[Tensor, " n"]:
     """Return the divergence of :func:`kl_loss` at every position."""
-    log_p, log_q = (nn.functional.log_softmax(z, dim=-1) for z in (teacher_logits, logits))
+    log_p, log_q = (nn.functional.log_softmax(wide(z), dim=-1) for z in (teacher_logits, logits))
     if reverse:
         log_p, log_q = log_q, log_p
     return (log_p.exp() * (log_p - log_q)).sum(-1)
@@ -113,7 +115,8 @@ class LogitFreeCosine(nn.Module):
 
     Three identities replace the logits: ``<z, onehot_y> = w_y . h``, ``sum(z) = h . (sum of rows of W)`` and
     ``|z|^2 = h^T (W^T W) h``. The Gram matrix ``W^T W``, shape (D, D), is computed once. If logits are linear in h,
-    the values and gradients equal those of :func:`output_cosines`.
+    the values and gradients equal those of :func:`output_cosines`. All of it is computed in float32 or wider, because
+    ``|z|^2`` is a sum over the vocabulary that overflows float16.
 
     Args:
         weight: LM head W, shape (V, D).
@@ -127,16 +130,16 @@ class LogitFreeCosine(nn.Module):
         self.weight = weight.detach()
         self.smoothing = label_smoothing
         self.centred = centred
-        self.gram = gram(self.weight).to(weight.dtype)
-        self.row_sum = self.weight.double().sum(0).to(weight.dtype)
+        self.gram = gram(self.weight).to(wide_type(weight.dtype))
+        self.row_sum = self.weight.sum(0, dtype=torch.float64).to(self.gram.dtype)
 
     def forward(self, states: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
         """Return ``cos(z, y)`` for states after the final norm, shape (n, D), and their labels, shape (n,)."""
-        v, eps = len(self.weight), self.smoothing
+        v, eps, states = len(self.weight), self.smoothing, wide(states)
         squared_norm = (states @ self.gram * states).sum(-1)  # |z|^2, shape (n,)
         total = states @ self.row_sum  # sum(z), shape (n,)
         # y = (1 - eps) onehot + eps / V: its product with z, and its squared norm.
-        dot = (1 - eps) * (self.weight[labels] * states).sum(-1) + eps / v * total
+        dot = (1 - eps) * (wide(self.weight[labels]) * states).sum(-1) + eps / v * total
         y_squared_norm = (1 - eps) ** 2 + (2 * (1 - eps) * eps + eps**2) / v
         if self.centred:  # <z - mean(z), y - mean(y)> = <z, y> - sum(z) sum(y) / V, and sum(y) = 1
             squared_norm, dot, y_squared_norm = squared_norm - total**2 / v, dot - total / v, y_squared_norm - 1 / v

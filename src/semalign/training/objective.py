@@ -9,11 +9,13 @@ from torch import Tensor, nn
 
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture, run_from
+from semalign.models.evaluating import evaluating
+from semalign.models.precision import wide
 from semalign.settings import TransferSettings
 from semalign.targets.supervision import Batch, Counts, Supervision
 from semalign.training.layer_losses import LAYER_LOSSES
 from semalign.training.losses import output_cosines
-from semalign.training.output_terms import OUTPUT_TERMS, wide
+from semalign.training.output_terms import OUTPUT_TERMS
 
 States = Mapping[int, Float[Tensor, "n _"]]
 
@@ -60,7 +62,7 @@ class Objective(nn.Module):
             final = run_from(self.student, layers[0], batch.states, batch.attention_mask)  # (batch, tokens, D)
         at = batch.matched if self.output_term.needs_teacher else batch.labelled
         # Without positions the term is a zero that still has a gradient.
-        output = wide(self.output_term(final[at], batch)).sum() if len(at.rows) else final.sum() * 0
+        output = self.output_term(wide(final[at]), batch).sum() if len(at.rows) else wide(final).sum() * 0
         return Reached({k: self._projected(k, states[k][batch.matched]) for k in layers}, output)
 
     def _projected(self, k: int, states: Float[Tensor, "n d"]) -> Float[Tensor, "n d_target"]:
@@ -101,12 +103,15 @@ class Objective(nn.Module):
         positions = self.positions(Counts(len(batch.labels), len(batch.matched.rows)))
         return {name: sums[name] / positions[name] for name in sums}
 
-    @torch.no_grad()
     def measure(self, supervision: Supervision, batch_size: int = 16) -> dict[str, float]:
         """Return the mean layer cosine, over positions and trained layers, and the mean output cosine, over positions.
 
         The layer cosine is left out if states and targets are in different spaces.
         """
+        with evaluating(self):
+            return self._measure(supervision, batch_size)
+
+    def _measure(self, supervision: Supervision, batch_size: int) -> dict[str, float]:
         compared = [layer.k for layer in supervision.layers if layer.comparable]
         layer_sum, output_sum = 0.0, 0.0
         for start in range(0, len(supervision.examples), batch_size):
@@ -118,7 +123,7 @@ class Objective(nn.Module):
                 reached = self._projected(k, states[k][batch.matched])
                 cosines = nn.functional.cosine_similarity(reached, batch.targets[k], dim=-1)
                 layer_sum += cosines.double().sum().item() / len(compared)
-            logits = wide(self.student.logits(final[batch.labelled]))
+            logits = self.student.logits(wide(final[batch.labelled]))
             output_sum += output_cosines(logits, batch.labels).double().sum().item()
         counts = supervision.counts(range(len(supervision.examples)))
         measured = {"layer_cosine": layer_sum / counts.matched} if compared else {}

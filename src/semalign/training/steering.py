@@ -38,7 +38,7 @@ class Steering(Training):
         identity: str = "",
         settings: TransferSettings | None = None,
     ) -> None:
-        self.objective, self.supervision = objective, objective.supervision
+        self.objective, self.supervision, self.student = objective, objective.supervision, objective.student
         super().__init__(
             objective, len(self.supervision.examples), settings or objective.settings, checkpoint, identity
         )
@@ -66,7 +66,7 @@ class Steering(Training):
                 layer = torch.stack(products).sum()
             output_total += reached.output.item()
             terms = {"layer": layer / positions["layer"], "output": reached.output / positions["output"]}
-            self.settings.objective(terms).backward()
+            self.scale.backward(self.settings.objective(terms))
         return {"layer": layer_total / positions["layer"], "output": output_total / positions["output"]}
 
     def _whole_batch(self, parts: Sequence[Sequence[int]]) -> WholeBatch:

@@ -1,7 +1,5 @@
 """LaTen on tiny pairs: which weights change, the saved model, the record, and early errors."""
 
-import json
-
 import pytest
 import torch
 from helpers.laten import FAST, LARGE, located_neurons
@@ -12,6 +10,7 @@ from semalign.data.rows import encode
 from semalign.methods.runner import run_method
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel, load_model
+from semalign.results.records import read_record
 from semalign.training.finetuning import response_nll
 
 
@@ -76,7 +75,7 @@ def test_the_saved_folder_is_a_plain_model(pair, rows, tmp_path):
     assert unchanged(plain, result.model.model.state_dict())
     for loaded in ((plain, AutoTokenizer.from_pretrained(folder)), load_model(folder, dtype=torch.float64)):
         torch.testing.assert_close(logits(*loaded), expected, rtol=0, atol=1e-12)
-    assert json.loads((folder / "record.json").read_text()) == result.record
+    assert read_record(folder / "record.json") == result.record
     assert not [path for path in folder.iterdir() if path.name.startswith(".") or path.suffix == ".bin"]
 
 

@@ -7,14 +7,15 @@ import torch
 from helpers.models import SPECIAL, make_architecture, make_llama
 from helpers.seeking import LLAMA, logits
 from peft import PeftModel
-from pydantic import ValidationError
 
 from semalign.methods.runner import run_method
 from semalign.methods.seeking.injection import as_plain_lora
 from semalign.methods.seeking.method import SeekingSettings
-from semalign.methods.seeking.sensitivity import check_fit
+from semalign.methods.seeking.sensitivity import check_fit, extract
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
+from semalign.paths import cache_dir
+from semalign.results.records import read_record
 from semalign.settings import TransferSettings
 from semalign.training.finetuning import FineTuning
 from semalign.training.lora import add_lora
@@ -65,7 +66,7 @@ def test_training_brings_the_response_nll_down_and_the_record_says_so(teacher, s
     result = run_method(
         "seeking", teacher, student, rows, output_dir=tmp_path, validation=rows[:4], task="sums", **settings
     )
-    record, details = json.loads((tmp_path / "record.json").read_text()), result.record["details"]
+    record, details = read_record(tmp_path / "record.json"), result.record["details"]
     assert record == result.record
     assert (record["method"], record["task"], record["metric"], record["n"]) == ("seeking", "sums", "response_nll", 4)
     assert record["value"] == details["after"]["response_nll"] < 0.95 * details["before"]["response_nll"]
@@ -149,6 +150,24 @@ def test_a_run_is_repeatable_and_goes_on_and_blocks_are_found_once(teacher, stud
     assert appendix.record["details"]["teacher_layers"] == whole.record["details"]["teacher_layers"]
 
 
+def test_blocks_are_found_again_where_the_file_is_damaged_or_the_teacher_another(teacher, student, rows, monkeypatch):
+    monkeypatch.setattr("semalign.methods.seeking.method.response_nll", lambda *_: 0.0)
+    found, settings = [], {**FAST, "epochs": 1}
+    monkeypatch.setattr("semalign.methods.seeking.method.extract", lambda *given: found.append(1) or extract(*given))
+    first = run_method("seeking", teacher, student, rows, **settings).record
+    (path,) = (cache_dir() / "seeking").iterdir()
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    again = run_method("seeking", teacher, student, rows, **settings).record
+    assert len(found) == 2 and again["losses"] == first["losses"]
+    run_method("seeking", teacher, student, rows, **settings)
+    assert len(found) == 2
+    other = make_llama(len(teacher.tokenizer), 16, 5, seed=1, rms_norm_eps=0.5)
+    run_method("seeking", LanguageModel(other, teacher.tokenizer), student, rows, **settings)
+    assert len(found) == 3
+
+
 @pytest.mark.slow
 def test_half_precision(teacher, student, rows, tmp_path):
     for model in (teacher.model, student.model):
@@ -167,5 +186,5 @@ def test_settings_are_typed():
         "seed_examples": 32, "rank": 16, "lora_alpha": 16, "lora_dropout": 0.05, "epochs": 3, "batch_size": 64,
         "learning_rate": 3e-4, "warmup_ratio": 0.03, "block": "window", "injection": "code",
     }.items()  # fmt: skip
-    with pytest.raises(ValidationError, match="seed_examples"):
+    with pytest.raises(ValueError, match="seed_examples"):
         SeekingSettings(seed_examples=0)

@@ -4,11 +4,12 @@ import gc
 
 import pytest
 import torch
+from helpers.damage import damaged
 from helpers.seeking import LLAMA, best_rows_and_columns, best_window
 
 from semalign.data.rows import batches, encode
-from semalign.methods.seeking.blocks import WindowScores
-from semalign.methods.seeking.sensitivity import check_fit, extract
+from semalign.methods.seeking.blocks import Block, WindowScores
+from semalign.methods.seeking.sensitivity import Extraction, check_fit, extract
 from semalign.models.architecture import Architecture
 
 
@@ -43,6 +44,19 @@ def test_extraction_is_that_of_elementwise_sensitivities(teacher, student, rows)
             assert window[path].rows.tolist() == list(range(top, top + n))
             assert window[path].columns.tolist() == list(range(left, left + m))
             assert all(map(torch.equal, crossing[path], best_rows_and_columns(sensitivity, (n, m))))
+
+
+def test_a_damaged_extraction_is_made_again(tmp_path, caplog):
+    path = tmp_path / "a.safetensors"
+    block = Block(torch.tensor([1, 2]), torch.tensor([0, 3]))
+    made = Extraction([0.1, 1e-30], [2], [{"q_proj": block}])
+    assert Extraction.load(path, ["q_proj"]) is None and not caplog.text
+    made.save(path)
+    for what in damaged(path, step=5):
+        caplog.clear()
+        assert Extraction.load(path, ["q_proj"]) is None and str(path) in caplog.text, what
+    found = Extraction.load(path, ["q_proj"])
+    assert found[:2] == made[:2] and all(map(torch.equal, found.blocks[0]["q_proj"], block))
 
 
 def test_extraction_leaves_the_teacher_as_it_was(teacher, student, rows):

@@ -1,14 +1,19 @@
 """The frontier schedule: one layer at a time, on the student as it is by then, with the steps of one layer in all."""
 
+import os
+
 import pytest
 import torch
+from helpers.disks import ended_process
 from helpers.formulas import slow_relation
 
 import semalign
 from semalign.data.rows import encode
+from semalign.disk import temporary_folder
 from semalign.methods.runner import run_method
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
+from semalign.paths import cache_dir
 from semalign.settings import TransferSettings
 from semalign.training.lora import add_lora
 from semalign.training.losses import kl_loss
@@ -117,6 +122,27 @@ def test_a_stopped_run_goes_on_at_its_layer(teacher, student, rows, tmp_path, mo
     resumed = run_method("frontier", teacher, student, rows, output_dir=tmp_path / "b", **settings)
     assert resumed.record["losses"] == whole.record["losses"]
     assert resumed.record["value"] == whole.record["value"]
+
+
+@pytest.mark.slow
+def test_states_of_a_stopped_or_killed_run_do_not_stay(teacher, student, rows, monkeypatch):
+    states = cache_dir() / "states"
+    with temporary_folder(states) as folder:
+        left = folder.name.replace(str(os.getpid()), str(ended_process()))
+    (states / left / "00000.safetensors").mkdir(parents=True)
+    during, original = [], Steering.run
+
+    def stopping(self):
+        during.append([path.name for path in states.iterdir()])
+        if len(during) == 2:
+            raise KeyboardInterrupt
+        return original(self)
+
+    monkeypatch.setattr(Steering, "run", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        run_method("frontier", teacher, student, rows, **FAST)
+    assert [len(names) for names in during] == [1, 1] and left not in during[0]
+    assert list(states.iterdir()) == []
 
 
 _step = Steering._step

@@ -18,6 +18,7 @@ from torch.nn.functional import normalize
 from semalign.bases.basis import SemanticBasis
 from semalign.data.rows import Row, encode
 from semalign.models.architecture import Architecture
+from semalign.models.evaluating import evaluating
 from semalign.models.loading import LanguageModel
 
 PAIRS_OF = 400  # number of random atoms, of which all pairs are compared
@@ -103,9 +104,9 @@ def associate(model: LanguageModel, basis: SemanticBasis, row: Row, labels: Sequ
     atoms = [basis.tokens.index(label) for label in labels if label in basis.tokens] or list(range(6))
     example = encode([row], model.tokenizer, 512)[0]
     before = [i for i in example.positions() if example.tokens[i + 1] in labels] or [len(example) - 2]
-    with torch.no_grad():
-        states = Architecture(model.model).decoder(input_ids=torch.tensor([example.input_ids]), use_cache=False)
-    state = normalize(states.last_hidden_state[0, before[-1]].double(), dim=0)
+    with evaluating(model.model):
+        states = Architecture(model.model).run(input_ids=torch.tensor([example.input_ids]))
+    state = normalize(states[0, before[-1]].double(), dim=0)
     names = [basis.tokens[i].replace("Ġ", "␣") for i in atoms]
     return Association(names, basis.unit[atoms].double(), state)
 

@@ -8,6 +8,7 @@ frozen, and the language modelling loss is averaged over response tokens.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -20,8 +21,9 @@ from semalign.data.rows import Example
 from semalign.methods.laten.injection import MATRICES, Located, injected
 from semalign.methods.laten.settings import LatenSettings
 from semalign.models.architecture import Architecture
+from semalign.models.evaluating import evaluating
 from semalign.training.finetuning import summed_nll
-from semalign.training.loop import slices
+from semalign.training.loop import check_loss, slices
 
 WARMUP_SHARE, FIRST_RATE = 0.1, 1 / 25  # of the one-cycle schedule, which also ends at FIRST_RATE
 
@@ -102,9 +104,10 @@ class Alignment:
         for step in tqdm(range(self.steps), desc="hypernetwork", leave=False, disable=None):
             optimizer.param_groups[0]["lr"] = chosen.learning_rate * one_cycle(step, cycle)
             optimizer.zero_grad(set_to_none=True)
-            losses.append(self.gradients([self.examples[next(order)] for _ in range(chosen.batch_size)]))
-            if not all(map(math.isfinite, losses[-1].values())):
-                raise FloatingPointError(f"the loss is not finite at step {step + 1}: lower learning_rate")
+            gradients = partial(self.gradients, [self.examples[next(order)] for _ in range(chosen.batch_size)])
+            with evaluating(self.student.model, gradients=True):
+                losses.append(gradients())
+            check_loss(losses[-1], step + 1, self.student, gradients)
             optimizer.step()
         return losses
 

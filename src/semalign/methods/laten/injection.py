@@ -21,6 +21,7 @@ from semalign.methods.laten.gated import DOWN, KINDS, OUTPUT, UP, VALUE, groupin
 from semalign.methods.laten.neurons import Scores
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
+from semalign.models.precision import wide
 
 
 class Matrix(NamedTuple):
@@ -87,7 +88,7 @@ def teacher_vectors(teacher: Architecture, located: Mapping[str, Located]) -> di
 def _read(model: Architecture, name: str, k: int, neurons: Tensor) -> Tensor:
     places = positions(model, name, neurons)  # (n, group)
     matrix = MATRICES[name]
-    vectors = weight(model, k, matrix.path).index_select(matrix.axis, places.flatten())
+    vectors = wide(weight(model, k, matrix.path).index_select(matrix.axis, places.flatten()))
     # (n * group, D), then the mean over the query heads of a group
     return (vectors if matrix.axis == 0 else vectors.T).unflatten(0, places.shape).mean(1)
 

@@ -15,9 +15,9 @@ Where the published code and its description differ, this module follows the des
 
 The learning rate follows the code: a one-cycle schedule with one step for each extract example, which ends after
 ``steps`` steps (Table 4 has fewer steps than extract examples). With more steps than extract examples, the cycle has
-``steps`` steps. (The code's script for Llama creates the cycle but never advances it; its script for Qwen does.) With
-grouped queries, the code transfers W_o but no values; :mod:`semalign.methods.laten.injection` describes what is done
-here.
+``steps`` steps. (The two earliest of the ten published versions of the code never advance the cycle; all later ones
+do.) With grouped queries, the code transfers W_o but no values; :mod:`semalign.methods.laten.injection` describes what
+is done here.
 """
 
 import logging
@@ -33,7 +33,10 @@ from semalign.methods.laten.neurons import attribute_neurons
 from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.laten.useful_tokens import Texts, useful_texts
 from semalign.methods.registry import Method, add_method
+from semalign.models.architecture import Architecture
+from semalign.models.loading import LanguageModel
 from semalign.models.pair import Pair
+from semalign.models.precision import wide_model
 from semalign.training.adaptation import Adapted, Inputs
 
 logger = logging.getLogger(__name__)
@@ -44,7 +47,8 @@ def adapt(inputs: Inputs) -> Adapted:
 
     The first ``extract_size`` rows locate neurons and the next ``align_size`` rows train the hypernetwork; further rows
     are not used. If the steps need more alignment rows than there are, the rows are repeated in another order. The
-    result is a plain model of the student's class with the changed weights.
+    result is a plain model of the student's class with the changed weights, in float32 if the student is in half
+    precision.
 
     Raises:
         ValueError: for a model that is not Llama-like, for too few rows, or for a row with nothing before the token to
@@ -79,16 +83,17 @@ def _locate_and_align(
     settings: LatenSettings,
 ) -> Adapted:
     """Return the adapted student."""
-    large, small = pair.teacher_architecture, pair.student_architecture
+    # The changes are about 1e-5 of a weight, which a half-precision weight cannot hold.
+    student = LanguageModel(wide_model(pair.student.model), pair.student.tokenizer)
+    large, small = pair.teacher_architecture, Architecture(student.model)
     scores = [attribute_neurons(model, part) for model, part in zip((large, small), texts, strict=True)]
     given, taken = locate(large, scores[0], small, scores[1], settings.neuron_share)
-    dtype = torch.promote_types(small.head_weight.dtype, torch.float32)
-    vectors = {name: v.to(small.device, dtype) for name, v in teacher_vectors(large, given).items()}
-    hypernetwork = Hypernetwork(large.width, small.width, settings).to(small.device, dtype)
+    vectors = {name: v.to(small.head_weight) for name, v in teacher_vectors(large, given).items()}
+    hypernetwork = Hypernetwork(large.width, small.width, settings).to(small.device, small.head_weight.dtype)
     losses = Alignment(hypernetwork, vectors, small, taken, aligned, settings).run()
     with torch.no_grad():
         deltas = hypernetwork(vectors)
-        changed = with_weights(pair.student, injected(small, taken, deltas))
+        changed = with_weights(student, injected(small, taken, deltas))
     details = {
         "layers": {
             kind: [list(pair) for pair in zip(given[kind].layers, taken[kind].layers, strict=True)] for kind in KINDS

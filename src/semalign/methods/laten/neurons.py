@@ -18,6 +18,7 @@ four digits.
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -28,6 +29,9 @@ from tqdm import tqdm
 from semalign.methods.laten.gated import DOWN, KINDS, OUTPUT, grouping, weight
 from semalign.models.architecture import Architecture
 from semalign.models.capture import entering
+from semalign.models.evaluating import evaluating, plain_torch
+from semalign.models.finite import not_finite
+from semalign.models.precision import wide
 
 LOGITS_AT_ONCE = 2**24  # upper limit on neurons x V in one chunk
 
@@ -57,7 +61,6 @@ class LayerTrace(NamedTuple):
     ffn: Tensor
 
 
-@torch.no_grad()
 def trace_last(architecture: Architecture, input_ids: Sequence[int]) -> list[LayerTrace]:
     """Run the model on one text and return the states of each layer at its last position."""
     seen: list[dict[str, Tensor]] = [{} for _ in architecture.layers]
@@ -66,20 +69,21 @@ def trace_last(architecture: Architecture, input_ids: Sequence[int]) -> list[Lay
             hooks.callback(layer.register_forward_pre_hook(_entering_hook(found), with_kwargs=True).remove)
             for path, names in ((OUTPUT, ("heads", "attention")), (DOWN, ("activations", "ffn"))):
                 hooks.callback(layer.get_submodule(path).register_forward_hook(_linear_hook(found, *names)).remove)
-        architecture.decoder(input_ids=torch.tensor([list(input_ids)], device=architecture.device), use_cache=False)
+        with evaluating(architecture.model):
+            architecture.run(input_ids=torch.tensor([list(input_ids)], device=architecture.device))
     return [LayerTrace(**found) for found in seen]
 
 
 def _entering_hook(found: dict[str, Tensor]) -> Any:
     def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        found["entering"] = _wide(entering(args, kwargs)[0, -1])
+        found["entering"] = wide(entering(args, kwargs)[0, -1])
 
     return hook
 
 
 def _linear_hook(found: dict[str, Tensor], into: str, out: str) -> Any:
     def hook(module: nn.Module, args: tuple, output: Tensor) -> None:
-        found[into], found[out] = _wide(args[0][0, -1]), _wide(output[0, -1])
+        found[into], found[out] = wide(args[0][0, -1]), wide(output[0, -1])
 
     return hook
 
@@ -108,6 +112,7 @@ def _log_probability(architecture: Architecture, states: Float[Tensor, "n d"], t
     return logits[:, token] - logits.logsumexp(-1)
 
 
+@plain_torch(gradients=False)
 def attribute_neurons(architecture: Architecture, texts: Sequence[Sequence[int]]) -> dict[str, Scores]:
     """Return scores of all FFN and attention sub-layers and of all their neurons, averaged over texts.
 
@@ -119,6 +124,8 @@ def attribute_neurons(architecture: Architecture, texts: Sequence[Sequence[int]]
     for ids in tqdm(texts, desc="neuron attribution", leave=False, disable=None):
         traces = trace_last(architecture, ids[:-1])
         parts = [part for kind in KINDS for part in _score(architecture, kind, traces, ids[-1])]
+        if not all(part.isfinite().all() for part in parts):
+            raise not_finite("the neuron scores", architecture, partial(trace_last, architecture, ids[:-1]))
         totals = [total + part.double().cpu() / len(texts) for total, part in zip(totals, parts, strict=True)]
     return {"ffn": Scores(*totals[:2]), "attention": Scores(*totals[2:])}
 
@@ -135,8 +142,3 @@ def _score(architecture: Architecture, kind: str, traces: Sequence[LayerTrace], 
         layers.append(increase[0])
         neurons.append(increase[1:])
     return torch.stack(layers), torch.stack(neurons)
-
-
-def _wide(tensor: Tensor) -> Tensor:
-    """Return half-precision numbers as float32, whose rounding errors do not hide what a single neuron adds."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

@@ -10,6 +10,7 @@ from peft.tuners.lora import Linear
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from semalign.models.precision import wide
 from semalign.training.lora import Factors, plain_lora
 
 Injection = Literal["code", "appendix"]
@@ -25,8 +26,7 @@ def truncated_svd(matrix: Float[Tensor, "n m"], rank: int) -> Factors:
         matrix: matrix of shape (n, m).
         rank: rank r of the factors, of shapes (n, r) and (r, m).
     """
-    wide = matrix.to(torch.promote_types(matrix.dtype, torch.float32))
-    u, sigma, vt = torch.linalg.svd(wide, full_matrices=False)
+    u, sigma, vt = torch.linalg.svd(wide(matrix), full_matrices=False)
     missing = max(0, rank - len(sigma))
     left, right = (u * sigma)[:, :rank], vt[:rank]
     return Factors(nn.functional.pad(left, (0, missing)), nn.functional.pad(right, (0, 0, 0, missing)))

@@ -20,12 +20,15 @@ from semalign.methods.seeking.blocks import BlockChoice
 from semalign.methods.seeking.injection import Injection, as_plain_lora, inject
 from semalign.methods.seeking.sensitivity import Extraction, check_fit, extract, matrix
 from semalign.models.architecture import Architecture
+from semalign.models.identity import computed_by
 from semalign.models.pair import Pair
+from semalign.models.precision import wide_model
+from semalign.outputs import check_folder
 from semalign.paths import cache_dir
 from semalign.settings import TrainingSettings
 from semalign.training.adaptation import Adapted, Inputs, trainable
 from semalign.training.finetuning import FineTuning, response_nll
-from semalign.training.lora import add_lora
+from semalign.training.lora import add_lora, check_rank
 
 
 class SeekingSettings(TrainingSettings):
@@ -50,14 +53,19 @@ def adapt(inputs: Inputs) -> Adapted:
     The chosen blocks are stored in the cache folder, where runs with other seeds or the other injection reuse them.
 
     Raises:
-        ValueError: if the teacher is smaller than the student in some dimension.
+        ValueError: if the teacher is smaller than the student in some dimension, or the rank is too high for it.
+        OSError: if the cache folder cannot be written.
     """
     pair, settings = inputs.pair, inputs.settings
     student = pair.student_architecture
     check_fit(pair.teacher_architecture, student)
+    check_rank(student, settings)
+    check_folder(cache_dir())
     examples, checked = pair.encode(inputs.rows).student, pair.encode(inputs.held_out).student
     extraction = _extraction(pair, pair.encode(inputs.rows[: settings.seed_examples]).teacher, settings.block)
-    adapted = add_lora(student.model, range(1, student.n_layers + 1), settings, all_matrices=True).eval()
+    # W - BA would lose BA's last digits in a half-precision W.
+    trained = wide_model(student.model)
+    adapted = add_lora(trained, range(1, student.n_layers + 1), settings, all_matrices=True).eval()
     removed = inject(adapted, _blocks(pair, extraction), settings.injection)
     injected = {"response_nll": response_nll(Architecture(adapted), checked)} if checked else None
     identity = inputs.identity("seeking")
@@ -76,11 +84,13 @@ def _extraction(pair: Pair, seeds: Sequence[Example], choice: BlockChoice) -> Ex
     teacher, student = pair.teacher_architecture, pair.student_architecture
     shapes = check_fit(teacher, student)
     seen = [[example.input_ids, example.prompt_length] for example in seeds]
-    key = json_fingerprint([pair.fingerprints["teacher"], student.n_layers, shapes, seen, choice])
+    made_by = [pair.fingerprints["teacher"], computed_by(teacher.model)]
+    key = json_fingerprint([*made_by, student.n_layers, shapes, seen, choice])
     path = cache_dir() / "seeking" / f"{key}.safetensors"
-    if not path.exists():
-        extract(teacher, student, seeds, choice).save(path)
-    return Extraction.load(path, list(shapes))
+    if (extraction := Extraction.load(path, list(shapes))) is None:
+        extraction = extract(teacher, student, seeds, choice)
+        extraction.save(path)
+    return extraction
 
 
 def _blocks(pair: Pair, extraction: Extraction) -> Iterator[tuple[str, Float[Tensor, "n m"]]]:

@@ -1,6 +1,5 @@
 """Sensitivity of a teacher's weights (Appendix B.1), which selects layers and a block of each matrix."""
 
-import json
 import logging
 from collections.abc import Sequence
 from functools import partial
@@ -9,16 +8,16 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 from transformers.pytorch_utils import Conv1D
 
 from semalign.data.rows import Example
-from semalign.files import atomic_path
+from semalign.files import kept_tensors, write_tensors
 from semalign.methods.seeking.blocks import BLOCK_SCORES, Block, BlockChoice, BlockScores, Shape
 from semalign.models.architecture import Architecture
+from semalign.models.evaluating import plain_torch
+from semalign.models.finite import check_finite
 from semalign.models.loading import shared_copy
 from semalign.training.finetuning import summed_nll
 
@@ -46,19 +45,19 @@ class Extraction(NamedTuple):
             for name, block in blocks.items()
             for axis, indices in block._asdict().items()
         }
-        with atomic_path(path) as temporary:
-            save_file(tensors, temporary, {"scores": json.dumps(self.layer_scores), "layers": json.dumps(self.layers)})
+        write_tensors(path, tensors, {"scores": self.layer_scores, "layers": self.layers})
 
     @classmethod
-    def load(cls, path: Path, names: Sequence[str]) -> "Extraction":
-        """Read an extraction that :meth:`save` wrote, for matrices with the given paths."""
-        with safe_open(path, framework="pt") as file:
-            scores, layers = (json.loads(file.metadata()[key]) for key in ("scores", "layers"))
-            blocks = [
-                {name: Block(*(file.get_tensor(f"{k}/{name}/{axis}") for axis in Block._fields)) for name in names}
-                for k in range(len(layers))
-            ]
-        return cls(scores, layers, blocks)
+    def load(cls, path: Path, names: Sequence[str]) -> "Extraction | None":
+        """Return an extraction that :meth:`save` wrote, for matrices with the given paths; None if it must be made."""
+        if (found := kept_tensors(path)) is None:
+            return None
+        tensors, notes = found
+        blocks = [
+            {name: Block(*(tensors[f"{k}/{name}/{axis}"] for axis in Block._fields)) for name in names}
+            for k in range(len(notes["layers"]))
+        ]
+        return cls(notes["scores"], notes["layers"], blocks)
 
 
 def extract(
@@ -85,7 +84,7 @@ def extract(
 
     Raises:
         ValueError: if the shapes of the models do not fit; see :func:`check_fit`.
-        FloatingPointError: if gradients are not finite.
+        NotFiniteError: if gradients are not finite.
     """
     shapes = check_fit(teacher, student)
     scores: list[dict[str, BlockScores]] = [
@@ -98,6 +97,7 @@ def extract(
     return Extraction(totals, layers, [{path: scores[k - 1][path].best() for path in shapes} for k in layers])
 
 
+@plain_torch(gradients=True)
 def _add_up(
     teacher: Architecture, examples: Sequence[Example], scores: Sequence[dict[str, BlockScores]]
 ) -> list[float]:
@@ -121,8 +121,7 @@ def _add_up(
             parameter.requires_grad_(True).register_post_accumulate_grad_hook(hook)
     for example in tqdm(examples, "sensitivity", leave=False, disable=None):
         (summed_nll(copy, [example]) / len(example.positions())).backward()
-    if not totals.isfinite().all():
-        raise FloatingPointError("the teacher's gradients are not finite: load it in bfloat16 or float32")
+    check_finite(totals, "the sensitivities", teacher, lambda: [summed_nll(teacher, [each]) for each in examples])
     return totals.tolist()
 
 

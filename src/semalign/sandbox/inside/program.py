@@ -9,8 +9,9 @@ import os
 import sys
 from _collections_abc import Callable
 
+from .confinement import confine
 from .end import End
-from .limits import limit, limit_threads, start_guard
+from .limits import limit
 from .wire import WireError, frame, located, receive
 
 TYPE_CHECKING = False
@@ -82,8 +83,14 @@ class Program(End):
         setattr(place, name, value[0] if value else own)
 
 
-def main(guarded: bool, cpu_seconds: int, memory: int) -> None:
-    """Receive a program on standard input, a socket, run it, and answer requests until the other end closes."""
+def main(cpu_seconds: int, memory: int, **confinement: Any) -> None:
+    """Receive a program on standard input, a socket, run it, and answer requests until the other end closes.
+
+    Args:
+        cpu_seconds: processor seconds.
+        memory: bytes of address space.
+        confinement: the arguments of :func:`~semalign.sandbox.inside.confinement.confine`.
+    """
     channel = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     read, write, leave = os.read, os.write, os._exit  # bound before the program can replace them
@@ -96,10 +103,7 @@ def main(guarded: bool, cpu_seconds: int, memory: int) -> None:
         return receive(lambda size: read(channel, size), SOURCE_LIMIT)
 
     limit(cpu_seconds, memory)
-    if guarded:
-        start_guard()
-    else:
-        limit_threads()
+    confine(**confinement)
     send(frame(READY))
     program = Program(send, take)
     try:

@@ -11,7 +11,6 @@ divides once. A term is a class with one instance for each training run::
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -40,19 +39,19 @@ class OutputTerm(nn.Module, ABC):
         super().__init__()
         self.student, self.settings, self.teacher_head = student, settings, teacher_head
 
+    @classmethod
+    def check(cls, student: Architecture) -> None:
+        """Raise ``ValueError`` if the term cannot be used with this student; called before any long work."""
+
     @abstractmethod
     def forward(self, states: Float[Tensor, "n d"], batch: Batch) -> Float[Tensor, " n"]:
         """Return the value at every position of the term.
 
         Args:
-            states: the student's states after the final norm at the term's positions, with gradients.
+            states: the student's states after the final norm at the term's positions, with gradients, at least in
+                float32. Logits that are computed from them have their type.
             batch: the batch, with labels and the teacher's final states at the matched positions.
         """
-
-
-def wide(tensor: Tensor) -> Tensor:
-    """Return half-precision numbers as float32, because sums over many positions need the precision."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 OUTPUT_TERMS: Registry[type[OutputTerm]] = Registry("output term", __name__)

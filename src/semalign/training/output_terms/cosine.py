@@ -20,11 +20,19 @@ class CosineTerm(OutputTerm):
 
     def __init__(self, student: Architecture, settings: TransferSettings, teacher_head: TeacherHead | None) -> None:
         super().__init__(student, settings, teacher_head)
+        self.check(student)
         self.logit_free = None
         if student.logits_are_linear:
             self.logit_free = LogitFreeCosine(student.head_weight, settings.label_smoothing, self.centred)
-        elif self.centred:
-            raise ValueError("centred_cosine needs logits that are linear in the hidden state; use cosine")
+
+    @classmethod
+    def check(cls, student: Architecture) -> None:
+        """Raise ``ValueError`` for the centred form where a soft cap or a bias stands between state and logits."""
+        if cls.centred and not student.logits_are_linear:
+            raise ValueError(
+                "output_loss 'centred_cosine' needs logits that are linear in the hidden state, and this student has "
+                "a soft cap or a bias on them: use 'cosine' or 'cross_entropy'"
+            )
 
     def forward(self, states: Float[Tensor, "n d"], batch: Batch) -> Float[Tensor, " n"]:
         """Return one minus the cosine at every labelled position."""

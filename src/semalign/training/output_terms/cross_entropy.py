@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from semalign.targets.supervision import Batch
-from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm, wide
+from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm
 
 
 @OUTPUT_TERMS.register("cross_entropy")
@@ -13,7 +13,6 @@ class CrossEntropyTerm(OutputTerm):
 
     def forward(self, states: Float[Tensor, "n d"], batch: Batch) -> Float[Tensor, " n"]:
         """Return the cross-entropy at every labelled position."""
-        logits = wide(self.student.logits(states))
         return nn.functional.cross_entropy(
-            logits, batch.labels, label_smoothing=self.settings.label_smoothing, reduction="none"
+            self.student.logits(states), batch.labels, label_smoothing=self.settings.label_smoothing, reduction="none"
         )

@@ -7,10 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semalign.models.architecture import Architecture
+from semalign.models.precision import wide
 from semalign.settings import TransferSettings
 from semalign.targets.supervision import Batch, TeacherHead
 from semalign.training.losses import kl_divergences
-from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm, wide
+from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm
 
 
 @OUTPUT_TERMS.register("kl")
@@ -29,10 +30,10 @@ class KLTerm(OutputTerm):
     def forward(self, states: Float[Tensor, "n d"], batch: Batch) -> Float[Tensor, " n"]:
         """Return the divergence at every matched position."""
         with torch.no_grad():
-            teacher_states = batch.teacher_final.to(self.teacher.device)  # type: ignore[union-attr]
+            teacher_states = wide(batch.teacher_final.to(self.teacher.device))  # type: ignore[union-attr]
             teacher = self.teacher.logits(teacher_states)[:, self.teacher_ids].to(states.device)
         student = self.student.logits(states)[:, self.student_ids]  # (n, shared), columns as in the teacher's
-        return kl_divergences(wide(teacher), wide(student), reverse=self.reverse)
+        return kl_divergences(teacher, student, reverse=self.reverse)
 
 
 @OUTPUT_TERMS.register("reverse_kl")

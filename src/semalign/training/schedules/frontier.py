@@ -5,7 +5,6 @@ layers below it have been trained already and stay frozen. The abstract does not
 among the layers. Here, all layers together get as many steps as one layer would get, in equal shares.
 """
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import torch
 from peft import PeftModel
 
 from semalign.data.rows import Row
+from semalign.disk import temporary_folder
 from semalign.models.architecture import Architecture
 from semalign.paths import cache_dir
 from semalign.settings import TransferSettings
@@ -38,11 +38,10 @@ def steer_frontier(inputs: Inputs) -> Adapted:
     pairs = [paired(inputs.pair, settings, layer, k) for k, layer in layer_map(inputs.pair, settings)]
     adapted = add_lora(inputs.pair.student.model, [pair.student for pair in pairs], settings)
     passes, parts = shares(inputs.rows, len(pairs), settings.epochs, settings.seed)
-    cache_dir().mkdir(parents=True, exist_ok=True)
     losses: list[dict[str, float]] = []
     for pair, part in zip(pairs, parts, strict=True):
-        with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="frontier-") as states:
-            losses += _train_layer(inputs, builder, adapted, pair, part, passes, Path(states))
+        with temporary_folder(cache_dir() / "states") as states:
+            losses += _train_layer(inputs, builder, adapted, pair, part, passes, states)
     train_only(Architecture(adapted), [pair.student for pair in pairs])
     return Adapted(
         adapted,

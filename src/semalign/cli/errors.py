@@ -1,0 +1,74 @@
+"""How the command ends when something is wrong: one line and a status, without a traceback."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from semalign.errors import folded, one_line
+
+FAILED, USAGE, BUG, INTERRUPTED = 1, 2, 70, 130  # 70 is the "internal software error" of sysexits.h
+EXPECTED = (ValueError, OSError, ImportError, MemoryError, FloatingPointError)
+
+
+def run(app: Callable[..., Any]) -> int:
+    """Run a Typer app and return the status of the process.
+
+    Mistakes of usage end with 2; other errors that the library raises on purpose (:data:`EXPECTED`, a missing sandbox,
+    a GPU without enough memory, a failed notebook) with 1; a stop by the user with 130. Anything else is an error in
+    semalign and ends with 70; its traceback is shown with ``--verbose``.
+    """
+    try:
+        return app(prog_name="semalign", standalone_mode=False) or 0
+    except typer.Abort:
+        return _tell("stopped", INTERRUPTED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of the output, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        return _ended(error)
+
+
+def _ended(error: Exception) -> int:
+    """Print an error in one line and return the status."""
+    if hasattr(error, "format_message"):  # Typer's own
+        return _usage(error)
+    if isinstance(error, EXPECTED):
+        return _tell(one_line(error), FAILED)
+    if isinstance(error, _of_loaded_modules()):
+        return _tell(folded(error), FAILED)
+    if {"-v", "--verbose"} & set(sys.argv):
+        traceback.print_exception(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    name, place = type(error).__name__, f"{os.path.basename(where.filename)}:{where.lineno}"
+    text = one_line(error).removeprefix(f"{name}: ")
+    return _tell(f"this is an error in semalign, please report it: {name} at {place}: {text} (--verbose: more)", BUG)
+
+
+def _usage(error: Any) -> int:
+    """Print Typer's error in one line."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "semalign"
+    text = folded(error.format_message())
+    # Without a message, Typer has printed the help of a command that was given no arguments.
+    return _tell(f"{text.rstrip('.')}; see `{command} --help`", USAGE) if text else USAGE
+
+
+def _of_loaded_modules() -> tuple[type[BaseException], ...]:
+    """Return the expected errors of modules that take long to import, of those that are imported."""
+    places = (
+        ("semalign.sandbox.errors", "SandboxError"),
+        ("semalign.book.notebooks", "NotebookError"),
+        ("torch", "OutOfMemoryError"),
+    )
+    return tuple(getattr(sys.modules[module], name) for module, name in places if module in sys.modules)
+
+
+def _tell(message: str, status: int) -> int:
+    typer.secho(f"semalign: {message}", fg="red", err=True)
+    return status

@@ -1,0 +1,172 @@
+"""Every row of a task's data, checked against the task before a model is loaded.
+
+A row must have the columns that the task reads, a prompt that can be made from it, and a right answer; of a task with
+choices, an answer among them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from semalign.data.columns import check_columns, missing, place
+from semalign.data.row_files import Row, Rows
+from semalign.data.task_templates import (
+    Field,
+    choices_field,
+    elements,
+    is_template,
+    target_field,
+    text_field,
+    variables,
+)
+
+FIELDS = ("doc_to_text", "gen_prefix", "doc_to_target", "doc_to_choice")
+
+
+class Fields(NamedTuple):
+    """What a task makes of a row: ``text`` and ``prefix`` of its prompt, ``target``, and ``choices`` or None."""
+
+    text: Field
+    prefix: Field
+    target: Field
+    choices: Field | None
+
+    @classmethod
+    def of(cls, configuration: Mapping[str, Any]) -> "Fields":
+        """Return the fields of lm-eval's configuration of a task."""
+        text, prefix, target, choices = (configuration.get(field) for field in FIELDS)
+        given = choices is not None
+        fields = text_field(text), text_field(prefix), target_field(target, given)
+        return cls(*fields, choices_field(choices) if given else None)
+
+
+def columns_of(configuration: Mapping[str, Any]) -> dict[str, str]:
+    """Return the columns that a task reads, and what each must hold, as far as its file says.
+
+    They are the columns and variables of its templates, the column of groups, those that its functions name in an
+    attribute ``columns``, and ``metadata.columns``; see :func:`semalign.data.columns.check_columns` for the kinds.
+    """
+    metadata = configuration["metadata"]
+    found = {column: "any" for field in FIELDS for column in _read_by(field, configuration.get(field))}
+    if group := metadata.get("group_by"):
+        found[group] = "any"
+    for function in _functions(configuration):
+        found |= getattr(function, "columns", {})
+    return found | metadata.get("columns", {})
+
+
+def _read_by(field: str, value: Any) -> set[str]:
+    if not isinstance(value, str) or not value:
+        return set()
+    if is_template(value):
+        return variables(value)
+    constant = field == "gen_prefix" or value.isdigit() or (field == "doc_to_choice" and value[0] in "[(")
+    return set() if constant else {value}
+
+
+def _functions(value: Any) -> Iterator[Callable[..., Any]]:
+    if callable(value):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _functions(part)
+
+
+def check_items(rows: Rows, configuration: Mapping[str, Any]) -> None:
+    """Make sure that a task can be asked and scored on every row.
+
+    Args:
+        rows: of one split of its data.
+        configuration: lm-eval's, with the functions imported.
+
+    Raises:
+        ValueError: for the first row that is not so, with file, row and column or field.
+    """
+    items = _processed(rows, configuration.get("process_docs"))
+    check_columns(items, columns_of(configuration), f"the task {configuration['task']}")
+    fields, letters = Fields.of(configuration), _lettered(configuration)
+    for index, row in enumerate(items):
+        try:
+            _check_item(row, fields)
+            for column, count in letters.items():
+                if len(row[column]) != count:
+                    raise ValueError(f"column {column!r} has {len(row[column])} choices, the task asks for {count}")
+        except Exception as error:  # templates and functions of the user's own may raise anything
+            text = " ".join(str(error).split())
+            kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+            raise ValueError(f"{place(items, index)}: {kind}{text}") from error
+
+
+def _processed(rows: Rows, process_docs: Callable[..., Any] | None) -> Rows:
+    """Return the rows as the task's own ``process_docs`` makes them."""
+    if process_docs is None:
+        return rows
+    made = list(process_docs(dataset(rows)))
+    where = rows.places[0].rpartition(",")[0]
+    return Rows(made, (f"{where}, row {number} after process_docs" for number in range(1, len(made) + 1)))
+
+
+def dataset(rows: list[Row]) -> Any:
+    """Return rows as a ``datasets.Dataset`` with the columns of all rows; a row without one has null there.
+
+    Raises:
+        ValueError: if a column has values of types that do not go together.
+    """
+    import pyarrow
+    from datasets import Dataset
+
+    names = dict.fromkeys(name for row in rows for name in row)
+    try:
+        return Dataset.from_dict({name: [row.get(name) for row in rows] for name in names})
+    except (pyarrow.ArrowException, TypeError, OverflowError) as error:
+        raise ValueError(f"a column has values of different types: {' '.join(str(error).split())}") from error
+
+
+def _check_item(row: Row, fields: Fields) -> None:
+    for name, field in (("doc_to_text", fields.text), ("gen_prefix", fields.prefix)):
+        if not isinstance(text := field(row), str):
+            raise ValueError(f"{name} must give text, it gives {text!r}")
+    target = fields.target(row)
+    if fields.choices is not None:
+        right_choices(target, fields.choices(row))
+    elif isinstance(target, bool) or not isinstance(target, str | int | float | list) or missing(target):
+        raise ValueError(f"the right answer must be text, it is {target!r}")
+    elif target in ("", []):
+        raise ValueError("the right answer is empty")
+
+
+def right_choices(target: Any, choices: Any) -> list[int]:
+    """Return the places of the choices that are right: one, or several where the target is a list.
+
+    Args:
+        target: the place of a choice, from 0, or its text, or a list of these.
+        choices: two texts or more.
+
+    Raises:
+        ValueError: if the target is none of them.
+    """
+    if not isinstance(choices, list) or len(choices) < 2 or not all(isinstance(each, str) and each for each in choices):
+        raise ValueError(f"the choices must be a list of two texts or more, they are {choices!r}")
+    targets = target if isinstance(target, list) else [target]
+    if not targets:
+        raise ValueError("no answer is right")
+    return [_place_of(each, choices) for each in targets]
+
+
+def _place_of(target: Any, choices: list[str]) -> int:
+    if isinstance(target, str) and target in choices:
+        return choices.index(target)
+    if isinstance(target, int) and not isinstance(target, bool) and 0 <= target < len(choices):
+        return target
+    known = ", ".join(choices) if sum(map(len, choices)) < 60 else f"{len(choices)} choices"
+    raise ValueError(f"the answer {target!r} is none of {known} and no number from 0 to {len(choices) - 1}")
+
+
+def _lettered(configuration: Mapping[str, Any]) -> dict[str, int]:
+    """Return the columns whose elements a prompt lists, one for each of the task's constant choices (A, B, C, D).
+
+    A longer list would lose its last elements.
+    """
+    choices, text = configuration.get("doc_to_choice"), configuration.get("doc_to_text")
+    if not isinstance(choices, list) or not isinstance(text, str):
+        return {}
+    return {column: len(choices) for column, index in elements(text) if index == len(choices) - 1}

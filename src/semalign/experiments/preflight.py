@@ -1,0 +1,33 @@
+"""What a profile needs is there before its first cell runs: models, data, a sandbox, and a place for the results."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from semalign.evaluation.run import sandbox_of
+from semalign.experiments.inputs import check_data
+from semalign.experiments.profiles import Profile
+from semalign.experiments.provision import models_of
+from semalign.models.loading import check_given
+from semalign.outputs import check_folder
+
+
+def check_runnable(profile: Profile, folder: Path, tasks: Mapping[str, bool], split: str = "test") -> None:
+    """Make sure that nothing which can be known beforehand stops the cells of a profile, the later ones too.
+
+    Args:
+        profile: the profile.
+        folder: where its records go.
+        tasks: the tasks to run, and for each whether anything is trained on it.
+        split: the split that models are scored on.
+
+    Raises:
+        OSError: if a model or data set is not there, or the folder cannot be written.
+        ValueError: for a task file or data that cannot be used.
+        SandboxError: if a task runs programs and there is no sandbox for them.
+    """
+    check_folder(folder)
+    for name in models_of(profile) if tasks else ():
+        check_given(name)
+    for task, trained in tasks.items():
+        sandbox_of(task)
+        check_data(profile, task, split, trained)

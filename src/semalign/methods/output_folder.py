@@ -1,0 +1,62 @@
+"""The folder of a run's result: cleared of the result of another run, and never the student's own."""
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel, get_peft_model_state_dict
+from safetensors.torch import load_file
+
+from semalign.models.loading import LanguageModel
+from semalign.models.saving import RECORD, remove_model
+from semalign.results.records import read_record
+
+logger = logging.getLogger(__name__)
+
+
+def prepare(folder: Path, student: LanguageModel, run: Mapping[str, Any]) -> None:
+    """Make the output folder ready before any long work.
+
+    The result of the same run stays. The result of another one is removed, so that a run that is stopped never leaves
+    it as if it were its own.
+
+    Args:
+        folder: the output folder, which need not exist.
+        student: the model that the run starts from.
+        run: keys of the run record that tell runs apart, with their values in this run.
+
+    Raises:
+        ValueError: if the folder holds the student, which the run would remove or replace.
+    """
+    if _holds(folder, student):
+        raise ValueError(f"{folder} holds the student that this run starts from: choose another output folder")
+    if (folder / RECORD).is_file() and not _made_by(folder / RECORD, run):
+        logger.warning("%s holds the result of another run, which is removed", folder)
+        remove_model(folder)
+
+
+def _made_by(record: Path, run: Mapping[str, Any]) -> bool:
+    try:
+        made = read_record(record)
+    except ValueError:  # damaged
+        return False
+    return all(made[key] == value for key, value in json.loads(json.dumps(run)).items())
+
+
+def _holds(folder: Path, student: LanguageModel) -> bool:
+    """Return whether a folder is the one that a student was read from, or has the same adapter as the student."""
+    adapter, source = folder / "adapter_model.safetensors", student.model.config.name_or_path or ""
+    if os.path.isdir(source) and folder.resolve() == Path(source).resolve():
+        return True
+    if not isinstance(student.model, PeftModel) or not adapter.is_file():
+        return False
+    try:
+        there = load_file(adapter)
+    except Exception:  # safetensors' own, for a damaged file
+        return False
+    ours = get_peft_model_state_dict(student.model)
+    return there.keys() == ours.keys() and all(torch.equal(there[name].to(ours[name]), ours[name]) for name in ours)
