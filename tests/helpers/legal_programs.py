@@ -1,7 +1,6 @@
 """Programs and tests as people write them for benchmarks such as HumanEval and MBPP, each with a wrong variant.
 
 The right program passes with its tests in one process, the wrong one does not; the sandbox must say the same.
-``UNSUPPORTED`` lists those of which the sandbox says something else, with the reason.
 """
 
 import multiprocessing
