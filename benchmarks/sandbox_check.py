@@ -4,6 +4,7 @@ This needs a folder with the data in the layout of the hub. The exit code is zer
 all hostile programs are contained.
 
     SEMALIGN_DATA=/path/to/data python benchmarks/sandbox_check.py
+    SEMALIGN_DATA=/path/to/data SEMALIGN_SANDBOX=limits python benchmarks/sandbox_check.py
 """
 
 import argparse
@@ -15,6 +16,7 @@ from semalign.data.sources import dataset_rows
 from semalign.evaluation.code import humaneval_case, mbpp_case
 from semalign.paths import project_root
 from semalign.sandbox import run_many, sandbox_mode
+from semalign.sandbox.isolation import mechanism
 
 sys.path.insert(0, str(project_root() / "tests"))
 
@@ -49,7 +51,7 @@ def check_hostile(workers: int) -> bool:
     good = True
     print(f"{len(cases)} hostile or broken programs")
     for case, outcome in zip(hostile_programs.ALL, outcomes, strict=True):
-        held = not outcome.passed and "ESCAPED" not in outcome.detail and outcome.reason in case.reasons
+        held = hostile_programs.held(case, outcome, sandbox_mode())
         good = good and held
         print(f"  {'held' if held else 'LOST'}  {case.name:44s} {outcome.reason:10s} {outcome.detail[:60]!r}")
     return good
@@ -59,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
     workers = parser.parse_args().workers
-    print(f"sandbox: {sandbox_mode()}")
+    print(f"sandbox: {sandbox_mode()}, {mechanism(sandbox_mode())}")
     results = [*(check_canonical(name, workers) for name in SETS), check_hostile(workers)]
     sys.exit(not all(results))
 

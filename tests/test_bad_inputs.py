@@ -36,17 +36,6 @@ def test_the_table_is_long_enough():
     assert len({call.name for call in CALLS}) == len(CALLS) >= 60
 
 
-NOT_YET = ("data_megabytes",)
-
-
-@pytest.fixture
-def later(request):
-    """Mark what is being mended elsewhere."""
-    if any(part in request.node.name for part in NOT_YET):
-        pytest.skip("not yet")
-
-
-@pytest.mark.usefixtures("later")
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.arguments)
 def test_a_command_ends_in_one_line(command, place, monkeypatch, capsys):
     arguments = shlex.split(command.arguments.replace("{place}", str(place)))
@@ -60,7 +49,6 @@ def test_a_command_ends_in_one_line(command, place, monkeypatch, capsys):
     assert stopped.value.code == command.status
 
 
-@pytest.mark.usefixtures("later")
 @pytest.mark.parametrize("case", CALLS, ids=lambda case: case.name)
 def test_a_call_raises_one_line(case, place):
     with pytest.raises((ValueError, OSError, ImportError, TypeCheckError)) as raised:

@@ -11,6 +11,7 @@ import yaml
 from helpers.bad_places import PROFILE, ROW, TASK
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
 from typer import BadParameter
 
 from semalign.cli.options import settings_of
@@ -21,7 +22,6 @@ from semalign.methods.registry import METHODS
 from semalign.results.records import make_record, read_record
 from semalign.yaml_text import parse
 
-NOT_YET = ()
 PARTS = ("rows", "texts", "row files", "records", "record files", "profiles", "settings", "tasks", "options", "yaml")
 EACH = 200
 EXAMPLES = len(PARTS) * EACH
@@ -60,8 +60,6 @@ def fuzz(part, *fixtures, **given_by):
             def once(drawn):
                 test(**drawn, **found)
 
-            if part in NOT_YET:
-                pytest.skip("not yet")
             once()
 
         return counted
@@ -73,6 +71,8 @@ def works_or_is_refused(call, *arguments, **named):
     """Call a function; whatever it does not take must be refused with a message of one line."""
     try:
         return call(*arguments, **named)
+    except TypeCheckError:  # of the tests alone, which check the types of all arguments
+        return None
     except (ValueError, OSError, BadParameter) as error:
         assert str(error) and not {"\n", "\r"} & set(str(error)), repr(str(error))
         assert "pydantic.dev" not in str(error)

@@ -16,6 +16,7 @@ ELSEWHERE = {
     "__main__": "test_main.py",
     "book/sphinx_extension": "book/test_notebooks.py",  # it runs them
     "data/task_check": "data/test_task_file.py",  # which calls it on every file it reads
+    "data/task_shapes": "data/test_task_file.py",
     "data/task_yaml": "data/test_task_file.py",
     "sandbox/errors": "sandbox/test_isolation.py",  # a class without code
 }

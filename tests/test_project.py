@@ -107,3 +107,12 @@ def test_no_file_names_a_place_on_this_machine():
         relative = path.relative_to(ROOT).as_posix()
         if path.suffix in TEXT and not any(part in relative for part in MADE):
             assert not places.search(path.read_text(encoding="utf-8")), relative
+
+
+def test_no_kind_of_warning_is_ignored_wholesale(pyproject):
+    filters = [line.split(":") for line in pyproject["tool"]["pytest"]["ini_options"]["filterwarnings"]]
+    assert ["error", "", "FutureWarning"] in filters
+    for action, *rest in filters:
+        if action == "ignore":
+            message, _, module = rest
+            assert message and module

@@ -12,9 +12,13 @@ EXPLAIN_THEMSELVES = (ValueError, OSError, ImportError, FloatingPointError)
 
 def folded(text: object, longest: int = LONGEST) -> str:
     """Return a text in one line, without characters that no terminal prints, and cut in the middle if it is long."""
-    line = " ".join(str(text).split()).encode(errors="backslashreplace").decode()
+    # The middle of a text that is far longer is not looked at.
+    found = str(text)
+    found = found if len(found) < 20 * longest else found[: 10 * longest] + found[-10 * longest :]
+    line = " ".join(found.split()).encode(errors="backslashreplace").decode()
     line = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)
-    return line if len(line) <= longest else f"{line[: longest - 120]} ... {line[-115:]}"
+    end = longest // 4
+    return line if len(line) <= longest else f"{line[: longest - end - 5]} ... {line[-end:]}"
 
 
 def one_line(error: BaseException) -> str:

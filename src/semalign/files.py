@@ -142,8 +142,8 @@ def kept_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict[str, A
         return read_tensors(path)
     except FileNotFoundError:
         return None
-    except DamagedFileError as error:
-        logger.warning("%s", error)
+    except DamagedFileError:
+        logger.warning("%s is damaged or was not written by this version of semalign: made anew", path)
         return None
 
 

@@ -119,11 +119,11 @@ def test_a_damaged_basis_is_refused_by_name(tmp_path):
     path, basis = tmp_path / "basis.safetensors", SemanticBasis.from_weight(head(v=3, d=2))
     basis.save(path)
     for what in damaged(path):
-        with pytest.raises(ValueError, match=f"^{path} is damaged or"):
+        with pytest.raises(ValueError, match=f"^{path} is damaged or holds no basis: `semalign basis` writes one$"):
             pytest.fail(f"{what}: {SemanticBasis.load(path)}")
     assert torch.equal(SemanticBasis.load(path).vectors, basis.vectors)
     write_tensors(path, {"states": torch.zeros(2)}, {})
-    with pytest.raises(ValueError, match=f"^{path} holds no basis"):
+    with pytest.raises(ValueError, match=f"^{path} is damaged or holds no basis"):
         SemanticBasis.load(path)
 
 
@@ -150,3 +150,17 @@ def test_the_fingerprint_follows_the_head():
     assert SemanticBasis.from_weight(weight.clone()).fingerprint == before
     weight[0, 0] += 1e-9
     assert SemanticBasis.from_weight(weight).fingerprint != before
+
+
+@pytest.mark.parametrize("rtol", [1e-9, 1e-4, 0.6, 0.8, "pinv"])
+def test_the_cut_off_reaches_every_way_to_make_a_basis(tokenizer, rtol):
+    model = make_llama(len(tokenizer), 12, 1, seed=0).float()
+    literal = torch.linalg.pinv(model.lm_head.weight.detach(), **({} if rtol == "pinv" else {"rtol": rtol})).T
+    made = [
+        SemanticBasis.from_weight(model.lm_head.weight.detach(), rtol=rtol),
+        SemanticBasis.from_head(LanguageModel(model, tokenizer), rtol=rtol),
+        SemanticBasis.from_model(LanguageModel(model, tokenizer), rtol=rtol),
+    ]
+    for basis in made:
+        torch.testing.assert_close(basis.vectors, literal, rtol=1e-4, atol=1e-5)
+        assert basis.rank == 12 or rtol in (0.6, 0.8)

@@ -60,9 +60,11 @@ def build_book(project: Path) -> None:
 def test_a_damaged_page_is_stale(project):
     page = project / "book" / "notebooks" / "01_first.ipynb"
     page.parent.mkdir(parents=True, exist_ok=True)
-    for content in (b"", b"[]", b"{", b"\xff", b'{"metadata": {"semalign": 3}}', b'{"metadata": {}}'):
+    for content in (b"", b"[]", b"{", b"\xff", b'{"metadata": {"semalign": 3}}'):
         page.write_bytes(content)
-        assert "notebook changed" in stale_notebooks()["01_first"]
+        assert stale_notebooks()["01_first"] == ["its executed form is damaged"]
+    page.write_text('{"metadata": {}}')
+    assert "notebook changed" in stale_notebooks()["01_first"]
 
 
 @pytest.mark.slow

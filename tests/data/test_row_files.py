@@ -4,12 +4,16 @@ import csv
 import gzip
 import io
 import json
+import tempfile
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from semalign.data.row_files import is_row_file, read_file
+from semalign.data.row_files import SUFFIXES, is_row_file, read_file
 from semalign.data.rows import read_rows
 
 ROWS = [{"prompt": "où?", "response": " là, \u2028 1"}, {"prompt": "b\n", "response": '"2"'}]
@@ -139,3 +143,22 @@ def test_what_is_no_file_is_named(tmp_path):
 def test_the_suffix_says_whether_it_is_a_file_of_rows():
     assert all(map(is_row_file, ["a.jsonl", "b/c.CSV", "d.json.gz", "e.parquet"]))
     assert not any(map(is_row_file, ["gsm8k", "a.yaml", "a.gz", "a.parquet.gz", "a.txt"]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(SUFFIXES), st.sampled_from(["plain", "gzip", "cut"]), st.data())
+def test_any_bytes_give_rows_or_one_line_with_the_file(suffix, packed, data):
+    whole = data.draw(st.sampled_from([b"", LINES.encode(), ARRAY.encode(), as_csv(ROWS).encode(), as_parquet(ROWS)]))
+    at = data.draw(st.integers(0, len(whole)))
+    content = whole[:at] + data.draw(st.binary(max_size=12)) + whole[data.draw(st.integers(at, len(whole))) :]
+    content = content if packed == "plain" else gzip.compress(content)
+    content = content[: data.draw(st.integers(0, len(content)))] if packed == "cut" else content
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"a{suffix}"
+        path.write_bytes(content)
+        try:
+            rows = read_file(path)
+        except ValueError as error:
+            assert str(error).startswith(str(path)) and "\n" not in str(error)
+        else:
+            assert rows and all(isinstance(row, dict) for row in rows) and len(rows.places) == len(rows)

@@ -1,13 +1,15 @@
 """Task files from outside the package: what they may say, and the line that each mistake gets."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 
-from semalign.data import tasks
+from semalign.data import task_templates, tasks
 from semalign.data.task_file import task_file, task_name
+from semalign.data.time_limit import time_limit
 
 ITEMS = [{"question": "1+1", "answer": "2"}, {"question": "2+2", "answer": "4"}]
 CONTENT = {
@@ -100,6 +102,10 @@ def test_a_task_that_runs_programs_is_known_by_its_functions(task):
         ({"doc_to_text": "{{question"}, "doc_to_text: its template is not jinja: unexpected end of template"),
         ({"doc_to_target": "{{answer | nothing}}"}, "doc_to_target: its template is not jinja: No filter named"),
         ({"metadata": {**CONTENT["metadata"], "columns": ["a"]}}, "metadata.columns must hold names of columns"),
+        ({"filter_list": [{"name": "none", "filter": [{"function": "x"}]}]}, "extraction 'none': KeyError"),
+        ({"filter_list": [{"name": "none", "filter": [{"function": "regex", "regex_pattern": "("}]}]}, "untermin"),
+        ({"filter_list": [{"name": "none", "filter": [{"function": "regex", "regexp": "x"}]}]}, "'none': TypeError"),
+        ({"filter_list": [{"name": "none", "filter": [{"function": "custom"}]}]}, "'none': KeyError"),
         ({"metadata": {**CONTENT["metadata"], "columns": {"a": "string"}}}, "metadata.columns.a must be one of any"),
         ({"metric_list": [{"metric": "acc"}], "metadata": {"version": 1, "primary": "acc,none"}}, "an aggregation"),
         ({"metric_list": [{"metric": "a/b"}], "metadata": {"version": 1, "primary": "a/b,none"}}, "no metric 'a/b'"),
@@ -158,3 +164,15 @@ def test_a_file_with_the_name_of_a_bundled_task_is_refused(task):
     path = task().rename(task().with_name("mmlu.yaml"))
     with pytest.raises(ValueError, match=r"mmlu is a bundled task.*rename the file"):
         task_file(path)
+
+
+def test_a_template_that_does_not_end_is_stopped(task, monkeypatch):
+    loop = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}{{question}}"
+    monkeypatch.setattr(task_templates, "time_limit", partial(time_limit, seconds=0.2))
+    with pytest.raises(ValueError, match=r"items\.jsonl, line 1: a template does not end within 0.2 s"):
+        tasks.documents(task(doc_to_text=loop), "test")
+
+
+def test_a_task_of_lm_eval_with_examples_is_asked_without_them(task):
+    path = task(fewshot_split="practice", fewshot_config={"sampler": "first_n"})
+    assert tasks.rows(path, "test", 1) == [{"prompt": "Compute 1+1:", "response": " 2"}]

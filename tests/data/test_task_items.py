@@ -6,6 +6,8 @@ import math
 import pytest
 import yaml
 from helpers.data import GSM8K, HUMANEVAL, MBPP, MMLU, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from semalign import cli
@@ -91,15 +93,20 @@ def test_a_row_that_does_not_fit_a_bundled_task_is_named(root, name, row, messag
         assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("command", ["evaluate", "transfer"])
+@pytest.mark.parametrize("command", ["evaluate", "transfer", "attribute", "decompose", "cka", "slice"])
 def test_the_command_says_it_before_a_model_is_loaded(root, tmp_path, command):
     for split in ("test", "train"):
         write(root, f"semalign/micro-gsm8k/{split}", [GSM8K, renamed(GSM8K, "answer", "solution")])
+    out = ["--out", str(tmp_path / "out")]
     asked = {
-        "evaluate": ["evaluate", "no-such-model", "--task", "micro_gsm8k"],
-        "transfer": ["transfer", "no-such", "no-such", "--data", "micro_gsm8k", "--out", str(tmp_path / "out")],
+        "evaluate": ["x", "--task", "micro_gsm8k"],
+        "transfer": ["x", "x", "--data", "micro_gsm8k", *out],
+        "attribute": ["x", "--data", "micro_gsm8k"],
+        "decompose": ["x", "--prompts", "micro_gsm8k", *out],
+        "cka": ["x", "x", "--prompts", "micro_gsm8k", *out],
+        "slice": ["x", "--data", "micro_gsm8k", "--width", "8", *out],
     }
-    result = CliRunner().invoke(cli.app, asked[command])
+    result = CliRunner().invoke(cli.app, [command, *asked[command]])
     assert "line 2: no column 'answer'" in str(result.exception)
 
 
@@ -194,3 +201,22 @@ def test_an_answer_is_some_text(target):
     configuration = {"task": "t", "metadata": {}, "doc_to_text": "{{q}}", "doc_to_target": lambda row: target}
     with pytest.raises(ValueError, match=r"row 1: the right answer (must be text|is empty)"):
         check_items(Rows([{"q": "x"}], ["row 1"]), configuration)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["A", "#### 3"]),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.sampled_from(sorted(ROW)), st.data())
+def test_any_row_either_fits_or_gets_one_line_with_its_place(name, data):
+    row = dict(ROW[name])
+    for column in data.draw(st.lists(st.sampled_from(sorted(row)), min_size=1, max_size=2)):
+        row[column] = data.draw(VALUES)
+    try:
+        check_items(Rows([ROW[name], row], ["f, line 1", "f, line 2"]), task_file(f"micro_{name}").configuration())
+    except ValueError as error:
+        assert str(error).startswith("f, line 2: ") and "\n" not in str(error)

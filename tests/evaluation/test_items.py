@@ -56,6 +56,16 @@ def test_a_choice_is_the_likeliest_answer_and_has_its_group(root):
     assert sample["correct"] is False and sample["scores"] == {"acc,none": 0.0}
 
 
+def test_log_likelihoods_that_are_nan_choose_nothing(root):
+    write(root, "cais/mmlu/all/test", [MMLU])
+    entry = logged(
+        4, "none", None, None, doc={"subject": "maps"}, filtered_resps=[(float("nan"), False)] * 4, metrics=["acc"],
+        acc=0.0,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"^item 4: the model's log-likelihoods are NaN: use a wider dtype$"):
+        item_samples(load_task("mmlu", "test"), [entry])
+
+
 def test_group_means_by_hand():
     right = {"maps": [True, False, False, True], "law": [0.5, 0.25]}
     samples = [{"group": group, "correct": each} for group, values in right.items() for each in values]

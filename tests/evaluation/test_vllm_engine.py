@@ -171,3 +171,28 @@ def test_what_vllm_cannot_do_is_said(tmp_path, monkeypatch, folders):
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(ModuleNotFoundError, match="pip install"), engine_of(VllmModel(str(folders / "model")), 1):
         pass
+
+
+def change_config(folder, **values):
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def test_a_rope_that_depends_on_the_length_of_a_text_is_refused(folders):
+    change_config(folders / "model", rope_parameters={"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0})
+    with pytest.raises(ValueError, match="one rope of type dynamic: use --engine transformers"):
+        with engine_of(VllmModel(str(folders / "model")), 1):
+            pass
+    assert not StandIn.made
+
+
+def test_a_damaged_model_and_code_of_a_model_never_reach_vllm(folders):
+    with pytest.raises(ValueError, match="trust_remote_code: code of a model is never run here"):
+        with engine_of(VllmModel(str(folders / "model"), options={"trust_remote_code": True}), 1):
+            pass
+    path = folders / "model/model.safetensors"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ValueError, match=r"model\.safetensors is cut off or damaged"):
+        with engine_of(VllmModel(str(folders / "model")), 1):
+            pass
+    assert not StandIn.made

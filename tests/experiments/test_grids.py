@@ -1,7 +1,8 @@
 """The points of grids, by hand, and the packaged grids."""
 
 from semalign.experiments.grids import check_grids, grid, points, settings_at
-from semalign.experiments.profiles import load_profile, profile_names
+from semalign.experiments.profile_paths import profile_names
+from semalign.experiments.profiles import load_profile
 
 GRIDS = {"semalign-ce": {"output_loss": ["cross_entropy"], "learning_rate": [1e-3, 1e-2]}}
 

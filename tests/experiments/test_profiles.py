@@ -3,7 +3,8 @@
 import pytest
 import yaml
 
-from semalign.experiments.profiles import load_profile, merge, profile_names
+from semalign.experiments.profile_paths import profile_names
+from semalign.experiments.profiles import load_profile, merge
 from semalign.settings import TransferSettings
 
 

@@ -92,6 +92,18 @@ def test_what_is_missing_is_named(published, monkeypatch, tmp_path):
     assert shards[-1].name in problems["model me/teacher"]
 
 
+def test_a_damaged_model_is_named_without_loading_it(published, monkeypatch, tmp_path):
+    profile = load_profile(published)
+    fetch_profile(profile)
+    offline(monkeypatch)
+    shard = sorted((tmp_path / "hub cache/me--teacher").glob("model-*.safetensors"))[0]
+    shard.write_bytes(shard.read_bytes()[:-9])
+    (tmp_path / "hub cache/me--student/config.json").write_text("{")
+    problems = verify(profile)
+    assert f"{shard.name} is cut off or damaged" in problems["model me/teacher"]
+    assert "config.json is damaged" in problems["model me/student"]
+
+
 def test_a_data_root_does_for_the_hub(published, monkeypatch, tmp_path):
     for split, rows in HUB.items():
         write(tmp_path / "roots", "/".join(part for part in split if part), rows)

@@ -42,7 +42,7 @@ USAGES = [
     Command("transfer", USAGE, "TEACHER"),
     Command("transfer a b", USAGE, "--data"),
     Command("transfer a b --data", USAGE, "--data"),
-    Command("transfer a b --data rows.jsonl", USAGE, "--out"),
+    Command("transfer a b --data micro_mmlu", USAGE, "--out"),
     Command(f"{TRANSFER} extra", USAGE, "extra"),
     Command(f"{TRANSFER} --examples 0", USAGE, "--examples"),
     Command(f"{TRANSFER} --examples -3", USAGE, "--examples"),
@@ -222,7 +222,7 @@ FILES = [
             "binary.jsonl": "binary.jsonl",
             "deep.jsonl": "line 1",
             "long.jsonl": "more than the context",
-            "surrogate.jsonl": "row 1",
+            "surrogate.jsonl": "line 1 has half of a character",
             "folder.jsonl": "folder",
             "fake.parquet": "fake.parquet",
             "fake.jsonl.gz": "gzip",
@@ -259,6 +259,7 @@ FILES = [
         Command(f"transfer {{place}}/teacher {name} --data {{place}}/rows.jsonl --out {{place}}/out", DATA, words)
         for name, words in {
             "no-such-model": "no model 'no-such-model'",
+            "nobody/nothing": "the Hugging Face hub did not give it",
             "''": "no model ''",
             "{place}/rows.jsonl": "rows.jsonl",
             "{place}/nothing_in_it": "no model",
@@ -282,7 +283,11 @@ FILES = [
         "row 1 must be a JSON object",
     ),
     Command("decompose {place}/student --prompts {place}/data/no_such.jsonl --out {place}/d", DATA, "no_such.jsonl"),
-    Command("decompose {place}/student --prompts {place}/data/numbers.jsonl --out {place}/d", DATA, "row 1"),
+    Command(
+        "decompose {place}/student --prompts {place}/data/numbers.jsonl --out {place}/d",
+        DATA,
+        "column 'prompt' must be text",
+    ),
     Command(f"cka {PAIRED} --prompts {{place}}/data/empty.jsonl --out {{place}}/c", DATA, "no rows"),
     Command(f"cka {PAIRED} --prompts micro_mmul --out {{place}}/c", DATA, "did you mean 'micro_mmlu'"),
     Command(f"cka {PAIRED} --prompts {{place}}/data/long.jsonl --out {{place}}/c", DATA, "context"),
@@ -299,7 +304,7 @@ FILES = [
             "unknown_key": "did you mean 'doc_to_text'",
             "no_metadata": "metadata",
             "no_file": "nothing.jsonl",
-            "kwargs_list": "data_files",
+            "kwargs_list": "dataset_kwargs",
             "metric_text": "metric_list",
             "metric_unknown": "accuracy",
             "template": "doc_to_text",
@@ -541,7 +546,9 @@ CALLS = [
     Call("data_keys", lambda p: _transfer(p, data=[{1: "a", 2: "b"}]), "row 1"),
     Call("data_bytes", lambda p: _transfer(p, data=[{"prompt": b"a", "response": b"b"}]), "row 1"),
     Call("data_surrogate", lambda p: _transfer(p, data=[{"prompt": "\ud800", "response": "b"}]), "row 1"),
-    Call("data_megabytes", lambda p: _transfer(p, data=[{"prompt": "a" * 10**7, "response": "b"}]), "context"),
+    Call(
+        "data_megabytes", lambda p: _transfer(p, data=[{"prompt": "a" * 10**7, "response": "b"}]), "10000001 characters"
+    ),
     Call("data_lines", lambda p: _transfer(p, data=[{"prompt": "a\nb", "response": None}]), "row 1"),
     Call("data_path", lambda p: _rows(p.folder / "nothing.jsonl"), "no data file"),
     Call("data_folder", lambda p: _rows(p.folder), "folder"),

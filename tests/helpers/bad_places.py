@@ -199,7 +199,9 @@ def _damaged(folder: Path) -> None:
     """Write model and adapter folders that hold no usable model or adapter."""
     _write(folder / "models" / "config_text", {"config.json": "not JSON"})
     _write(folder / "models" / "config_list", {"config.json": "[]"})
-    _write(folder / "models" / "unknown_type", {"config.json": json.dumps({"model_type": "no_such_type"})})
+    weights = (folder / "student" / "model.safetensors").read_bytes()
+    unknown = {"config.json": json.dumps({"model_type": "no_such_type"}), "model.safetensors": weights}
+    _write(folder / "models" / "unknown_type", unknown)
     _write(folder / "models" / "no_weights", {"config.json": (folder / "student" / "config.json").read_text()})
     _write(folder / "adapter", {"adapter_config.json": json.dumps({"peft_type": "LORA", "r": 2})})
     _write(folder / "adapter_text", {"adapter_config.json": "not JSON"})

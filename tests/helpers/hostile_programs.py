@@ -6,6 +6,8 @@
 
 from typing import NamedTuple
 
+from semalign.sandbox import Outcome
+
 TESTS = "assert double(2) == 4\nassert double(-1) == -2\nassert abs(double(1) - 2) < 1e-6\n"
 WRONG = "def double(x):\n    return 12345\n"
 LIBC = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
@@ -17,6 +19,25 @@ FDS = "import os\ndef everywhere(data):\n    for fd in range(32):\n        try:\
 LOOK = "import sys\ndef look():\n    frame, needle = sys._getframe(1), chr(100) + 'ouble(2) =='\n    while frame:\n" \
     "        if needle in repr(frame.f_locals) + repr(frame.f_globals):\n            raise Exception('ESCAPED')\n" \
     "        frame = frame.f_back\n"  # fmt: skip
+GUARD_BY_FRAME = """
+    try:
+        os.mkdir('/var/tmp/semalign-escaped')
+    except OSError as error:
+        trace = error.__traceback__
+        while trace:
+            for table in (trace.tb_frame.f_globals, trace.tb_frame.f_locals):
+                for key in list(table):
+                    if key != 'os':
+                        table[key] = frozenset()
+            trace = trace.tb_next
+    os.mkdir('/var/tmp/semalign-escaped')"""
+GUARD_BY_OBJECTS = """
+    for x in gc.get_objects():
+        if type(x) in (set, dict) and ('os.fork' in x or 'os.mkdir' in x):
+            x.clear()
+        if type(x).__name__ == 'function' and x.__name__ == 'hook':
+            x.__code__ = (lambda *_, **__: None).__code__
+    os.mkdir('/var/tmp/semalign-escaped')"""
 
 
 class Case(NamedTuple):
@@ -31,6 +52,23 @@ class Case(NamedTuple):
 def _libc_call(name: str, call: str) -> Case:
     """A call of the C library that must fail; what it returns is at least 0 if it does not."""
     return Case(name, f"{LIBC}if {call} >= 0:\n    raise Exception('ESCAPED')\n{WRONG}", {"assertion"})
+
+
+def _raw_call(name: str, x86_64: int, aarch64: int, *arguments: str) -> Case:
+    """A system call by its number, as :func:`_libc_call`."""
+    number = f"{x86_64} if __import__('platform').machine() == 'x86_64' else {aarch64}"
+    return _libc_call(name, f"libc.syscall({', '.join((number, *arguments))})")
+
+
+def _refused(name: str, code: str, imports: str = "os") -> Case:
+    """A statement that must raise."""
+    return Case(name, f"import {imports}\ntry:\n    {code}\nexcept Exception:\n    pass\nelse:\n"
+                f"    raise Exception('ESCAPED')\n{WRONG}", {"assertion"})  # fmt: skip
+
+
+def _without_end(name: str, code: str, imports: str = "os") -> Case:
+    """A statement that takes memory of the kernel for each ``i``; it must soon raise."""
+    return Case(name, f"import {imports}\nfor i in range(10**9):\n    {code}", {"error"})
 
 
 BROKEN = [
@@ -100,7 +138,6 @@ GREEDY = [
     Case("range that its tests cannot hold", "def double(x):\n    return range(10**18)", {"memory"},
          "assert list(double(2)) == [4]"),
     Case("many objects", "def double(x):\n    return [object() for _ in range(10**7)]", {"cpu", "memory"}),
-    Case("many empty files", "import os\nfor i in range(10**9):\n    os.mknod(str(i))", {"cpu", "error"}),
     Case("memory in sockets", "import socket\npairs = []\nwhile True:\n    a, b = socket.socketpair()\n"
          "    a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**30)\n    a.setblocking(False)\n"
          "    pairs.append((a, b))\n    try:\n        while True:\n            a.send(bytes(10**5))\n"
@@ -108,6 +145,57 @@ GREEDY = [
     Case("answer of immense length", "class X:\n    def __len__(self): return 2**62\n    def __iter__(self):\n"
          "        return iter([4])\ndef double(x):\n    return X()", {"memory", "error"},
          "assert list(double(2)) == [4] * 2**40"),
+]  # fmt: skip
+
+KERNEL_MEMORY = [
+    _without_end("many empty files", "open(str(i), 'w').close()"),
+    _without_end("many empty folders", "os.mkdir(str(i))"),
+    _without_end("many files without a name", "os.open('.', os.O_TMPFILE | os.O_RDWR)"),
+    _without_end("many nodes", "os.mknod(str(i))"),
+    _without_end("many named pipes", "os.mkfifo(str(i))"),
+    _without_end("many symbolic links", "os.symlink('x' * 4000, str(i))"),
+    _without_end("many hard links", "os.link(__import__('os').__file__, str(i))"),
+    _without_end("many attributes", "open('x', 'w').close(); os.setxattr('x', f'user.{i}', bytes(60_000))"),
+    _without_end("attributes of an open file", "os.setxattr(1, f'user.{i}', bytes(60_000))"),
+    _without_end("many pipes", "os.pipe()"),
+    _without_end("large pipes", "fcntl.fcntl(os.pipe()[1], 1031, 2**20)", "fcntl, os"),
+    _without_end("many pairs of sockets", "pairs = [socket.socketpair() for _ in range(1000)]", "socket"),
+    _without_end("files in flight", "socket.send_fds(socket.socketpair()[0], [b'x'], [0] * 250)", "socket"),
+    _without_end("many leases", "fcntl.fcntl(os.open(os.__file__, os.O_RDONLY), 1024, fcntl.F_RDLCK)", "fcntl, os"),
+    _raw_call("asynchronous I/O", 206, 0, "10_000", "ctypes.byref(ctypes.c_ulong())"),
+    _raw_call("ring of I/O", 425, 425, "1000", "ctypes.create_string_buffer(200)"),
+    _raw_call("timer", 222, 107, "0", "None", "ctypes.byref(ctypes.c_int())"),
+    _raw_call("timer in a file", 283, 85, "0", "0"),
+    _raw_call("signals in a file", 289, 74, "-1", "ctypes.create_string_buffer(8)", "8", "0"),
+    _raw_call("watch of files", 294, 26, "0"),
+    _raw_call("watch of file systems", 300, 262, "0", "0"),
+    _raw_call("secret memory", 447, 447, "0"),
+    _raw_call("memory locked in place", 149, 228, "ctypes.create_string_buffer(10**5)", "10**5"),
+    _raw_call("all memory locked in place", 151, 230, "3"),
+    _raw_call("queue of messages", 68, 186, "0", "0o1600"),
+    _raw_call("named queue of messages", 240, 180, "b'x'", "0o102", "0o600", "None"),
+    _raw_call("set of semaphores", 64, 190, "0", "10", "0o1600"),
+    _raw_call("queue of signals", 129, 138, "__import__('os').getpid()", "34", "(ctypes.c_int * 32)(34, 0, -1)"),
+    _raw_call("pages given to a pipe", 278, 75, "__import__('os').pipe()[1]",
+              "(ctypes.c_void_p * 2)(ctypes.addressof(ctypes.create_string_buffer(9)), 1)", "1", "0"),
+    _raw_call("pages moved to a pipe", 275, 76, "0", "None", "__import__('os').pipe()[1]", "None", "4096", "0"),
+    _raw_call("space of a file", 285, 47, "__import__('os').open('/tmp/x', 0o102)", "0", "0", "4096"),
+    _raw_call("handle of a file", 303, 264, "-100", "b'/usr'",
+              "(ctypes.c_int * 40)(128)", "ctypes.byref(ctypes.c_int())", "0"),
+    _raw_call("page faults", 323, 282, "1"),
+    _raw_call("program in the kernel", 321, 280, "0", "(ctypes.c_int * 32)(1, 4, 4, 1)", "128"),
+    _raw_call("counters of the processor", 298, 241, "(ctypes.c_int * 32)(1, 128)", "0", "-1", "-1", "0"),
+    _raw_call("second filter", 317, 277, "1", "0", "(ctypes.c_long * 2)()"),
+    _raw_call("changed personality", 135, 92, "0x0040000"),
+    _raw_call("quota", 179, 60, "0x80000100", "b'/dev/vda'", "0", "ctypes.create_string_buffer(200)"),
+    _raw_call("swap", 167, 224, "b'/tmp/x'", "0"),
+    _raw_call("process accounts", 163, 89, "b'/tmp/x'"),
+    _raw_call("writes all disks", 162, 81),
+    _raw_call("scheduling in real time", 314, 274, "0", "(ctypes.c_int * 14)(56, 1, 0, 0, 0, 50)", "0"),
+    _raw_call("clock", 305, 266, "0", "ctypes.create_string_buffer(300)"),
+    _raw_call("name of the machine changed", 170, 161, "b'x'", "1"),
+    _raw_call("input into a terminal", 16, 29, "0", "0x5412", "b'x'"),
+    _raw_call("another group of processes", 112, 157),
 ]  # fmt: skip
 
 ESCAPES = [
@@ -154,12 +242,66 @@ ESCAPES = [
     Case("becomes root", "import os\nos.setuid(0)", {"error"}),
     Case("new root folder", "import os\nos.chroot('/tmp')", {"error"}),
     Case("raises its limits", "import resource\nresource.setrlimit(resource.RLIMIT_AS, (-1, -1))", {"error"}),
+    _refused("mode of its output", "os.fchmod(1, 0o666)"),
+    _refused("mode of its input", "os.fchmod(0, 0o666)"),
+    _refused("mode of a device", "os.chmod('/dev/null', 0o600)"),
+    _refused("mode of the interpreter", "os.chmod(os.__file__, 0o777)"),
+    _refused("owner of its output", "os.fchown(1, os.getuid(), os.getgid())"),
+    _refused("owner of a device", "os.chown('/dev/null', -1, os.getgid())"),
+    _refused("dates of its errors", "os.utime(2, (0, 0))"),
+    _refused("dates of a device", "os.utime('/dev/null')"),
+    _refused("dates of the interpreter", "os.utime(os.__file__)"),
+    _refused("attribute of a device", "os.setxattr('/dev/null', 'user.x', b'x')"),
+    _refused("lock of a library", "fcntl.flock(os.open(os.__file__, os.O_RDONLY), fcntl.LOCK_EX)", "fcntl, os"),
+    _refused("lease of a library", "fcntl.fcntl(os.open(os.__file__, os.O_RDONLY), 1024, fcntl.F_RDLCK)", "fcntl, os"),
+    _refused("news of a folder", "fcntl.fcntl(os.open('/usr/lib', os.O_RDONLY), 1026, 2**31 + 2)", "fcntl, os"),
+    _refused("signals of a file", "fcntl.fcntl(0, 8, os.getppid())", "fcntl, os"),
+    _refused("writes beside a folder", "os.open('semalign-escaped', os.O_CREAT | os.O_WRONLY, "
+             "dir_fd=os.open('/usr/lib', os.O_RDONLY))"),
+    _refused("truncates beside a folder", "os.open('os.py', os.O_TRUNC | os.O_RDWR, "
+             "dir_fd=os.open(os.path.dirname(os.__file__), os.O_RDONLY))"),
+    _refused("truncates a library", "os.truncate(os.__file__, 0)"),
+    _refused("renames a library", "os.rename(os.__file__, os.__file__ + '.old')"),
+    _refused("removes a library", "os.remove(os.__file__)"),
+    _refused("spawns", "exit(os.spawnv(os.P_WAIT, '/bin/true', ['true']) == 127 and 1 / 0)"),
+    _refused("spawns as posix does", "os.posix_spawn(sys.executable, ['x', '-c', ''], {})", "os, sys"),
+    _refused("forks and executes", "_posixsubprocess.fork_exec([b'true'], [b'/bin/true'], True, (), None, [], -1, -1, "
+             "-1, -1, -1, -1, *os.pipe(), False, False, 0, None, None, None, -1, None, False)", "_posixsubprocess, os"),
+    _refused("database at another place", "sqlite3.connect('/var/tmp/semalign-escaped').execute('create table x (y)')",
+             "sqlite3"),
+    _refused("database attached", "sqlite3.connect(':memory:').executescript("
+             "\"attach '/var/tmp/semalign-escaped' as x; create table x.y (z)\")", "sqlite3"),
+    _refused("named pipe", "os.mkfifo('/tmp/semalign-escaped')"),
+    _refused("signal through a file", "signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 0)", "os, signal"),
+    _refused("signal to its parent", "os.kill(os.getppid(), 0)"),
+    _refused("signal to all", "os.kill(-1, 0)"),
+    _refused("priority of all", "os.setpriority(os.PRIO_USER, 0, 19)"),
+    _refused("processor of its parent", "os.sched_setaffinity(os.getppid(), {0})"),
+    _refused("limits of its parent", "resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))", "os, resource"),
+    _refused("limits of its own", "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))", "resource"),
+    _refused("writes its parent's memory", "open(f'/proc/{os.getppid()}/mem', 'r+b')"),
+    _refused("reads its parent's memory", "open(f'/proc/{os.getppid()}/mem', 'rb')"),
+    _refused("reads its parent's environment", "open(f'/proc/{os.getppid()}/environ', 'rb').read()"),
+    _refused("reads its own environment at the start", "open('/proc/self/environ', 'rb')"),
+    Case("writes everybody's memory", "import os\nfor number in range(1, 70_000):\n    try:\n"
+         "        open(f'/proc/{number}/mem', 'r+b')\n        raise Exception('ESCAPED')\n    except OSError:\n"
+         f"        pass\n{WRONG}", {"assertion"}),
+    _libc_call("writes its parent's memory by a call", "libc.process_vm_writev(__import__('os').getppid(), "
+               "(ctypes.c_void_p * 2)(), 0, (ctypes.c_void_p * 2)(), 0, 0)"),
+    _libc_call("attaches to its parent", "libc.ptrace(0x4206, __import__('os').getppid(), 0, 0)"),
+    _refused("reads the home", "[open(os.path.expanduser(f'~{name}/.profile')) for name in ('', 'root')]"),
+    _refused("lists the home", "[os.listdir(path) for path in ('/root', '/home')]"),
+    _refused("reads the tests' data", "[os.listdir(path) for path in ('/work', '/var', '/tmp/pytest-of-root')]"),
+    _refused("clears the guard by its frame", GUARD_BY_FRAME, "os"),
+    _refused("clears the guard by its objects", GUARD_BY_OBJECTS, "gc, os"),
+    _refused("clears the guard by its module", "vars(sys.modules['inside.guard']).clear(); os.mkdir('/var/tmp/"
+             "semalign-escaped')", "os, sys"),
     Case("kills its parent", f"import os\nos.kill(os.getppid(), 9)\n{WRONG}", {"assertion", "error"}),
     Case("kills all", f"import os\ntry:\n    os.kill(-1, 9)\nexcept OSError:\n    pass\n{WRONG}",
          {"assertion", "killed"}),
-    Case("kills its group", "import os\nos.killpg(0, 9)", {"killed"}),
+    Case("kills its group", "import os\nos.killpg(0, 9)", {"error"}),
     Case("becomes another program", "import os, sys\nos.execv(sys.executable, [sys.executable, '-c', "
-         "'print(\"passed\")'])", {"exit"}),
+         "'print(\"passed\")'])", {"error"}),
 ]  # fmt: skip
 
 FAKES = [
@@ -251,4 +393,16 @@ FAKES = [
          "assert double([2]) == [4]"),
 ]  # fmt: skip
 
-ALL = [*BROKEN, *GREEDY, *ESCAPES, *FAKES]
+ALL = [*BROKEN, *GREEDY, *KERNEL_MEMORY, *ESCAPES, *FAKES]
+SEEN_WITHOUT_NAMESPACES = {"name of the machine"}
+
+
+def held(case: Case, outcome: Outcome, mode: str) -> bool:
+    """Return whether a program neither passed nor got what it must not have, and ended for one of its reasons."""
+    reasons = set(case.reasons)
+    if "cpu" in reasons:  # on a busy machine the wall clock may end what processor time would have ended
+        reasons.add("timeout")
+    if mode == "limits":  # it may write nowhere, and read less
+        reasons.add("error")
+    seen = mode == "limits" and case.name in SEEN_WITHOUT_NAMESPACES
+    return not outcome.passed and outcome.reason in reasons and (seen or "ESCAPED" not in outcome.detail)

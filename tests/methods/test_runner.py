@@ -4,11 +4,11 @@ import copy
 
 import pytest
 import torch
-from helpers.models import PAIRS, make_llama, make_tokenizer
-from peft import PeftModel
+from helpers.models import PAIRS, make_llama, make_tokenizer, randomise
+from peft import LoraConfig, PeftModel
 
 import semalign
-from semalign.models.loading import LanguageModel
+from semalign.models.loading import LanguageModel, shared_copy
 from semalign.results.records import read_record
 
 FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
@@ -62,15 +62,27 @@ def test_the_same_seed_gives_the_same_adapter_and_a_finished_run_is_not_trained_
     assert seeded["losses"] != first["losses"]
 
 
-@pytest.mark.parametrize("which", ["teacher", "student", "tokenizer"])
+def with_lora(model, alpha):
+    adapted = shared_copy(model.model)
+    adapted.add_adapter(LoraConfig(r=2, lora_alpha=alpha, target_modules=["up_proj"]))
+    randomise(adapted)
+    return LanguageModel(adapted, model.tokenizer)
+
+
+@pytest.mark.parametrize("which", ["teacher", "teacher's adapter", "student", "tokenizer"])
 def test_equal_weights_under_other_settings_share_nothing(teacher, student, rows, tmp_path, monkeypatch, which):
     """Neither the states in the cache nor the checkpoint in the folder: the numbers are those of a fresh run."""
     settings = {**FAST, "learning_rate": 0.01, "validation": rows[:3], "output_dir": tmp_path / "run"}
+    plain = teacher
+    if which == "teacher's adapter":
+        teacher = with_lora(plain, alpha=4)
     first = semalign.transfer(teacher, student, rows, **settings).record
     turned = {"rope_parameters": {"rope_type": "default", "rope_theta": 20.0}}
     vocabulary = len(teacher.tokenizer)
     if which == "teacher":
         teacher = LanguageModel(make_llama(vocabulary, 16, 5, seed=1, **turned), teacher.tokenizer)
+    elif which == "teacher's adapter":
+        teacher = with_lora(plain, alpha=40)
     elif which == "student":
         student = LanguageModel(make_llama(vocabulary, 12, 4, seed=2, **turned), student.tokenizer)
     else:

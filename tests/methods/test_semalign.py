@@ -11,7 +11,7 @@ import semalign
 from semalign.data.rows import encode
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
-from semalign.models.loading import LanguageModel
+from semalign.models.loading import LanguageModel, check_given
 
 FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
 
@@ -62,7 +62,7 @@ def test_a_cache_without_room_for_the_states_is_told_before_any_work(teacher, st
 
 
 def test_models_and_output_are_checked_before_a_model_is_loaded(student, rows, monkeypatch, tmp_path):
-    monkeypatch.setattr("semalign.models.loading._from_pretrained", lambda *_: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("semalign.models.loading.load_network", lambda *_: pytest.fail("a model was loaded"))
     (tmp_path / "file").write_text("")
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(FileNotFoundError, match="no model 'no-such-model'"):
@@ -70,7 +70,7 @@ def test_models_and_output_are_checked_before_a_model_is_loaded(student, rows, m
     with pytest.raises(NotADirectoryError, match="file is a file"):
         semalign.transfer(tmp_path, student, rows, output_dir=tmp_path / "file")
     with pytest.raises(ValueError, match=r"LlamaForCausalLM comes without its tokenizer: pass LanguageModel\(model"):
-        semalign.transfer(tmp_path, student.model, rows)
+        check_given(student.model)
 
 
 @pytest.mark.slow

@@ -127,8 +127,11 @@ def test_weights_that_do_not_fit_are_named(base, saved, fault):
         ({"peft_type": None}, "peft_type is None"),
         ({"peft_type": ["LORA"]}, r"peft_type is \['LORA'\]"),
         ({"peft_type": "PREFIX_TUNING"}, "by PREFIX_TUNING, which works by extra prompts: use LoRA or its kin"),
-        ({"target_modules": ["no_such"]}, "does not fit base: NoMatchingPeftModuleError: .*no_such"),
-        ({"target_modules": "(("}, "does not fit base: "),
+        ({"target_modules": ["no_such"]}, "does not fit base: .*no_such"),
+        ({"target_modules": "(("}, r"target_modules holds '\(\(', which is no pattern: missing \)"),
+        ({"rank_pattern": {"*": 2}}, r"rank_pattern holds '\*', which is no pattern: nothing to repeat"),
+        ({"target_modules": {"a": 1}}, "does not fit base: "),
+        ({"rank_pattern": 7}, "does not fit base: "),
         ({"r": 0}, "does not fit base: "),
         ({"r": "two"}, "does not fit base: "),
         ({"lora_alpha": "two"}, "does not fit base: "),
@@ -145,12 +148,16 @@ def test_settings_that_do_not_fit_are_named(base, saved, values, message):
         {"target_modules": "(.*.*.*.*.*.*.*.*.*.*)*no_such"},
         {"exclude_modules": "(.*.*.*.*.*.*.*.*.*.*)*no_such"},
         {"rank_pattern": {"(.*.*.*.*.*.*.*.*.*.*)*no_such": 2}},
+        {"alpha_pattern": {"(.*.*.*.*.*.*.*.*.*.*)*no_such": 2}},
+        {"modules_to_save": ["(.*.*.*.*.*.*.*.*.*.*)*no_such"]},
+        {"layers_pattern": "(.*.*.*.*.*.*.*.*.*.*)*no_such", "layers_to_transform": [1]},
     ],
 )
 def test_a_pattern_that_does_not_end_is_stopped(base, saved, values, monkeypatch):
     monkeypatch.setattr(adapters, "time_limit", lambda what: time_limit(what, 0.5))
     change_config(saved[0], **values)
-    refused(base, saved[0], "a pattern of module names .* does not end within")
+    (setting, *_) = values
+    refused(base, saved[0], f"the match of {setting} in .* does not end within")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])

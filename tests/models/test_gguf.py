@@ -6,6 +6,7 @@ from helpers.gguf_files import SPECIAL, TOKENS, tiny_llama, write_gguf
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from semalign.models.gguf import load_gguf
+from semalign.models.loading import load_model
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +101,18 @@ def test_missing_or_foreign_file_is_an_error(tmp_path):
     (tmp_path / "text.gguf").write_text("not a checkpoint, only some words" * 3)
     with pytest.raises(ValueError, match="not a GGUF file"):
         load_gguf(tmp_path / "text.gguf")
+
+
+def test_a_file_that_is_cut_off_or_holds_nan_is_one_line(tmp_path):
+    path = write_gguf(tmp_path / "tiny.gguf", tiny_llama())
+    content = path.read_bytes()
+    for length in (len(content) - 1000, 3000, 40, 4):
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError, match=r"tiny\.gguf is damaged, or holds no causal language model") as error:
+            load_gguf(path)
+        assert "\n" not in str(error.value)
+    model = tiny_llama()
+    with torch.no_grad():
+        model.model.layers[0].mlp.up_proj.weight[0, 0] = torch.nan
+    with pytest.raises(ValueError, match=r"model\.layers\.0\.mlp\.up_proj\.weight holds NaN or infinity"):
+        load_model(write_gguf(path, model))

@@ -138,6 +138,18 @@ def test_adapters_count_while_they_are_in_use():
     assert model_identity(model) != merged
 
 
+def test_adapters_that_transformers_itself_holds_count_too(tokenizer):
+    made = []
+    for alpha in (4, 8):
+        network = make_llama(len(tokenizer), 12, 2, seed=0)
+        made.append(model_identity(LanguageModel(network, tokenizer)))
+        network.add_adapter(LoraConfig(r=2, lora_alpha=alpha, target_modules=["up_proj"]))
+        randomise(network)
+        made.append(model_identity(LanguageModel(network, tokenizer)))
+    plain, one, same, other = made
+    assert plain == same and len({plain, one, other}) == 3
+
+
 @pytest.mark.parametrize("settings", [{}, {"modules_to_save": ["lm_head"]}, {"use_dora": True, "lora_bias": False}])
 def test_an_adapter_is_the_same_when_it_was_saved_whatever_its_name(tmp_path, settings):
     model = adapted(**settings)

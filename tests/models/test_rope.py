@@ -13,7 +13,7 @@ from semalign.evaluation.transformers_engine import transformers_engine
 from semalign.models.architecture import Architecture
 from semalign.models.capture import run_from, states_at, states_entering
 from semalign.models.loading import LanguageModel
-from semalign.models.rope import own_lengths, varying
+from semalign.models.rope import depends_on_length, own_lengths, rope_kinds, varying
 from semalign.targets.passes import StatePasses
 from semalign.training.finetuning import response_nll
 
@@ -157,9 +157,16 @@ def test_scores_of_an_evaluation_are_those_of_single_rows(model, rows):
 @pytest.mark.parametrize("name", STATIC)
 def test_other_ropes_are_left_alone(name):
     model = make(STATIC[name])
-    assert not varying(model)
+    assert not varying(model) and not any(map(depends_on_length, rope_kinds(model.config.rope_parameters)))
     with own_lengths(model, torch.ones(1, 3, dtype=torch.long)):
         assert not any("forward" in vars(module) for module in model.modules())
+
+
+def test_a_configuration_names_its_types_of_rope(model):
+    (kind,) = rope_kinds(model.model.config.rope_parameters)
+    assert depends_on_length(kind)
+    assert rope_kinds({"full": {"rope_type": "yarn"}, "sliding": {"rope_type": "default"}}) == ["yarn", "default"]
+    assert rope_kinds(None) == []
 
 
 def test_patches_end_with_the_block(model):

@@ -104,7 +104,7 @@ def test_faults_of_the_models_are_told_when_the_builder_is_made(teacher, student
     with pytest.raises(ValueError, match="too few shared tokens"):
         settings = TransferSettings(map="none", layer_loss="relation", output_loss="kl")
         TargetBuilder(Pair(stranger, student), settings, teacher_logits=True)
-    with pytest.raises(ValueError, match=r"layer 9 does not exist: this model has layers 1\.\.4"):
+    with pytest.raises(ValueError, match=r"student layer 9 does not exist: layers are 1\.\.4"):
         TargetBuilder(Pair(teacher, student), TransferSettings(student_layers=[2, 9]))
     with pytest.raises(ValueError, match=r"teacher layer 6 does not exist: layers are 1\.\.5"):
         TargetBuilder(Pair(teacher, student), TransferSettings(layer_map={2: 6}))

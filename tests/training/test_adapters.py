@@ -89,3 +89,10 @@ def test_an_adapter_that_cannot_be_kept_beside_another_is_refused(teacher, stude
     model = LanguageModel(get_peft_model(shared_copy(student.model), config), student.tokenizer)
     with pytest.raises(ValueError, match=r"one plain LoRA adapter .* merge this one into the model first"):
         semalign.transfer(teacher, model, rows, **FAST)
+
+
+def test_an_adapter_that_holds_nan_is_refused_before_anything_runs(teacher, adapted, rows):
+    with torch.no_grad():
+        adapted.model.get_base_model().model.layers[2].mlp.up_proj.lora_B["default"].weight[0] = torch.nan
+    with pytest.raises(ValueError, match=r"layers\.2\.mlp\.up_proj\.lora_B\.default\.weight holds NaN or infinity"):
+        semalign.transfer(teacher, adapted, rows, **FAST)

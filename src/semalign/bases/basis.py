@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from semalign.bases.pseudoinverse import gram_pseudoinverse
+from semalign.bases.pseudoinverse import RTOL, Cutoff, gram_pseudoinverse
 from semalign.bases.vocabulary import Vocabulary, atom_rows, check_weight
 from semalign.files import DamagedFileError, read_tensors, tensor_fingerprint, write_tensors
 from semalign.models.architecture import Architecture
@@ -32,7 +32,8 @@ class SemanticBasis:
         side: where the basis comes from: LM head (``output``), embeddings (``input``) or ``random``.
         tied: whether the model shares one matrix between embeddings and LM head.
         fingerprint: hash of the weights and options that it was made from.
-        method: how the pseudoinverse was found: ``cholesky``, ``eigen`` (rank-deficient head), or ``none``.
+        method: how the pseudoinverse was found: ``cholesky``, ``eigen`` or ``svd`` (see
+            :class:`semalign.bases.pseudoinverse.Pseudoinverse`), or ``none``.
         rank: numerical rank of the head.
     """
 
@@ -53,21 +54,22 @@ class SemanticBasis:
         *,
         rows: Sequence[int] | None = None,
         unique_rows: bool = False,
-        rtol: float = 1e-6,
+        rtol: Cutoff = RTOL,
     ) -> "SemanticBasis":
         """Return the output-side basis of an LM head W (V x D): row i is ``s_i = e_i W^+`` transposed, a column of W^+.
 
-        ``W^+ = (W^T W)^+ W^T`` goes through the D x D Gram matrix in float64: Cholesky, or an eigendecomposition
-        that drops singular values below ``rtol`` times the largest where the head is (nearly) rank-deficient.
+        ``W^+ = (W^T W)^+ W^T`` goes through the D x D Gram matrix in float64; singular values that are at most ``rtol``
+        times the largest count as zero. See :func:`semalign.bases.pseudoinverse.gram_pseudoinverse`.
 
         Args:
             weight: the LM head, shape (V, D).
             rows: vocabulary rows that count as atoms (default all). Leave out padded rows, which no token uses.
             unique_rows: keep only the first of identical rows, so that duplicates do not count several times.
-            rtol: relative singular-value cut-off of the rank-revealing fallback.
+            rtol: relative cut-off of singular values, or ``"pinv"``: that of ``torch.linalg.pinv``, max(V, D) * eps,
+                which the code for vocabulary-defined semantics uses.
 
         Raises:
-            ValueError: if the head holds NaN or infinity, is not a matrix, or has no row left.
+            ValueError: for a head with NaN or infinity, no matrix, one without rows, or an ``rtol`` that is no cut-off.
         """
         check_weight(weight)
         token_ids = atom_rows(weight, rows, unique_rows)
@@ -89,7 +91,7 @@ class SemanticBasis:
         *,
         fold_norm: bool = False,
         unique_rows: bool = False,
-        rtol: float = 1e-6,
+        rtol: Cutoff = RTOL,
         seed: int = 0,
     ) -> "SemanticBasis":
         """Return a semantic basis of a causal language model.
@@ -126,7 +128,7 @@ class SemanticBasis:
         *,
         fold_norm: bool = False,
         unique_rows: bool = False,
-        rtol: float = 1e-6,
+        rtol: Cutoff = RTOL,
     ) -> "SemanticBasis":
         """Return the output-side basis of a model: the pseudoinverse of its LM head, by :meth:`from_weight`.
 
@@ -212,9 +214,11 @@ class SemanticBasis:
             OSError: if there is no such file, or it cannot be read.
             DamagedFileError: if it is damaged or holds no basis; this is a ``ValueError``.
         """
-        tensors, notes = read_tensors(path)
-        if set(tensors) != {"vectors", "token_ids"}:
-            raise DamagedFileError(f"{path} holds no basis: `semalign basis` writes one")
+        try:
+            tensors, notes = read_tensors(path)
+            vectors, token_ids = tensors["vectors"], tensors["token_ids"]
+        except (DamagedFileError, KeyError):
+            raise DamagedFileError(f"{path} is damaged or holds no basis: `semalign basis` writes one") from None
         tokens = notes.pop("tokens")
         named = None if tokens is None else tuple(tokens)
-        return cls(tensors["vectors"], tensors["token_ids"], named, **notes)
+        return cls(vectors, token_ids, named, **notes)

@@ -1,6 +1,6 @@
-"""The pseudoinverse of a tall matrix through its Gram matrix, exact to float64 and without a V-sized factorisation."""
+"""The pseudoinverse of a tall matrix through D x D matrices, in float64 and without a V-sized factorisation."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -9,6 +9,11 @@ from torch import Tensor
 
 CHUNK = 4096  # rows converted to float64 at once
 WELL_CONDITIONED = 1e-10  # reciprocal condition of the Gram matrix above which Cholesky keeps six digits and more
+RESOLVED = 1e-6  # relative singular values that the Gram matrix resolves: its own are their squares
+RTOL = 1e-6
+ESTIMATE = 10.0  # the estimated condition is seldom further than this below the true one
+
+Cutoff = float | Literal["pinv"]
 
 
 class Pseudoinverse(NamedTuple):
@@ -16,7 +21,7 @@ class Pseudoinverse(NamedTuple):
 
     Attributes:
         inverse: ``(W^T W)^+``, shape (D, D), float64.
-        method: how it was found, ``cholesky`` or ``eigen``.
+        method: how it was found: ``cholesky``, ``eigen``, or ``svd`` for a cut-off that is too small for the others.
         rank: numerical rank of W.
     """
 
@@ -34,24 +39,63 @@ def gram(weight: Float[Tensor, "v d"]) -> Float[Tensor, "d d"]:
     return total
 
 
-def gram_pseudoinverse(weight: Float[Tensor, "v d"], rtol: float = 1e-6) -> Pseudoinverse:
-    """Return ``(W^T W)^+`` in float64.
+def cutoff(weight: Float[Tensor, "v d"], rtol: Cutoff = RTOL) -> float:
+    """Return a relative cut-off as a number; ``"pinv"`` is that of ``torch.linalg.pinv``, ``max(V, D) * eps``.
 
-    Cholesky where the Gram matrix is well conditioned. Otherwise its eigendecomposition, in which singular values of
-    W at most ``rtol`` times the largest count as zero: float64 cannot resolve much less from a Gram matrix.
+    ``eps`` is that of W's type, of float32 for smaller types, in which there is no ``pinv``.
+
+    Raises:
+        ValueError: for anything else that is not from 0 to below 1.
+    """
+    if rtol == "pinv":
+        return max(weight.shape) * torch.finfo(torch.promote_types(weight.dtype, torch.float32)).eps
+    if not isinstance(rtol, int | float) or isinstance(rtol, bool) or not 0 <= rtol < 1:
+        raise ValueError(f"rtol must be a number from 0 to below 1, or 'pinv'; it is {rtol!r}")
+    return float(rtol)
+
+
+def gram_pseudoinverse(weight: Float[Tensor, "v d"], rtol: Cutoff = RTOL) -> Pseudoinverse:
+    """Return ``(W^T W)^+`` in float64; singular values of W that are at most ``rtol`` times the largest count as zero.
+
+    If none of them does, and the Gram matrix is well conditioned, the inverse comes from its Cholesky factor. Else it
+    comes from the Gram matrix's eigendecomposition. The Gram matrix's condition is that of W squared, so that float64
+    cannot tell singular values below :data:`RESOLVED` from its rounding: for a smaller cut-off they come from
+    the R of W's QR decomposition.
 
     Args:
         weight: a matrix W of shape (V, D).
-        rtol: relative singular-value cut-off of the fallback.
+        rtol: see :func:`cutoff`.
+
+    Raises:
+        ValueError: for an ``rtol`` that is no cut-off.
     """
+    limit = cutoff(weight, rtol)
     square = gram(weight)
     factor, failed = torch.linalg.cholesky_ex(square)
-    if not failed and _reciprocal_condition(square, factor) > WELL_CONDITIONED:
+    reciprocal = 0.0 if failed else _reciprocal_condition(square, factor)
+    # The smallest squared singular value is at least `reciprocal` of the largest: their condition number is at most
+    # that in the 1-norm.
+    if reciprocal > WELL_CONDITIONED and reciprocal / ESTIMATE > limit**2:
         return Pseudoinverse(torch.cholesky_inverse(factor), "cholesky", square.shape[0])
+    if limit < RESOLVED:
+        return _from_triangle(weight, limit)
     eigenvalues, eigenvectors = torch.linalg.eigh(square)
-    kept = eigenvalues > rtol**2 * eigenvalues.amax().clamp_min(torch.finfo(torch.float64).tiny)
+    kept = eigenvalues > limit**2 * eigenvalues.amax().clamp_min(torch.finfo(torch.float64).tiny)
+    if kept.all() and reciprocal > WELL_CONDITIONED:
+        return Pseudoinverse(torch.cholesky_inverse(factor), "cholesky", square.shape[0])
     basis = eigenvectors[:, kept]
     return Pseudoinverse((basis / eigenvalues[kept]) @ basis.T, "eigen", int(kept.sum()))
+
+
+def _from_triangle(weight: Float[Tensor, "v d"], limit: float) -> Pseudoinverse:
+    """Return the pseudoinverse from the triangle R of ``W = Q R``, which has W's singular values unsquared."""
+    triangle = weight.new_zeros(0, weight.shape[1], dtype=torch.float64)
+    for rows in weight.split(CHUNK):
+        triangle = torch.linalg.qr(torch.cat([triangle, rows.double()]), mode="r").R
+    _, values, directions = torch.linalg.svd(triangle, full_matrices=False)
+    kept = values > limit * values.amax().clamp_min(torch.finfo(torch.float64).tiny)
+    scaled = directions[kept] / values[kept, None]
+    return Pseudoinverse(scaled.T @ scaled, "svd", int(kept.sum()))
 
 
 def _reciprocal_condition(square: Float[Tensor, "d d"], factor: Float[Tensor, "d d"]) -> float:

@@ -2,10 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
 
@@ -13,7 +12,7 @@ from semalign.book.inputs import files_below, hash_files, input_hashes
 from semalign.data.sources import locate as locate_split
 from semalign.data.task_file import is_path, task_file
 from semalign.experiments.profiles import Profile, load_profile
-from semalign.experiments.provision import models_of, splits_of
+from semalign.experiments.provision import Split, models_of, splits_of
 from semalign.files import json_fingerprint
 from semalign.models.loading import locate
 from semalign.paths import data_dir, project_root
@@ -87,25 +86,27 @@ def outside(profile: Profile) -> dict[str, str]:
     for task in filter(is_path, profile.tasks):
         found[f"task {Path(task).name}"] = _of([Path(task), *task_file(task).data.files.values()])
     for split in splits_of(profile):
-        found[f"data {split}"] = _of(_places(locate_split, *split))
+        found[f"data {split}"] = _split(split)
     return {name: hashed for name, hashed in found.items() if hashed is not None}
 
 
 def _model(name: str) -> str | None:
     """Return a hash of a model's files, of its revision if it is in the hub's cache, or None for one below data."""
-    places = _places(locate, name)
-    if places and not places[0].exists():  # an id on the hub
+    try:
+        place = Path(locate(name))
+    except FileNotFoundError:
+        return None
+    if not place.exists():  # an id on the hub
         config = try_to_load_from_cache(name, "config.json")
         return Path(config).parent.name if isinstance(config, str) else "absent"
-    return _of(places)
+    return _of([place])
 
 
-def _places(find: Callable[..., str | list[Path]], *name: Any) -> list[Path]:
+def _split(split: Split) -> str | None:
     try:
-        found = find(*name)
+        return _of(locate_split(*split))
     except FileNotFoundError:
-        return []
-    return found if isinstance(found, list) else [Path(found)]
+        return None
 
 
 def _of(places: Iterable[Path]) -> str | None:

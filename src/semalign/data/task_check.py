@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from semalign.data.columns import KINDS
+from semalign.data.task_shapes import check_shapes
 from semalign.data.task_templates import check_template, is_template
 from semalign.data.task_yaml import Function, with_functions
 
 FILES = ("json", "csv", "parquet")  # lm-eval's names for data in files, in place of a data set's
 OUTPUTS = ("generate_until", "multiple_choice")
 REQUIRED = ("dataset_path", "test_split", "doc_to_text", "doc_to_target", "metric_list", "metadata")
-REFUSED = ("class", "group", "use_prompt", "unsafe_code")  # they lead to code that no !function names
+# The first lead to code that no !function names, the others are not used here.
+REFUSED = ("class", "group", "use_prompt", "unsafe_code", "doc_to_image", "doc_to_audio")
 GENERATION = ("do_sample", "max_gen_toks")
 
 
@@ -33,6 +35,7 @@ def check_task(content: Mapping[str, Any], folder: Path) -> None:
         ValueError: for what is wrong first, in one line.
     """
     _check_keys(content)
+    check_shapes(content)
     with_functions(content)
     _check_metadata(content["metadata"])
     _check_templates(content)
@@ -60,7 +63,7 @@ def _check_keys(content: Mapping[str, Any]) -> None:
     if content.get("num_fewshot"):
         raise ValueError("num_fewshot is not supported: prompts are zero-shot")
     if content.get("output_type", OUTPUTS[0]) not in OUTPUTS:
-        raise ValueError(f"output_type must be one of {', '.join(OUTPUTS)}")
+        raise ValueError(f"output_type must be one of {', '.join(OUTPUTS)}; it is {content['output_type']!r}")
 
 
 def _check_metadata(metadata: Any) -> None:
@@ -89,7 +92,7 @@ def _check_templates(content: Mapping[str, Any]) -> None:
 
 def _check_scores(content: Mapping[str, Any]) -> None:
     metrics = [_name(entry["metric"]) for entry in content["metric_list"]]
-    extractions = [entry["name"] for entry in content.get("filter_list", [{"name": "none"}])]
+    extractions = [entry["name"] for entry in content.get("filter_list") or [{"name": "none"}]]
     metric, _, extraction = str(content["metadata"]["primary"]).partition(",")
     if metric not in metrics or extraction not in extractions:
         raise ValueError(
@@ -98,6 +101,20 @@ def _check_scores(content: Mapping[str, Any]) -> None:
         )
     for entry in content["metric_list"]:
         _check_metric(entry, own="process_results" in content)
+    for entry in content.get("filter_list") or []:
+        _check_extraction(entry)
+
+
+def _check_extraction(entry: Mapping[str, Any]) -> None:
+    """Refuse an extraction that lm-eval cannot build: an unknown function, a pattern that is none, a wrong argument."""
+    from lm_eval.filters import build_filter_ensemble
+
+    try:
+        steps = [(step["function"], {key: step[key] for key in step if key != "function"}) for step in entry["filter"]]
+        for make in build_filter_ensemble(entry["name"], steps).filters:
+            make()
+    except Exception as error:  # each filter checks its arguments in its own way, or not at all
+        raise ValueError(f"lm-eval cannot make the extraction {entry['name']!r}: {error!r}") from error
 
 
 def _name(metric: str | Function) -> str:

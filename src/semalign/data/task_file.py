@@ -10,6 +10,7 @@ from semalign.data.row_files import Rows, read_file
 from semalign.data.sources import dataset_rows
 from semalign.data.task_check import FILES, check_task
 from semalign.data.task_yaml import CODE, functions_in, read_yaml, with_functions
+from semalign.errors import folded
 from semalign.files import file_sha256, json_fingerprint
 
 FOLDER = Path(__file__).with_name("task_files")
@@ -128,6 +129,8 @@ def task_file(task: str | Path) -> TaskFile:
         FileNotFoundError: if there is no such file, or no file of its data.
         ValueError: for an unknown name, with the nearest one, or a file that is no complete task; in one line.
     """
+    if not isinstance(task, str | Path):
+        raise ValueError(f"no task {task!r}: give a name, or the path of a YAML file")
     path = Path(task).expanduser().resolve() if is_path(task) else _bundled(str(task))
     known = _read.get(path)
     if known is None or known.fingerprint != _fingerprint(known.files):
@@ -153,7 +156,7 @@ def _checked(path: Path) -> TaskFile:
     try:
         check_task(found.content, path.parent)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {folded(error)}") from error
     return found
 
 

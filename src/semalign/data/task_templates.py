@@ -14,6 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from semalign.data.columns import missing
 from semalign.data.row_files import Row
+from semalign.data.time_limit import time_limit
 
 Field = Callable[[Row], Any]
 
@@ -85,7 +86,12 @@ def text_field(value: str | Field | None) -> Field:
     if not is_template(text):
         return lambda row: row.get(text, text)
     template = environment().from_string(text)
-    return lambda row: template.render(row)
+
+    def render(row: Row) -> str:
+        with time_limit("a template"):
+            return template.render(row)
+
+    return render
 
 
 def target_field(value: Any, among_choices: bool) -> Field:

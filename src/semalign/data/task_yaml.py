@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import yaml
+from semalign.yaml_text import Loader, read_mapping
 
 CODE = "semalign.evaluation.code"
 OURS = (CODE, "semalign.evaluation.numbers")
@@ -65,7 +65,10 @@ def read_yaml(path: Path, bundled: Path, including: tuple[Path, ...] = ()) -> So
     merged: dict[str, Any] = {}
     files = [path]
     included = content.pop("include", [])
-    for name in [included] if isinstance(included, str) else included:
+    names = [included] if isinstance(included, str) else included
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{path}: include must name a file, or a list of files")
+    for name in names:
         nearest = path.parent / name
         part = read_yaml(nearest if nearest.is_file() else bundled / name, bundled, (*including, path))
         merged |= part.content
@@ -75,16 +78,13 @@ def read_yaml(path: Path, bundled: Path, including: tuple[Path, ...] = ()) -> So
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    class Loader(yaml.SafeLoader):
+    class WithFunctions(Loader):
         """YAML without tags that make objects, other than ``!function``."""
 
-    Loader.add_constructor("!function", lambda loader, node: Function(str(node.value), path.parent))
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold keys and values")
+    WithFunctions.add_constructor("!function", lambda loader, node: Function(str(node.value), path.parent))
+    content = read_mapping(path, WithFunctions)
+    if wrong := [key for key in content if not isinstance(key, str)]:
+        raise ValueError(f"{path}: unknown key {wrong[0]!r}")
     return content
 
 

@@ -72,11 +72,17 @@ def load_task(
         # The beginning of the answer goes into the prompt, behind the markers of the chat format.
         "doc_to_text": lambda document: format_prompt(fields.text(document), fields.prefix(document)),
         "gen_prefix": None,
+        "fewshot_split": None,
+        "fewshot_config": None,
         "doc_to_target": fields.target,
         "doc_to_choice": fields.choices,
     }
     with quiet_engine():
-        return ConfigurableTask(config={**configuration, **overrides})
+        try:
+            return ConfigurableTask(config={**configuration, **overrides})
+        except Exception as error:  # what lm-eval alone knows about a task file
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ValueError(f"{task_file(task).path}: lm-eval refuses the task ({reason})") from error
 
 
 @contextmanager

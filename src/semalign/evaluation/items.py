@@ -1,16 +1,18 @@
 """Items of an evaluation, from lm-eval's logged samples: prompt, generation, extracted answer and scores."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from lm_eval.api.task import ConfigurableTask
 
+from semalign.models.finite import NotFiniteError
 from semalign.results.statistics import bootstrap_interval, wilson_interval
 
 
 def item_samples(task: ConfigurableTask, logged: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one dict for each item; lm-eval logs one for each item and extraction."""
+    """Return one dict for each item; lm-eval logs one for each item and extraction; ``ValueError`` for NaN."""
     metric, extraction = task.config.metadata["primary"].split(",")
     scores: dict[int, dict[str, float]] = defaultdict(dict)
     for sample in logged:
@@ -28,6 +30,8 @@ def _sample(task: ConfigurableTask, logged: dict[str, Any], metric: str) -> dict
         sample["group"] = logged["doc"][group]
     if task.OUTPUT_TYPE == "multiple_choice":
         likelihoods = [value for value, _ in logged["filtered_resps"]]
+        if any(map(math.isnan, likelihoods)):  # the largest of them would be the first
+            raise NotFiniteError(f"item {logged['doc_id']}: the model's log-likelihoods are NaN: use a wider dtype")
         return {
             **sample,
             "choice": likelihoods.index(max(likelihoods)),

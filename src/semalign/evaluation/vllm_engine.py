@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from lm_eval.api.model import TemplateLM
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from semalign.evaluation.same_tokens import SameTokens
 from semalign.files import file_sha256, json_fingerprint, read_json
@@ -19,6 +19,8 @@ from semalign.models.adapters import read_config
 from semalign.models.identity import plain_settings
 from semalign.models.integrity import check_folder
 from semalign.models.loading import locate
+from semalign.models.pretrained import load_config, load_tokenizer
+from semalign.models.rope import depends_on_length, rope_kinds
 from semalign.models.tokenizer_identity import tokenizer_identity
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # largest ranks that vLLM can be set to
@@ -52,14 +54,12 @@ class VllmModel:
         found = locate(self.source)
         if found.endswith(".gguf"):
             raise ValueError(f"{found}: a GGUF file cannot be evaluated with vLLM; transformers can")
-        folder = Path(found if Path(found).exists() else snapshot_download(found, local_files_only=True))
-        check_folder(folder)
-        return folder
+        return Path(found if Path(found).exists() else snapshot_download(found, local_files_only=True))
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The model's tokenizer."""
-        return AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False)
+        return load_tokenizer(self.folder)
 
     def identity(self) -> dict[str, Any]:
         """Return a hash of the model (weights, settings and tokenizer), one of the adapter, and the options."""
@@ -73,12 +73,12 @@ class VllmModel:
 
         Raises:
             ModuleNotFoundError: if vLLM is not installed.
-            FileNotFoundError: if the adapter's folder holds none.
-            ValueError: for a tokenizer without an end-of-sequence token.
+            FileNotFoundError: if the adapter's folder holds none, or the model lacks a file.
+            ValueError: for a damaged model, a tokenizer without an end-of-sequence token, or a rope that depends on the
+                length of a text, which vLLM takes as that of its whole context.
         """
+        self._check()
         base = _lm_eval_class()
-        if self.tokenizer.eos_token is None:
-            raise ValueError(f"the tokenizer of {self.name} has no end-of-sequence token, which vLLM needs: set one")
         rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
         dtype = "auto" if torch.cuda.is_available() else "float32"
         loaded: Any = type("VllmEngine", (SameTokens, base), {})(
@@ -92,6 +92,16 @@ class VllmModel:
         finally:
             if (model := getattr(loaded, "model", None)) is not None:  # lm-eval has none with data parallelism
                 model.llm_engine.engine_core.shutdown()
+
+    def _check(self) -> None:
+        if self.options.get("trust_remote_code"):
+            raise ValueError("trust_remote_code: code of a model is never run here; leave this option out")
+        check_folder(self.folder)
+        config = load_config(self.folder).get_text_config()
+        for kind in filter(depends_on_length, rope_kinds(getattr(config, "rope_parameters", None))):
+            raise ValueError(f"{self.name}: vLLM gives all texts one rope of type {kind}: use --engine transformers")
+        if self.tokenizer.eos_token is None:
+            raise ValueError(f"the tokenizer of {self.name} has no end-of-sequence token, which vLLM needs: set one")
 
 
 def _lm_eval_class() -> type[TemplateLM]:

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from semalign.data.chat import ChatName
 from semalign.data.task_file import task_file
 from semalign.errors import nearest, problems
+from semalign.experiments.profile_paths import FOLDER, profile_path
 from semalign.methods.registry import Method, method, methods
 from semalign.results.records import PAPER
 from semalign.settings import TrainingSettings, TransferSettings
 from semalign.yaml_text import read_mapping
 
-FOLDER = Path(__file__).with_name("profile_files")
 MEMORY = {"micro_batch_size"}  # means the same for every method that has it
 
 
@@ -113,11 +113,6 @@ class Profile(Strict):
         return [self.teacher, *(name for name, tasks in self.teachers.items() if task in tasks)]
 
 
-def profile_names() -> list[str]:
-    """Return the names of the packaged profiles."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem != "defaults")
-
-
 def load_profile(name: str | Path, **overrides: Any) -> Profile:
     """Return a profile: the defaults, what the named file changes, and what the caller changes.
 
@@ -129,9 +124,7 @@ def load_profile(name: str | Path, **overrides: Any) -> Profile:
         FileNotFoundError: if there is no such profile.
         ValueError: for an unknown key, with the nearest known one, or a value of the wrong kind.
     """
-    path = Path(name) if Path(str(name)).suffix in (".yaml", ".yml") else FOLDER / f"{name}.yaml"
-    if not path.is_file():
-        raise FileNotFoundError(f"no profile {str(name)!r}: give a YAML file or one of {', '.join(profile_names())}")
+    path = profile_path(name)
     content = merge(merge(read_mapping(FOLDER / "defaults.yaml"), read_mapping(path)), overrides)
     try:
         profile = Profile.model_validate({"name": path.stem, **content})

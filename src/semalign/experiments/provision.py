@@ -13,6 +13,7 @@ from semalign.experiments.profiles import Profile
 from semalign.files import atomic_path
 from semalign.models.integrity import check_folder
 from semalign.models.loading import locate
+from semalign.models.pretrained import load_config, load_tokenizer
 from semalign.models.published import MODELS, fetch, is_complete
 from semalign.paths import cache_dir
 
@@ -120,8 +121,6 @@ def check_model(name: str) -> None:
         OSError: for what is missing.
         ValueError: for what is damaged.
     """
-    from transformers import AutoTokenizer
-
     found = locate(name)
     folder = Path(found if Path(found).exists() else snapshot_download(name, local_files_only=True))
     if folder.suffix == ".gguf":
@@ -129,4 +128,5 @@ def check_model(name: str) -> None:
     if name in MODELS and not is_complete(folder):
         raise ValueError(f"{folder} is damaged: `semalign fetch {name}` gets it again")
     check_folder(folder)
-    AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    load_config(folder)
+    load_tokenizer(folder)

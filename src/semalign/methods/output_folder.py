@@ -1,4 +1,4 @@
-"""The folder of a run's result: checked before the run, and cleared of the result of another run."""
+"""The folder of a run's result: cleared of the result of another run, and never the student's own."""
 
 import json
 import logging
@@ -11,7 +11,6 @@ import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import load_file
 
-from semalign.disk import temporary_folder, usual_mode, write_errors
 from semalign.models.loading import LanguageModel
 from semalign.models.saving import RECORD, remove_model
 from semalign.results.records import read_record
@@ -26,16 +25,13 @@ def prepare(folder: Path, student: LanguageModel, run: Mapping[str, Any]) -> Non
     it as if it were its own.
 
     Args:
-        folder: the output folder, made if it does not exist.
+        folder: the output folder, which need not exist.
         student: the model that the run starts from.
         run: keys of the run record that tell runs apart, with their values in this run.
 
     Raises:
-        OSError: if the folder cannot be written.
         ValueError: if the folder holds the student, which the run would remove or replace.
     """
-    with write_errors(folder), temporary_folder(folder) as probe:
-        usual_mode(probe)
     if _holds(folder, student):
         raise ValueError(f"{folder} holds the student that this run starts from: choose another output folder")
     if (folder / RECORD).is_file() and not _made_by(folder / RECORD, run):
@@ -54,7 +50,7 @@ def _made_by(record: Path, run: Mapping[str, Any]) -> bool:
 def _holds(folder: Path, student: LanguageModel) -> bool:
     """Return whether a folder is the one that a student was read from, or has the same adapter as the student."""
     adapter, source = folder / "adapter_model.safetensors", student.model.config.name_or_path or ""
-    if os.path.isdir(source) and folder.samefile(source):
+    if os.path.isdir(source) and folder.resolve() == Path(source).resolve():
         return True
     if not isinstance(student.model, PeftModel) or not adapter.is_file():
         return False

@@ -1,6 +1,7 @@
 """Put a PEFT adapter from a folder on a model, after checking that it belongs there and is whole."""
 
 import logging
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,14 @@ from semalign.models.integrity import listed, read_object, weight_files
 from semalign.models.loading import LanguageModel, locate
 
 logger = logging.getLogger(__name__)
+# The settings that hold regular expressions, in the form in which PEFT matches them with names of modules.
+WHOLE = ("target_modules", "exclude_modules")
+PATTERNS = {
+    **dict.fromkeys(WHOLE, r"(?:{})\Z"),
+    **dict.fromkeys(("rank_pattern", "alpha_pattern"), r"(.*\.)?({})$"),
+    "modules_to_save": r"(^|.*\.){}($|\..*)",
+    "layers_pattern": r"(?:^|.*?\.){}\.(?P<idx>\d+)\.",
+}
 PROMPTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CPT", "ADAPTION_PROMPT")
 
 
@@ -43,8 +52,8 @@ def put_adapter(model: LanguageModel, folder: Path) -> LanguageModel:
         raise ValueError(f"the weights of the adapter in {folder} cannot be read: {one_line(error)}") from error
     if damaged := [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]:
         raise NotFiniteError(f"the adapter in {folder} holds NaN or infinity in {listed(damaged)}: make it again")
-    with time_limit(f"a pattern of module names (such as target_modules) in {folder / 'adapter_config.json'}"):
-        adapted = _loaded(model, folder, weights)
+    check_patterns(model, folder, config)
+    adapted = _loaded(model, folder, weights)
     return LanguageModel(adapted.eval(), model.tokenizer)  # type: ignore[arg-type]
 
 
@@ -79,6 +88,32 @@ def check_base(model: LanguageModel, folder: Path, config: Mapping[str, Any]) ->
         logger.warning("the adapter in %s was made for %s, not for %s", folder, named, given)
     elif _hashes(folders[0]) != _hashes(folders[1]):
         raise ValueError(f"the adapter in {folder} was made for {named}, which has other weights than {given}")
+
+
+def check_patterns(model: LanguageModel, folder: Path, config: Mapping[str, Any]) -> None:
+    """Make sure that the patterns of an adapter's settings can be matched with the names of a model's modules.
+
+    Raises:
+        ValueError: for a pattern that is none, or whose match does not end.
+    """
+    names = [name for name, _ in model.model.named_modules()]
+    for setting, form in PATTERNS.items():
+        with time_limit(f"the match of {setting} in {folder / 'adapter_config.json'}"):
+            for pattern in _patterns(setting, config.get(setting)):
+                try:
+                    expression = re.compile(form.format(pattern))
+                except re.error as error:
+                    raise ValueError(f"{folder}: {setting} holds {pattern!r}, which is no pattern: {error}") from error
+                for name in names:
+                    expression.match(name)
+
+
+def _patterns(setting: str, value: Any) -> list[str]:
+    """Return the patterns in the value of a setting: itself, or the entries or keys."""
+    if isinstance(value, str):
+        return [value]
+    # A list of modules holds their names; values of another kind are errors, which PEFT finds.
+    return list(value) if isinstance(value, list | dict) and setting not in WHOLE else []
 
 
 def _hashes(folder: Path) -> list[str]:

@@ -1,15 +1,14 @@
 """Load a causal language model and its tokenizer from a folder, a GGUF file, the cache or the Hugging Face hub."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
+from huggingface_hub import HfApi, try_to_load_from_cache
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from semalign.data.messages import rendered
 from semalign.data.rows import Example, encode
@@ -17,9 +16,11 @@ from semalign.data.tokens import Encoder
 from semalign.errors import one_line
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import check_weights
-from semalign.models.integrity import check_folder, check_keys
+from semalign.models.integrity import check_folder
+from semalign.models.pretrained import load_network, load_tokenizer
 from semalign.paths import model_roots
 
+HUB_TIMEOUT = 5.0
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -88,7 +89,9 @@ def check_given(model: object) -> None:
         FileNotFoundError: see :func:`locate`.
     """
     if isinstance(model, str | Path):
-        locate(model)
+        source = locate(model)
+        if not Path(source).exists():
+            _check_hub(source)
     elif isinstance(model, tuple) and len(model) == 2 and not isinstance(model, LanguageModel):
         raise ValueError("a model with its tokenizer must be a LanguageModel: pass LanguageModel(*pair)")
     elif isinstance(model, nn.Module):
@@ -130,10 +133,26 @@ def load_model(
 
         loaded = LanguageModel(*load_gguf(source, dtype or torch.float32))
     else:
-        loaded = _from_pretrained(source, dtype)
+        loaded = LanguageModel(load_network(source, dtype), load_tokenizer(source))
     loaded.model.to(device).eval()  # type: ignore[arg-type]
     check_weights(loaded.model, source)
     return loaded
+
+
+def _check_hub(name: str) -> None:
+    """Make sure that the hub, or its cache on this machine, has a model.
+
+    One quick question: without a network, transformers would try again for more than a minute.
+    """
+    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return
+    try:
+        HfApi().model_info(name, timeout=HUB_TIMEOUT)
+    except Exception as error:  # any error of the hub or of its HTTP library
+        raise FileNotFoundError(
+            f"no model {name!r} on this machine, and the Hugging Face hub did not give it ({type(error).__name__}). "
+            f"With internet access: `hf download {name}`; then copy the hub cache or pass the folder's path."
+        ) from error
 
 
 def _usable(device: str | torch.device) -> torch.device:
@@ -142,57 +161,6 @@ def _usable(device: str | torch.device) -> torch.device:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError, TypeError) as error:
         raise ValueError(f"the device {device!r} cannot be used: {one_line(error)}") from error
-
-
-def _from_pretrained(source: str, dtype: torch.dtype | None) -> LanguageModel:
-    local = Path(source).is_dir()
-    if local:
-        check_folder(Path(source))
-    try:
-        with _quiet():
-            found: Any = AutoModelForCausalLM.from_pretrained(
-                source,
-                dtype=dtype or "auto",
-                trust_remote_code=False,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # check_keys refuses them
-            )
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    except MemoryError:
-        raise
-    except Exception as error:  # transformers raises anything for a folder that it cannot use
-        if isinstance(error, OSError) and not local:
-            raise FileNotFoundError(
-                f"no model {source!r} on this machine, and the Hugging Face hub did not give it ({one_line(error)}). "
-                f"With internet access: `hf download {source}`; then copy the hub cache or pass the folder's path."
-            ) from error
-        raise ValueError(f"{source} cannot be loaded: {_reason(error)}") from error
-    model, info = found
-    check_keys(source, info)
-    if getattr(model, "peft_config", None):
-        raise ValueError(f"{source} is a PEFT adapter: load its base model, and put the adapter on it")
-    return LanguageModel(model, tokenizer)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep progress bars and the table of wrong weights, which are checked here, from the terminal."""
-    progress, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if progress:
-            transformers_logging.enable_progress_bar()
-
-
-def _reason(error: Exception) -> str:
-    """Return in one line why transformers could not load a model."""
-    if "trust_remote_code" in str(error):
-        return "it needs code of its own, which is never run here: take a model of an architecture of transformers"
-    return one_line(error)
 
 
 def locate(name: str | Path) -> str:

@@ -21,15 +21,23 @@ INITIAL = "original_inv_freq"  # transformers keeps the first frequencies next t
 
 def varying(model: nn.Module) -> list[nn.Module]:
     """Return the rotary modules of a model whose frequencies depend on the length of the text."""
-    return [module for module in model.modules() if any(map(_varies, _types(module)))]
+    return [module for module in model.modules() if any(map(depends_on_length, _types(module)))]
 
 
 def _types(module: nn.Module) -> list[str]:
-    kind = getattr(module, "rope_type", None) or []
+    kind = getattr(module, "rope_type", None)
     return [kind] if isinstance(kind, str) else list(kind.values()) if isinstance(kind, dict) else []
 
 
-def _varies(kind: str) -> bool:
+def rope_kinds(parameters: Any) -> list[str]:
+    """Return the types of rope that a configuration names: one, or one for each type of layer."""
+    found = parameters if isinstance(parameters, dict) else {}
+    each = [found, *(value for value in found.values() if isinstance(value, dict))]
+    return [part["rope_type"] for part in each if isinstance(part.get("rope_type"), str)]
+
+
+def depends_on_length(kind: str) -> bool:
+    """Return whether a type of rope depends on the length of the text."""
     return kind == "longrope" or "dynamic" in kind
 
 

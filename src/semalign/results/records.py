@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from pydantic import ValidationError
 
+from semalign.errors import folded
 from semalign.files import write_json
 from semalign.results.schema import RunRecord
 from semalign.results.surroundings import command, commit, peak_memory, versions
@@ -129,6 +130,6 @@ def _checked(content: Any, what: str) -> dict[str, Any]:
         return json.loads(RunRecord.model_validate(content).model_dump_json())
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg'].lower()}" for e in error.errors())
-        raise ValueError(f"{what} is not a run record; {'; '.join(problems)}") from error
+        raise ValueError(f"{what} is not a run record; {folded('; '.join(problems))}") from error
     except ValueError as error:  # text that is not Unicode
-        raise ValueError(f"{what} is not a run record; {error}") from error
+        raise ValueError(f"{what} is not a run record; {folded(error)}") from error

@@ -2,10 +2,8 @@
 
 import socket
 import subprocess
-import tempfile
 import threading
 import time
-from contextlib import AbstractContextManager, nullcontext
 from math import ceil
 from types import TracebackType
 from typing import NamedTuple
@@ -37,7 +35,7 @@ class Examiner:
         self._mode, self._limits, self._lock = mode, limits, threading.Lock()
         self._server, theirs = socket.socketpair()
         with theirs:
-            self._process = start("from inside.tests import main; main()", mode, theirs, "/")
+            self._process = start("tests", mode, theirs)
 
     def __enter__(self) -> "Examiner":
         return self
@@ -49,9 +47,9 @@ class Examiner:
     def examine(self, program: str, tests: str) -> Outcome:
         """Run one case; several threads may run cases at the same time."""
         channel, theirs = socket.socketpair()
-        with channel, self._folder() as folder:
+        with channel:
             with theirs:
-                process = self._start(theirs, folder)
+                process = self._start(theirs)
             try:
                 _await_start(channel)
                 answer = self._run_tests(channel, program.encode(errors="replace"), tests.encode(errors="replace"))
@@ -59,16 +57,9 @@ class Examiner:
             finally:
                 stop(process)
 
-    def _folder(self) -> AbstractContextManager[str]:
-        if self._mode == "bubblewrap":
-            return nullcontext("/")
-        return tempfile.TemporaryDirectory(prefix="semalign-", ignore_cleanup_errors=True)
-
-    def _start(self, stdin: socket.socket, folder: str) -> subprocess.Popen:
-        guarded, limits = self._mode == "limits", self._limits
-        arguments = f"{guarded}, {limits.cpu_seconds}, {limits.memory}"
-        code = f"from inside.program import main; del sys.path[0]; main({arguments})"
-        return start(code, self._mode, stdin, folder, filtered=True)
+    def _start(self, stdin: socket.socket) -> subprocess.Popen:
+        limits = self._limits
+        return start("program", self._mode, stdin, cpu_seconds=limits.cpu_seconds, memory=limits.memory)
 
     def _run_tests(self, channel: socket.socket, program: bytes, tests: bytes) -> bytes | None:
         """Send the program and the tests to their processes; return the verdict, or None after the time limit."""

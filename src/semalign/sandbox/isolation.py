@@ -1,6 +1,8 @@
-"""Start an isolated interpreter: in namespaces made by bubblewrap, or with limits only."""
+"""Start an isolated interpreter: in namespaces made by bubblewrap, or with what the kernel offers without them."""
 
+import itertools
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -9,26 +11,30 @@ import sys
 import sysconfig
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from semalign.sandbox.errors import SandboxError
-from semalign.sandbox.seccomp import filter_program
+from semalign.sandbox.inside.kernel import LANDLOCK_ABI, landlock_abi
+from semalign.sandbox.inside.program import READY
+from semalign.sandbox.inside.seccomp import MACHINES
 
 MODES = ("bubblewrap", "limits")
 HERE = Path(__file__).parent
-TEMPORARY = 16 * 1024**2  # size of the private /tmp in bytes
 NOBODY = "65534"
+USERS = range(61184, 65520)  # for programs that root starts; systemd keeps these numbers free for the same use
 
 # Like -I (no script folder, user packages or Python settings), and without site packages. Unlike -I, these flags keep
 # PYTHONHASHSEED in effect, so that a program that depends on the order of a set always gets the same verdict.
 FLAGS = ("-P", "-s", "-S")
-ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "2"}  # else each thread reserves 64 MB of addresses
 
 
 def sandbox_mode(mode: str | None = None) -> str:
     """Return how programs are isolated: ``mode``, else the variable ``SEMALIGN_SANDBOX``, else ``"bubblewrap"``.
 
-    ``"bubblewrap"`` means namespaces, a filter of system calls and limits. ``"limits"`` means limits and a fresh
-    interpreter only, which contains careless programs but not hostile ones.
+    ``"bubblewrap"`` means namespaces, a filter of system calls and limits. ``"limits"`` needs no namespaces: limits and
+    the filter, and the kernel restricts paths. Where the kernel cannot, a guard in Python does, which contains careless
+    programs but not hostile ones. :mod:`semalign.sandbox.inside.confinement` compares them.
 
     Raises:
         SandboxError: if bubblewrap is requested but does not work; the message says what to do.
@@ -40,8 +46,8 @@ def sandbox_mode(mode: str | None = None) -> str:
     if mode == "bubblewrap" and (problem := _problem()):
         raise SandboxError(
             f"generated programs run in bubblewrap, and {problem}. Install it (apt-get install bubblewrap, 0.7 or "
-            "newer) and allow users to make namespaces; or, if the programs are not hostile, use --sandbox=limits or "
-            "set SEMALIGN_SANDBOX=limits: limits and a fresh interpreter only, which the record states."
+            "newer) and allow users to make namespaces; or use --sandbox=limits or set SEMALIGN_SANDBOX=limits, which "
+            "needs no bubblewrap and isolates less, as the record then states."
         )
     return mode
 
@@ -50,63 +56,55 @@ def sandbox_mode(mode: str | None = None) -> str:
 def _problem() -> str | None:
     if shutil.which("bwrap") is None:
         return "bwrap is not installed"
+    if platform.machine() not in MACHINES:
+        return f"there is no filter of system calls for {platform.machine()}, only for {', '.join(MACHINES)}"
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        try:
-            process = start("", "bubblewrap", theirs, "/", filtered=True, stderr=subprocess.PIPE)
-        except SandboxError as error:
-            return str(error)
-        said = " ".join(process.communicate()[1].decode(errors="replace").split())
-    return f"it does not work here: {said or process.returncode}" if process.returncode else None
+        process = start("program", "bubblewrap", theirs, cpu_seconds=10, memory=2**29, stderr=subprocess.PIPE)
+        theirs.close()
+        ours.shutdown(socket.SHUT_WR)  # no program comes
+        said = process.communicate()[1].decode(errors="replace")
+        if READY in ours.recv(64):
+            return None
+    return f"it does not work here: {' '.join(said.split()) or process.returncode}"
+
+
+def mechanism(mode: str) -> str:
+    """Return what isolates programs in a mode, see :mod:`semalign.sandbox.inside.confinement`."""
+    if mode == "bubblewrap":
+        return "namespaces"
+    if sys.platform != "linux" or platform.machine() not in MACHINES:
+        return "guard"
+    return "landlock" if landlock_abi() >= LANDLOCK_ABI else "filter"
 
 
 def start(
-    code: str,
-    mode: str,
-    stdin: socket.socket,
-    folder: str,
-    filtered: bool = False,
-    stderr: int = subprocess.DEVNULL,
+    role: str, mode: str, stdin: socket.socket, stderr: int = subprocess.DEVNULL, **arguments: Any
 ) -> subprocess.Popen:
-    """Start an interpreter that runs ``code``, in which the package ``inside`` can be imported.
+    """Start an interpreter that runs programs or tests, as an ordinary user even if this process is root's.
 
     Args:
-        code: Python source.
+        role: a module of the package ``inside``, of which it runs ``main``.
         mode: one of ``MODES``.
         stdin: its standard input, its only connection to this process; its output is discarded.
-        folder: its working folder in mode ``limits``; with bubblewrap this is a private /tmp.
-        filtered: whether to refuse the system calls of :mod:`semalign.sandbox.seccomp` (bubblewrap only).
         stderr: destination of its standard error.
+        arguments: further arguments of ``main``.
     """
-    python = [os.path.realpath(sys.executable), *FLAGS, "-c"]
-    if mode == "limits":
-        return _popen([*python, _with_path(HERE, code)], stdin, folder, (), stderr)
-    python.append(_with_path(Path("/sandbox"), code))
-    if not filtered:
-        return _popen([*_namespaces(), "--", *python], stdin, "/", (), stderr)
-    reader = _filter_pipe()
-    try:
-        return _popen([*_namespaces(), "--seccomp", str(reader), "--", *python], stdin, "/", (reader,), stderr)
-    finally:
-        os.close(reader)
-
-
-def _with_path(folder: Path, code: str) -> str:
-    return f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"
-
-
-def _popen(
-    command: list[str], stdin: socket.socket, folder: str, pass_fds: tuple[int, ...], stderr: int
-) -> subprocess.Popen:
-    # The child sets its own limits: a preexec_fn would make Python fork a copy of a large parent process.
+    arguments |= {"mechanism": mechanism(mode), "user": next(_users()), "parent": os.getpid()}
+    if role == "program":
+        arguments["readable"] = tuple(map(str, _interpreter()))
+    bubblewrap = mode == "bubblewrap"
+    folder = "/sandbox" if bubblewrap else str(HERE)
+    code = f"import sys; sys.path.insert(0, {folder!r}); from inside.{role} import main; del sys.path[0]; "
+    python = [os.path.realpath(sys.executable), *FLAGS, "-c", f"{code}main(**{arguments!r})"]
+    # The child limits itself: a preexec_fn would make Python fork a copy of a large parent process.
     return subprocess.Popen(
-        command,
+        [*(_namespaces() if bubblewrap else ()), *python],
         stdin=stdin.fileno(),
         stdout=subprocess.DEVNULL,
         stderr=stderr,
-        cwd=folder,
+        cwd="/",
         env=ENVIRONMENT,
-        pass_fds=pass_fds,
         start_new_session=True,
     )
 
@@ -117,29 +115,43 @@ def stop(process: subprocess.Popen) -> None:
         os.killpg(process.pid, signal.SIGKILL)  # the namespace ends with bubblewrap
     except (ProcessLookupError, PermissionError):
         pass
+    process.kill()
     process.wait()
 
 
-def _filter_pipe() -> int:
-    reader, writer = os.pipe()
-    with open(writer, "wb") as file:
-        file.write(filter_program())
-    return reader
+@cache
+def _users() -> itertools.cycle:
+    """Return the users as whom programs run, in turn, since limits are counted for each user; None if not root."""
+    if os.geteuid():
+        return itertools.cycle([None])
+    first = os.getpid() % len(USERS)
+    return itertools.cycle([*USERS[first:], *USERS[:first]])
 
 
 @cache
 def _namespaces() -> tuple[str, ...]:
-    """Return bubblewrap's command, which exposes only the interpreter and the C library, read-only."""
-    binds = [option for path in _interpreter() for option in ("--ro-bind", str(path), str(path))]
+    """Return bubblewrap's command, which exposes only the interpreter and the C library, read-only.
+
+    The capabilities are those that ``inside.confinement.settle`` needs and then drops. Root needs no namespace of users
+    and gets none, because in it the program's user would be root outside.
+    """
+    paths = _interpreter()
+    folders = sorted({str(parent) for path in (*paths, Path("/dev/x"), Path("/sandbox/x")) for parent in path.parents})
+    open_to_all = [option for folder in (*folders, "/tmp") for option in ("--perms", "0755", "--dir", folder)]
+    binds = [option for path in paths for option in ("--ro-bind", str(path), str(path))]
+    if os.geteuid():
+        users: tuple[str, ...] = ("--unshare-user", "--uid", NOBODY, "--gid", NOBODY, "--cap-add", "CAP_SYS_ADMIN")
+    else:
+        users = tuple(part for name in ("SYS_ADMIN", "SETUID", "SETGID") for part in ("--cap-add", f"CAP_{name}"))
     return (
         str(shutil.which("bwrap")),
-        *("--unshare-all", "--unshare-user", "--uid", NOBODY, "--gid", NOBODY, "--hostname", "sandbox"),
-        *("--die-with-parent", "--new-session", "--cap-drop", "ALL"),
+        *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
+        *("--cap-drop", "ALL", *users, "--hostname", "sandbox", "--die-with-parent", "--new-session"),
+        *open_to_all,
         *binds,
         *("--ro-bind", str(HERE / "inside"), "/sandbox/inside"),
         *("--dev-bind", os.devnull, os.devnull, "--dev-bind", "/dev/urandom", "/dev/urandom"),
-        *("--size", str(TEMPORARY), "--tmpfs", "/tmp"),
-        *("--remount-ro", "/", "--chdir", "/tmp"),
+        *("--remount-ro", "/", "--"),
     )
 
 
@@ -147,7 +159,7 @@ def _interpreter() -> list[Path]:
     """Return the paths that the interpreter needs: its executable, its libraries and those of the system."""
     prefix = Path(sys.base_prefix)
     libraries = [folder / name for folder in (prefix, Path("/usr"), Path("/")) for name in ("lib", "lib64")]
-    paths = [Path(os.path.realpath(sys.executable)), *libraries, Path("/etc/ld.so.cache")]
+    paths = [Path(os.path.realpath(sys.executable)), *libraries, Path("/etc/ld.so.cache"), Path("/usr/share/zoneinfo")]
     shared = sysconfig.get_config_var("LIBDIR")
     paths += [Path(shared)] if shared else []
     return list(dict.fromkeys(path for path in paths if path.exists()))

@@ -162,7 +162,8 @@ class Training(ABC):
             return
         for name, p in self.parameters.items():
             p.copy_(tensors[f"parameter.{name}"])
-            self.optimizer.state[p] = {key: tensors[f"{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+            moments = {key: tensors[f"{key}.{name}"].to(p.device) for key in ("exp_avg", "exp_avg_sq")}
+            self.optimizer.state[p] = {"step": tensors[f"step.{name}"], **moments}  # AdamW counts on the CPU
         self.losses = notes["losses"]
 
 

@@ -7,7 +7,6 @@ import torch
 from helpers.models import SPECIAL, make_architecture, make_llama
 from helpers.seeking import LLAMA, logits
 from peft import PeftModel
-from pydantic import ValidationError
 
 from semalign.methods.runner import run_method
 from semalign.methods.seeking.injection import as_plain_lora
@@ -187,5 +186,5 @@ def test_settings_are_typed():
         "seed_examples": 32, "rank": 16, "lora_alpha": 16, "lora_dropout": 0.05, "epochs": 3, "batch_size": 64,
         "learning_rate": 3e-4, "warmup_ratio": 0.03, "block": "window", "injection": "code",
     }.items()  # fmt: skip
-    with pytest.raises(ValidationError, match="seed_examples"):
+    with pytest.raises(ValueError, match="seed_examples"):
         SeekingSettings(seed_examples=0)

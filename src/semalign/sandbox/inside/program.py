@@ -9,7 +9,8 @@ import os
 import sys
 from _collections_abc import Callable
 
-from .limits import limit, limit_threads, start_guard
+from .confinement import confine
+from .limits import limit
 from .wire import decode, encode, frame, receive
 
 TYPE_CHECKING = False
@@ -96,8 +97,14 @@ def _text(error: BaseException) -> str:
         return ""
 
 
-def main(guarded: bool, cpu_seconds: int, memory: int) -> None:
-    """Receive a program on standard input, a socket, run it, and answer requests until the other end closes."""
+def main(cpu_seconds: int, memory: int, **confinement: Any) -> None:
+    """Receive a program on standard input, a socket, run it, and answer requests until the other end closes.
+
+    Args:
+        cpu_seconds: processor seconds.
+        memory: bytes of address space.
+        confinement: the arguments of :func:`~semalign.sandbox.inside.confinement.confine`.
+    """
     channel = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     read, write, leave = os.read, os.write, os._exit  # bound before the program can replace them
@@ -111,10 +118,7 @@ def main(guarded: bool, cpu_seconds: int, memory: int) -> None:
         return receive(lambda size: read(channel, size), SOURCE_LIMIT)
 
     limit(cpu_seconds, memory)
-    if guarded:
-        start_guard()
-    else:
-        limit_threads()
+    confine(**confinement)
     send(READY)
     program = Program()
     try:

@@ -14,6 +14,8 @@ import socket
 import sys
 from typing import Any
 
+from .confinement import settle
+from .kernel import die_with
 from .limits import limit
 from .peer import Peer
 
@@ -87,11 +89,14 @@ def serve(server: socket.socket) -> None:
     receives the verdict.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # finished children need no wait()
+    parent = os.getpid()
     while True:
         message, sockets, _, _ = socket.recv_fds(server, 64, 2)
         if not message:
             return
         if os.fork() == 0:
+            if sys.platform == "linux":  # elsewhere the alarm ends it
+                die_with(parent)
             channel, case = (socket.socket(fileno=descriptor) for descriptor in sockets)
             _run_case(channel, case, *map(int, message.split()))
         for descriptor in sockets:
@@ -110,6 +115,7 @@ def _run_case(channel: socket.socket, case: socket.socket, wall_seconds: int, cp
         os._exit(0)
 
 
-def main() -> None:
-    """Serve cases that arrive on standard input, which is a socket."""
+def main(**settings: Any) -> None:
+    """Serve cases that arrive on standard input, a socket; ``settings`` are the arguments of ``settle``."""
+    settle(**settings)
     serve(socket.socket(fileno=os.dup(0)))

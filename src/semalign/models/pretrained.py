@@ -1,0 +1,91 @@
+"""Everything that transformers reads from a folder or the hub: no code of a model runs, and any fault is one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging as transformers_logging
+
+from semalign.errors import folded, one_line
+from semalign.models.integrity import check_folder, check_keys
+
+
+def load_network(source: str, dtype: torch.dtype | None) -> PreTrainedModel:
+    """Return the model of a folder or hub id without its tokenizer; raises as :func:`semalign.load_model` does."""
+    if Path(source).is_dir():
+        check_folder(Path(source))
+    with _readable(source), _quiet():
+        found: Any = AutoModelForCausalLM.from_pretrained(
+            source,
+            dtype=dtype or "auto",
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # check_keys refuses them
+        )
+    model, info = found
+    check_keys(source, info)
+    if getattr(model, "peft_config", None):
+        raise ValueError(f"{source} is a PEFT adapter: load its base model, and put the adapter on it")
+    return model
+
+
+def load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a folder or hub id; raises as :func:`semalign.load_model` does."""
+    with _readable(source):
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+
+
+def load_config(source: str | Path) -> PretrainedConfig:
+    """Return the configuration of a folder or hub id; raises as :func:`semalign.load_model` does."""
+    with _readable(source):
+        return AutoConfig.from_pretrained(source, trust_remote_code=False)
+
+
+@contextmanager
+def _readable(source: str | Path) -> Iterator[None]:
+    """Give any error of transformers one line that names the source."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # transformers raises anything for a folder that it cannot use
+        if isinstance(error, OSError) and not Path(source).is_dir():
+            raise FileNotFoundError(
+                f"no model {str(source)!r} on this machine, and the Hugging Face hub did not give it "
+                f"({one_line(error)}). With internet access: `hf download {source}`; then copy the hub cache or pass "
+                "the folder's path."
+            ) from error
+        raise ValueError(f"{source} cannot be loaded: {_reason(error)}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep progress bars and the table of wrong weights, which are checked here, from the terminal."""
+    progress, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if progress:
+            transformers_logging.enable_progress_bar()
+
+
+def _reason(error: Exception) -> str:
+    """Return in one line why transformers could not load a model."""
+    if "trust_remote_code" in str(error):
+        return "it needs code of its own, which is never run here: take a model of an architecture of transformers"
+    if "Unrecognized configuration class" in str(error):
+        return "it is no causal language model that transformers knows"
+    return folded(one_line(error), 300)
