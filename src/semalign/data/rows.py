@@ -63,9 +63,9 @@ def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, 
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: for an empty data set, a row without the two keys, with an empty response, with messages that
-            :func:`semalign.data.messages.check_messages` refuses, with half a character or with more than
-            :data:`LONGEST` characters; it names the row.
+        ValueError: for an empty data set, a row without the two keys, with an empty response, with half a character or
+            with more than :data:`LONGEST` characters, or messages that
+            :func:`semalign.data.messages.check_messages` refuses; it names the row.
     """
     if not isinstance(data, str | Path | Iterable):
         raise ValueError(f"rows are a file, a list or a Dataset of prompts and responses, not {type(data).__name__}")
@@ -78,24 +78,19 @@ def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, 
 
 def _check_row(place: str, row: Any) -> dict[str, Any]:
     prompt, response = (row.get(key) for key in ("prompt", "response")) if isinstance(row, Mapping) else (None, None)
-    if isinstance(row, Mapping) and None in (prompt, response) and row.get("messages") is not None:
-        return {"messages": _check_turns(place, row["messages"])}
-    if not isinstance(prompt, str) or not isinstance(response, str):
+    if isinstance(prompt, str) and isinstance(response, str):
+        if not response:
+            raise ValueError(f"{place} has an empty response: there is nothing to learn from it")
+        _check_text(place, prompt + response)
+        return {"prompt": prompt, "response": response}
+    if not isinstance(row, Mapping) or row.get("messages") is None:
         raise ValueError(
             f"{place} must have a 'prompt' and a 'response', both text, or 'messages'; it is {folded(row, 140)}"
         )
-    if not response:
-        raise ValueError(f"{place} has an empty response: there is nothing to learn from it")
-    _check_text(place, prompt + response)
-    return {"prompt": prompt, "response": response}
-
-
-def _check_turns(place: str, messages: Any) -> list[dict[str, str]]:
-    if problem := check_messages(messages):
+    if problem := check_messages(row["messages"]):
         raise ValueError(f"{place}: {problem}")
-    turns = [{key: turn[key] for key in ("role", "content")} for turn in messages]
-    _check_text(place, "".join(turn["content"] for turn in turns))
-    return turns
+    _check_text(place, "".join(turn["content"] for turn in row["messages"]))
+    return {"messages": [{key: turn[key] for key in ("role", "content")} for turn in row["messages"]]}
 
 
 def _check_text(place: str, text: str) -> None:

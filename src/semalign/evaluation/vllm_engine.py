@@ -74,13 +74,11 @@ class VllmModel:
         Raises:
             ModuleNotFoundError: if vLLM is not installed.
             FileNotFoundError: if the adapter's folder holds none, or the model lacks a file.
-            ValueError: for a damaged model, a tokenizer without an end-of-sequence token, or a rope that depends on
-                the length of a text, which vLLM takes as that of its whole context.
+            ValueError: for a damaged model, a tokenizer without an end-of-sequence token, or a rope that depends on the
+                length of a text, which vLLM takes as that of its whole context.
         """
         self._check()
         base = _lm_eval_class()
-        if self.tokenizer.eos_token is None:
-            raise ValueError(f"the tokenizer of {self.name} has no end-of-sequence token, which vLLM needs: set one")
         rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
         dtype = "auto" if torch.cuda.is_available() else "float32"
         loaded: Any = type("VllmEngine", (SameTokens, base), {})(
@@ -102,6 +100,8 @@ class VllmModel:
         config = load_config(self.folder).get_text_config()
         for kind in filter(depends_on_length, rope_kinds(getattr(config, "rope_parameters", None))):
             raise ValueError(f"{self.name}: vLLM gives all texts one rope of type {kind}: use --engine transformers")
+        if self.tokenizer.eos_token is None:
+            raise ValueError(f"the tokenizer of {self.name} has no end-of-sequence token, which vLLM needs: set one")
 
 
 def _lm_eval_class() -> type[TemplateLM]:
