@@ -57,7 +57,7 @@ def test_no_prefix_comes_in_front_of_a_response(kind, prompt, response, expected
 
 @pytest.mark.parametrize("kind", ["llama-legacy", "metaspace-first", "byte-level"])
 @pytest.mark.parametrize(
-    ("prompt", "response"), [("A: ", "hello é"), ("don", "'t\n\tx"), ("", "日本!"), ("x\r\n", "😀 x")]
+    ("prompt", "response"), [("A: ", "hello é"), ("don", "'t\n\tx"), ("", "日本!"), ("x\r\n", "😀 x"), ("un  ", " ")]
 )
 def test_ends_are_characters_of_the_text(kind, prompt, response):
     encoder = Encoder(tokenizer_of(kind))

@@ -15,7 +15,7 @@ Chat = Callable[[str, str], str]
 def chat_format(name: str, tokenizer: "PreTrainedTokenizerBase | None" = None) -> Chat:
     """Return the function that turns a question and the beginning of its answer into the prompt.
 
-    No format writes the beginning-of-sequence token, since the tokenizer adds it.
+    No format writes the beginning-of-sequence token where the tokenizer adds it.
 
     Args:
         name: ``plain`` (no markers: the answer begins on the next line), ``tulu`` (open-instruct, which the prior

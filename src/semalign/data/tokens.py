@@ -42,13 +42,16 @@ class Encoder:
 
     def body(self, text: str) -> Tokens:
         """Return the tokens of a text alone."""
+        ids, ends = self._tokens(text)
+        if max(ends[:1], default=0) > 0 and not self.decode(ids[:1]):  # SentencePiece's prefix stands for no character
+            ends[0] = 0
+        return Tokens(ids, ends)
+
+    def _tokens(self, text: str) -> Tokens:
         fast = self.tokenizer.is_fast
         found = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=fast)
         ids = list(found["input_ids"])
-        ends = [end for _, end in found["offset_mapping"]] if fast else [-1] * len(ids)
-        if fast and ids and not self.decode(ids[:1]):  # SentencePiece's prefix, which stands for no character
-            ends[0] = 0
-        return Tokens(ids, ends)
+        return Tokens(ids, [end for _, end in found["offset_mapping"]] if fast else [-1] * len(ids))
 
     def prompt(self, text: str) -> Tokens:
         """Return the tokens with which generation from a text begins."""
@@ -109,7 +112,7 @@ class Encoder:
 
     def _after(self, lead: str, prompt: str, response: str) -> Tokens | None:
         """Return the tokens of a response as they are after some text, None where the two have a token in common."""
-        return _rest(self.body(lead), self.body(lead + response), len(lead), len(prompt))
+        return _rest(self._tokens(lead), self._tokens(lead + response), len(lead), len(prompt))
 
 
 def _rest(start: Tokens, whole: Tokens, boundary: int, shift: int) -> Tokens | None:
