@@ -116,5 +116,5 @@ def test_an_answer_that_the_template_changes_is_refused():
     said = (" A.\n", "<think>Hm</think>A.")
     rows = [{"messages": [SAID[1], {"role": "assistant", "content": text}]} for text in said]
     assert rendered(rows[:1], thinking)[0]["response"] == " A.\n<|im_end|>"
-    with pytest.raises(ValueError, match=r"row 2: the chat template changes the answer '<think>Hm</think>A\.', for example"):
+    with pytest.raises(ValueError, match=r"row 2: the chat template changes the answer '<think>Hm</think>A\.'"):
         rendered(rows, thinking)
