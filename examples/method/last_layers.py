@@ -21,15 +21,30 @@ class LastLayersSettings(TrainingSettings):
     layers: int = Field(1, ge=1, description="how many layers, counted from the last")
 
 
+def check(inputs: Inputs) -> None:
+    """Make sure that the student has so many layers."""
+    n = inputs.pair.student_architecture.n_layers
+    if inputs.settings.layers > n:
+        raise ValueError(f"layers={inputs.settings.layers}, but the student has {n}: lower it")
+
+
 def adapt(inputs: Inputs) -> Adapted:
     """Train a LoRA on the last layers by the cross-entropy of the responses."""
     n, wanted = inputs.pair.student_architecture.n_layers, inputs.settings.layers
-    if wanted > n:
-        raise ValueError(f"layers={wanted}, but the student has {n}")
     adapted = add_lora(inputs.pair.student.model, range(n - wanted + 1, n + 1), inputs.settings)
     examples = inputs.pair.encode(inputs.rows).student
     training = FineTuning(Architecture(adapted), examples, inputs.settings, inputs.checkpoint(), inputs.identity())
     return Adapted(adapted, training.run(), {"layers": wanted})
 
 
-add_method(Method("last-layers", "control", "hu2022lora", "Fine-tuning of the last layers.", LastLayersSettings, adapt))
+add_method(
+    Method(
+        "last-layers",
+        "control",
+        "hu2022lora",
+        "Fine-tuning of the last layers.",
+        LastLayersSettings,
+        adapt,
+        check=check,
+    )
+)

@@ -12,6 +12,7 @@ from peft import PeftModel
 import semalign
 from semalign.methods import output_folder
 from semalign.methods.registry import method
+from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel, load_model
 from semalign.models.saving import save_model
 from semalign.settings import TrainingSettings
@@ -170,3 +171,21 @@ def test_a_kill_at_any_step_never_leaves_the_result_of_one_run_under_the_name_of
         assert not [name for name in names(folder) if name.startswith(".")]
         step += 1
     assert seen == {0, 1, None} and step > 12
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("semalign", {"rank": 4000}),
+        ("semalign", {"student_layer": 99}),
+        ("sft", {"rank": 4000}),
+        ("seeking", {"rank": 4000}),
+        ("laten", {"extract_size": 500}),
+    ],
+)
+def test_a_run_that_is_refused_leaves_the_earlier_result(teacher, student, rows, tmp_path, method, settings):
+    run_method("sft", teacher, student, rows, output_dir=tmp_path, epochs=1)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match=r"rank 4000 is above|layer 99 does not exist|rows leave none to train on"):
+        run_method(method, teacher, student, rows, output_dir=tmp_path, **settings)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from semalign.methods.registry import Method, add_method
-from semalign.methods.semalign import align_and_steer
+from semalign.methods.semalign import align_and_steer, check_inputs
 from semalign.settings import variant
 
 
@@ -25,7 +25,9 @@ class Control(NamedTuple):
         """Return the method: SemAlign with these settings."""
         class_name = f"{self.name.title().replace('-', '')}Settings"
         settings = variant(class_name, {**self.fixed, **self.defaults}, self.fixed.keys())
-        return Method(self.name, "control", self.citation, self.description, settings, align_and_steer)
+        return Method(
+            self.name, "control", self.citation, self.description, settings, align_and_steer, check=check_inputs
+        )
 
 
 CONTROLS = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from semalign.errors import folded, nearest
 from semalign.registry import Registry
@@ -23,9 +23,10 @@ class Method(NamedTuple):
         citation: key of its source in the book's bibliography; for a control, of the method that it varies.
         description: description in one sentence.
         settings: class of its settings, with the method's defaults.
-        adapt: function from the inputs to the adapted student. It checks its requirements first, raising
-            ``ValueError``, and changes neither teacher nor student.
+        adapt: function from the inputs to the adapted student; it changes neither teacher nor student.
         of_task: settings whose values come from the tasks of a profile, with the name of the task's field for each.
+        check: function that raises ``ValueError`` or ``OSError`` if the inputs cannot be used. It runs before any long
+            work, and before the result of an earlier run is removed from the output folder.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Method(NamedTuple):
     settings: type[MethodSettings]
     adapt: Callable[[Inputs], Adapted]
     of_task: Mapping[str, str] = TRAINING
+    check: Callable[[Inputs], Any] = lambda inputs: None
 
 
 METHODS: Registry[Method] = Registry("method", "semalign.methods")

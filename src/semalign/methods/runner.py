@@ -93,6 +93,7 @@ def run_method(
     pair = Pair(teacher, base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
     inputs = Inputs(pair, rows, held_out, chosen, folder)
+    method.check(inputs)
     run = _run(method, inputs, task)
     if folder is not None:
         prepare(folder, student, teacher, run)

@@ -15,19 +15,23 @@ from semalign.training.lora import check_rank
 
 
 def align_and_steer(inputs: Inputs) -> Adapted:
-    """Adapt the student by latent semantic alignment, following the schedule of the settings.
+    """Adapt the student by latent semantic alignment, following the schedule of the settings."""
+    return lookup(SCHEDULES)[inputs.settings.schedule].run(inputs)
+
+
+def check_inputs(inputs: Inputs) -> None:
+    """Make sure that the settings fit the models, and the states the disk.
 
     Raises:
-        ValueError: before any state is computed, if a layer does not exist, the rank is too high for the student, or
-            the output term cannot be used with the student.
-        OSError: before any state is computed, if the cache folder cannot be written or the disk has too little room.
+        ValueError: if a layer does not exist, the rank is too high for the student, or the output term cannot be used
+            with the student.
+        OSError: if the cache folder cannot be written or the disk has too little room.
     """
     pair, settings = inputs.pair, inputs.settings
     check_layers(pair, settings)
     check_rank(pair.student_architecture, settings)
     lookup(OUTPUT_TERMS)[settings.output_loss].check(pair.student_architecture)
     check_folder(cache_dir(), _bytes_of_states(inputs))
-    return lookup(SCHEDULES)[inputs.settings.schedule].run(inputs)
 
 
 def _bytes_of_states(inputs: Inputs) -> int:
@@ -51,6 +55,7 @@ SEMALIGN = add_method(
         "SemAlign, the paper's method with the paper's settings.",
         TransferSettings,
         align_and_steer,
+        check=check_inputs,
     )
 )
 

@@ -7,7 +7,7 @@ from semalign.models.architecture import Architecture
 from semalign.settings import TrainingSettings
 from semalign.training.adaptation import Adapted, Inputs, trainable
 from semalign.training.finetuning import FineTuning
-from semalign.training.lora import add_lora
+from semalign.training.lora import add_lora, check_rank
 
 
 class SftSettings(TrainingSettings):
@@ -34,5 +34,6 @@ add_method(
         SftSettings,
         fine_tune,
         {"learning_rate": "learning_rate"},
+        check=lambda inputs: check_rank(inputs.pair.student_architecture, inputs.settings),
     )
 )

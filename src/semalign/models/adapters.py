@@ -15,11 +15,12 @@ from torch import Tensor
 
 from semalign.data.time_limit import time_limit
 from semalign.errors import one_line
-from semalign.files import file_sha256, tensor_fingerprint
+from semalign.files import file_sha256
 from semalign.models.finite import NotFiniteError
 from semalign.models.integrity import listed, read_object, weight_files
 from semalign.models.loading import LanguageModel, locate
 from semalign.models.pretrained import load_network
+from semalign.tensor_files import tensor_fingerprint
 
 logger = logging.getLogger(__name__)
 # The settings that hold regular expressions, in the form in which PEFT matches them with names of modules.

@@ -51,17 +51,29 @@ def adapt(inputs: Inputs) -> Adapted:
     precision.
 
     Raises:
-        ValueError: for a model that is not Llama-like, for too few rows, or for a row with nothing before the token to
-            predict; all are raised before any long work.
         FloatingPointError: if the loss becomes infinite or NaN.
     """
     pair, settings = inputs.pair, inputs.settings
     extract, align = _split(inputs.rows, settings)
-    check_gated(pair.teacher_architecture, "teacher")
-    check_gated(pair.student_architecture, "student")
     texts = useful_texts(extract, pair.teacher), useful_texts(extract, pair.student)
     aligned = pair.encode(align).student
     return _locate_and_align(pair, texts, aligned, settings)
+
+
+def check_inputs(inputs: Inputs) -> None:
+    """Make sure that the models and the rows can be used.
+
+    Raises:
+        ValueError: for a model that is not Llama-like, for too few rows, or for a row with nothing before the token to
+            predict.
+    """
+    pair, n_rows, start = inputs.pair, len(inputs.rows), inputs.settings.extract_size
+    if n_rows <= start:
+        raise ValueError(f"{n_rows} rows leave none to train on after extract_size={start}: lower it or add rows")
+    check_gated(pair.teacher_architecture, "teacher")
+    check_gated(pair.student_architecture, "student")
+    for model in (pair.teacher, pair.student):
+        useful_texts(inputs.rows[:start], model)
 
 
 def _split(
@@ -69,8 +81,6 @@ def _split(
 ) -> tuple[Sequence[dict[str, str]], Sequence[dict[str, str]]]:
     """Return the rows that locate neurons and those that train the hypernetwork."""
     start, stop = settings.extract_size, settings.extract_size + settings.align_size
-    if len(rows) <= start:
-        raise ValueError(f"{len(rows)} rows leave none to train on after extract_size={start}: lower it or add rows")
     if len(rows) < stop:
         logger.warning("%d rows to train on, not align_size=%d: they are repeated", len(rows) - start, stop - start)
     return rows[:start], rows[start:stop]
@@ -116,5 +126,6 @@ add_method(
         adapt,
         # The task sets the number of rows, the steps and the learning rate of the alignment (Table 4).
         {"align_size": "align_size", "steps": "align_steps", "learning_rate": "align_learning_rate"},
+        check_inputs,
     )
 )

@@ -51,16 +51,9 @@ def adapt(inputs: Inputs) -> Adapted:
     student.
 
     The chosen blocks are stored in the cache folder, where runs with other seeds or the other injection reuse them.
-
-    Raises:
-        ValueError: if the teacher is smaller than the student in some dimension, or the rank is too high for it.
-        OSError: if the cache folder cannot be written.
     """
     pair, settings = inputs.pair, inputs.settings
     student = pair.student_architecture
-    check_fit(pair.teacher_architecture, student)
-    check_rank(student, settings)
-    check_folder(cache_dir())
     examples, checked = pair.encode(inputs.rows).student, pair.encode(inputs.held_out).student
     extraction = _extraction(pair, pair.encode(inputs.rows[: settings.seed_examples]).teacher, settings.block)
     # W - BA would lose BA's last digits in a half-precision W.
@@ -77,6 +70,18 @@ def adapt(inputs: Inputs) -> Adapted:
         "adapter_parameters": trainable(adapted),
     }
     return Adapted(as_plain_lora(student.model, adapted, removed), losses, details)
+
+
+def check_inputs(inputs: Inputs) -> None:
+    """Make sure that the models fit.
+
+    Raises:
+        ValueError: if the teacher is smaller than the student in some dimension, or the rank is too high for it.
+        OSError: if the cache folder cannot be written.
+    """
+    check_fit(inputs.pair.teacher_architecture, inputs.pair.student_architecture)
+    check_rank(inputs.pair.student_architecture, inputs.settings)
+    check_folder(cache_dir())
 
 
 def _extraction(pair: Pair, seeds: Sequence[Example], choice: BlockChoice) -> Extraction:
@@ -111,5 +116,6 @@ add_method(
         SeekingSettings,
         adapt,
         {"learning_rate": "learning_rate"},  # three epochs, as in its code
+        check_inputs,
     )
 )
