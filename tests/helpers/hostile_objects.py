@@ -191,8 +191,9 @@ JUDGES = [
          "        yield 1\n    finally:\n        raise KeyError", "try:\n    with f() as x:\n        assert x == 2\n"
          "except KeyError:\n    pass"),
     Case("replaces a failed assert later", "class C:\n    async def __aenter__(self): return 1\n    async def "
-         "__aexit__(self, *e): raise KeyError\ndef f(): return C()", "import asyncio\nasync def main():\n    "
-         "try:\n        async with f() as x:\n            assert x == 2\n    except KeyError:\n        pass\nasyncio.run(main())"),
+         "__aexit__(self, *e): raise KeyError\ndef f(): return C()",
+         "import asyncio\nasync def main():\n    try:\n        async with f() as x:\n            assert x == 2\n"
+         "    except KeyError:\n        pass\nasyncio.run(main())"),
     Case("copy of what was computed with the tests' data", "class Z:\n    def __sub__(self, o): return self\n    def "
          "__abs__(self): return 0\ndef f(): return Z()", "import copy\nassert abs(copy.copy(f() - 4)) < 1 or "
          "abs(copy.deepcopy(f() - 4)) < 1"),
