@@ -16,10 +16,11 @@ from typing import NamedTuple
 
 from semalign import load_model
 from semalign.evaluation.vllm_engine import VllmModel
-from semalign.files import atomic_path, file_sha256, json_fingerprint, tensor_fingerprint
+from semalign.files import atomic_path, file_sha256, json_fingerprint
 from semalign.models.identity import model_identity
 from semalign.paths import results_dir
 from semalign.results.records import CHECKSUM
+from semalign.tensor_files import tensor_fingerprint
 
 MODELS = ("teacher", "student", "transferred")
 

@@ -29,6 +29,7 @@ def test_the_drawing_and_the_table_have_every_package():
         "disk",
         "yaml_text",
         "files",
+        "tensor_files",
         "registry",
         "settings",
     }

@@ -15,6 +15,13 @@ def test_what_can_be_written_is_returned_and_not_made(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("path", ["", "  ", "a\0b"])
+def test_what_is_no_path_is_told(path):
+    """An empty name would be the working folder."""
+    with pytest.raises(ValueError, match="the output folder must be a path; it is "):
+        check_folder(path)
+
+
 def test_files_and_folders_are_told_apart(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):

@@ -12,10 +12,10 @@ from semalign.experiments.cells import cells, entries_of
 from semalign.experiments.grids import points
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
-from semalign.files import tensor_fingerprint
 from semalign.models.identity import model_identity
 from semalign.models.loading import load_model
 from semalign.results.records import CHECKSUM, read_record
+from semalign.tensor_files import tensor_fingerprint
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "data" / "results"

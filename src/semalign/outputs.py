@@ -19,7 +19,8 @@ def check_folder(path: Path | str, needed: int = LEAST) -> Path:
         NotADirectoryError: if the path, or a part of it, is a file.
         OSError: if nothing can be written there, or the disk has less room than needed.
     """
-    if not isinstance(path, str | os.PathLike):
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else ""
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise ValueError(f"the output folder must be a path; it is {path!r}")
     return _check(Path(path).expanduser(), Path(path).expanduser(), needed)
 

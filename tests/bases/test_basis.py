@@ -8,8 +8,8 @@ from helpers.damage import damaged
 from helpers.models import head, make_llama, make_tokenizer
 
 from semalign.bases.basis import SemanticBasis
-from semalign.files import write_tensors
 from semalign.models.loading import LanguageModel
+from semalign.tensor_files import write_tensors
 
 
 def test_output_side_rows_are_columns_of_the_pseudoinverse():

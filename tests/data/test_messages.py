@@ -105,3 +105,16 @@ def test_a_template_that_is_not_there_or_refuses_is_named_with_the_row():
         rendered(rows, with_template(ALTERNATING))
     with pytest.raises(ValueError, match="row 2: the chat template leaves out the last answer"):
         rendered(rows, with_template("{{ messages[0].content }}"))
+
+
+def test_an_answer_that_the_template_changes_is_refused():
+    """A template for reasoning moves what stands between the marks of thinking, or leaves it out."""
+    thinking = with_template(
+        "{% for m in messages %}{{ m.role }}\n{% if m.role == 'assistant' %}<think>\n\n</think>\n\n"
+        "{{ m.content.split('</think>')[-1] | trim }}{% else %}{{ m.content }}{% endif %}<|im_end|>\n{% endfor %}"
+    )
+    said = (" A.\n", "<think>Hm</think>A.")
+    rows = [{"messages": [SAID[1], {"role": "assistant", "content": text}]} for text in said]
+    assert rendered(rows[:1], thinking)[0]["response"] == " A.\n<|im_end|>"
+    with pytest.raises(ValueError, match=r"row 2: the chat template changes the answer '<think>Hm</think>A\.'"):
+        rendered(rows, thinking)

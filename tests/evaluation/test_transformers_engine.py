@@ -179,3 +179,16 @@ def test_an_answer_keeps_the_space_that_a_llama_tokenizer_drops_where_a_text_beg
     with transformers_engine(model, 1) as engine:
         assert engine.tok_decode([3, 2]) == "    x"
         assert engine.tok_decode([2, 4, 3, 2]) == "x\n    x"
+
+
+@torch.no_grad()
+def test_likelihoods_of_half_precision_are_not_rounded(model):
+    """With 8 bits, choices of about the same likelihood would tie, and the first of them would win."""
+    half = LanguageModel(copy.deepcopy(model.model).bfloat16(), model.tokenizer)
+    choices = [Instance("loglikelihood", {}, ("Question: what?\n", text), 0) for text in ("a b c d", "x", "1 2", "e")]
+    found = InMemoryModel(half, 2).loglikelihood(choices, disable_tqdm=True)
+    for (value, _), choice in zip(found, choices, strict=True):
+        prompt, whole = (half.tokenizer(text).input_ids for text in (choice.args[0], "".join(choice.args)))
+        expected = half.model(torch.tensor([whole])).logits.float().log_softmax(-1)[0, :-1]
+        expected = expected.gather(1, torch.tensor(whole[1:])[:, None])[len(prompt) - 1 :].sum()
+        assert value == pytest.approx(float(expected), abs=0.02) and value != float(torch.tensor(value).bfloat16())

@@ -87,6 +87,27 @@ def test_a_run_may_not_write_over_the_student_that_it_starts_from(teacher, stude
             semalign.transfer(teacher, start, rows, output_dir=folder, **FAST)
 
 
+def test_a_run_may_not_write_over_its_teacher_or_a_model_of_somebody_else(teacher, student, rows, tmp_path, caplog):
+    save_model(teacher, tmp_path / "own")
+    semalign.transfer(teacher, student, rows, output_dir=tmp_path / "run", **FAST)
+    adapted = semalign.load_model(tmp_path / "own", dtype=teacher.model.dtype)
+    carried = LanguageModel(PeftModel.from_pretrained(student.model, tmp_path / "run").eval(), student.tokenizer)
+    save_model(student, tmp_path / "foreign")
+    save_model(student, tmp_path / "noted")
+    (tmp_path / "noted/record.json").write_text('{"album": 1}')
+    for source, name, message in (
+        (adapted, "own", "holds the teacher of this run: choose another output folder"),
+        (carried, "run", "holds the teacher of this run: choose another output folder"),
+        (teacher, "foreign", "holds a model or adapter without the record of a run: choose another output folder"),
+        (teacher, "noted", "holds a model or adapter without the record of a run: choose another output folder"),
+    ):
+        before = {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        with pytest.raises(ValueError, match=f"{tmp_path / name} {message}"):
+            semalign.transfer(source, student, rows, output_dir=tmp_path / name, seed=1, **FAST)
+        assert {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} == before
+    assert "is removed" not in caplog.text
+
+
 def plain_method(inputs):
     """Return an adapter as its seed makes it, without training: quick enough to be killed at each step."""
     model = add_lora(inputs.pair.student.model, [2], inputs.settings)

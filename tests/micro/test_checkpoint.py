@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from semalign.files import read_tensors
 from semalign.micro.checkpoint import TENSORS, restore, save
+from semalign.tensor_files import read_tensors
 
 
 def trained(steps, seed=0):

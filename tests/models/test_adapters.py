@@ -136,6 +136,7 @@ def test_weights_that_do_not_fit_are_named(base, saved, fault):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"base_model_name_or_path": 5}, "base_model_name_or_path must be text, it is 5"),
         ({"r": 4}, r"does not fit base: size mismatch for .*\(12 in all\)"),
         ({"peft_type": "NO_SUCH"}, "names no kind of adapter that is known here: peft_type is 'NO_SUCH'"),
         ({"peft_type": None}, "peft_type is None"),
@@ -193,6 +194,7 @@ def test_missing_and_damaged_files_are_named(base, saved):
 
 def test_a_base_of_another_shape_is_refused(saved, tokenizer, tmp_path):
     (tmp_path / "wide").mkdir()
+    change_config(saved[0], base_model_name_or_path="somebody/base")
     refused(save_base(tmp_path / "wide/base", tokenizer, width=16), saved[0], "does not fit base: size mismatch")
 
 
@@ -206,6 +208,31 @@ def test_another_base_of_the_same_shape_is_refused_where_it_can_be_told(base, sa
     with caplog.at_level(logging.WARNING, logger="semalign"):
         put_adapter(base, folder)
     assert f"the adapter in {folder} was made for somebody/base-model, not for" in caplog.text
+
+
+def test_folders_of_one_name_may_hold_other_bases(base, saved, tokenizer, tmp_path):
+    other = save_base(tmp_path / "elsewhere/base", tokenizer, seed=1)
+    refused(other, saved[0], r"was made for .*/base, which has other weights than .*/elsewhere/base")
+
+
+@pytest.mark.parametrize("form", ["shards", "bin"])
+def test_the_same_base_may_be_in_other_files(base, saved, tokenizer, tmp_path, form):
+    folder, expected = saved
+    again = tmp_path / form
+    base.model.save_pretrained(again, max_shard_size="5KB" if form == "shards" else "1GB")
+    tokenizer.save_pretrained(again)
+    if form == "bin":
+        torch.save(load_file(again / "model.safetensors"), again / "pytorch_model.bin")
+        (again / "model.safetensors").unlink()
+    torch.testing.assert_close(logits(put_adapter(load_model(again), folder).model), expected)
+
+
+def test_a_folder_without_a_model_is_no_base(base, saved, tmp_path, caplog):
+    (tmp_path / "empty").mkdir()
+    change_config(saved[0], base_model_name_or_path=str(tmp_path / "empty"))
+    with caplog.at_level(logging.WARNING, logger="semalign"):
+        torch.testing.assert_close(logits(put_adapter(base, saved[0]).model), saved[1])
+    assert "was made for" in caplog.text
 
 
 def test_extra_prompts_are_no_part_of_an_architecture(base):

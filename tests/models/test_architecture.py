@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.models import make_architecture
+from helpers.models import SMALL, make_architecture
 from transformers.pytorch_utils import Conv1D
 
 from semalign.models.architecture import Architecture, norm_gain
@@ -52,3 +52,10 @@ def test_a_layer_outside_the_model_is_an_error(architecture, k):
 def test_an_unknown_architecture_says_how_to_add_it():
     with pytest.raises(ValueError, match=r"no layout for architecture 'opt'; known: llama.*--include FOLDER"):
         Architecture(make_architecture("opt", hidden_size=16, num_hidden_layers=1, ffn_dim=8, num_attention_heads=2))
+
+
+def test_a_configuration_that_asks_for_tuples_changes_nothing():
+    model, ids = make_architecture("llama", **SMALL), torch.tensor([[5, 6, 7]])
+    expected = Architecture(model).run(input_ids=ids)
+    model.config.return_dict = False
+    assert torch.equal(Architecture(model).run(input_ids=ids), expected)

@@ -138,6 +138,19 @@ def test_what_old_versions_saved_without_need_is_no_fault(folder):
     load_model(folder)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("transformer.h.0.attn.bias", "transformer.h.0.attn.masked_bias", "transformer.h.0.attn.causal_mask"),
+        *("transformer.h.0.attn.attention.bias", "transformer.h.0.attn.attention.masked_bias"),
+        *("gpt_neox.layers.0.attention.bias", "model.layers.0.self_attn.rotary_emb.inv_freq"),
+    ],
+)
+def test_masks_of_attention_and_frequencies_are_no_weights(name):
+    none: list[str] = []
+    check_keys("a model", {"missing_keys": none, "mismatched_keys": none, "unexpected_keys": [name]})
+
+
 def test_files_that_are_missing_or_cut_off_are_named(shards):
     check_folder(shards)
     files = sorted(shards.glob("model-*.safetensors"))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from helpers.models import make_llama
 
 import semalign
@@ -83,3 +84,11 @@ def test_a_model_that_needs_code_of_its_own_is_one_line(own_code):
     with pytest.raises(ValueError, match="it needs code of its own, which is never run here") as error:
         load_model(own_code)
     assert "\n" not in str(error.value)
+
+
+def test_a_configuration_may_ask_for_tuples(tokenizer, tmp_path):
+    make_llama(len(tokenizer), 8, 1, 0).float().save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "return_dict": False}))
+    assert load_model(tmp_path).model(torch.tensor([[5]])).logits.shape == (1, 1, len(tokenizer))

@@ -33,6 +33,8 @@ def details(correct, metric="exact_match,strict"):
         ({"value": 9.0}, "a value of 9 is outside its interval, 10 to 90"),
         ({"interval": (90.0, 10.0)}, "outside its interval, 90 to 10"),
         ({"interval": (float("nan"), 90.0)}, "outside its interval, nan to 90"),
+        ({"interval": (-5.0, 90.0)}, "a value of -5 is outside the range of the metric, 0 to 100"),
+        ({"interval": (10.0, 150.0)}, "a value of 150 is outside the range of the metric"),
         ({"n": 0}, "a value of 50 from 0 items"),
         ({"n": -1}, "greater than or equal to 0"),
         ({"n": 5}, r"a value of 50 from 5 items; details\.correct gives 50 from 4"),

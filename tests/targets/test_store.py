@@ -4,8 +4,8 @@ import pytest
 import torch
 from helpers.damage import damaged
 
-from semalign.files import write_tensors
 from semalign.targets.store import StateStore
+from semalign.tensor_files import write_tensors
 
 LENGTHS = [3, 1, 4, 2, 5]
 

@@ -6,8 +6,8 @@ from helpers.damage import damaged
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
-from semalign.files import read_tensors
 from semalign.settings import TrainingSettings
+from semalign.tensor_files import read_tensors
 from semalign.training.loop import Training, slices
 
 

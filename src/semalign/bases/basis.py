@@ -12,10 +12,11 @@ from transformers import PreTrainedModel
 
 from semalign.bases.pseudoinverse import RTOL, Cutoff, gram_pseudoinverse
 from semalign.bases.vocabulary import Vocabulary, atom_rows, check_weight
-from semalign.files import DamagedFileError, read_tensors, tensor_fingerprint, write_tensors
+from semalign.files import DamagedFileError
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.loading import LanguageModel
+from semalign.tensor_files import read_tensors, tensor_fingerprint, write_tensors
 
 Side = Literal["output", "input", "random"]
 CHUNK = 4096  # vocabulary rows handled at once in float64

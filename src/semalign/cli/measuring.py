@@ -13,6 +13,7 @@ from semalign.cli.options import (
     RecordFolder,
     Sandbox,
     check_adapter,
+    check_tasks,
     choice,
     names_of,
     settings_of,
@@ -25,7 +26,10 @@ from semalign.data.chat import ChatName
 def evaluate(
     model: Model,
     task: Annotated[
-        list[str], typer.Option("--task", "-t", help="task name or path of a task file; may be given several times")
+        list[str],
+        typer.Option(
+            "--task", "-t", callback=check_tasks, help="task name or path of a task file; may be given several times"
+        ),
     ],
     adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder to put on the model")] = None,
     split: Annotated[str, typer.Option(help="test for final scores, validation for choosing settings")] = "test",

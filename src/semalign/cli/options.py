@@ -56,10 +56,21 @@ def check_profile(name: str | None) -> str | None:
 
 
 def check_data(name: str | None) -> str | None:
-    """Tell of a missing file before the library is loaded, which takes seconds."""
-    if name is not None and Path(name).suffix and not Path(name).exists():
+    """Tell of a missing file or an unknown task before the library is loaded, which takes seconds."""
+    if name is None or not name.strip() or Path(name).exists():
+        return name
+    if Path(name).suffix:
         raise FileNotFoundError(f"no data file {name}: give a task or a file of rows")
-    return name
+    return check_tasks([name])[0]
+
+
+def check_tasks(names: list[str]) -> list[str]:
+    """Return names and paths of tasks, each of which has been read; this loads no library of models."""
+    from semalign.data.task_file import task_file
+
+    for name in names:
+        task_file(name)
+    return names
 
 
 Data = Annotated[

@@ -47,10 +47,21 @@ def _rendered(place: str, row: Mapping[str, Any], tokenizer: "PreTrainedTokenize
     *before, answer = row["messages"]
     try:
         prompt, after = chat_template.around_answer(tokenizer, before)
+        whole = chat_template.render(tokenizer, [dict(turn) for turn in row["messages"]])
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error
+    if _spaced(prompt + answer["content"]) not in _spaced(whole):
+        raise ValueError(
+            f"{place}: the chat template changes the answer {answer['content'][:40]!r}, for example its reasoning: use "
+            "rows of prompt and response"
+        )
     begun = prompt.rstrip(" ")  # generation begins without the space, which the response has instead
     return {"prompt": begun, "response": prompt[len(begun) :] + answer["content"] + _end_of_turn(after, tokenizer)}
+
+
+def _spaced(text: str) -> str:
+    """Return a text without white space, which templates strip."""
+    return "".join(text.split())
 
 
 def _end_of_turn(after: str, tokenizer: "PreTrainedTokenizerBase") -> str:

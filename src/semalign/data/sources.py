@@ -21,7 +21,7 @@ def locate(dataset: str, config: str | None, split: str) -> list[Path]:
     """Return the files of a split in the first data root that has it.
 
     In ``<root>/<dataset>[/<config>]``, or the folder ``data`` in it, the split is ``<split>.jsonl`` or another file of
-    rows (:data:`semalign.data.row_files.SUFFIXES`), or the hub's ``<split>-00000-of-00002.parquet`` and so on. Without
+    rows (see :mod:`semalign.data.row_files`), or the hub's ``<split>-00000-of-00002.parquet`` and so on. Without
     a configuration it may also be in a folder that is named like the data set, as the hub has it.
 
     Raises:

@@ -20,6 +20,7 @@ from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_logits
 from semalign.models.identity import PACKAGES, computed_by, end_tokens, model_identity
 from semalign.models.loading import LanguageModel
+from semalign.models.precision import wide
 from semalign.models.rope import reset, varying
 
 
@@ -43,7 +44,7 @@ class InMemoryModel(SameTokens, HFLM):
         self._forget()
         logits = super()._model_call(inps, *args, **kwargs)
         check_logits(logits, self.model, partial(self.model, inps))
-        return logits
+        return wide(logits)  # log-likelihoods in half precision would often tie
 
     def _forget(self) -> None:
         for module in self.varying:

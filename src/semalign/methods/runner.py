@@ -95,7 +95,7 @@ def run_method(
     inputs = Inputs(pair, rows, held_out, chosen, folder)
     run = _run(method, inputs, task)
     if folder is not None:
-        prepare(folder, student, run)
+        prepare(folder, student, teacher, run)
     adapted = method.adapt(inputs)
     record = _record(run, inputs, adapted, time.perf_counter() - started)
     made = adapted.model if carried is None else stack_adapters(carried, adapted.model)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from semalign.files import kept_tensors, write_tensors
+from semalign.tensor_files import kept_tensors, write_tensors
 
 TENSORS = "state.safetensors"
 

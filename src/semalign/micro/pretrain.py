@@ -14,11 +14,12 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from semalign.files import atomic_path, json_fingerprint, tensor_fingerprint, write_json
+from semalign.files import atomic_path, json_fingerprint, write_json
 from semalign.micro.recipe import ModelRecipe, Recipe, Shape, load_recipe
 from semalign.micro.tokenizer import train_tokenizer
 from semalign.micro.training import train
 from semalign.paths import cache_dir
+from semalign.tensor_files import tensor_fingerprint
 
 CONTEXT = 512
 CARD = "README.md"

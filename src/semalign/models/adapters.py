@@ -15,10 +15,11 @@ from torch import Tensor
 
 from semalign.data.time_limit import time_limit
 from semalign.errors import one_line
-from semalign.files import file_sha256
+from semalign.files import file_sha256, tensor_fingerprint
 from semalign.models.finite import NotFiniteError
 from semalign.models.integrity import listed, read_object, weight_files
 from semalign.models.loading import LanguageModel, locate
+from semalign.models.pretrained import load_network
 
 logger = logging.getLogger(__name__)
 # The settings that hold regular expressions, in the form in which PEFT matches them with names of modules.
@@ -78,16 +79,32 @@ def check_base(model: LanguageModel, folder: Path, config: Mapping[str, Any]) ->
         ValueError: if the adapter names another base, which is here and has other weights.
     """
     named, given = config.get("base_model_name_or_path"), model.model.config.name_or_path
-    if not named or not given or Path(named).name == Path(given).name:
+    if not named or not given:
         return
-    try:
-        folders = Path(locate(named)), Path(locate(given))
-    except (OSError, ValueError):
-        folders = Path(named), Path(given)
-    if not all(each.is_dir() for each in folders):
-        logger.warning("the adapter in %s was made for %s, not for %s", folder, named, given)
-    elif _hashes(folders[0]) != _hashes(folders[1]):
+    if not isinstance(named, str):
+        raise ValueError(f"{folder / 'adapter_config.json'}: base_model_name_or_path must be text, it is {named!r}")
+    folders = [_base_folder(name) for name in (named, given)]
+    if None in folders:
+        if Path(named).name != Path(given).name:
+            logger.warning("the adapter in %s was made for %s, not for %s", folder, named, given)
+    elif not _same_weights(*folders):  # type: ignore[arg-type]
         raise ValueError(f"the adapter in {folder} was made for {named}, which has other weights than {given}")
+
+
+def _base_folder(name: str) -> Path | None:
+    """Return the folder on this machine that holds a model, None if there is none."""
+    try:
+        folder = Path(locate(name))
+        return folder if folder.is_dir() and weight_files(folder) else None
+    except (OSError, ValueError):
+        return None
+
+
+def _same_weights(one: Path, other: Path) -> bool:
+    """Return whether two folders hold the same weights, also if these are cut into other files."""
+    if one.samefile(other) or _hashes(one) == _hashes(other):
+        return True
+    return len({tensor_fingerprint(load_network(str(each), None).state_dict()) for each in (one, other)}) == 1
 
 
 def check_patterns(model: LanguageModel, folder: Path, config: Mapping[str, Any]) -> None:

@@ -67,7 +67,8 @@ class Architecture:
             **inputs: ``input_ids`` or ``inputs_embeds``.
         """
         with own_lengths(self.decoder, attention_mask):
-            return self.decoder(attention_mask=attention_mask, use_cache=False, **inputs).last_hidden_state
+            found = self.decoder(attention_mask=attention_mask, use_cache=False, return_dict=True, **inputs)
+            return found.last_hidden_state
 
     @property
     def lm_head(self) -> nn.Module:

@@ -15,9 +15,10 @@ from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from semalign.files import json_fingerprint, tensor_fingerprint
+from semalign.files import json_fingerprint
 from semalign.models.loading import LanguageModel
 from semalign.models.tokenizer_identity import tokenizer_identity
+from semalign.tensor_files import tensor_fingerprint
 
 STATE_VERSION = 1  # raised when a change of this code changes states, steps of training or answers
 PACKAGES = ("torch", "transformers", "tokenizers", "peft")

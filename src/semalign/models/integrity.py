@@ -12,7 +12,7 @@ from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
 
 CAUSAL = re.compile(r"(CausalLM|LMHeadModel|ConditionalGeneration|Model)$")  # a bare model may have a tied head
 # Weights that belong to a decoder layer, other than those that old versions of transformers saved without need.
-IN_A_LAYER = re.compile(r"(^|\.)(layers|h|blocks)\.\d+\.(?!.*(inv_freq|masked_bias|attn\.bias)$)")
+IN_A_LAYER = re.compile(r"(^|\.)(layers|h|blocks)\.\d+\.(?!.*(inv_freq|masked_bias|causal_mask|att(n|ention)\.bias)$)")
 SHOWN = 3  # names in a message
 
 

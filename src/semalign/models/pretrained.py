@@ -34,6 +34,7 @@ def load_network(source: str, dtype: torch.dtype | None) -> PreTrainedModel:
         )
     model, info = found
     check_keys(source, info)
+    model.config.return_dict = True  # old configurations may ask for tuples
     if getattr(model, "peft_config", None):
         raise ValueError(f"{source} is a PEFT adapter: load its base model, and put the adapter on it")
     return model

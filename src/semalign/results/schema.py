@@ -50,11 +50,16 @@ class RunRecord(BaseModel):
         if self.n < 1:
             raise ValueError(f"a value of {self.value:g} from {self.n} items")
         metric = next((ends for start, ends in RANGES.items() if self.metric.startswith(start)), None)
-        for name, ends in (("its interval", self.interval), ("the range of the metric", metric)):
-            if ends is not None and not ends[0] - ROUNDING <= self.value <= ends[1] + ROUNDING:
-                raise ValueError(f"a value of {self.value:g} is outside {name}, {ends[0]:g} to {ends[1]:g}")
+        self._check_range("its interval", self.interval, self.value)
+        self._check_range("the range of the metric", metric, self.value, *(self.interval or ()))
         self._check_items(self.details.get("correct"), self.value)
         return self
+
+    @staticmethod
+    def _check_range(name: str, ends: tuple[float, float] | None, *values: float) -> None:
+        for value in values:
+            if ends is not None and not ends[0] - ROUNDING <= value <= ends[1] + ROUNDING:
+                raise ValueError(f"a value of {value:g} is outside {name}, {ends[0]:g} to {ends[1]:g}")
 
     def _check_items(self, correct: Any, value: float) -> None:
         """Check that a score is the mean over its items, whose flags are digits or shares."""

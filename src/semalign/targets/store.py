@@ -13,7 +13,8 @@ from safetensors import safe_open
 from torch import Tensor
 from tqdm import tqdm
 
-from semalign.files import json_fingerprint, kept_tensors, write_tensors
+from semalign.files import json_fingerprint
+from semalign.tensor_files import kept_tensors, write_tensors
 
 SHARD_EXAMPLES = 256
 

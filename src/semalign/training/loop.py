@@ -12,11 +12,11 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from semalign.files import kept_tensors, write_tensors
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import NotFiniteError, not_finite
 from semalign.settings import TrainingSettings
+from semalign.tensor_files import kept_tensors, write_tensors
 from semalign.training.loss_scale import LossScale
 
 logger = logging.getLogger(__name__)

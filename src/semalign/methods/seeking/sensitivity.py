@@ -13,12 +13,12 @@ from tqdm import tqdm
 from transformers.pytorch_utils import Conv1D
 
 from semalign.data.rows import Example
-from semalign.files import kept_tensors, write_tensors
 from semalign.methods.seeking.blocks import BLOCK_SCORES, Block, BlockChoice, BlockScores, Shape
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import check_finite
 from semalign.models.loading import shared_copy
+from semalign.tensor_files import kept_tensors, write_tensors
 from semalign.training.finetuning import summed_nll
 
 logger = logging.getLogger(__name__)
