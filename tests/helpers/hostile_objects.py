@@ -136,4 +136,77 @@ GIVEN = [
          "assert f(lambda x: x) is None"),
 ]  # fmt: skip
 
-ALL = [*OPERATORS, *EXTENDED, *FLOW, *GIVEN]
+# What a program makes of classes in the tests' process, with which it could decide what equals what.
+WIRE = "import gc, inside.wire\nE = next(o for o in gc.get_objects() if type(o).__name__ == 'Program')\nclass Raw:\n" \
+    "    def __init__(self, name): self.name = name.encode()\ninside.wire.WRITERS[Raw] = lambda writer, value: " \
+    "writer.item('c', value.name)\ndef yes(*args): return True\n"  # fmt: skip
+_APPLY = "assert f(lambda g, *args: g(*args)) == 5"
+CLASSES = [
+    *(Case(f"makes a class by {kind}", f"{WIRE}def f(apply):\n    return apply(apply({kind}, 'X', (), "
+           "{'__eq__': yes}))", _APPLY) for kind in ("type", "Raw('builtins:object.__class__')")),
+    Case("makes a class by a map of the tests", f"{WIRE}def f(given):\n    made = E.ask('call', type(given), "
+         "type, ['X'], [()], [{'__eq__': yes}])\n    return E.ask('call', E.ask('special', '__next__', made))",
+         "assert f(map(str, [1])) == 5"),
+    Case("makes a class by a part of a call", f"{WIRE}def f(given):\n    made = E.ask('call', type(given), type, 'X', "
+         "(), {'__eq__': yes})\n    return E.ask('call', E.ask('call', made))",
+         "from functools import partial\nassert f(partial(int, '5')) == 5"),
+    Case("makes code by a map of the tests", WIRE + """def f(apply):
+    code = compile('import sys\\nframe = sys._getframe()\\nwhile frame:\\n    if "peer" in frame.f_locals:\\n        '
+                   'frame.f_locals["peer"].broken = ("passed", "")\\n    frame = frame.f_back\\nassert 0', 'x', 'exec')
+    names = 'argcount posonlyargcount kwonlyargcount nlocals stacksize flags code consts names varnames filename name '
+    names += 'qualname firstlineno linetable exceptiontable'
+    find = 'builtins:__loader__.find_spec.__func__'
+    made = apply(map, Raw(find + '.__code__.__class__'), *[[getattr(code, 'co_' + name)] for name in names.split()])
+    E.ask('special', '__next__', apply(map, Raw(find + '.__class__'), made, [{}]))()
+""", _APPLY),
+    Case("makes a thread of the tests", f"{WIRE}def f(given):\n    return E.ask('call', type(given), target=len) and 5",
+         "import threading\nassert f(threading.Thread(target=len)) == 5"),
+]  # fmt: skip
+
+UNITTEST = "import unittest\nclass T(unittest.TestCase):\n    def test(self): "
+RUN = "\nr = unittest.TestResult()\nunittest.defaultTestLoader.loadTestsFromTestCase(T).run(r)\nassert " \
+    "r.wasSuccessful()"  # fmt: skip
+OWN = "class P:\n    near = 0\n    def __init__(self, x): self.x = x\n    def key(self): return self.x\n    def " \
+    "__eq__(self, o): return abs(self.key() - o.key()) <= self.near\n    def same(self, o): return self.x == " \
+    "o.x\n"  # fmt: skip
+JUDGES = [
+    Case("replaces a method of a class of the tests", "def f(p):\n    type(p).key = lambda *_: 0\n    return p",
+         f"{OWN}assert f(P(1)) == P(2)"),
+    Case("replaces a method of an object of the tests", "def f(p):\n    p.same = lambda *_: True\n    return p",
+         f"{OWN}assert f(P(1)).same(P(2))"),
+    Case("replaces a constant of a class of the tests", "def f(p):\n    type(p).near = 9\n    return p",
+         f"{OWN}assert f(P(1)) == P(2)"),
+    Case("empties what a mock has noted", "def f(m):\n    m.g(1)\n    m.method_calls.clear()",
+         "from unittest.mock import MagicMock\nm = MagicMock()\nf(m)\nassert m.method_calls == []"),
+    Case("registers what equals what", "def f(case, x):\n    case.addTypeEqualityFunc(int, lambda *_, **__: None)\n"
+         "    return 0", f"{UNITTEST}self.assertEqual(f(self, 2), 4){RUN}"),
+    Case("skips a test by the test", "def f(case): case.skipTest('x')", f"{UNITTEST}self.assertEqual(f(self), 4){RUN}"),
+    Case("skips a test by another module's name", "class SkipTest(Exception): pass\nSkipTest.__module__ = 'doctest'\n"
+         "SkipTest.__qualname__ = 'unittest.SkipTest'\ndef f(): raise SkipTest",
+         f"import doctest\n{UNITTEST}self.assertEqual(f(), 4){RUN}"),
+    Case("swallows a group of failed asserts", "def f(g):\n    try:\n        g()\n    except BaseException:\n        "
+         "return 4", "def g():\n    try:\n        assert 1 == 2\n    except AssertionError as error:\n        raise "
+         "ExceptionGroup('x', [error])\nassert f(g) == 4"),
+    Case("replaces a failed assert", "from contextlib import contextmanager\n@contextmanager\ndef f():\n    try:\n"
+         "        yield 1\n    finally:\n        raise KeyError", "try:\n    with f() as x:\n        assert x == 2\n"
+         "except KeyError:\n    pass"),
+    Case("replaces a failed assert later", "class C:\n    async def __aenter__(self): return 1\n    async def "
+         "__aexit__(self, *e): raise KeyError\ndef f(): return C()",
+         "import asyncio\nasync def main():\n    try:\n        async with f() as x:\n            assert x == 2\n"
+         "    except KeyError:\n        pass\nasyncio.run(main())"),
+    Case("copy of what was computed with the tests' data", "class Z:\n    def __sub__(self, o): return self\n    def "
+         "__abs__(self): return 0\ndef f(): return Z()", "import copy\nassert abs(copy.copy(f() - 4)) < 1 or "
+         "abs(copy.deepcopy(f() - 4)) < 1"),
+]  # fmt: skip
+
+_COUNTER = "from collections import Counter\nclass C(Counter):\n    def {name}(self, key): return {count}\n" \
+    "def f(): return C()"  # fmt: skip
+COUNTERS = [
+    Case(f"counter by {name}: {test}", _COUNTER.format(name=name, count=count),
+         f"from collections import Counter\nassert {test}")
+    for name in ("__getitem__", "__missing__")
+    for test, count in (("f() == Counter('abc')", 1), ("Counter('abc') == f()", 1), ("Counter('abc') <= f()", 9),
+                        ("not Counter('abc') - f()", 9), ("Counter('abc') & f() == Counter('abc')", 9))
+]  # fmt: skip
+
+ALL = [*OPERATORS, *EXTENDED, *FLOW, *GIVEN, *CLASSES, *JUDGES, *COUNTERS]

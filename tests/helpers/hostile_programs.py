@@ -230,6 +230,13 @@ ESCAPES = [
     Case("reads a web page", "import urllib.request\nurllib.request.urlopen('http://1.1.1.1')", {"error"}),
     _libc_call("socket of the C library", "libc.socket(2, 1, 0)"),
     _libc_call("socket to the host of a virtual machine", "libc.socket(40, 1, 0)"),
+    Case("datagram to another process", "import socket\na, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+         "for address in ('\\0semalign', '/dev/log', '/run/systemd/notify'):\n    try:\n        "
+         "a.sendto(b'x', address)\n    except PermissionError:\n        continue\n    raise Exception('ESCAPED')\n"
+         f"{WRONG}", {"assertion"}),
+    Case("file by a connection of the tests", "def double(connection):\n    connection.execute(\"attach '/var/tmp/"
+         "semalign-escaped' as x\")\n    connection.execute('create table x.y (z)')\n    raise Exception('ESCAPED')",
+         {"error"}, "import sqlite3\nassert double(sqlite3.connect(':memory:')) == 4"),
     _libc_call("new user namespace", "libc.unshare(0x10000000)"),
     _libc_call("mounts a file system", "libc.mount(b'tmpfs', b'/tmp', b'tmpfs', 0, None)"),
     _libc_call("traces its parent", "libc.ptrace(16, 1, 0, 0)"),

@@ -92,8 +92,7 @@ def start(
         arguments: further arguments of ``main``.
     """
     arguments |= {"mechanism": mechanism(mode), "user": next(_users()), "parent": os.getpid()}
-    if role == "program":
-        arguments["readable"] = tuple(map(str, _interpreter()))
+    arguments["readable"] = tuple(map(str, _interpreter()))
     bubblewrap = mode == "bubblewrap"
     folder = "/sandbox" if bubblewrap else str(HERE)
     code = f"import sys; sys.path.insert(0, {folder!r}); from inside.{role} import main; del sys.path[0]; "

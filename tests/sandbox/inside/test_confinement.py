@@ -39,6 +39,20 @@ def test_each_mechanism_takes_its_steps(monkeypatch, taken, mechanism, steps):
     assert taken == steps
 
 
+@pytest.mark.parametrize(
+    ("mechanism", "steps"),
+    [
+        ("namespaces", ["writes: True", "filter_calls"]),
+        ("landlock", ["restrict_paths", "writes: True", "filter_calls"]),
+        ("filter", ["writes: False", "filter_calls"]),
+        ("guard", []),
+    ],
+)
+def test_what_the_process_of_a_case_gives_up(taken, mechanism, steps):
+    confinement.seal(mechanism, ())
+    assert taken == steps
+
+
 def test_without_linux_a_guard_and_a_watch(monkeypatch, taken):
     monkeypatch.setattr(sys, "platform", "darwin")
     confinement.confine("guard", None, 1, ())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from semalign.sandbox.inside import seccomp
-from semalign.sandbox.inside.seccomp import CALLS, MACHINES, filter_program
+from semalign.sandbox.inside.seccomp import CALLS, CHANGES, MACHINES, filter_program
 
 ALLOWED, REFUSED, DENIED, UNKNOWN, KILLED = 0x7FFF0000, 0x50001, 0x5000D, 0x50026, 0x80000000
 OWN = 1234
@@ -46,9 +46,9 @@ def ask(request):
 
 
 def test_the_filter_allows_what_it_lists_and_no_other_call(ask):
-    listed = {call[ask.column] for call in (*CALLS.values(), seccomp.OPEN, seccomp.OPENAT)} - {None}
+    listed = {call[ask.column] for call in (*CALLS.values(), *CHANGES.values(), seccomp.OPEN, seccomp.OPENAT)} - {None}
     conditional = (seccomp.CLONE, seccomp.KILL_ONE, seccomp.KILL_THREAD, seccomp.SOCKETPAIR, seccomp.PRLIMIT)
-    decided = {call[ask.column] for call in (*conditional, seccomp.FCNTL, seccomp.IOCTL)}
+    decided = {call[ask.column] for call in (*conditional, seccomp.SENDTO, seccomp.FCNTL, seccomp.IOCTL)}
     for number in range(600):
         if number not in decided:
             assert ask(number) == (ALLOWED if number in listed else UNKNOWN if number >= 424 else REFUSED), number
@@ -74,6 +74,10 @@ def test_arguments_decide(ask, writes):
         (seccomp.PRLIMIT, [0, 9, 0, 5], ALLOWED),
         (seccomp.PRLIMIT, [0, 9, 0x7FFE12345678], REFUSED),
         (seccomp.PRLIMIT, [0, 9, 0x7FFE00000000], REFUSED),  # an address with a lower half of zero
+        (seccomp.SENDTO, [3, 0x7FFE12345678, 9, 0, 0, 0], ALLOWED),
+        (seccomp.SENDTO, [3, 0x7FFE12345678, 9, 0, 0x7FFE12345678, 16], REFUSED),  # to a socket of its own choice
+        (seccomp.SENDTO, [3, 0x7FFE12345678, 9, 0, 0x7FFE00000000, 16], REFUSED),
+        *((call, [0x7FFE12345678], ALLOWED if writes else REFUSED) for call in CHANGES.values() if call[ask.column]),
         (seccomp.OPENAT, [-100 & 0xFFFFFFFF, 5, 0o2000000], ALLOWED),
         *((seccomp.OPENAT, [3, 5, flags], ALLOWED if writes else DENIED) for flags in (1, 2, 0o100, 0o1000, 0o101)),
     ]:

@@ -137,7 +137,8 @@ def _known_error(name: str) -> Any:
     """Return an exception of the standard library if this end has imported it too, so that it is caught by name."""
     package = name.partition(":")[0].partition(".")[0]
     known = loaded(name) if package in sys.stdlib_module_names - {"unittest"} else None  # no SkipTest
-    return known if isinstance(known, type) and issubclass(known, BaseException) else None
+    is_error = isinstance(known, type) and issubclass(known, BaseException) and full_name(known) == name
+    return known if is_error else None
 
 
 def numbered(value: Any, number: int) -> Any:

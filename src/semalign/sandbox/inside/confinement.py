@@ -52,15 +52,20 @@ def confine(mechanism: str, user: int | None, parent: int, readable: tuple[str, 
     settle(mechanism, user, parent)
     if mechanism == "namespaces" or os.getuid() == user:  # else all processes of the user would count
         limit_threads()
-    if mechanism == "landlock":
-        restrict_paths(readable)
     if sys.platform != "linux":
         _watch(parent)
-    if mechanism != "guard":
-        filter_calls(filter_program(os.uname().machine, os.getpid(), writes=mechanism != "filter"))
+    seal(mechanism, readable)
     sys.modules.pop("_ctypes", None)
     if mechanism in ("filter", "guard"):
         start_guard(readable)
+
+
+def seal(mechanism: str, readable: tuple[str, ...]) -> None:
+    """Have the kernel refuse what no program under test, and no object that tests lend to one, needs."""
+    if mechanism == "landlock":
+        restrict_paths(readable)
+    if mechanism != "guard":
+        filter_calls(filter_program(os.uname().machine, os.getpid(), writes=mechanism != "filter"))
 
 
 def _become(user: int, must: bool) -> None:

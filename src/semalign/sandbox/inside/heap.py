@@ -104,7 +104,7 @@ def _reader(tag: str) -> Callable[[Reader, int], Any]:
         number, made_with = reader.values(min(count, 2), 2)
         heap = reader.end.heap
         value = reader.end.new_container(located(kind.name), made_with)
-        if not isinstance(number, int) or number in heap._values:
+        if not isinstance(number, int) or number in heap._values or number % 2 == heap._next % 2:
             raise WireError(f"container {number} is there already")
         heap.add(tag, value, number)
         heap._known[number] = []

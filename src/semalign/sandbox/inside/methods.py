@@ -5,7 +5,7 @@ from __future__ import annotations
 from _collections_abc import Callable
 
 from .mirror import Doc, Mirror, contains, is_remote, refuse_if_mixed
-from .operators import ACTING, BINARY, EQUALITY, ORDER, OVERRIDDEN, READING
+from .operators import ACTING, BINARY, COUNTING, EQUALITY, ORDER, OVERRIDDEN, READING
 from .wire import WireError
 
 TYPE_CHECKING = False
@@ -52,6 +52,8 @@ def _standard_types() -> dict[str, type]:
 
 def _methods(trusting: bool, data: type | None, names: frozenset[str]) -> dict[str, Any]:
     """Return the methods of a mirror, given the names that its class defines."""
+    if data is not None and data.__name__ == "Counter" and not trusting:
+        names -= COUNTING
     methods: dict[str, Any] = {name: _acting(name) for name in names & ACTING}
     methods |= {name: _reading(name) for name in names & READING}
     if "__call__" in names:
@@ -140,9 +142,17 @@ def _exit_trusting(self: Any, kind: Any, error: Any, trace: Any) -> Any:
 
 
 def _exit(self: Any, kind: Any, error: Any, trace: Any) -> None:
-    """Leave a with-statement; the program may not suppress an error, which may be a test that failed."""
-    self._end.ask("special", "__exit__", self, kind, error, None)
+    """Leave a with-statement; the program may not suppress an error, which may be a failed test, nor replace it."""
+    try:
+        self._end.ask("special", "__exit__", self, kind, error, None)
+    except Exception:
+        if not isinstance(error, AssertionError):
+            raise
 
 
 async def _aexit(self: Any, kind: Any, error: Any, trace: Any) -> None:
-    await self._end.ask("special", "__aexit__", self, kind, error, None)
+    try:
+        await self._end.ask("special", "__aexit__", self, kind, error, None)
+    except Exception:
+        if not isinstance(error, AssertionError):
+            raise

@@ -87,10 +87,10 @@ class Remote(metaclass=Mirror):
         return self._end.ask("special", "__format__", self, spec)
 
     def __copy__(self) -> Any:
-        return self._end.ask("copy", self)
+        return _marked_as(self, self._end.ask("copy", self))
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return self._end.ask("deepcopy", self)
+        return _marked_as(self, self._end.ask("deepcopy", self))
 
 
 def is_remote(value: Any) -> bool:
@@ -112,6 +112,13 @@ def refuse_if_mixed(value: Any) -> None:
     """Raise a TypeError if an object was computed with the tests' data."""
     if "_mixed" in vars(value):
         raise TypeError("an object of the program that was computed with the tests' data has attributes only")
+
+
+def _marked_as(value: Any, copied: Any) -> Any:
+    """Return a copy of an object, marked as computed with the tests' data if the object is."""
+    if "_mixed" in vars(value) and is_remote(copied):
+        object.__setattr__(copied, "_mixed", True)
+    return copied
 
 
 def contains(self: Any, value: Any) -> bool:

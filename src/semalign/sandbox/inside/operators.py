@@ -20,6 +20,8 @@ READING = _names(
 # What cannot be mistaken for data.
 ACTING = _names("repr str getitem setitem delitem missing enter aenter aiter anext await")
 SPECIAL = BINARY | ORDER | EQUALITY | READING | ACTING | _names("call contains exit aexit")
+# What a Counter asks itself and the other one when it is compared or subtracted; no class may override it.
+COUNTING = _names("getitem missing iter len") | {"items", "keys", "get", "elements"}
 # The methods that a class may override when it extends a type of plain data. The others, such as ``count`` or
 # ``startswith``, would get what the tests compare with.
 OVERRIDDEN = frozenset(

@@ -30,6 +30,7 @@ ANSWER_LIMIT = 16 * 1024**2
 REFUSED = (FrameType, CodeType, TracebackType)
 LIBRARY = (BuiltinFunctionType, FunctionType, MethodDescriptorType, WrapperDescriptorType, ModuleType, type)
 READABLE = frozenset({"__name__", "__qualname__", "__doc__", "__module__"})
+NOTED = "method_calls"  # what a mock has noted and keeps in itself, not in its class
 LENT = ("call", "getattr", "setattr", "delattr", "getitem", "special", "signature", "copy", "deepcopy", "await")
 CHANGING = ("setattr", "delattr")
 
@@ -87,7 +88,7 @@ class Peer(End):
         """Raise an exception of the program, unless tests must not catch it."""
         # A StopIteration of a function would silently end a loop of the tests, for example over map().
         ends = isinstance(error, (StopIteration, StopAsyncIteration)) and operation not in ("__next__", "await")
-        if ends or not isinstance(error, Exception):
+        if ends or not isinstance(error, Exception) or _skips(error):
             self._break("exit" if isinstance(error, SystemExit) else "error", described(error))
         self._raised = error
         raise error
@@ -98,23 +99,23 @@ class Peer(End):
         A failing assert in a function of the tests fails the tests, although the program could catch it.
         """
         target, *rest = args[1:] if operation == "special" else args
-        if operation not in LENT or not self.objects.has(target):
+        if operation not in LENT or not self.objects.has(target) or (operation == "call" and _is_library_class(target)):
             raise PermissionError(f"a program may not ask for {operation}")
         if operation.endswith("attr") and not self._may_access(operation, target, *rest):
             raise AttributeError(f"{type(target).__name__!r} object has no attribute {rest[0]!r}")
         try:
             return super().perform(operation, args, kwargs)
-        except AssertionError as error:
-            if error is not self._raised:
+        except Exception as error:
+            if error is not self._raised and _failed(error):
                 self._break("assertion", described(error))
             raise
 
     def _may_access(self, operation: str, target: Any, name: Any, *rest: Any) -> bool:
         if operation in CHANGING:
             own = target if isinstance(target, type) else type(target)
-            return own.__module__ == "tests" and not name.startswith("_")
-        if type(target).__module__ == "unittest.mock" and hasattr(type(target), name):
-            return False  # what the mock has noted, and its assertions
+            return own.__module__ == "tests" and not name.startswith("_") and not _is_fixed(target, own, name)
+        if _belongs_to_unittest(target, name):
+            return False
         return not name.startswith("_") or name in READABLE
 
     def answer_error(self, error: BaseException) -> None:
@@ -133,6 +134,37 @@ class Peer(End):
     def _break(self, reason: str, detail: str) -> NoReturn:
         self.broken = self.broken or (reason, detail)
         raise Broken
+
+
+def _is_fixed(target: Any, own: type, name: str) -> bool:
+    """Return whether the tests may rely on an attribute: what a class has already, and the methods of its instances."""
+    present = next((vars(base)[name] for base in own.__mro__ if name in vars(base)), None)
+    if target is own:
+        return name in dir(own)
+    return callable(present) or isinstance(present, (classmethod, staticmethod))
+
+
+def _belongs_to_unittest(target: Any, name: str) -> bool:
+    """Return whether an attribute is one by which a mock or a test case judges: what it has noted, its assertions."""
+    bases = [vars(base) for base in type(target).__mro__ if base.__module__.partition(".")[0] == "unittest"]
+    return any(name in base for base in bases) or (bool(bases) and name == NOTED)
+
+
+def _is_library_class(value: Any) -> bool:
+    """Return whether a value is a class that the tests did not define, but gave an instance of."""
+    return isinstance(value, type) and (value.__module__ == "builtins" or _library_name(value) != "")
+
+
+def _failed(error: BaseException) -> bool:
+    """Return whether an exception is, or holds, that of a failed assert."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(AssertionError) is not None
+    return isinstance(error, AssertionError)
+
+
+def _skips(error: BaseException) -> bool:
+    """Return whether an exception makes unittest skip a test."""
+    return any((kind.__module__, kind.__name__) == ("unittest.case", "SkipTest") for kind in type(error).__mro__)
 
 
 def _library_name(value: Any) -> str:

@@ -27,15 +27,13 @@ CALLS: dict[str, Call] = {
     # files that are open
     "read": (0, 63), "write": (1, 64), "readv": (19, 65), "writev": (20, 66), "pread64": (17, 67),
     "pwrite64": (18, 68), "preadv": (295, 69), "pwritev": (296, 70), "lseek": (8, 62), "close": (3, 57),
-    "dup": (32, 23), "dup2": (33, None), "dup3": (292, 24), "ftruncate": (77, 46), "fsync": (74, 82),
+    "dup": (32, 23), "dup2": (33, None), "dup3": (292, 24), "fsync": (74, 82),
     "fdatasync": (75, 83), "fadvise64": (221, 223), "sendfile": (40, 71), "pipe": (22, None), "pipe2": (293, 59),
     # paths
     "stat": (4, None), "fstat": (5, 80), "lstat": (6, None), "newfstatat": (262, 79), "statx": (332, 291),
     "statfs": (137, 43), "fstatfs": (138, 44), "access": (21, None), "faccessat": (269, 48), "readlink": (89, None),
     "readlinkat": (267, 78), "getdents": (78, None), "getdents64": (217, 61), "getcwd": (79, 17), "chdir": (80, 49),
-    "fchdir": (81, 50), "umask": (95, 166), "truncate": (76, 45), "mkdir": (83, None), "mkdirat": (258, 34),
-    "rmdir": (84, None), "unlink": (87, None), "unlinkat": (263, 35), "rename": (82, None), "renameat": (264, 38),
-    "renameat2": (316, 276),
+    "fchdir": (81, 50), "umask": (95, 166),
     # memory
     "brk": (12, 214), "mmap": (9, 222), "munmap": (11, 215), "mremap": (25, 216), "mprotect": (10, 226),
     "madvise": (28, 233), "msync": (26, 227),
@@ -58,13 +56,18 @@ CALLS: dict[str, Call] = {
     "sysinfo": (99, 179), "getrusage": (98, 165), "getrlimit": (97, 163), "getpriority": (140, 141),
     "getcpu": (309, 168), "getrandom": (318, 278),
     # sockets that are open: the channel to the tests, and pairs as asyncio makes them
-    "sendto": (44, 206), "recvfrom": (45, 207), "shutdown": (48, 210), "getsockname": (51, 204),
+    "recvfrom": (45, 207), "shutdown": (48, 210), "getsockname": (51, 204),
     "getpeername": (52, 205), "getsockopt": (55, 209),
+}  # fmt: skip
+# Calls that change files, for programs that may write.
+CHANGES: dict[str, Call] = {
+    "ftruncate": (77, 46), "truncate": (76, 45), "mkdir": (83, None), "mkdirat": (258, 34), "rmdir": (84, None),
+    "unlink": (87, None), "unlinkat": (263, 35), "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276),
 }  # fmt: skip
 # Calls of which an argument decides.
 CLONE, KILL_ONE, KILL_THREAD = (56, 220), (62, 129), (234, 131)
 OPEN, OPENAT, FCNTL, IOCTL = (2, None), (257, 56), (72, 25), (16, 29)
-SOCKETPAIR, PRLIMIT = (53, 199), (302, 261)
+SOCKETPAIR, SENDTO, PRLIMIT = (53, 199), (44, 206), (302, 261)
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 FCNTL_COMMANDS = (0, 1, 2, 3, 4, 5, 6, 7, 1030)  # duplicate, flags, and the locks of sqlite3; no leases, owners, pipes
@@ -81,13 +84,13 @@ def filter_program(machine: str, process: int, writes: bool) -> bytes:
     Args:
         machine: a key of ``MACHINES``.
         process: the number of the process, the only one that may receive its signals.
-        writes: whether files may be opened for writing; otherwise that fails with EACCES.
+        writes: whether files may be opened for writing; otherwise that fails with EACCES, and no file is changed.
     """
     architecture, column = MACHINES[machine]
     program = [_step(LOAD, ARCHITECTURE), *_unless(EQUAL, architecture, KILL), _step(LOAD, NUMBER)]
     if machine == "x86_64":
         program += _when(AT_LEAST, X32, ERRNO | EPERM)
-    plain = [*CALLS.values(), *((OPEN, OPENAT) if writes else ())]
+    plain = [*CALLS.values(), *((OPEN, OPENAT, *CHANGES.values()) if writes else ())]
     for call in plain:
         program += _when(EQUAL, call[column], ALLOW)
     for call, body in _conditions(process, writes):
@@ -102,7 +105,8 @@ def _conditions(process: int, writes: bool) -> list[tuple[Call, list[bytes]]]:
     refused = _step(RETURN, ERRNO | EPERM)
     conditions: list[tuple[Call, list[bytes]]] = [
         (CLONE, [_argument(0), *_when(ANY_BIT, THREAD, ALLOW), refused]),
-        (PRLIMIT, [_argument(2), *_unless(EQUAL, 0, ERRNO | EPERM), _argument(2, 4), *_when(EQUAL, 0, ALLOW), refused]),
+        (PRLIMIT, _if_null(2)),
+        (SENDTO, _if_null(4)),  # no address: a socket sends to the one with which it was made
         *((call, _one_of(0, (process,))) for call in (KILL_ONE, KILL_THREAD)),
         (FCNTL, _one_of(1, FCNTL_COMMANDS)),
         (IOCTL, _one_of(1, IOCTL_COMMANDS)),
@@ -112,6 +116,11 @@ def _conditions(process: int, writes: bool) -> list[tuple[Call, list[bytes]]]:
         denied = [*_when(ANY_BIT, WRITES, ERRNO | EACCES), _step(RETURN, ALLOW)]
         conditions += [(OPEN, [_argument(1), *denied]), (OPENAT, [_argument(2), *denied])]
     return conditions
+
+
+def _if_null(argument: int) -> list[bytes]:
+    halves = [[_argument(argument, half), *_unless(EQUAL, 0, ERRNO | EPERM)] for half in (0, 4)]
+    return [*halves[0], *halves[1], _step(RETURN, ALLOW)]
 
 
 def _one_of(argument: int, values: tuple[int, ...]) -> list[bytes]:

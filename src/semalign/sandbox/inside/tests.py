@@ -12,9 +12,10 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
-from .confinement import settle
+from .confinement import seal, settle
 from .kernel import die_with
 from .limits import limit
 from .patches import Patches
@@ -92,8 +93,8 @@ def _reason(error: BaseException) -> tuple[str, str]:
     return reason, described(error)
 
 
-def serve(server: socket.socket) -> None:
-    """Run each case that arrives in a forked process, until the other end closes.
+def serve(server: socket.socket, seal_case: Callable[[], None] = lambda: None) -> None:
+    """Run each case that arrives in a forked process, which ``seal_case`` confines, until the other end closes.
 
     A message holds the limits as text and two sockets: one to the program, and one that delivers the tests' source and
     receives the verdict.
@@ -108,15 +109,18 @@ def serve(server: socket.socket) -> None:
             if sys.platform == "linux":  # elsewhere the alarm ends it
                 die_with(parent)
             channel, case = (socket.socket(fileno=descriptor) for descriptor in sockets)
-            _run_case(channel, case, *map(int, message.split()))
+            _run_case(seal_case, channel, case, *map(int, message.split()))
         for descriptor in sockets:
             os.close(descriptor)
 
 
-def _run_case(channel: socket.socket, case: socket.socket, wall_seconds: int, cpu_seconds: int, memory: int) -> None:
+def _run_case(
+    seal_case: Callable[[], None], channel: socket.socket, case: socket.socket, wall: int, cpu: int, memory: int
+) -> None:
     try:
-        signal.alarm(wall_seconds)
-        limit(cpu_seconds, memory)
+        signal.alarm(wall)
+        limit(cpu, memory)
+        seal_case()  # last, since it refuses limits too
         with case.makefile("rb") as source:
             tests = source.read().decode()
         reason, detail = verdict(tests, channel)
@@ -125,7 +129,7 @@ def _run_case(channel: socket.socket, case: socket.socket, wall_seconds: int, cp
         os._exit(0)
 
 
-def main(**settings: Any) -> None:
-    """Serve cases that arrive on standard input, a socket; ``settings`` are the arguments of ``settle``."""
-    settle(**settings)
-    serve(socket.socket(fileno=os.dup(0)))
+def main(mechanism: str, readable: tuple[str, ...], **settings: Any) -> None:
+    """Serve cases that arrive on standard input, a socket; the arguments are those of ``confine``."""
+    settle(mechanism, **settings)
+    serve(socket.socket(fileno=os.dup(0)), lambda: seal(mechanism, readable))

@@ -128,7 +128,8 @@ def _read_type(reader: Reader, count: int) -> Any:
     if reader.end.trusting:  # any class, function or module of the standard library
         return located(name)
     kind = located(name) if name.startswith("builtins:") or name in TYPES else None
-    if not isinstance(kind, type):
+    # Not ``type``, which makes classes with methods, nor what one reaches through the attributes of a builtin.
+    if not isinstance(kind, type) or kind is type or name_of_type(kind) != name:
         raise WireError(f"no type {name}")
     return kind
 
