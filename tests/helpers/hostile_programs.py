@@ -298,7 +298,7 @@ ESCAPES = [
     _libc_call("attaches to its parent", "libc.ptrace(0x4206, __import__('os').getppid(), 0, 0)"),
     _refused("reads the home", "[open(os.path.expanduser(f'~{name}/.profile')) for name in ('', 'root')]"),
     _refused("lists the home", "[os.listdir('/' + name) for name in ('root', 'home')]"),
-    _refused("reads the tests' data", "[os.listdir(path) for path in ('/work', '/var', '/tmp/pytest-of-root')]"),
+    _refused("reads the tests' data", "[os.listdir(path) for path in ('/srv', '/var', '/tmp/pytest-of-root')]"),
     _refused("clears the guard by its frame", GUARD_BY_FRAME, "os"),
     _refused("clears the guard by its objects", GUARD_BY_OBJECTS, "gc, os"),
     _refused("clears the guard by its module", "vars(sys.modules['inside.guard']).clear(); os.mkdir('/var/tmp/"
