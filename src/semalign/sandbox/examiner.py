@@ -8,6 +8,7 @@ from math import ceil
 from types import TracebackType
 from typing import NamedTuple
 
+from semalign.sandbox.control_group import control_group
 from semalign.sandbox.errors import SandboxError
 from semalign.sandbox.inside.program import READY
 from semalign.sandbox.inside.wire import WireError, frame, receive
@@ -47,11 +48,12 @@ class Examiner:
     def examine(self, program: str, tests: str) -> Outcome:
         """Run one case; several threads may run cases at the same time."""
         channel, theirs = socket.socketpair()
-        with channel:
+        with channel, control_group(self._limits.memory) as join:
             with theirs:
                 process = self._start(theirs)
             try:
                 _await_start(channel)
+                join(process.pid)
                 answer = self._run_tests(channel, program.encode(errors="replace"), tests.encode(errors="replace"))
                 return self._outcome(answer, process)
             finally:
