@@ -6,10 +6,11 @@ of each process hold alone.
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from itertools import count, product
+from itertools import count
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
@@ -19,13 +20,15 @@ MEMORY_FILES = ("memory.max", "memory.limit_in_bytes")  # of the second and of t
 TASKS_FILE = "pids.max"
 REMOVAL_SECONDS = 1.0
 _numbers = count()
+_used: deque[Path] = deque()  # threads may share it
 
 
 @contextmanager
 def control_group(memory: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that puts a process and its descendants into a group of their own, where one can be had.
+    """Yield a function that puts a process into a group of its own, where one can be had.
 
-    They must not have run anything of the program yet, and have ended when the block ends.
+    If it has descendants, as bubblewrap has, only the last of them is moved, which is the program's: each move takes
+    the kernel milliseconds. It must not have run anything of the program yet, and have ended when the block ends.
 
     Args:
         memory: bytes of address space of the program; the group may use these and :data:`SLACK`.
@@ -36,20 +39,36 @@ def control_group(memory: int) -> Iterator[Callable[[int], None]]:
             groups.append(_made(place, memory + SLACK))
 
     def join(process: int) -> None:
-        for group, each in product(groups, descendants(process)):
+        last = descendants(process)[-1]
+        for group in groups:
             with suppress(OSError):
-                (group / "cgroup.procs").write_text(str(each))
+                (group / "cgroup.procs").write_text(str(last))
 
     try:
         yield join
     finally:
-        for group in groups:
-            _remove(group)
+        _used.extend(groups)
+        remove_used(0.0)
+
+
+def remove_used(seconds: float = REMOVAL_SECONDS) -> None:
+    """Remove groups that have been used, as soon as their processes, which have been killed, are gone.
+
+    Args:
+        seconds: how long to wait for that; groups that are still in use are left to the next call.
+    """
+    taken = []
+    with suppress(IndexError):
+        while True:
+            taken.append(_used.popleft())
+    for group in taken:
+        _remove(group, seconds)
+    _used.extend(filter(Path.exists, taken))
 
 
 @cache
 def places() -> tuple[Path, ...]:
-    """Return the groups in which this process may make others that limit memory or tasks."""
+    """Return the groups in which this process may make others that limit memory."""
     lines = Path("/proc/self/cgroup")
     found = [place for line in lines.read_text().splitlines() for place in _places(line)] if lines.is_file() else []
     return tuple(place for place in found if _usable(place))
@@ -58,9 +77,8 @@ def places() -> tuple[Path, ...]:
 def _places(line: str) -> list[Path]:
     """Return where groups could be made, from a line of /proc/self/cgroup: number, controllers, path."""
     _, controllers, path = line.split(":", 2)
-    if controllers:  # the first version, with a hierarchy for each set of controllers
-        limiting = {"memory", "pids"}.intersection(controllers.split(","))
-        return [ROOT / controllers / path.lstrip("/")] if limiting else []
+    if controllers:  # the first version has a hierarchy for each controller; only that of memory is worth a move
+        return [ROOT / controllers / path.lstrip("/")] if controllers == "memory" else []
     own = ROOT / path.lstrip("/")  # a group with processes may have no limited ones below it, but beside it
     return [own.parent if own != ROOT else own]
 
@@ -74,7 +92,7 @@ def _usable(place: Path) -> bool:
         group = _made(place, SLACK)
     except OSError:
         return False
-    limits = any((group / name).exists() for name in (*MEMORY_FILES, TASKS_FILE))
+    limits = any((group / name).exists() for name in MEMORY_FILES)
     _remove(group)
     return limits
 
@@ -94,7 +112,7 @@ def _made(place: Path, memory: int) -> Path:
 
 
 def _remove(group: Path, seconds: float = REMOVAL_SECONDS) -> None:
-    """Remove a group as soon as its processes, which have been killed, are gone."""
+    """Remove a group if its processes end within some seconds."""
     deadline = time.monotonic() + seconds
     while group.exists():
         with suppress(OSError):

@@ -8,7 +8,7 @@ from math import ceil
 from types import TracebackType
 from typing import NamedTuple
 
-from semalign.sandbox.control_group import control_group
+from semalign.sandbox.control_group import control_group, remove_used
 from semalign.sandbox.errors import SandboxError
 from semalign.sandbox.inside.program import READY
 from semalign.sandbox.inside.wire import WireError, frame, receive
@@ -44,6 +44,7 @@ class Examiner:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._server.close()
         stop(self._process)
+        remove_used()
 
     def examine(self, program: str, tests: str) -> Outcome:
         """Run one case; several threads may run cases at the same time."""
