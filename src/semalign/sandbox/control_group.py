@@ -31,7 +31,7 @@ def control_group(memory: int) -> Iterator[Callable[[int], None]]:
     the kernel milliseconds. It must not have run anything of the program yet, and have ended when the block ends.
 
     Args:
-        memory: bytes of address space of the program; the group may use these and :data:`SLACK`.
+        memory: bytes of address space of the program; the group may use these and ``SLACK``.
     """
     groups: list[Path] = []
     for place in places():
