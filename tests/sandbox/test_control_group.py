@@ -61,6 +61,7 @@ def test_groups_of_processes_that_are_gone_are_removed():
         ("3:cpuset:/", []),
         ("0::/user.slice/app.slice/x.scope", ["user.slice/app.slice"]),
         ("0::/", [""]),
+        ("0::/../../x", []),
     ],
 )
 def test_groups_are_made_where_they_can_have_limits(line, expected):
@@ -68,8 +69,9 @@ def test_groups_are_made_where_they_can_have_limits(line, expected):
 
 
 def test_a_place_without_limits_or_without_permission_is_not_used(tmp_path):
+    (tmp_path / "semalign-of-somebody").mkdir()
     assert not groups._usable(tmp_path)  # a folder that is no control group
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["semalign-of-somebody"]
     assert not groups._usable(tmp_path / "absent")
 
 

@@ -1,7 +1,7 @@
 """Run generated programs with their tests in a sandbox, and let only the tests decide the verdict.
 
 Program and tests run in two processes, each in its own sandbox. The tests call the program's functions through a
-socket that carries plain data. The program's process has no access to the tests or the verdict::
+socket that carries data and numbers of objects. The program's process holds neither the tests nor the verdict::
 
     outcome = run_tests("def double(x): return 2 * x", "assert double(2) == 4")
     outcome.passed, outcome.reason

@@ -77,6 +77,8 @@ def places() -> tuple[Path, ...]:
 def _places(line: str) -> list[Path]:
     """Return where groups could be made, from a line of /proc/self/cgroup: number, controllers, path."""
     _, controllers, path = line.split(":", 2)
+    if ".." in path:  # the process is in a group outside of its namespace
+        return []
     if controllers:  # the first version has a hierarchy for each controller; only that of memory is worth a move
         return [ROOT / controllers / path.lstrip("/")] if controllers == "memory" else []
     own = ROOT / path.lstrip("/")  # a group with processes may have no limited ones below it, but beside it
@@ -84,9 +86,8 @@ def _places(line: str) -> list[Path]:
 
 
 def _usable(place: Path) -> bool:
-    for left in place.glob("semalign-*-*"):
-        owner = int(left.name.split("-")[1])
-        if not Path(f"/proc/{owner}").exists():
+    for left in place.glob("semalign-[0-9]*-[0-9]*"):
+        if not Path("/proc", left.name.split("-")[1]).exists():  # the process that made it
             _remove(left, 0.0)
     try:
         group = _made(place, SLACK)
