@@ -144,6 +144,14 @@ def test_a_checkpoint_of_another_identity_is_not_read(tmp_path, caplog):
     assert len(other.seen) == 9 and "starting anew" in caplog.text
 
 
+def test_a_run_of_more_epochs_starts_anew_and_says_how_to_train_on(tmp_path, caplog):
+    path = tmp_path / "state.safetensors"
+    Quadratic(settings(epochs=1), path, "same").run()
+    longer = Quadratic(settings(epochs=2), path, "same")
+    longer.run()
+    assert len(longer.seen) == 6 and "3 steps, this one has 6" in caplog.text and "--adapter" in caplog.text
+
+
 def test_a_damaged_checkpoint_is_never_used(tmp_path, caplog):
     whole, path = Quadratic(settings(epochs=2)), tmp_path / "state.safetensors"
     whole.run()

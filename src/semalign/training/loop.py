@@ -20,6 +20,7 @@ from semalign.models.evaluating import plain_torch
 from semalign.models.finite import NotFiniteError, not_finite
 from semalign.settings import TrainingSettings
 from semalign.training.checkpoint import Checkpoint, Position
+from semalign.training.learning_rate import LinearDecay
 from semalign.training.loss_scale import LossScale
 from semalign.training.random_state import set_random_state
 
@@ -68,14 +69,16 @@ class Training(ABC):
 
     A checkpoint is written after each epoch and, inside an epoch, when a stop signal comes
     (:mod:`semalign.stopping`). A run that resumes there ends with the same losses and weights, bit for bit, as one that
-    was never stopped.
+    was never stopped. The learning rate falls over all epochs, so a run of more or fewer epochs goes on from a
+    checkpoint only if the rates of its steps are the same in both, as in the warm-up
+    (:meth:`semalign.training.learning_rate.LinearDecay.agrees`); otherwise it starts anew, with a warning.
 
     Args:
         model: model or module whose parameters with ``requires_grad`` are trained.
         n_examples: number of examples; :meth:`backward` receives the indices of a batch.
         settings: epochs, batch size, learning rate and so on.
         checkpoint: file for the state, or None for no checkpoints.
-        identity: hash of everything that the run depends on; only a checkpoint with the same identity is resumed.
+        identity: hash of everything but the epochs that the run depends on; only a checkpoint with it is resumed.
     """
 
     settings: TrainingSettings
@@ -95,7 +98,8 @@ class Training(ABC):
         self.optimizer = torch.optim.AdamW(
             self.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        self.checkpoint = Checkpoint(checkpoint, identity, self.parameters, self.optimizer)
+        self.rate = LinearDecay(self.steps * settings.epochs, settings.warmup_ratio)
+        self.checkpoint = Checkpoint(checkpoint, identity, self.parameters, self.optimizer, self.rate)
         self.losses: list[dict[str, float]] = []
         self.scale = LossScale(model)
 
@@ -115,7 +119,7 @@ class Training(ABC):
         resumed = self.checkpoint.read()
         self.losses = [] if resumed is None else resumed.losses
         progress = tqdm(
-            total=self.steps * self.settings.epochs,
+            total=self.rate.total,
             initial=len(self.losses),
             desc=type(self).__name__.lower(),
             leave=False,
@@ -148,17 +152,11 @@ class Training(ABC):
     def _step(self, indices: Sequence[int]) -> dict[str, float]:
         self.optimizer.zero_grad(set_to_none=True)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * self._rate(len(self.losses) + 1)
+            group["lr"] = self.settings.learning_rate * self.rate.factor(len(self.losses) + 1)
         terms = self.scale.gradients(lambda: self.backward(indices), self.parameters.values())
         check_loss(terms, len(self.losses) + 1, self.student, lambda: self.backward(indices))
         self.optimizer.step()
         return terms
-
-    def _rate(self, step: int) -> float:
-        """Return the factor on the learning rate at a step, counted from 1: linear warm-up, then linear decay."""
-        total = self.steps * self.settings.epochs
-        warmup = round(self.settings.warmup_ratio * total)
-        return step / warmup if step <= warmup else (total - step + 1) / (total - warmup)
 
     def _stop_wanted(self) -> bool:
         """Return whether a stop signal has come, in any process of the run: all of them stop after the same step."""
@@ -171,7 +169,7 @@ class Training(ABC):
     def _stop(self) -> None:
         """Keep what is done and stop."""
         self.checkpoint.write(self.losses, self.scale.value)
-        done, total = len(self.losses), self.steps * self.settings.epochs
+        done, total = len(self.losses), self.rate.total
         logger.warning(
             "%s holds %d of %d steps: the same command goes on from there", self.checkpoint.path, done, total
         )
