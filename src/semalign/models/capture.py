@@ -45,7 +45,8 @@ def _attach(hooks: ExitStack, architecture: Architecture, k: int, interface: str
 
     def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
         state = first(output)
-        states[k] = state - entering(args, kwargs) if interface == "residual" else state
+        state = state - entering(args, kwargs).to(state.device) if interface == "residual" else state
+        states[k] = state.to(architecture.device)
 
     hooks.callback(watched.register_forward_hook(hook, with_kwargs=True).remove)
 
@@ -88,7 +89,7 @@ def states_entering(
     seen: list[Tensor] = []
 
     def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        seen.append(entering(args, kwargs))
+        seen.append(entering(args, kwargs).to(architecture.device))
 
     handle = architecture.layer(k).register_forward_pre_hook(hook, with_kwargs=True)
     try:
