@@ -12,6 +12,7 @@ from semalign.data.task_file import task_file
 from semalign.errors import nearest, problems
 from semalign.experiments.profile_paths import FOLDER, profile_path
 from semalign.methods.registry import Method, method, methods
+from semalign.models.placement import Placement, place_unless_set
 from semalign.results.records import PAPER
 from semalign.settings import MEMORY, TrainingSettings, TransferSettings
 from semalign.yaml_text import read_mapping
@@ -74,6 +75,9 @@ class Profile(Strict):
     )
     seeds: list[int] = Field(min_length=1)
     evaluation: EvaluationProfile = EvaluationProfile.model_validate({})
+    models: Placement = Field(
+        Placement.model_validate({}), description="type and devices of all models, where the process names none"
+    )
 
     def method_of(self, entry: str) -> Method:
         """Return the method behind an entry: what its variant names, else the method of that name, else SemAlign.
@@ -134,6 +138,16 @@ def load_profile(name: str | Path, **overrides: Any) -> Profile:
     return profile
 
 
+def use_profile(name: str | Path, **overrides: Any) -> Profile:
+    """Return a profile as :func:`load_profile` does, and place models as it says, where no variable says otherwise.
+
+    This holds for this process and those that it starts, as the variables do (:mod:`semalign.models.placement`).
+    """
+    profile = load_profile(name, **overrides)
+    place_unless_set(profile.models)
+    return profile
+
+
 def _check(profile: Profile) -> None:
     """Check that tasks, teachers and entries go together, and that each method takes the settings of its entry."""
     if not profile.tasks:
@@ -172,4 +186,4 @@ def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _known_keys() -> set[str]:
-    return {field for model in (Profile, TaskProfile, EvaluationProfile) for field in model.model_fields}
+    return {field for model in (Profile, TaskProfile, EvaluationProfile, Placement) for field in model.model_fields}
