@@ -21,6 +21,7 @@ from semalign.cli.options import (
     usage,
     with_adapter,
 )
+from semalign.cli.placing import placed
 from semalign.data.chat import ChatName
 
 Only = Annotated[
@@ -29,6 +30,7 @@ Only = Annotated[
 ]
 
 
+@placed
 def evaluate(
     model: Model,
     task: Annotated[
@@ -83,6 +85,7 @@ def evaluate(
             write_record(path, record)
 
 
+@placed
 def compare(
     profile: Profile = "micro",
     out: RecordFolder = None,
@@ -100,11 +103,11 @@ def compare(
     """Run every model, method, task and seed of a profile (Tables 1 and 2); keep finished records."""
     from semalign.experiments import runs as experiments
     from semalign.experiments.cells import cells, entries_of
-    from semalign.experiments.profiles import load_profile
+    from semalign.experiments.profiles import use_profile
     from semalign.paths import results_dir
     from semalign.results.comparisons import differences
 
-    loaded = load_profile(profile, **({} if seeds is None else {"seeds": list(range(seeds))}))
+    loaded = use_profile(profile, **({} if seeds is None else {"seeds": list(range(seeds))}))
     folder, names = out or results_dir() / loaded.name, names_of(methods)
     with usage("--methods"):
         entries_of(loaded, names)
@@ -121,6 +124,7 @@ def compare(
     typer.echo(differences(folder, only=current).round(4).to_string(index=False))
 
 
+@placed
 def select(
     profile: Profile = "micro",
     methods: Annotated[str | None, typer.Option(help="names separated by commas; default: all with a grid")] = None,
@@ -132,10 +136,10 @@ def select(
     """Choose the settings of methods and variants on validation data; print the variants to add to the profile."""
     from semalign.experiments import selection
     from semalign.experiments.grids import check_entries, check_grids, points
-    from semalign.experiments.profiles import load_profile
+    from semalign.experiments.profiles import use_profile
     from semalign.paths import results_dir
 
-    loaded, names = load_profile(profile), names_of(methods)
+    loaded, names = use_profile(profile), names_of(methods)
     if names and loaded.selection:
         with usage("--methods"):
             check_entries(loaded, names)
@@ -151,6 +155,7 @@ def select(
     typer.echo(yaml.safe_dump({"variants": selection.chosen(loaded, table)}, sort_keys=False))
 
 
+@placed
 def run(
     profile: Profile = "micro",
     only: Annotated[list[str] | None, typer.Option(help="first letters of a notebook's name, e.g. 03")] = None,
@@ -160,5 +165,7 @@ def run(
 ) -> None:
     """Run the notebooks of a profile with papermill; skip those that are up to date."""
     from semalign.book.notebooks import run_notebooks
+    from semalign.experiments.profiles import use_profile
 
+    use_profile(profile)
     run_notebooks(profile, only=only, force=force)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -73,13 +73,18 @@ class Architecture:
     ) -> Float[Tensor, "batch tokens d"]:
         """Return the states after the final norm; each row has the positions and the rope that it would have alone.
 
+        Inputs may be on any device; the states are on that of the model, :attr:`device`.
+
         Args:
             attention_mask: 1 for tokens, 0 for padding; None: there is no padding.
             **inputs: ``input_ids`` or ``inputs_embeds``.
         """
-        with own_lengths(self.decoder, attention_mask):
-            found = self.decoder(attention_mask=attention_mask, use_cache=False, return_dict=True, **inputs)
-            return found.last_hidden_state
+        first_device: Any = self.model.get_input_embeddings().weight.device  # a device map may spread the modules
+        mask = None if attention_mask is None else attention_mask.to(first_device)
+        moved = {name: tensor.to(first_device) for name, tensor in inputs.items()}
+        with own_lengths(self.decoder, mask):
+            found = self.decoder(attention_mask=mask, use_cache=False, return_dict=True, **moved)
+            return found.last_hidden_state.to(self.device)
 
     @property
     def lm_head(self) -> nn.Module:
@@ -93,11 +98,11 @@ class Architecture:
 
     def folded_head(self) -> Float[Tensor, "v d"]:
         """Return ``W diag(g)``, the LM head with the final norm's gain g folded in, detached, in float32 or wider."""
-        return wide(self.head_weight.detach()) * norm_gain(self.norm, self.width)
+        return wide(self.head_weight.detach()) * norm_gain(self.norm, self.width).to(self.device)
 
     @property
     def device(self) -> torch.device:
-        """The device that the LM head is on."""
+        """The device of the LM head, to which captured and final states are brought if a device map spreads layers."""
         return self.head_weight.device
 
     @cached_property

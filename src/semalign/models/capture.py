@@ -46,9 +46,10 @@ def _attach(hooks: ExitStack, architecture: Architecture, k: int, interface: str
     def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
         state = first(output)
         if interface in ("attention", "mlp"):
-            states[k] = architecture.added(state)
-        else:
-            states[k] = state - entering(args, kwargs) if interface == "residual" else state
+            state = architecture.added(state)
+        elif interface == "residual":
+            state = state - entering(args, kwargs).to(state.device)
+        states[k] = state.to(architecture.device)
 
     hooks.callback(watched.register_forward_hook(hook, with_kwargs=True).remove)
 
@@ -81,7 +82,7 @@ def states_entering(
     seen: list[Tensor] = []
 
     def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        seen.append(entering(args, kwargs))
+        seen.append(entering(args, kwargs).to(architecture.device))
 
     handle = architecture.layer(k).register_forward_pre_hook(hook, with_kwargs=True)
     try:
