@@ -14,10 +14,8 @@ from semalign.experiments.profile_paths import FOLDER, profile_path
 from semalign.methods.registry import Method, method, methods
 from semalign.models.placement import Placement, place_unless_set
 from semalign.results.records import PAPER
-from semalign.settings import TrainingSettings, TransferSettings
+from semalign.settings import MEMORY, TrainingSettings, TransferSettings
 from semalign.yaml_text import read_mapping
-
-MEMORY = {"micro_batch_size"}  # means the same for every method that has it
 
 
 class Strict(BaseModel):
@@ -102,8 +100,8 @@ class Profile(Strict):
         chosen = self.method_of(entry)
         shared = self.transfer
         if not issubclass(chosen.settings, TransferSettings):
-            common = set(TrainingSettings.model_fields) if issubclass(chosen.settings, TrainingSettings) else MEMORY
-            common = common & chosen.settings.model_fields.keys()
+            trains = issubclass(chosen.settings, TrainingSettings)
+            common = (TrainingSettings.model_fields.keys() if trains else MEMORY) & chosen.settings.model_fields.keys()
             shared = {key: value for key, value in self.transfer.items() if key in common}
         values = {key: getattr(self.tasks[task], name) for key, name in chosen.of_task.items()}
         of_task = {key: value for key, value in values.items() if value is not None}

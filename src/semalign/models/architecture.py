@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from semalign.models.layouts import Layout, layout_of
+from semalign.models.layout_files import layout_of
+from semalign.models.layout_proof import prove
+from semalign.models.layouts import Layout
 from semalign.models.precision import wide
 from semalign.models.rope import own_lengths
 from semalign.settings import Interface
@@ -27,8 +29,8 @@ class Architecture:
         layout: the names of its modules; by default from :data:`semalign.models.layouts.LAYOUTS`.
 
     Raises:
-        ValueError: if the architecture has no layout, a module of the layout does not exist, or a PEFT model's adapter
-            works by extra prompt tokens.
+        ValueError: if the architecture has no layout, the layout does not hold for the model
+            (:func:`semalign.models.layout_proof.prove`), or a PEFT model's adapter works by extra prompt tokens.
     """
 
     def __init__(self, model: PreTrainedModel | PeftModel, layout: Layout | None = None) -> None:
@@ -37,10 +39,19 @@ class Architecture:
         try:
             self.layers: nn.ModuleList = self.model.get_submodule(self.layout.layers)  # type: ignore[assignment]
             self.norm = self.model.get_submodule(self.layout.norm)
-            for path in (self.layout.attention, self.layout.mlp, *self.layout.lora, *self.layout.matrices):
-                self.layers[0].get_submodule(path)
         except AttributeError as error:
             raise ValueError(f"{type(self.model).__name__} does not match its layout: {error}") from error
+        for k, layer in enumerate(self.layers, start=1):
+            self._check_modules(k, layer)
+        prove(self)
+
+    def _check_modules(self, k: int, layer: nn.Module) -> None:
+        for path in (self.layout.attention, self.layout.mlp, *self.layout.lora, *self.layout.matrices):
+            try:
+                layer.get_submodule(path)
+            except AttributeError as error:
+                name = type(self.model).__name__
+                raise ValueError(f"{name} does not match its layout: {error} (layer {k})") from error
 
     @property
     def n_layers(self) -> int:
@@ -95,18 +106,36 @@ class Architecture:
         return self.head_weight.device
 
     @cached_property
+    def residual_scale(self) -> float:
+        """Factor that the outputs of attention and MLP have in the residual stream: 1 for most models."""
+        return self._number(self.layout.residual_scale)
+
+    @cached_property
+    def logit_scale(self) -> float:
+        """Factor s of the logits, ``z = s W h``: 1 for most models."""
+        return self._number(self.layout.logit_scale) / self._number(self.layout.logit_divisor)
+
+    def _number(self, name: str | None) -> float:
+        return 1.0 if name is None else float(getattr(self.model.config.get_text_config(), name))
+
+    def added(self, output: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
+        """Return what the output of an attention or MLP adds to the residual stream."""
+        return output if self.residual_scale == 1 else output * self.residual_scale
+
+    @cached_property
     def softcap(self) -> float | None:
         """Bound that Gemma-like models put on their logits (``cap * tanh(z / cap)``), or None."""
         return getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
 
     @property
     def logits_are_linear(self) -> bool:
-        """Whether ``z = W h`` holds exactly, with no bias and no soft cap."""
+        """Whether ``z = s W h`` holds exactly, with no bias and no soft cap."""
         return self.softcap is None and getattr(self.lm_head, "bias", None) is None
 
     def logits(self, states: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch v"]:
         """Return the logits of states after the final norm; states of higher precision than the head keep it."""
         logits = self.lm_head(states) if states.dtype == self.head_weight.dtype else self._wide_head(states)
+        logits = logits if self.logit_scale == 1 else logits * self.logit_scale
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
     def _wide_head(self, states: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch v"]:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from semalign.models.architecture import Architecture
-from semalign.models.capture import first
 from semalign.models.offload import whole_state
+from semalign.models.patching import first
 
 
 class NotFiniteError(ValueError, FloatingPointError):

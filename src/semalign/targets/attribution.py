@@ -16,12 +16,11 @@ from transformers import PreTrainedModel
 
 from semalign.data.rows import IGNORED
 from semalign.models.architecture import Architecture, check_interface
-from semalign.models.capture import entering, first
 from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import check_finite
 from semalign.models.loading import LanguageModel, unwrap
 from semalign.models.offload import spread
-from semalign.models.patching import patched_forward
+from semalign.models.patching import entering, first, patched_forward
 from semalign.models.precision import wide
 
 
