@@ -9,7 +9,6 @@ from semalign.training.checkpoint import Checkpoint
 from semalign.training.learning_rate import LinearDecay
 from semalign.training.random_state import random_state
 
-
 RATE = LinearDecay(20, 0.1)
 
 

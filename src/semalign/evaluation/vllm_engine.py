@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
 from lm_eval.api.model import TemplateLM
 from transformers import PreTrainedTokenizerBase
 
@@ -19,6 +18,7 @@ from semalign.models.adapters import read_config
 from semalign.models.identity import plain_settings
 from semalign.models.integrity import check_folder
 from semalign.models.loading import locate
+from semalign.models.on_disk import folder_of
 from semalign.models.placement import process_placement
 from semalign.models.pretrained import load_config, load_tokenizer
 from semalign.models.rope import depends_on_length, rope_kinds
@@ -53,10 +53,10 @@ class VllmModel:
     @cached_property
     def folder(self) -> Path:
         """The model's folder; ``ValueError`` for a GGUF file, ``OSError`` if a model of the hub is not in its cache."""
-        found = locate(self.source)
-        if found.endswith(".gguf"):
+        found = folder_of(self.source)
+        if found.suffix == ".gguf":
             raise ValueError(f"{found}: a GGUF file cannot be evaluated with vLLM; transformers can")
-        return Path(found if Path(found).exists() else snapshot_download(found, local_files_only=True))
+        return found
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:

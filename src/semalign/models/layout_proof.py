@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from semalign.models.evaluating import evaluating
+from semalign.models.offload import spread
 from semalign.models.patching import entering, first
 from semalign.models.precision import wide_type
 from semalign.models.rope import own_lengths
@@ -32,7 +33,7 @@ def prove(architecture: Any) -> None:
         ValueError: if one of them does not hold; it says which.
     """
     model = architecture.model
-    if model in _proven or any(p.is_meta for p in model.parameters()):
+    if model in _proven or (any(p.is_meta for p in model.parameters()) and not spread(model)):
         return
     with evaluating(model):
         _check(architecture)
@@ -42,7 +43,7 @@ def prove(architecture: Any) -> None:
 def _check(architecture: Any) -> None:
     model, dtype = architecture.model, architecture.head_weight.dtype
     vocabulary = len(architecture.head_weight)
-    ids = torch.tensor([[vocabulary // 3, 2 * vocabulary // 3]], device=model.get_input_embeddings().weight.device)
+    ids = torch.tensor([[vocabulary // 3, 2 * vocabulary // 3]], device=architecture.device)
     parts: list[dict[str, Tensor]] = [{} for _ in range(architecture.n_layers)]
     with ExitStack() as hooks:
         for k, seen in enumerate(parts, start=1):
