@@ -35,6 +35,7 @@ def steer_frontier(inputs: Inputs) -> Adapted:
     """
     settings: TransferSettings = inputs.settings
     builder = TargetBuilder(inputs.pair, settings, teacher_logits=OUTPUT_TERMS[settings.output_loss].needs_teacher)
+    vocabulary = builder.vocabulary(inputs.rows)
     pairs = [paired(inputs.pair, settings, layer, k) for k, layer in layer_map(inputs.pair, settings)]
     adapted = add_lora(inputs.pair.student.model, [pair.student for pair in pairs], settings)
     passes, parts = shares(inputs.rows, len(pairs), settings.epochs, settings.seed)
@@ -46,7 +47,11 @@ def steer_frontier(inputs: Inputs) -> Adapted:
     return Adapted(
         adapted,
         losses,
-        {"pairs": [pair.as_json() for pair in pairs], "adapter_parameters": trainable(adapted)},
+        {
+            "pairs": [pair.as_json() for pair in pairs],
+            "adapter_parameters": trainable(adapted),
+            "vocabulary": vocabulary,
+        },
     )
 
 
