@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from semalign.cli import launched
 from semalign.errors import folded, one_line
 
 FAILED, USAGE, BUG, INTERRUPTED = 1, 2, 70, 130  # 70 is the "internal software error" of sysexits.h
@@ -22,7 +23,9 @@ def run(app: Callable[..., Any]) -> int:
     semalign and ends with 70; its traceback is shown with ``--verbose``.
     """
     try:
-        return app(prog_name="semalign", standalone_mode=False) or 0
+        status = app(prog_name="semalign", standalone_mode=False) or 0
+        launched.leave()
+        return status
     except typer.Abort:
         return _tell("stopped", INTERRUPTED)
     except KeyboardInterrupt:
@@ -70,5 +73,5 @@ def _of_loaded_modules() -> tuple[type[BaseException], ...]:
 
 
 def _tell(message: str, status: int) -> int:
-    typer.secho(f"semalign: {message}", fg="red", err=True)
+    typer.secho(f"{launched.prefix()}: {message}", fg="red", err=True)
     return status

@@ -14,6 +14,7 @@ from semalign.data.messages import rendered
 from semalign.data.rows import Example, encode
 from semalign.data.tokens import Encoder
 from semalign.errors import one_line
+from semalign.models import processes
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import check_weights
 from semalign.models.integrity import check_folder
@@ -125,6 +126,7 @@ def load_model(
     check_given(name)
     if not isinstance(dtype, torch.dtype | None):
         raise ValueError(f"dtype must be a torch.dtype, such as torch.bfloat16; it is {dtype!r}")
+    processes.start()  # each process has a GPU of its own
     device = _usable(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = dtype or (torch.float32 if device.type == "cpu" else None)
     source = locate(name)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import NotFiniteError, not_finite
@@ -95,30 +96,38 @@ class Training(ABC):
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
         """Accumulate the gradient of the objective on a batch in the parameters; return the terms of the objective.
 
-        Losses are differentiated by ``self.scale.backward(loss)``.
+        Losses are differentiated by ``self.scale.backward(loss)``. Of several processes, each computes the part of
+        ``processes.share(indices)``, divided by the positions of the whole batch: gradients and terms are added up
+        over processes, which then all take the same step.
         """
 
     def run(self) -> list[dict[str, float]]:
         """Train all epochs, starting from the checkpoint if there is one; return the losses of every step."""
         self._resume()
+        processes.check_equal(
+            len(self.losses), f"{self.checkpoint} is not the same file for all processes: all machines must share it"
+        )
+        processes.equalise(self.parameters.values())
         done = len(self.losses) // self.steps  # checkpoints are written at the end of an epoch
         progress = tqdm(
             total=self.steps * self.settings.epochs,
             initial=len(self.losses),
             desc=type(self).__name__.lower(),
             leave=False,
-            disable=None,
+            disable=processes.quiet(),
         )
         with progress, plain_torch(gradients=True), torch.random.fork_rng(), adapter_dropout(self.model):
             for epoch in range(done, self.settings.epochs):
                 self._epoch(epoch, progress)
-                self._save()
+                processes.by_first(self._save)
         return self.losses
 
     def _epoch(self, epoch: int, progress: tqdm) -> None:
         # Each epoch has its own seed, so that a resumed run draws the same order and dropout as an uninterrupted one.
         torch.manual_seed(self.settings.seed * 10_000 + epoch)
         order = torch.randperm(self.n_examples).tolist()
+        if not processes.is_first():  # masks of dropout differ from those of the first process, as its rows do
+            torch.manual_seed((processes.number() << 48) + self.settings.seed * 10_000 + epoch)
         self.scale.reset()
         for indices in slices(order, self.settings.batch_size):
             terms = self._step(indices)
@@ -130,10 +139,18 @@ class Training(ABC):
         self.optimizer.zero_grad(set_to_none=True)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self._rate(len(self.losses) + 1)
-        terms = self.scale.gradients(lambda: self.backward(indices), self.parameters.values())
+        terms = self.scale.gradients(lambda: self._summed(self.backward(indices)), self.parameters.values())
         check_loss(terms, len(self.losses) + 1, self.student, lambda: self.backward(indices))
         self.optimizer.step()
         return terms
+
+    def _summed(self, terms: dict[str, float]) -> dict[str, float]:
+        """Add up over all processes the gradients and the terms of a batch."""
+        if processes.count() > 1:
+            for p in self.parameters.values():
+                p.grad = torch.zeros_like(p) if p.grad is None else p.grad
+            processes.add_up(p.grad for p in self.parameters.values() if p.grad is not None)
+        return processes.sums(terms)
 
     def _rate(self, step: int) -> float:
         """Return the factor on the learning rate at a step, counted from 1: linear warm-up, then linear decay."""

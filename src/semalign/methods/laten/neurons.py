@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from semalign.methods.laten.gated import DOWN, KINDS, OUTPUT, grouping, weight
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.capture import entering
 from semalign.models.evaluating import evaluating, plain_torch
@@ -121,7 +122,7 @@ def attribute_neurons(architecture: Architecture, texts: Sequence[Sequence[int]]
         texts: token ids of each text; the last id is the token whose log-probability is explained.
     """
     totals = [torch.zeros((), dtype=torch.float64)] * 4
-    for ids in tqdm(texts, desc="neuron attribution", leave=False, disable=None):
+    for ids in tqdm(texts, desc="neuron attribution", leave=False, disable=processes.quiet()):
         traces = trace_last(architecture, ids[:-1])
         parts = [part for kind in KINDS for part in _score(architecture, kind, traces, ids[-1])]
         if not all(part.isfinite().all() for part in parts):
