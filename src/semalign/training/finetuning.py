@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from semalign.data.rows import IGNORED, Example, batches
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.batching import FittingParts
 from semalign.models.evaluating import evaluating
@@ -44,11 +45,15 @@ class FineTuning(Training):
         super().__init__(student.model, len(examples), settings, checkpoint, identity)
 
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
-        """Add the gradient of the mean cross-entropy on a batch of examples; return the mean."""
+        """Add the gradient of the mean cross-entropy on a batch of examples; return the mean.
+
+        Of several processes, each has its share of the examples.
+        """
         examples = [self.examples[i] for i in indices]
         total, mean = _response_tokens(examples), 0.0
+        own = processes.share(examples)
         assert self.parts is not None
-        for part in self.parts.split(examples, list(map(len, examples))):
+        for part in self.parts.split(own, list(map(len, own))):
             share = summed_nll(self.student, part) / total
             self.scale.backward(share)
             mean += share.item()
@@ -80,10 +85,10 @@ def response_nll(model: Architecture, examples: Sequence[Example], batch_size: i
 
     total = 0.0
     with evaluating(model.model):
-        parts = FittingParts(model, batch_size, logits=True)
-        for nll in parts.results(summed, examples, list(map(len, examples))):
+        own, parts = processes.share(examples), FittingParts(model, batch_size, logits=True)
+        for nll in parts.results(summed, own, list(map(len, own))):
             total += nll
-    return total / _response_tokens(examples)
+    return processes.sums({"nll": total})["nll"] / _response_tokens(examples)
 
 
 def _response_tokens(examples: Sequence[Example]) -> int:

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.batching import FittingParts
 from semalign.models.capture import capture, run_from
@@ -114,12 +115,13 @@ class Objective(nn.Module):
         parts, numbers = FittingParts(self.student, batch_size, logits=True), range(len(supervision.examples))
         compute, layer_sum, output_sum = partial(self._cosine_sums, supervision), 0.0, 0.0
         with evaluating(self):
-            for layer, output in parts.results(compute, numbers, list(map(len, supervision.examples))):
+            own = processes.share(numbers)
+            for layer, output in parts.results(compute, own, [len(supervision.examples[i]) for i in own]):
                 layer_sum, output_sum = layer_sum + layer, output_sum + output
-        counts = supervision.counts(numbers)
+        counts, totals = supervision.counts(numbers), processes.sums({"layer": layer_sum, "output": output_sum})
         comparable = any(layer.comparable for layer in supervision.layers)
-        measured = {"layer_cosine": layer_sum / counts.matched} if comparable else {}
-        return {**measured, "output_cosine": output_sum / counts.labelled}
+        measured = {"layer_cosine": totals["layer"] / counts.matched} if comparable else {}
+        return {**measured, "output_cosine": totals["output"] / counts.labelled}
 
     def _cosine_sums(self, supervision: Supervision, indices: Sequence[int]) -> tuple[float, float]:
         """Return the cosines of some examples, summed over positions: of the layers, on average, and of the output."""
