@@ -89,7 +89,7 @@ class TargetBuilder:
             return None
         teacher, student = self.bases if self.map.needs == "bases" else self._heads()
         found = self.map.make(teacher, student, self.settings)  # (D_T, D_S)
-        return None if found is None else found.to(self.pair.student.model.device, torch.float32)
+        return None if found is None else found.to(self.pair.student_architecture.device, torch.float32)
 
     def _heads(self) -> tuple[Tensor, Tensor]:
         """Return the head rows of the shared tokens in the same order, shapes (shared, D_T) and (shared, D_S)."""
@@ -134,7 +134,7 @@ class TargetBuilder:
             matched=matched,
             entering=passes.student.entering_states(pairs[0].student),
             layers=[self._targets(pair, passes, targets) for pair, targets in zip(pairs, known, strict=True)],
-            device=self.pair.student.model.device,
+            device=self.pair.student_architecture.device,
             teacher_final=teacher_final,
             teacher_head=teacher_head,
         )
@@ -162,7 +162,7 @@ class TargetBuilder:
         student_states = passes.student.layer_states([(pair.student, 1.0)], interface)
         found = self.map.make(states, student_states, self.settings)
         if found is not None:
-            found = found.to(self.pair.student.model.device, wide_type(student_states.dtype))
+            found = found.to(self.pair.student_architecture.device, wide_type(student_states.dtype))
         if self.map.into == "teacher":
             return LayerTargets(pair.student, states, projection=found)
         return LayerTargets(pair.student, states, alignment=found)

@@ -21,6 +21,7 @@ from semalign.methods.seeking.injection import Injection, as_plain_lora, inject
 from semalign.methods.seeking.sensitivity import Extraction, check_fit, extract, matrix
 from semalign.models.architecture import Architecture
 from semalign.models.identity import computed_by
+from semalign.models.offload import check_one_device
 from semalign.models.pair import Pair
 from semalign.models.precision import wide_model
 from semalign.outputs import check_folder
@@ -76,9 +77,12 @@ def check_inputs(inputs: Inputs) -> None:
     """Make sure that the models fit.
 
     Raises:
-        ValueError: if the teacher is smaller than the student in some dimension, or the rank is too high for it.
+        ValueError: if the teacher is smaller than the student in some dimension, or the rank is too high for it,
+            or if a device map spreads a model.
         OSError: if the cache folder cannot be written.
     """
+    for model in (inputs.pair.teacher, inputs.pair.student):
+        check_one_device(model.model, model.name)
     check_fit(inputs.pair.teacher_architecture, inputs.pair.student_architecture)
     check_rank(inputs.pair.student_architecture, inputs.settings)
     check_folder(cache_dir())

@@ -70,7 +70,8 @@ def _train_layer(
     supervision = builder.supervision(rows, [pair], states, student=student)
     objective = Objective(student, supervision, inputs.settings)
     settings = inputs.settings.model_copy(update={"epochs": passes})
-    return Steering(objective, inputs.checkpoint(f"checkpoint-{k}"), inputs.identity(pair.as_json()), settings).run()
+    identity = inputs.identity(pair.as_json(), list(rows))
+    return Steering(objective, inputs.checkpoint(f"checkpoint-{k}"), identity, settings).run()
 
 
 def shares(rows: Sequence[Row], n_layers: int, epochs: int, seed: int) -> tuple[int, list[list[Row]]]:
