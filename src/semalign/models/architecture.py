@@ -147,8 +147,10 @@ class Architecture:
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
     def _head_rows(self, states: Float[Tensor, "*batch d"], tokens: Tensor | None) -> Float[Tensor, "*batch v"]:
-        parts = self.head_weight, getattr(self.lm_head, "bias", None)
-        weight, bias = (p if p is None or tokens is None else p[tokens.to(p.device)] for p in parts)
+        weight, bias = self.head_weight, getattr(self.lm_head, "bias", None)
+        if tokens is not None:
+            rows = tokens.to(self.device)
+            weight, bias = weight[rows], None if bias is None else bias[rows]
         return functional.linear(states, weight.to(states.dtype), None if bias is None else bias.to(states.dtype))
 
     def layer(self, k: int) -> nn.Module:
