@@ -75,7 +75,10 @@ def attribute(
     interface: Interface = "mlp",
     aggregation: Annotated[str, typer.Option(help="absolute or signed")] = "absolute",
 ) -> None:
-    """Score a model's layers by Layer Gradient x Activation (Section 4.1); torchrun distributes the batches."""
+    """Score a model's layers by Layer Gradient x Activation (Section 4.1).
+
+    Several processes (accelerate launch, torchrun) share out the batches; the first one prints.
+    """
     choice(aggregation, "absolute", "signed")
     from semalign import attribute_layers, load_model
     from semalign.data.rows import batches
@@ -163,7 +166,10 @@ def transfer(
         list[str] | None, typer.Option("--set", "-s", help="KEY=VALUE, a setting of the method, e.g. seed=1")
     ] = None,
 ) -> None:
-    """Align and steer: train paired student layers on the teacher's aligned states (Sections 4.2-4.3)."""
+    """Align and steer: train paired student layers on the teacher's aligned states (Sections 4.2-4.3).
+
+    Several processes (accelerate launch, torchrun) share out attribution, states and training; the first one writes.
+    """
     if validation and hold_out:
         raise typer.BadParameter("give --validation or --hold-out, not both")
     chosen = settings_of(settings or [])

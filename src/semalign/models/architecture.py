@@ -149,7 +149,7 @@ class Architecture:
     def _head_rows(self, states: Float[Tensor, "*batch d"], tokens: Tensor | None) -> Float[Tensor, "*batch v"]:
         weight, bias = self.head_weight, getattr(self.lm_head, "bias", None)
         if tokens is not None:
-            rows = tokens.to(self.device)
+            rows = tokens.to(weight.device)
             weight, bias = weight[rows], None if bias is None else bias[rows]
         return functional.linear(states, weight.to(states.dtype), None if bias is None else bias.to(states.dtype))
 
