@@ -129,7 +129,9 @@ def test_several_processes_share_out_the_shards(tmp_path, computed, caplog):
 
 def test_processes_that_write_to_different_disks_are_told(tmp_path, computed):
     errors = in_processes(2, lambda: store(tmp_path / str(processes.number())).ensure(computed))
-    assert all(isinstance(error, OSError) and "SEMALIGN_CACHE must be on a shared disk" in str(error) for error in errors)
+    assert all(
+        isinstance(error, OSError) and "SEMALIGN_CACHE must be on a shared disk" in str(error) for error in errors
+    )
 
 
 def test_a_full_disk_ends_all_processes(tmp_path, computed, monkeypatch):
@@ -148,5 +150,7 @@ def test_two_runs_may_write_the_same_states_at_once(tmp_path, computed):
         found = in_processes(3, alone)
         assert all(states == [states_of(i).tolist() for i in range(5)] for _, states in found)
         assert store(tmp_path).ensure(computed) == 0
-        assert sorted(path.name for path in store(tmp_path).folder.iterdir()) == [f"{i:05d}.safetensors" for i in range(3)]
+        assert sorted(path.name for path in store(tmp_path).folder.iterdir()) == [
+            f"{i:05d}.safetensors" for i in range(3)
+        ]
         shutil.rmtree(store(tmp_path).folder)

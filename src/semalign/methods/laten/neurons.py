@@ -131,9 +131,8 @@ def attribute_neurons(architecture: Architecture, texts: Sequence[Sequence[int]]
         if not all(part.isfinite().all() for part in parts):
             raise not_finite("the neuron scores", architecture, partial(trace_last, architecture, ids[:-1]))
         # A process without texts runs one, whose scores count nothing, for their shapes.
-        totals = [
-            total + part.double().cpu() * bool(own) / len(texts) for total, part in zip(totals, parts, strict=True)
-        ]
+        means = (part.double().cpu() * bool(own) / len(texts) for part in parts)
+        totals = [total + mean for total, mean in zip(totals, means, strict=True)]
     processes.add_up(totals)
     return {"ffn": Scores(*totals[:2]), "attention": Scores(*totals[2:])}
 
