@@ -128,7 +128,7 @@ class Comparison:
             task=task,
             seed=seed,
             metric="row_nll",
-            value=estimate.mean,
+            value=estimate.value,
             n=len(nll),
             interval=(estimate.low, estimate.high),
             seconds=usage.seconds if made else 0.0,
