@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 from helpers.models import exact_basis, make_architecture, randomise
+from helpers.processes import in_processes
 
 from semalign.data.rows import encode
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
 from semalign.models.loading import LanguageModel
@@ -83,6 +85,28 @@ def test_parts_of_a_batch_give_the_gradient_of_the_whole(teacher, student, rows,
     assert moved[0][0][0] == pytest.approx(moved[1][0][0], rel=1e-6)
     for whole, parts in zip(moved[0][1], moved[1][1], strict=True):
         torch.testing.assert_close(whole, parts, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("settings", [{}, {"centre_targets": True}], ids=["plain", "centred"])
+def test_one_process_of_several_may_have_too_little_memory(teacher, student, rows, tmp_path, settings):
+    def steer():
+        run = prepare(teacher, student, rows, tmp_path, batch_size=12, epochs=2, learning_rate=1e-2, **settings)
+        forward, sizes = run.objective.forward, []
+
+        def limited(batch):
+            sizes.append(len(batch.states))
+            if processes.number() == 1 and sizes[-1] > 2:
+                raise torch.OutOfMemoryError("2 rows fit")
+            return forward(batch)
+
+        run.objective.forward = limited
+        losses = Steering(run.objective).run()
+        return [list(step.values()) for step in losses], sizes
+
+    (losses, _), *several = (steer(), *in_processes(2, steer))
+    for each, _ in several:
+        torch.testing.assert_close(torch.tensor(each), torch.tensor(losses), rtol=1e-6, atol=1e-8)
+    assert set(several[0][1]) == {6} and several[1][1][:2] == [6, 3] and set(several[1][1][3:]) <= {1, 2}
 
 
 def test_only_the_adapter_of_layer_k_changes_and_the_student_stays(teacher, student, rows, tmp_path):

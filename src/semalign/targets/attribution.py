@@ -61,9 +61,9 @@ def attribute_layers(
     # One score for each layer, then the number of examples, so that one all_reduce adds up both.
     totals = torch.zeros(architecture.n_layers + 1, dtype=torch.float64, device=architecture.device)
     watched = _activation_modules(architecture, check_interface(interface))
-    own = islice(batches, processes.number(), None, processes.count())
     # Of each layer captum keeps activation, gradient and product, and checkpointing the input.
     parts = FittingParts(architecture, kept_states=4 * architecture.n_layers)
+    own = islice(batches, processes.number(), None, processes.count())
     with checkpointed(architecture), watched as modules, evaluating(architecture.model, gradients=True):
         attributor = LayerGradientXActivation(_log_likelihood(architecture), modules)
         for batch in tqdm(own, desc="attribution", leave=False, disable=processes.quiet()):

@@ -67,8 +67,7 @@ class Training(ABC):
 
     A subclass defines :meth:`backward`, the gradient of its objective, and may define ``student``, the model that
     computes it and is named if its first loss is not finite, and ``trained_from``, the first layer that gradients
-    reach. It then takes the parts of a batch from ``self.parts``, which become smaller if the memory is too little,
-    unless ``together`` says that :meth:`backward` waits for other processes: then no process can repeat it alone.
+    reach. It then takes the parts of a batch from ``self.parts``, which become smaller if the memory is too little.
 
     A checkpoint is written after each epoch and, inside an epoch, when a stop signal comes
     (:mod:`semalign.stopping`). A run that resumes there ends with the same losses and weights, bit for bit, as one that
@@ -87,7 +86,6 @@ class Training(ABC):
     settings: TrainingSettings
     student: Architecture | None = None
     trained_from: int = 1
-    together: bool = False
 
     def __init__(
         self,
@@ -117,6 +115,9 @@ class Training(ABC):
         ``processes.share(indices)``, divided by the positions of the whole batch: gradients and terms are added up
         over processes, which then all take the same step.
         """
+
+    def prepare(self, indices: Sequence[int]) -> None:  # noqa: B027  # most objectives have nothing to prepare
+        """Compute what the processes must compute together before each calls :meth:`backward`, which it may repeat."""
 
     def run(self) -> list[dict[str, float]]:
         """Train all epochs, starting from the checkpoint if there is one; return the losses of every step.
@@ -185,7 +186,8 @@ class Training(ABC):
 
     def _fitting_backward(self, indices: Sequence[int]) -> dict[str, float]:
         """Call :meth:`backward`, again with smaller parts if the memory is too little; nothing of an attempt stays."""
-        if self.parts is None or self.together:
+        self.prepare(indices)
+        if self.parts is None:
             return self.backward(indices)
         state = random_state()
 

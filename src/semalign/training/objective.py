@@ -112,13 +112,14 @@ class Objective(nn.Module):
         The layer cosine is left out if states and targets are in different spaces. At most ``batch_size`` examples are
         computed at once, fewer if these do not fit the memory.
         """
-        parts, numbers = FittingParts(self.student, batch_size, logits=True), range(len(supervision.examples))
+        parts = FittingParts(self.student, batch_size, logits=True)
+        own = processes.share(range(len(supervision.examples)))
         compute, layer_sum, output_sum = partial(self._cosine_sums, supervision), 0.0, 0.0
         with evaluating(self):
-            own = processes.share(numbers)
             for layer, output in parts.results(compute, own, [len(supervision.examples[i]) for i in own]):
                 layer_sum, output_sum = layer_sum + layer, output_sum + output
-        counts, totals = supervision.counts(numbers), processes.sums({"layer": layer_sum, "output": output_sum})
+        counts = supervision.counts(range(len(supervision.examples)))
+        totals = processes.sums({"layer": layer_sum, "output": output_sum})
         comparable = any(layer.comparable for layer in supervision.layers)
         measured = {"layer_cosine": totals["layer"] / counts.matched} if comparable else {}
         return {**measured, "output_cosine": totals["output"] / counts.labelled}
