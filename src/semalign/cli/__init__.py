@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from semalign.cli import errors, measuring, method, models
+from semalign.cli import errors, measuring, method, models, planning
 
 app = typer.Typer(
     help="Transfer knowledge from a large language model to a smaller one by latent semantic alignment.\n\n"
@@ -27,6 +27,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "transfer": method.transfer,
     "cka": method.cka,
     "evaluate": measuring.evaluate,
+    "plan": planning.plan,
     "compare": measuring.compare,
     "select": measuring.select,
     "run": measuring.run,
