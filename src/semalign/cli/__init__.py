@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from semalign.cli import errors, measuring, method, models, planning
+from semalign.cli import errors, launched, measuring, method, models, planning
+from semalign.paths import spare_home
 
 app = typer.Typer(
     help="Transfer knowledge from a large language model to a smaller one by latent semantic alignment.\n\n"
@@ -37,7 +38,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "slice": models.slice_width,
 }
 for name, command in COMMANDS.items():
-    app.command(name)(command)
+    app.command(name)(command if name in launched.SHARED else launched.alone(name, command))
 
 
 def _print_version(wanted: bool) -> bool:
@@ -58,7 +59,8 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
     ] = False,
 ) -> None:
-    """Set up logging and import the user's own files."""
+    """Set up logging and folders, and import the user's own files."""
+    spare_home()
     if included:
         from semalign.registry import include
 
@@ -66,6 +68,7 @@ def main(
             include(folder)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("semalign").setLevel(logging.INFO if verbose else logging.WARNING)
+    launched.hush()
 
 
 def entry_point() -> None:

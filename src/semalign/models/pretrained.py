@@ -1,6 +1,6 @@
 """Everything that transformers reads from a folder or the hub: no code of a model runs, and any fault is one line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from semalign.errors import folded, one_line
 from semalign.models.integrity import check_folder, check_keys
 
 
-def load_network(source: str, dtype: torch.dtype | None) -> PreTrainedModel:
+def load_network(
+    source: str, dtype: torch.dtype | None, device_map: str | Mapping[str, Any] | None = None
+) -> PreTrainedModel:
     """Return the model of a folder or hub id without its tokenizer; raises as :func:`semalign.load_model` does."""
     if Path(source).is_dir():
         check_folder(Path(source))
@@ -28,6 +30,7 @@ def load_network(source: str, dtype: torch.dtype | None) -> PreTrainedModel:
         found: Any = AutoModelForCausalLM.from_pretrained(
             source,
             dtype=dtype or "auto",
+            device_map=device_map,
             trust_remote_code=False,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # check_keys refuses them

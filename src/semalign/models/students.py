@@ -8,6 +8,7 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.loading import LanguageModel
+from semalign.models.offload import whole_state
 
 
 @plain_torch(gradients=True)
@@ -34,14 +35,14 @@ def drop_layers(model: LanguageModel, every: int = 3) -> LanguageModel:
     new_number = {k - 1: new for new, k in enumerate(kept)}
     numbered = re.compile(rf"({re.escape(architecture.layout.layers)}\.)(\d+)(\..*)")
     weights = {}
-    for name, tensor in model.model.state_dict().items():
+    for name, tensor in whole_state(model.model).items():
         if match := numbered.fullmatch(name):
             if int(match[2]) not in new_number:
                 continue
             name = f"{match[1]}{new_number[int(match[2])]}{match[3]}"
         weights[name] = tensor
     student.load_state_dict(weights)
-    return LanguageModel(student.to(model.model.device).eval(), model.tokenizer)
+    return LanguageModel(student.to(architecture.device).eval(), model.tokenizer)
 
 
 def _with_layers(config: PretrainedConfig, kept: list[int], n_layers: int) -> PretrainedConfig:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -16,11 +16,12 @@ from semalign.models.architecture import Architecture
 from semalign.models.pair import Encoded, Pair
 from semalign.models.precision import wide_type
 from semalign.settings import TransferSettings
-from semalign.targets.alignment import shared_atoms
 from semalign.targets.choice import LayerPair, check_layers
 from semalign.targets.maps import MAPS
 from semalign.targets.passes import StatePasses
 from semalign.targets.supervision import LayerTargets, Supervision, TeacherHead, match_examples
+from semalign.targets.vocabularies import shared_atoms
+from semalign.targets.vocabulary_report import vocabulary_report
 
 
 class PairPasses(NamedTuple):
@@ -78,13 +79,17 @@ class TargetBuilder:
         teacher, student = (b.token_ids[atoms] for b, atoms in zip(self.bases, shared_atoms(*self.bases), strict=True))
         return teacher, student
 
+    def vocabulary(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Return what the two vocabularies share, and how much of the rows' responses that covers."""
+        return vocabulary_report(*self.bases, *self.pair.encode(rows))
+
     def _map_of_models(self) -> Float[Tensor, "d_teacher d_student"] | None:
         """Return the map of the settings if it depends on the models alone, else None."""
         if self.map.needs not in ("bases", "heads"):
             return None
         teacher, student = self.bases if self.map.needs == "bases" else self._heads()
         found = self.map.make(teacher, student, self.settings)  # (D_T, D_S)
-        return None if found is None else found.to(self.pair.student.model.device, torch.float32)
+        return None if found is None else found.to(self.pair.student_architecture.device, torch.float32)
 
     def _heads(self) -> tuple[Tensor, Tensor]:
         """Return the head rows of the shared tokens in the same order, shapes (shared, D_T) and (shared, D_S)."""
@@ -129,7 +134,7 @@ class TargetBuilder:
             matched=matched,
             entering=passes.student.entering_states(pairs[0].student),
             layers=[self._targets(pair, passes, targets) for pair, targets in zip(pairs, known, strict=True)],
-            device=self.pair.student.model.device,
+            device=self.pair.student_architecture.device,
             teacher_final=teacher_final,
             teacher_head=teacher_head,
         )
@@ -157,7 +162,7 @@ class TargetBuilder:
         student_states = passes.student.layer_states([(pair.student, 1.0)], interface)
         found = self.map.make(states, student_states, self.settings)
         if found is not None:
-            found = found.to(self.pair.student.model.device, wide_type(student_states.dtype))
+            found = found.to(self.pair.student_architecture.device, wide_type(student_states.dtype))
         if self.map.into == "teacher":
             return LayerTargets(pair.student, states, projection=found)
         return LayerTargets(pair.student, states, alignment=found)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from semalign.data.rows import IGNORED, Example, batches
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_finite
@@ -25,8 +26,8 @@ class FineTuning(Training):
         student: the model; parameters without ``requires_grad`` stay frozen.
         examples: the rows, encoded for the student.
         settings: epochs, batch size, learning rate and so on.
-        checkpoint: file for the state after each epoch, or None for no checkpoints.
-        identity: hash of everything that the run depends on; only a checkpoint with the same identity is resumed.
+        checkpoint: file for the state, or None for no checkpoints.
+        identity: hash of everything but the epochs that the run depends on; only a checkpoint with it is resumed.
     """
 
     student: Architecture
@@ -43,10 +44,13 @@ class FineTuning(Training):
         super().__init__(student.model, len(examples), settings, checkpoint, identity)
 
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
-        """Add the gradient of the mean cross-entropy on a batch of examples; return the mean."""
+        """Add the gradient of the mean cross-entropy on a batch of examples; return the mean.
+
+        Of several processes, each has its share of the examples.
+        """
         examples = [self.examples[i] for i in indices]
         total, mean = _response_tokens(examples), 0.0
-        for part in slices(examples, self.settings.micro_batch_size or self.settings.batch_size):
+        for part in slices(processes.share(examples), self.settings.micro_batch_size or self.settings.batch_size):
             share = summed_nll(self.student, part) / total
             self.scale.backward(share)
             mean += share.item()
@@ -69,11 +73,11 @@ def response_nll(model: Architecture, examples: Sequence[Example], batch_size: i
     """Return the mean negative log-likelihood of the response tokens, in nats; ``ValueError`` if it is not finite."""
     total = 0.0
     with evaluating(model.model):
-        for part in slices(examples, batch_size):
+        for part in processes.share(list(slices(examples, batch_size))):
             nll = summed_nll(model, part)
             check_finite(nll, "the log-likelihoods", model, partial(summed_nll, model, part))
             total += nll.item()
-    return total / _response_tokens(examples)
+    return processes.sums({"nll": total})["nll"] / _response_tokens(examples)
 
 
 def _response_tokens(examples: Sequence[Example]) -> int:

@@ -35,6 +35,7 @@ from semalign.methods.laten.useful_tokens import Texts, useful_texts
 from semalign.methods.registry import Method, add_method
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
+from semalign.models.offload import check_one_device
 from semalign.models.pair import Pair
 from semalign.models.precision import wide_model
 from semalign.training.adaptation import Adapted, Inputs
@@ -64,8 +65,8 @@ def check_inputs(inputs: Inputs) -> None:
     """Make sure that the models and the rows can be used.
 
     Raises:
-        ValueError: for a model that is not Llama-like, for too few rows, or for a row with nothing before the token to
-            predict.
+        ValueError: for a model that is not Llama-like or that a device map spreads, for too few rows, or for a row with
+            nothing before the token to predict.
     """
     pair, n_rows, start = inputs.pair, len(inputs.rows), inputs.settings.extract_size
     if n_rows <= start:
@@ -73,6 +74,7 @@ def check_inputs(inputs: Inputs) -> None:
     check_gated(pair.teacher_architecture, "teacher")
     check_gated(pair.student_architecture, "student")
     for model in (pair.teacher, pair.student):
+        check_one_device(model.model, model.name)
         useful_texts(inputs.rows[:start], model)
 
 

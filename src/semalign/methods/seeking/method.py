@@ -19,8 +19,10 @@ from semalign.methods.registry import Method, add_method
 from semalign.methods.seeking.blocks import BlockChoice
 from semalign.methods.seeking.injection import Injection, as_plain_lora, inject
 from semalign.methods.seeking.sensitivity import Extraction, check_fit, extract, matrix
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.identity import computed_by
+from semalign.models.offload import check_one_device
 from semalign.models.pair import Pair
 from semalign.models.precision import wide_model
 from semalign.outputs import check_folder
@@ -76,9 +78,12 @@ def check_inputs(inputs: Inputs) -> None:
     """Make sure that the models fit.
 
     Raises:
-        ValueError: if the teacher is smaller than the student in some dimension, or the rank is too high for it.
+        ValueError: if the teacher is smaller than the student in some dimension, or the rank is too high for it,
+            or if a device map spreads a model.
         OSError: if the cache folder cannot be written.
     """
+    for model in (inputs.pair.teacher, inputs.pair.student):
+        check_one_device(model.model, model.name)
     check_fit(inputs.pair.teacher_architecture, inputs.pair.student_architecture)
     check_rank(inputs.pair.student_architecture, inputs.settings)
     check_folder(cache_dir())
@@ -92,9 +97,15 @@ def _extraction(pair: Pair, seeds: Sequence[Example], choice: BlockChoice) -> Ex
     made_by = [pair.fingerprints["teacher"], computed_by(teacher.model)]
     key = json_fingerprint([*made_by, student.n_layers, shapes, seen, choice])
     path = cache_dir() / "seeking" / f"{key}.safetensors"
-    if (extraction := Extraction.load(path, list(shapes))) is None:
-        extraction = extract(teacher, student, seeds, choice)
-        extraction.save(path)
+
+    def make() -> None:
+        if Extraction.load(path, list(shapes)) is None:
+            extract(teacher, student, seeds, choice).save(path)
+
+    processes.by_first(make)
+    extraction = Extraction.load(path, list(shapes))
+    if extraction is None:
+        raise OSError(f"{path} is not there for all processes: SEMALIGN_CACHE must be on a disk that they share")
     return extraction
 
 
