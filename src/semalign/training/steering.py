@@ -10,7 +10,7 @@ from torch import Tensor
 
 from semalign.models import processes
 from semalign.settings import TransferSettings
-from semalign.training.loop import Training, slices
+from semalign.training.loop import Training
 from semalign.training.objective import Objective
 
 
@@ -49,6 +49,8 @@ class Steering(Training):
         settings: TransferSettings | None = None,
     ) -> None:
         self.objective, self.supervision, self.student = objective, objective.supervision, objective.student
+        self.trained_from = self.supervision.trained[0]
+        self.together = (settings or objective.settings).centre_targets and processes.count() > 1
         super().__init__(
             objective, len(self.supervision.examples), settings or objective.settings, checkpoint, identity
         )
@@ -111,7 +113,10 @@ class Steering(Training):
 
     def _parts(self, indices: Sequence[int]) -> list[Sequence[int]]:
         """Return the parts of a batch that are processed one at a time; examples of similar length share a part."""
-        if self.settings.micro_batch_size is None:
-            return [indices] if len(indices) else []
-        by_length = sorted(indices, key=lambda i: len(self.supervision.examples[i]))
-        return list(slices(by_length, self.settings.micro_batch_size))
+        assert self.parts is not None
+        lengths = {i: len(self.supervision.examples[i]) for i in indices}
+        whole = list(self.parts.split(indices, list(lengths.values())))
+        if self.settings.micro_batch_size is None and len(whole) == 1:
+            return whole
+        by_length = sorted(indices, key=lengths.__getitem__)
+        return list(self.parts.split(by_length, [lengths[i] for i in by_length]))
