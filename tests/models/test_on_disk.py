@@ -16,9 +16,7 @@ def test_a_folder_is_itself_and_a_bundled_model_has_its_folder(tmp_path):
 def test_a_model_of_the_hub_is_in_its_cache_or_the_way_to_get_it_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(on_disk, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(
-        FileNotFoundError, match=rf"the hub's cache, {tmp_path}: run `hf download me/model` where"
-    ):
+    with pytest.raises(FileNotFoundError, match=rf"the hub's cache, {tmp_path}: run `hf download me/model` where"):
         folder_of("me/model")
     here = tmp_path / "models--me--model"
     (here / "snapshots" / "abc").mkdir(parents=True)

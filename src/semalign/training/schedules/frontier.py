@@ -12,7 +12,7 @@ import torch
 from peft import PeftModel
 
 from semalign.data.rows import Row
-from semalign.disk import temporary_folder
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.paths import cache_dir
 from semalign.settings import TransferSettings
@@ -35,18 +35,23 @@ def steer_frontier(inputs: Inputs) -> Adapted:
     """
     settings: TransferSettings = inputs.settings
     builder = TargetBuilder(inputs.pair, settings, teacher_logits=OUTPUT_TERMS[settings.output_loss].needs_teacher)
+    vocabulary = builder.vocabulary(inputs.rows)
     pairs = [paired(inputs.pair, settings, layer, k) for k, layer in layer_map(inputs.pair, settings)]
     adapted = add_lora(inputs.pair.student.model, [pair.student for pair in pairs], settings)
     passes, parts = shares(inputs.rows, len(pairs), settings.epochs, settings.seed)
     losses: list[dict[str, float]] = []
     for pair, part in zip(pairs, parts, strict=True):
-        with temporary_folder(cache_dir() / "states") as states:
+        with processes.one_temporary_folder(cache_dir() / "states") as states:
             losses += _train_layer(inputs, builder, adapted, pair, part, passes, states)
     train_only(Architecture(adapted), [pair.student for pair in pairs])
     return Adapted(
         adapted,
         losses,
-        {"pairs": [pair.as_json() for pair in pairs], "adapter_parameters": trainable(adapted)},
+        {
+            "pairs": [pair.as_json() for pair in pairs],
+            "adapter_parameters": trainable(adapted),
+            "vocabulary": vocabulary,
+        },
     )
 
 
