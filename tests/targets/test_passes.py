@@ -105,7 +105,7 @@ def test_what_is_on_disk_is_not_computed_again_and_other_inputs_are(passes, monk
         lambda: replace(passes, at=moved).final_states(),
         lambda: replace(passes, at=moved).layer_states([(2, 1.0)], "mlp"),
         lambda: replace(passes, fingerprint="other").final_states(),
-        with_version(2, monkeypatch, passes.final_states),
+        with_version("another", monkeypatch, passes.final_states),
         lambda: replace(passes, examples=passes.examples[::-1], at=passes.at[::-1]).final_states(),
         lambda: passes.entering_states(3),
     ):

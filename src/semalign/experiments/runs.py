@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -11,10 +12,12 @@ from tqdm import tqdm
 
 from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
+from semalign.evaluation.vllm_engine import VllmModel
 from semalign.experiments.cells import Cell, cells
 from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, loaded_once, training_rows
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
+from semalign.experiments.scored_models import needs_folder, scored_model
 from semalign.experiments.staleness import Asked, problem
 from semalign.experiments.work_folder import make
 from semalign.files import json_fingerprint
@@ -39,20 +42,21 @@ def run_cell(
         record_path: where the record will be; see :func:`semalign.evaluation.run.evaluate`.
         folder: for the checkpoint and the result of the transfer, which goes on there if it was stopped.
     """
-    student = loaded_once(cell.student)
     if cell.teacher is None:
-        return _scored(profile, student, cell.task, record_path)
-    rows = training_rows(profile, cell.task)
-    settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
-    method = profile.method_of(cell.method)
-    result = run_method(method, loaded_once(cell.teacher), student, rows, output_dir=folder, task=cell.task, **settings)
-    scored = _scored(profile, result.model, cell.task, record_path)
-    record, fingerprints = result.record, {**result.record["fingerprints"], **scored["fingerprints"]}
+        student = fingerprint_of(cell.student)
+        scored = _scored(profile, scored_model(profile, cell.student), cell.task, record_path)
+        return {**scored, "fingerprints": {**scored["fingerprints"], "student": student}}
+    if needs_folder(profile, folder):
+        with TemporaryDirectory() as temporary:
+            return run_cell(profile, cell, record_path, Path(temporary))
+    record, model = _transferred(profile, cell, folder)
+    scored = _scored(profile, model, cell.task, record_path)
+    fingerprints = {**record["fingerprints"], **scored["fingerprints"]}
     return {
         **scored,
         **{key: record[key] for key in ("teacher", "student", "seed", "losses")},
         "method": cell.method,
-        "configuration": {"method": method.name, **record["configuration"], **scored["configuration"]},
+        "configuration": {"method": record["method"], **record["configuration"], **scored["configuration"]},
         # What was scored is the adapted student; the record's student is the one before the transfer.
         "fingerprints": {**fingerprints, "student": record["fingerprints"]["student"]},
         "seconds": record["seconds"],
@@ -60,7 +64,16 @@ def run_cell(
     }
 
 
-def _scored(profile: Profile, model: LanguageModel, task: str, record_path: Path | None) -> dict[str, Any]:
+def _transferred(profile: Profile, cell: Cell, folder: Path | None) -> tuple[dict[str, Any], LanguageModel | VllmModel]:
+    """Return the record of a transfer, and the model to score; nothing else of the transfer stays in memory."""
+    student, rows = loaded_once(cell.student), training_rows(profile, cell.task)
+    settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
+    method, teacher = profile.method_of(cell.method), loaded_once(cell.teacher)
+    result = run_method(method, teacher, student, rows, output_dir=folder, task=cell.task, **settings)
+    return result.record, scored_model(profile, cell.student, result)
+
+
+def _scored(profile: Profile, model: LanguageModel | VllmModel, task: str, record_path: Path | None) -> dict[str, Any]:
     settings = profile.evaluation
     chosen: dict[str, Any] = {"limit": settings.limit, "batch_size": settings.batch_size, "chat": settings.chat}
     return score_record(model, evaluate(model, task, **chosen, record_path=record_path), settings.limit)

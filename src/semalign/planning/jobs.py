@@ -19,7 +19,7 @@ from semalign.planning import baselines, scoring, transfer
 from semalign.planning.machines import MACHINES, Machine
 from semalign.planning.setup import AS_GIVEN, Options, Phase, Setup
 from semalign.planning.shapes import shapes_of
-from semalign.planning.texts import Texts, needs_generation, test_texts, training_texts
+from semalign.planning.texts import ProfileTexts, Texts, needs_generation
 from semalign.settings import MethodSettings, TrainingSettings, TransferSettings
 from semalign.training.output_terms import OUTPUT_TERMS
 
@@ -35,6 +35,10 @@ class Job:
     Attributes:
         name: for a cell or a point the stem of its record's file name.
         kind: what it is.
+        entry: the method or variant, or the kind for other jobs.
+        teacher: the larger model of a transfer, else None.
+        student: the model that is adapted, scored or read.
+        task: the task, else None.
         phases: its parts, one after the other.
         gpu_memory: peak in bytes over all its GPUs.
         host_memory: peak in bytes.
@@ -44,6 +48,10 @@ class Job:
 
     name: str
     kind: Kind
+    entry: str
+    teacher: str | None
+    student: str
+    task: str | None
     phases: tuple[Phase, ...]
     gpu_memory: int
     host_memory: int
@@ -61,6 +69,12 @@ class Job:
         return sum(phase.seconds for phase in self.phases) / 3600
 
     @property
+    def label(self) -> str:
+        """Name for a table, without seed and owners; jobs that differ in the seed have the same."""
+        parts = (self.entry, self.teacher or self.student, self.task)
+        return " ".join(part.rpartition("/")[2] for part in parts if part)
+
+    @property
     def largest(self) -> Phase:
         """The phase that needs most memory."""
         return max(self.phases, key=lambda phase: phase.gpu_memory)
@@ -71,6 +85,7 @@ def plan(
     names: Sequence[str] | None = ("all",),
     machine: Machine = MACHINES["a100"],
     options: Options = AS_GIVEN,
+    texts: ProfileTexts | None = None,
 ) -> list[Job]:
     """Return the jobs of a profile; nothing is loaded, run or written.
 
@@ -79,21 +94,20 @@ def plan(
         names: methods and variants, see :func:`semalign.experiments.cells.entries_of`.
         machine: where they run.
         options: choices that save memory.
+        texts: the lengths of the profile's texts, if they are known already.
 
     Raises:
         FileNotFoundError: for a model whose configuration is neither here nor packaged.
         ValueError: for an unknown entry, or a configuration that cannot be read.
     """
-    return list(_Planner(profile, machine, options).jobs(names))
+    return list(_Planner(profile, machine, options, texts or ProfileTexts(profile)).jobs(names))
 
 
 class _Planner:
     """Plans the jobs of one profile; what several jobs share is computed once."""
 
-    def __init__(self, profile: Profile, machine: Machine, options: Options) -> None:
-        self.profile, self.machine, self.options = profile, machine, options
-        self.training = cache(lambda task: training_texts(profile, task))
-        self.test = cache(lambda task, split: test_texts(profile, task, split))
+    def __init__(self, profile: Profile, machine: Machine, options: Options, texts: ProfileTexts) -> None:
+        self.profile, self.machine, self.options, self.texts = profile, machine, options, texts
         self.transferred, self.scored = cache(self._transferred), cache(self._scored)
 
     def jobs(self, names: Sequence[str] | None) -> Iterator[Job]:
@@ -102,14 +116,10 @@ class _Planner:
         yield from (self.point(point) for point in points(self.profile))
         setup = self.setup(self.profile.teacher, self.profile.student)
         for name in dict.fromkeys((self.profile.teacher, self.profile.student)):
-            yield self.analysis(
-                "decomposition",
-                name,
-                [setup.reading(shapes_of(name)), scoring.decomposition(setup, shapes_of(name), self._read())],
-            )
-        yield self.analysis(
-            "cka", f"{self.profile.teacher}--{self.profile.student}", [scoring.cka(setup, self._read())]
-        )
+            read = setup.reading(shapes_of(name)), scoring.decomposition(setup, shapes_of(name), self._read())
+            yield self.job("decomposition", None, name, None, read)
+        both = setup.reading(setup.teacher, setup.student), scoring.cka(setup, self._read())
+        yield self.job("cka", self.profile.teacher, self.profile.student, None, both)
         yield from notebooks(self, setup)
 
     def setup(self, teacher: str, student: str) -> Setup:
@@ -120,31 +130,30 @@ class _Planner:
         """Return the job of a cell."""
         name = Path(cell.file_name).stem
         if cell.teacher is None:
-            setup = self.setup(cell.student, cell.student)
-            return self.job(
-                name, "evaluation", [setup.reading(setup.student), self.scored(setup.student.name, cell.task)], KEPT
-            )
+            phases = [self.setup(cell.student, cell.student).reading(shapes_of(cell.student))]
+            phases.append(self.scored(cell.student, cell.task))
+            return self.job("evaluation", None, cell.student, cell.task, phases, name=name, entry=cell.method)
         settings = self.profile.settings_for(cell.task, cell.method)
-        return replace(self.transferred(cell.method, cell.teacher, cell.task, "cell", _frozen(settings)), name=name)
+        return replace(self.transferred("cell", cell.method, cell.teacher, cell.task, _frozen(settings)), name=name)
 
     def point(self, point: Point) -> Job:
         """Return the job of a point of a grid."""
-        settings = {**settings_at(self.profile, point)}
-        found = self.transferred(point.entry, self.profile.teacher, point.task, "selection", _frozen(settings))
+        settings = _frozen(settings_at(self.profile, point))
+        found = self.transferred("selection", point.entry, self.profile.teacher, point.task, settings)
         return replace(found, name=Path(point.file_name).stem)
 
-    def _transferred(self, entry: str, teacher: str, task: str, kind: Kind, values: tuple) -> Job:
-        setup, texts = self.setup(teacher, self.profile.student), self.training(task)
+    def _transferred(self, kind: Kind, entry: str, teacher: str, task: str, values: tuple) -> Job:
+        setup, texts = self.setup(teacher, self.profile.student), self.texts.training(task)
         method = self.profile.method_of(entry)
         settings = method.settings(**dict(values))
-        adapting, half = list(phases_of(setup, settings, texts)), self.options.type_of(setup.student)
-        dtype = torch.float32 if isinstance(settings, LatenSettings) else half  # LaTen gives a model in float32
+        dtype = torch.float32 if isinstance(settings, LatenSettings) else None  # LaTen gives a model in float32
         scored = self.scored(setup.student.name, task, "validation" if kind == "selection" else "test", dtype)
-        return self.job("", kind, [*adapting, scored], KEPT + states_on_disk(setup, settings, texts))
+        phases, disk = [*phases_of(setup, settings, texts), scored], states_on_disk(setup, settings, texts)
+        return self.job(kind, teacher, setup.student.name, task, phases, disk, entry=entry)
 
     def _scored(self, model: str, task: str, split: str = "test", dtype: torch.dtype | None = None) -> Phase:
         size = self.options.evaluation_batch_size or self.profile.evaluation.batch_size
-        setup, texts = self.setup(model, model), self.test(task, split)
+        setup, texts = self.setup(model, model), self.texts.test(task, split)
         dtype = dtype or self.options.type_of(setup.student)
         if not needs_generation(task):
             return scoring.choices(setup, setup.student, texts, size, dtype)
@@ -155,17 +164,26 @@ class _Planner:
 
     def _read(self) -> Texts:
         """Return the texts that the analyses read: of the first task of the profile, at most as many as HumanEval."""
-        return self.test(next(iter(self.profile.tasks)), "test").first(164)
+        return self.texts.test(next(iter(self.profile.tasks)), "test").first(164)
 
-    def analysis(self, kind: Kind, subject: str, phases: Sequence[Phase]) -> Job:
-        """Return the job of an analysis."""
-        return self.job(f"{kind}--{subject.replace('/', '_')}", kind, phases, KEPT)
-
-    def job(self, name: str, kind: Kind, phases: Sequence[Phase], disk: int) -> Job:
+    def job(
+        self,
+        kind: Kind,
+        teacher: str | None,
+        student: str,
+        task: str | None,
+        phases: Sequence[Phase],
+        states: int = 0,
+        *,
+        name: str = "",
+        entry: str = "",
+    ) -> Job:
         """Return a job from its phases; a model is read into host memory before it goes to the GPU."""
         peak = max(phase.gpu_memory for phase in phases)
         host = HOST + max((phase.gpu_memory for phase in phases if phase.name == "read"), default=0)
-        return Job(name, kind, tuple(phases), peak, host, disk, max(1, -(-peak // self.machine.usable)))
+        gpus = max(1, -(-peak // self.machine.usable))
+        name = name or "--".join(part.replace("/", "_") for part in (kind, teacher, student) if part)
+        return Job(name, kind, entry or kind, teacher, student, task, tuple(phases), peak, host, KEPT + states, gpus)
 
 
 def phases_of(setup: Setup, settings: MethodSettings, texts: Texts) -> Iterable[Phase]:
@@ -195,11 +213,15 @@ def states_on_disk(setup: Setup, settings: MethodSettings, texts: Texts) -> int:
 
 
 def notebooks(planner: _Planner, setup: Setup) -> Iterator[Job]:
-    """Yield the notebooks: those that open models hold both and do little, the others read records."""
+    """Yield the notebooks: some train once, as SemAlign does; others hold both models, or only read records."""
     for path in sorted((project_root() / "notebooks").glob("*.py")):
-        needs_models = "load_model" in path.read_text(encoding="utf-8")
-        phases = [setup.reading(setup.teacher, setup.student)] if needs_models else [Phase("read", 0, 0, 60.0)]
-        yield planner.job(f"notebook--{path.stem}", "notebook", phases, KEPT)
+        code = path.read_text(encoding="utf-8")
+        phases = [setup.reading(setup.teacher, setup.student) if "load_model" in code else Phase("read", 0, 0, 60.0)]
+        if "load_model" in code and ".transfer(" in code:
+            task = next(iter(planner.profile.tasks))
+            settings = TransferSettings(**planner.profile.settings_for(task))
+            phases += phases_of(setup, settings, planner.texts.training(task))
+        yield planner.job("notebook", None, path.stem, None, phases)
 
 
 def _frozen(settings: dict[str, Any]) -> tuple:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 from jaxtyping import Int
@@ -127,6 +127,14 @@ def test_texts(profile: Profile, task: str, split: str = "test") -> Texts:
         return _assumed(task, min(ASSUMED.get(task_name(task), OTHERWISE)[0], limit or 10**9))
     found = tasks.rows(task, split, limit, chat=profile.evaluation.chat, tokenizer=_chat(profile, task))
     return _counted(found, profile.student)
+
+
+class ProfileTexts:
+    """The lengths of all texts of a profile, each read once."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.training = cache(partial(training_texts, profile))
+        self.test = cache(partial(test_texts, profile))
 
 
 def _is_here(profile: Profile, task: str) -> bool:
