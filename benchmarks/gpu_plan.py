@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import torch
 from gpu_models import Measured, Shapes
+
 from semalign.planning import scoring, transfer
 from semalign.planning.machines import MACHINES
 from semalign.planning.setup import Options, Phase, Setup
 from semalign.planning.shapes import from_config
 from semalign.planning.texts import Texts
-
 from semalign.settings import TransferSettings
 
 TOLERANCE = 0.2  # of the plan's memory

@@ -11,8 +11,6 @@ from semalign.results.records import read_record
 
 sys.path.insert(0, str(project_root() / "benchmarks"))
 
-pytest.importorskip("semalign.planning")
-
 import gpu_check
 import gpu_measures
 from gpu_models import SHAPES, Measured, examples

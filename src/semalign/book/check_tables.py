@@ -63,7 +63,8 @@ def half_precision() -> str:
         for line in found["terms"]
     ]
     changes = ", ".join(f"{change:.2%} in {dtype}" for dtype, change in found["laten"].items())
-    caption = f"SmolLM2-135M in half precision against float32. LaTen's change of logits differs by {changes}."
+    of_laten = f" LaTen's change of logits differs by {changes}." if changes else ""
+    caption = f"SmolLM2-135M in half precision against float32.{of_laten}"
     return table(pd.DataFrame(lines), caption, "tab-half-precision").text
 
 
