@@ -7,6 +7,7 @@ import torch
 from helpers.laten import FAST, located_neurons
 
 from semalign.data.rows import batches, encode
+from semalign.methods.laten import hypernetwork
 from semalign.methods.laten.hypernetwork import Alignment, Hypernetwork, one_cycle
 from semalign.methods.laten.injection import MATRICES, injected, teacher_vectors
 from semalign.methods.laten.settings import LatenSettings
@@ -61,12 +62,24 @@ def test_the_gradient_of_the_hypernetwork_equals_finite_differences(alignment):
     assert all(parameter.grad is None for parameter in alignment.student.model.parameters())
 
 
-def test_small_parts_of_a_batch_give_the_same_gradient(alignment):
+def test_small_parts_of_a_batch_give_the_same_gradient(alignment, monkeypatch):
+    sizes, summed_nll = [], hypernetwork.summed_nll
+
+    def limited(model, examples):
+        sizes.append(len(examples))
+        if len(examples) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return summed_nll(model, examples)
+
+    monkeypatch.setattr(hypernetwork, "summed_nll", limited)
+    most = len(alignment.examples)
     whole = alignment.gradients(alignment.examples)
     gradients = [parameter.grad.clone() for parameter in alignment.hypernetwork.parameters()]
     alignment.hypernetwork.zero_grad()
-    alignment.settings = alignment.settings.model_copy(update={"micro_batch_size": 2})
+    assert max(sizes) > 2
+    most = 2  # as if the memory were too small for more
     assert alignment.gradients(alignment.examples) == pytest.approx(whole)
+    assert set(sizes[-3:]) == {2} and alignment.parts.size == 2
     for parameter, gradient in zip(alignment.hypernetwork.parameters(), gradients, strict=True):
         torch.testing.assert_close(parameter.grad, gradient)
 

@@ -22,9 +22,10 @@ from semalign.methods.laten.injection import MATRICES, Located, injected
 from semalign.methods.laten.settings import LatenSettings
 from semalign.models import processes
 from semalign.models.architecture import Architecture
+from semalign.models.batching import FittingParts
 from semalign.models.evaluating import evaluating
 from semalign.training.finetuning import summed_nll
-from semalign.training.loop import check_loss, slices
+from semalign.training.loop import check_loss
 
 WARMUP_SHARE, FIRST_RATE = 0.1, 1 / 25  # of the one-cycle schedule, which also ends at FIRST_RATE
 
@@ -94,6 +95,8 @@ class Alignment:
         self.hypernetwork, self.vectors, self.student, self.located = hypernetwork, vectors, student, located
         self.examples, self.settings = examples, settings
         self.steps = settings.steps or -(-len(examples) // settings.batch_size)
+        most = settings.micro_batch_size or settings.batch_size
+        self.parts = FittingParts(student, most, kept_layers=student.n_layers, logits=True)
 
     def run(self) -> list[dict[str, float]]:
         """Train; return the two terms of the loss at every step."""
@@ -124,18 +127,25 @@ class Alignment:
         leaves = [delta.detach().requires_grad_() for delta in deltas]
         slopes, total = [torch.zeros_like(leaf) for leaf in leaves], 0.0
         labelled = sum(len(example.positions()) for example in examples)
-        for part in slices(processes.share(examples), self.settings.micro_batch_size or len(examples)):
-            weights = injected(self.student, self.located, dict(zip(MATRICES, leaves, strict=True)))
-            own = {f"model.{name}": tensor for name, tensor in weights.items()}
-            loss = functional_call(_ResponseLoss(self.student), own, (part,)) / labelled
-            # Not backward(), which would also leave gradients in the student.
-            slopes = [s + g for s, g in zip(slopes, torch.autograd.grad(loss, leaves), strict=True)]
-            total += loss.item()
+        own = processes.share(examples)
+        compute = partial(self._slopes, leaves, labelled)
+        for loss, found in self.parts.results(compute, own, list(map(len, own))):
+            slopes, total = [s + g for s, g in zip(slopes, found, strict=True)], total + loss
         processes.add_up(slopes)
         total = processes.sums({"lm": total})["lm"]
         penalty = self.settings.penalty_weight * torch.stack([delta.square().mean() for delta in deltas]).sum()
         torch.autograd.backward([*deltas, penalty], [*slopes, torch.ones_like(penalty)])
         return {"lm": total, "penalty": penalty.item()}
+
+    def _slopes(
+        self, leaves: Sequence[Tensor], labelled: int, part: Sequence[Example]
+    ) -> tuple[float, Sequence[Tensor]]:
+        """Return a part's share of the loss, and its gradient with respect to the changes."""
+        weights = injected(self.student, self.located, dict(zip(MATRICES, leaves, strict=True)))
+        own = {f"model.{name}": tensor for name, tensor in weights.items()}
+        loss = functional_call(_ResponseLoss(self.student), own, (part,)) / labelled
+        # Not backward(), which would also leave gradients in the student.
+        return loss.item(), torch.autograd.grad(loss, leaves)
 
     def _order(self) -> Iterator[int]:
         """Yield indices of examples endlessly: all of them in a seeded order, then in another order, and so on."""
