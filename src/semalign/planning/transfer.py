@@ -7,6 +7,7 @@ The teacher is gone before the student comes. The layers are not known before at
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from semalign.models.token_losses import LOGITS_AT_ONCE
 from semalign.planning import flops, memory
 from semalign.planning.memory import Batch
 from semalign.planning.setup import Phase, Setup, largest_batch
@@ -62,7 +63,9 @@ def vectors(setup: Setup) -> int:
 def bases(setup: Setup) -> Phase:
     """Return the phase of the two bases and the map between them, in float64."""
     models = setup.teacher, setup.student
-    largest = max(memory.weights(model, setup.options.size(model)) + memory.basis(model, 4) for model in models)
+    first = setup.teacher.vocabulary * setup.teacher.width * 4  # the teacher's basis stays while the student's is made
+    largest = max(memory.basis(setup.teacher, 4), first + memory.basis(setup.student, 4))
+    largest += memory.weights(setup.teacher, setup.options.size(setup.teacher))
     work = sum(map(flops.inverse, models)) + flops.alignment(*models)
     return setup.phase("bases and map", largest, work, setup.options.type_of(setup.teacher), double=work)
 
@@ -73,15 +76,23 @@ def attribution(setup: Setup, texts: Texts) -> Phase:
 
     def peak(rows: int) -> int:
         batch = Batch.longest(texts, rows)
-        held = model.layers * (memory.held(model, batch, size) + batch.tokens * model.width * size)
-        last = max(memory.logits(model, batch.positions, size), memory.backward(model, batch, size))
-        return memory.weights(model, size) + vectors(setup) + held + last
+        states = model.layers * batch.tokens * model.width * size
+        # Layers are computed again one by one: the inputs and activations of all, then their gradients too.
+        in_head = 2 * states + memory.logits(model, parts(model, batch.positions), size)
+        in_layers = 3 * states + memory.held(model, batch, size) + memory.backward(model, batch, size)
+        return memory.weights(model, size) + vectors(setup) + max(in_head, in_layers)
 
     rows = largest_batch(ATTRIBUTION_BATCH, peak, setup.usable)
     padded = texts.padded(rows)
-    work = flops.layers_forward(model, padded, model.layers) + flops.layers_backward(model, padded, model.layers)
-    work += 2 * flops.head(model, texts.positions)
+    work = 2 * flops.layers_forward(model, padded, model.layers) + flops.layers_backward(model, padded, model.layers)
+    several = parts(model, texts.positions * rows // len(texts)) * len(texts) < texts.positions * rows
+    work += (3 if several else 2) * flops.head(model, texts.positions)
     return setup.phase("attribution", peak(rows), work, setup.options.type_of(model), rows)
+
+
+def parts(model: Shapes, positions: int) -> int:
+    """Return the positions whose logits are in memory at once, as :func:`token_losses` cuts them."""
+    return min(positions, max(1, LOGITS_AT_ONCE // model.vocabulary))
 
 
 def teacher_states(setup: Setup, texts: Texts, layer: int, name: str = "teacher states", rounds: int = 1) -> Phase:

@@ -105,6 +105,8 @@ def _score_part(
     # h * dF/dh for each layer, shape (batch, tokens, D). Examples do not interact, so summing F over the batch
     # still gives each example its own gradient.
     products = attributor.attribute(embeddings, additional_forward_args=(mask, labels))
+    # Detached, since the scores of all batches would else keep the states and gradients of theirs.
+    products = [product.detach() for product in products]
     reduced = [(p.abs() if aggregation == "absolute" else p).sum(dtype=torch.float64) for p in products]
     return torch.stack([*reduced, count.double()])
 

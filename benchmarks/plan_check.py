@@ -1,0 +1,240 @@
+"""Compare a plan with what is measured on a CPU: peak memory and FLOPs of each phase, by model and type.
+
+Memory is the peak of PyTorch's allocator, from the profiler's record of every allocation, on top of the tensors that
+are there before; FLOPs are those of ``torch.utils.flop_counter``, with attention written out, since it does not know
+the CPU's fused one.
+
+    python benchmarks/plan_check.py --out data/results/speed/plan.json
+"""
+
+import argparse
+import copy
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from semalign.data.rows import batches
+from semalign.evaluation.generation import roomy_cache
+from semalign.files import write_json
+from semalign.methods.seeking.method import SeekingSettings
+from semalign.methods.seeking.sensitivity import extract
+from semalign.methods.sft import SftSettings
+from semalign.models.architecture import Architecture
+from semalign.models.loading import LanguageModel, load_model
+from semalign.models.pair import Pair
+from semalign.planning import MACHINES, Options, baselines, scoring, transfer
+from semalign.planning.setup import Phase, Setup
+from semalign.planning.shapes import from_config
+from semalign.planning.texts import Texts
+from semalign.settings import TransferSettings
+from semalign.targets.attribution import attribute_layers
+from semalign.targets.builder import TargetBuilder
+from semalign.targets.choice import LayerPair
+from semalign.targets.passes import StatePasses
+from semalign.training.finetuning import FineTuning
+from semalign.training.lora import add_lora
+from semalign.training.objective import Objective
+from semalign.training.steering import Steering
+
+TOLERANCE = 0.2
+ANSWER = 24  # tokens that are generated
+TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class Line(NamedTuple):
+    """Bytes and FLOPs of a phase, planned and measured; FLOPs are 0 where they are not counted."""
+
+    model: str
+    dtype: str
+    phase: str
+    planned_memory: int
+    measured_memory: int
+    planned_flops: int
+    measured_flops: int
+
+    @property
+    def memory(self) -> float:
+        """Planned memory over measured."""
+        return self.planned_memory / self.measured_memory
+
+    @property
+    def flops(self) -> float | None:
+        """Planned FLOPs over measured."""
+        return self.planned_flops / self.measured_flops if self.measured_flops else None
+
+
+def peak(run: Callable[[], Any]) -> int:
+    """Return the most bytes that a call has in PyTorch's allocator at once, above what was there before."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
+        run()
+    events = [event for event in recorded.profiler.kineto_results.events() if event.name() == "[memory]"]
+    now = most = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        now += event.nbytes()
+        most = max(most, now)
+    return most
+
+
+def flops(run: Callable[[], Any]) -> int:
+    """Return the FLOPs that PyTorch counts in a call."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+def size(model: torch.nn.Module) -> int:
+    """Return the bytes of a model's parameters."""
+    return sum(p.nbytes for p in model.parameters())
+
+
+class Case:
+    """The calls of all phases on a teacher and a student in one type, with rows of equal length."""
+
+    def __init__(self, teacher: LanguageModel, student: LanguageModel, rows: int, folder: Path) -> None:
+        self.pair, self.folder = Pair(teacher, student), folder
+        text = [
+            {"prompt": f"What is {i} + 5 and why is it so?", "response": f" {i + 5}, as one can count."}
+            for i in range(10, 10 + rows)
+        ]
+        self.rows, self.examples = text, self.pair.encode(text)
+        lengths = [
+            (example.prompt_length, len(example) - example.prompt_length - 1) for example in self.examples.student
+        ]
+        self.texts = Texts.of(lengths)
+        shapes = [from_config(model.model.config, model.name) for model in (teacher, student)]
+        self.setup = Setup(MACHINES["a100"], *shapes, Options(dtype=teacher.model.dtype))
+        self.settings = TransferSettings(epochs=1, batch_size=rows, teacher_layer=shapes[0].layers, student_layer=2)
+
+    def phases(self) -> Iterator[tuple[Phase, int, Callable[[], Any]]]:
+        """Yield each phase, the bytes that are there when it starts, and the call that runs it."""
+        teacher, student = self.pair.teacher_architecture, self.pair.student_architecture
+        builder = TargetBuilder(self.pair, self.settings)
+        bases = sum(basis.vectors.nbytes for basis in builder.bases) + builder.alignment.nbytes
+        heads = size(teacher.model)
+        yield transfer.bases(self.setup), heads, lambda: TargetBuilder(self.pair, self.settings)
+        encoded = list(batches(self.examples.teacher, 8))
+        attributed = transfer.attribution(self.setup, self.texts)
+        yield attributed, heads + bases, lambda: attribute_layers(self.pair.teacher, encoded)
+        yield (
+            transfer.teacher_states(self.setup, self.texts, teacher.n_layers),
+            heads + bases,
+            lambda: self._passes().layer_states([(teacher.n_layers, 1.0)], "mlp"),
+        )
+        supervision = builder.supervision(self.rows, [LayerPair([(teacher.n_layers, 1.0)], 2)], self.folder / "states")
+        model = add_lora(student.model, [2], self.settings)
+        below = size(student.layers[0])
+        lora = sum(p.nbytes for p in model.parameters() if p.requires_grad)
+
+        def steer() -> None:
+            Steering(Objective(Architecture(model), supervision, self.settings)).run()
+
+        yield (
+            transfer.training(self.setup, self.settings, self.texts, 2),
+            size(student.model) - below + bases + lora,
+            steer,
+        )
+        yield from self._whole(student)
+        yield from self._scored(student)
+
+    def _passes(self) -> StatePasses:
+        at = [list(example.positions()) for example in self.examples.teacher]
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        return StatePasses(self.pair.teacher_architecture, self.examples.teacher, at, folder, "measured")
+
+    def _whole(self, student: Architecture) -> Iterator[tuple[Phase, int, Callable[[], Any]]]:
+        settings = SftSettings(epochs=1, batch_size=len(self.rows))
+        model = add_lora(student.model, range(1, student.n_layers + 1), settings)
+        lora = sum(p.nbytes for p in model.parameters() if p.requires_grad)
+        tuning = FineTuning(Architecture(model), self.examples.student, settings)
+        *_, planned = baselines.fine_tuning(self.setup, settings, self.texts)
+        yield planned._replace(name="fine-tuning"), size(student.model) + lora, tuning.run
+        both = size(student.model) + size(self.pair.teacher.model)
+        examples = self.examples.teacher[:4]
+        sensitive = baselines.sensitivities(self.setup, self.texts.first(4), SeekingSettings(), both)
+        yield sensitive, both, lambda: extract(self.pair.teacher_architecture, student, examples)
+
+    def _scored(self, student: Architecture) -> Iterator[tuple[Phase, int, Callable[[], Any]]]:
+        dtype, ids = student.model.dtype, torch.tensor([list(e.input_ids)[:16] for e in self.examples.student])
+        prompts = Texts.of([(16, 0)] * len(ids))
+
+        def generate() -> None:
+            student.model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                do_sample=False,
+                min_new_tokens=ANSWER,
+                max_new_tokens=ANSWER,
+                past_key_values=roomy_cache(student.model.config),
+            )
+
+        held = size(student.model)
+        yield scoring.generation(self.setup, self.setup.student, prompts, len(ids), ANSWER, dtype), held, generate
+
+        @torch.no_grad()
+        def score() -> None:  # as lm-eval does
+            logits = student.model(ids).logits
+            torch.nn.functional.log_softmax(logits.float(), dim=-1)
+
+        bare = Texts.of([(15, 0)] * len(ids))
+        yield scoring.choices(self.setup, self.setup.student, bare, len(ids), dtype), held, score
+
+
+def lines(teacher: LanguageModel, student: LanguageModel, rows: int, only: str | None = None) -> list[Line]:
+    """Return the comparison of all phases, or of one, on two models."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        counted = Case(_written_out(teacher), _written_out(student), rows, Path(folder))
+        measured = Case(teacher, student, rows, Path(folder) / "measured")
+        Path(folder, "measured").mkdir()
+        for (phase, held, run), (_, _, again) in zip(measured.phases(), counted.phases(), strict=True):
+            if only in (None, phase.name):
+                run_flops = 0 if phase.name == "bases and map" else flops(again)  # products in place are not counted
+                dtype = str(student.model.dtype).removeprefix("torch.")
+                found.append(
+                    Line(student.name, dtype, phase.name, phase.gpu_memory, held + peak(run), phase.flops, run_flops)
+                )
+    return found
+
+
+def _written_out(model: LanguageModel) -> LanguageModel:
+    other = copy.deepcopy(model.model)
+    other.set_attn_implementation("eager")
+    return LanguageModel(other, model.tokenizer)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=["micro", "smollm2-135m"],
+        help="micro, and other models that are their own teachers",
+    )
+    parser.add_argument("--out", type=Path, help="JSON file for the comparison")
+    options = parser.parse_args()
+    found: list[Line] = []
+    for name in options.models:
+        teacher, student = ("micro-teacher", "micro-student") if name == "micro" else (name, name)
+        for dtype in TYPES.values():
+            found += lines(
+                load_model(teacher, dtype=dtype), load_model(student, dtype=dtype), 64 if name == "micro" else 16
+            )
+    for line in found:
+        work = (
+            ""
+            if line.flops is None
+            else f"FLOPs {line.planned_flops:.2e} / {line.measured_flops:.2e} = {line.flops:.2f}"
+        )
+        amount = f"{line.planned_memory / 1e6:8.1f} / {line.measured_memory / 1e6:8.1f} MB = {line.memory:.2f}"
+        print(f"{line.model:28s} {line.dtype:9s} {line.phase:15s} {amount}  {work}")
+    if options.out:
+        write_json(options.out, {"torch": torch.__version__, "lines": [line._asdict() for line in found]})
+
+
+if __name__ == "__main__":
+    main()
