@@ -12,18 +12,19 @@ from tqdm import tqdm
 from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
 from semalign.experiments.cells import Cell, cells
-from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, loaded_once, training_rows
+from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, source_once, training_rows
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import MISSING, Asked, problem
 from semalign.files import json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
+from semalign.models.source import FiledModel
 from semalign.paths import results_dir
 from semalign.results.records import read_records, write_record
 from semalign.results.statistics import mean_interval
 
-__all__ = ["current", "fingerprint_of", "loaded_once", "missing", "run", "run_cell", "summary", "training_rows"]
+__all__ = ["current", "fingerprint_of", "missing", "run", "run_cell", "source_once", "summary", "training_rows"]
 logger = logging.getLogger(__name__)
 
 
@@ -35,13 +36,20 @@ def run_cell(profile: Profile, cell: Cell, record_path: Path | None = None) -> d
         cell: one of it.
         record_path: where the record will be; see :func:`semalign.evaluation.run.evaluate`.
     """
-    student = loaded_once(cell.student)
+    student = source_once(cell.student)
+    try:
+        return _record(profile, cell, student, record_path)
+    finally:
+        student.release()
+
+
+def _record(profile: Profile, cell: Cell, student: FiledModel, record_path: Path | None) -> dict[str, Any]:
     if cell.teacher is None:
-        return _scored(profile, student, cell.task, record_path)
+        return _scored(profile, student.load(), cell.task, record_path)
     rows = training_rows(profile, cell.task)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
     method = profile.method_of(cell.method)
-    result = run_method(method, loaded_once(cell.teacher), student, rows, task=cell.task, **settings)
+    result = run_method(method, source_once(cell.teacher), student, rows, task=cell.task, **settings)
     scored = _scored(profile, result.model, cell.task, record_path)
     record, fingerprints = result.record, {**result.record["fingerprints"], **scored["fingerprints"]}
     return {

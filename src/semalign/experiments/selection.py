@@ -14,7 +14,7 @@ from semalign.evaluation.run import evaluate
 from semalign.experiments.grids import Point, check_grids, grid, points, settings_at
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
-from semalign.experiments.runs import fingerprint_of, loaded_once, training_rows
+from semalign.experiments.runs import fingerprint_of, source_once, training_rows
 from semalign.experiments.staleness import MISSING, Asked, problem, resolved
 from semalign.files import atomic_path, json_fingerprint
 from semalign.methods.runner import run_method
@@ -115,8 +115,8 @@ def chosen(profile: Profile, table: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def _run(profile: Profile, point: Point) -> dict[str, Any]:
     """Return the record of a point: the transfer, scored on validation data."""
     task, chat = point.task, profile.evaluation.chat
-    teacher, student = loaded_once(profile.teacher), loaded_once(profile.student)
-    held_out = benchmarks.rows(task, SPLIT, ITEMS, chat=chat, tokenizer=student.tokenizer)
+    teacher, student = source_once(profile.teacher), source_once(profile.student)
+    held_out = benchmarks.rows(task, SPLIT, ITEMS, chat=chat, tokenizer=student.outline.tokenizer)
     result = run_method(
         profile.method_of(point.entry),
         teacher,
@@ -126,6 +126,7 @@ def _run(profile: Profile, point: Point) -> dict[str, Any]:
         task=task,
         **settings_at(profile, point),
     )
+    student.release()
     score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=profile.evaluation.batch_size, chat=chat)
     configuration = {**result.record["configuration"], "split": SPLIT, "limit": ITEMS, "sandbox": score.sandbox}
     scored = {"metric": score.metric, "value": score.value, "n": score.n, "interval": [score.low, score.high]}

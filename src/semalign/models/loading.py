@@ -105,7 +105,11 @@ def check_given(model: object) -> None:
 
 @plain_torch(gradients=True)
 def load_model(
-    name: str | Path, *, dtype: torch.dtype | None = None, device: str | torch.device | None = None
+    name: str | Path,
+    *,
+    dtype: torch.dtype | None = None,
+    device: str | torch.device | None = None,
+    layers: int | None = None,
 ) -> LanguageModel:
     """Load a causal language model in evaluation mode.
 
@@ -114,6 +118,8 @@ def load_model(
             (``micro-student``) or fetched (``smollm2-135m``), or an id on the Hugging Face hub.
         dtype: floating-point type; by default float32 on a CPU and the checkpoint's own type elsewhere.
         device: where the model goes; by default a GPU if there is one.
+        layers: how many decoder layers to read, from the first; by default all. Files that hold only later layers are
+            not opened. A GGUF file is always read whole.
 
     Raises:
         FileNotFoundError: if there is no such model; it says how to get it.
@@ -125,18 +131,25 @@ def load_model(
     check_given(name)
     if not isinstance(dtype, torch.dtype | None):
         raise ValueError(f"dtype must be a torch.dtype, such as torch.bfloat16; it is {dtype!r}")
-    device = _usable(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    dtype = dtype or (torch.float32 if device.type == "cpu" else None)
+    dtype, device = default_place(dtype, device)
     source = locate(name)
     if source.endswith(".gguf"):
         from semalign.models.gguf import load_gguf
 
         loaded = LanguageModel(*load_gguf(source, dtype or torch.float32))
     else:
-        loaded = LanguageModel(load_network(source, dtype), load_tokenizer(source))
+        loaded = LanguageModel(load_network(source, dtype, layers=layers), load_tokenizer(source))
     loaded.model.to(device).eval()  # type: ignore[arg-type]
     check_weights(loaded.model, source)
     return loaded
+
+
+def default_place(
+    dtype: torch.dtype | None = None, device: str | torch.device | None = None
+) -> tuple[torch.dtype | None, torch.device]:
+    """Return the type (None: the checkpoint's) and the device that :func:`load_model` takes."""
+    device = _usable(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return dtype or (torch.float32 if device.type == "cpu" else None), device
 
 
 def _check_hub(name: str) -> None:
