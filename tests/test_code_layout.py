@@ -32,6 +32,7 @@ def test_the_drawing_and_the_table_have_every_package():
         "tensor_files",
         "registry",
         "settings",
+        "stopping",
     }
     assert {name for name in re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)} == FOLDERS
 

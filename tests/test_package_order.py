@@ -6,7 +6,7 @@ from pathlib import Path
 import semalign
 
 ORDER = (
-    *("paths", "errors", "outputs", "disk", "yaml_text", "files", "tensor_files", "registry", "settings"),
+    *("paths", "errors", "outputs", "disk", "yaml_text", "files", "tensor_files", "registry", "settings", "stopping"),
     *("sandbox", "results", "data", "models", "bases", "targets", "training", "methods"),
     *("evaluation", "analysis", "experiments", "book", "micro", "cli"),
 )

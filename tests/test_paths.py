@@ -91,3 +91,22 @@ def _result(place):
         return place()
     except SandboxError as error:
         return str(error)
+
+
+@pytest.mark.parametrize("home", ["nowhere", "home"])
+def test_a_home_that_cannot_be_written_is_spared(tmp_path, monkeypatch, home):
+    (tmp_path / "home").mkdir()
+    monkeypatch.setattr(paths.os, "environ", {"HOME": str(tmp_path / home), "SEMALIGN_CACHE": str(tmp_path / "cache")})
+    monkeypatch.setattr(paths.os.path, "expanduser", lambda path: path.replace("~", str(tmp_path / home)))
+    paths.os.environ["IPYTHONDIR"] = "mine"
+    paths.spare_home()
+    found = {name: paths.os.environ.get(name) for name in ("IPYTHONDIR", "MPLCONFIGDIR")}
+    spared = str(tmp_path / "cache" / "libraries" / "matplotlib")
+    assert found == {"IPYTHONDIR": "mine", "MPLCONFIGDIR": spared if home == "nowhere" else None}
+    assert (tmp_path / "cache").exists() == (home == "nowhere")
+
+
+def test_without_a_cache_elsewhere_a_home_is_not_spared(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths.os, "environ", {"HOME": str(tmp_path / "nowhere"), "SEMALIGN_CACHE": ""})
+    paths.spare_home()
+    assert "MPLCONFIGDIR" not in paths.os.environ

@@ -2,7 +2,7 @@
 
 import pytest
 
-from semalign.settings import TransferSettings, variant
+from semalign.settings import MEMORY, TrainingSettings, TransferSettings, deciding, variant
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,11 @@ def test_a_variant_has_other_defaults_and_keeps_what_it_fixes():
     with pytest.raises(ValueError, match="greater than or equal to 1"):
         made(epochs=0)
     assert TransferSettings().map == "semantic"
+
+
+def test_settings_that_change_memory_only_decide_nothing():
+    assert MEMORY <= TrainingSettings.model_fields.keys()
+    assert deciding({"rank": 1, "micro_batch_size": 2}) == {"rank": 1}
 
 
 def test_the_objective_weighs_its_terms():

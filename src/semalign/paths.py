@@ -6,6 +6,16 @@ An environment variable that is empty counts as one that is not set.
 import os
 from pathlib import Path
 
+# Where libraries that this one uses keep their own files, unless told otherwise: below the home directory.
+LIBRARY_FOLDERS = {
+    "MPLCONFIGDIR": "matplotlib",
+    "IPYTHONDIR": "ipython",
+    "TRITON_CACHE_DIR": "triton",
+    "CUDA_CACHE_PATH": "cuda",
+    "VLLM_CACHE_ROOT": "vllm/cache",
+    "VLLM_CONFIG_ROOT": "vllm/config",
+    "FLASHINFER_WORKSPACE_BASE": "flashinfer",
+}
 PACKED = Path(__file__).with_name("shipped")  # models and benchmarks, put there by setup.py; absent in a checkout
 
 
@@ -54,6 +64,19 @@ def results_dir() -> Path:
 def cache_dir() -> Path:
     """Return the folder for files that can be made or downloaded again: ``SEMALIGN_CACHE`` or ``~/.cache/semalign``."""
     return Path(os.environ.get("SEMALIGN_CACHE") or "~/.cache/semalign").expanduser()
+
+
+def spare_home() -> None:
+    """Have other libraries keep their files in the cache where nobody can write the home directory, as on many nodes.
+
+    This holds for this process and those that it starts; a variable that is set stays. Without ``SEMALIGN_CACHE`` the
+    cache is in the home directory too, and nothing changes.
+    """
+    if os.environ.get("SEMALIGN_CACHE") and not os.access(os.path.expanduser("~"), os.W_OK):
+        folder = cache_dir() / "libraries"
+        folder.mkdir(parents=True, exist_ok=True)
+        for variable, name in LIBRARY_FOLDERS.items():
+            os.environ.setdefault(variable, str(folder / name))
 
 
 def model_roots() -> list[Path]:

@@ -31,6 +31,10 @@ SCHEDULES = "semalign.training.schedules:SCHEDULES"
 Interface = Literal["attention", "mlp", "residual", "layer"]
 Layer = Annotated[int, Field(ge=1)]
 
+MEMORY = frozenset({"micro_batch_size"})
+"""The settings that change memory and time but, apart from rounding, no result. They mean the same in every method that
+has them, and are in no identity: a checkpoint or a record that was made with others may be used."""
+
 
 class MethodSettings(BaseModel):
     """Settings that every method has; an unknown or invalid value is an error."""
@@ -142,6 +146,11 @@ class TransferSettings(TrainingSettings):
                 "or give layer_map"
             )
         return self
+
+
+def deciding(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of some settings that decide what comes out: all but :data:`MEMORY`."""
+    return {key: value for key, value in configuration.items() if key not in MEMORY}
 
 
 def variant(name: str, changed: Mapping[str, Any], fixed: Collection[str]) -> type[TransferSettings]:

@@ -102,6 +102,7 @@ def test_model_with_itself(teacher):
 def test_one_pass_over_each_model(teacher, student):
     passes = []
     for model in (teacher, student):
+        Architecture(model.model)  # proves its layout by passes of its own
         model.model.model.register_forward_hook(lambda module, args, output: passes.append(module))
     cka_matrix(teacher, student, TEXTS, CKAOptions(block=10, batch_size=4))
     assert passes.count(teacher.model.model) == passes.count(student.model.model) == 2
@@ -148,6 +149,8 @@ def test_bad_input_is_refused_before_any_pass(teacher, student):
             cka_matrix(teacher, student, texts, CKAOptions(**options), alignment=alignment)
 
     calls = []
+    for model in (teacher, student):
+        Architecture(model.model)  # as above
     hooks = [model.model.register_forward_pre_hook(lambda *_: calls.append(1)) for model in (teacher, student)]
     refused("0 rows", [])
     refused("text 2 has no token", ["a", ""])

@@ -7,6 +7,10 @@ from pathlib import Path
 import jupytext
 import pytest
 
+from semalign.book import page as pages
+from semalign.book.inputs import declared_inputs
+from semalign.book.page import NotProvidedError
+
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.py"))
 
@@ -35,3 +39,21 @@ def test_what_a_chapter_shows_needs_nothing_that_it_hides(path):
     made |= {alias.asname or alias.name.split(".")[0] for alias in imported}
     used = {node.id for node in names if isinstance(node.ctx, ast.Load)}
     assert used - made - set(dir(builtins)) == set()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_without_the_models_of_its_profile_stops_in_the_first_cell_behind_the_parameters(
+    path, root, monkeypatch
+):
+    """Run for llama2, as papermill does; a chapter that declares no models shows records, and needs none."""
+    monkeypatch.setattr(pages, "hold_to", lambda *_: None)
+    code = [cell.source for cell in jupytext.read(path).cells if cell.cell_type == "code"]
+    parameters, first = code[:2]
+    names: dict[str, object] = {}
+    exec(parameters, names)
+    names["profile"] = "llama2"
+    if "models" not in declared_inputs(path):
+        exec(first, names)
+        return
+    with pytest.raises(NotProvidedError, match=r"`semalign fetch --profile llama2` gets them where there is a network"):
+        exec(first, names)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from semalign.book import page as pages
-from semalign.book.page import Page, open_page
+from semalign.book.page import NotProvidedError, Page, open_page
 
 
 @pytest.fixture
@@ -52,3 +52,14 @@ def test_a_notebook_opens_with_its_command_and_held_to_its_inputs(monkeypatch):
     monkeypatch.setattr(pages, "hold_to", lambda *given: held.append(given))
     assert open_page("07_controls", "micro", ["paper"]).command == "semalign run --profile micro --only 07"
     assert held == [(["paper"], "micro")]
+
+
+def test_a_notebook_without_its_models_or_data_stops_with_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
+    monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path))
+    with pytest.raises(NotProvidedError, match="profile llama2: 4 of its models and data are not here") as stopped:
+        open_page("03_attribution", "llama2", ["models"])
+    (line,) = stopped.value._render_traceback_()  # what IPython shows
+    assert "`semalign fetch --profile llama2` gets them where there is a network" in line and "\n" not in line
+    with pytest.raises(NotProvidedError, match="the first is data cais/mmlu all validation"):
+        open_page("03_attribution", "llama2", ["benchmarks"])

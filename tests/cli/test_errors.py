@@ -10,6 +10,7 @@ import typer
 
 from semalign.cli.errors import BUG, run
 from semalign.sandbox import SandboxError
+from semalign.stopping import Stopped
 
 
 def ended(error, capsys, monkeypatch, *arguments):
@@ -38,6 +39,7 @@ def ended(error, capsys, monkeypatch, *arguments):
         (typer.Exit(1), 1, ""),
         (typer.Abort(), 130, "semalign: stopped"),
         (KeyboardInterrupt(), 130, ""),
+        (Stopped("stopped by SIGTERM"), 75, "semalign: stopped by SIGTERM"),
     ],
 )
 def test_an_expected_error_is_one_line(error, status, line, capsys, monkeypatch):

@@ -76,3 +76,11 @@ def test_a_notebook_that_raised_ends_the_command_with_its_message(monkeypatch, c
     with pytest.raises(SystemExit) as stopped:
         cli.entry_point()
     assert stopped.value.code == 1 and capsys.readouterr().err == 'semalign: ["small", ["03"], true]\n'
+
+
+def test_a_record_that_a_profile_does_not_have_is_an_error_of_usage():
+    asked = ["--profile", "micro", "--only", "sft--micro-teacher--micro-student--micro_mbp--0"]
+    for verb in ("compare", "select"):
+        result = runner.invoke(cli.app, [verb, *asked, "--dry-run"])
+        assert result.exit_code == 2
+        assert "no record" in result.output

@@ -2,7 +2,8 @@
 
 import pytest
 
-from semalign.experiments.cells import cells, entries_of
+from semalign.experiments.cells import Cell, cells, entries_of
+from semalign.experiments.profiles import load_profile
 
 
 def test_cells_cover_models_methods_teachers_and_seeds(profile):
@@ -28,3 +29,11 @@ def test_entries_are_methods_and_variants(profile):
     assert entries_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]
     with pytest.raises(ValueError, match="no method or variant 'rigde': choose from all, semalign, laten"):
         entries_of(profile, ["ridge", "rigde"])
+
+
+def test_cells_are_picked_by_the_names_of_their_records():
+    profile = load_profile("micro")
+    name = "sft--micro-teacher--micro-student--micro_mbpp--3"
+    assert cells(profile, records=[name]) == [Cell("sft", "micro-teacher", "micro-student", "micro_mbpp", 3)]
+    with pytest.raises(ValueError, match=r"no record 'sft--.*--micro_mbp--3' belongs to this profile, did you mean"):
+        cells(profile, records=[name.replace("mbpp", "mbp")])

@@ -61,6 +61,8 @@ def test_variants_come_on_top(tmp_path):
             {"further_entries": ["semaling"]},
             "no method or variant: semaling, did you mean 'semalign'",
         ),
+        ({"models": {"dtype": "half"}}, "models.dtype: Input should be 'float32', 'float16', 'bfloat16' or 'auto'"),
+        ({"models": {"devices": "cpu"}}, r"unknown key 'models.devices', did you mean 'device'"),
         ({"sedes": [1]}, "unknown key 'sedes', did you mean 'seeds'"),
         ({"tasks": {"micro_mmlu": {"epoch": 1}}}, r"unknown key 'tasks.micro_mmlu.epoch', did you mean 'epochs'"),
         (

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from helpers.data import GSM8K, HUMANEVAL, write
 from helpers.models import make_llama, make_tokenizer
+from huggingface_hub.errors import LocalEntryNotFoundError
 from typer.testing import CliRunner
 
 from semalign import cli
@@ -16,6 +17,7 @@ from semalign.data import tasks as benchmarks
 from semalign.experiments import provision
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.provision import Split, fetch_profile, models_of, splits_of, verify
+from semalign.models import on_disk
 from semalign.paths import cache_dir, use_data_root
 
 QUESTION = {"question": "Q?", "subject": "maps", "choices": list("wxyz"), "answer": 1}
@@ -44,12 +46,13 @@ def published(tmp_path, monkeypatch):
         folder = downloaded / name.replace("/", "--")
         if local_files_only:
             if not folder.is_dir():
-                raise FileNotFoundError(f"no snapshot of {name}")
+                raise LocalEntryNotFoundError(f"no snapshot of {name}")
             return str(folder)
         assert "*.safetensors" in allow_patterns and not any(".bin" in pattern for pattern in allow_patterns)
         return str(shutil.copytree(tmp_path / name.partition("/")[2], folder))
 
-    monkeypatch.setattr(provision, "snapshot_download", snapshot)
+    for module in (provision, on_disk):
+        monkeypatch.setattr(module, "snapshot_download", snapshot)
     files = SimpleNamespace(list_repo_files=lambda name: ["config.json", "model-00001-of-00002.safetensors"])
     monkeypatch.setattr(provision, "HfApi", lambda: files)
     monkeypatch.setattr(sources, "hub_rows", lambda *split, offline=False: HUB[None if offline else Split(*split)])
@@ -119,7 +122,7 @@ def test_what_the_hub_does_not_give_is_one_error(published, monkeypatch):
 
 def test_the_command_says_what_is_there_and_fails_for_what_is_not(published, monkeypatch):
     missing = CliRunner().invoke(cli.app, ["fetch", "--profile", str(published), "--verify"])
-    assert missing.exit_code == 1 and "missing model me/student: no snapshot of me/student" in missing.output
+    assert missing.exit_code == 1 and "missing model me/student: not in the hub's cache" in missing.output
     fetched = CliRunner().invoke(cli.app, ["fetch", "--profile", str(published)])
     assert fetched.exit_code == 0 and fetched.output.count("present ") == 3 + len(HUB)
     assert CliRunner().invoke(cli.app, ["fetch"]).exit_code == 2

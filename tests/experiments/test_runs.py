@@ -9,20 +9,22 @@ from semalign.experiments import preflight
 from semalign.experiments import runs as experiments
 from semalign.experiments.cells import Cell, cells
 from semalign.experiments.runs import current, missing, run, run_cell, summary
+from semalign.experiments.work_folder import work_path
 from semalign.paths import project_root
 from semalign.results.records import read_record, write_record
 from semalign.sandbox import SandboxError
+from semalign.training.loop import Training
 
 
 @pytest.mark.slow
 def test_a_run_makes_every_record_once_and_goes_on_after_a_stop(profile, tmp_path, monkeypatch):
     original, done = experiments.run_cell, []
 
-    def stopping(profile, cell, path):
+    def stopping(profile, cell, path, folder):
         if len(done) == 5:
             raise KeyboardInterrupt
         done.append(cell)
-        return original(profile, cell, path)
+        return original(profile, cell, path, folder)
 
     monkeypatch.setattr(experiments, "run_cell", stopping)
     with pytest.raises(KeyboardInterrupt):
@@ -36,6 +38,27 @@ def test_a_run_makes_every_record_once_and_goes_on_after_a_stop(profile, tmp_pat
     table = summary(tmp_path / "results")
     assert table["seeds"].tolist().count(2) == 4
     assert set(table["n"]) == {4}
+
+
+@pytest.mark.slow
+def test_a_cell_that_was_stopped_trains_no_finished_epoch_again(profile, tmp_path, monkeypatch):
+    folder = tmp_path / "results"
+    cell = next(cell for cell in cells(profile) if cell.teacher)
+    name, whole = cell.file_name.removesuffix(".json"), run_cell(profile, cell)
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr(experiments, "evaluate", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        run(profile, folder, records=[name])
+    work = work_path(folder / cell.file_name)
+    assert (work / "adapter_model.safetensors").is_file()
+    monkeypatch.setattr(Training, "_step", lambda *_: pytest.fail("it trained again"))
+    assert run(profile, folder, records=[name]) == [folder / cell.file_name]
+    assert [path.name for path in folder.glob("*.json")] == [cell.file_name]
+    record = read_record(folder / cell.file_name)
+    assert {key: record[key] for key in ("value", "losses", "configuration")} == {
+        key: whole[key] for key in ("value", "losses", "configuration")
+    }
+    assert not work.exists()
+    assert current(profile, folder, records=[name]) == {cell.file_name}
 
 
 @pytest.mark.slow

@@ -35,6 +35,15 @@ def test_each_point_runs_once_and_the_best_becomes_a_variant(choosing, tmp_path,
 
 
 @pytest.mark.slow
+def test_one_point_can_be_made_alone(choosing, tmp_path):
+    first, second = (point.file_name.removesuffix(".json") for point in points(choosing))
+    assert selection.select(choosing, tmp_path / "selection", records=[second]).empty
+    assert selection.missing(choosing, tmp_path / "selection") == {f"{first}.json": "missing"}
+    with pytest.raises(ValueError, match="no record 'other'"):
+        selection.select(choosing, tmp_path / "selection", records=["other"])
+
+
+@pytest.mark.slow
 def test_a_point_of_other_settings_or_models_is_made_again(choosing, tmp_path):
     folder = tmp_path / "selection"
     selection.select(choosing, folder)

@@ -24,6 +24,12 @@ def test_a_setting_younger_than_the_record_counts_only_where_it_is_given():
     assert resolved(sft, {"weight_decay": 0.1}, RECORD) == {"rank": 16, "epochs": 3, "weight_decay": 0.1}
 
 
+def test_a_setting_that_changes_no_result_makes_no_record_stale():
+    given = {"micro_batch_size": 1}
+    record = {"configuration": {"rank": 16, "micro_batch_size": 4}}
+    assert resolved(method("sft"), given, record) == {"rank": 16}
+
+
 @pytest.fixture
 def record(tmp_path):
     known = {"method": "sft", "teacher": None, "student": "s", "task": "t", "seed": 0, "metric": "response_nll", "n": 1}

@@ -23,12 +23,41 @@ SMALL = {
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
+EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 8}
 SPECIAL = {
     "gpt2": {"n_embd": 16, "n_layer": 3, "n_head": 2, "n_positions": 32},
     "gpt_neox": {key: value for key, value in SMALL.items() if key not in ("num_key_value_heads", "head_dim")},
     "phi3": {**SMALL, "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 1.0}},
     "gemma2": {**SMALL, "sliding_window": 4, "query_pre_attn_scalar": 8},
     "gemma3_text": {**SMALL, "sliding_window": 4, "query_pre_attn_scalar": 8, "sliding_window_pattern": 2},
+    "apertus": {**SMALL, "rope_parameters": {"rope_type": "default", "rope_theta": 1e4}},
+    "cohere": {**SMALL, "logit_scale": 0.25},
+    "cohere2": {**SMALL, "logit_scale": 0.25, "sliding_window": 4},
+    "granite": {
+        **SMALL,
+        "embedding_multiplier": 12.0,
+        "attention_multiplier": 0.25,
+        "residual_multiplier": 0.22,
+        "logits_scaling": 8.0,
+    },
+    "mixtral": {**SMALL, "num_local_experts": 4, "num_experts_per_tok": 2},
+    "qwen2_moe": {**SMALL, **EXPERTS, "shared_expert_intermediate_size": 8, "mlp_only_layers": [1]},
+    "qwen3_moe": {**SMALL, **EXPERTS},
+    "deepseek_v3": {
+        **{key: value for key, value in SMALL.items() if key != "head_dim"},
+        "num_key_value_heads": 2,
+        "n_routed_experts": 4,
+        "num_experts_per_tok": 2,
+        "moe_intermediate_size": 8,
+        "first_k_dense_replace": 1,
+        "n_group": 2,
+        "topk_group": 1,
+        "q_lora_rank": 8,
+        "kv_lora_rank": 8,
+        "qk_rope_head_dim": 4,
+        "qk_nope_head_dim": 4,
+        "v_head_dim": 8,
+    },
 }
 TYPES = [model_type for model_type in LAYOUTS if model_type != "gemma3"]  # its vision tower is not tiny
 
@@ -69,7 +98,8 @@ def make_architecture(model_type: str, **config):
 
     torch.manual_seed(0)
     settings = AutoConfig.for_model(model_type, **{"vocab_size": 64, **config})
-    return AutoModelForCausalLM.from_config(settings).double().eval()
+    # The fast kernel of experts knows no float64.
+    return AutoModelForCausalLM.from_config(settings, experts_implementation="eager").double().eval()
 
 
 def exact_basis(model):

@@ -48,6 +48,13 @@ def test_a_stopped_run_with_other_settings_leaves_nothing_of_the_run_before(
     assert caplog.text.count("holds the result of another run, which is removed") == 1
 
 
+def test_a_run_that_only_needs_other_memory_is_the_same_run(teacher, student, rows, tmp_path, caplog):
+    first = semalign.transfer(teacher, student, rows, output_dir=tmp_path, **FAST)
+    again = semalign.transfer(teacher, student, rows, output_dir=tmp_path, micro_batch_size=1, **FAST)
+    assert not caplog.text and again.record["configuration"]["micro_batch_size"] == 1
+    assert again.record["losses"] == first.record["losses"]  # from the checkpoint
+
+
 @pytest.mark.parametrize("other", ["rows", "teacher", "task", "damaged record"])
 def test_another_run_is_one_with_any_other_input(teacher, student, rows, tmp_path, monkeypatch, other):
     semalign.transfer(teacher, student, rows, output_dir=tmp_path, **FAST)

@@ -42,6 +42,8 @@ def test_settings_that_do_not_go_with_the_pair_are_told_before_any_work(
 
 def test_a_term_that_a_soft_cap_forbids_is_told_before_any_work(teacher, student, rows, monkeypatch):
     no_work(monkeypatch)
+    for model in (teacher, student):
+        Architecture(model.model)  # proves its layout as it is
     monkeypatch.setattr(Architecture, "softcap", 30.0)
     for schedule in ("one_layer", "frontier"):
         with pytest.raises(ValueError, match="'centred_cosine' needs logits that are linear"):

@@ -11,16 +11,23 @@ from semalign.models.architecture import Architecture, norm_gain
 def test_norm_gain_is_the_gain(architecture):
     gain = torch.rand(architecture.width, dtype=torch.float64) + 0.5
     with torch.no_grad():
-        offset = 1.0 if architecture.model.config.model_type.startswith("gemma") else 0.0
+        offset = 1.0 if architecture.model.config.model_type.startswith(("gemma", "nemotron")) else 0.0
         architecture.norm.weight.copy_(gain - offset)
         torch.testing.assert_close(norm_gain(architecture.norm, architecture.width), gain, rtol=1e-6, atol=1e-6)
 
 
+EXPERTS = ["mixtral", "qwen2_moe", "qwen3_moe"]
 # Appendix A.2's matrices: up, down, value, output. Where a model has one matrix for several, that one.
 ADAPTED = {
     "phi3": ["mlp.gate_up_proj", "mlp.down_proj", "self_attn.qkv_proj", "self_attn.o_proj"],
     "gpt2": ["mlp.c_fc", "mlp.c_proj", "attn.c_attn", "attn.c_proj"],
     "gpt_neox": ["mlp.dense_h_to_4h", "mlp.dense_4h_to_h", "attention.query_key_value", "attention.dense"],
+    **{kind: ["mlp.gate_up_proj", "mlp.down_proj", "self_attn.v_proj", "self_attn.o_proj"] for kind in ("glm", "glm4")},
+    "starcoder2": ["mlp.c_fc", "mlp.c_proj", "self_attn.v_proj", "self_attn.o_proj"],
+    "phi": ["mlp.fc1", "mlp.fc2", "self_attn.v_proj", "self_attn.dense"],
+    # Mixtures of experts: the attention only.
+    **{kind: ["self_attn.v_proj", "self_attn.o_proj"] for kind in EXPERTS},
+    "deepseek_v3": ["self_attn.kv_b_proj", "self_attn.o_proj"],
 }
 LIKE_LLAMA = ["mlp.up_proj", "mlp.down_proj", "self_attn.v_proj", "self_attn.o_proj"]
 
@@ -39,6 +46,10 @@ def test_the_matrices_of_a_layer_are_all_that_are_linear(architecture):
         if isinstance(module, torch.nn.Linear | Conv1D)
     }
     targets = architecture.lora_targets([2], all_matrices=True)
+    if (kind := architecture.model.config.model_type) in (*EXPERTS, "deepseek_v3"):
+        linear = {name for name in linear if ".self_attn." in name}
+    if kind == "deepseek_v3":  # a query has one matrix or two, as the configuration says
+        linear = {name for name in linear if ".q_" not in name}
     assert sorted(targets) == sorted(linear)
     assert set(architecture.lora_targets([2])) <= linear
 

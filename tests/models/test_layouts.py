@@ -1,112 +1,47 @@
-"""Layouts from a YAML file: what they must say, and an architecture that works by one."""
+"""The table of layouts: factors that some architectures have in their residual stream and logits."""
 
 import pytest
 import torch
-import yaml
-from helpers.models import make_architecture, make_tokenizer
+from helpers.models import SMALL, SPECIAL, make_architecture
 
-from semalign import attribute_layers
-from semalign.data.rows import batches, encode
-from semalign.models import layouts
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
-from semalign.models.layouts import LAYOUTS, Layout, layout_of, register_layouts
-from semalign.models.loading import LanguageModel
-from semalign.paths import project_root
-from semalign.registry import include
-from semalign.settings import TrainingSettings
-from semalign.training.lora import add_lora
+from semalign.models.layouts import LAYOUTS
 
-EXAMPLE = project_root() / "examples" / "architecture" / "gpt_bigcode.yaml"
-GOOD = yaml.safe_load(EXAMPLE.read_text())["gpt_bigcode"]
+IDS = torch.tensor([[5, 6, 7, 8]])
+NEW = """stablelm helium ernie4_5 seed_oss hunyuan_v1_dense starcoder2 nemotron apertus glm glm4 exaone4 phi mixtral
+qwen2_moe qwen3_moe deepseek_v3 granite cohere cohere2""".split()
 
 
-@pytest.fixture(autouse=True)
-def table(monkeypatch):
-    """Put the table back after each test."""
-    monkeypatch.setattr(layouts, "LAYOUTS", dict(LAYOUTS))
-    layouts._register_folder.cache_clear()
-    yield layouts.LAYOUTS
-    layouts._register_folder.cache_clear()
+def test_all_architectures_that_were_tried_are_in_the_table():
+    assert set(NEW) < set(LAYOUTS)
 
 
-@pytest.fixture
-def model():
-    settings = {"n_embd": 16, "n_layer": 3, "n_head": 2, "n_positions": 32, "multi_query": True}
-    tokenizer = make_tokenizer()
-    made = make_architecture("gpt_bigcode", **settings, vocab_size=len(tokenizer))
-    with torch.no_grad():
-        for parameter in made.parameters():  # biases start at zero, and a wrong module might add nothing
-            parameter.add_(torch.randn_like(parameter) / 10)
-    return LanguageModel(made, tokenizer)
+@torch.no_grad()
+def test_what_granite_adds_has_its_multiplier():
+    architecture = Architecture(make_architecture("granite", **SPECIAL["granite"]))
+    assert architecture.residual_scale == 0.22 and architecture.logit_scale == 1 / 8
+    outputs = []
+    handle = architecture.layer(2).mlp.register_forward_hook(lambda module, args, output: outputs.append(output))
+    with capture(architecture, [2], "mlp") as states:
+        architecture.model(input_ids=IDS)
+    handle.remove()
+    assert torch.equal(states[2], 0.22 * outputs[0])
 
 
-def test_an_architecture_works_by_its_file(model, rows):
-    with pytest.raises(ValueError, match="no layout for architecture 'gpt_bigcode'"):
-        Architecture(model.model)
-    register_layouts(EXAMPLE)
-    architecture, seen = Architecture(model.model), {}
-    batch = next(batches(encode(rows, model.tokenizer, 32), 4))
-    del batch["labels"]
-    for interface in ("attention", "mlp", "residual", "layer"):
-        with capture(architecture, [1, 2, 3], interface) as states, torch.no_grad():
-            model.model(**batch)
-        seen[interface] = states
-    for k in (2, 3):  # output of the layer, less its input, is what the two sub-layers add
-        added = seen["layer"][k] - seen["layer"][k - 1]
-        torch.testing.assert_close(seen["attention"][k] + seen["mlp"][k], added)
-    scores = attribute_layers(model, batches(encode(rows, model.tokenizer, 32), 4), "mlp")
-    assert scores.shape == (3,) and scores.min() > 0
-    adapted = add_lora(model.model, [2], TrainingSettings(rank=2))
-    trained = {name.partition(".lora")[0] for name, p in adapted.named_parameters() if p.requires_grad}
-    assert trained == {f"base_model.model.transformer.h.1.{path}" for path in GOOD["lora"]}
+@torch.no_grad()
+@pytest.mark.parametrize(("kind", "scale"), [("granite", 1 / 8), ("cohere", 0.25), ("cohere2", 0.25)])
+def test_logits_have_the_factor_of_the_configuration(kind, scale):
+    architecture = Architecture(make_architecture(kind, **SPECIAL[kind]))
+    states = architecture.run(input_ids=IDS)
+    torch.testing.assert_close(architecture.logits(states), scale * states @ architecture.head_weight.T)
+    assert architecture.logits_are_linear
+    wide = architecture.logits(states.float())  # by the other path
+    torch.testing.assert_close(wide, architecture.logits(states).float(), rtol=1e-5, atol=1e-5)
 
 
-def test_a_file_in_an_included_folder_is_found(model, monkeypatch):
-    monkeypatch.setenv("SEMALIGN_INCLUDE", "")
-    include(EXAMPLE.parent)
-    assert Architecture(model.model).n_layers == 3
-    assert layout_of("gpt_bigcode").mlp == "mlp.dropout"
-
-
-def test_readers_make_an_architecture_one_that_can_be_sliced(tmp_path, table):
-    path = tmp_path / "mine.yaml"
-    path.write_text(yaml.safe_dump({"mine": {**GOOD, "readers": {"ln_1": ["attn.c_attn"]}}}))
-    register_layouts(path)
-    register_layouts(path)  # the same once more is no conflict
-    lists = {"lora": tuple(GOOD["lora"]), "matrices": tuple(GOOD["matrices"])}
-    assert table["mine"] == Layout(**{**GOOD, **lists}, readers={"ln_1": ("attn.c_attn",)})
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ({"mine": {**GOOD, "layer": "x"}}, "mine: unknown key 'layer', did you mean 'layers'"),
-        ({"mine": {key: value for key, value in GOOD.items() if key != "mlp"}}, "mine: it has no mlp"),
-        ({"mine": {**GOOD, "norm": 3}}, "mine: norm must be the path of a module.*it is 3"),
-        ({"mine": {**GOOD, "lora": "mlp.c_fc"}}, "mine: lora must be a list of paths"),
-        ({"mine": {**GOOD, "matrices": []}}, "mine: matrices must be a list of paths"),
-        ({"mine": {**GOOD, "readers": ["ln_1"]}}, "mine: readers must hold a list of matrices for each norm"),
-        ({"mine": {**GOOD, "readers": {"ln_1": "x"}}}, r"mine: readers\.ln_1 must be a list of paths"),
-        ({"mine": "llama"}, "mine: give keys and values: layers, norm"),
-        ({"llama": GOOD}, "another layout for llama already"),
-        ({"mine": GOOD, "other": {}}, "other: it has no layers"),
-        (["mine"], "must hold a layout for each model type"),
-    ],
-)
-def test_a_wrong_file_gets_one_line_that_names_it(tmp_path, content, message, table):
-    path = tmp_path / "wrong.yaml"
-    path.write_text(yaml.safe_dump(content))
-    with pytest.raises(ValueError, match=message) as error:
-        register_layouts(path)
-    assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
-    assert "mine" not in table
-
-
-def test_a_missing_or_broken_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no file .*with layouts"):
-        register_layouts(tmp_path / "none.yaml")
-    (tmp_path / "broken.yaml").write_text("a: [\n")
-    with pytest.raises(ValueError, match="is not YAML") as error:
-        register_layouts(tmp_path / "broken.yaml")
-    assert "\n" not in str(error.value)
+def test_other_architectures_have_no_factor():
+    architecture = Architecture(make_architecture("llama", **SMALL))
+    assert architecture.residual_scale == architecture.logit_scale == 1
+    states = torch.randn(2, 16, dtype=torch.float64)
+    assert architecture.added(states) is states

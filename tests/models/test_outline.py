@@ -1,7 +1,6 @@
 """The outline of a model answers as the loaded model does, without its numbers."""
 
 import pytest
-import torch
 from helpers.gguf_files import tiny_llama, write_gguf
 from helpers.saved_models import save
 
@@ -32,14 +31,12 @@ def test_a_folder(teacher, tmp_path):
 
 @pytest.mark.parametrize("named", [True, False])
 def test_the_type_of_the_checkpoint_where_no_other_is_asked_for(teacher, tmp_path, monkeypatch, named):
-    from semalign.models import outline as module
-
     path = save(teacher, tmp_path / "large")
     teacher.model.half().save_pretrained(path)
     if not named:
         config = tmp_path / "large" / "config.json"
         config.write_text("\n".join(line for line in config.read_text().splitlines() if "dtype" not in line))
-    monkeypatch.setattr(module, "default_place", lambda: (None, torch.device("cpu")))
+    monkeypatch.setenv("SEMALIGN_DTYPE", "auto")
     assert types_of(outline_of(path).model.parameters()) == ["float16"]
 
 

@@ -22,6 +22,8 @@ def test_checkpoints_go_to_the_folder_if_there_is_one(inputs, tmp_path):
 def test_the_identity_follows_all_that_a_run_depends_on(inputs, teacher, student, rows, tmp_path):
     pair, settings, same = inputs.pair, inputs.settings, inputs.identity("sft")
     assert Inputs(pair, list(rows), rows[:2], settings, tmp_path / "elsewhere").identity("sft") == same
+    smaller, longer = settings.model_copy(update={"micro_batch_size": 2}), settings.model_copy(update={"epochs": 9})
+    assert Inputs(pair, rows, [], smaller).identity("sft") == Inputs(pair, rows, [], longer).identity("sft") == same
     with torch.no_grad():
         student.model.lm_head.weight[0, 0] += 1
     others = [

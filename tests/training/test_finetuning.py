@@ -49,7 +49,7 @@ def test_the_rate_warms_up_and_falls_to_zero(student, rows):
         settings = TrainingSettings(epochs=1, batch_size=1, learning_rate=1.0, warmup_ratio=0.03)
         training = FineTuning(Architecture(add_lora(student.model, [1], settings)), examples * n_examples, settings)
         assert training.steps == n_examples
-        return [training._rate(step) for step in range(1, n_examples + 1)]
+        return [training.rate.factor(step) for step in range(1, n_examples + 1)]
 
     examples = encode(rows[:1], student.tokenizer, 64)
     assert rates(100) == pytest.approx([1 / 3, 2 / 3, 1, *((97 - i) / 97 for i in range(97))])

@@ -1,11 +1,14 @@
 """The loop around any objective, on one that is known by heart: seeded order, rates, checkpoints, an early stop."""
 
+import signal
+
 import pytest
 import torch
 from helpers.damage import damaged
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
+from semalign import stopping
 from semalign.settings import TrainingSettings
 from semalign.tensor_files import read_tensors
 from semalign.training.loop import Training, slices
@@ -85,12 +88,68 @@ def test_a_stopped_run_goes_on_at_its_last_epoch(tmp_path):
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
 
 
+class Noisy(Quadratic):
+    """The same with random numbers at every step, in float16's way: from the third step on, a scale of 2 is too high.
+
+    ``signals`` gives the signal that comes during a step.
+    """
+
+    def __init__(self, *arguments, signals=(), **changes):
+        super().__init__(*arguments, **changes)
+        self.scale._highest, self.signals, self.scales = 4.0, dict(signals), []
+
+    def backward(self, indices):
+        noise = torch.nn.functional.dropout(torch.ones(2))
+        loss = (self.model.weight * noise - sum(indices)).square().sum()
+        self.scale.backward(loss if len(self.losses) % 3 < 2 or self.scale.value < 2 else loss * torch.inf)
+        if (number := self.signals.pop(len(self.losses), None)) is not None:
+            signal.raise_signal(number)
+        return {"loss": loss.item()}
+
+    def _step(self, indices):
+        terms = super()._step(indices)
+        self.scales.append(self.scale.value)
+        return terms
+
+
+@pytest.mark.parametrize("step", range(6))
+@pytest.mark.parametrize("number", stopping.SIGNALS)
+def test_a_stop_signal_keeps_the_step_and_a_resumed_run_ends_like_an_undisturbed_one(tmp_path, caplog, step, number):
+    whole = Noisy(settings(epochs=2))
+    whole.run()
+    assert whole.scales == [4, 4, 1, 4, 4, 1]
+    path = tmp_path / "state.safetensors"
+    stopped = Noisy(settings(epochs=2), path, "same", signals={step: number})
+    kind = KeyboardInterrupt if number == signal.SIGINT else stopping.Stopped
+    with pytest.raises(kind), stopping.handled():
+        stopped.run()
+    assert stopped.losses == whole.losses[: step + 1] and f"{path} holds {step + 1} of 6 steps" in caplog.text
+    resumed = Noisy(settings(epochs=2), path, "same")
+    assert resumed.run() == whole.losses and stopped.scales + resumed.scales == whole.scales
+    assert torch.equal(resumed.model.weight, whole.model.weight)
+
+
+def test_without_a_checkpoint_a_stop_signal_ends_the_run_at_once():
+    run = Noisy(settings(), signals={2: signal.SIGTERM})
+    with pytest.raises(stopping.Stopped), stopping.handled():
+        run.run()
+    assert len(run.losses) == 2
+
+
 def test_a_checkpoint_of_another_identity_is_not_read(tmp_path, caplog):
     path = tmp_path / "state.safetensors"
     Quadratic(settings(), path, "one").run()
     other = Quadratic(settings(), path, "other")
     other.run()
     assert len(other.seen) == 9 and "starting anew" in caplog.text
+
+
+def test_a_run_of_more_epochs_starts_anew_and_says_how_to_train_on(tmp_path, caplog):
+    path = tmp_path / "state.safetensors"
+    Quadratic(settings(epochs=1), path, "same").run()
+    longer = Quadratic(settings(epochs=2), path, "same")
+    longer.run()
+    assert len(longer.seen) == 6 and "3 steps, this one has 6" in caplog.text and "--adapter" in caplog.text
 
 
 def test_a_damaged_checkpoint_is_never_used(tmp_path, caplog):

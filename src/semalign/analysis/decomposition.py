@@ -109,7 +109,7 @@ def _states(
     batch_size: int,
 ) -> Iterator[tuple[Place, Float[Tensor, "tokens d"]]]:
     """Yield, batch by batch and place by place, the states of all real tokens."""
-    device = architecture.model.device
+    device = architecture.device
     for start in tqdm(range(0, len(encoded), batch_size), desc="decomposition", leave=False, disable=None):
         input_ids, real = (part.to(device) for part in _padded(encoded[start : start + batch_size]))
         with evaluating(architecture.model), ExitStack() as stack:

@@ -12,18 +12,35 @@ from IPython.display import display
 from semalign.book.inputs import hold_to
 from semalign.book.markdown import Html, table
 from semalign.book.theme import apply_theme
+from semalign.experiments.profiles import load_profile
+from semalign.experiments.provision import check_provided
 from semalign.files import atomic_path
 from semalign.paths import project_root
 
 
+class NotProvidedError(FileNotFoundError):
+    """What a notebook needs is not on this machine; the notebook shows one line instead of a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
 def open_page(name: str, profile: str, inputs: Sequence[str]) -> "Page":
-    """Begin a notebook: set the style of its figures, restrict it to its inputs, and return its page.
+    """Begin a notebook: check its models and data, style its figures, restrict it to its inputs; return its page.
 
     Args:
         name: name of the notebook, such as ``03_attribution``.
         profile: name or path of the profile that it is run for.
-        inputs: files and folders below ``data/`` that it reads; see :mod:`semalign.book.inputs`.
+        inputs: files and folders below ``data/`` that it reads; see :mod:`semalign.book.inputs`. With ``models`` or
+            ``benchmarks`` among them it uses the models or the data of the profile, wherever these are.
+
+    Raises:
+        NotProvidedError: if some of them are not on this machine; it says what to do.
     """
+    try:
+        check_provided(load_profile(profile), models="models" in inputs, data="benchmarks" in inputs)
+    except FileNotFoundError as error:
+        raise NotProvidedError(str(error)) from None
     apply_theme()
     hold_to(inputs, profile)
     return Page(name, f"semalign run --profile {profile} --only {name[:2]}")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from semalign.cli import errors, measuring, method, models
+from semalign.paths import spare_home
 
 app = typer.Typer(
     help="Transfer knowledge from a large language model to a smaller one by latent semantic alignment.\n\n"
@@ -57,7 +58,8 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
     ] = False,
 ) -> None:
-    """Set up logging and import the user's own files."""
+    """Set up logging and folders, and import the user's own files."""
+    spare_home()
     if included:
         from semalign.registry import include
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import typer
 
+from semalign import stopping
 from semalign.errors import folded, one_line
 
-FAILED, USAGE, BUG, INTERRUPTED = 1, 2, 70, 130  # 70 is the "internal software error" of sysexits.h
+# 70 and 75 are the "internal software error" and the "temporary failure, try again" of sysexits.h.
+FAILED, USAGE, BUG, AGAIN, INTERRUPTED = 1, 2, 70, 75, 130
 EXPECTED = (ValueError, OSError, ImportError, MemoryError, FloatingPointError)
 
 
@@ -18,11 +20,15 @@ def run(app: Callable[..., Any]) -> int:
     """Run a Typer app and return the status of the process.
 
     Mistakes of usage end with 2; other errors that the library raises on purpose (:data:`EXPECTED`, a missing sandbox,
-    a GPU without enough memory, a failed notebook) with 1; a stop by the user with 130. Anything else is an error in
-    semalign and ends with 70; its traceback is shown with ``--verbose``.
+    a GPU without enough memory, a failed notebook) with 1; a stop by the user with 130; a stop by SIGTERM or SIGUSR1,
+    as batch systems send them, with 75: the same command goes on from there. Anything else is an error in semalign and
+    ends with 70; its traceback is shown with ``--verbose``.
     """
     try:
-        return app(prog_name="semalign", standalone_mode=False) or 0
+        with stopping.handled():
+            return app(prog_name="semalign", standalone_mode=False) or 0
+    except stopping.Stopped as stopped:
+        return _tell(str(stopped), AGAIN)
     except typer.Abort:
         return _tell("stopped", INTERRUPTED)
     except KeyboardInterrupt:

@@ -16,13 +16,21 @@ from semalign.cli.options import (
     check_tasks,
     choice,
     names_of,
+    records_of,
     settings_of,
     usage,
     with_adapter,
 )
+from semalign.cli.placing import placed
 from semalign.data.chat import ChatName
 
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="RECORD", help="make only this record, as --dry-run names it; may be repeated"),
+]
 
+
+@placed
 def evaluate(
     model: Model,
     task: Annotated[
@@ -77,6 +85,7 @@ def evaluate(
             write_record(path, record)
 
 
+@placed
 def compare(
     profile: Profile = "micro",
     out: RecordFolder = None,
@@ -86,59 +95,67 @@ def compare(
     seeds: Annotated[
         int | None, typer.Option(min=1, help="number of seeds, from 0; default: the profile's seeds")
     ] = None,
+    only: Only = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
     """Run every model, method, task and seed of a profile (Tables 1 and 2); keep finished records."""
     from semalign.experiments import runs as experiments
-    from semalign.experiments.cells import entries_of
-    from semalign.experiments.profiles import load_profile
+    from semalign.experiments.cells import cells, entries_of
+    from semalign.experiments.profiles import use_profile
     from semalign.paths import results_dir
     from semalign.results.comparisons import differences
 
-    loaded = load_profile(profile, **({} if seeds is None else {"seeds": list(range(seeds))}))
+    loaded = use_profile(profile, **({} if seeds is None else {"seeds": list(range(seeds))}))
     folder, names = out or results_dir() / loaded.name, names_of(methods)
     with usage("--methods"):
         entries_of(loaded, names)
+    with usage("--only"):
+        cells(loaded, names, records := records_of(only))
     if dry_run:
-        absent = experiments.missing(loaded, folder, names)
+        absent = experiments.missing(loaded, folder, names, records)
         lines = [f"{cell.file_name}: {reason}" for cell, reason in absent.items()]
         typer.echo("\n".join(lines) or "all records are current")
         return
-    experiments.run(loaded, folder, names)
-    current = experiments.current(loaded, folder, names)
+    experiments.run(loaded, folder, names, records)
+    current = experiments.current(loaded, folder, names, records)
     typer.echo(experiments.summary(folder, current).round(2).to_string(index=False))
     typer.echo(differences(folder, only=current).round(4).to_string(index=False))
 
 
+@placed
 def select(
     profile: Profile = "micro",
     methods: Annotated[str | None, typer.Option(help="names separated by commas; default: all with a grid")] = None,
+    only: Only = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
     """Choose the settings of methods and variants on validation data; print the variants to add to the profile."""
     from semalign.experiments import selection
-    from semalign.experiments.grids import check_entries, check_grids
-    from semalign.experiments.profiles import load_profile
+    from semalign.experiments.grids import check_entries, check_grids, points
+    from semalign.experiments.profiles import use_profile
     from semalign.paths import results_dir
 
-    loaded, names = load_profile(profile), names_of(methods)
+    loaded, names = use_profile(profile), names_of(methods)
     if names and loaded.selection:
         with usage("--methods"):
             check_entries(loaded, names)
     check_grids(loaded, names or list(loaded.selection))
+    with usage("--only"):
+        points(loaded, names, records := records_of(only))
     if dry_run:
-        missing = selection.missing(loaded, results_dir() / f"{loaded.name}-selection", names)
+        missing = selection.missing(loaded, results_dir() / f"{loaded.name}-selection", names, records)
         typer.echo("\n".join(f"{name}: {why}" for name, why in missing.items()) or "all records are current")
         return
-    table = selection.select(loaded, names=names)
+    table = selection.select(loaded, names=names, records=records)
     typer.echo(table.to_string(index=False))
     typer.echo(yaml.safe_dump({"variants": selection.chosen(loaded, table)}, sort_keys=False))
 
 
+@placed
 def run(
     profile: Profile = "micro",
     only: Annotated[list[str] | None, typer.Option(help="first letters of a notebook's name, e.g. 03")] = None,
@@ -148,5 +165,7 @@ def run(
 ) -> None:
     """Run the notebooks of a profile with papermill; skip those that are up to date."""
     from semalign.book.notebooks import run_notebooks
+    from semalign.experiments.profiles import use_profile
 
+    use_profile(profile)
     run_notebooks(profile, only=only, force=force)

@@ -26,8 +26,10 @@ from semalign.cli.options import (
     usage,
     with_adapter,
 )
+from semalign.cli.placing import placed
 
 
+@placed
 def basis(
     model: Model,
     out: OutFile,
@@ -48,6 +50,7 @@ def basis(
     typer.echo(f"{out}: {m} atoms in {width} dimensions, rank {made.rank} by {made.method}, {tied} head")
 
 
+@placed
 def decompose(
     model: Model,
     out: OutStem,
@@ -64,6 +67,7 @@ def decompose(
     typer.echo(f"{out}.csv and {out}.json: {record['metric']} {record['value']:.3f} over {record['n']} tokens")
 
 
+@placed
 def attribute(
     model: Model,
     data: Data,
@@ -118,6 +122,7 @@ def _n_layers(model: str) -> int:
     return load_config(source).get_text_config().num_hidden_layers
 
 
+@placed
 def transfer(
     teacher: Teacher,
     student: Student,
@@ -181,6 +186,7 @@ def _print_transfer(details: dict[str, Any], out: Path) -> None:
             typer.echo(f"{when:7s}" + ", ".join(f"{key} {value:.4f}" for key, value in details[when].items()))
 
 
+@placed
 def cka(
     teacher: Teacher,
     student: Student,

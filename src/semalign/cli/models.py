@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from semalign.cli.options import DataRoot, Model, OutFolder, RecordFolder, check_profile, choice, rows_of_data, usage
+from semalign.cli.placing import placed
 
 
 def pretrain(
@@ -65,6 +66,7 @@ def _provide(profile: str, only_verify: bool) -> None:
         raise typer.Exit(1)
 
 
+@placed
 def drop_layers(
     model: Model,
     out: OutFolder,
@@ -77,6 +79,7 @@ def drop_layers(
     _save(drop(load_model(model), every), out)
 
 
+@placed
 def slice_width(
     model: Model,
     out: OutFolder,

@@ -137,6 +137,11 @@ def names_of(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
+def records_of(names: list[str] | None) -> list[str] | None:
+    """Return names of records, each given with or without ``.json``."""
+    return None if names is None else [name.removesuffix(".json") for name in names]
+
+
 def layers_of(text: str) -> int | None:
     """Return the number of layers that stands for a model, or None if the text is a model's name."""
     if not text.isascii() or not text.isdecimal():

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
 from lm_eval.api.model import TemplateLM
 from transformers import PreTrainedTokenizerBase
 
@@ -19,6 +18,8 @@ from semalign.models.adapters import read_config
 from semalign.models.identity import plain_settings
 from semalign.models.integrity import check_folder
 from semalign.models.loading import locate
+from semalign.models.on_disk import folder_of
+from semalign.models.placement import process_placement
 from semalign.models.pretrained import load_config, load_tokenizer
 from semalign.models.rope import depends_on_length, rope_kinds
 from semalign.models.tokenizer_identity import tokenizer_identity
@@ -36,7 +37,8 @@ class VllmModel:
         source: a name of :func:`semalign.load_model`, but no GGUF file.
         adapter: folder of a LoRA adapter, which vLLM applies to the model as it is (``LoRARequest``).
         options: more arguments of lm-eval's class or of vLLM's, such as ``tensor_parallel_size``. Without a ``dtype``
-            it is what :func:`semalign.load_model` takes: float32 on a CPU, the checkpoint's elsewhere.
+            it is what :func:`semalign.load_model` takes: the process's, else float32 on a CPU and the checkpoint's
+            elsewhere.
     """
 
     source: str
@@ -51,10 +53,10 @@ class VllmModel:
     @cached_property
     def folder(self) -> Path:
         """The model's folder; ``ValueError`` for a GGUF file, ``OSError`` if a model of the hub is not in its cache."""
-        found = locate(self.source)
-        if found.endswith(".gguf"):
+        found = folder_of(self.source)
+        if found.suffix == ".gguf":
             raise ValueError(f"{found}: a GGUF file cannot be evaluated with vLLM; transformers can")
-        return Path(found if Path(found).exists() else snapshot_download(found, local_files_only=True))
+        return found
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -65,7 +67,7 @@ class VllmModel:
         """Return a hash of the model (weights, settings and tokenizer), one of the adapter, and the options."""
         model = [_files_of(self.folder, *MODEL_SETTINGS), tokenizer_identity(self.tokenizer)]
         adapter = self.adapter and json_fingerprint(_files_of(self.adapter, "adapter_config.json"))
-        return {"model": json_fingerprint(model), "adapters": adapter, "options": dict(self.options)}
+        return {"model": json_fingerprint(model), "adapters": adapter, "options": self._options}
 
     @contextmanager
     def engine(self, batch_size: int) -> Iterator[TemplateLM]:
@@ -79,19 +81,25 @@ class VllmModel:
         """
         self._check()
         base = _lm_eval_class()
+        default = "auto" if torch.cuda.is_available() else "float32"
         rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
-        dtype = "auto" if torch.cuda.is_available() else "float32"
         loaded: Any = type("VllmEngine", (SameTokens, base), {})(
             pretrained=str(self.folder),
             lora_local_path=self.adapter and str(self.adapter),
             batch_size=batch_size,
-            **{"seed": SEED, "dtype": dtype, **rank, **self.options},
+            **{"seed": SEED, "dtype": default, **rank, **self._options},
         )
         try:
             yield loaded
         finally:
             if (model := getattr(loaded, "model", None)) is not None:  # lm-eval has none with data parallelism
                 model.llm_engine.engine_core.shutdown()
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        """The options, with the type of numbers of the process if that names one."""
+        process = process_placement().dtype
+        return {**({} if process is None else {"dtype": process}), **self.options}
 
     def _check(self) -> None:
         if self.options.get("trust_remote_code"):

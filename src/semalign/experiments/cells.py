@@ -1,13 +1,26 @@
 """The cells of a comparison: the numbers that its tables hold, listed before any of them is measured."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from semalign.data.task_file import task_name
 from semalign.errors import nearest
 from semalign.experiments.profiles import Profile
 from semalign.methods.registry import methods
 from semalign.results.records import NONE, PAPER
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """Something that gives one record."""
+
+    @property
+    def file_name(self) -> str:
+        """Name of the record's file."""
+        ...
+
+
+R = TypeVar("R", bound=Recorded)
 
 
 class Cell(NamedTuple):
@@ -56,13 +69,18 @@ def entries_of(profile: Profile, names: Sequence[str] | None = None) -> list[str
     return known if "all" in names else list(dict.fromkeys(names))
 
 
-def cells(profile: Profile, names: Sequence[str] | None = None) -> Iterator[Cell]:
-    """Yield all cells of a profile: models as they are, then every method from every teacher with every seed.
+def cells(profile: Profile, names: Sequence[str] | None = None, records: Sequence[str] | None = None) -> list[Cell]:
+    """Return the cells of a profile: models as they are, then every method from every teacher with every seed.
 
     Args:
         profile: the profile.
-        names: see :func:`entries_of`.
+        names: see :func:`entries_of`; with ``records``, None means all.
+        records: names of records, to which the cells are restricted; see :func:`picked`.
     """
+    return picked(_cells(profile, names if records is None else names or ["all"]), records)
+
+
+def _cells(profile: Profile, names: Sequence[str] | None) -> Iterator[Cell]:
     for task in profile.tasks:
         for model in (profile.student, *profile.teachers_for(task)):
             yield Cell(NONE, None, model, task, None)
@@ -71,3 +89,18 @@ def cells(profile: Profile, names: Sequence[str] | None = None) -> Iterator[Cell
             for teacher in profile.teachers_for(task, method):
                 for seed in profile.seeds:
                     yield Cell(method, teacher, profile.student, task, seed)
+
+
+def picked(found: Iterable[R], records: Sequence[str] | None) -> list[R]:
+    """Return those whose records have one of these names, without ``.json``; None: all.
+
+    Raises:
+        ValueError: for a name that none of them has, with the nearest one.
+    """
+    found = list(found)
+    if records is None:
+        return found
+    names = [each.file_name.removesuffix(".json") for each in found]
+    if unknown := [name for name in records if name not in names]:
+        raise ValueError(f"no record {unknown[0]!r} belongs to this profile{nearest(unknown[0], names)}")
+    return [each for each, name in zip(found, names, strict=True) if name in records]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+from semalign.experiments.cells import picked
 from semalign.experiments.profiles import Profile
 
 
@@ -33,13 +34,20 @@ def grid(profile: Profile, entry: str) -> Iterator[dict[str, Any]]:
         yield dict(zip(choices, values, strict=True))
 
 
-def points(profile: Profile, names: Sequence[str] | None = None) -> list[Point]:
-    """Return the points of all tasks and of some entries, by default of all that have a grid."""
-    return [
+def points(profile: Profile, names: Sequence[str] | None = None, records: Sequence[str] | None = None) -> list[Point]:
+    """Return the points of all tasks and of some entries, by default of all that have a grid.
+
+    Args:
+        profile: the profile.
+        names: the entries.
+        records: names of records, to which the points are restricted; see :func:`semalign.experiments.cells.picked`.
+    """
+    found = [
         Point(task, entry, number, settings, _file_name(task, profile.method_of(entry).name, settings))
         for task, entry in product(profile.tasks, names or profile.selection)
         for number, settings in enumerate(grid(profile, entry))
     ]
+    return picked(found, records)
 
 
 def _file_name(task: str, method: str, settings: dict[str, Any]) -> str:

@@ -12,11 +12,10 @@ from semalign.data.task_file import task_file
 from semalign.errors import nearest, problems
 from semalign.experiments.profile_paths import FOLDER, profile_path
 from semalign.methods.registry import Method, method, methods
+from semalign.models.placement import Placement, place_unless_set
 from semalign.results.records import PAPER
-from semalign.settings import TrainingSettings, TransferSettings
+from semalign.settings import MEMORY, TrainingSettings, TransferSettings
 from semalign.yaml_text import read_mapping
-
-MEMORY = {"micro_batch_size"}  # means the same for every method that has it
 
 
 class Strict(BaseModel):
@@ -76,6 +75,9 @@ class Profile(Strict):
     )
     seeds: list[int] = Field(min_length=1)
     evaluation: EvaluationProfile = EvaluationProfile.model_validate({})
+    models: Placement = Field(
+        Placement.model_validate({}), description="type and devices of all models, where the process names none"
+    )
 
     def method_of(self, entry: str) -> Method:
         """Return the method behind an entry: what its variant names, else the method of that name, else SemAlign.
@@ -98,8 +100,8 @@ class Profile(Strict):
         chosen = self.method_of(entry)
         shared = self.transfer
         if not issubclass(chosen.settings, TransferSettings):
-            common = set(TrainingSettings.model_fields) if issubclass(chosen.settings, TrainingSettings) else MEMORY
-            common = common & chosen.settings.model_fields.keys()
+            trains = issubclass(chosen.settings, TrainingSettings)
+            common = (TrainingSettings.model_fields.keys() if trains else MEMORY) & chosen.settings.model_fields.keys()
             shared = {key: value for key, value in self.transfer.items() if key in common}
         values = {key: getattr(self.tasks[task], name) for key, name in chosen.of_task.items()}
         of_task = {key: value for key, value in values.items() if value is not None}
@@ -133,6 +135,16 @@ def load_profile(name: str | Path, **overrides: Any) -> Profile:
         raise ValueError(f"profile {path.stem}: {problems(error, _known_keys())}") from error
     except ValueError as error:
         raise ValueError(f"profile {path.stem}: {error}") from error
+    return profile
+
+
+def use_profile(name: str | Path, **overrides: Any) -> Profile:
+    """Return a profile as :func:`load_profile` does, and place models as it says, where no variable says otherwise.
+
+    This holds for this process and those that it starts, as the variables do (:mod:`semalign.models.placement`).
+    """
+    profile = load_profile(name, **overrides)
+    place_unless_set(profile.models)
     return profile
 
 
@@ -174,4 +186,4 @@ def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _known_keys() -> set[str]:
-    return {field for model in (Profile, TaskProfile, EvaluationProfile) for field in model.model_fields}
+    return {field for model in (Profile, TaskProfile, EvaluationProfile, Placement) for field in model.model_fields}

@@ -13,6 +13,7 @@ from semalign.experiments.profiles import Profile
 from semalign.files import atomic_path
 from semalign.models.integrity import check_folder
 from semalign.models.loading import locate
+from semalign.models.on_disk import folder_of
 from semalign.models.pretrained import load_config, load_tokenizer
 from semalign.models.published import MODELS, fetch, is_complete
 from semalign.paths import cache_dir
@@ -39,7 +40,7 @@ def models_of(profile: Profile) -> list[str]:
 
 
 def splits_of(profile: Profile) -> list[Split]:
-    """Return all splits that are used to train or score on the tasks of a profile, each once."""
+    """Return all splits that are used to train, choose settings or score on the tasks of a profile, each once."""
     return list(dict.fromkeys(split for task in profile.tasks for split in _splits(profile, task)))
 
 
@@ -49,10 +50,9 @@ def _splits(profile: Profile, task: str) -> Iterator[Split]:
         yield Split(profile.tasks[task].training_data or training["dataset"], None, "train")
     if data.files:  # reading the task file has made sure that they are there
         return
-    if "dataset" not in training:
-        splits = training.get("splits") or [data.splits.get("train", "train")]
-        yield from (Split(data.dataset, data.config, split) for split in splits)
-    yield Split(data.dataset, data.config, data.splits["test"])
+    own = [] if "dataset" in training else training.get("splits") or [data.splits.get("train", "train")]
+    further = [data.splits[use] for use in ("validation", "test") if use in data.splits]
+    yield from (Split(data.dataset, data.config, split) for split in (*own, *further))
 
 
 def fetch_profile(profile: Profile) -> None:
@@ -96,10 +96,26 @@ def _fetch_split(split: Split) -> None:
         temporary.write_text(sources.jsonl(rows), encoding="utf-8")
 
 
-def verify(profile: Profile) -> dict[str, str]:
+def verify(profile: Profile, models: bool = True, data: bool = True) -> dict[str, str]:
     """Return all models and splits of a profile with what is wrong with each, or an empty string; without a network."""
-    found = {f"model {name}": _problem(check_model, name) for name in models_of(profile)}
-    return found | {f"data {split}": _problem(_check_split, split) for split in splits_of(profile)}
+    checked = {f"model {name}": _problem(check_model, name) for name in models_of(profile)} if models else {}
+    return checked | ({f"data {split}": _problem(_check_split, split) for split in splits_of(profile)} if data else {})
+
+
+def check_provided(profile: Profile, models: bool = True, data: bool = True) -> None:
+    """Make sure, without a network, that the models and the data of a profile are there and whole.
+
+    Raises:
+        FileNotFoundError: if one is not; it names the first and says what to do.
+    """
+    problems = {what: problem for what, problem in verify(profile, models, data).items() if problem}
+    if problems:
+        what, problem = next(iter(problems.items()))
+        fetch = f"semalign fetch --profile {profile.name}"
+        raise FileNotFoundError(
+            f"profile {profile.name}: {len(problems)} of its models and data are not here; `{fetch}` gets them where "
+            f"there is a network, `{fetch} --verify` lists them; the first is {what}: {problem}"
+        )
 
 
 def _problem(check: Callable[..., Any], *arguments: Any) -> str:
@@ -121,8 +137,7 @@ def check_model(name: str) -> None:
         OSError: for what is missing.
         ValueError: for what is damaged.
     """
-    found = locate(name)
-    folder = Path(found if Path(found).exists() else snapshot_download(name, local_files_only=True))
+    folder = folder_of(name)
     if folder.suffix == ".gguf":
         return
     if name in MODELS and not is_complete(folder):

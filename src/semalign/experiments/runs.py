@@ -1,7 +1,7 @@
 """Runs of a profile: each model, method, task and seed gives one record on disk, which is made once."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,41 +15,48 @@ from semalign.experiments.cells import Cell, cells
 from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, source_once, training_rows
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
-from semalign.experiments.staleness import MISSING, Asked, problem
+from semalign.experiments.staleness import Asked, problem
+from semalign.experiments.work_folder import make
 from semalign.files import json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
 from semalign.models.source import FiledModel
 from semalign.paths import results_dir
-from semalign.results.records import read_records, write_record
+from semalign.results.records import read_records
 from semalign.results.statistics import mean_interval
 
 __all__ = ["current", "fingerprint_of", "missing", "run", "run_cell", "source_once", "summary", "training_rows"]
 logger = logging.getLogger(__name__)
 
 
-def run_cell(profile: Profile, cell: Cell, record_path: Path | None = None) -> dict[str, Any]:
+def run_cell(
+    profile: Profile, cell: Cell, record_path: Path | None = None, folder: Path | None = None
+) -> dict[str, Any]:
     """Return the record of a cell: the transfer if there is one, then the score on the task.
 
     Args:
         profile: the profile.
         cell: one of it.
         record_path: where the record will be; see :func:`semalign.evaluation.run.evaluate`.
+        folder: for the checkpoint and the result of the transfer, which goes on there if it was stopped.
     """
     student = source_once(cell.student)
     try:
-        return _record(profile, cell, student, record_path)
+        return _record(profile, cell, student, record_path, folder)
     finally:
         student.release()
 
 
-def _record(profile: Profile, cell: Cell, student: FiledModel, record_path: Path | None) -> dict[str, Any]:
+def _record(
+    profile: Profile, cell: Cell, student: FiledModel, record_path: Path | None, folder: Path | None
+) -> dict[str, Any]:
     if cell.teacher is None:
         return _scored(profile, student.load(), cell.task, record_path)
     rows = training_rows(profile, cell.task)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
     method = profile.method_of(cell.method)
-    result = run_method(method, source_once(cell.teacher), student, rows, task=cell.task, **settings)
+    teacher = source_once(cell.teacher)
+    result = run_method(method, teacher, student, rows, output_dir=folder, task=cell.task, **settings)
     scored = _scored(profile, result.model, cell.task, record_path)
     record, fingerprints = result.record, {**result.record["fingerprints"], **scored["fingerprints"]}
     return {
@@ -70,7 +77,9 @@ def _scored(profile: Profile, model: LanguageModel, task: str, record_path: Path
     return score_record(model, evaluate(model, task, **chosen, record_path=record_path), settings.limit)
 
 
-def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> dict[Cell, str]:
+def missing(
+    profile: Profile, folder: Path, names: Sequence[str] | None = None, records: Sequence[str] | None = None
+) -> dict[Cell, str]:
     """Return the cells of a profile without a current record, and why.
 
     The reason is that of :func:`semalign.experiments.staleness.problem`. A record is stale if it was made from other
@@ -80,27 +89,41 @@ def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) 
         profile: the profile.
         folder: where its records are.
         names: see :func:`semalign.experiments.cells.entries_of`.
+        records: see :func:`semalign.experiments.cells.cells`.
     """
+    reason_of = _reasons(profile, folder)
+    found = {cell: reason_of(cell) for cell in cells(profile, names, records)}
+    return {cell: reason for cell, reason in found.items() if reason is not None}
+
+
+def _reasons(profile: Profile, folder: Path) -> Callable[[Cell], str | None]:
+    """Return the function that says why a cell has to be run, None if it need not."""
     data = cache(lambda task: json_fingerprint(training_rows(profile, task)))
 
     def asked(cell: Cell, record: dict[str, Any]) -> Asked:
         return fingerprints(cell, data), configuration(profile, cell, record)
 
-    found = {cell: problem(folder / cell.file_name, partial(asked, cell), "value") for cell in cells(profile, names)}
-    return {cell: reason for cell, reason in found.items() if reason is not None}
+    return lambda cell: problem(folder / cell.file_name, partial(asked, cell), "value")
 
 
-def current(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> set[str]:
+def current(
+    profile: Profile, folder: Path, names: Sequence[str] | None = None, records: Sequence[str] | None = None
+) -> set[str]:
     """Return the file names of a profile's records that are whole and not stale; arguments as in `missing`."""
-    absent = missing(profile, folder, names)
-    return {cell.file_name for cell in cells(profile, names) if cell not in absent}
+    absent = missing(profile, folder, names, records)
+    return {cell.file_name for cell in cells(profile, names, records) if cell not in absent}
 
 
-def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | None = None) -> list[Path]:
+def run(
+    profile: Profile,
+    folder: Path | None = None,
+    names: Sequence[str] | None = None,
+    records: Sequence[str] | None = None,
+) -> list[Path]:
     """Make the records that are missing, damaged or stale, one file each as it is done; return what was written.
 
     A current record is never made again. If a method refuses a pair or fails, its cells stay without a record, and
-    the other cells run all the same.
+    the other cells run all the same. A cell that was stopped goes on from its last checkpoint and its last answers.
 
     Raises:
         ValueError: before anything runs, for a row of the data that does not fit its task; at the end, if there were
@@ -111,18 +134,16 @@ def run(profile: Profile, folder: Path | None = None, names: Sequence[str] | Non
     folder = folder or results_dir() / profile.name
     written: list[Path] = []
     failed: list[str] = []
-    wanted = missing(profile, folder, names)
+    wanted, reason_of = missing(profile, folder, names, records), _reasons(profile, folder)
     tasks = {cell.task: any(each.teacher for each in wanted if each.task == cell.task) for cell in wanted}
     check_runnable(profile, folder, tasks)
-    progress = tqdm(wanted.items(), desc="cells", disable=None)
-    for cell, reason in progress:
+    progress = tqdm(wanted, desc="cells", disable=None)
+    for cell in progress:
         path = folder / cell.file_name
         progress.set_postfix_str(path.stem)
-        if reason != MISSING:
-            logger.warning("%s is %s: made again", path.stem, reason)
         try:
-            write_record(path, run_cell(profile, cell, path))
-            written.append(path)
+            if make(path, partial(reason_of, cell), partial(run_cell, profile, cell, path)):
+                written.append(path)
         except (ValueError, FloatingPointError) as error:
             logger.error("%s: %s", path.stem, error)
             failed.append(f"{path.stem}: {error}")

@@ -1,7 +1,6 @@
 """Settings chosen on validation data: every point of a grid is a run with a record, and the best point is kept."""
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,25 @@ from semalign.experiments.grids import Point, check_grids, grid, points, setting
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.runs import fingerprint_of, source_once, training_rows
-from semalign.experiments.staleness import MISSING, Asked, problem, resolved
+from semalign.experiments.staleness import Asked, problem, resolved
+from semalign.experiments.work_folder import make
 from semalign.files import atomic_path, json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.paths import results_dir
-from semalign.results.records import PAPER, read_record, write_record
+from semalign.results.records import PAPER, read_record
 
-logger = logging.getLogger(__name__)
 SPLIT, TABLE = "validation", "selection.csv"
 FIRST, LAST = ("task", "variant", "point"), ("value", "n", "response_nll")  # columns, the settings between them
 NUMBERS = ("value", "details.after.response_nll")  # what points are compared by
 ITEMS = 200  # validation items that a grid point is scored on
 
 
-def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | None = None) -> pd.DataFrame:
+def select(
+    profile: Profile,
+    folder: Path | None = None,
+    names: Sequence[str] | None = None,
+    records: Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Score every grid point of every entry and task on validation data; return the table with the best points marked.
 
     One seed, the general teacher, 200 items. Current records are read, not made again. The table of all entries that
@@ -38,6 +42,7 @@ def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | 
         profile: its ``selection`` has a grid for each entry: a method of the registry or a variant.
         folder: where records go; default ``data/results/PROFILE-selection``.
         names: some of these entries; by default all.
+        records: names of records, without ``.json``, to which the points are restricted.
 
     Raises:
         ValueError: before anything runs, for an entry without a grid, a point that its method refuses, a row that does
@@ -48,25 +53,30 @@ def select(profile: Profile, folder: Path | None = None, names: Sequence[str] | 
     entries = list(names or profile.selection)
     check_grids(profile, entries)
     check_runnable(profile, folder, dict.fromkeys(profile.tasks, True), SPLIT)
-    lacking = missing(profile, folder, entries)
-    for point in tqdm(points(profile, entries), desc="selection", disable=None):
-        reason = lacking.pop(point.file_name, None)
-        if reason is None:
-            continue
-        if reason != MISSING:
-            logger.warning("%s is %s: made again", point.file_name, reason)
-        write_record(folder / point.file_name, _run(profile, point))
+    lacking = missing(profile, folder, entries, records)
+    reason_of, by_name = _reasons(profile, folder), {point.file_name: point for point in points(profile, entries)}
+    for name in tqdm(lacking, desc="selection", disable=None):
+        make(folder / name, partial(reason_of, by_name[name]), partial(_run, profile, by_name[name]))
     table = finished(profile, folder)
     with atomic_path(folder / TABLE) as temporary:
         table.to_csv(temporary, index=False)
     return table[table["variant"].isin(entries)].reset_index(drop=True)
 
 
-def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) -> dict[str, str]:
+def missing(
+    profile: Profile, folder: Path, names: Sequence[str] | None = None, records: Sequence[str] | None = None
+) -> dict[str, str]:
     """Return the names of records of grid points that are missing, damaged or stale, each with the reason.
 
-    The reason is that of :func:`semalign.experiments.staleness.problem`.
+    The reason is that of :func:`semalign.experiments.staleness.problem`. Arguments as in :func:`select`.
     """
+    reason_of = _reasons(profile, folder)
+    found = {point.file_name: reason_of(point) for point in points(profile, names, records)}
+    return {name: reason for name, reason in found.items() if reason is not None}
+
+
+def _reasons(profile: Profile, folder: Path) -> Callable[[Point], str | None]:
+    """Return the function that says why a point has to be run, None if it need not."""
     data = cache(lambda task: json_fingerprint(training_rows(profile, task)))
     models = {"teacher": fingerprint_of(profile.teacher), "student": fingerprint_of(profile.student)}
 
@@ -74,11 +84,7 @@ def missing(profile: Profile, folder: Path, names: Sequence[str] | None = None) 
         settings = resolved(profile.method_of(point.entry), settings_at(profile, point), record)
         return {**models, "data": data(point.task)}, settings | {"split": SPLIT, "limit": ITEMS}
 
-    found = {
-        point.file_name: problem(folder / point.file_name, partial(asked, point), *NUMBERS)
-        for point in points(profile, names)
-    }
-    return {name: reason for name, reason in found.items() if reason is not None}
+    return lambda point: problem(folder / point.file_name, partial(asked, point), *NUMBERS)
 
 
 def finished(profile: Profile, folder: Path) -> pd.DataFrame:
@@ -112,8 +118,8 @@ def chosen(profile: Profile, table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return variants
 
 
-def _run(profile: Profile, point: Point) -> dict[str, Any]:
-    """Return the record of a point: the transfer, scored on validation data."""
+def _run(profile: Profile, point: Point, folder: Path) -> dict[str, Any]:
+    """Return the record of a point: the transfer, which keeps a checkpoint in the folder, scored on validation data."""
     task, chat = point.task, profile.evaluation.chat
     teacher, student = source_once(profile.teacher), source_once(profile.student)
     held_out = benchmarks.rows(task, SPLIT, ITEMS, chat=chat, tokenizer=student.outline.tokenizer)
@@ -122,6 +128,7 @@ def _run(profile: Profile, point: Point) -> dict[str, Any]:
         teacher,
         student,
         training_rows(profile, task),
+        output_dir=folder,
         validation=held_out,
         task=task,
         **settings_at(profile, point),

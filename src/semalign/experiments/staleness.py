@@ -6,6 +6,7 @@ from typing import Any
 
 from semalign.methods.registry import Method
 from semalign.results.records import DamagedRecordError, read_record
+from semalign.settings import deciding
 
 MISSING = "missing"
 
@@ -42,9 +43,10 @@ def resolved(method: Method, given: Mapping[str, Any], record: Mapping[str, Any]
     """Return the settings of a method that a record must have: the given ones, and the defaults of those it knows.
 
     A setting that the record does not know is younger than the record, which was made under what is now its default.
+    Settings that change no result (:data:`semalign.settings.MEMORY`) may be others.
     """
-    known = {*record["configuration"], *given}
-    return {key: value for key, value in method.settings(**given).model_dump(mode="json").items() if key in known}
+    known, wanted = {*record["configuration"], *given}, deciding(method.settings(**given).model_dump(mode="json"))
+    return {key: value for key, value in wanted.items() if key in known}
 
 
 def changes(record: Mapping[str, Any], fingerprints: Mapping[str, str], configuration: Mapping[str, Any]) -> list[str]:

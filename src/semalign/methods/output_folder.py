@@ -15,6 +15,7 @@ from semalign.files import DamagedFileError, read_json
 from semalign.models.loading import LanguageModel
 from semalign.models.saving import CONFIGURATIONS, RECORD, remove_model
 from semalign.results.records import read_record
+from semalign.settings import deciding
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,10 @@ def _made_by(record: Path, run: Mapping[str, Any]) -> bool:
         made = read_record(record)
     except ValueError:  # damaged
         return False
-    return all(made[key] == value for key, value in json.loads(json.dumps(run)).items())
+    made, wanted = (
+        {**each, "configuration": deciding(each["configuration"])} for each in (made, json.loads(json.dumps(run)))
+    )
+    return all(made[key] == value for key, value in wanted.items())
 
 
 def _holds(folder: Path, model: LanguageModel) -> bool:

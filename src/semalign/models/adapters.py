@@ -3,7 +3,7 @@
 import logging
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from peft import PeftModel, get_peft_model_state_dict
 from peft.utils import PeftType
 from peft.utils.save_and_load import load_peft_weights
-from torch import Tensor
+from torch import Tensor, nn
 
 from semalign.data.time_limit import time_limit
 from semalign.errors import one_line
@@ -19,6 +19,7 @@ from semalign.files import file_sha256
 from semalign.models.finite import NotFiniteError
 from semalign.models.integrity import listed, read_object, weight_files
 from semalign.models.loading import LanguageModel, locate
+from semalign.models.offload import dispatched_already, hold
 from semalign.models.pretrained import load_network
 from semalign.tensor_files import tensor_fingerprint
 
@@ -55,7 +56,10 @@ def put_adapter(model: LanguageModel, folder: Path) -> LanguageModel:
     if damaged := [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]:
         raise NotFiniteError(f"the adapter in {folder} holds NaN or infinity in {listed(damaged)}: make it again")
     check_patterns(model, folder, config)
-    adapted = _loaded(model, folder, weights)
+    for module in _modules_of(weights, model.model):
+        hold(module)  # PEFT would leave an adapter without values on a module whose weights are kept elsewhere
+    with dispatched_already(model.model):
+        adapted = _loaded(model, folder, weights)
     return LanguageModel(adapted.eval(), model.tokenizer)  # type: ignore[arg-type]
 
 
@@ -136,6 +140,18 @@ def _patterns(setting: str, value: Any) -> list[str]:
 
 def _hashes(folder: Path) -> list[str]:
     return [file_sha256(folder / name) for name in weight_files(folder)]
+
+
+def _modules_of(weights: Iterable[str], model: nn.Module) -> list[nn.Module]:
+    """Return the modules of a model that the weights of an adapter belong to, as their names say."""
+    modules, found = dict(model.named_modules()), {}
+    for name in weights:
+        path = name.removeprefix("base_model.model.")
+        while path and path not in modules:
+            path = path.rpartition(".")[0]
+        if path:
+            found[path] = modules[path]
+    return list(found.values())
 
 
 def _loaded(model: LanguageModel, folder: Path, weights: Mapping[str, Tensor]) -> PeftModel:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from semalign.models.layouts import Layout, layout_of
+from semalign.models.layout_files import layout_of
+from semalign.models.layout_proof import prove
+from semalign.models.layouts import Layout
 from semalign.models.precision import wide
 from semalign.models.rope import own_lengths
 from semalign.settings import Interface
@@ -27,8 +29,8 @@ class Architecture:
         layout: the names of its modules; by default from :data:`semalign.models.layouts.LAYOUTS`.
 
     Raises:
-        ValueError: if the architecture has no layout, a module of the layout does not exist, or a PEFT model's adapter
-            works by extra prompt tokens.
+        ValueError: if the architecture has no layout, the layout does not hold for the model
+            (:func:`semalign.models.layout_proof.prove`), or a PEFT model's adapter works by extra prompt tokens.
     """
 
     def __init__(self, model: PreTrainedModel | PeftModel, layout: Layout | None = None) -> None:
@@ -37,10 +39,19 @@ class Architecture:
         try:
             self.layers: nn.ModuleList = self.model.get_submodule(self.layout.layers)  # type: ignore[assignment]
             self.norm = self.model.get_submodule(self.layout.norm)
-            for path in (self.layout.attention, self.layout.mlp, *self.layout.lora, *self.layout.matrices):
-                self.layers[0].get_submodule(path)
         except AttributeError as error:
             raise ValueError(f"{type(self.model).__name__} does not match its layout: {error}") from error
+        for k, layer in enumerate(self.layers, start=1):
+            self._check_modules(k, layer)
+        prove(self)
+
+    def _check_modules(self, k: int, layer: nn.Module) -> None:
+        for path in (self.layout.attention, self.layout.mlp, *self.layout.lora, *self.layout.matrices):
+            try:
+                layer.get_submodule(path)
+            except AttributeError as error:
+                name = type(self.model).__name__
+                raise ValueError(f"{name} does not match its layout: {error} (layer {k})") from error
 
     @property
     def n_layers(self) -> int:
@@ -62,13 +73,18 @@ class Architecture:
     ) -> Float[Tensor, "batch tokens d"]:
         """Return the states after the final norm; each row has the positions and the rope that it would have alone.
 
+        Inputs may be on any device; the states are on that of the model, :attr:`device`.
+
         Args:
             attention_mask: 1 for tokens, 0 for padding; None: there is no padding.
             **inputs: ``input_ids`` or ``inputs_embeds``.
         """
-        with own_lengths(self.decoder, attention_mask):
-            found = self.decoder(attention_mask=attention_mask, use_cache=False, return_dict=True, **inputs)
-            return found.last_hidden_state
+        first_device: Any = self.model.get_input_embeddings().weight.device  # a device map may spread the modules
+        mask = None if attention_mask is None else attention_mask.to(first_device)
+        moved = {name: tensor.to(first_device) for name, tensor in inputs.items()}
+        with own_lengths(self.decoder, mask):
+            found = self.decoder(attention_mask=mask, use_cache=False, return_dict=True, **moved)
+            return found.last_hidden_state.to(self.device)
 
     @property
     def lm_head(self) -> nn.Module:
@@ -82,12 +98,29 @@ class Architecture:
 
     def folded_head(self) -> Float[Tensor, "v d"]:
         """Return ``W diag(g)``, the LM head with the final norm's gain g folded in, detached, in float32 or wider."""
-        return wide(self.head_weight.detach()) * norm_gain(self.norm, self.width)
+        return wide(self.head_weight.detach()) * norm_gain(self.norm, self.width).to(self.device)
 
     @property
     def device(self) -> torch.device:
-        """The device that the LM head is on."""
+        """The device of the LM head, to which captured and final states are brought if a device map spreads layers."""
         return self.head_weight.device
+
+    @cached_property
+    def residual_scale(self) -> float:
+        """Factor that the outputs of attention and MLP have in the residual stream: 1 for most models."""
+        return self._number(self.layout.residual_scale)
+
+    @cached_property
+    def logit_scale(self) -> float:
+        """Factor s of the logits, ``z = s W h``: 1 for most models."""
+        return self._number(self.layout.logit_scale) / self._number(self.layout.logit_divisor)
+
+    def _number(self, name: str | None) -> float:
+        return 1.0 if name is None else float(getattr(self.model.config.get_text_config(), name))
+
+    def added(self, output: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
+        """Return what the output of an attention or MLP adds to the residual stream."""
+        return output if self.residual_scale == 1 else output * self.residual_scale
 
     @cached_property
     def softcap(self) -> float | None:
@@ -96,12 +129,13 @@ class Architecture:
 
     @property
     def logits_are_linear(self) -> bool:
-        """Whether ``z = W h`` holds exactly, with no bias and no soft cap."""
+        """Whether ``z = s W h`` holds exactly, with no bias and no soft cap."""
         return self.softcap is None and getattr(self.lm_head, "bias", None) is None
 
     def logits(self, states: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch v"]:
         """Return the logits of states after the final norm; states of higher precision than the head keep it."""
         logits = self.lm_head(states) if states.dtype == self.head_weight.dtype else self._wide_head(states)
+        logits = logits if self.logit_scale == 1 else logits * self.logit_scale
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
     def _wide_head(self, states: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch v"]:

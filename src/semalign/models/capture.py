@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from semalign.models.architecture import Architecture, check_interface
-from semalign.models.patching import patched_forward
+from semalign.models.patching import entering, first, patched_forward
 
 
 @contextmanager
@@ -45,19 +45,13 @@ def _attach(hooks: ExitStack, architecture: Architecture, k: int, interface: str
 
     def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
         state = first(output)
-        states[k] = state - entering(args, kwargs) if interface == "residual" else state
+        if interface in ("attention", "mlp"):
+            state = architecture.added(state)
+        elif interface == "residual":
+            state = state - entering(args, kwargs).to(state.device)
+        states[k] = state.to(architecture.device)
 
     hooks.callback(watched.register_forward_hook(hook, with_kwargs=True).remove)
-
-
-def first(output: Any) -> Tensor:
-    """Return the hidden states of a module's output, which may be a tuple that starts with them."""
-    return output[0] if isinstance(output, tuple) else output
-
-
-def entering(args: tuple, kwargs: dict[str, Any]) -> Tensor:
-    """Return the hidden states among a decoder layer's arguments."""
-    return args[0] if args else kwargs["hidden_states"]
 
 
 def _pass_through(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -88,7 +82,7 @@ def states_entering(
     seen: list[Tensor] = []
 
     def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        seen.append(entering(args, kwargs))
+        seen.append(entering(args, kwargs).to(architecture.device))
 
     handle = architecture.layer(k).register_forward_pre_hook(hook, with_kwargs=True)
     try:

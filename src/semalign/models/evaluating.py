@@ -60,5 +60,6 @@ def evaluating(model: nn.Module, *, gradients: bool = False) -> Iterator[None]:
         finally:
             for module, mode in modes:
                 module.training = mode
-            for parameter, flag in wanted:
+            # By place: the hooks of Accelerate put new parameters in place of those that they move.
+            for parameter, (_, flag) in zip(model.parameters(), wanted, strict=False):
                 parameter.requires_grad_(flag)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from semalign.models.architecture import Architecture
-from semalign.models.capture import first
+from semalign.models.offload import whole_state
+from semalign.models.patching import first
 
 
 class NotFiniteError(ValueError, FloatingPointError):
@@ -19,7 +20,7 @@ class NotFiniteError(ValueError, FloatingPointError):
 
 def damaged_weight(model: nn.Module) -> str | None:
     """Return the name of the first weight or buffer that holds NaN or infinity, or None."""
-    for name, tensor in model.state_dict().items():
+    for name, tensor in whole_state(model).items():
         # The extremes are NaN if any number is, and need no memory; 8-bit types have no extremes.
         if tensor.is_floating_point() and tensor.dtype.itemsize > 1 and tensor.numel():
             if not all(map(torch.isfinite, tensor.detach().aminmax())):

@@ -11,7 +11,7 @@ from pathlib import Path
 from transformers import PretrainedConfig
 
 from semalign.models.integrity import read_object, weight_files
-from semalign.models.layouts import layout_of
+from semalign.models.layout_files import layout_of
 
 INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 

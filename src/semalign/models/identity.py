@@ -17,6 +17,7 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from semalign.files import json_fingerprint
 from semalign.models.loading import LanguageModel
+from semalign.models.offload import whole_state
 from semalign.models.tokenizer_identity import tokenizer_identity
 from semalign.tensor_files import tensor_fingerprint
 
@@ -139,7 +140,7 @@ def _weights(network: PreTrainedModel | PeftModel) -> dict[str, Tensor]:
     The place of an adapter among those of its layer stands for its name.
     """
     layers, adapters, weights = _wrapped(network), set(getattr(network, "peft_config", {})), {}
-    for name, tensor in network.state_dict().items():
+    for name, tensor in whole_state(network).items():
         owner, parts = _owner(name, layers)
         if owner and parts[0] in INSIDE:
             parts = parts[1:]

@@ -4,19 +4,11 @@ A :class:`Layout` names, for one architecture of transformers, the modules that 
 outputs are the sub-layer outputs before the residual addition (Section 4.3), under each model's own names: in Gemma 2
 that is a norm behind the MLP, in GPT-2 a dropout.
 
-An architecture that is not in :data:`LAYOUTS` gets a layout from a YAML file; see :func:`register_layouts`.
+An architecture that is not in :data:`LAYOUTS` gets a layout from a YAML file; see :mod:`semalign.models.layout_files`.
 """
 
-import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from functools import cache
-from pathlib import Path
-from typing import Any
-
-import yaml
-
-from semalign.registry import included_folders, load_included
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -34,6 +26,9 @@ class Layout:
         readers: for each norm of a layer the matrices that read what it gives, where all norms are RMSNorms in front
             of a sub-layer with a plain gain; empty for other architectures, whose residual stream cannot be rotated
             (:mod:`semalign.models.slicing`).
+        residual_scale: name of the configuration's number that multiplies what the two modules write; None: 1.
+        logit_scale: name of the configuration's number that multiplies the logits; None: 1.
+        logit_divisor: name of the configuration's number that divides the logits; None: 1.
     """
 
     layers: str = "model.layers"
@@ -51,6 +46,9 @@ class Layout:
         "mlp.down_proj",
     )
     readers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    residual_scale: str | None = None
+    logit_scale: str | None = None
+    logit_divisor: str | None = None
 
 
 LLAMA = Layout(
@@ -60,6 +58,35 @@ LLAMA = Layout(
     }
 )
 POST_NORM = Layout(attention="post_attention_layernorm", mlp="post_feedforward_layernorm")
+ATTENTION = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj")
+# A mixture of experts: its experts' weights are no linear modules, so that only the attention is adapted.
+EXPERTS = Layout(mlp="mlp", lora=("self_attn.v_proj", "self_attn.o_proj"), matrices=ATTENTION)
+LATENT = ("self_attn.kv_a_proj_with_mqa", "self_attn.kv_b_proj", "self_attn.o_proj")  # key and value from one vector
+COHERE = Layout(logit_scale="logit_scale")
+
+
+def _ungated(up: str, down: str, output: str = "self_attn.o_proj", norm: str = "model.norm") -> Layout:
+    """Return a layout with Llama's attention and an MLP of two matrices."""
+    return Layout(
+        norm=norm,
+        attention=output,
+        mlp=down,
+        lora=(up, down, "self_attn.v_proj", output),
+        matrices=(*ATTENTION[:3], output, up, down),
+    )
+
+
+def _fused_gate(attention: str = "self_attn.o_proj", mlp: str = "mlp.down_proj") -> Layout:
+    """Return a layout with Llama's attention and an MLP whose gate and up matrices are one."""
+    fused = ("mlp.gate_up_proj", "mlp.down_proj")
+    return Layout(
+        attention=attention,
+        mlp=mlp,
+        lora=(*fused, "self_attn.v_proj", "self_attn.o_proj"),
+        matrices=(*ATTENTION, *fused),
+    )
+
+
 # Fused matrices: the four that hold what the paper adapts are all that a layer has.
 PHI3 = ("mlp.gate_up_proj", "mlp.down_proj", "self_attn.qkv_proj", "self_attn.o_proj")
 GPT2 = ("mlp.c_fc", "mlp.c_proj", "attn.c_attn", "attn.c_proj")
@@ -68,14 +95,24 @@ GPT_NEOX = ("mlp.dense_h_to_4h", "mlp.dense_4h_to_h", "attention.query_key_value
 LAYOUTS: dict[str, Layout] = {
     **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "smollm3"), LLAMA),
     "gemma": Layout(),  # Llama's names, but the gain of a norm is 1 + w
-    **dict.fromkeys(("gemma2", "gemma3_text", "olmo2", "olmo3"), POST_NORM),
+    **dict.fromkeys(("ernie4_5", "helium", "hunyuan_v1_dense", "seed_oss", "stablelm"), Layout()),
+    "granite": Layout(residual_scale="residual_multiplier", logit_divisor="logits_scaling"),
+    **dict.fromkeys(("cohere", "cohere2"), COHERE),
+    **dict.fromkeys(("gemma2", "gemma3_text", "olmo2", "olmo3", "exaone4"), POST_NORM),
     "gemma3": Layout(
         layers="model.language_model.layers",
         norm="model.language_model.norm",
         attention=POST_NORM.attention,
         mlp=POST_NORM.mlp,
     ),
+    **dict.fromkeys(("nemotron", "apertus"), _ungated("mlp.up_proj", "mlp.down_proj")),
+    "starcoder2": _ungated("mlp.c_fc", "mlp.c_proj"),
+    "phi": _ungated("mlp.fc1", "mlp.fc2", output="self_attn.dense", norm="model.final_layernorm"),
     "phi3": Layout(lora=PHI3, matrices=PHI3),
+    "glm": _fused_gate(),
+    "glm4": _fused_gate("post_self_attn_layernorm", "post_mlp_layernorm"),
+    **dict.fromkeys(("mixtral", "qwen2_moe", "qwen3_moe"), EXPERTS),
+    "deepseek_v3": Layout(mlp="mlp", lora=LATENT[1:], matrices=LATENT),
     "gpt2": Layout(
         layers="transformer.h",
         norm="transformer.ln_f",
@@ -94,89 +131,3 @@ LAYOUTS: dict[str, Layout] = {
     ),
 }
 """Layouts by ``config.model_type``."""
-
-
-def layout_of(model_type: str) -> Layout:
-    """Return the layout of an architecture: one of :data:`LAYOUTS`, or of a YAML file in an included folder.
-
-    Raises:
-        ValueError: if there is none; it says how to add one.
-    """
-    if model_type not in LAYOUTS:
-        load_included()
-        for folder in included_folders():
-            _register_folder(folder)
-    if model_type not in LAYOUTS:
-        raise ValueError(
-            f"no layout for architecture {model_type!r}; known: {', '.join(LAYOUTS)}. "
-            f"Write one as YAML, as in examples/architecture, and give its folder: --include FOLDER"
-        )
-    return LAYOUTS[model_type]
-
-
-@cache
-def _register_folder(folder: Path) -> None:
-    for path in sorted(folder.glob("*.yaml")):
-        register_layouts(path)
-
-
-def register_layouts(path: Path | str) -> None:
-    """Add the layouts of a YAML file to :data:`LAYOUTS`.
-
-    The file has the form ``{model_type: {layers: ..., norm: ..., attention: ..., mlp: ..., lora: [...],
-    matrices: [...]}}``, with the attributes of :class:`Layout` as keys; only ``readers`` may be left out. ``layers``
-    and ``norm`` are paths from the model, all others from one of its layers.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: for an unknown or a missing key, a value of the wrong type, or an architecture that has another
-            layout already.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path} with layouts")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold a layout for each model type, as keys and values")
-    made = {model_type: _layout(f"{path}: {model_type}", values) for model_type, values in content.items()}
-    for model_type, layout in made.items():
-        if LAYOUTS.get(model_type, layout) != layout:
-            raise ValueError(f"{path}: there is another layout for {model_type} already")
-    LAYOUTS.update(made)
-
-
-def _layout(place: str, values: Any) -> Layout:
-    """Return a layout from its keys and values; ``place`` is where they stand, for messages."""
-    known = [each.name for each in fields(Layout)]
-    if not isinstance(values, dict):
-        raise ValueError(f"{place}: give keys and values: {', '.join(known)}")
-    for key in values:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1)
-            raise ValueError(f"{place}: unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
-    if missing := [key for key in known if key not in values and key != "readers"]:
-        raise ValueError(f"{place}: it has no {missing[0]}")
-    readers = values.get("readers", {})
-    if not isinstance(readers, dict):
-        raise ValueError(f"{place}: readers must hold a list of matrices for each norm")
-    checked: dict[str, Any] = {
-        **{key: _path(f"{place}: {key}", values[key]) for key in ("layers", "norm", "attention", "mlp")},
-        **{key: _paths(f"{place}: {key}", values[key]) for key in ("lora", "matrices")},
-        "readers": {norm: _paths(f"{place}: readers.{norm}", paths) for norm, paths in readers.items()},
-    }
-    return Layout(**checked)
-
-
-def _path(place: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{place} must be the path of a module, such as model.norm; it is {value!r}")
-    return value
-
-
-def _paths(place: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not all(isinstance(part, str) for part in value):
-        raise ValueError(f"{place} must be a list of paths of modules; it is {value!r}")
-    return tuple(value)

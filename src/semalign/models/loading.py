@@ -13,10 +13,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from semalign.data.messages import rendered
 from semalign.data.rows import Example, encode
 from semalign.data.tokens import Encoder
-from semalign.errors import one_line
+from semalign.models.devices import chosen_place
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import check_weights
 from semalign.models.integrity import check_folder
+from semalign.models.offload import hold_ends, shared_maps
 from semalign.models.pretrained import load_network, load_tokenizer
 from semalign.paths import model_roots
 
@@ -72,7 +73,7 @@ def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, Pre
 def shared_copy(model: Network) -> Network:
     """Return a copy in evaluation mode; its parameters share the model's memory and need no gradient."""
     frozen = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
-    return deepcopy(model, frozen).eval()
+    return deepcopy(model, {**frozen, **shared_maps(model)}).eval()
 
 
 def loaded(model: str | Path | LanguageModel) -> LanguageModel:
@@ -107,8 +108,9 @@ def check_given(model: object) -> None:
 def load_model(
     name: str | Path,
     *,
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype | str | None = None,
     device: str | torch.device | None = None,
+    device_map: str | Mapping[str, Any] | None = None,
     layers: int | None = None,
 ) -> LanguageModel:
     """Load a causal language model in evaluation mode.
@@ -116,40 +118,41 @@ def load_model(
     Args:
         name: a folder in the format of transformers, a ``.gguf`` file, the name of a bundled model
             (``micro-student``) or fetched (``smollm2-135m``), or an id on the Hugging Face hub.
-        dtype: floating-point type; by default float32 on a CPU and the checkpoint's own type elsewhere.
-        device: where the model goes; by default a GPU if there is one.
+        dtype: floating-point type, ``"auto"`` for the checkpoint's own. Where neither this nor the process names one
+            (:mod:`semalign.models.placement`), float32 on a CPU and the checkpoint's own type elsewhere.
+        device: where the model goes; by default as the process says, else a GPU if there is one.
+        device_map: how the layers are spread over devices, CPU and disk, instead of one device: ``"auto"`` or another
+            way of transformers, or a mapping from names of modules to devices.
         layers: how many decoder layers to read, from the first; by default all. Files that hold only later layers are
             not opened. A GGUF file is always read whole.
 
     Raises:
         FileNotFoundError: if there is no such model; it says how to get it.
         ValueError: for a model that is not whole (:mod:`semalign.models.integrity`), holds NaN or infinity, is no
-            causal language model, or needs code of its own, or if there is no such device.
+            causal language model, or needs code of its own; if there is no such type or device; for a GGUF file with
+            a device map.
     """
     if isinstance(name, LanguageModel):
         raise ValueError("this LanguageModel is loaded already: pass it on as it is")
     check_given(name)
-    if not isinstance(dtype, torch.dtype | None):
-        raise ValueError(f"dtype must be a torch.dtype, such as torch.bfloat16; it is {dtype!r}")
-    dtype, device = default_place(dtype, device)
+    place = chosen_place(dtype, device, device_map)
     source = locate(name)
     if source.endswith(".gguf"):
         from semalign.models.gguf import load_gguf
 
-        loaded = LanguageModel(*load_gguf(source, dtype or torch.float32))
+        if place.device_map is not None:
+            raise ValueError(f"{source}: a GGUF file goes to one device: give a device instead of a device map")
+        loaded = LanguageModel(*load_gguf(source, place.dtype or torch.float32))
     else:
-        loaded = LanguageModel(load_network(source, dtype, layers=layers), load_tokenizer(source))
-    loaded.model.to(device).eval()  # type: ignore[arg-type]
+        network = load_network(source, place.dtype, place.device_map, layers=layers)
+        loaded = LanguageModel(network, load_tokenizer(source))
+    if place.device is None:
+        hold_ends(loaded.model)
+    else:
+        loaded.model.to(place.device)  # type: ignore[arg-type]
+    loaded.model.eval()
     check_weights(loaded.model, source)
     return loaded
-
-
-def default_place(
-    dtype: torch.dtype | None = None, device: str | torch.device | None = None
-) -> tuple[torch.dtype | None, torch.device]:
-    """Return the type (None: the checkpoint's) and the device that :func:`load_model` takes."""
-    device = _usable(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    return dtype or (torch.float32 if device.type == "cpu" else None), device
 
 
 def _check_hub(name: str) -> None:
@@ -166,14 +169,6 @@ def _check_hub(name: str) -> None:
             f"no model {name!r} on this machine, and the Hugging Face hub did not give it ({type(error).__name__}). "
             f"With internet access: `hf download {name}`; then copy the hub cache or pass the folder's path."
         ) from error
-
-
-def _usable(device: str | torch.device) -> torch.device:
-    """Return a device on which a tensor can be made; ``ValueError`` for any other."""
-    try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise ValueError(f"the device {device!r} cannot be used: {one_line(error)}") from error
 
 
 def locate(name: str | Path) -> str:

@@ -6,10 +6,11 @@ import torch
 from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.modeling_utils import get_state_dict_dtype, load_state_dict
 
+from semalign.models.devices import chosen_place
 from semalign.models.evaluating import plain_torch
 from semalign.models.gguf import gguf_outline
 from semalign.models.integrity import weight_files
-from semalign.models.loading import LanguageModel, default_place, locate
+from semalign.models.loading import LanguageModel, locate
 from semalign.models.pretrained import folder_of, load_config, load_tokenizer
 
 
@@ -22,7 +23,7 @@ def outline_of(name: str | Path) -> LanguageModel:
         ValueError: for files that hold no causal language model.
     """
     source = locate(name)
-    dtype, _ = default_place()
+    dtype = chosen_place().dtype
     if source.endswith(".gguf"):
         config, tokenizer = gguf_outline(Path(source))
         return LanguageModel(_empty(config, dtype or torch.float32), tokenizer)

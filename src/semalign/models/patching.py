@@ -1,10 +1,10 @@
-"""Replace what a module does while a block runs."""
+"""Replace what a module does while a block runs, and find the states in what modules take and give."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -18,3 +18,13 @@ def patched_forward(module: nn.Module, forward: Callable[..., Any]) -> Iterator[
         del module.forward
         if own is not None:
             module.forward = own
+
+
+def first(output: Any) -> Tensor:
+    """Return the hidden states of a module's output, which may be a tuple that starts with them."""
+    return output[0] if isinstance(output, tuple) else output
+
+
+def entering(args: tuple, kwargs: dict[str, Any]) -> Tensor:
+    """Return the hidden states among a decoder layer's arguments."""
+    return args[0] if args else kwargs["hidden_states"]

@@ -1,6 +1,6 @@
 """Everything that transformers reads from a folder or the hub: no code of a model runs, and any fault is one line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,23 +22,31 @@ from semalign.models.first_layers import above, can_be_cut, files_of_layers, wit
 from semalign.models.integrity import check_folder, check_keys
 
 
-def load_network(source: str, dtype: torch.dtype | None, *, layers: int | None = None) -> PreTrainedModel:
+def load_network(
+    source: str,
+    dtype: torch.dtype | None,
+    device_map: str | Mapping[str, Any] | None = None,
+    *,
+    layers: int | None = None,
+) -> PreTrainedModel:
     """Return the model of a folder or hub id without its tokenizer; raises as :func:`semalign.load_model` does.
 
     Args:
         source: folder or hub id.
         dtype: type of the weights; None: the checkpoint's own.
+        device_map: see :func:`semalign.load_model`.
         layers: how many layers to load, from the first; None: all. A model of several towers is loaded whole.
     """
     folder, unused = folder_of(source), set()
     if layers is not None and folder is not None and can_be_cut(config := load_config(source), layers):
         with files_of_layers(folder, config, layers) as files:
-            model, info = _network(source, str(files), dtype, config=with_layers(config, range(1, layers + 1)))
+            shorter = with_layers(config, range(1, layers + 1))
+            model, info = _network(source, str(files), dtype, device_map, config=shorter)
         unused = above(info["unexpected_keys"], config, layers)
     else:
         if Path(source).is_dir():
             check_folder(Path(source))
-        model, info = _network(source, source, dtype)
+        model, info = _network(source, source, dtype, device_map)
     check_keys(source, {**info, "unexpected_keys": set(info["unexpected_keys"]) - unused})
     model.config.name_or_path = model.name_or_path = source
     model.config.return_dict = True  # old configurations may ask for tuples
@@ -48,7 +56,11 @@ def load_network(source: str, dtype: torch.dtype | None, *, layers: int | None =
 
 
 def _network(
-    source: str, files: str, dtype: torch.dtype | None, **config: PretrainedConfig
+    source: str,
+    files: str,
+    dtype: torch.dtype | None,
+    device_map: str | Mapping[str, Any] | None,
+    **config: PretrainedConfig,
 ) -> tuple[PreTrainedModel, dict[str, Any]]:
     """Return the model in ``files``, and what transformers tells of the weights; errors name ``source``."""
     with _readable(source), _quiet():
@@ -56,6 +68,7 @@ def _network(
             files,
             **config,
             dtype=dtype or "auto",
+            device_map=device_map,
             trust_remote_code=False,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # check_keys refuses them

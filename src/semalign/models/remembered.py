@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from semalign.files import json_fingerprint, keep_json, kept_json
+from semalign.models.devices import chosen_place
 from semalign.models.identity import PACKAGES, STATE_VERSION, model_identity, package_version
-from semalign.models.loading import LanguageModel, default_place, locate
+from semalign.models.loading import LanguageModel, locate
 from semalign.models.precision import types_of
 from semalign.models.pretrained import folder_of
 from semalign.paths import cache_dir
@@ -41,7 +42,7 @@ def file_stamp(name: str | Path) -> list[Any] | None:
     if not files:
         return None
     stats = [(str(path.absolute()), path.stat()) for path in files]
-    made_by = [STATE_VERSION, *map(package_version, PACKAGES), str(default_place()[0])]
+    made_by = [STATE_VERSION, *map(package_version, PACKAGES), str(chosen_place().dtype)]
     return [[[path, s.st_size, s.st_mtime_ns, s.st_ctime_ns] for path, s in stats], made_by]
 
 

@@ -15,6 +15,7 @@ from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import check_finite
 from semalign.models.layouts import LAYOUTS
 from semalign.models.loading import LanguageModel
+from semalign.models.offload import whole_state
 
 
 @plain_torch(gradients=False)
@@ -46,7 +47,7 @@ def slice_width(model: LanguageModel, rows: Sequence[Row], width: int, max_lengt
     kept = principal_directions(model, rows, max_length)[:, :width]
     student = AutoModelForCausalLM.from_config(_narrow(config, width), dtype=model.model.dtype)
     student.load_state_dict(rotated(Architecture(model.model), kept))
-    return LanguageModel(student.to(model.model.device).eval(), model.tokenizer)
+    return LanguageModel(student.to(Architecture(model.model).device).eval(), model.tokenizer)
 
 
 def principal_directions(model: LanguageModel, rows: Sequence[Row], max_length: int = 512) -> Float[Tensor, "d d"]:
@@ -83,8 +84,8 @@ def rotated(architecture: Architecture, basis: Float[Tensor, "d d_kept"]) -> dic
 
     All gains are ``sqrt(D / D')``, because the mean square in a norm is over fewer numbers.
     """
-    weights, layout = dict(architecture.model.state_dict()), architecture.layout
-    basis = basis.to(architecture.device)
+    basis, layout = basis.to(architecture.device), architecture.layout
+    weights = {name: tensor.to(basis.device) for name, tensor in whole_state(architecture.model).items()}
     names = {module: name for name, module in architecture.model.named_modules()}
     layers = [names[layer] for layer in architecture.layers]
     # Matrices that read from the stream, (out, D), and the norm in front of each: W diag(g) Q is (out, D').

@@ -5,6 +5,7 @@ the outline. Identity and types are remembered (:mod:`semalign.models.remembered
 """
 
 import gc
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 import torch
 
 from semalign.models.architecture import Architecture
+from semalign.models.devices import chosen_place
 from semalign.models.finite import check_weights
 from semalign.models.heads import head_of, keep_head, kept_head
-from semalign.models.loading import LanguageModel, check_given, default_place, load_model
+from semalign.models.loading import LanguageModel, check_given, load_model
+from semalign.models.offload import spread
 from semalign.models.outline import outline_of
 from semalign.models.remembered import Facts, facts_of, file_stamp, remembered
 
@@ -36,6 +39,11 @@ class GivenModel:
     def facts(self) -> Facts:
         """Identity and types of the model, as it is when this is first asked."""
         return facts_of(self.outline)
+
+    @property
+    def spread(self) -> bool:
+        """Whether a device map spreads the model."""
+        return spread(self.outline.model)
 
     def check(self) -> None:
         """Raise :class:`semalign.models.finite.NotFiniteError` if a weight is NaN or infinity."""
@@ -89,6 +97,11 @@ class FiledModel:
             self.release()
         return facts
 
+    @property
+    def spread(self) -> bool:
+        """Whether a device map spreads the model."""
+        return chosen_place().device_map is not None
+
     def check(self) -> None:
         """Do nothing: weights are checked whenever they are loaded."""
 
@@ -99,7 +112,9 @@ class FiledModel:
         """
         if self._model is None or self._held < min(layers or self._n_layers, self._n_layers):
             self.release()
-            self._model = load_model(self.name, layers=layers)
+            # A map that names modules names those of all layers.
+            parts = not isinstance(chosen_place().device_map, Mapping)
+            self._model = load_model(self.name, layers=layers if parts else None)
             if self._stamp is not None and self._stamp != file_stamp(self.name):
                 raise ValueError(f"the files of {self.name} have changed since this run began: run again")
         return self._model
@@ -116,7 +131,7 @@ class FiledModel:
     def head(self) -> LanguageModel:
         """Return the model with numbers in final norm and head only, all else on the ``meta`` device."""
         identity = self.facts.identity
-        if (found := kept_head(self.outline, identity, default_place()[1])) is not None:
+        if (found := kept_head(self.outline, identity, chosen_place().main_device)) is not None:
             return found
         in_memory, found = self._model is not None, head_of(self.outline, self.load(1))
         keep_head(found, identity)

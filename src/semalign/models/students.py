@@ -8,6 +8,7 @@ from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.first_layers import with_layers
 from semalign.models.loading import LanguageModel
+from semalign.models.offload import whole_state
 
 
 @plain_torch(gradients=True)
@@ -36,11 +37,11 @@ def drop_layers(model: LanguageModel, every: int = 3) -> LanguageModel:
     new_number = {k - 1: new for new, k in enumerate(kept)}
     numbered = re.compile(rf"({re.escape(architecture.layout.layers)}\.)(\d+)(\..*)")
     weights = {}
-    for name, tensor in model.model.state_dict().items():
+    for name, tensor in whole_state(model.model).items():
         if match := numbered.fullmatch(name):
             if int(match[2]) not in new_number:
                 continue
             name = f"{match[1]}{new_number[int(match[2])]}{match[3]}"
         weights[name] = tensor
     student.load_state_dict(weights)
-    return LanguageModel(student.to(model.model.device).eval(), model.tokenizer)
+    return LanguageModel(student.to(architecture.device).eval(), model.tokenizer)

@@ -16,11 +16,11 @@ from transformers import PreTrainedModel
 
 from semalign.data.rows import IGNORED
 from semalign.models.architecture import Architecture, check_interface
-from semalign.models.capture import entering, first
 from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import check_finite
 from semalign.models.loading import LanguageModel, unwrap
-from semalign.models.patching import patched_forward
+from semalign.models.offload import spread
+from semalign.models.patching import entering, first, patched_forward
 from semalign.models.precision import wide
 
 
@@ -114,25 +114,32 @@ def _log_likelihood(architecture: Architecture) -> Any:
 
 @contextmanager
 def _activation_modules(architecture: Architecture, interface: str) -> Iterator[list[nn.Module]]:
-    """Yield, for each layer, a module whose output is the activation at the interface."""
+    """Yield, for each layer, a module whose output is the activation at the interface.
+
+    Probes stand for the modules where the activation is a difference, or where a device map spreads the layers:
+    captum takes the activations of one device.
+    """
     numbers = range(1, architecture.n_layers + 1)
-    if interface in ("attention", "mlp"):
-        yield [architecture.writer(k, interface) for k in numbers]
-    elif interface == "layer":
-        yield [architecture.layer(k) for k in numbers]
-    else:
-        with ExitStack() as probes:
-            yield [probes.enter_context(_contribution_probe(architecture.layer(k))) for k in numbers]
+    on_layers = interface in ("layer", "residual")
+    modules = [architecture.layer(k) if on_layers else architecture.writer(k, interface) for k in numbers]
+    if interface != "residual" and not spread(architecture.model):
+        yield modules
+        return
+    with ExitStack() as probes:
+        yield [probes.enter_context(_probe(each, architecture.device, interface == "residual")) for each in modules]
 
 
 @contextmanager
-def _contribution_probe(layer: nn.Module) -> Iterator[nn.Module]:
-    """Route a layer's residual contribution through an identity module, where an attribution method can hook it."""
-    probe, forward = nn.Identity(), layer.forward
+def _probe(module: nn.Module, device: torch.device, difference: bool) -> Iterator[nn.Module]:
+    """Route a module's output, or what it adds to its input, through an identity module on a device, for captum."""
+    probe, forward = nn.Identity(), module.forward
 
-    def through_probe(*args: Any, **kwargs: Any) -> Tensor:
-        hidden_states = entering(args, kwargs)
-        return hidden_states + probe(first(forward(*args, **kwargs)) - hidden_states)
+    def through_probe(*args: Any, **kwargs: Any) -> Any:
+        output = forward(*args, **kwargs)
+        state = first(output)
+        before = entering(args, kwargs).to(state.device) if difference else 0
+        probed = before + probe((state - before).to(device)).to(state.device)
+        return (probed, *output[1:]) if isinstance(output, tuple) else probed
 
-    with patched_forward(layer, through_probe):
+    with patched_forward(module, through_probe):
         yield probe

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from semalign.files import json_fingerprint
 from semalign.models.pair import Pair
-from semalign.settings import MethodSettings
+from semalign.settings import MethodSettings, deciding
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,16 @@ class Inputs:
         return None if self.folder is None else self.folder / f"{name}.safetensors"
 
     def identity(self, *more: Any) -> str:
-        """Return a hash of everything that a training run depends on; a checkpoint is resumed only if it matches.
+        """Return a hash of what the steps of a training run depend on; a checkpoint is resumed only if it matches.
 
-        It covers both models, the versions of what computes, the settings, the rows, and ``more``.
+        It covers both models, the versions of what computes, the rows, ``more``, and the settings. Of these it leaves
+        out those that change memory and time only (:data:`semalign.settings.MEMORY`), and the number of epochs: whether
+        a run of another length can go on, the checkpoint itself finds out.
         """
         settings: MethodSettings = self.settings
         models = [self.pair.fingerprints, self.pair.computed_by]
-        return json_fingerprint([*models, settings.model_dump(mode="json"), list(self.rows), *more])
+        decisive = deciding(settings.model_dump(mode="json", exclude={"epochs"}))
+        return json_fingerprint([*models, decisive, list(self.rows), *more])
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ class FineTuning(Training):
         student: the model; parameters without ``requires_grad`` stay frozen.
         examples: the rows, encoded for the student.
         settings: epochs, batch size, learning rate and so on.
-        checkpoint: file for the state after each epoch, or None for no checkpoints.
-        identity: hash of everything that the run depends on; only a checkpoint with the same identity is resumed.
+        checkpoint: file for the state, or None for no checkpoints.
+        identity: hash of everything but the epochs that the run depends on; only a checkpoint with it is resumed.
     """
 
     student: Architecture

@@ -1,23 +1,28 @@
-"""The training loop of all objectives: seeded batches, AdamW with warm-up, a checkpoint after each epoch."""
+"""The training loop of all objectives: seeded batches, AdamW with warm-up, checkpoints."""
 
 import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from tqdm import tqdm
 
+from semalign import stopping
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import NotFiniteError, not_finite
 from semalign.settings import TrainingSettings
-from semalign.tensor_files import kept_tensors, write_tensors
+from semalign.training.checkpoint import Checkpoint, Position
+from semalign.training.learning_rate import LinearDecay
 from semalign.training.loss_scale import LossScale
+from semalign.training.random_state import set_random_state
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -62,12 +67,18 @@ class Training(ABC):
     A subclass defines :meth:`backward`, the gradient of its objective, and may define ``student``, the model that
     computes it and is named if its first loss is not finite.
 
+    A checkpoint is written after each epoch and, inside an epoch, when a stop signal comes
+    (:mod:`semalign.stopping`). A run that resumes there ends with the same losses and weights, bit for bit, as one that
+    was never stopped. The learning rate falls over all epochs, so a run of more or fewer epochs goes on from a
+    checkpoint only if the rates of its steps are the same in both, as in the warm-up
+    (:meth:`semalign.training.learning_rate.LinearDecay.agrees`); otherwise it starts anew, with a warning.
+
     Args:
         model: model or module whose parameters with ``requires_grad`` are trained.
         n_examples: number of examples; :meth:`backward` receives the indices of a batch.
         settings: epochs, batch size, learning rate and so on.
-        checkpoint: file for the state after each epoch, or None for no checkpoints.
-        identity: hash of everything that the run depends on; only a checkpoint with the same identity is resumed.
+        checkpoint: file for the state, or None for no checkpoints.
+        identity: hash of everything but the epochs that the run depends on; only a checkpoint with it is resumed.
     """
 
     settings: TrainingSettings
@@ -82,12 +93,13 @@ class Training(ABC):
         identity: str = "",
     ) -> None:
         self.model, self.n_examples, self.settings = model, n_examples, settings
-        self.checkpoint, self.identity = checkpoint, identity
         self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.steps = -(-n_examples // settings.batch_size)  # steps of an epoch, rounded up
         self.optimizer = torch.optim.AdamW(
             self.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
+        self.rate = LinearDecay(self.steps * settings.epochs, settings.warmup_ratio)
+        self.checkpoint = Checkpoint(checkpoint, identity, self.parameters, self.optimizer, self.rate)
         self.losses: list[dict[str, float]] = []
         self.scale = LossScale(model)
 
@@ -99,72 +111,69 @@ class Training(ABC):
         """
 
     def run(self) -> list[dict[str, float]]:
-        """Train all epochs, starting from the checkpoint if there is one; return the losses of every step."""
-        self._resume()
-        done = len(self.losses) // self.steps  # checkpoints are written at the end of an epoch
+        """Train all epochs, starting from the checkpoint if there is one; return the losses of every step.
+
+        Raises:
+            Stopped: after the step during which a stop signal came, if there is a checkpoint to write.
+        """
+        resumed = self.checkpoint.read()
+        self.losses = [] if resumed is None else resumed.losses
         progress = tqdm(
-            total=self.steps * self.settings.epochs,
+            total=self.rate.total,
             initial=len(self.losses),
             desc=type(self).__name__.lower(),
             leave=False,
             disable=None,
         )
-        with progress, plain_torch(gradients=True), torch.random.fork_rng(), adapter_dropout(self.model):
-            for epoch in range(done, self.settings.epochs):
-                self._epoch(epoch, progress)
-                self._save()
+        kept = nullcontext() if self.checkpoint.path is None else stopping.postponed()
+        with progress, plain_torch(gradients=True), torch.random.fork_rng(), adapter_dropout(self.model), kept:
+            for epoch in range(len(self.losses) // self.steps, self.settings.epochs):
+                self._epoch(epoch, progress, resumed)
+                self.checkpoint.write(self.losses, self.scale.value)
         return self.losses
 
-    def _epoch(self, epoch: int, progress: tqdm) -> None:
+    def _epoch(self, epoch: int, progress: tqdm, resumed: Position | None) -> None:
         # Each epoch has its own seed, so that a resumed run draws the same order and dropout as an uninterrupted one.
         torch.manual_seed(self.settings.seed * 10_000 + epoch)
         order = torch.randperm(self.n_examples).tolist()
         self.scale.reset()
-        for indices in slices(order, self.settings.batch_size):
+        done = len(self.losses) - epoch * self.steps
+        if done and resumed is not None:  # in the middle of this epoch
+            self.scale.value = resumed.scale
+            set_random_state(resumed.random)
+        for indices in islice(slices(order, self.settings.batch_size), done, None):
             terms = self._step(indices)
             self.losses.append(terms)
             progress.set_postfix({name: f"{value:.3f}" for name, value in terms.items()})
             progress.update()
+            if self._stop_wanted():
+                self._stop()
 
     def _step(self, indices: Sequence[int]) -> dict[str, float]:
         self.optimizer.zero_grad(set_to_none=True)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * self._rate(len(self.losses) + 1)
+            group["lr"] = self.settings.learning_rate * self.rate.factor(len(self.losses) + 1)
         terms = self.scale.gradients(lambda: self.backward(indices), self.parameters.values())
         check_loss(terms, len(self.losses) + 1, self.student, lambda: self.backward(indices))
         self.optimizer.step()
         return terms
 
-    def _rate(self, step: int) -> float:
-        """Return the factor on the learning rate at a step, counted from 1: linear warm-up, then linear decay."""
-        total = self.steps * self.settings.epochs
-        warmup = round(self.settings.warmup_ratio * total)
-        return step / warmup if step <= warmup else (total - step + 1) / (total - warmup)
+    def _stop_wanted(self) -> bool:
+        """Return whether a stop signal has come, in any process of the run: all of them stop after the same step."""
+        if not dist.is_initialized():
+            return stopping.wanted()
+        anywhere = torch.tensor(float(stopping.wanted()), device=next(iter(self.parameters.values())).device)
+        dist.all_reduce(anywhere, dist.ReduceOp.MAX)
+        return bool(anywhere)
 
-    def _save(self) -> None:
-        if self.checkpoint is None:
-            return
-        tensors = {f"parameter.{name}": p.detach().clone() for name, p in self.parameters.items()}
-        for name, p in self.parameters.items():  # AdamW's step, exp_avg and exp_avg_sq of each parameter
-            tensors |= {f"{key}.{name}": value.clone() for key, value in self.optimizer.state[p].items()}
-        write_tensors(self.checkpoint, tensors, {"identity": self.identity, "losses": self.losses})
-
-    @torch.no_grad()
-    def _resume(self) -> None:
-        """Restore the checkpoint if there is one of this run; a damaged one is not used, with a warning."""
-        if self.checkpoint is None or (found := kept_tensors(self.checkpoint)) is None:
-            return
-        tensors, notes = found
-        if notes["identity"] != self.identity:
-            logger.warning(
-                "%s belongs to other models, settings, data or versions of libraries: starting anew", self.checkpoint
-            )
-            return
-        for name, p in self.parameters.items():
-            p.copy_(tensors[f"parameter.{name}"])
-            moments = {key: tensors[f"{key}.{name}"].to(p.device) for key in ("exp_avg", "exp_avg_sq")}
-            self.optimizer.state[p] = {"step": tensors[f"step.{name}"], **moments}  # AdamW counts on the CPU
-        self.losses = notes["losses"]
+    def _stop(self) -> None:
+        """Keep what is done and stop."""
+        self.checkpoint.write(self.losses, self.scale.value)
+        done, total = len(self.losses), self.rate.total
+        logger.warning(
+            "%s holds %d of %d steps: the same command goes on from there", self.checkpoint.path, done, total
+        )
+        stopping.stop()
 
 
 def slices(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

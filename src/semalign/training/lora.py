@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from semalign.models.architecture import Architecture
 from semalign.models.loading import shared_copy
+from semalign.models.offload import hold
 from semalign.settings import TrainingSettings
 
 
@@ -38,9 +39,12 @@ def add_lora(
         target_modules=Architecture(student).lora_targets(layers, all_matrices),
         task_type="CAUSAL_LM",
     )
+    copy = shared_copy(student)
+    for k in layers:
+        hold(Architecture(copy).layer(k))  # the adapter goes where the weights are
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        return get_peft_model(shared_copy(student), config)
+        return get_peft_model(copy, config)
 
 
 def check_rank(student: Architecture, settings: TrainingSettings) -> None:
@@ -80,8 +84,11 @@ def plain_lora(student: PreTrainedModel, changes: Mapping[str, Factors]) -> Peft
         target_modules=list(ranks),
         task_type="CAUSAL_LM",
     )
+    copy = shared_copy(student)
+    for name in ranks:
+        hold(copy.get_submodule(name))
     with torch.random.fork_rng():
-        plain = get_peft_model(shared_copy(student), config)
+        plain = get_peft_model(copy, config)
     with torch.no_grad():
         for name, factors in changes.items():
             lora = plain.get_base_model().get_submodule(name)

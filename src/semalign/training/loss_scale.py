@@ -6,6 +6,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from semalign.training.random_state import random_state, set_random_state
+
 HIGHEST, LOWEST = 2.0**16, 1.0
 T = TypeVar("T")
 
@@ -39,7 +41,7 @@ class LossScale:
         """
         parameters = list(parameters)
         while True:
-            state = torch.random.get_rng_state()
+            state = random_state()
             result = compute()
             if self.value <= LOWEST:
                 return result
@@ -49,6 +51,6 @@ class LossScale:
                     grad.div_(self.value)
                 return result
             self.value /= 2
-            torch.random.set_rng_state(state)
+            set_random_state(state)
             for p in parameters:
                 p.grad = None

@@ -24,8 +24,8 @@ class Steering(Training):
 
     Args:
         objective: objective to minimise, with its supervision.
-        checkpoint: file for the state after each epoch, or None for no checkpoints.
-        identity: hash of everything that the run depends on; only a checkpoint with the same identity is resumed.
+        checkpoint: file for the state, or None for no checkpoints.
+        identity: hash of everything but the epochs that the run depends on; only a checkpoint with it is resumed.
         settings: epochs, batch size, learning rate and so on; by default those of the objective.
     """
 

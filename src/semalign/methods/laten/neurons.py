@@ -28,9 +28,9 @@ from tqdm import tqdm
 
 from semalign.methods.laten.gated import DOWN, KINDS, OUTPUT, grouping, weight
 from semalign.models.architecture import Architecture
-from semalign.models.capture import entering
 from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import not_finite
+from semalign.models.patching import entering
 from semalign.models.precision import wide
 
 LOGITS_AT_ONCE = 2**24  # upper limit on neurons x V in one chunk

@@ -1,0 +1,67 @@
+"""A record's run keeps its checkpoint until the record is there, alone, and runs only if it has to."""
+
+import multiprocessing
+import time
+from pathlib import Path
+
+import pytest
+
+from semalign.experiments import work_folder as work
+from semalign.experiments.work_folder import make, work_path
+from semalign.paths import cache_dir
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_CACHE", str(tmp_path / "cache"))
+
+
+def test_each_record_of_each_folder_has_its_own_place(tmp_path):
+    first, second = work_path(tmp_path / "a/micro/x.json"), work_path(tmp_path / "b/micro/x.json")
+    assert first != second and first.name == second.name == "x"
+    assert first.parent.name.startswith("micro-") and first.is_relative_to(cache_dir() / "runs")
+
+
+def test_a_folder_stays_after_an_error_and_goes_with_the_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "write_record", lambda path, record: path.write_text(record))
+    record = tmp_path / "x.json"
+
+    def stopped(folder):
+        folder.mkdir()
+        (folder / "checkpoint").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(record, lambda: "missing", stopped)
+    assert (work_path(record) / "checkpoint").read_text() == "half"
+    assert make(record, lambda: "missing", lambda folder: (folder / "checkpoint").read_text())
+    assert record.read_text() == "half" and not work_path(record).exists()
+
+
+def _slow_run(record: Path, runs: Path) -> None:
+    def run(folder):
+        with runs.open("a") as file:
+            file.write("run\n")
+        time.sleep(0.3)
+        return "made"
+
+    work.write_record = lambda path, content: path.write_text(content)
+    make(record, lambda: None if record.exists() else "missing", run)
+
+
+@pytest.mark.slow
+def test_of_two_processes_with_one_record_one_makes_it(tmp_path):
+    record, runs = tmp_path / "x.json", tmp_path / "runs"
+    processes = [multiprocessing.Process(target=_slow_run, args=(record, runs)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert runs.read_text() == "run\n" and record.read_text() == "made"
+
+
+def test_a_stale_record_is_told_of(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(work, "write_record", lambda path, record: None)
+    make(tmp_path / "x.json", lambda: "stale: other data", lambda folder: {})
+    assert "x is stale: other data: made again" in caplog.text
