@@ -101,4 +101,4 @@ page.show_table(
 # %% [markdown]
 # ## Several processes
 #
-# On a node with several GPUs, `torchrun --nproc-per-node 4 $(which semalign) attribute MODEL --data TASK` distributes the batches over the processes and adds up the scores; every process ends with the same numbers.
+# On a node with four GPUs, `accelerate launch --multi_gpu --num_processes 4 -m semalign attribute MODEL --data TASK` shares out the batches over four processes and adds up their scores. Every process has the same result, which the first one prints. `transfer` is launched in the same way; the [quick start](several-gpus) says how on several machines.

@@ -48,7 +48,7 @@ _MODULE_OF = {
     "pairing": "targets.pairing",
     "recompose": "targets.alignment",
     "run_method": "methods.runner",
-    "shared_atoms": "targets.alignment",
+    "shared_atoms": "targets.vocabularies",
     "transfer": "methods.semalign",
 }
 

@@ -17,7 +17,7 @@ def test_head_embeddings_and_tokens_of_a_model(student, tokenizer):
     found = Vocabulary.of(student)
     assert torch.equal(found.head, student.model.lm_head.weight)
     assert torch.equal(found.embeddings, student.model.model.embed_tokens.weight)
-    assert list(found.tokens.values()) == tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+    assert list(found.names.tokens) == tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
     assert list(found.rows) == list(range(len(tokenizer))) and not found.tied
 
 
@@ -26,7 +26,7 @@ def test_padded_rows_are_no_tokens_and_without_a_tokenizer_all_rows_count(tokeni
     found = Vocabulary.of(LanguageModel(padded, tokenizer))
     assert len(found.head) == len(tokenizer) + 5 and list(found.rows) == list(range(len(tokenizer))) and found.tied
     bare = Vocabulary.of(padded)
-    assert bare.tokens is None and bare.rows == range(len(tokenizer) + 5)
+    assert bare.names is None and bare.rows == range(len(tokenizer) + 5)
 
 
 def test_of_equal_rows_the_first_counts():
@@ -61,7 +61,7 @@ def with_gaps():
 def test_gaps_in_the_ids_are_no_atoms_and_later_tokens_keep_their_rows():
     model = make_llama(6, 4, 1, seed=0, eos_token_id=1, pad_token_id=0)
     found = Vocabulary.of(LanguageModel(model, with_gaps()))
-    assert found.tokens == {0: "a", 1: "b", 3: "", 5: "c"} and found.rows == [0, 1, 3, 5]
+    assert found.names == ((0, 1, 3, 5), ("a", "b", "", "c"), None) and found.rows == (0, 1, 3, 5)
     for side in ("output", "input", "random"):
         basis = SemanticBasis.from_model(LanguageModel(model, with_gaps()), side)
         assert basis.tokens == ("a", "b", "", "c") and basis.token_ids.tolist() == [0, 1, 3, 5]
@@ -76,7 +76,7 @@ def test_a_slow_tokenizer_names_only_what_it_has(monkeypatch):
     monkeypatch.setattr(
         slow, "convert_ids_to_tokens", lambda ids: [{0: "a", 1: "b", 3: "", 5: "c"}.get(i, "?") for i in ids]
     )
-    assert Vocabulary.of(LanguageModel(make_llama(6, 4, 1, 0), slow)).tokens == {0: "a", 1: "b", 3: "", 5: "c"}
+    assert Vocabulary.of(LanguageModel(make_llama(6, 4, 1, 0), slow)).names == ((0, 1, 3, 5), ("a", "b", "", "c"), None)
 
 
 def test_a_basis_keeps_an_empty_token_on_disk(tmp_path):

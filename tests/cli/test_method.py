@@ -34,7 +34,13 @@ def test_attribute_marks_the_critical_layer(folders):
 def test_pair_takes_models_or_numbers(folders):
     expected = invoke("pair", 5, 4, "--critical", 4)
     assert "teacher layer 5 supervises student layer 4" in expected
-    assert invoke("pair", folders / "teacher", folders / "student", "--critical", 4) == expected
+    shared = "shared atoms: 93 by bytes, 100.0% of the teacher's 93 and 100.0% of the student's 93\n"
+    models = folders / "teacher", folders / "student"
+    assert invoke("pair", *models, "--critical", 4) == expected + shared
+    covered = "response tokens that are shared atoms: 100.0% of the teacher's and 100.0% of the student's\n"
+    assert invoke("pair", *models, "--data", folders / "rows.jsonl").endswith(shared + covered)
+    with pytest.raises(AssertionError, match="--data needs two models"):
+        invoke("pair", 5, folders / "student", "--data", folders / "rows.jsonl")
 
 
 def test_transfer_writes_an_adapter_and_a_record(folders):
@@ -45,6 +51,7 @@ def test_transfer_writes_an_adapter_and_a_record(folders):
         "-s", "attribution_examples=2",
     )  # fmt: skip
     assert "student layer" in output
+    assert "shared atoms: 93 by bytes, 100.0% of the teacher's 93" in output
     assert "response_nll" in output
     record = json.loads((folders / "run" / "record.json").read_text())
     assert record["configuration"]["learning_rate"] == 1e-3

@@ -590,7 +590,7 @@ CALLS = [
     Call("load_bare", lambda p: _load(p.student.model), "LanguageModel"),
     Call("load_device", lambda p: _load(p.folder / "student", device="cuda:99"), "cuda:99"),
     Call("load_device_name", lambda p: _load(p.folder / "student", device="gpu"), "gpu"),
-    Call("load_dtype", lambda p: _load(p.folder / "student", dtype="half"), "torch.dtype"),
+    Call("load_dtype", lambda p: _load(p.folder / "student", dtype="half"), "'half'"),
     Call("load_config_text", lambda p: _load(p.folder / "models" / "config_text"), "config_text"),
     Call("load_config_list", lambda p: _load(p.folder / "models" / "config_list"), "config_list"),
     Call("load_no_weights", lambda p: _load(p.folder / "models" / "no_weights"), "no_weights"),

@@ -1,9 +1,14 @@
 """States on disk: streamed, resumed, and never trusted when damaged."""
 
+import os
+import shutil
+
 import pytest
 import torch
 from helpers.damage import damaged
+from helpers.processes import in_processes
 
+from semalign.models import processes
 from semalign.targets.store import StateStore
 from semalign.tensor_files import write_tensors
 
@@ -102,3 +107,50 @@ def test_a_full_disk_is_noticed_first(tmp_path, computed, monkeypatch):
     with pytest.raises(OSError, match="SEMALIGN_CACHE"):
         store(tmp_path).ensure(computed)
     assert computed.calls == []
+
+
+def test_several_processes_share_out_the_shards(tmp_path, computed, caplog):
+    def work():
+        written = store(tmp_path).ensure(computed)
+        return written, computed.calls, store(tmp_path)[3].tolist()
+
+    found = in_processes(2, work)
+    assert [written for written, _, _ in found] == [3, 3] and found[0][2] == found[1][2] == states_of(3).tolist()
+    assert [calls for _, calls, _ in found] == [[[0, 1], [4]], [[2, 3]]]
+    (store(tmp_path).folder / "00001.safetensors").write_bytes(b"damaged")
+
+    def again():
+        written = store(tmp_path).ensure(computed)
+        return written, computed.calls, caplog.text
+
+    first, second = in_processes(2, again)  # the second process has found the damage, the first one repairs it
+    assert first[:2] == (1, [[2, 3]]) and second[:2] == (1, []) and "00001.safetensors is damaged" in first[2]
+
+
+def test_processes_that_write_to_different_disks_are_told(tmp_path, computed):
+    errors = in_processes(2, lambda: store(tmp_path / str(processes.number())).ensure(computed))
+    assert all(
+        isinstance(error, OSError) and "SEMALIGN_CACHE must be on a shared disk" in str(error) for error in errors
+    )
+
+
+def test_a_full_disk_ends_all_processes(tmp_path, computed, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 3})())
+    first, second = in_processes(2, lambda: store(tmp_path).ensure(computed))
+    assert "make room" in str(first) and isinstance(second, processes.LostProcessError)
+
+
+def test_two_runs_may_write_the_same_states_at_once(tmp_path, computed):
+    def alone():
+        for name in processes.LAUNCHED:
+            del os.environ[name]
+        return store(tmp_path).ensure(computed), [store(tmp_path)[i].tolist() for i in range(5)]
+
+    for _ in range(3):
+        found = in_processes(3, alone)
+        assert all(states == [states_of(i).tolist() for i in range(5)] for _, states in found)
+        assert store(tmp_path).ensure(computed) == 0
+        assert sorted(path.name for path in store(tmp_path).folder.iterdir()) == [
+            f"{i:05d}.safetensors" for i in range(3)
+        ]
+        shutil.rmtree(store(tmp_path).folder)

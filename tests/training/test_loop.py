@@ -1,14 +1,17 @@
 """The loop around any objective, on one that is known by heart: seeded order, rates, checkpoints, an early stop."""
 
+import os
 import signal
 
 import pytest
 import torch
 from helpers.damage import damaged
+from helpers.processes import in_processes
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
 from semalign import stopping
+from semalign.models import processes
 from semalign.settings import TrainingSettings
 from semalign.tensor_files import read_tensors
 from semalign.training.loop import Training, slices
@@ -219,3 +222,86 @@ def test_random_numbers_outside_are_left_alone():
 def test_slices_cover_all_in_order():
     assert list(slices([1, 2, 3, 4, 5], 2)) == [[1, 2], [3, 4], [5]]
     assert list(slices("abcd", 4)) == ["abcd"] and list(slices([], 3)) == []
+
+
+class Shared(Training):
+    """The mean over the examples of a batch of half the squared distance of a vector from them, shared out."""
+
+    def __init__(self, settings, checkpoint=None, n=5, signals=None):
+        model = nn.Linear(2, 1, bias=False).double()
+        nn.init.zeros_(model.weight)
+        super().__init__(model, n, settings, checkpoint, "same")
+        self.masks, self.signals = [], signals or {}
+
+    def backward(self, indices):
+        self.masks.append(torch.rand(()).item())
+        if (len(self.losses), processes.number()) in self.signals:
+            os.kill(os.getpid(), signal.SIGTERM)
+        total = 0.0
+        for i in processes.share(indices):
+            loss = (self.model.weight - i).square().sum() / 2 / len(indices)
+            loss.backward()
+            total += loss.item()
+        return {"loss": total}
+
+
+def outcome(run):
+    return [step["loss"] for step in run.run()], run.model.weight.tolist()
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_several_processes_take_the_steps_of_one(n):
+    losses, weight = outcome(Shared(settings()))
+    for each in in_processes(n, lambda: outcome(Shared(settings()))):
+        assert each[0] == pytest.approx(losses, rel=1e-12)
+        assert each[1][0] == pytest.approx(weight[0], rel=1e-12)
+
+
+def test_processes_draw_different_masks_and_the_first_those_of_one():
+    def masks():
+        run = Shared(settings())
+        run.run()
+        return run.masks
+
+    first, second = in_processes(2, masks)
+    assert first == masks() and not set(first) & set(second)
+
+
+def test_a_stop_signal_to_one_process_stops_all_and_any_number_goes_on(tmp_path):
+    path = tmp_path / "state.safetensors"
+    losses, weight = outcome(Shared(settings()))
+
+    def stopped():
+        try:
+            with stopping.handled():
+                Shared(settings(), path, signals={(4, 1)}).run()
+        except stopping.Stopped as end:
+            return str(end)
+
+    ends = in_processes(2, stopped)
+    assert "another process" in ends[0] and "SIGTERM" in ends[1]
+    assert len(read_tensors(path)[1]["losses"]) == 5  # in the middle of the second epoch
+    kept = path.read_bytes()
+    for n in (1, 2, 3):
+        path.write_bytes(kept)
+        for each in in_processes(n, lambda: outcome(Shared(settings(), path))):
+            assert each[0] == pytest.approx(losses, rel=1e-12)
+            assert each[1][0] == pytest.approx(weight[0], rel=1e-12)
+
+
+def test_processes_that_do_not_share_a_checkpoint_are_told(tmp_path):
+    Shared(settings(epochs=1), tmp_path / "0.safetensors").run()
+    path = "{}.safetensors"
+    errors = in_processes(2, lambda: Shared(settings(epochs=1), tmp_path / path.format(processes.number())).run())
+    assert all(isinstance(error, OSError) and "all machines must share" in str(error) for error in errors)
+
+
+def test_weights_that_differ_at_the_start_become_those_of_the_first():
+    def work():
+        run = Shared(settings())
+        with torch.no_grad():
+            run.model.weight += processes.number()
+        return outcome(run)
+
+    found = in_processes(2, work)
+    assert found[0] == found[1] and found[0][0][0] == pytest.approx(outcome(Shared(settings()))[0][0])

@@ -30,6 +30,8 @@ class SemanticBasis:
         vectors: shape (m, D), float32, not normalised; row i is column i of the paper's S (before unit length).
         token_ids: shape (m,), the vocabulary row of each atom.
         tokens: the atoms' token strings, or None if no tokenizer was given.
+        keys: the bytes or the role that the tokens stand for, by which atoms of two models match
+            (:func:`semalign.bases.token_keys.token_keys`), or None if that is not known.
         side: where the basis comes from: LM head (``output``), embeddings (``input``) or ``random``.
         tied: whether the model shares one matrix between embeddings and LM head.
         fingerprint: hash of the weights and options that it was made from.
@@ -46,6 +48,7 @@ class SemanticBasis:
     fingerprint: str = ""
     method: str = "none"
     rank: int = 0
+    keys: tuple[str, ...] | None = field(default=None, repr=False)
 
     @classmethod
     @plain_torch(gradients=False)
@@ -99,7 +102,8 @@ class SemanticBasis:
 
         Args:
             model: a transformers model, or the pair that :func:`semalign.load_model` returns. With its tokenizer,
-                atoms carry token strings, and padded vocabulary rows, which no token uses, are left out.
+                atoms carry token strings and what they stand for, and padded vocabulary rows, which no token uses,
+                are left out.
             side: ``"output"``: :meth:`from_head`; ``"input"``: :meth:`from_embeddings`; ``"random"``:
                 :meth:`random_like`. Where the model ties its matrices, the first two come from the same one.
             fold_norm: see :meth:`from_head`; output side only.
@@ -163,10 +167,13 @@ class SemanticBasis:
         return replace(basis, token_ids=torch.tensor(vocabulary.rows))._named(vocabulary)
 
     def _named(self, vocabulary: Vocabulary) -> "SemanticBasis":
-        """Return the basis with the token strings of its atoms."""
-        tokens = vocabulary.tokens
-        named = None if tokens is None else tuple(tokens[i] for i in self.token_ids.tolist())
-        return replace(self, tokens=named, tied=vocabulary.tied)
+        """Return the basis with the names of its atoms."""
+        if (names := vocabulary.names) is None:
+            return replace(self, tied=vocabulary.tied)
+        at = {token_id: i for i, token_id in enumerate(names.token_ids)}
+        atoms = [at[token_id] for token_id in self.token_ids.tolist()]
+        tokens, keys = (None if part is None else tuple(part[i] for i in atoms) for part in (names.tokens, names.keys))
+        return replace(self, tokens=tokens, keys=keys, tied=vocabulary.tied)
 
     @classmethod
     def random(cls, m: int, d: int, seed: int = 0) -> "SemanticBasis":
@@ -204,7 +211,9 @@ class SemanticBasis:
 
     def save(self, path: Path | str) -> None:
         """Write the basis as safetensors, with a checksum, and with the fingerprint of the head it came from."""
-        notes = {name: getattr(self, name) for name in ("tokens", "side", "tied", "fingerprint", "method", "rank")}
+        notes = {
+            name: getattr(self, name) for name in ("tokens", "keys", "side", "tied", "fingerprint", "method", "rank")
+        }
         write_tensors(path, {"vectors": self.vectors, "token_ids": self.token_ids}, notes)
 
     @classmethod
@@ -220,6 +229,6 @@ class SemanticBasis:
             vectors, token_ids = tensors["vectors"], tensors["token_ids"]
         except (DamagedFileError, KeyError):
             raise DamagedFileError(f"{path} is damaged or holds no basis: `semalign basis` writes one") from None
-        tokens = notes.pop("tokens")
-        named = None if tokens is None else tuple(tokens)
-        return cls(vectors, token_ids, named, **notes)
+        # Earlier versions wrote no keys: such a basis matches by token strings.
+        tokens, keys = (None if (part := notes.pop(name, None)) is None else tuple(part) for name in ("tokens", "keys"))
+        return cls(vectors, token_ids, tokens, keys=keys, **notes)

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
+from semalign.bases.token_keys import TokenNames
 from semalign.models.architecture import head_weight
 from semalign.models.loading import LanguageModel, unwrap
 
@@ -19,14 +20,14 @@ class Vocabulary(NamedTuple):
         network: the model, without its tokenizer.
         head: the LM head's weight W.
         embeddings: the embeddings' weight.
-        tokens: the token string of each row that a token uses, in the order of the rows; None without a tokenizer. Rows
+        names: the rows that tokens use, with their strings and what they stand for; None without a tokenizer. Rows
             that pad the matrix, or fill a gap in a tokenizer's ids, have none.
     """
 
     network: PreTrainedModel
     head: Float[Tensor, "v d"]
     embeddings: Float[Tensor, "v d"]
-    tokens: dict[int, str] | None
+    names: TokenNames | None
 
     @classmethod
     def of(cls, model: PreTrainedModel | LanguageModel) -> "Vocabulary":
@@ -34,25 +35,17 @@ class Vocabulary(NamedTuple):
         network, tokenizer = unwrap(model)
         head = head_weight(network)
         embeddings: Tensor = network.get_input_embeddings().weight.detach()  # type: ignore[operator]
-        return cls(network, head, embeddings, None if tokenizer is None else _tokens(tokenizer, len(head)))
+        return cls(network, head, embeddings, None if tokenizer is None else TokenNames.of(tokenizer, len(head)))
 
     @property
     def rows(self) -> Sequence[int]:
         """The rows that count as atoms: those of tokens, or all without a tokenizer."""
-        return range(len(self.head)) if self.tokens is None else list(self.tokens)
+        return range(len(self.head)) if self.names is None else self.names.token_ids
 
     @property
     def tied(self) -> bool:
         """Whether the model has one matrix for embeddings and LM head."""
         return self.head.data_ptr() == self.embeddings.data_ptr()
-
-
-def _tokens(tokenizer: PreTrainedTokenizerBase, size: int) -> dict[int, str]:
-    """Return the token string of each id below ``size`` that a tokenizer uses; ids may have gaps."""
-    # A slow tokenizer names an unused id after its unknown token, so that only its vocabulary tells.
-    used = range(size) if tokenizer.is_fast else sorted(i for i in set(tokenizer.get_vocab().values()) if i < size)
-    strings = tokenizer.convert_ids_to_tokens(list(used))
-    return {i: string for i, string in zip(used, strings, strict=True) if string is not None}
 
 
 def check_weight(weight: Tensor) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from semalign.cli import errors, measuring, method, models
+from semalign.cli import errors, launched, measuring, method, models
 from semalign.paths import spare_home
 
 app = typer.Typer(
@@ -37,7 +37,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "slice": models.slice_width,
 }
 for name, command in COMMANDS.items():
-    app.command(name)(command)
+    app.command(name)(command if name in launched.SHARED else launched.alone(name, command))
 
 
 def _print_version(wanted: bool) -> bool:
@@ -67,6 +67,7 @@ def main(
             include(folder)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("semalign").setLevel(logging.INFO if verbose else logging.WARNING)
+    launched.hush()
 
 
 def entry_point() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from semalign import stopping
+from semalign.cli import launched
 from semalign.errors import folded, one_line
 
 # 70 and 75 are the "internal software error" and the "temporary failure, try again" of sysexits.h.
@@ -26,7 +27,9 @@ def run(app: Callable[..., Any]) -> int:
     """
     try:
         with stopping.handled():
-            return app(prog_name="semalign", standalone_mode=False) or 0
+            status = app(prog_name="semalign", standalone_mode=False) or 0
+            launched.leave()
+            return status
     except stopping.Stopped as stopped:
         return _tell(str(stopped), AGAIN)
     except typer.Abort:
@@ -76,5 +79,5 @@ def _of_loaded_modules() -> tuple[type[BaseException], ...]:
 
 
 def _tell(message: str, status: int) -> int:
-    typer.secho(f"semalign: {message}", fg="red", err=True)
+    typer.secho(f"{launched.prefix()}: {message}", fg="red", err=True)
     return status

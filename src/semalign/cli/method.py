@@ -75,7 +75,10 @@ def attribute(
     interface: Interface = "mlp",
     aggregation: Annotated[str, typer.Option(help="absolute or signed")] = "absolute",
 ) -> None:
-    """Score a model's layers by Layer Gradient x Activation (Section 4.1); torchrun distributes the batches."""
+    """Score a model's layers by Layer Gradient x Activation (Section 4.1).
+
+    Several processes (accelerate launch, torchrun) share out the batches; the first one prints.
+    """
     choice(aggregation, "absolute", "signed")
     from semalign import attribute_layers, load_model
     from semalign.data.rows import batches
@@ -95,8 +98,20 @@ def pair(
     critical: Annotated[
         int | None, typer.Option(min=1, help="critical teacher layer to pair with a student layer")
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", "-d", callback=check_data, help="task or file of rows: how much of their responses is shared"
+        ),
+    ] = None,
 ) -> None:
-    """Print the layer map of a teacher and a student (Section 4.1); a number of layers can stand for a model."""
+    """Print the layer map of a teacher and a student (Section 4.1), and the atoms that they share.
+
+    A number of layers can stand for a model; it has no atoms.
+    """
+    named = layers_of(teacher) is None and layers_of(student) is None
+    if data is not None and not named:
+        raise typer.BadParameter("--data needs two models, not numbers of layers")
     from semalign.targets.pairing import LayerMap
 
     layer_map = LayerMap(_n_layers(teacher), _n_layers(student))
@@ -104,6 +119,11 @@ def pair(
     if critical is not None:
         layer, k = layer_map.pair(critical)
         typer.echo(f"critical teacher layer {critical}: teacher layer {layer} supervises student layer {k}")
+    if named:
+        from semalign.targets.vocabulary_report import compare_vocabularies, report_lines
+
+        rows = [] if data is None else rows_of_data(data, "train", None)
+        typer.echo("\n".join(report_lines(compare_vocabularies(teacher, student, rows))))
 
 
 def _n_layers(model: str) -> int:
@@ -146,7 +166,10 @@ def transfer(
         list[str] | None, typer.Option("--set", "-s", help="KEY=VALUE, a setting of the method, e.g. seed=1")
     ] = None,
 ) -> None:
-    """Align and steer: train paired student layers on the teacher's aligned states (Sections 4.2-4.3)."""
+    """Align and steer: train paired student layers on the teacher's aligned states (Sections 4.2-4.3).
+
+    Several processes (accelerate launch, torchrun) share out attribution, states and training; the first one writes.
+    """
     if validation and hold_out:
         raise typer.BadParameter("give --validation or --hold-out, not both")
     chosen = settings_of(settings or [])
@@ -180,6 +203,10 @@ def _print_transfer(details: dict[str, Any], out: Path) -> None:
     for mixture, k in pairs:
         layers = " + ".join(f"{weight:g} x layer {layer}" for layer, weight in mixture)
         typer.echo(f"teacher {layers} -> student layer {k}")
+    if "vocabulary" in details:
+        from semalign.targets.vocabulary_report import report_lines
+
+        typer.echo("\n".join(report_lines(details["vocabulary"])))
     typer.echo(f"adapter and record in {out}")
     for when in ("before", "after"):
         if details[when]:

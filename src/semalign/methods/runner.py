@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from semalign.files import json_fingerprint
 from semalign.methods.output_folder import prepare
 from semalign.methods.registry import Method
 from semalign.methods.registry import method as method_of
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.loading import LanguageModel
@@ -59,6 +61,9 @@ def run_method(
 ) -> TransferResult:
     """Adapt a student with a method of the registry.
 
+    Of several processes (``accelerate launch``, ``torchrun``), each computes its share of the attribution, the states
+    and every training step. All return the same result, and the first one writes.
+
     Args:
         name: a method or its name; :func:`semalign.methods.registry.methods` lists all of them.
         teacher: the larger model, or a name or path that :func:`semalign.load_model` takes; a model by name is loaded
@@ -95,13 +100,13 @@ def run_method(
     method.check(inputs)
     run = _run(method, inputs, task)
     if folder is not None:
-        prepare(folder, small, large, run)
+        processes.by_first(partial(prepare, folder, small, large, run))
     adapted = method.adapt(inputs)
     record = _record(run, inputs, adapted, time.perf_counter() - started)
     made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
     result = LanguageModel(made, small.tokenizer)  # type: ignore[arg-type]
     if folder is not None:
-        save_model(result, folder, record)
+        processes.by_first(partial(save_model, result, folder, record))
     return TransferResult(result, folder, record)
 
 

@@ -132,16 +132,26 @@ class Architecture:
         """Whether ``z = s W h`` holds exactly, with no bias and no soft cap."""
         return self.softcap is None and getattr(self.lm_head, "bias", None) is None
 
-    def logits(self, states: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch v"]:
-        """Return the logits of states after the final norm; states of higher precision than the head keep it."""
-        logits = self.lm_head(states) if states.dtype == self.head_weight.dtype else self._wide_head(states)
+    def logits(
+        self, states: Float[Tensor, "*batch d"], tokens: Int[Tensor, " chosen"] | None = None
+    ) -> Float[Tensor, "*batch v"]:
+        """Return the logits of states after the final norm; states of higher precision than the head keep it.
+
+        Args:
+            states: the states.
+            tokens: the vocabulary rows whose logits are wanted, in this order; None: all.
+        """
+        whole = tokens is None and states.dtype == self.head_weight.dtype
+        logits = self.lm_head(states) if whole else self._head_rows(states, tokens)
         logits = logits if self.logit_scale == 1 else logits * self.logit_scale
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
-    def _wide_head(self, states: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch v"]:
-        bias = getattr(self.lm_head, "bias", None)
-        bias = None if bias is None else bias.to(states.dtype)
-        return functional.linear(states, self.head_weight.to(states.dtype), bias)
+    def _head_rows(self, states: Float[Tensor, "*batch d"], tokens: Tensor | None) -> Float[Tensor, "*batch v"]:
+        weight, bias = self.head_weight, getattr(self.lm_head, "bias", None)
+        if tokens is not None:
+            rows = tokens.to(weight.device)
+            weight, bias = weight[rows], None if bias is None else bias[rows]
+        return functional.linear(states, weight.to(states.dtype), None if bias is None else bias.to(states.dtype))
 
     def layer(self, k: int) -> nn.Module:
         """Return decoder layer ``k`` in 1..L; ``ValueError`` outside."""

@@ -28,6 +28,9 @@ class Place(NamedTuple):
         return self.device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+TYPES = {"auto": None, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
 def chosen_place(
     dtype: torch.dtype | str | None = None,
     device: str | torch.device | None = None,
@@ -53,14 +56,13 @@ def chosen_place(
 
 def _type(dtype: torch.dtype | str | None, on_cpu: bool) -> torch.dtype | None:
     """Return a type of weights; ``auto`` and, on an accelerator, nothing stand for the checkpoint's."""
-    if isinstance(dtype, torch.dtype):
-        return dtype
     if dtype is None:
         return torch.float32 if on_cpu else None
-    found = None if dtype == "auto" else getattr(torch, dtype, dtype)
-    if not isinstance(found, torch.dtype | None):
-        raise ValueError(f"dtype must be auto, or a torch.dtype such as torch.bfloat16; it is {dtype!r}")
-    return found
+    if isinstance(dtype, str) and dtype in TYPES:
+        return TYPES[dtype]
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise ValueError(f"dtype must be {', '.join(TYPES)}, or a torch.dtype such as torch.bfloat16; it is {dtype!r}")
+    return dtype
 
 
 def _on_cpu(device_map: str | Mapping[str, Any]) -> bool:

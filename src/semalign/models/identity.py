@@ -21,7 +21,7 @@ from semalign.models.offload import whole_state
 from semalign.models.tokenizer_identity import tokenizer_identity
 from semalign.tensor_files import tensor_fingerprint
 
-STATE_VERSION = 1  # raised when a change of this code changes identities, states, steps of training or answers
+STATE_VERSION = 2  # raised when a change of this code changes identities, states, steps of training or answers
 PACKAGES = ("torch", "transformers", "tokenizers", "peft")
 WRAPPERS = (BaseTunerLayer, AuxiliaryTrainingWrapper)
 INSIDE = ("base_layer", "original_module")  # what they call the layer inside

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from semalign.data.messages import rendered
 from semalign.data.rows import Example, encode
 from semalign.data.tokens import Encoder
+from semalign.models import processes
 from semalign.models.devices import chosen_place
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import check_weights
@@ -135,6 +136,7 @@ def load_model(
     if isinstance(name, LanguageModel):
         raise ValueError("this LanguageModel is loaded already: pass it on as it is")
     check_given(name)
+    processes.start()  # each process has a GPU of its own
     place = chosen_place(dtype, device, device_map)
     source = locate(name)
     if source.endswith(".gguf"):

@@ -6,6 +6,7 @@ import torch
 from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.modeling_utils import get_state_dict_dtype, load_state_dict
 
+from semalign.models import processes
 from semalign.models.devices import chosen_place
 from semalign.models.evaluating import plain_torch
 from semalign.models.gguf import gguf_outline
@@ -22,6 +23,7 @@ def outline_of(name: str | Path) -> LanguageModel:
         FileNotFoundError: if there is no such model.
         ValueError: for files that hold no causal language model.
     """
+    processes.start()  # each process has a GPU of its own
     source = locate(name)
     dtype = chosen_place().dtype
     if source.endswith(".gguf"):

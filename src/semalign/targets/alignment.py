@@ -1,16 +1,13 @@
 """Latent semantic alignment (Section 4.2): decompose in the teacher's basis, recompose in the student's."""
 
-import logging
-from collections import Counter
-
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from semalign.bases.basis import SemanticBasis
 from semalign.models.evaluating import plain_torch
+from semalign.targets.vocabularies import shared_atoms
 
-logger = logging.getLogger(__name__)
 CHUNK = 4096  # atoms converted to float64 at once
 
 
@@ -43,7 +40,7 @@ def alignment_map(teacher_basis: SemanticBasis, student_basis: SemanticBasis) ->
     same target up to scale, which a cosine ignores, but M avoids computing the m-dimensional coefficients.
 
     Raises:
-        ValueError: if the two models share too few atoms (see :func:`shared_atoms`).
+        ValueError: if the two models share too few atoms (see :func:`semalign.shared_atoms`).
     """
     teacher_atoms, student_atoms = shared_atoms(teacher_basis, student_basis)
     shape = teacher_basis.vectors.shape[1], student_basis.vectors.shape[1]
@@ -56,57 +53,3 @@ def alignment_map(teacher_basis: SemanticBasis, student_basis: SemanticBasis) ->
 
 def _unit_rows(basis: SemanticBasis, rows: Tensor) -> Tensor:
     return torch.nn.functional.normalize(basis.vectors[rows].double(), dim=-1)
-
-
-def shared_atoms(
-    teacher_basis: SemanticBasis, student_basis: SemanticBasis
-) -> tuple[Int[Tensor, " shared"], Int[Tensor, " shared"]]:
-    """Return the atoms that two models share, as positions in the teacher's and in the student's basis.
-
-    Atoms match by token string, not by id, so vocabularies may differ in order or size. If a basis has no token
-    strings, two bases of equal size match by position. The number of shared atoms is logged.
-
-    Raises:
-        ValueError: if bases without token strings differ in size, or if fewer atoms are shared than the wider space
-            has dimensions, because the map could then not distinguish all directions.
-    """
-    if teacher_basis.tokens is None or student_basis.tokens is None:
-        positions = _by_position(teacher_basis, student_basis)
-    else:
-        positions = _by_token(teacher_basis.tokens, student_basis.tokens)
-    n_shared, needed = len(positions[0]), max(teacher_basis.vectors.shape[1], student_basis.vectors.shape[1])
-    sizes = f"{n_shared} shared atoms; teacher {len(teacher_basis.vectors)}, student {len(student_basis.vectors)}"
-    if n_shared < needed:
-        raise ValueError(
-            f"too few shared tokens: {sizes}; at least {needed}, the wider hidden size, are needed. "
-            "Choose a teacher and a student whose tokenizers have more tokens in common."
-        )
-    logger.info(sizes)
-    return positions
-
-
-def _by_position(teacher_basis: SemanticBasis, student_basis: SemanticBasis) -> tuple[Tensor, Tensor]:
-    sizes = len(teacher_basis.vectors), len(student_basis.vectors)
-    if sizes[0] != sizes[1]:
-        raise ValueError(
-            f"bases of {sizes[0]} and {sizes[1]} atoms cannot be matched without token strings: "
-            "make them with SemanticBasis.from_model(load_model(...))"
-        )
-    return torch.arange(sizes[0]), torch.arange(sizes[0])
-
-
-def _by_token(teacher_tokens: tuple[str, ...], student_tokens: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-    position = {token: i for i, token in enumerate(_numbered(student_tokens))}
-    pairs = [(i, position[token]) for i, token in enumerate(_numbered(teacher_tokens)) if token in position]
-    matrix = torch.tensor(pairs, dtype=torch.long).reshape(-1, 2)
-    return matrix[:, 0], matrix[:, 1]
-
-
-def _numbered(tokens: tuple[str, ...]) -> list[tuple[str, int]]:
-    """Return each token string with how many before it are the same: a tokenizer may have a string at several ids."""
-    seen: Counter[str] = Counter()
-    numbered = []
-    for token in tokens:
-        numbered.append((token, seen[token]))
-        seen[token] += 1
-    return numbered

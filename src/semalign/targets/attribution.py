@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from captum.attr import LayerGradientXActivation
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from semalign.data.rows import IGNORED
+from semalign.models import processes
 from semalign.models.architecture import Architecture, check_interface
 from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import check_finite
@@ -36,8 +36,8 @@ def attribute_layers(
 
     For layer l with activations h at the interface, ``score_l`` is the mean over examples of
     ``sum over tokens and channels of h * d(log p(response | prompt)) / dh``. ``signed`` takes the sum itself,
-    ``absolute`` the sum of magnitudes. Under ``torchrun``, each process scores a share of the batches and the scores
-    are added up, so every process returns the same result.
+    ``absolute`` the sum of magnitudes. Of several processes (``accelerate launch``, ``torchrun``), each scores its
+    share of the batches and the scores are added up, so every process returns the same result.
 
     Args:
         model: a causal language model.
@@ -57,25 +57,18 @@ def attribute_layers(
     # One score for each layer, then the number of examples, so that one all_reduce adds up both.
     totals = torch.zeros(architecture.n_layers + 1, dtype=torch.float64, device=architecture.device)
     watched = _activation_modules(architecture, check_interface(interface))
+    own = islice(batches, processes.number(), None, processes.count())
     with watched as modules, evaluating(architecture.model, gradients=True):
         attributor = LayerGradientXActivation(_log_likelihood(architecture), modules)
-        for batch in tqdm(_share(batches), desc="attribution", leave=False, disable=None):
+        for batch in tqdm(own, desc="attribution", leave=False, disable=processes.quiet()):
             score = partial(_score_batch, architecture, attributor, batch, aggregation)
             found = score()
             check_finite(found, "the attribution scores", architecture, score)
             totals += found
-    if dist.is_initialized():
-        dist.all_reduce(totals)
+    processes.add_up([totals])
     if totals[-1] == 0:
         raise ValueError("no supervised token in the batches: give rows with a response")
     return (totals[:-1] / totals[-1]).float()
-
-
-def _share(batches: Iterable[Mapping[str, Tensor]]) -> Iterable[Mapping[str, Tensor]]:
-    """Return the batches that this process scores."""
-    if not dist.is_initialized():
-        return batches
-    return islice(batches, dist.get_rank(), None, dist.get_world_size())
 
 
 def _score_batch(

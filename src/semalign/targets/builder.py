@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -17,12 +17,13 @@ from semalign.models.loading import LanguageModel
 from semalign.models.pair import Encoded, Pair
 from semalign.models.precision import wide_type
 from semalign.settings import TransferSettings
-from semalign.targets.alignment import shared_atoms
 from semalign.targets.choice import LayerPair, check_layers
 from semalign.targets.maps import MAPS
 from semalign.targets.passes import StatePasses
 from semalign.targets.store import StateStore
 from semalign.targets.supervision import LayerTargets, Supervision, TeacherHead, match_examples
+from semalign.targets.vocabularies import shared_atoms
+from semalign.targets.vocabulary_report import vocabulary_report
 
 
 class TeacherSignals(NamedTuple):
@@ -88,6 +89,10 @@ class TargetBuilder:
         """The tokens that both models share, as ids of the teacher's and of the student's vocabulary."""
         teacher, student = (b.token_ids[atoms] for b, atoms in zip(self.bases, shared_atoms(*self.bases), strict=True))
         return teacher, student
+
+    def vocabulary(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Return what the two vocabularies share, and how much of the rows' responses that covers."""
+        return vocabulary_report(*self.bases, *self.pair.encode(rows))
 
     def _map_of_models(self) -> Float[Tensor, "d_teacher d_student"] | None:
         """Return the map of the settings if it depends on the models alone, else None."""

@@ -3,6 +3,7 @@
 import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from semalign.files import json_fingerprint
+from semalign.models import processes
 from semalign.tensor_files import kept_tensors, write_tensors
 
 SHARD_EXAMPLES = 256
@@ -52,19 +54,24 @@ class StateStore:
     def ensure(self, compute: Compute, description: str = "states") -> int:
         """Write the shards that are missing or damaged; return how many were written.
 
-        A stopped run resumes at the shard where it stopped. A damaged shard is written again, with a warning.
+        A stopped run resumes at the shard where it stopped. A damaged shard is written again, with a warning. Of
+        several processes, each writes its share of the shards. Other runs may write the same states at the same time.
 
         Args:
             compute: returns the states of a range of examples, each of shape (tokens_i, D).
             description: label of the progress bar.
 
         Raises:
-            OSError: if the disk has too little free space; raised before anything is computed.
+            OSError: if the disk has too little free space, before anything is computed; or if another process has
+                written to another disk.
         """
-        missing = [shard for shard in range(len(self.starts)) if not self._intact(shard)]
-        self._check_room(missing)
-        for shard in tqdm(missing, desc=description, leave=False, disable=None):
+        missing = self._missing()
+        processes.by_first(partial(self._check_room, missing))
+        for shard in tqdm(processes.share(missing), desc=description, leave=False, disable=processes.quiet()):
             self._write(shard, compute(self._examples(shard)))
+        processes.wait()
+        if any(not self._path(shard).is_file() for shard in missing):
+            raise OSError(f"{self.folder} lacks what other processes wrote: SEMALIGN_CACHE must be on a shared disk")
         return len(missing)
 
     def __getitem__(self, example: int) -> Float[Tensor, "tokens d"]:
@@ -85,6 +92,18 @@ class StateStore:
     def _tokens(self, shard: int) -> int:
         examples = self._examples(shard)
         return self.offsets[examples.stop] - self.offsets[examples.start]
+
+    def _missing(self) -> list[int]:
+        """Return the shards that are missing or damaged; each process checks its share."""
+        flags = torch.zeros(len(self.starts), dtype=torch.long)
+        for shard in processes.share(range(len(self.starts))):
+            flags[shard] = not self._intact(shard)
+        processes.add_up([flags])
+        missing = flags.nonzero().flatten().tolist()
+        if processes.is_first():
+            for shard in set(missing) - set(processes.share(range(len(self.starts)))):
+                self._intact(shard)  # warns of damage that another process has found
+        return missing
 
     def _intact(self, shard: int) -> bool:
         found = kept_tensors(self._path(shard))

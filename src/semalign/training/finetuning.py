@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from semalign.data.rows import IGNORED, Example, batches
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_finite
@@ -43,10 +44,13 @@ class FineTuning(Training):
         super().__init__(student.model, len(examples), settings, checkpoint, identity)
 
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
-        """Add the gradient of the mean cross-entropy on a batch of examples; return the mean."""
+        """Add the gradient of the mean cross-entropy on a batch of examples; return the mean.
+
+        Of several processes, each has its share of the examples.
+        """
         examples = [self.examples[i] for i in indices]
         total, mean = _response_tokens(examples), 0.0
-        for part in slices(examples, self.settings.micro_batch_size or self.settings.batch_size):
+        for part in slices(processes.share(examples), self.settings.micro_batch_size or self.settings.batch_size):
             share = summed_nll(self.student, part) / total
             self.scale.backward(share)
             mean += share.item()
@@ -69,11 +73,11 @@ def response_nll(model: Architecture, examples: Sequence[Example], batch_size: i
     """Return the mean negative log-likelihood of the response tokens, in nats; ``ValueError`` if it is not finite."""
     total = 0.0
     with evaluating(model.model):
-        for part in slices(examples, batch_size):
+        for part in processes.share(list(slices(examples, batch_size))):
             nll = summed_nll(model, part)
             check_finite(nll, "the log-likelihoods", model, partial(summed_nll, model, part))
             total += nll.item()
-    return total / _response_tokens(examples)
+    return processes.sums({"nll": total})["nll"] / _response_tokens(examples)
 
 
 def _response_tokens(examples: Sequence[Example]) -> int:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-import torch.distributed as dist
 from torch import nn
 from tqdm import tqdm
 
 from semalign import stopping
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import NotFiniteError, not_finite
@@ -107,7 +107,9 @@ class Training(ABC):
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
         """Accumulate the gradient of the objective on a batch in the parameters; return the terms of the objective.
 
-        Losses are differentiated by ``self.scale.backward(loss)``.
+        Losses are differentiated by ``self.scale.backward(loss)``. Of several processes, each computes the part of
+        ``processes.share(indices)``, divided by the positions of the whole batch: gradients and terms are added up
+        over processes, which then all take the same step.
         """
 
     def run(self) -> list[dict[str, float]]:
@@ -116,31 +118,47 @@ class Training(ABC):
         Raises:
             Stopped: after the step during which a stop signal came, if there is a checkpoint to write.
         """
-        resumed = self.checkpoint.read()
+        resumed = self._resumed()
         self.losses = [] if resumed is None else resumed.losses
         progress = tqdm(
             total=self.rate.total,
             initial=len(self.losses),
             desc=type(self).__name__.lower(),
             leave=False,
-            disable=None,
+            disable=processes.quiet(),
         )
         kept = nullcontext() if self.checkpoint.path is None else stopping.postponed()
         with progress, plain_torch(gradients=True), torch.random.fork_rng(), adapter_dropout(self.model), kept:
             for epoch in range(len(self.losses) // self.steps, self.settings.epochs):
                 self._epoch(epoch, progress, resumed)
-                self.checkpoint.write(self.losses, self.scale.value)
+                self._save()
         return self.losses
+
+    def _resumed(self) -> Position | None:
+        """Restore the checkpoint, if there is one; all processes go on from the same step, with the same weights."""
+        resumed = self.checkpoint.read()
+        processes.check_equal(
+            0 if resumed is None else len(resumed.losses),
+            f"{self.checkpoint.path} is not the same for all processes: all machines must share the output folder",
+        )
+        processes.equalise(self.parameters.values())
+        return resumed
+
+    def _save(self) -> None:
+        processes.by_first(lambda: self.checkpoint.write(self.losses, self.scale.value))
 
     def _epoch(self, epoch: int, progress: tqdm, resumed: Position | None) -> None:
         # Each epoch has its own seed, so that a resumed run draws the same order and dropout as an uninterrupted one.
         torch.manual_seed(self.settings.seed * 10_000 + epoch)
         order = torch.randperm(self.n_examples).tolist()
+        if not processes.is_first():  # masks of dropout differ from those of the first process, as its rows do
+            torch.manual_seed((processes.number() << 48) + self.settings.seed * 10_000 + epoch)
         self.scale.reset()
         done = len(self.losses) - epoch * self.steps
         if done and resumed is not None:  # in the middle of this epoch
             self.scale.value = resumed.scale
-            set_random_state(resumed.random)
+            if processes.is_first():
+                set_random_state(resumed.random)
         for indices in islice(slices(order, self.settings.batch_size), done, None):
             terms = self._step(indices)
             self.losses.append(terms)
@@ -153,22 +171,26 @@ class Training(ABC):
         self.optimizer.zero_grad(set_to_none=True)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self.rate.factor(len(self.losses) + 1)
-        terms = self.scale.gradients(lambda: self.backward(indices), self.parameters.values())
+        terms = self.scale.gradients(lambda: self._summed(self.backward(indices)), self.parameters.values())
         check_loss(terms, len(self.losses) + 1, self.student, lambda: self.backward(indices))
         self.optimizer.step()
         return terms
 
+    def _summed(self, terms: dict[str, float]) -> dict[str, float]:
+        """Add up over all processes the gradients and the terms of a batch."""
+        if processes.count() > 1:
+            for p in self.parameters.values():
+                p.grad = torch.zeros_like(p) if p.grad is None else p.grad
+            processes.add_up(p.grad for p in self.parameters.values() if p.grad is not None)
+        return processes.sums(terms)
+
     def _stop_wanted(self) -> bool:
         """Return whether a stop signal has come, in any process of the run: all of them stop after the same step."""
-        if not dist.is_initialized():
-            return stopping.wanted()
-        anywhere = torch.tensor(float(stopping.wanted()), device=next(iter(self.parameters.values())).device)
-        dist.all_reduce(anywhere, dist.ReduceOp.MAX)
-        return bool(anywhere)
+        return processes.sums({"wanted": float(stopping.wanted())})["wanted"] > 0
 
     def _stop(self) -> None:
         """Keep what is done and stop."""
-        self.checkpoint.write(self.losses, self.scale.value)
+        self._save()
         done, total = len(self.losses), self.rate.total
         logger.warning(
             "%s holds %d of %d steps: the same command goes on from there", self.checkpoint.path, done, total

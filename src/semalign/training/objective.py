@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture, run_from
 from semalign.models.evaluating import evaluating
@@ -114,7 +115,7 @@ class Objective(nn.Module):
     def _measure(self, supervision: Supervision, batch_size: int) -> dict[str, float]:
         compared = [layer.k for layer in supervision.layers if layer.comparable]
         layer_sum, output_sum = 0.0, 0.0
-        for start in range(0, len(supervision.examples), batch_size):
+        for start in processes.share(range(0, len(supervision.examples), batch_size)):
             indices = range(start, min(start + batch_size, len(supervision.examples)))
             batch = supervision.batch(indices)
             with capture(self.student, supervision.trained, self.settings.interface) as states:
@@ -126,5 +127,6 @@ class Objective(nn.Module):
             logits = self.student.logits(wide(final[batch.labelled]))
             output_sum += output_cosines(logits, batch.labels).double().sum().item()
         counts = supervision.counts(range(len(supervision.examples)))
-        measured = {"layer_cosine": layer_sum / counts.matched} if compared else {}
-        return {**measured, "output_cosine": output_sum / counts.labelled}
+        totals = processes.sums({"layer": layer_sum, "output": output_sum})
+        measured = {"layer_cosine": totals["layer"] / counts.matched} if compared else {}
+        return {**measured, "output_cosine": totals["output"] / counts.labelled}

@@ -63,6 +63,7 @@ def test_only_the_layer_at_the_frontier_changes(teacher, student, rows, monkeypa
     assert result.record["details"]["pairs"] == [
         [[[semalign.pairing.teacher_layer(k, 5, 4), 1.0]], k] for k in (1, 2, 3, 4)
     ]
+    assert result.record["details"]["vocabulary"]["shared"] == len(student.tokenizer)
     assert result.record["details"]["adapter_parameters"] == sum(
         p.numel() for name, p in result.model.model.named_parameters() if "lora_" in name
     )

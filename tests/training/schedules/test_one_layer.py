@@ -23,8 +23,11 @@ def test_one_pair_is_told_with_its_attribution(teacher, student, rows):
     adapted = run(teacher, student, rows, student_layer=2, teacher_layer=3)
     share = adapted.details.pop("mean_direction_share")
     parameters = 2 * 2 * ((12 + 24) + (12 + 12))
+    whole = {"atoms": 93, "share": 1.0, "coverage": 1.0}
+    vocabulary = {"by": "bytes", "shared": 93, "teacher": whole, "student": whole}
     assert adapted.details == {
         "teacher_layers": [[3, 1.0]], "student_layer": 2, "attribution": None, "adapter_parameters": parameters,
+        "vocabulary": vocabulary,
     }  # fmt: skip
     assert 0 < share <= 1 and len(adapted.losses) == 2 * 2 and layers_of(adapted.model) == {"1"}
     assert adapted.before == adapted.after == {}

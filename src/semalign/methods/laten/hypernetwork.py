@@ -20,6 +20,7 @@ from tqdm import tqdm
 from semalign.data.rows import Example
 from semalign.methods.laten.injection import MATRICES, Located, injected
 from semalign.methods.laten.settings import LatenSettings
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import evaluating
 from semalign.training.finetuning import summed_nll
@@ -100,8 +101,9 @@ class Alignment:
         optimizer = torch.optim.AdamW(
             self.hypernetwork.parameters(), chosen.learning_rate, betas=(0.9, 0.95), weight_decay=chosen.weight_decay
         )
+        processes.equalise(self.hypernetwork.parameters())
         cycle, order = max(self.steps, chosen.extract_size), self._order()
-        for step in tqdm(range(self.steps), desc="hypernetwork", leave=False, disable=None):
+        for step in tqdm(range(self.steps), desc="hypernetwork", leave=False, disable=processes.quiet()):
             optimizer.param_groups[0]["lr"] = chosen.learning_rate * one_cycle(step, cycle)
             optimizer.zero_grad(set_to_none=True)
             gradients = partial(self.gradients, [self.examples[next(order)] for _ in range(chosen.batch_size)])
@@ -112,20 +114,25 @@ class Alignment:
         return losses
 
     def gradients(self, examples: Sequence[Example]) -> dict[str, float]:
-        """Accumulate the gradient of the loss on some examples in the hypernetwork; return both terms of the loss."""
+        """Accumulate the gradient of the loss on some examples in the hypernetwork; return both terms of the loss.
+
+        Of several processes, each differentiates the loss of its share of the examples.
+        """
         deltas = list(self.hypernetwork(self.vectors).values())  # each (layers, n, D_S)
         # The parts differentiate with respect to detached copies of the changes. Their summed gradients then pass
         # through the hypernetwork once, which keeps its graph and frees that of each part.
         leaves = [delta.detach().requires_grad_() for delta in deltas]
         slopes, total = [torch.zeros_like(leaf) for leaf in leaves], 0.0
         labelled = sum(len(example.positions()) for example in examples)
-        for part in slices(examples, self.settings.micro_batch_size or len(examples)):
+        for part in slices(processes.share(examples), self.settings.micro_batch_size or len(examples)):
             weights = injected(self.student, self.located, dict(zip(MATRICES, leaves, strict=True)))
             own = {f"model.{name}": tensor for name, tensor in weights.items()}
             loss = functional_call(_ResponseLoss(self.student), own, (part,)) / labelled
             # Not backward(), which would also leave gradients in the student.
             slopes = [s + g for s, g in zip(slopes, torch.autograd.grad(loss, leaves), strict=True)]
             total += loss.item()
+        processes.add_up(slopes)
+        total = processes.sums({"lm": total})["lm"]
         penalty = self.settings.penalty_weight * torch.stack([delta.square().mean() for delta in deltas]).sum()
         torch.autograd.backward([*deltas, penalty], [*slopes, torch.ones_like(penalty)])
         return {"lm": total, "penalty": penalty.item()}

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from semalign.methods.laten.gated import DOWN, KINDS, OUTPUT, grouping, weight
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import not_finite
@@ -116,17 +117,23 @@ def _log_probability(architecture: Architecture, states: Float[Tensor, "n d"], t
 def attribute_neurons(architecture: Architecture, texts: Sequence[Sequence[int]]) -> dict[str, Scores]:
     """Return scores of all FFN and attention sub-layers and of all their neurons, averaged over texts.
 
+    Of several processes, each scores its share of the texts.
+
     Args:
         architecture: a Llama-like model: see :func:`semalign.methods.laten.gated.check_gated`.
         texts: token ids of each text; the last id is the token whose log-probability is explained.
     """
     totals = [torch.zeros((), dtype=torch.float64)] * 4
-    for ids in tqdm(texts, desc="neuron attribution", leave=False, disable=None):
+    own = processes.share(texts)
+    weight = bool(own) / len(texts)
+    for ids in tqdm(own or texts[:1], desc="neuron attribution", leave=False, disable=processes.quiet()):
         traces = trace_last(architecture, ids[:-1])
         parts = [part for kind in KINDS for part in _score(architecture, kind, traces, ids[-1])]
         if not all(part.isfinite().all() for part in parts):
             raise not_finite("the neuron scores", architecture, partial(trace_last, architecture, ids[:-1]))
-        totals = [total + part.double().cpu() / len(texts) for total, part in zip(totals, parts, strict=True)]
+        # A process without texts runs one, whose scores count nothing, for their shapes.
+        totals = [total + part.double().cpu() * weight for total, part in zip(totals, parts, strict=True)]
+    processes.add_up(totals)
     return {"ffn": Scores(*totals[:2]), "attention": Scores(*totals[2:])}
 
 

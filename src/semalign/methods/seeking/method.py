@@ -19,6 +19,7 @@ from semalign.methods.registry import Method, add_method
 from semalign.methods.seeking.blocks import BlockChoice
 from semalign.methods.seeking.injection import Injection, as_plain_lora, inject
 from semalign.methods.seeking.sensitivity import Extraction, check_fit, extract, matrix
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.identity import computed_by
 from semalign.models.offload import check_one_device
@@ -100,9 +101,15 @@ def _extraction(pair: Pair, seeds: Sequence[Example], choice: BlockChoice) -> Ex
     made_by = [pair.fingerprints["teacher"], computed_by(pair.teacher_outline.model)]
     key = json_fingerprint([*made_by, student.n_layers, shapes, seen, choice])
     path = cache_dir() / "seeking" / f"{key}.safetensors"
-    if (extraction := Extraction.load(path, list(shapes))) is None:
-        extraction = extract(pair.teacher_architecture, student, seeds, choice)
-        extraction.save(path)
+
+    def make() -> None:
+        if Extraction.load(path, list(shapes)) is None:
+            extract(pair.teacher_architecture, student, seeds, choice).save(path)
+
+    processes.by_first(make)
+    extraction = Extraction.load(path, list(shapes))
+    if extraction is None:
+        raise OSError(f"{path} is not there for all processes: SEMALIGN_CACHE must be on a disk that they share")
     return extraction
 
 

@@ -14,6 +14,7 @@ from transformers.pytorch_utils import Conv1D
 
 from semalign.data.rows import Example
 from semalign.methods.seeking.blocks import BLOCK_SCORES, Block, BlockChoice, BlockScores, Shape
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import check_finite
@@ -119,7 +120,7 @@ def _add_up(
             transposed = isinstance(layer.get_submodule(owner), Conv1D)
             hook = partial(add_sensitivity, i=i, path=owner if kind == "weight" else "", transposed=transposed)
             parameter.requires_grad_(True).register_post_accumulate_grad_hook(hook)
-    for example in tqdm(examples, "sensitivity", leave=False, disable=None):
+    for example in tqdm(examples, "sensitivity", leave=False, disable=processes.quiet()):
         (summed_nll(copy, [example]) / len(example.positions())).backward()
     check_finite(totals, "the sensitivities", teacher, lambda: [summed_nll(teacher, [each]) for each in examples])
     return totals.tolist()

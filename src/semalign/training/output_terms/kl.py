@@ -31,8 +31,8 @@ class KLTerm(OutputTerm):
         """Return the divergence at every matched position."""
         with torch.no_grad():
             teacher_states = wide(batch.teacher_final.to(self.teacher.device))  # type: ignore[union-attr]
-            teacher = self.teacher.logits(teacher_states)[:, self.teacher_ids].to(states.device)
-        student = self.student.logits(states)[:, self.student_ids]  # (n, shared), columns as in the teacher's
+            teacher = self.teacher.logits(teacher_states, self.teacher_ids).to(states.device)
+        student = self.student.logits(states, self.student_ids)  # (n, shared), columns as in the teacher's
         return kl_divergences(teacher, student, reverse=self.reverse)
 
 

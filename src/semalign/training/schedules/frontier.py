@@ -12,7 +12,7 @@ import torch
 from peft import PeftModel
 
 from semalign.data.rows import Row
-from semalign.disk import temporary_folder
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.paths import cache_dir
 from semalign.settings import TransferSettings
@@ -37,9 +37,10 @@ def steer_frontier(inputs: Inputs) -> Adapted:
     """
     settings: TransferSettings = inputs.settings
     builder = TargetBuilder(inputs.pair, settings, teacher_logits=OUTPUT_TERMS[settings.output_loss].needs_teacher)
+    vocabulary = builder.vocabulary(inputs.rows)
     pairs = [paired(inputs.pair, settings, layer, k) for k, layer in layer_map(inputs.pair, settings)]
     passes, parts = shares(inputs.rows, len(pairs), settings.epochs, settings.seed)
-    with temporary_folder(cache_dir() / "states") as states:
+    with processes.one_temporary_folder(cache_dir() / "states") as states:
         # From deep to shallow: a teacher by name is then loaded once, up to its deepest layer.
         turns = list(zip(pairs, parts, strict=True))[::-1]
         signals = [builder.signals(part, [pair], states) for pair, part in turns][::-1]
@@ -47,14 +48,18 @@ def steer_frontier(inputs: Inputs) -> Adapted:
         adapted = add_lora(inputs.pair.student.model, [pair.student for pair in pairs], settings)
         losses: list[dict[str, float]] = []
         for pair, part, signal in zip(pairs, parts, signals, strict=True):
-            with temporary_folder(cache_dir() / "states") as own:
+            with processes.one_temporary_folder(cache_dir() / "states") as own:
                 supervise = partial(builder.supervision, part, [pair], own, signals=signal)
                 losses += _train_layer(inputs, supervise, adapted, pair, part, passes)
     train_only(Architecture(adapted), [pair.student for pair in pairs])
     return Adapted(
         adapted,
         losses,
-        {"pairs": [pair.as_json() for pair in pairs], "adapter_parameters": trainable(adapted)},
+        {
+            "pairs": [pair.as_json() for pair in pairs],
+            "adapter_parameters": trainable(adapted),
+            "vocabulary": vocabulary,
+        },
     )
 
 

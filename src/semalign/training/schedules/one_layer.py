@@ -21,6 +21,7 @@ def steer(inputs: Inputs) -> Adapted:
     """Attribute, pair, align and steer (Sections 4.1 to 4.3)."""
     settings: TransferSettings = inputs.settings
     builder = TargetBuilder(inputs.pair, settings, teacher_logits=OUTPUT_TERMS[settings.output_loss].needs_teacher)
+    vocabulary = builder.vocabulary(inputs.rows)
     choice = choose_layers(inputs.pair, settings, inputs.rows)
     states = cache_dir() / "states"
     signals, of_held_out = (
@@ -41,7 +42,7 @@ def steer(inputs: Inputs) -> Adapted:
     return Adapted(
         adapted,
         losses,
-        {**_layer_details(choice, supervision), "adapter_parameters": trainable(adapted)},
+        {**_layer_details(choice, supervision), "adapter_parameters": trainable(adapted), "vocabulary": vocabulary},
         before,
         {} if held_out is None else objective.measure(held_out),
     )

@@ -1,0 +1,155 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Your own pair
+#
+# - **Purpose**: choose a teacher and a student of your own, check them before any training, run a transfer on your own rows, and read what it gives.
+# - **Cost**: about two minutes on a CPU. The micro models stand in for yours; replace their names.
+# - **Command**: `semalign run --profile micro --only 10`
+
+# %% tags=["parameters"]
+profile = "micro"
+inputs = ["models", "benchmarks"]
+
+# %% tags=["hide-input"]
+import pandas as pd
+
+from semalign.book.page import open_page
+
+page = open_page("10_your_own_pair", profile, inputs)
+
+# %% [markdown]
+# ## Choose
+#
+# Four things decide whether a pair is worth an hour of a GPU:
+#
+# - **The teacher is better on your task.** Score both models as they are first (`semalign evaluate`). A teacher that is no better has nothing to give.
+# - **The vocabularies overlap.** The atoms that both models share carry the map $M$, and tokens are matched by the bytes that they stand for, so that the tokenizers may be of different kinds. There must be at least as many shared atoms as the wider model has dimensions. Below half of a vocabulary, a warning says so.
+# - **The architectures are known.** A model of one of the types in the table of {py:data}`~semalign.models.layouts.LAYOUTS` runs as it is, and another one needs a [few lines of YAML](add-architecture). When a model is opened, its layout proves itself on two tokens, and an error says what does not hold.
+# - **Teacher and student read the same text.** A conversation is rendered by the *student's* chat template for both, because the student is the one that will be used. A teacher that was tuned on another chat format then reads a format that it does not know; plain rows of prompt and response avoid this.
+#
+# Depth and width may differ freely, and the teacher may have fewer layers than the student.
+#
+# ## Check
+#
+# Rows are `{"prompt", "response"}`, or `{"messages": [...]}` for a chat model ([Quick start](../quickstart.md)). Look at the vocabularies, over your rows, and at the layer map. Neither needs the weights.
+
+# %%
+from semalign.data.training_rows import rows
+from semalign.experiments.profiles import load_profile
+from semalign.targets.vocabulary_report import compare_vocabularies
+
+settings = load_profile(profile)
+teacher, student = settings.teacher, settings.student
+task = "micro_mmlu" if "micro_mmlu" in settings.tasks else next(iter(settings.tasks))
+mine = rows(task, 384)
+training, held_out = mine[:128], mine[128:]
+compare_vocabularies(teacher, student, training)
+
+# %% [markdown]
+# On the command line, the same and the layer map:
+#
+# ```sh
+# semalign pair path/to/teacher path/to/student --data mine.jsonl
+# ```
+#
+# ## Run
+#
+# Begin small: a hundred rows tell whether anything moves. Hold rows out, and run three recipes on the same rows:
+#
+# - `semalign`, the paper's method with the paper's settings;
+# - the same with `output_loss=cross_entropy`, so that the output term pulls toward the label's probability and not only toward its direction. Cross-entropy has a larger gradient, and bears and needs a higher learning rate;
+# - `sft`, which trains a LoRA of all layers on the labels alone, without a teacher. What the teacher adds is what the others gain beyond it.
+#
+# And one control: `map=permuted` gives each teacher atom another student atom. The map keeps its form and loses its meaning, so that a gain which it reaches too does not come from semantics.
+
+# %%
+from semalign import run_method
+
+recipes = {
+    "the paper's settings": ("semalign", {}),
+    "permuted atoms": ("semalign", {"map": "permuted"}),
+    "with cross-entropy": ("semalign", {"output_loss": "cross_entropy", "learning_rate": 3e-3}),
+    "with cross-entropy, permuted atoms": (
+        "semalign",
+        {"output_loss": "cross_entropy", "learning_rate": 3e-3, "map": "permuted"},
+    ),
+    "labels alone": ("sft", {"learning_rate": 3e-3}),
+}
+common = {"validation": held_out, "epochs": 3, "batch_size": 16}
+results = {
+    name: run_method(method, teacher, student, training, **common, **changed)
+    for name, (method, changed) in recipes.items()
+}
+
+# %% [markdown]
+# From the command line, one of them is
+#
+# ```sh
+# semalign transfer path/to/teacher path/to/student --data mine.jsonl --hold-out 256 \
+#   --set output_loss=cross_entropy --set learning_rate=3e-3 --out runs/mine
+# ```
+#
+# ## Read the result
+#
+# The number to look at first is the change of the response NLL on the held-out rows. It is a mean over tokens; whether the change is more than the luck of these rows is told by the rows themselves, each with its own change.
+
+# %%
+from semalign import load_model
+from semalign.models.architecture import Architecture
+from semalign.results.statistics import paired_bootstrap
+from semalign.training.finetuning import response_nll
+
+
+def row_nll(model):
+    return [response_nll(Architecture(model.model), [example]) for example in model.encode(held_out)]
+
+
+before = row_nll(load_model(student))
+change = {name: paired_bootstrap(row_nll(result.model), before) for name, result in results.items()}
+
+# %% tags=["hide-input"]
+lines = []
+for name, result in results.items():
+    details = result.record["details"]
+    mean, low, high = change[name]
+    cosine = [details[when].get("layer_cosine", float("nan")) for when in ("before", "after")]
+    lines.append([name, f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]", *cosine, result.record["seconds"]])
+columns = ["recipe", "change of NLL [95%]", "layer cosine before", "after", "seconds"]
+page.show_table(
+    pd.DataFrame(lines, columns=columns),
+    f"{student} on {len(held_out)} held-out rows of {task} after {len(training)} rows and three epochs, one seed: the change of the response NLL, averaged over rows, in nats per token, with the 95% interval of a bootstrap over the rows; and the mean cosine between the student's states and the aligned teacher states. Below zero is better.",
+    "own-pair",
+    decimals=3,
+)
+
+# %% [markdown]
+# How to read such a table:
+#
+# - **Under the paper's settings little moves** with this few steps: the rate is 3e-4 and the two cosines have small gradients. A change of NLL whose interval holds zero is no result; train longer, or at another rate, chosen on *validation* rows with the same number of tries for each recipe (`semalign select`).
+# - **The layer cosine rises in any case**, since it is trained. It says that the objective works, not that the student is better.
+# - **Subtract the permuted control.** What the real atoms reach beyond the permuted ones is the part that semantics explain.
+# - **Subtract the labels.** If `sft` on the same rows is as good, the teacher added nothing.
+#
+# When the NLL falls, score the task itself: `semalign evaluate path/to/student --adapter runs/mine --task mine.yaml`. What our own pairs gave, with all controls, is in [Controls](07_controls.ipynb) and in [Claims](../claims.md).
+#
+# ## Memory and time
+#
+# `semalign plan` says before a run what it needs, from the configurations alone; [Published weights](09_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. What can be changed where memory is short, none of which changes the results beyond rounding:
+#
+# - `--set micro_batch_size=4`: rows in memory at once while training. The optimiser's step still sees the whole batch.
+# - `--set activation_checkpointing=true`: a third more computation, and only the states between layers are kept.
+# - `--dtype bfloat16` halves the frozen weights. Losses, maps and adapters stay in float32 ([Decisions](../decisions.md)).
+# - `--device-map auto` spreads a model that no single GPU holds.
+#
+# Teacher and student are never in memory together: first the teacher gives its attribution and its states, which the cache keeps for the next run, and then the student trains on them.
