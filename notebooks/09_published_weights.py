@@ -19,7 +19,7 @@
 
 # %% tags=["parameters"]
 profile = "micro"
-inputs = ["published", "results/small", "results/speed"]
+inputs = ["published", "results/small", "results/speed", "results/two-families"]
 
 # %% tags=["hide-input"]
 import json
@@ -112,6 +112,38 @@ page.show_table(
     "published-transfers",
 )
 display(commands("The records are made by", CUT))
+
+# %% [markdown]
+# ## A transfer between two families
+#
+# The teacher is Gemma 3 270M, the student SmolLM2-135M-Instruct: other data, other architecture and another kind of tokenizer. Atoms match by the bytes of text that a token stands for ([Decisions](../decisions.md)). The last layers are paired, where a state is nearest to the tokens that it predicts, and where training is cheap on a CPU; attribution was not run for this pair. Frozen weights are bfloat16, what trains is float32. Training and held-out rows are the first rows of the tasks' training splits, and no setting was chosen on any of them.
+
+# %% tags=["hide-input"]
+from semalign.book.tables.families import family_records, family_table
+
+families = family_records(results_dir() / "two-families")
+FAMILIES = """semalign fetch gemma3-270m
+semalign fetch smollm2-135m
+semalign pair gemma3-270m smollm2-135m --data gsm8k
+python benchmarks/two_families.py gemma3-270m smollm2-135m"""
+for runs in families.values():
+    if runs and "vocabulary" in (details := runs[0]["details"]):
+        shared, configuration = details["vocabulary"], runs[0]["configuration"]
+        sides = ", ".join(
+            f"{shared[side]['share']:.1%} of the {side}'s {shared[side]['atoms']:,} tokens and {shared[side]['coverage']:.1%} of its response tokens"
+            for side in ("teacher", "student")
+        )
+        print(f"{runs[0]['task']}: {shared['shared']:,} shared atoms, {sides}")
+        print(
+            f"{configuration['train_rows']} training rows, {configuration['epochs']} epochs, batch size {configuration['batch_size']}, learning rate {configuration['learning_rate']}"
+        )
+        break
+page.show_table(
+    family_table(families),
+    "From Gemma 3 270M to SmolLM2-135M-Instruct: response NLL in nats per token, the mean over 300 held-out rows and the seeds, and paired differences with 95% bootstrap intervals over rows and seeds (below zero is better). CPU seconds: of one thread, for a transfer, of which the first of a task also computes the states. Peak: of the whole process, with both models.",
+    "published-families",
+)
+display(commands("The records are made by", FAMILIES))
 
 # %% [markdown]
 # ## Reading

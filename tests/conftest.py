@@ -8,6 +8,7 @@ import torch
 from helpers.models import make_llama, make_tokenizer
 
 from semalign.data.sources import locate
+from semalign.evaluation.engine_choice import ENGINE, OPTIONS
 from semalign.models.loading import LanguageModel
 from semalign.paths import data_roots
 from semalign.sandbox import SandboxError, sandbox_mode
@@ -27,6 +28,8 @@ def pytest_configure():
 def isolated(tmp_path_factory, monkeypatch):
     """Keep the cache of every test apart from the user's."""
     monkeypatch.setenv("SEMALIGN_CACHE", str(tmp_path_factory.mktemp("cache")))
+    for variable in (ENGINE, OPTIONS):  # restored where a command sets them
+        monkeypatch.setenv(variable, "")
     torch.set_num_threads(1)
 
 

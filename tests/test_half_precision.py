@@ -1,17 +1,23 @@
 """Half precision: on the same weights, every loss and every method gives what it gives in float32."""
 
+import sys
 from copy import deepcopy
 
 import pytest
 import torch
 from helpers.models import make_llama, make_tokenizer
 
-from semalign import LanguageModel, run_method
+from semalign import LanguageModel, load_model, run_method
 from semalign.models.architecture import Architecture
 from semalign.models.precision import wide
+from semalign.paths import cache_dir, project_root
 from semalign.settings import TransferSettings
 from semalign.targets.supervision import Batch, TeacherHead
 from semalign.training.output_terms import OUTPUT_TERMS
+
+sys.path.insert(0, str(project_root() / "benchmarks"))
+
+import half_precision
 
 VOCABULARY = 32_000  # as Llama 2's
 HALF = [torch.bfloat16, torch.float16]
@@ -116,3 +122,31 @@ def test_latens_changes_survive(models, tokenizer, dtype):
     assert 0 < exact.norm() < 0.1  # changes that half-precision weights would lose
     assert (change - exact).norm() < 0.05 * exact.norm()
     assert record["details"]["types"]["trained"] == ["float32"]
+
+
+REAL = cache_dir() / "models" / "smollm2-135m"  # the user's cache: tests have one of their own
+
+
+@pytest.fixture(scope="module")
+def smollm2():
+    if not (REAL / "source.json").is_file():
+        pytest.skip("needs `semalign fetch smollm2-135m`")
+    return load_model(REAL, dtype=torch.float32)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", HALF, ids=str)
+def test_published_weights_give_the_losses_and_gradients_of_float32(smollm2, dtype):
+    lines = list(half_precision.terms(smollm2.model, *half_precision.example(smollm2), [dtype]))
+    assert [line.term for line in lines] == list(OUTPUT_TERMS)
+    for line in lines:
+        assert line.holds, line
+        assert line.library_difference < 1e-3 and line.library < 0.01, line
+        assert line.gradient < (0.02 if dtype == torch.float16 else 0.1), line  # nearly all from the passes
+
+
+@pytest.mark.slow
+def test_latens_changes_of_published_weights_survive(smollm2):
+    changes = half_precision.laten(smollm2, half_precision.example(smollm2)[0])
+    assert changes.keys() == {"bfloat16", "float16"}
+    assert max(changes.values()) < half_precision.CHANGE

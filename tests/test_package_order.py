@@ -8,7 +8,7 @@ import semalign
 ORDER = (
     *("paths", "errors", "outputs", "disk", "yaml_text", "files", "tensor_files", "registry", "settings", "stopping"),
     *("sandbox", "results", "data", "models", "bases", "targets", "training", "methods"),
-    *("evaluation", "analysis", "experiments", "book", "micro", "cli"),
+    *("evaluation", "analysis", "experiments", "planning", "book", "micro", "cli"),
 )
 ROOT = Path(semalign.__file__).parent
 APART = {"__init__", "__main__"}  # they hand names on, to whoever imports semalign

@@ -31,9 +31,10 @@ SCHEDULES = "semalign.training.schedules:SCHEDULES"
 Interface = Literal["attention", "mlp", "residual", "layer"]
 Layer = Annotated[int, Field(ge=1)]
 
-MEMORY = frozenset({"micro_batch_size"})
-"""The settings that change memory and time but, apart from rounding, no result. They mean the same in every method that
-has them, and are in no identity: a checkpoint or a record that was made with others may be used."""
+MEMORY = frozenset({"micro_batch_size", "activation_checkpointing"})
+"""The settings that change memory and time but no result, apart from rounding and from the numbers that dropout draws.
+They mean the same in every method that has them, and are in no identity: a checkpoint or a record that was made with
+others may be used."""
 
 
 class MethodSettings(BaseModel):
@@ -75,6 +76,9 @@ class TrainingSettings(MethodSettings):
     batch_size: int = Field(64, ge=1, description="rows in one optimiser step")
     micro_batch_size: int | None = Field(
         None, ge=1, description="rows in memory at once, which does not change results; None: batch_size"
+    )
+    activation_checkpointing: bool = Field(
+        False, description="compute activations again in the backward pass: less memory, more time, the same results"
     )
     learning_rate: float = Field(3e-4, gt=0, description="peak learning rate, after warm-up and before linear decay")
     weight_decay: float = Field(0.0, ge=0, description="weight decay of AdamW")

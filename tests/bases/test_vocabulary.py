@@ -7,8 +7,10 @@ from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
 from semalign.bases.basis import SemanticBasis
+from semalign.bases.token_keys import TokenNames
 from semalign.bases.vocabulary import Vocabulary, atom_rows, check_weight
 from semalign.models.loading import LanguageModel
+from semalign.tensor_files import write_tensors
 
 WEIGHT = torch.tensor([[1.0, 0], [0, 1], [1, 0], [2, 2], [0, 1]])
 
@@ -83,3 +85,14 @@ def test_a_basis_keeps_an_empty_token_on_disk(tmp_path):
     basis = SemanticBasis.from_model(LanguageModel(make_llama(6, 4, 1, seed=0), with_gaps()))
     basis.save(tmp_path / "basis.safetensors")
     assert SemanticBasis.load(tmp_path / "basis.safetensors").tokens == basis.tokens
+
+
+def test_a_basis_carries_what_its_tokens_stand_for_and_reads_files_without_it(student, tmp_path):
+    basis = SemanticBasis.from_model(student)
+    assert basis.keys == TokenNames.of(student.tokenizer, len(student.tokenizer)).keys and basis.keys is not None
+    basis.save(tmp_path / "basis.safetensors")
+    assert SemanticBasis.load(tmp_path / "basis.safetensors").keys == basis.keys
+    notes = {name: getattr(basis, name) for name in ("tokens", "side", "tied", "fingerprint", "method", "rank")}
+    write_tensors(tmp_path / "old", {"vectors": basis.vectors, "token_ids": basis.token_ids}, notes)
+    old = SemanticBasis.load(tmp_path / "old")
+    assert old.keys is None and old.tokens == basis.tokens

@@ -40,7 +40,7 @@ def test_evaluate_prints_a_line_and_writes_a_record_with_its_samples(model, tmp_
     [
         (["-t", "micro_gsm8k", "-t", "micro_gsm8k"], "two tasks have the same name"),
         (["-t", "micro_gsm8k", "--engine", "onnx"], "'onnx' is not one of transformers, vllm"),
-        (["-t", "micro_gsm8k", "--vllm", "dtype=half"], "--vllm needs --engine vllm"),
+        (["-t", "micro_gsm8k", "--vllm", "dtype=half"], "options of vLLM need its engine: add --engine vllm"),
         (["-t", "micro_gsm8k", "--limit", "0"], "greater than or equal to 1"),
     ],
 )

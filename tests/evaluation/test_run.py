@@ -12,6 +12,7 @@ from semalign.data.task_file import task_names
 from semalign.evaluation import run as evaluation
 from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
+from semalign.models import processes
 from semalign.paths import models_dir
 from semalign.results.statistics import wilson_interval
 from semalign.sandbox import SandboxError
@@ -208,3 +209,9 @@ def test_the_micro_familys_tokenizer_splits_at_the_boundary(task):
         prompt, response = (tokenizer(row[part]).input_ids for part in ("prompt", "response"))
         assert tokenizer(row["prompt"] + row["response"]).input_ids == prompt + response
         assert tokenizer.decode(prompt) == row["prompt"] and tokenizer.decode(response) == row["response"]
+
+
+def test_several_processes_would_each_answer_all_items(model, monkeypatch):
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    with pytest.raises(ValueError, match="evaluate runs in one process"):
+        evaluate(model, "micro_mmlu")

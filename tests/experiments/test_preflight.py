@@ -5,6 +5,7 @@ from helpers.profiles import write_profile
 
 from semalign.experiments import runs
 from semalign.experiments.preflight import check_runnable
+from semalign.models import processes
 
 
 def test_a_sound_profile_passes(profile, tmp_path):
@@ -31,3 +32,10 @@ def test_a_folder_that_cannot_be_written_is_told(profile, tmp_path):
     (tmp_path / "results").write_text("")
     with pytest.raises(NotADirectoryError, match="results is a file"):
         check_runnable(profile, tmp_path / "results", {"micro_gsm8k": True})
+
+
+def test_several_processes_would_each_make_all_cells(profile, tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    with pytest.raises(ValueError, match="a comparison runs in one process: start it without accelerate launch"):
+        runs.run(profile, tmp_path / "results")
+    assert not (tmp_path / "results").exists()

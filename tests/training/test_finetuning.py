@@ -35,6 +35,43 @@ def test_parts_of_a_batch_give_the_gradient_of_the_whole(student, rows):
         torch.testing.assert_close(whole, parts, rtol=1e-6, atol=1e-8)
 
 
+def failing_above(most, compute, seen):
+    """Return what computes a part, but lacks the memory for more than ``most`` rows, and only notices at the end."""
+
+    def limited(model, part):
+        found = compute(model, part)
+        seen.append(len(part))
+        if len(part) > most and len(seen) > 1:  # the second part of the first batch, so that one has its gradient
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return found
+
+    return limited
+
+
+def test_a_batch_that_does_not_fit_is_trained_in_smaller_parts_without_a_trace(student, rows, monkeypatch):
+    examples, ends, seen = encode(rows, student.tokenizer, 64), [], []
+    for micro_batch_size in (3, 6):
+        settings = TrainingSettings(
+            epochs=2, batch_size=12, micro_batch_size=micro_batch_size, rank=2, lora_dropout=0.2
+        )
+        adapted = add_lora(student.model, [1, 3], settings)
+        training = FineTuning(Architecture(adapted), examples, settings)
+        if micro_batch_size == 6:
+            limited = failing_above(3, summed_nll, seen)
+            monkeypatch.setattr("semalign.training.finetuning.summed_nll", limited)
+        ends.append((training.run(), [p.detach().clone() for p in training.parameters.values()]))
+    assert seen == [6, 6, *[3] * 8]
+    assert ends[0][0] == ends[1][0] and all(map(torch.equal, ends[0][1], ends[1][1]))
+
+
+def test_the_likelihood_is_measured_in_parts_that_fit(student, rows, monkeypatch):
+    examples, architecture, seen = encode(rows, student.tokenizer, 64), Architecture(student.model), []
+    expected = response_nll(architecture, examples, batch_size=4)
+    monkeypatch.setattr("semalign.training.finetuning.summed_nll", failing_above(4, summed_nll, seen))
+    assert response_nll(architecture, examples, batch_size=6) == pytest.approx(expected, rel=1e-12)
+    assert seen == [6, 6, 3, 3]
+
+
 def test_a_loss_that_is_not_finite_stops_the_run(student, rows):
     settings = TrainingSettings(epochs=1)
     adapted = add_lora(student.model, [1], settings)

@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 from helpers.models import exact_basis, make_architecture, randomise
+from helpers.processes import in_processes
 
 from semalign.data.rows import encode
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
 from semalign.models.loading import LanguageModel
@@ -85,6 +87,28 @@ def test_parts_of_a_batch_give_the_gradient_of_the_whole(teacher, student, rows,
         torch.testing.assert_close(whole, parts, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("settings", [{}, {"centre_targets": True}], ids=["plain", "centred"])
+def test_one_process_of_several_may_have_too_little_memory(teacher, student, rows, tmp_path, settings):
+    def steer():
+        run = prepare(teacher, student, rows, tmp_path, batch_size=12, epochs=2, learning_rate=1e-2, **settings)
+        forward, sizes = run.objective.forward, []
+
+        def limited(batch):
+            sizes.append(len(batch.states))
+            if processes.number() == 1 and sizes[-1] > 2:
+                raise torch.OutOfMemoryError("2 rows fit")
+            return forward(batch)
+
+        run.objective.forward = limited
+        losses = Steering(run.objective).run()
+        return [list(step.values()) for step in losses], sizes
+
+    (losses, _), *several = (steer(), *in_processes(2, steer))
+    for each, _ in several:
+        torch.testing.assert_close(torch.tensor(each), torch.tensor(losses), rtol=1e-6, atol=1e-8)
+    assert set(several[0][1]) == {6} and several[1][1][:2] == [6, 3] and set(several[1][1][3:]) <= {1, 2}
+
+
 def test_only_the_adapter_of_layer_k_changes_and_the_student_stays(teacher, student, rows, tmp_path):
     before = {name: p.clone() for name, p in student.model.state_dict().items()}
     run = prepare(teacher, student, rows, tmp_path, k=2, batch_size=4, epochs=2, learning_rate=1e-2)
@@ -155,3 +179,38 @@ def test_soft_capped_logits_take_the_plain_path(tokenizer, rows, tmp_path, teach
     torch.testing.assert_close(fast["output"], output_cosine_loss(torch.cat(logits), torch.cat(labels)))
     with pytest.raises(ValueError, match="linear"):
         prepare(teacher, student, rows, tmp_path, k=2, output_loss="centred_cosine")
+
+
+@pytest.mark.parametrize("interface", ["mlp", "residual"])
+def test_activation_checkpointing_changes_no_result(teacher, student, rows, tmp_path, interface):
+    ends = []
+    for on in (False, True):
+        settings = {"interface": interface, "activation_checkpointing": on, "lora_dropout": 0.2, "centre_targets": True}
+        run = prepare(teacher, student, rows, tmp_path, k=2, batch_size=6, micro_batch_size=2, epochs=1, **settings)
+        ends.append((Steering(run.objective).run(), [p.clone() for p in run.adapted.parameters() if p.requires_grad]))
+    assert ends[0][0] == ends[1][0] and all(map(torch.equal, ends[0][1], ends[1][1]))
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_a_batch_that_does_not_fit_is_trained_in_smaller_parts_without_a_trace(
+    teacher, student, rows, tmp_path, centred
+):
+    ends, sizes = [], []
+    for micro_batch_size in (3, 6):
+        chosen = {"micro_batch_size": micro_batch_size, "lora_dropout": 0.2, "centre_targets": centred}
+        run = prepare(teacher, student, rows, tmp_path, batch_size=12, epochs=2, **chosen)
+        steering = Steering(run.objective)
+        if micro_batch_size == 6:
+            forward = run.objective.forward
+
+            def limited(batch, forward=forward):
+                reached = forward(batch)
+                sizes.append(len(batch.states))
+                if sizes[-1] > 3 and len(sizes) > 1:  # the second part, when the first has its gradient
+                    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+                return reached
+
+            run.objective.forward = limited
+        ends.append((steering.run(), [p.detach().clone() for p in steering.parameters.values()]))
+    assert sizes[:2] == [6, 6] and set(sizes[2:]) == {3}
+    assert ends[0][0] == ends[1][0] and all(map(torch.equal, ends[0][1], ends[1][1]))

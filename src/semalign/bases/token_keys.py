@@ -95,7 +95,7 @@ class _Decoding:
             return bytes.fromhex(token[3:5])
         for old, new in self.replaced:
             token = token.replace(old, new)
-        return token.encode()
+        return token.encode("utf-8", "surrogatepass")
 
     def is_byte_token(self, token: str) -> bool:
         """Return whether a token string is that of a fallback byte."""

@@ -11,6 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
+from semalign.book.check_tables import CheckTable
 from semalign.book.notebooks import NotebookError, run_notebooks
 
 
@@ -32,4 +33,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension, ahead of the others."""
     app.connect("config-inited", run_stale_notebooks, priority=1)
     app.connect("config-inited", load_mathjax_once, priority=1)
+    app.add_directive("check-table", CheckTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from semalign.cli import errors, launched, measuring, method, models
+from semalign.cli import errors, launched, measuring, method, models, planning
 from semalign.paths import spare_home
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "transfer": method.transfer,
     "cka": method.cka,
     "evaluate": measuring.evaluate,
+    "plan": planning.plan,
     "compare": measuring.compare,
     "select": measuring.select,
     "run": measuring.run,

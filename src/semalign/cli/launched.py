@@ -31,10 +31,12 @@ def alone(name: str, command: Callable[..., None]) -> Callable[..., None]:
             return command(*args, **kwargs)
         if number:
             raise typer.Exit(2)
-        raise typer.BadParameter(
-            f"{name} runs in one process: start it without accelerate launch or torchrun, which share out the work of "
-            f"{' and '.join(SHARED)} only"
-        )
+        from semalign.models.processes import check_alone
+
+        try:
+            check_alone(name)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
 
     return checked
 

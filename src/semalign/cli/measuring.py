@@ -17,11 +17,11 @@ from semalign.cli.options import (
     choice,
     names_of,
     records_of,
-    settings_of,
     usage,
     with_adapter,
 )
 from semalign.cli.placing import placed
+from semalign.cli.scoring import Engine, Vllm, engine_of
 from semalign.data.chat import ChatName
 
 Only = Annotated[
@@ -43,21 +43,16 @@ def evaluate(
     split: Annotated[str, typer.Option(help="test for final scores, validation for choosing settings")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first items; MMLU: of each subject")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
-    engine: Annotated[str, typer.Option(help="transformers or vllm")] = "transformers",
-    vllm: Annotated[
-        list[str] | None, typer.Option(help="KEY=VALUE, an argument of vLLM, e.g. tensor_parallel_size=2")
-    ] = None,
+    engine: Engine = None,
+    vllm: Vllm = None,
     chat: Annotated[str | None, typer.Option(help="plain, tulu, llama2 or model; default: the task's")] = None,
     out: RecordFolder = None,
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
     """Score a model, with or without an adapter, on benchmarks (Section 5) through lm-eval; resume if interrupted."""
-    choice(engine, "transformers", "vllm")
+    name, options = engine_of(engine, vllm)
     choice(chat or "plain", *get_args(ChatName))
-    options = settings_of(vllm or [], "--vllm")
-    if options and engine != "vllm":
-        raise typer.BadParameter("--vllm needs --engine vllm")
     check_adapter(adapter)
     from semalign.data.task_file import task_name
     from semalign.data.tasks import documents
@@ -71,7 +66,7 @@ def evaluate(
     for each in task:  # finds errors in a task before the model is loaded
         sandbox_of(each)
         documents(each, split, limit)
-    loaded = with_adapter(model, adapter, engine, options)
+    loaded = with_adapter(model, adapter, name, options)
     for each in task:
         path = None if out is None else out / f"{task_name(each)}.json"
         result = run_evaluation(
@@ -97,6 +92,8 @@ def compare(
     ] = None,
     only: Only = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
+    engine: Engine = None,
+    vllm: Vllm = None,
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
@@ -108,6 +105,7 @@ def compare(
     from semalign.results.comparisons import differences
 
     loaded = use_profile(profile, **({} if seeds is None else {"seeds": list(range(seeds))}))
+    engine_of(engine, vllm, loaded.evaluation)
     folder, names = out or results_dir() / loaded.name, names_of(methods)
     with usage("--methods"):
         entries_of(loaded, names)
@@ -130,6 +128,8 @@ def select(
     methods: Annotated[str | None, typer.Option(help="names separated by commas; default: all with a grid")] = None,
     only: Only = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
+    engine: Engine = None,
+    vllm: Vllm = None,
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
@@ -140,6 +140,7 @@ def select(
     from semalign.paths import results_dir
 
     loaded, names = use_profile(profile), names_of(methods)
+    engine_of(engine, vllm, loaded.evaluation)
     if names and loaded.selection:
         with usage("--methods"):
             check_entries(loaded, names)
@@ -160,6 +161,8 @@ def run(
     profile: Profile = "micro",
     only: Annotated[list[str] | None, typer.Option(help="first letters of a notebook's name, e.g. 03")] = None,
     force: Annotated[bool, typer.Option(help="also run up-to-date notebooks")] = False,
+    engine: Engine = None,
+    vllm: Vllm = None,
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
@@ -167,5 +170,5 @@ def run(
     from semalign.book.notebooks import run_notebooks
     from semalign.experiments.profiles import use_profile
 
-    use_profile(profile)
+    engine_of(engine, vllm, use_profile(profile).evaluation)
     run_notebooks(profile, only=only, force=force)

@@ -1,7 +1,7 @@
 """Arguments and options that several commands share, and how their values are read."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -202,7 +202,7 @@ def adapted(model: str, adapter: Path) -> Any:
     return put_adapter(load_model(model), adapter)
 
 
-def with_adapter(model: str, adapter: Path | None, engine: str, options: dict[str, Any]) -> Any:
+def with_adapter(model: str, adapter: Path | None, engine: str, options: Mapping[str, Any]) -> Any:
     """Return the model to evaluate; the adapter is merged in memory for transformers and loaded separately for vLLM."""
     from semalign import LanguageModel, load_model
     from semalign.evaluation.vllm_engine import VllmModel

@@ -23,7 +23,6 @@ def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int
     """Return the record of a score; ``details`` keeps which items were right, in order, for paired comparisons."""
     identity, source = engine_identity(model), score.source
     task = source.name if source.bundled else source.path
-    vllm = {key: value for key, value in identity.items() if key != "model"} if isinstance(model, VllmModel) else None
     return make_record(
         method=NONE,
         teacher=None,
@@ -41,8 +40,7 @@ def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int
             "chat": score.chat,
             "task_version": source.version,
             "decoding": score.decoding,
-            "engine": "transformers" if vllm is None else "vllm",
-            **({} if vllm is None else {"vllm": vllm}),
+            **engine_configuration(model),
             **({} if source.bundled else {"task_file": source.fingerprint}),
         },
         fingerprints={
@@ -57,6 +55,13 @@ def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int
             "evaluation_seconds": score.seconds,
         },
     )
+
+
+def engine_configuration(model: LanguageModel | VllmModel) -> dict[str, Any]:
+    """Return what a record says of the engine: its name, and for vLLM the adapter's hash and the options."""
+    if not isinstance(model, VllmModel):
+        return {"engine": "transformers"}
+    return {"engine": "vllm", "vllm": {key: value for key, value in model.identity().items() if key != "model"}}
 
 
 def _correct(score: Evaluation) -> str | list[float]:

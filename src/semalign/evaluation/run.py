@@ -22,6 +22,7 @@ from semalign.evaluation.items import item_samples, scores_of
 from semalign.evaluation.journal import resumed, write_lines
 from semalign.evaluation.transformers_engine import answered_by, engine_identity, engine_of
 from semalign.evaluation.vllm_engine import VllmModel
+from semalign.models import processes
 from semalign.models.loading import LanguageModel
 from semalign.results.records import companion_path
 from semalign.sandbox import sandbox_mode
@@ -101,12 +102,13 @@ def evaluate(
 
     Raises:
         ValueError: for an unknown task, an incomplete task file, an unknown chat format, an impossible limit, or a
-            prompt too long for the context.
+            prompt too long for the context; in one of several processes.
         FileNotFoundError: if there is no such task file, or neither a data root nor the hub has the split.
         SandboxError: before anything is generated, if the task runs programs and there is no sandbox for them.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    processes.check_alone("evaluate")
     started = time.perf_counter()
     with tasks.quiet_engine():
         source, sandbox = task_file(task), sandbox_of(task)

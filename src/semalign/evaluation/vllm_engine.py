@@ -1,10 +1,11 @@
 """lm-eval's vLLM model class for a model folder, and an adapter folder if there is one."""
 
+import gc
 import importlib.metadata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from lm_eval.api.model import TemplateLM
 from transformers import PreTrainedTokenizerBase
 
+from semalign.errors import folded, one_line
 from semalign.evaluation.same_tokens import SameTokens
 from semalign.files import file_sha256, json_fingerprint, read_json
 from semalign.models.adapters import read_config
@@ -77,23 +79,31 @@ class VllmModel:
             ModuleNotFoundError: if vLLM is not installed.
             FileNotFoundError: if the adapter's folder holds none, or the model lacks a file.
             ValueError: for a damaged model, a tokenizer without an end-of-sequence token, or a rope that depends on the
-                length of a text, which vLLM takes as that of its whole context.
+                length of a text, which vLLM takes as that of its whole context; or if vLLM refuses the model.
         """
-        self._check()
-        base = _lm_eval_class()
-        default = "auto" if torch.cuda.is_available() else "float32"
-        rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
-        loaded: Any = type("VllmEngine", (SameTokens, base), {})(
-            pretrained=str(self.folder),
-            lora_local_path=self.adapter and str(self.adapter),
-            batch_size=batch_size,
-            **{"seed": SEED, "dtype": default, **rank, **self._options},
-        )
+        loaded = self._start(self.check(), batch_size)
         try:
             yield loaded
         finally:
             if (model := getattr(loaded, "model", None)) is not None:  # lm-eval has none with data parallelism
                 model.llm_engine.engine_core.shutdown()
+
+    def _start(self, base: type[TemplateLM], batch_size: int) -> Any:
+        """Start vLLM, which takes all memory that this process does not hold."""
+        rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
+        default = "auto" if torch.cuda.is_available() else "float32"
+        gc.collect()
+        torch.cuda.empty_cache()
+        try:
+            return type("VllmEngine", (SameTokens, base), {})(
+                pretrained=str(self.folder),
+                lora_local_path=self.adapter and str(self.adapter),
+                batch_size=batch_size,
+                **{"seed": SEED, "dtype": default, **rank, **self._options},
+            )
+        except Exception as error:  # vLLM raises anything for a model or options that it cannot use
+            reason = folded(one_line(error), 300)
+            raise ValueError(f"vLLM cannot be started for {self.name}: {reason}: use --engine transformers") from error
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -101,7 +111,8 @@ class VllmModel:
         process = process_placement().dtype
         return {**({} if process is None else {"dtype": process}), **self.options}
 
-    def _check(self) -> None:
+    def check(self) -> type[TemplateLM]:
+        """Return lm-eval's class for vLLM, after checking that it can have this model; raises as ``engine`` does."""
         if self.options.get("trust_remote_code"):
             raise ValueError("trust_remote_code: code of a model is never run here; leave this option out")
         check_folder(self.folder)
@@ -110,6 +121,7 @@ class VllmModel:
             raise ValueError(f"{self.name}: vLLM gives all texts one rope of type {kind}: use --engine transformers")
         if self.tokenizer.eos_token is None:
             raise ValueError(f"the tokenizer of {self.name} has no end-of-sequence token, which vLLM needs: set one")
+        return _lm_eval_class()
 
 
 def _lm_eval_class() -> type[TemplateLM]:
@@ -148,16 +160,22 @@ def lora_rank(adapter: Path) -> int:
         raise ValueError(f"{adapter} holds an adapter by {config['peft_type']}; vLLM takes LoRA with a rank")
     rank = max([config["r"], *(config.get("rank_pattern") or {}).values()])
     if rank > RANKS[-1]:
-        raise ValueError(f"{adapter} has rank {rank}; vLLM takes {RANKS[-1]} at most")
+        raise ValueError(f"{adapter} has rank {rank}; vLLM takes {RANKS[-1]} at most: use --engine transformers")
     return next(room for room in RANKS if room >= rank)
 
 
 def _files_of(folder: Path, *settings: str) -> dict[str, Any]:
     """Return a hash of each file of weights, and the settings, with the type of numbers that vLLM computes in."""
-    weights = sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin"))
-    found: dict[str, Any] = {path.name: file_sha256(path) for path in weights}
+    files = (path for path in folder.iterdir() if not path.name.startswith("checkpoint"))  # of the training
+    weights = sorted(path for path in files if path.suffix in (".safetensors", ".bin"))
+    found: dict[str, Any] = {path.name: _hash(path, path.stat().st_mtime_ns) for path in weights}
     for path in (folder / name for name in settings):
         content = read_json(path) if path.is_file() else {}
         dtype = content.get("dtype", content.get("torch_dtype"))
         found[path.name] = [plain_settings(content), dtype]
     return found
+
+
+@cache
+def _hash(path: Path, changed: int) -> str:
+    return file_sha256(path)

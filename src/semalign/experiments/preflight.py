@@ -7,6 +7,8 @@ from semalign.evaluation.run import sandbox_of
 from semalign.experiments.inputs import check_data
 from semalign.experiments.profiles import Profile
 from semalign.experiments.provision import models_of
+from semalign.experiments.scored_models import check_engine
+from semalign.models import processes
 from semalign.models.loading import check_given
 from semalign.outputs import check_folder
 
@@ -22,12 +24,16 @@ def check_runnable(profile: Profile, folder: Path, tasks: Mapping[str, bool], sp
 
     Raises:
         OSError: if a model or data set is not there, or the folder cannot be written.
-        ValueError: for a task file or data that cannot be used.
+        ValueError: for a task file or data that cannot be used, or a model that the engine cannot score; in one of
+            several processes.
+        ModuleNotFoundError: for an engine that is not installed.
         SandboxError: if a task runs programs and there is no sandbox for them.
     """
+    processes.check_alone("a comparison")
     check_folder(folder)
     for name in models_of(profile) if tasks else ():
         check_given(name)
+    check_engine(profile, models_of(profile) if tasks else [])
     for task, trained in tasks.items():
         sandbox_of(task)
         check_data(profile, task, split, trained)

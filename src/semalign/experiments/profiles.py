@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from semalign.data.chat import ChatName
 from semalign.data.task_file import task_file
 from semalign.errors import nearest, problems
+from semalign.evaluation.engine_choice import EngineName
 from semalign.experiments.profile_paths import FOLDER, profile_path
 from semalign.methods.registry import Method, method, methods
 from semalign.models.placement import Placement, place_unless_set
@@ -55,6 +56,8 @@ class EvaluationProfile(Strict):
     batch_size: int = Field(64, ge=1)
     limit: int | None = Field(None, ge=1, description="items of a split; None: all")
     chat: ChatName | None = Field(None, description="chat format, in training too; None: as the task file says")
+    engine: EngineName = Field("transformers", description="what answers, where the process names no other")
+    vllm: dict[str, Any] = Field({}, description="options of vLLM, such as tensor_parallel_size")
 
 
 class Profile(Strict):

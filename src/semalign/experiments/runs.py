@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -11,16 +12,17 @@ from tqdm import tqdm
 
 from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
+from semalign.evaluation.vllm_engine import VllmModel
 from semalign.experiments.cells import Cell, cells
 from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, source_once, training_rows
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
+from semalign.experiments.scored_models import needs_folder, scored_model
 from semalign.experiments.staleness import Asked, problem
 from semalign.experiments.work_folder import make
 from semalign.files import json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
-from semalign.models.source import FiledModel
 from semalign.paths import results_dir
 from semalign.results.records import read_records
 from semalign.results.statistics import mean_interval
@@ -40,30 +42,28 @@ def run_cell(
         record_path: where the record will be; see :func:`semalign.evaluation.run.evaluate`.
         folder: for the checkpoint and the result of the transfer, which goes on there if it was stopped.
     """
-    student = source_once(cell.student)
     try:
-        return _record(profile, cell, student, record_path, folder)
+        return _record(profile, cell, record_path, folder)
     finally:
-        student.release()
+        source_once(cell.student).release()
 
 
-def _record(
-    profile: Profile, cell: Cell, student: FiledModel, record_path: Path | None, folder: Path | None
-) -> dict[str, Any]:
+def _record(profile: Profile, cell: Cell, record_path: Path | None, folder: Path | None) -> dict[str, Any]:
     if cell.teacher is None:
-        return _scored(profile, student.load(), cell.task, record_path)
-    rows = training_rows(profile, cell.task)
-    settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
-    method = profile.method_of(cell.method)
-    teacher = source_once(cell.teacher)
-    result = run_method(method, teacher, student, rows, output_dir=folder, task=cell.task, **settings)
-    scored = _scored(profile, result.model, cell.task, record_path)
-    record, fingerprints = result.record, {**result.record["fingerprints"], **scored["fingerprints"]}
+        student = fingerprint_of(cell.student)
+        scored = _scored(profile, scored_model(profile, cell.student), cell.task, record_path)
+        return {**scored, "fingerprints": {**scored["fingerprints"], "student": student}}
+    if needs_folder(profile, folder):
+        with TemporaryDirectory() as temporary:
+            return _record(profile, cell, record_path, Path(temporary))
+    record, model = _transferred(profile, cell, folder)
+    scored = _scored(profile, model, cell.task, record_path)
+    fingerprints = {**record["fingerprints"], **scored["fingerprints"]}
     return {
         **scored,
         **{key: record[key] for key in ("teacher", "student", "seed", "losses")},
         "method": cell.method,
-        "configuration": {"method": method.name, **record["configuration"], **scored["configuration"]},
+        "configuration": {"method": record["method"], **record["configuration"], **scored["configuration"]},
         # What was scored is the adapted student; the record's student is the one before the transfer.
         "fingerprints": {**fingerprints, "student": record["fingerprints"]["student"]},
         "seconds": record["seconds"],
@@ -71,7 +71,16 @@ def _record(
     }
 
 
-def _scored(profile: Profile, model: LanguageModel, task: str, record_path: Path | None) -> dict[str, Any]:
+def _transferred(profile: Profile, cell: Cell, folder: Path | None) -> tuple[dict[str, Any], LanguageModel | VllmModel]:
+    """Return the record of a transfer, and the model to score; nothing else of the transfer stays in memory."""
+    student, rows = source_once(cell.student), training_rows(profile, cell.task)
+    settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
+    method, teacher = profile.method_of(cell.method), source_once(cell.teacher)
+    result = run_method(method, teacher, student, rows, output_dir=folder, task=cell.task, **settings)
+    return result.record, scored_model(profile, cell.student, result)
+
+
+def _scored(profile: Profile, model: LanguageModel | VllmModel, task: str, record_path: Path | None) -> dict[str, Any]:
     settings = profile.evaluation
     chosen: dict[str, Any] = {"limit": settings.limit, "batch_size": settings.batch_size, "chat": settings.chat}
     return score_record(model, evaluate(model, task, **chosen, record_path=record_path), settings.limit)

@@ -9,15 +9,19 @@ import pandas as pd
 from tqdm import tqdm
 
 from semalign.data import tasks as benchmarks
+from semalign.evaluation.record import engine_configuration
 from semalign.evaluation.run import evaluate
+from semalign.evaluation.vllm_engine import VllmModel
 from semalign.experiments.grids import Point, check_grids, grid, points, settings_at
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.runs import fingerprint_of, source_once, training_rows
+from semalign.experiments.scored_models import scored_model
 from semalign.experiments.staleness import Asked, problem, resolved
 from semalign.experiments.work_folder import make
 from semalign.files import atomic_path, json_fingerprint
 from semalign.methods.runner import run_method
+from semalign.models.loading import LanguageModel
 from semalign.paths import results_dir
 from semalign.results.records import PAPER, read_record
 
@@ -120,6 +124,16 @@ def chosen(profile: Profile, table: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 def _run(profile: Profile, point: Point, folder: Path) -> dict[str, Any]:
     """Return the record of a point: the transfer, which keeps a checkpoint in the folder, scored on validation data."""
+    record, model = _transferred(profile, point, folder)
+    settings = profile.evaluation
+    score = evaluate(model, point.task, split=SPLIT, limit=ITEMS, batch_size=settings.batch_size, chat=settings.chat)
+    chosen = {"split": SPLIT, "limit": ITEMS, "sandbox": score.sandbox, **engine_configuration(model)}
+    scored = {"metric": score.metric, "value": score.value, "n": score.n, "interval": [score.low, score.high]}
+    return {**record, **scored, "losses": [], "configuration": {**record["configuration"], **chosen}}
+
+
+def _transferred(profile: Profile, point: Point, folder: Path) -> tuple[dict[str, Any], LanguageModel | VllmModel]:
+    """Return the record of a point's transfer, and the model to score; nothing else of it stays in memory."""
     task, chat = point.task, profile.evaluation.chat
     teacher, student = source_once(profile.teacher), source_once(profile.student)
     held_out = benchmarks.rows(task, SPLIT, ITEMS, chat=chat, tokenizer=student.outline.tokenizer)
@@ -134,7 +148,4 @@ def _run(profile: Profile, point: Point, folder: Path) -> dict[str, Any]:
         **settings_at(profile, point),
     )
     student.release()
-    score = evaluate(result.model, task, split=SPLIT, limit=ITEMS, batch_size=profile.evaluation.batch_size, chat=chat)
-    configuration = {**result.record["configuration"], "split": SPLIT, "limit": ITEMS, "sandbox": score.sandbox}
-    scored = {"metric": score.metric, "value": score.value, "n": score.n, "interval": [score.low, score.high]}
-    return {**result.record, **scored, "losses": [], "configuration": configuration}
+    return result.record, scored_model(profile, profile.student, result)

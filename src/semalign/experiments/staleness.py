@@ -10,7 +10,7 @@ from semalign.settings import deciding
 
 MISSING = "missing"
 
-Asked = tuple[Mapping[str, str], Mapping[str, Any]]
+Asked = tuple[Mapping[str, str | None], Mapping[str, Any]]
 
 
 def problem(path: Path, asked: Callable[[dict[str, Any]], Asked], *needed: str) -> str | None:
@@ -49,7 +49,9 @@ def resolved(method: Method, given: Mapping[str, Any], record: Mapping[str, Any]
     return {key: value for key, value in wanted.items() if key in known}
 
 
-def changes(record: Mapping[str, Any], fingerprints: Mapping[str, str], configuration: Mapping[str, Any]) -> list[str]:
+def changes(
+    record: Mapping[str, Any], fingerprints: Mapping[str, str | None], configuration: Mapping[str, Any]
+) -> list[str]:
     """Return the names of the fingerprints and settings in which a record differs from what is asked for.
 
     Args:

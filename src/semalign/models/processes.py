@@ -51,6 +51,15 @@ def quiet() -> bool | None:
     return None if is_first() else True
 
 
+def check_alone(what: str) -> None:
+    """Raise ``ValueError`` in one of several processes, each of which would do all of the same work."""
+    if count() > 1:
+        raise ValueError(
+            f"{what} runs in one process: start it without accelerate launch or torchrun, which share out the work of "
+            "transfer and attribute only"
+        )
+
+
 def start() -> None:
     """Join the other processes, if there are any, with the GPU of this one; a group that exists already is used.
 

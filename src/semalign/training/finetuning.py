@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from semalign.data.rows import IGNORED, Example, batches
 from semalign.models import processes
 from semalign.models.architecture import Architecture
+from semalign.models.batching import FittingParts
 from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_finite
 from semalign.models.precision import wide
 from semalign.settings import TrainingSettings
-from semalign.training.loop import Training, slices
+from semalign.training.loop import Training
 
 
 class FineTuning(Training):
@@ -50,7 +51,9 @@ class FineTuning(Training):
         """
         examples = [self.examples[i] for i in indices]
         total, mean = _response_tokens(examples), 0.0
-        for part in slices(processes.share(examples), self.settings.micro_batch_size or self.settings.batch_size):
+        own = processes.share(examples)
+        assert self.parts is not None
+        for part in self.parts.split(own, list(map(len, own))):
             share = summed_nll(self.student, part) / total
             self.scale.backward(share)
             mean += share.item()
@@ -70,13 +73,21 @@ def summed_nll(model: Architecture, examples: Sequence[Example]) -> Float[Tensor
 
 
 def response_nll(model: Architecture, examples: Sequence[Example], batch_size: int = 16) -> float:
-    """Return the mean negative log-likelihood of the response tokens, in nats; ``ValueError`` if it is not finite."""
+    """Return the mean negative log-likelihood of the response tokens, in nats; ``ValueError`` if it is not finite.
+
+    At most ``batch_size`` examples are computed at once, fewer if these do not fit the memory.
+    """
+
+    def summed(part: Sequence[Example]) -> float:
+        nll = summed_nll(model, part)
+        check_finite(nll, "the log-likelihoods", model, partial(summed_nll, model, part))
+        return nll.item()
+
     total = 0.0
     with evaluating(model.model):
-        for part in processes.share(list(slices(examples, batch_size))):
-            nll = summed_nll(model, part)
-            check_finite(nll, "the log-likelihoods", model, partial(summed_nll, model, part))
-            total += nll.item()
+        own, parts = processes.share(examples), FittingParts(model, batch_size, logits=True)
+        for nll in parts.results(summed, own, list(map(len, own))):
+            total += nll
     return processes.sums({"nll": total})["nll"] / _response_tokens(examples)
 
 

@@ -22,7 +22,8 @@ from semalign.settings import TrainingSettings
 from semalign.training.checkpoint import Checkpoint, Position
 from semalign.training.learning_rate import LinearDecay
 from semalign.training.loss_scale import LossScale
-from semalign.training.random_state import set_random_state
+from semalign.training.random_state import random_state, set_random_state
+from semalign.training.step_memory import activations_as_set, fitting_parts
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -65,7 +66,8 @@ class Training(ABC):
     """Training on batches in a seeded order, by AdamW with warm-up and linear decay.
 
     A subclass defines :meth:`backward`, the gradient of its objective, and may define ``student``, the model that
-    computes it and is named if its first loss is not finite.
+    computes it and is named if its first loss is not finite, and ``trained_from``, the first layer that gradients
+    reach. It then takes the parts of a batch from ``self.parts``, which become smaller if the memory is too little.
 
     A checkpoint is written after each epoch and, inside an epoch, when a stop signal comes
     (:mod:`semalign.stopping`). A run that resumes there ends with the same losses and weights, bit for bit, as one that
@@ -83,6 +85,7 @@ class Training(ABC):
 
     settings: TrainingSettings
     student: Architecture | None = None
+    trained_from: int = 1
 
     def __init__(
         self,
@@ -100,6 +103,7 @@ class Training(ABC):
         )
         self.rate = LinearDecay(self.steps * settings.epochs, settings.warmup_ratio)
         self.checkpoint = Checkpoint(checkpoint, identity, self.parameters, self.optimizer, self.rate)
+        self.parts = None if self.student is None else fitting_parts(self.student, settings, self.trained_from)
         self.losses: list[dict[str, float]] = []
         self.scale = LossScale(model)
 
@@ -111,6 +115,9 @@ class Training(ABC):
         ``processes.share(indices)``, divided by the positions of the whole batch: gradients and terms are added up
         over processes, which then all take the same step.
         """
+
+    def prepare(self, indices: Sequence[int]) -> None:  # noqa: B027  # most objectives have nothing to prepare
+        """Compute what the processes must compute together before each calls :meth:`backward`, which it may repeat."""
 
     def run(self) -> list[dict[str, float]]:
         """Train all epochs, starting from the checkpoint if there is one; return the losses of every step.
@@ -128,7 +135,8 @@ class Training(ABC):
             disable=processes.quiet(),
         )
         kept = nullcontext() if self.checkpoint.path is None else stopping.postponed()
-        with progress, plain_torch(gradients=True), torch.random.fork_rng(), adapter_dropout(self.model), kept:
+        less = activations_as_set(self.student, self.settings, self.trained_from)
+        with progress, plain_torch(gradients=True), torch.random.fork_rng(), adapter_dropout(self.model), kept, less:
             for epoch in range(len(self.losses) // self.steps, self.settings.epochs):
                 self._epoch(epoch, progress, resumed)
                 self._save()
@@ -171,10 +179,23 @@ class Training(ABC):
         self.optimizer.zero_grad(set_to_none=True)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self.rate.factor(len(self.losses) + 1)
-        terms = self.scale.gradients(lambda: self._summed(self.backward(indices)), self.parameters.values())
+        terms = self.scale.gradients(lambda: self._summed(self._fitting_backward(indices)), self.parameters.values())
         check_loss(terms, len(self.losses) + 1, self.student, lambda: self.backward(indices))
         self.optimizer.step()
         return terms
+
+    def _fitting_backward(self, indices: Sequence[int]) -> dict[str, float]:
+        """Call :meth:`backward`, again with smaller parts if the memory is too little; nothing of an attempt stays."""
+        self.prepare(indices)
+        if self.parts is None:
+            return self.backward(indices)
+        state = random_state()
+
+        def undo() -> None:
+            self.optimizer.zero_grad(set_to_none=True)
+            set_random_state(state)
+
+        return self.parts.retried(lambda: self.backward(indices), undo)
 
     def _summed(self, terms: dict[str, float]) -> dict[str, float]:
         """Add up over all processes the gradients and the terms of a batch."""

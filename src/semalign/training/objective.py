@@ -1,6 +1,7 @@
 """The training objective (Section 4.3) on a batch, from a forward pass that starts at the first trained layer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from semalign.models import processes
 from semalign.models.architecture import Architecture
+from semalign.models.batching import FittingParts
 from semalign.models.capture import capture, run_from
 from semalign.models.evaluating import evaluating
 from semalign.models.precision import wide
@@ -107,26 +109,31 @@ class Objective(nn.Module):
     def measure(self, supervision: Supervision, batch_size: int = 16) -> dict[str, float]:
         """Return the mean layer cosine, over positions and trained layers, and the mean output cosine, over positions.
 
-        The layer cosine is left out if states and targets are in different spaces.
+        The layer cosine is left out if states and targets are in different spaces. At most ``batch_size`` examples are
+        computed at once, fewer if these do not fit the memory.
         """
+        parts = FittingParts(self.student, batch_size, logits=True)
+        own = processes.share(range(len(supervision.examples)))
+        compute, layer_sum, output_sum = partial(self._cosine_sums, supervision), 0.0, 0.0
         with evaluating(self):
-            return self._measure(supervision, batch_size)
-
-    def _measure(self, supervision: Supervision, batch_size: int) -> dict[str, float]:
-        compared = [layer.k for layer in supervision.layers if layer.comparable]
-        layer_sum, output_sum = 0.0, 0.0
-        for start in processes.share(range(0, len(supervision.examples), batch_size)):
-            indices = range(start, min(start + batch_size, len(supervision.examples)))
-            batch = supervision.batch(indices)
-            with capture(self.student, supervision.trained, self.settings.interface) as states:
-                final = run_from(self.student, supervision.trained[0], batch.states, batch.attention_mask)
-            for k in compared:
-                reached = self._projected(k, states[k][batch.matched])
-                cosines = nn.functional.cosine_similarity(reached, batch.targets[k], dim=-1)
-                layer_sum += cosines.double().sum().item() / len(compared)
-            logits = self.student.logits(wide(final[batch.labelled]))
-            output_sum += output_cosines(logits, batch.labels).double().sum().item()
+            for layer, output in parts.results(compute, own, [len(supervision.examples[i]) for i in own]):
+                layer_sum, output_sum = layer_sum + layer, output_sum + output
         counts = supervision.counts(range(len(supervision.examples)))
         totals = processes.sums({"layer": layer_sum, "output": output_sum})
-        measured = {"layer_cosine": totals["layer"] / counts.matched} if compared else {}
+        comparable = any(layer.comparable for layer in supervision.layers)
+        measured = {"layer_cosine": totals["layer"] / counts.matched} if comparable else {}
         return {**measured, "output_cosine": totals["output"] / counts.labelled}
+
+    def _cosine_sums(self, supervision: Supervision, indices: Sequence[int]) -> tuple[float, float]:
+        """Return the cosines of some examples, summed over positions: of the layers, on average, and of the output."""
+        batch = supervision.batch(indices)
+        compared = [layer.k for layer in supervision.layers if layer.comparable]
+        layer_sum = 0.0
+        with capture(self.student, supervision.trained, self.settings.interface) as states:
+            final = run_from(self.student, supervision.trained[0], batch.states, batch.attention_mask)
+        for k in compared:
+            reached = self._projected(k, states[k][batch.matched])
+            cosines = nn.functional.cosine_similarity(reached, batch.targets[k], dim=-1)
+            layer_sum += cosines.double().sum().item() / len(compared)
+        logits = self.student.logits(wide(final[batch.labelled]))
+        return layer_sum, output_cosines(logits, batch.labels).double().sum().item()

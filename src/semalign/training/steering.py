@@ -1,7 +1,6 @@
 """Steering (Section 4.3): train the paired student layers through LoRA while everything else is frozen."""
 
 from collections.abc import Sequence
-from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,23 +9,23 @@ from torch import Tensor
 
 from semalign.models import processes
 from semalign.settings import TransferSettings
-from semalign.training.loop import Training, slices
+from semalign.training.loop import Training
 from semalign.training.objective import Objective
 
 
 class WholeBatch(NamedTuple):
-    """The layer term of a whole batch, and its gradient with respect to the states of each part, by trained layer."""
+    """The layer term of a whole batch, and its gradient for the states of each example, by trained layer."""
 
     layer: float
-    gradients: dict[int, Sequence[Tensor]]
+    gradients: dict[int, dict[int, Tensor]]
 
 
 class Seen(NamedTuple):
-    """States and targets of a part of a batch by trained layer, and the row of each position."""
+    """Some examples, with the states and targets at their matched positions, by trained layer."""
 
+    examples: list[int]
     states: dict[int, Tensor]
     targets: dict[int, Tensor]
-    rows: Tensor
 
 
 class Steering(Training):
@@ -40,6 +39,7 @@ class Steering(Training):
     """
 
     settings: TransferSettings
+    _together: WholeBatch | None = None  # what several processes have prepared for a batch
 
     def __init__(
         self,
@@ -49,9 +49,20 @@ class Steering(Training):
         settings: TransferSettings | None = None,
     ) -> None:
         self.objective, self.supervision, self.student = objective, objective.supervision, objective.student
+        self.trained_from = self.supervision.trained[0]
         super().__init__(
             objective, len(self.supervision.examples), settings or objective.settings, checkpoint, identity
         )
+
+    def prepare(self, indices: Sequence[int]) -> None:
+        """With ``centre_targets``, let several processes compute the gradient of the layer term of a batch."""
+        if not self.settings.centre_targets or processes.count() == 1:
+            return
+        own = processes.share(indices)
+        assert self.parts is not None
+        # A process without examples runs one for its shapes, and gives no positions of it.
+        seen = self.parts.retried(lambda: self._seen(self._parts(own or indices[:1])))
+        self._together = self._whole_batch(seen if own else seen._replace(examples=[]))
 
     def backward(self, indices: Sequence[int]) -> dict[str, float]:
         """Add the gradient of the weighted objective on a batch of examples; return its two terms.
@@ -61,10 +72,11 @@ class Steering(Training):
         """
         positions = self.objective.positions(self.supervision.counts(indices))
         parts = self._parts(processes.share(indices))
-        apart = len(parts) > 1 or processes.count() > 1
-        whole = self._whole_batch(parts, indices) if self.settings.centre_targets and apart else None
+        whole = self._together
+        if self.settings.centre_targets and whole is None and len(parts) > 1:
+            whole = self._whole_batch(self._seen(parts))
         layer_total, output_total = whole.layer if whole and processes.is_first() else 0.0, 0.0
-        for number, part in enumerate(parts):
+        for part in parts:
             batch = self.supervision.batch(part)
             reached = self.objective(batch)
             if whole is None:
@@ -73,45 +85,55 @@ class Steering(Training):
             else:
                 # sum(states * gradient), with a constant gradient, has the same gradient with respect to the
                 # parameters as the layer term of the whole batch.
-                products = [(reached.states[k] * whole.gradients[k][number]).sum() for k in reached.states]
-                layer = torch.stack(products).sum()
+                constants = {k: torch.cat([gradients[i] for i in part]) for k, gradients in whole.gradients.items()}
+                layer = torch.stack([(reached.states[k] * constants[k]).sum() for k in reached.states]).sum()
             output_total += reached.output.item()
             terms = {"layer": layer / positions["layer"], "output": reached.output / positions["output"]}
             self.scale.backward(self.settings.objective(terms))
         return {"layer": layer_total / positions["layer"], "output": output_total / positions["output"]}
 
-    def _whole_batch(self, parts: Sequence[Sequence[int]], indices: Sequence[int]) -> WholeBatch:
-        """Return the layer term of a whole batch and its gradient with respect to the states of each part.
+    def _seen(self, parts: Sequence[Sequence[int]]) -> Seen:
+        """Return states and targets of all parts, in their order, computed without gradients."""
+        batches, states = [], []
+        with torch.no_grad(), torch.random.fork_rng():  # backward() then draws the same dropout masks
+            for part in parts:
+                batches.append(self.supervision.batch(part))
+                states.append(self.objective(batches[-1]).states)
+        layers = self.supervision.trained
+        return Seen(
+            [i for part in parts for i in part],
+            {k: torch.cat([each[k] for each in states]) for k in layers},
+            {k: torch.cat([batch.targets[k] for batch in batches]) for k in layers},
+        )
+
+    def _whole_batch(self, seen: Seen) -> WholeBatch:
+        """Return the layer term of a whole batch and its gradient with respect to the states of each example.
 
         Centring subtracts the mean of the batch, so the gradient of one part depends on all others. A first pass
         over the parts collects their states without gradients and differentiates the term with respect to these
         states; :meth:`backward` then propagates this gradient to the parameters, one part at a time. Of several
-        processes, each has some of the parts and receives the states of the others.
+        processes, each has seen some of the examples and receives the states of the others.
         """
-        with torch.no_grad(), torch.random.fork_rng():  # backward() then draws the same dropout masks
-            # A process without examples runs one for its shapes, and gives no positions of it.
-            seen = [self._seen(part) for part in parts or [indices[:1]]]
-        sizes = [len(each.rows) for each in seen] if parts else [0]
-        # Row numbers within a part become row numbers within the batch.
-        starts = accumulate(map(len, parts), initial=0)
-        rows = torch.cat([each.rows + start for each, start in zip(seen, starts, strict=False)])
-        rows, place = processes.joined(rows[: sum(sizes)] * processes.count() + processes.number())
+        counts = [len(self.supervision.matched[i].student) for i in seen.examples]
+        rows = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts, dtype=torch.long))
+        # The numbers of rows of all processes are different.
+        rows, place = processes.joined((rows * processes.count() + processes.number()).to(self.supervision.device))
         leaves, targets = (
-            {k: processes.joined(torch.cat([each[k] for each in part])[: sum(sizes)])[0] for k in part[0]}
-            for part in ([each.states for each in seen], [each.targets for each in seen])
+            {k: processes.joined(each[: sum(counts)])[0] for k, each in kind.items()}
+            for kind in (seen.states, seen.targets)
         )
         total = self.objective.layer_sum({k: leaf.requires_grad_() for k, leaf in leaves.items()}, targets, rows)
         gradients = zip(leaves, torch.autograd.grad(total, list(leaves.values())), strict=True)
-        return WholeBatch(total.item(), {k: each[place].split(sizes) for k, each in gradients})
-
-    def _seen(self, part: Sequence[int]) -> Seen:
-        """Return what the layer term needs of a part of a batch."""
-        batch = self.supervision.batch(part)
-        return Seen(self.objective(batch).states, batch.targets, batch.matched.rows)
+        return WholeBatch(
+            total.item(), {k: dict(zip(seen.examples, each[place].split(counts), strict=True)) for k, each in gradients}
+        )
 
     def _parts(self, indices: Sequence[int]) -> list[Sequence[int]]:
         """Return the parts of a batch that are processed one at a time; examples of similar length share a part."""
-        if self.settings.micro_batch_size is None:
-            return [indices] if len(indices) else []
-        by_length = sorted(indices, key=lambda i: len(self.supervision.examples[i]))
-        return list(slices(by_length, self.settings.micro_batch_size))
+        assert self.parts is not None
+        lengths = {i: len(self.supervision.examples[i]) for i in indices}
+        whole = list(self.parts.split(indices, list(lengths.values())))
+        if self.settings.micro_batch_size is None and len(whole) == 1:
+            return whole
+        by_length = sorted(indices, key=lengths.__getitem__)
+        return list(self.parts.split(by_length, [lengths[i] for i in by_length]))

@@ -125,14 +125,14 @@ def attribute_neurons(architecture: Architecture, texts: Sequence[Sequence[int]]
     """
     totals = [torch.zeros((), dtype=torch.float64)] * 4
     own = processes.share(texts)
-    weight = bool(own) / len(texts)
     for ids in tqdm(own or texts[:1], desc="neuron attribution", leave=False, disable=processes.quiet()):
         traces = trace_last(architecture, ids[:-1])
         parts = [part for kind in KINDS for part in _score(architecture, kind, traces, ids[-1])]
         if not all(part.isfinite().all() for part in parts):
             raise not_finite("the neuron scores", architecture, partial(trace_last, architecture, ids[:-1]))
         # A process without texts runs one, whose scores count nothing, for their shapes.
-        totals = [total + part.double().cpu() * weight for total, part in zip(totals, parts, strict=True)]
+        means = (part.double().cpu() * bool(own) / len(texts) for part in parts)
+        totals = [total + mean for total, mean in zip(totals, means, strict=True)]
     processes.add_up(totals)
     return {"ffn": Scores(*totals[:2]), "attention": Scores(*totals[2:])}
 

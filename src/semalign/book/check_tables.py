@@ -1,0 +1,81 @@
+"""Tables of checks that are run by hand: on a GPU, and of half precision. Without a record they say "not run"."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from semalign.book.markdown import table
+from semalign.files import read_json
+from semalign.paths import results_dir
+from semalign.results.records import read_record
+
+GB = 1e9
+
+
+def gpu_check() -> str:
+    """Return the tables of the records that ``benchmarks/gpu_check.py`` wrote on GPUs, in MyST."""
+    records = [read_record(path) for path in sorted((results_dir() / "gpu-check").glob("*.json"))]
+    if not records:
+        return "**not run**: nobody has run `python benchmarks/gpu_check.py` on a GPU yet.\n"
+    return "\n".join(_gpu_table(record, number) for number, record in enumerate(records, start=1))
+
+
+def _gpu_table(record: dict[str, Any], number: int) -> str:
+    lines = [
+        {
+            "type": dtype,
+            "phase": phase["phase"],
+            "model": phase["model"],
+            "seconds": phase["seconds"],
+            "tokens/s": (phase["tokens"] or float("nan")) / phase["seconds"],
+            "peak, GB": (phase["peak"] or float("nan")) / GB,
+            "planned, GB": (phase["planned"] or {"memory": float("nan")})["memory"] / GB,
+        }
+        for dtype, phases in record["details"]["phases"].items()
+        for phase in phases
+    ]
+    problems = record["details"]["problems"]
+    verdict = "everything is as planned" if not problems else f"{len(problems)} checks failed: {'; '.join(problems)}"
+    caption = f"`{record['command']}` on {record['device']}, {record['created']}: {verdict}."
+    return table(pd.DataFrame(lines), caption, f"tab-gpu-check-{number}").text
+
+
+def half_precision() -> str:
+    """Return the table of ``benchmarks/half_precision.py`` on SmolLM2, in MyST."""
+    path = results_dir() / "speed" / "half-precision.json"
+    if not path.is_file():
+        return "**not run**: `python benchmarks/half_precision.py smollm2-135m --laten` makes this table.\n"
+    found = read_json(path)
+    lines = [
+        {
+            "type": line["dtype"],
+            "output term": line["term"],
+            "loss": f"{line['loss']:.5f}",
+            "difference": f"{line['difference']:.1e}",
+            "of the library": f"{line['library_difference']:.1e}",
+            "gradient error": f"{line['gradient']:.2%}",
+            "of the passes": f"{line['passes']:.2%}",
+            "of the loss": f"{line['library']:.3%}",
+        }
+        for line in found["terms"]
+    ]
+    changes = ", ".join(f"{change:.2%} in {dtype}" for dtype, change in found["laten"].items())
+    of_laten = f" LaTen's change of logits differs by {changes}." if changes else ""
+    caption = f"SmolLM2-135M in half precision against float32.{of_laten}"
+    return table(pd.DataFrame(lines), caption, "tab-half-precision").text
+
+
+TABLES: dict[str, Callable[[], str]] = {"gpu-check": gpu_check, "half-precision": half_precision}
+
+
+class CheckTable(SphinxDirective):
+    """The directive ``check-table``, whose argument names one of the tables."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return the nodes of the table."""
+        return self.parse_text_to_nodes(TABLES[self.arguments[0]]())

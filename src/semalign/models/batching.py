@@ -1,0 +1,130 @@
+"""Parts of examples that fit the memory: as many as a user of this module wants at once, or fewer if they do not fit.
+
+Before a part is computed, the memory that it needs is estimated; after an error that memory is too little, parts are
+halved for good. Where memory is plentiful, the parts are always the same, and so is every digit of what they give.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
+
+from semalign.models.architecture import Architecture
+from semalign.models.memory import TooLargeError, clear, free_bytes, is_out_of_memory
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+R = TypeVar("R")
+SHARE = 0.7  # of the free memory that a part may need by the estimate
+
+
+class FittingParts:
+    """Consecutive parts of examples that fit the memory of a model's devices.
+
+    Args:
+        architecture: the model that the parts are for.
+        most: the most examples in a part; by default there is no limit but the memory.
+        kept_layers: number of layers whose activations are kept for a backward pass.
+        kept_states: number of further states of width D that are kept for each token.
+        logits: whether logits are computed, taken to be at every position.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        most: int = sys.maxsize,
+        *,
+        kept_layers: int = 0,
+        kept_states: int = 0,
+        logits: bool = False,
+    ) -> None:
+        self.architecture, self.size = architecture, most
+        self.kept_layers, self.kept_states, self.logits = kept_layers, kept_states, logits
+        self._tried: tuple[int, int] = (most, 0)  # examples and tokens of the largest part since the last error
+
+    def split(self, items: Sequence[T], lengths: Sequence[int]) -> Iterator[Sequence[T]]:
+        """Yield consecutive parts; a part is shorter than :attr:`size` if it would not fit the memory.
+
+        Args:
+            items: the items.
+            lengths: the number of tokens of each.
+        """
+        start, self._tried = 0, (0, 0)
+        while start < len(items):
+            number = self._fitting(lengths[start : start + self.size])
+            self._tried = max(self._tried, (number, max(lengths[start : start + number])))
+            yield items[start : start + number]
+            start += number
+
+    def _fitting(self, lengths: Sequence[int]) -> int:
+        """Return how many of the next items fit, at least one."""
+        free = SHARE * free_bytes(self.architecture.model)
+        number = len(lengths)
+        while number > 1 and self.bytes_of(number, max(lengths[:number])) > free:
+            number -= 1
+        return number
+
+    def bytes_of(self, rows: int, tokens: int) -> int:
+        """Return an estimate of the memory of a forward pass, and of the backward pass if there is one.
+
+        A layer's activations are taken to be 14 states of width D, 4 of the width of the MLP, and two matrices of
+        attention weights for each head; one layer has them at any time, and as many more as are kept.
+        """
+        model, config = self.architecture, self.architecture.model.config.get_text_config()
+        inner = getattr(config, "intermediate_size", None) or 4 * model.width
+        heads = getattr(config, "num_attention_heads", 1)
+        layer = 14 * model.width + 4 * inner + 2 * heads * tokens
+        numbers = (1 + self.kept_layers) * layer + self.kept_states * model.width
+        logits = 3 * 4 * len(model.head_weight) if self.logits else 0  # in float32: with softmax and gradient
+        return rows * tokens * (numbers * model.head_weight.element_size() + logits)
+
+    def results(self, compute: Callable[[Sequence[T]], R], items: Sequence[T], lengths: Sequence[int]) -> Iterator[R]:
+        """Yield what ``compute`` returns for each part of :meth:`split`; one that does not fit is computed in halves.
+
+        Raises:
+            TooLargeError: if a single item does not fit.
+        """
+        start = 0
+        while start < len(items):
+            rest = items[start:]
+            number = len(next(self.split(rest, lengths[start:])))
+            yield self.retried(partial(self._first, compute, rest, number))
+            start += min(number, self.size)
+
+    def _first(self, compute: Callable[[Sequence[T]], R], items: Sequence[T], number: int) -> R:
+        return compute(items[: min(number, self.size)])
+
+    def retried(self, compute: Callable[[], R], undo: Callable[[], None] = lambda: None) -> R:
+        """Return what ``compute`` returns; as long as the memory is too little, halve the parts and compute it again.
+
+        Args:
+            compute: computes something from parts of :meth:`split`, or of at most :attr:`size` items.
+            undo: takes back what an attempt that failed has left behind.
+
+        Raises:
+            TooLargeError: if a single item does not fit.
+        """
+        while True:
+            try:
+                return compute()
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Here the error and its traceback, which holds the tensors of the attempt, are gone.
+            undo()
+            clear()
+            self.halve()
+
+    def halve(self) -> None:
+        """Make the parts half as large as the largest that was tried; :class:`TooLargeError` for parts of one item."""
+        rows, tokens = self._tried
+        name = self.architecture.model.config.name_or_path or type(self.architecture.model).__name__
+        if rows <= 1:
+            raise TooLargeError(
+                f"one example of {tokens} tokens does not fit the memory of {name} on {self.architecture.device}: "
+                "use shorter rows, --dtype bfloat16 or a larger device; in training activation_checkpointing=true"
+            )
+        self.size = rows // 2
+        self._tried = (self.size, tokens)
+        logger.warning("%d examples at once do not fit the memory of %s: now %d", rows, name, self.size)

@@ -1,0 +1,137 @@
+"""The phases of the baselines: supervised fine-tuning, Seeking, LaTen. All but the first keep both models in memory.
+
+Seeking and LaTen keep their student in float32, beside the one in half precision, since their changes are too small for
+half precision (:mod:`semalign.models.precision`).
+"""
+
+from collections.abc import Iterator
+
+import torch
+
+from semalign.methods.laten.settings import LatenSettings
+from semalign.methods.seeking.method import SeekingSettings
+from semalign.planning import flops, memory
+from semalign.planning.memory import Batch
+from semalign.planning.setup import Phase, Setup
+from semalign.planning.shapes import Shapes
+from semalign.planning.texts import Texts
+from semalign.settings import TrainingSettings
+
+SINGLE = torch.float32
+
+
+def fine_tuning(setup: Setup, settings: TrainingSettings, texts: Texts) -> Iterator[Phase]:
+    """Yield the phases of supervised fine-tuning; the teacher is not used."""
+    model = setup.student
+    yield setup.reading(model)
+    held = memory.weights(model, setup.options.size(model))
+    yield _training(setup, settings, texts, setup.options.type_of(model), model.lora, held)
+
+
+def seeking(setup: Setup, settings: SeekingSettings, texts: Texts) -> Iterator[Phase]:
+    """Yield the phases of Seeking: sensitivities of the teacher, then training of all matrices of the student."""
+    teacher, student = setup.teacher, setup.student
+    models = _both(setup)
+    yield setup.reading(teacher, student)
+    yield sensitivities(setup, texts.first(settings.seed_examples), settings, models)
+    own = 0 if setup.options.size(student) >= 4 else memory.weights(student, 4)  # the copy in float32
+    changed = student.layers * student.matrix_parameters * 4  # W - BA of each matrix, a new tensor
+    removed = student.layers * student.lora_parameters(settings.rank, tuple(student.matrices)) * 4
+    held = models + own + changed + removed
+    yield _training(setup, settings, texts, SINGLE, tuple(student.matrices), held)
+
+
+def sensitivities(setup: Setup, texts: Texts, settings: SeekingSettings, models: int) -> Phase:
+    """Return the phase in which each teacher weight is multiplied by its gradient, one example at a time."""
+    teacher, student, size = setup.teacher, setup.student, setup.options.size(setup.teacher)
+    batch = Batch.longest(texts, 1)
+    pairs = [(teacher.matrices[path], student.matrices[path]) for path in student.matrices]
+    largest = max(rows * columns for (rows, columns), _ in pairs)
+    windows = sum((rows - n + 1) * (columns - m + 1) for (rows, columns), (n, m) in pairs)
+    sums = windows if settings.block == "window" else sum(rows + columns for (rows, columns), _ in pairs)
+    held = teacher.layers * (memory.held(teacher, batch, size) + _inputs(teacher, batch, size))
+    one = largest * (size + 5 * memory.DOUBLE)  # gradient, and the float64 sensitivity with its summed-area table
+    last = max(memory.logits(teacher, batch.positions, size), one)
+    work = flops.layers_forward(teacher, texts, teacher.layers) + flops.layers_backward(teacher, texts, teacher.layers)
+    work += flops.weight_gradients(teacher.layers * teacher.matrix_parameters, texts.tokens)
+    work += 2 * flops.head(teacher, texts.positions)
+    peak = models + held + last + teacher.layers * sums * memory.DOUBLE
+    return setup.phase("sensitivities", peak, work, setup.options.type_of(teacher), 1)
+
+
+def laten(setup: Setup, settings: LatenSettings, texts: Texts) -> Iterator[Phase]:
+    """Yield the phases of LaTen: scores of neurons in both models, then training of the hypernetwork."""
+    models = _both(setup)
+    own = 0 if setup.options.size(setup.student) >= 4 else memory.weights(setup.student, 4)
+    yield setup.reading(setup.teacher, setup.student)
+    yield neurons(setup, texts.first(settings.extract_size), models + own)
+    aligned = texts.between(settings.extract_size, settings.extract_size + settings.align_size)
+    yield hypernetwork(setup, settings, aligned, models + own)
+
+
+def neurons(setup: Setup, texts: Texts, models: int) -> Phase:
+    """Return the phase in which each neuron's output is added to the stream and read by the LM head."""
+    work, peak = 0, 0
+    for model in (setup.teacher, setup.student):
+        each = model.mlp + model.kv_heads * model.head_width + 2
+        n, size = len(texts), setup.options.size(model)
+        work += flops.layers_forward(model, texts, model.layers) + n * model.layers * flops.head(model, each)
+        head = model.vocabulary * model.width * 4 if size < 4 else 0
+        peak = max(peak, 4 * model.width * model.mlp * 3 + head + 4 * 2**24 * 3)
+    return setup.phase("neurons", models + peak, work, SINGLE, 1)
+
+
+def hypernetwork(setup: Setup, settings: LatenSettings, texts: Texts, models: int) -> Phase:
+    """Return the phase in which the hypernetwork trains through the student, with all changed matrices in memory."""
+    teacher, student = setup.teacher, setup.student
+    rows = setup.options.micro_batch_size or settings.micro_batch_size or settings.batch_size
+    batch, layers = Batch.longest(texts, rows), min(teacher.layers, student.layers)
+    vectors = _vectors(setup, settings, layers)
+    parameters = 4 * (teacher.width**2 + teacher.width * student.width)
+    changed = layers * sum(outputs * inputs for outputs, inputs in map(student.matrices.get, student.lora)) * 4  # type: ignore[misc]
+    # Neurons' weights of the teacher, hidden values of the hypernetwork, then changes, leaves and gradients.
+    own = vectors * (2 * teacher.width + 3 * student.width) * 4 + memory.trained(parameters)
+    held = student.layers * (memory.held(student, batch, 4) + memory.lora_inputs(student, batch, student.lora))
+    last = max(memory.logits(student, batch.positions, 4), memory.backward(student, batch, 4))
+    copied = memory.weights(student, 4)  # the adapted student, made while the other is there
+    steps = settings.steps or -(-len(texts) // settings.batch_size)
+    seen = texts.cycled(steps * settings.batch_size).padded(rows)
+    work = flops.layers_forward(student, seen, student.layers) + flops.layers_backward(student, seen, student.layers)
+    work += flops.weight_gradients(changed // 4, seen.tokens) + 2 * flops.head(student, seen.positions)
+    work += steps * 6 * vectors // 4 * parameters
+    peak = models + own + changed + max(held + last, copied)
+    return setup.phase("hypernetwork", peak, work, SINGLE, rows)
+
+
+def _vectors(setup: Setup, settings: LatenSettings, layers: int) -> int:
+    """Return the number of neurons' vectors: of up and down, and of values and outputs."""
+    ffn, value = setup.student.mlp, setup.student.kv_heads * setup.student.head_width
+    return layers * 2 * sum(max(1, round(settings.neuron_share * n)) for n in (ffn, value))
+
+
+def _both(setup: Setup) -> int:
+    return sum(memory.weights(model, setup.options.size(model)) for model in (setup.teacher, setup.student))
+
+
+def _inputs(model: Shapes, batch: Batch, size: int) -> int:
+    """Return the inputs of all matrices of a layer, which their gradients need: those that are not held already."""
+    return batch.tokens * (2 * model.width + model.query + model.mlp) * size
+
+
+def _training(
+    setup: Setup, settings: TrainingSettings, texts: Texts, dtype: torch.dtype, paths: tuple[str, ...], held: int
+) -> Phase:
+    """Return the phase of supervised fine-tuning of LoRA on some matrices of all layers of the student."""
+    model, size = setup.student, dtype.itemsize
+    rows = setup.options.micro_batch_size or settings.micro_batch_size or settings.batch_size
+    batch, parameters = Batch.longest(texts, rows), model.layers * model.lora_parameters(settings.rank, paths)
+    checkpointing, inputs = setup.options.checkpointing(settings), memory.lora_inputs(model, batch, paths)
+    acts = memory.activations(model, batch, size, model.layers, checkpointing)
+    acts += (1 if checkpointing else model.layers) * inputs
+    last = max(memory.logits(model, batch.positions, size), memory.backward(model, batch, size))
+    padded = texts.padded(rows)
+    work = flops.layers_forward(model, padded, model.layers) * (2 if checkpointing else 1)
+    work += flops.layers_backward(model, padded, model.layers) + flops.lora(parameters, padded.tokens)
+    work += 2 * flops.head(model, texts.positions)
+    peak = held + memory.trained(parameters) + acts + last
+    return setup.phase("training", peak, settings.epochs * work, dtype, rows)

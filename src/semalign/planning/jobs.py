@@ -1,0 +1,228 @@
+"""The jobs of a profile: cells of its comparison, selection points, analyses and notebooks, each with its needs."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from semalign.data.task_file import task_file
+from semalign.experiments.cells import Cell, cells
+from semalign.experiments.grids import Point, points, settings_at
+from semalign.experiments.profiles import Profile
+from semalign.methods.laten.settings import LatenSettings
+from semalign.methods.seeking.method import SeekingSettings
+from semalign.paths import project_root
+from semalign.planning import baselines, scoring, transfer
+from semalign.planning.machines import MACHINES, Machine
+from semalign.planning.setup import AS_GIVEN, Options, Phase, Setup
+from semalign.planning.shapes import shapes_of
+from semalign.planning.texts import ProfileTexts, Texts, needs_generation
+from semalign.settings import MethodSettings, TrainingSettings, TransferSettings
+from semalign.training.output_terms import OUTPUT_TERMS
+
+Kind = Literal["evaluation", "cell", "selection", "decomposition", "cka", "notebook"]
+HOST = 4 * 10**9  # bytes of Python with PyTorch, transformers and lm-eval
+KEPT = 4 * 10**6  # bytes of a record with its samples
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job, and what it will need.
+
+    Attributes:
+        name: for a cell or a point the stem of its record's file name.
+        kind: what it is.
+        entry: the method or variant, or the kind for other jobs.
+        teacher: the larger model of a transfer, else None.
+        student: the model that is adapted, scored or read.
+        task: the task, else None.
+        phases: its parts, one after the other.
+        gpu_memory: peak in bytes over all its GPUs.
+        host_memory: peak in bytes.
+        disk: bytes that it writes: states, and its record.
+        gpus: GPUs that hold its peak.
+    """
+
+    name: str
+    kind: Kind
+    entry: str
+    teacher: str | None
+    student: str
+    task: str | None
+    phases: tuple[Phase, ...]
+    gpu_memory: int
+    host_memory: int
+    disk: int
+    gpus: int
+
+    @property
+    def flops(self) -> int:
+        """Operations."""
+        return sum(phase.flops for phase in self.phases)
+
+    @property
+    def hours(self) -> float:
+        """Hours on the machine of the plan."""
+        return sum(phase.seconds for phase in self.phases) / 3600
+
+    @property
+    def label(self) -> str:
+        """Name for a table, without seed and owners; jobs that differ in the seed have the same."""
+        parts = (self.entry, self.teacher or self.student, self.task)
+        return " ".join(part.rpartition("/")[2] for part in parts if part)
+
+    @property
+    def largest(self) -> Phase:
+        """The phase that needs most memory."""
+        return max(self.phases, key=lambda phase: phase.gpu_memory)
+
+
+def plan(
+    profile: Profile,
+    names: Sequence[str] | None = ("all",),
+    machine: Machine = MACHINES["a100"],
+    options: Options = AS_GIVEN,
+    texts: ProfileTexts | None = None,
+) -> list[Job]:
+    """Return the jobs of a profile; nothing is loaded, run or written.
+
+    Args:
+        profile: the profile.
+        names: methods and variants, see :func:`semalign.experiments.cells.entries_of`.
+        machine: where they run.
+        options: choices that save memory.
+        texts: the lengths of the profile's texts, if they are known already.
+
+    Raises:
+        FileNotFoundError: for a model whose configuration is neither here nor packaged.
+        ValueError: for an unknown entry, or a configuration that cannot be read.
+    """
+    return list(_Planner(profile, machine, options, texts or ProfileTexts(profile)).jobs(names))
+
+
+class _Planner:
+    """Plans the jobs of one profile; what several jobs share is computed once."""
+
+    def __init__(self, profile: Profile, machine: Machine, options: Options, texts: ProfileTexts) -> None:
+        self.profile, self.machine, self.options, self.texts = profile, machine, options, texts
+        self.transferred, self.scored = cache(self._transferred), cache(self._scored)
+
+    def jobs(self, names: Sequence[str] | None) -> Iterator[Job]:
+        """Yield all jobs: cells, points of the grids, analyses and notebooks."""
+        yield from (self.cell(cell) for cell in cells(self.profile, names))
+        yield from (self.point(point) for point in points(self.profile))
+        setup = self.setup(self.profile.teacher, self.profile.student)
+        for name in dict.fromkeys((self.profile.teacher, self.profile.student)):
+            read = setup.reading(shapes_of(name)), scoring.decomposition(setup, shapes_of(name), self._read())
+            yield self.job("decomposition", None, name, None, read)
+        both = setup.reading(setup.teacher, setup.student), scoring.cka(setup, self._read())
+        yield self.job("cka", self.profile.teacher, self.profile.student, None, both)
+        yield from notebooks(self, setup)
+
+    def setup(self, teacher: str, student: str) -> Setup:
+        """Return the setup of two models."""
+        return Setup(self.machine, shapes_of(teacher), shapes_of(student), self.options)
+
+    def cell(self, cell: Cell) -> Job:
+        """Return the job of a cell."""
+        name = Path(cell.file_name).stem
+        if cell.teacher is None:
+            phases = [self.setup(cell.student, cell.student).reading(shapes_of(cell.student))]
+            phases.append(self.scored(cell.student, cell.task))
+            return self.job("evaluation", None, cell.student, cell.task, phases, name=name, entry=cell.method)
+        settings = self.profile.settings_for(cell.task, cell.method)
+        return replace(self.transferred("cell", cell.method, cell.teacher, cell.task, _frozen(settings)), name=name)
+
+    def point(self, point: Point) -> Job:
+        """Return the job of a point of a grid."""
+        settings = _frozen(settings_at(self.profile, point))
+        found = self.transferred("selection", point.entry, self.profile.teacher, point.task, settings)
+        return replace(found, name=Path(point.file_name).stem)
+
+    def _transferred(self, kind: Kind, entry: str, teacher: str, task: str, values: tuple) -> Job:
+        setup, texts = self.setup(teacher, self.profile.student), self.texts.training(task)
+        method = self.profile.method_of(entry)
+        settings = method.settings(**dict(values))
+        dtype = torch.float32 if isinstance(settings, LatenSettings) else None  # LaTen gives a model in float32
+        scored = self.scored(setup.student.name, task, "validation" if kind == "selection" else "test", dtype)
+        phases, disk = [*phases_of(setup, settings, texts), scored], states_on_disk(setup, settings, texts)
+        return self.job(kind, teacher, setup.student.name, task, phases, disk, entry=entry)
+
+    def _scored(self, model: str, task: str, split: str = "test", dtype: torch.dtype | None = None) -> Phase:
+        size = self.options.evaluation_batch_size or self.profile.evaluation.batch_size
+        setup, texts = self.setup(model, model), self.texts.test(task, split)
+        dtype = dtype or self.options.type_of(setup.student)
+        if not needs_generation(task):
+            return scoring.choices(setup, setup.student, texts, size, dtype)
+        configuration = task_file(task).configuration()
+        answers = texts.cycled(len(texts) * configuration.get("repeats", 1))
+        longest = configuration["generation_kwargs"]["max_gen_toks"]
+        return scoring.generation(setup, setup.student, answers, size, longest, dtype)
+
+    def _read(self) -> Texts:
+        """Return the texts that the analyses read: of the first task of the profile, at most as many as HumanEval."""
+        return self.texts.test(next(iter(self.profile.tasks)), "test").first(164)
+
+    def job(
+        self,
+        kind: Kind,
+        teacher: str | None,
+        student: str,
+        task: str | None,
+        phases: Sequence[Phase],
+        states: int = 0,
+        *,
+        name: str = "",
+        entry: str = "",
+    ) -> Job:
+        """Return a job from its phases; a model is read into host memory before it goes to the GPU."""
+        peak = max(phase.gpu_memory for phase in phases)
+        host = HOST + max((phase.gpu_memory for phase in phases if phase.name == "read"), default=0)
+        gpus = max(1, -(-peak // self.machine.usable))
+        name = name or "--".join(part.replace("/", "_") for part in (kind, teacher, student) if part)
+        return Job(name, kind, entry or kind, teacher, student, task, tuple(phases), peak, host, KEPT + states, gpus)
+
+
+def phases_of(setup: Setup, settings: MethodSettings, texts: Texts) -> Iterable[Phase]:
+    """Return the phases in which a student is adapted, by the kind of the settings.
+
+    Raises:
+        ValueError: for a method whose settings are of no kind that is known here.
+    """
+    if isinstance(settings, TransferSettings):
+        return transfer.phases(setup, settings, texts)
+    if isinstance(settings, SeekingSettings):
+        return baselines.seeking(setup, settings, texts)
+    if isinstance(settings, LatenSettings):
+        return baselines.laten(setup, settings, texts)
+    if isinstance(settings, TrainingSettings):
+        return baselines.fine_tuning(setup, settings, texts)
+    raise ValueError(f"what {type(settings).__name__} needs is not known: leave its method out of the plan")
+
+
+def states_on_disk(setup: Setup, settings: MethodSettings, texts: Texts) -> int:
+    """Return the bytes of the states that a transfer stores: of the teacher, its final ones, and of the student."""
+    if not isinstance(settings, TransferSettings):
+        return 0
+    final = OUTPUT_TERMS[settings.output_loss].needs_teacher
+    teacher = (1 + final) * texts.positions * setup.teacher.width * setup.options.size(setup.teacher)
+    return teacher + texts.tokens * setup.student.width * setup.options.size(setup.student)
+
+
+def notebooks(planner: _Planner, setup: Setup) -> Iterator[Job]:
+    """Yield the notebooks: some train once, as SemAlign does; others hold both models, or only read records."""
+    for path in sorted((project_root() / "notebooks").glob("*.py")):
+        code = path.read_text(encoding="utf-8")
+        phases = [setup.reading(setup.teacher, setup.student) if "load_model" in code else Phase("read", 0, 0, 60.0)]
+        if "load_model" in code and ".transfer(" in code:
+            task = next(iter(planner.profile.tasks))
+            settings = TransferSettings(**planner.profile.settings_for(task))
+            phases += phases_of(setup, settings, planner.texts.training(task))
+        yield planner.job("notebook", None, path.stem, None, phases)
+
+
+def _frozen(settings: dict[str, Any]) -> tuple:
+    return tuple((key, tuple(value) if isinstance(value, list) else value) for key, value in sorted(settings.items()))

@@ -1,0 +1,188 @@
+"""How long the texts of a profile are: counted where its data are on this machine, assumed otherwise."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
+
+import numpy as np
+from jaxtyping import Int
+from transformers import PreTrainedTokenizerBase
+
+from semalign.data import sources, tasks
+from semalign.data import training_rows as training
+from semalign.data.rows import Row
+from semalign.data.task_file import task_file, task_name
+from semalign.experiments.profiles import Profile
+from semalign.experiments.provision import splits_of
+from semalign.models.pretrained import load_tokenizer
+from semalign.planning.shapes import configured_folder
+
+CHARACTERS = 3.2  # of English or code in a token of Llama 2, on the low side
+SAMPLE = 64  # rows that tell how many characters a token has
+ASSUMED = {  # items of the test split, and tokens of prompt and response, where the data are not here
+    "mmlu": (14042, 180, 2),
+    "gsm8k": (1319, 100, 140),
+    "humaneval": (164, 300, 250),
+    "mbpp": (500, 120, 120),
+}
+OTHERWISE = (1000, 200, 200)
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """The lengths of some rows in tokens, and how they are known.
+
+    Attributes:
+        prompts: tokens of each prompt.
+        responses: tokens of each response.
+        known: how.
+    """
+
+    prompts: Int[np.ndarray, " rows"]
+    responses: Int[np.ndarray, " rows"]
+    known: str = ""
+
+    @classmethod
+    def of(cls, lengths: Sequence[tuple[int, int]] | np.ndarray, known: str = "") -> "Texts":
+        """Return texts from the lengths of prompt and response of each row."""
+        both = np.array(lengths, dtype=np.int64).reshape(-1, 2)
+        return cls(both[:, 0], both[:, 1], known)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.prompts)
+
+    @cached_property
+    def whole(self) -> Int[np.ndarray, " rows"]:
+        """Tokens of each row: prompt, response and end of sequence."""
+        return self.prompts + self.responses + 1
+
+    @cached_property
+    def tokens(self) -> int:
+        """Number of tokens of all rows."""
+        return int(self.whole.sum())
+
+    @cached_property
+    def positions(self) -> int:
+        """Number of supervised positions of all rows: those before a token of the response or the end."""
+        return int(self.responses.sum()) + len(self)
+
+    @cached_property
+    def squares(self) -> int:
+        """Sum of the squared lengths, which attention grows with."""
+        return int((self.whole**2).sum())
+
+    def at(self, rows: Int[np.ndarray, " _"] | slice) -> "Texts":
+        """Return some rows."""
+        return Texts(self.prompts[rows], self.responses[rows], self.known)
+
+    def first(self, n: int) -> "Texts":
+        """Return the first rows."""
+        return self.at(slice(n))
+
+    def longest(self, n: int) -> "Texts":
+        """Return the longest rows, which decide the memory of a batch."""
+        return self.at(np.argsort(-self.whole, kind="stable")[:n])
+
+    def between(self, start: int, stop: int) -> "Texts":
+        """Return rows ``start`` to ``stop``; at least the last of all."""
+        return self.at(slice(start, stop) if start < len(self) else slice(-1, None))
+
+    def cycled(self, n: int) -> "Texts":
+        """Return ``n`` rows, over and over again from the first."""
+        return self.at(np.arange(n) % len(self))
+
+    def padded(self, rows: int, among: int | None = None) -> "Texts":
+        """Return all lengths as they are in padded batches of some rows, in order, or sorted among more of them."""
+        order = np.arange(len(self))
+        if among is not None and among > rows:
+            order = np.lexsort((self.whole, order // among))  # by length within each part of `among` rows
+        found = self.at(order)
+        starts = np.arange(0, len(self), rows)
+        widths = np.repeat(np.maximum.reduceat(found.whole, starts), rows)[: len(self)]
+        return Texts(widths - 1 - found.responses, found.responses, self.known)
+
+
+def bare(texts: Texts) -> Texts:
+    """Return the prompts alone, which have nothing supervised."""
+    return Texts(texts.prompts - 1, np.zeros_like(texts.responses), texts.known)
+
+
+def training_texts(profile: Profile, task: str) -> Texts:
+    """Return the lengths of the training rows of a task."""
+    settings = profile.tasks[task]
+    if not _is_here(profile, task):
+        return _assumed(task, settings.train_size or OTHERWISE[0])
+    found = training.rows(
+        task, settings.train_size, settings.training_data, chat=profile.evaluation.chat, tokenizer=_chat(profile, task)
+    )
+    return _counted(found, profile.student)
+
+
+def test_texts(profile: Profile, task: str, split: str = "test") -> Texts:
+    """Return the lengths of the items that a task is scored on; a response is the right answer."""
+    limit = profile.evaluation.limit
+    if not _is_here(profile, task):
+        return _assumed(task, min(ASSUMED.get(task_name(task), OTHERWISE)[0], limit or 10**9))
+    found = tasks.rows(task, split, limit, chat=profile.evaluation.chat, tokenizer=_chat(profile, task))
+    return _counted(found, profile.student)
+
+
+class ProfileTexts:
+    """The lengths of all texts of a profile, each read once."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.training = cache(partial(training_texts, profile))
+        self.test = cache(partial(test_texts, profile))
+
+
+def _is_here(profile: Profile, task: str) -> bool:
+    """Return whether all data of a task are in a data root; the hub is not asked."""
+    try:
+        for split in splits_of(profile.model_copy(update={"tasks": {task: profile.tasks[task]}})):
+            sources.locate(*split)
+    except FileNotFoundError:
+        return False
+    return tasks.chat_name(task, profile.evaluation.chat) != "model" or tokenizer_of(profile.student) is not None
+
+
+def _assumed(task: str, n: int) -> Texts:
+    _, prompt, response = ASSUMED.get(task_name(task), OTHERWISE)
+    return Texts.of([(prompt, response)] * n, f"assumed: {prompt} tokens and {response} of the response")
+
+
+def _chat(profile: Profile, task: str) -> PreTrainedTokenizerBase | None:
+    wanted = tasks.chat_name(task, profile.evaluation.chat) == "model"
+    return tokenizer_of(profile.student) if wanted else None
+
+
+@cache
+def tokenizer_of(name: str) -> PreTrainedTokenizerBase | None:
+    """Return the tokenizer of a model that is on this machine, else None."""
+    folder = configured_folder(name)
+    if folder is None:
+        return None
+    try:
+        return load_tokenizer(folder)
+    except (OSError, ValueError):
+        return None
+
+
+def _counted(rows: Sequence[Row], model: str) -> Texts:
+    """Return the lengths of rows; those of a sample, which are counted, give the characters of a token."""
+    tokenizer = tokenizer_of(model)
+    if tokenizer is None:
+        each, known = CHARACTERS, f"{CHARACTERS} characters a token"
+    else:
+        sample = random.Random(0).sample(list(rows), min(SAMPLE, len(rows)))
+        texts = [row["prompt"] + row["response"] for row in sample]
+        each = sum(map(len, texts)) / sum(len(tokenizer(text).input_ids) for text in texts)
+        known = f"{each:.1f} characters a token, by its tokenizer"
+    characters = np.array([(len(row["prompt"]), len(row["response"])) for row in rows])
+    return Texts.of(np.maximum(1, np.rint(characters / each)), known)
+
+
+def needs_generation(task: str) -> bool:
+    """Return whether a task asks the model for text."""
+    return task_file(task).content["output_type"] == "generate_until"

@@ -1,0 +1,144 @@
+"""The phases of a SemAlign transfer and its controls: teacher signals, bases and map, student prefix, training.
+
+The teacher is gone before the student comes. The layers are not known before attribution: without ``teacher_layer`` and
+``student_layer`` the plan takes the worst case, the last teacher layer and the first student layer.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from semalign.planning import flops, memory
+from semalign.planning.memory import Batch
+from semalign.planning.setup import Phase, Setup, largest_batch
+from semalign.planning.shapes import Shapes
+from semalign.planning.texts import Texts
+from semalign.settings import TransferSettings
+from semalign.targets.choice import ATTRIBUTION_BATCH
+from semalign.targets.passes import FORWARD_EXAMPLES
+from semalign.training.output_terms import OUTPUT_TERMS
+from semalign.training.output_terms.cosine import CosineTerm
+
+KL_COPIES = 8  # tensors of all logits that the divergence and its gradient hold: of both models, logs and products
+
+
+class Layers(NamedTuple):
+    """The deepest teacher layer whose states are stored, and the first student layer that trains."""
+
+    teacher: int
+    student: int
+
+
+def layers_of(setup: Setup, settings: TransferSettings) -> Layers:
+    """Return the layers of the settings, else the worst case; the frontier schedule trains every layer."""
+    chosen = [settings.student_layer, *(settings.student_layers or ())]
+    first = min([k for k in chosen if k is not None], default=1)
+    return Layers(settings.teacher_layer or setup.teacher.layers, first)
+
+
+def phases(setup: Setup, settings: TransferSettings, texts: Texts) -> Iterator[Phase]:
+    """Yield the phases of a transfer."""
+    layers, every = layers_of(setup, settings), settings.schedule == "frontier"
+    attributed = not every and settings.teacher_layer is None and settings.student_layer is None
+    yield setup.reading(setup.teacher)
+    yield bases(setup)
+    if attributed and settings.student_layers is None:
+        yield attribution(setup, texts.first(settings.attribution_examples))
+    rounds = settings.epochs if every else 1  # rows pass through the frontier's layers once for each epoch
+    if OUTPUT_TERMS[settings.output_loss].needs_teacher:
+        yield teacher_states(setup, texts, setup.teacher.layers, "final states", rounds)
+    yield teacher_states(setup, texts, layers.teacher, "teacher states", rounds)
+    yield setup.reading(setup.student)
+    yield student_prefix(setup, texts, layers.student, rounds)
+    yield training(setup, settings, texts, layers.student)
+
+
+def vectors(setup: Setup) -> int:
+    """Return the bases and the map, which stay to the end of a transfer."""
+    teacher, student = setup.teacher, setup.student
+    both = teacher.vocabulary * teacher.width + student.vocabulary * student.width
+    return 4 * (both + teacher.width * student.width)
+
+
+def bases(setup: Setup) -> Phase:
+    """Return the phase of the two bases and the map between them, in float64."""
+    models = setup.teacher, setup.student
+    largest = max(memory.weights(model, setup.options.size(model)) + memory.basis(model, 4) for model in models)
+    work = sum(map(flops.inverse, models)) + flops.alignment(*models)
+    return setup.phase("bases and map", largest, work, setup.options.type_of(setup.teacher), double=work)
+
+
+def attribution(setup: Setup, texts: Texts) -> Phase:
+    """Return the phase of Layer Gradient x Activation in the teacher: forward, and back to the first layer."""
+    model, size = setup.teacher, setup.options.size(setup.teacher)
+
+    def peak(rows: int) -> int:
+        batch = Batch.longest(texts, rows)
+        held = model.layers * (memory.held(model, batch, size) + batch.tokens * model.width * size)
+        last = max(memory.logits(model, batch.positions, size), memory.backward(model, batch, size))
+        return memory.weights(model, size) + vectors(setup) + held + last
+
+    rows = largest_batch(ATTRIBUTION_BATCH, peak, setup.usable)
+    padded = texts.padded(rows)
+    work = flops.layers_forward(model, padded, model.layers) + flops.layers_backward(model, padded, model.layers)
+    work += 2 * flops.head(model, texts.positions)
+    return setup.phase("attribution", peak(rows), work, setup.options.type_of(model), rows)
+
+
+def teacher_states(setup: Setup, texts: Texts, layer: int, name: str = "teacher states", rounds: int = 1) -> Phase:
+    """Return the phase in which the teacher's states up to a layer are stored."""
+    return _states(setup, setup.teacher, texts, layer, name, rounds)
+
+
+def student_prefix(setup: Setup, texts: Texts, first: int, rounds: int = 1) -> Phase:
+    """Return the phase in which the states that enter the first trained layer are stored."""
+    return _states(setup, setup.student, texts, first - 1, "student prefix", rounds)
+
+
+def _states(setup: Setup, model: Shapes, texts: Texts, layers: int, name: str, rounds: int) -> Phase:
+    size = setup.options.size(model)
+
+    def peak(rows: int) -> int:
+        batch = Batch.longest(texts, rows)
+        states = batch.tokens * model.width * size
+        return memory.weights(model, size, layers) + vectors(setup) + memory.forward(model, batch, size) + states
+
+    rows = largest_batch(FORWARD_EXAMPLES, peak, setup.usable)
+    work = rounds * flops.layers_forward(model, texts.padded(rows), layers)
+    return setup.phase(name, peak(rows), work, setup.options.type_of(model), rows)
+
+
+def training(setup: Setup, settings: TransferSettings, texts: Texts, first: int) -> Phase:
+    """Return the phase in which LoRA on the first layer trains, through all later layers."""
+    model, size, count = setup.student, setup.options.size(setup.student), setup.student.layers - first + 1
+    rows = setup.options.micro_batch_size or settings.micro_batch_size or settings.batch_size
+    adapted = model.layers if settings.schedule == "frontier" else max(1, len(settings.student_layers or ()))
+    batch, parameters = Batch.longest(texts, rows), adapted * model.lora_parameters(settings.rank)
+    checkpointing = setup.options.checkpointing(settings)
+    acts = memory.activations(model, batch, size, count, checkpointing)
+    acts += memory.lora_inputs(model, batch, model.lora) + batch.positions * (model.width * 4 + setup.teacher.width * 4)
+    last = max(_output_memory(setup, settings, batch, size), memory.backward(model, batch, size))
+    peak = memory.weights(model, size, count) + vectors(setup) + memory.trained(parameters) + acts + last
+    padded = texts.padded(rows, settings.batch_size)
+    work = flops.layers_forward(model, padded, count) * (2 if checkpointing else 1)
+    work += flops.layers_backward(model, padded, count) - flops.not_reached(model, padded)
+    work += flops.lora(model.lora_parameters(settings.rank), padded.tokens)
+    work += _output_work(setup, settings, texts)
+    return setup.phase("training", peak, settings.epochs * work, setup.options.type_of(model), rows)
+
+
+def _output_memory(setup: Setup, settings: TransferSettings, batch: Batch, size: int) -> int:
+    term = OUTPUT_TERMS[settings.output_loss]
+    if issubclass(term, CosineTerm):
+        return memory.cosine(setup.student, batch.positions)
+    if not term.needs_teacher:
+        return memory.logits(setup.student, batch.positions, size)
+    head = setup.teacher.vocabulary * setup.teacher.width * (size + (4 if size < 4 else 0))
+    return head + memory.logits(setup.student, batch.positions, size, KL_COPIES)
+
+
+def _output_work(setup: Setup, settings: TransferSettings, texts: Texts) -> int:
+    term = OUTPUT_TERMS[settings.output_loss]
+    if issubclass(term, CosineTerm):
+        return 6 * setup.student.width**2 * texts.positions
+    teacher = flops.head(setup.teacher, texts.positions) if term.needs_teacher else 0
+    return 2 * flops.head(setup.student, texts.positions) + teacher

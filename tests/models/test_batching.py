@@ -1,0 +1,93 @@
+"""Parts that fit the memory: as wanted where it is plentiful, fewer by the estimate, halves after an error."""
+
+import pytest
+import torch
+
+from semalign.models import batching
+from semalign.models.architecture import Architecture
+from semalign.models.batching import FittingParts
+from semalign.models.memory import TooLargeError
+
+
+@pytest.fixture
+def architecture(student):
+    return Architecture(student.model)
+
+
+def test_parts_are_as_wanted_where_memory_is_plentiful(architecture):
+    parts = FittingParts(architecture, 3)
+    assert list(parts.split("abcdefg", range(1, 8))) == ["abc", "def", "g"]
+    assert list(FittingParts(architecture).split(range(5), [1] * 5)) == [range(5)]
+    assert list(parts.split([], [])) == []
+    assert list(parts.results(len, "abcd", [1] * 4)) == [3, 1]
+
+
+def test_a_part_ends_before_its_padded_tokens_would_not_fit(architecture, monkeypatch):
+    parts = FittingParts(architecture, 8)
+    free = parts.bytes_of(3, 10) / batching.SHARE + 1
+    monkeypatch.setattr(batching, "free_bytes", lambda model: free)
+    lengths = [10, 10, 10, 10, 2, 2, 40, 1]
+    assert list(parts.split(lengths, lengths)) == [[10, 10, 10], [10, 2, 2], [40], [1]]
+    assert parts.size == 8  # nothing failed
+
+
+def test_the_estimate_grows_with_what_is_kept(architecture):
+    forward = FittingParts(architecture).bytes_of(2, 10)
+    assert FittingParts(architecture).bytes_of(4, 10) == 2 * forward
+    assert FittingParts(architecture).bytes_of(2, 20) > 2 * forward  # attention weights
+    assert FittingParts(architecture, kept_layers=3).bytes_of(2, 10) == 4 * forward
+    assert FittingParts(architecture, kept_states=5).bytes_of(2, 10) == forward + 2 * 10 * 5 * architecture.width * 8
+    vocabulary = len(architecture.head_weight)
+    assert FittingParts(architecture, logits=True).bytes_of(2, 10) == forward + 2 * 10 * 12 * vocabulary
+
+
+def failing_above(most, seen):
+    def compute(part):
+        seen.append(list(part))
+        if len(part) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return sum(part)
+
+    return compute
+
+
+def test_a_part_that_does_not_fit_is_halved_for_good(architecture, caplog):
+    seen, parts = [], FittingParts(architecture, 8)
+    found = list(parts.results(failing_above(3, seen), range(10), [5] * 10))
+    assert found == [0 + 1, 2 + 3, 4 + 5, 6 + 7, 8 + 9]
+    assert [len(part) for part in seen] == [8, 4, 2, 2, 2, 2, 2] and parts.size == 2
+    assert caplog.text.count("do not fit the memory") == 2 and "8 examples at once" in caplog.text
+    assert list(parts.results(failing_above(3, seen), range(2), [5] * 2)) == [1]
+
+
+def test_the_halves_are_those_of_what_was_tried(architecture):
+    parts = FittingParts(architecture, 64)
+    list(parts.results(failing_above(2, []), range(5), [5] * 5))
+    assert parts.size == 2  # 5, then 2, not 32, 16, 8 and 4
+
+
+def test_one_item_that_does_not_fit_is_told_in_one_line(architecture):
+    with pytest.raises(TooLargeError, match=r"^one example of 7 tokens does not fit the memory of .* on cpu: use"):
+        list(FittingParts(architecture, 4).results(failing_above(0, []), range(4), [7] * 4))
+
+
+def test_other_errors_stay_what_they_are(architecture):
+    with pytest.raises(ZeroDivisionError):
+        list(FittingParts(architecture, 4).results(lambda part: 1 / 0, range(4), [7] * 4))
+
+
+def test_an_attempt_that_failed_is_undone_and_its_tensors_are_gone(architecture):
+    import weakref
+
+    parts, kept, undone = FittingParts(architecture, 4), [], []
+
+    def compute():
+        list(parts.split(range(4), [5] * 4))
+        tensor = torch.zeros(3)
+        kept.append(weakref.ref(tensor))
+        if parts.size > 1:
+            raise MemoryError
+        return parts.size
+
+    assert parts.retried(compute, lambda: undone.append([each() for each in kept])) == 1
+    assert undone == [[None], [None, None]]

@@ -1,0 +1,82 @@
+"""The jobs of a profile are those of its comparison, its selection, the analyses and the notebooks."""
+
+from pathlib import Path
+
+import pytest
+from helpers.profiles import write_profile
+
+from semalign.experiments.cells import cells
+from semalign.experiments.grids import points
+from semalign.experiments.profiles import load_profile
+from semalign.planning import MACHINES, Options, plan
+
+BYTES = 10**9
+
+
+@pytest.fixture(scope="module")
+def llama2():
+    return plan(load_profile("llama2"))
+
+
+def of(jobs, kind):
+    return [job for job in jobs if job.kind == kind]
+
+
+def test_every_cell_is_a_job_with_the_stem_of_its_record(llama2):
+    stems = [Path(cell.file_name).stem for cell in cells(load_profile("llama2"), ["all"])]
+    assert [job.name for job in llama2 if job.kind in ("evaluation", "cell")] == stems
+
+
+@pytest.mark.slow
+def test_every_point_of_a_grid_is_a_job(tmp_path):
+    grids = {"semalign": {"learning_rate": [1e-3, 1e-2]}}
+    profile = write_profile(tmp_path, teacher="micro-teacher", student="micro-student", teachers={}, selection=grids)
+    stems = [Path(point.file_name).stem for point in points(profile)]
+    assert [job.name for job in of(plan(profile, []), "selection")] == stems
+
+
+def test_analyses_and_notebooks_are_jobs(llama2):
+    assert [job.name.split("--")[0] for job in of(llama2, "decomposition") + of(llama2, "cka")] == [
+        "decomposition"
+    ] * 2 + ["cka"]
+    assert "notebook--03_attribution" in [job.name for job in of(llama2, "notebook")]
+
+
+def test_names_are_different(llama2):
+    assert len({job.name for job in llama2}) == len(llama2)
+
+
+def test_a_semalign_cell_of_llama_2_fits_one_gpu_and_a_baseline_in_float32_needs_two(llama2):
+    found = {job.name.split("--")[0]: job for job in of(llama2, "cell") if "--meta-llama_Llama-2-13b" in job.name}
+    assert 26 * BYTES < found["semalign"].gpu_memory < 73 * BYTES and found["semalign"].gpus == 1
+    assert found["seeking"].gpus == found["laten"].gpus == 2
+    assert found["semalign"].largest.name == "attribution"
+    assert found["semalign"].host_memory == 4 * BYTES + 26_031_728_640
+
+
+def test_states_of_teacher_and_student_are_on_disk(monkeypatch):
+    monkeypatch.setattr("semalign.data.sources.data_roots", list)
+    (job,) = [
+        each
+        for each in plan(load_profile("llama2", seeds=[0]), ["semalign"])
+        if each.name.startswith("semalign--meta-llama_Llama-2-13b") and "gsm8k" in each.name
+    ]
+    assert job.disk == 4 * 10**6 + 1000 * (141 * 5120 * 2 + 241 * 4096 * 2)
+
+
+def test_half_the_micro_batch_needs_less(llama2):
+    less = plan(load_profile("llama2"), ["sft"], options=Options(micro_batch_size=1))
+    usual = plan(load_profile("llama2"), ["sft"])
+    assert of(less, "cell")[0].gpu_memory < of(usual, "cell")[0].gpu_memory
+
+
+@pytest.mark.slow
+def test_seeds_differ_in_name_only(tmp_path):
+    profile = write_profile(tmp_path, teacher="micro-teacher", student="micro-student", teachers={})
+    first, second = (job for job in plan(profile, ["semalign"], MACHINES["h100"]) if job.kind == "cell")
+    assert first.name != second.name and first.phases is second.phases
+
+
+def test_an_unknown_entry_is_an_error():
+    with pytest.raises(ValueError, match="no method or variant 'semalgin'"):
+        plan(load_profile("llama2"), ["semalgin"])

@@ -1,0 +1,59 @@
+"""A plan as text and as JSON."""
+
+import json
+
+import pytest
+
+from semalign.experiments.profiles import load_profile
+from semalign.planning import MACHINES, Options
+from semalign.planning.report import HEADER, aligned, report, size
+
+
+@pytest.fixture(scope="module")
+def found():
+    return report(load_profile("llama2"), ["semalign", "seeking"], MACHINES["a100"], Options())
+
+
+def test_sizes_are_for_readers():
+    assert [size(number) for number in (38.24e9, 4e6, 1.2e8)] == ["38.2 GB", "4 MB", "0.1 GB"]
+
+
+def test_columns_are_aligned():
+    rows = [HEADER, ("a", "1", "2.0 GB", "b", "1 MB", "1 MB", "1e9", "0.10", "1")]
+    first, second = aligned(rows)
+    assert first.index("runs") + len("runs") == second.index(" 1 ") + 2
+    assert len(first) == len(second)
+
+
+def test_seeds_share_a_row_and_the_totals_count_all_jobs(found):
+    rows = [row for row in found.table() if row[0] == "semalign Llama-2-13b-chat-hf gsm8k"]
+    assert [row[1] for row in rows] == ["3"]
+    assert found.table()[-1][:2] == ("total", str(len(found.jobs)))
+    assert found.totals.gpu_hours == pytest.approx(sum(job.hours * job.gpus for job in found.jobs))
+
+
+def test_models_are_counted_once_on_disk(found):
+    weights = 2 * (6_738_415_616 + 2 * 13_015_864_320 + 13_015_874_560)
+    assert found.totals.disk > weights
+    assert found.totals.disk - weights < sum(job.disk for job in found.jobs)
+
+
+def test_what_does_not_fit_has_one_line_for_an_entry(found):
+    (line,) = found.problems()
+    assert line.startswith("does not fit: seeking needs up to ") and line.endswith(
+        "2 GPUs of this size with device_map auto"
+    )
+
+
+def test_the_text_says_what_it_assumes(found):
+    text = found.text()
+    for part in ("40% of it reached", "Table 3", "worst case", "mmlu: 1000 rows of"):
+        assert part in text
+
+
+def test_json_has_every_job_with_its_phases(found):
+    content = json.loads(json.dumps(found.as_json()))
+    assert [job["name"] for job in content["jobs"]] == [job.name for job in found.jobs]
+    job = next(job for job in content["jobs"] if job["name"].startswith("seeking"))
+    assert job["gpus"] == 2 and job["remedy"] and job["phases"][-1]["name"] in ("choices", "generation")
+    assert content["totals"]["jobs"] == len(found.jobs)

@@ -1,0 +1,70 @@
+"""Lengths of texts: counted, sampled, assumed, padded."""
+
+import pytest
+from helpers.profiles import write_profile
+
+from semalign.experiments.profiles import load_profile
+from semalign.planning import texts as module
+from semalign.planning.texts import CHARACTERS, Texts, bare, needs_generation, training_texts
+from semalign.planning.texts import test_texts as texts_to_score
+
+ROWS = Texts.of([(2, 3), (10, 1), (4, 4), (1, 1)])
+
+
+def test_a_row_ends_with_the_end_of_sequence_which_is_supervised():
+    assert ROWS.whole.tolist() == [6, 12, 9, 3]
+    assert (ROWS.tokens, ROWS.positions) == (30, 4 + 2 + 5 + 2)
+    assert ROWS.squares == 36 + 144 + 81 + 9
+
+
+def test_batches_in_order_are_padded_to_their_longest_row():
+    padded = ROWS.padded(2)
+    assert padded.whole.tolist() == [12, 12, 9, 9]
+    assert padded.positions == ROWS.positions
+
+
+def test_rows_of_a_step_are_sorted_by_length_before_they_are_cut():
+    assert ROWS.padded(2, among=4).whole.tolist() == [6, 6, 12, 12]
+
+
+def test_parts_of_texts():
+    assert ROWS.first(1).whole.tolist() == [6]
+    assert ROWS.longest(2).whole.tolist() == [12, 9]
+    assert ROWS.between(3, 9).whole.tolist() == ROWS.between(4, 9).whole.tolist() == [3]
+    assert ROWS.cycled(5).whole.tolist() == [6, 12, 9, 3, 6]
+    assert bare(ROWS).tokens == 2 + 10 + 4 + 1
+
+
+@pytest.mark.slow
+def test_data_of_this_machine_are_counted_by_the_tokenizer():
+    found = training_texts(load_profile("micro"), "micro_gsm8k")
+    assert len(found) == 300 and "by its tokenizer" in found.known
+    assert 60 < found.tokens / 300 < 90
+
+
+@pytest.mark.slow
+def test_without_a_tokenizer_a_token_has_a_stated_number_of_characters(monkeypatch):
+    monkeypatch.setattr(module, "tokenizer_of", lambda name: None)
+    found = texts_to_score(load_profile("micro"), "micro_gsm8k")
+    assert found.known == f"{CHARACTERS} characters a token"
+
+
+def test_data_that_are_not_here_are_assumed_and_no_hub_is_asked(monkeypatch):
+    monkeypatch.setenv("SEMALIGN_DATA", "")
+    monkeypatch.setattr("semalign.data.sources.hub_rows", lambda *_, **__: pytest.fail("the hub was asked"))
+    monkeypatch.setattr("semalign.data.sources.data_roots", list)
+    profile = load_profile("llama2")
+    found = training_texts(profile, "gsm8k")
+    assert len(found) == 1000 and found.known.startswith("assumed: 100 tokens and 140")
+    assert len(texts_to_score(profile, "humaneval")) == 164
+
+
+@pytest.mark.slow
+def test_the_limit_of_an_evaluation_counts(tmp_path):
+    profile = write_profile(tmp_path, student="micro-student")
+    assert len(texts_to_score(profile, "micro_gsm8k")) == 4
+    assert len(training_texts(profile, "micro_gsm8k")) == 6
+
+
+def test_which_tasks_ask_for_text():
+    assert needs_generation("gsm8k") and not needs_generation("mmlu")

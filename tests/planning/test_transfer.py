@@ -1,0 +1,80 @@
+"""The phases of a transfer at the shapes of Llama 2, and which settings change them."""
+
+import pytest
+
+from semalign.planning import flops, memory, transfer
+from semalign.planning.machines import MACHINES
+from semalign.planning.memory import Batch
+from semalign.planning.setup import Options, Setup
+from semalign.planning.shapes import shapes_of
+from semalign.planning.texts import Texts
+from semalign.settings import TransferSettings
+
+SMALLER, LARGER = (shapes_of(f"meta-llama/Llama-2-{size}-chat-hf") for size in ("7b", "13b"))
+SETUP = Setup(MACHINES["a100"], LARGER, SMALLER)
+TEXTS = Texts.of([(411, 100)] * 64, "rows of 512 tokens")
+
+
+def named(settings, setup=SETUP):
+    return {phase.name: phase for phase in transfer.phases(setup, TransferSettings(**settings), TEXTS)}
+
+
+def test_the_phases_in_order():
+    names = [phase.name for phase in transfer.phases(SETUP, TransferSettings(), TEXTS)]
+    read = ["read", "student prefix", "training"]
+    assert names == ["read", "bases and map", "attribution", "teacher states", *read]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"teacher_layer": 3}, {"student_layer": 3}, {"student_layers": [3]}, {"schedule": "frontier"}]
+)
+def test_layers_that_are_given_need_no_attribution(settings):
+    assert "attribution" not in named(settings)
+
+
+def test_a_term_on_the_teachers_logits_needs_its_final_states():
+    assert "final states" in named({"output_loss": "kl"})
+
+
+def test_unknown_layers_are_the_worst_case_and_known_ones_are_taken():
+    assert transfer.layers_of(SETUP, TransferSettings()) == (40, 1)
+    assert transfer.layers_of(SETUP, TransferSettings(teacher_layer=20, student_layer=16)) == (20, 16)
+    assert transfer.layers_of(SETUP, TransferSettings(student_layers=[9, 7])).student == 7
+
+
+def test_attribution_of_llama_2_13b_by_hand():
+    found = named({"attribution_examples": 32})["attribution"]
+    assert found.batch == 8
+    assert found.flops == 32 * 40 * (4 * 317_194_240 * 512 + 14 * 5120 * 512**2) + 4 * 32 * 101 * 32000 * 5120
+    # 8 x 512 tokens hold 2 norms in float32, q, k, v, output, log-sums and 3 x 13,824 in half, and the MLP's output.
+    layer = 4096 * (8 * 5120 + 8 * 5120 + 160 + 6 * 13824 + 2 * 5120)
+    logits = 808 * (3 * 32000 + 2 * 5120) * 4 + 32000 * 5120 * 4
+    bases = 4 * (32000 * (5120 + 4096) + 5120 * 4096)
+    assert found.gpu_memory == 26_031_728_640 + bases + 40 * layer + logits
+
+
+def test_a_batch_that_does_not_fit_is_halved():
+    small = Setup(MACHINES["a100"]._replace(memory=40 * 10**9), LARGER, SMALLER)
+    assert named({}, small)["attribution"].batch < 8
+
+
+def test_training_starts_at_the_first_trained_layer():
+    whole, last = named({"teacher_layer": 40})["training"], named({"student_layer": 32})["training"]
+    weights = memory.weights(SMALLER, 2) - memory.weights(SMALLER, 2, 1)
+    batch = Batch.longest(TEXTS, 64)
+    assert whole.gpu_memory - last.gpu_memory == weights + 31 * memory.held(SMALLER, batch, 2)
+    passes = flops.layers_forward(SMALLER, TEXTS, 31) + flops.layers_backward(SMALLER, TEXTS, 31)
+    assert whole.flops - last.flops == 5 * passes
+
+
+def test_choices_that_save_memory_do():
+    usual = named({})["training"]
+    for options in (Options(micro_batch_size=4), Options(activation_checkpointing=True)):
+        assert named({}, Setup(SETUP.machine, LARGER, SMALLER, options))["training"].gpu_memory < usual.gpu_memory / 2
+
+
+def test_cross_entropy_holds_logits_and_the_cosine_does_not():
+    few = {"student_layer": 32, "micro_batch_size": 64}
+    cosine, entropy = named(few)["training"], named({**few, "output_loss": "cross_entropy"})["training"]
+    assert entropy.gpu_memory > cosine.gpu_memory
+    assert entropy.flops - cosine.flops == 5 * 6464 * (4 * 32000 * 4096 - 6 * 4096**2)
