@@ -12,6 +12,8 @@ from semalign.files import (
     atomic_path,
     file_sha256,
     json_fingerprint,
+    keep_json,
+    kept_json,
     moved_into,
     read_json,
     write_json,
@@ -105,3 +107,18 @@ def test_a_fingerprint_of_json_heeds_values_and_not_the_order_of_keys():
     assert json_fingerprint({"b": [1, 2], "a": 1}) == first
     assert json_fingerprint({"a": 1, "b": [2, 1]}) != first
     assert json_fingerprint({"a": "1", "b": [1, 2]}) != first
+
+
+def test_json_that_is_kept_comes_back_and_damage_is_found(tmp_path, caplog):
+    path = tmp_path / "below" / "a.json"
+    assert kept_json(path) is None
+    keep_json(path, {"scores": [1.5, 2]})
+    assert kept_json(path) == {"scores": [1.5, 2]} and not caplog.text
+    for damaged in (path.read_text().replace("1.5", "1.6"), "{", "[1]"):
+        path.write_text(damaged)
+        assert kept_json(path) is None and "a.json is damaged" in caplog.text
+        caplog.clear()
+    path.unlink()
+    path.parent.rmdir()
+    path.parent.touch()  # a file in the place of the folder
+    assert kept_json(path) is None

@@ -23,14 +23,14 @@ class LastLayersSettings(TrainingSettings):
 
 def check(inputs: Inputs) -> None:
     """Make sure that the student has so many layers."""
-    n = inputs.pair.student_architecture.n_layers
+    n = inputs.pair.student_outline.n_layers
     if inputs.settings.layers > n:
         raise ValueError(f"layers={inputs.settings.layers}, but the student has {n}: lower it")
 
 
 def adapt(inputs: Inputs) -> Adapted:
     """Train a LoRA on the last layers by the cross-entropy of the responses."""
-    n, wanted = inputs.pair.student_architecture.n_layers, inputs.settings.layers
+    n, wanted = inputs.pair.student_outline.n_layers, inputs.settings.layers
     adapted = add_lora(inputs.pair.student.model, range(n - wanted + 1, n + 1), inputs.settings)
     examples = inputs.pair.encode(inputs.rows).student
     training = FineTuning(Architecture(adapted), examples, inputs.settings, inputs.checkpoint(), inputs.identity())

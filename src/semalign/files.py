@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from semalign.disk import set_modes, temporary_folder, usual_mode, write_errors
+
+logger = logging.getLogger(__name__)
 
 
 class DamagedFileError(ValueError):
@@ -66,6 +69,25 @@ def read_json(path: Path | str) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:  # of JSON or of UTF-8
         raise DamagedFileError(f"{path} is not JSON: {error}") from error
+
+
+def keep_json(path: Path | str, content: Any) -> None:
+    """Write ``content`` as JSON with a checksum, atomically."""
+    write_json(path, {"checksum": json_fingerprint(content), "content": content})
+
+
+def kept_json(path: Path | str) -> Any:
+    """Return what :func:`keep_json` wrote, or None: without a file, and with a warning if it is damaged."""
+    try:
+        kept = read_json(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except DamagedFileError:
+        kept = None
+    if isinstance(kept, dict) and "content" in kept and kept.get("checksum") == json_fingerprint(kept["content"]):
+        return kept["content"]
+    logger.warning("%s is damaged or was not written by this version of semalign: made anew", path)
+    return None
 
 
 def file_sha256(path: Path | str) -> str:

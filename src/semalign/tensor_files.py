@@ -69,7 +69,7 @@ def kept_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict[str, A
     """Return what :func:`read_tensors` does, or None: without a file, and with a warning if it is damaged."""
     try:
         return read_tensors(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except DamagedFileError:
         logger.warning("%s is damaged or was not written by this version of semalign: made anew", path)

@@ -22,6 +22,6 @@ def profile(tmp_path, monkeypatch):
     for split in ("train", "validation", "test"):
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions))
     monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path / "roots"))
-    for cache in (experiments.loaded_once, experiments.fingerprint_of, split_fingerprint):
+    for cache in (experiments.source_once, split_fingerprint):
         cache.cache_clear()
     return write_profile(tmp_path)

@@ -1,11 +1,14 @@
 """What a record of a cell must be made from: hashes of models and data, and the settings that can make it stale."""
 
 import pytest
+from helpers.saved_models import Watch
 
 from semalign.evaluation.record import split_fingerprint
 from semalign.experiments.cells import NONE, Cell
-from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, loaded_once, training_rows
+from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, source_once, training_rows
+from semalign.models import remembered
 from semalign.models.identity import model_identity
+from semalign.models.loading import load_model
 
 
 @pytest.fixture
@@ -13,9 +16,14 @@ def cell(profile):
     return Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 1)
 
 
-def test_models_are_loaded_once(profile):
-    assert loaded_once(profile.student) is loaded_once(profile.student)
-    assert fingerprint_of(profile.student) == model_identity(loaded_once(profile.student))
+def test_the_fingerprint_is_the_identity_and_needs_weights_only_once(profile, monkeypatch):
+    monkeypatch.setattr(remembered, "RECENT", 0)
+    watch = Watch(monkeypatch)
+    assert source_once(profile.student) is source_once(profile.student)
+    assert fingerprint_of(profile.student) == model_identity(load_model(profile.student))
+    source_once.cache_clear()  # as in another process
+    assert fingerprint_of(profile.student) == model_identity(load_model(profile.student))
+    assert watch.loads == [("student", None)] and not watch.alive()
 
 
 def test_a_transfer_depends_on_both_models_and_both_splits_and_a_score_on_two_of_them(profile, cell):

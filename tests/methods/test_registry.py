@@ -3,7 +3,7 @@
 import pytest
 
 from semalign.data import tasks as benchmarks
-from semalign.experiments.runs import loaded_once
+from semalign.experiments.runs import source_once
 from semalign.methods.registry import method, methods
 from semalign.methods.runner import run_method
 
@@ -39,7 +39,7 @@ def test_every_method_runs_on_the_shipped_pair(name, tmp_path):
     entry = method(name)
     settings = {key: value for key, value in FAST.items() if key in entry.settings.model_fields}
     rows, held_out = benchmarks.rows("micro_gsm8k", "train", 64), benchmarks.rows("micro_gsm8k", "validation", 4)
-    teacher, student = loaded_once("micro-teacher"), loaded_once("micro-student")
+    teacher, student = source_once("micro-teacher"), source_once("micro-student")
     places = {"output_dir": tmp_path, "validation": held_out, "task": "micro_gsm8k"}
     result = run_method(name, teacher, student, rows, **places, **settings)
     record = result.record

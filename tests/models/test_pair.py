@@ -3,10 +3,12 @@
 import pytest
 import torch
 from helpers.models import make_llama, make_tokenizer
+from helpers.saved_models import Watch, save
 from torch import nn
 
+from semalign.models import remembered
 from semalign.models.identity import model_identity
-from semalign.models.loading import LanguageModel
+from semalign.models.loading import LanguageModel, load_model
 from semalign.models.pair import Pair
 
 
@@ -61,3 +63,18 @@ def test_a_row_that_one_of_them_cannot_read_is_named_with_the_model(teacher, stu
     teacher.model.config.name_or_path = "some/teacher"
     with pytest.raises(ValueError, match=r"^teacher, row 1: token .* has no embedding"):
         Pair(LanguageModel(teacher.model, longer), student).encode([{"prompt": "x", "response": "<tool>"}])
+
+
+def test_a_pair_by_name_answers_without_weights_once_it_is_known(teacher, student, rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(remembered, "RECENT", 0)
+    paths = save(teacher, tmp_path / "large"), save(student, tmp_path / "small")
+    first, watch = Pair(*paths), Watch(monkeypatch)
+    pair = Pair(*paths)
+    loaded = Pair(*map(load_model, paths))
+    assert pair.fingerprints == first.fingerprints == loaded.fingerprints and pair.computed_by == loaded.computed_by
+    assert pair.encode(rows) == loaded.encode(rows)
+    assert (pair.teacher_outline.n_layers, pair.student_outline.width) == (5, 12)
+    assert not watch.loads
+    assert pair.teacher.model is pair.teacher_architecture.model
+    pair.teacher_source.release()
+    assert pair.student_architecture.n_layers == 4 and watch.alive() == ["small"]

@@ -1,7 +1,7 @@
 """What the cells of a profile are made from: models, training rows and settings."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from semalign.data import tasks
@@ -11,26 +11,24 @@ from semalign.evaluation.record import split_fingerprint
 from semalign.experiments.cells import Cell
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import resolved
-from semalign.models.identity import model_identity
-from semalign.models.loading import LanguageModel, load_model
+from semalign.models.source import FiledModel
 
 
-@lru_cache(maxsize=4)
-def loaded_once(name: str) -> LanguageModel:
-    """Return a model by name, kept for the next cells."""
-    return load_model(name)
+@cache
+def source_once(name: str) -> FiledModel:
+    """Return a model by name, kept with its identity for the next cells; its weights are read when one needs them."""
+    return FiledModel(name)
 
 
-@lru_cache
 def fingerprint_of(name: str) -> str:
     """Return the identity of a model by name, which records have as its fingerprint."""
-    return model_identity(loaded_once(name))
+    return source_once(name).facts.identity
 
 
 def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:
     """Return the training rows of a profile's task, in the chat format in which it is evaluated."""
     settings, chat = profile.tasks[task], profile.evaluation.chat
-    tokenizer = loaded_once(profile.student).tokenizer if tasks.chat_name(task, chat) == "model" else None
+    tokenizer = source_once(profile.student).outline.tokenizer if tasks.chat_name(task, chat) == "model" else None
     return training.rows(task, settings.train_size, settings.training_data, chat=chat, tokenizer=tokenizer)
 
 

@@ -14,7 +14,7 @@ from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.experiments.cells import Cell, cells
-from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, loaded_once, training_rows
+from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, source_once, training_rows
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.scored_models import needs_folder, scored_model
@@ -27,7 +27,7 @@ from semalign.paths import results_dir
 from semalign.results.records import read_records
 from semalign.results.statistics import mean_interval
 
-__all__ = ["current", "fingerprint_of", "loaded_once", "missing", "run", "run_cell", "summary", "training_rows"]
+__all__ = ["current", "fingerprint_of", "missing", "run", "run_cell", "source_once", "summary", "training_rows"]
 logger = logging.getLogger(__name__)
 
 
@@ -42,13 +42,20 @@ def run_cell(
         record_path: where the record will be; see :func:`semalign.evaluation.run.evaluate`.
         folder: for the checkpoint and the result of the transfer, which goes on there if it was stopped.
     """
+    try:
+        return _record(profile, cell, record_path, folder)
+    finally:
+        source_once(cell.student).release()
+
+
+def _record(profile: Profile, cell: Cell, record_path: Path | None, folder: Path | None) -> dict[str, Any]:
     if cell.teacher is None:
         student = fingerprint_of(cell.student)
         scored = _scored(profile, scored_model(profile, cell.student), cell.task, record_path)
         return {**scored, "fingerprints": {**scored["fingerprints"], "student": student}}
     if needs_folder(profile, folder):
         with TemporaryDirectory() as temporary:
-            return run_cell(profile, cell, record_path, Path(temporary))
+            return _record(profile, cell, record_path, Path(temporary))
     record, model = _transferred(profile, cell, folder)
     scored = _scored(profile, model, cell.task, record_path)
     fingerprints = {**record["fingerprints"], **scored["fingerprints"]}
@@ -66,9 +73,9 @@ def run_cell(
 
 def _transferred(profile: Profile, cell: Cell, folder: Path | None) -> tuple[dict[str, Any], LanguageModel | VllmModel]:
     """Return the record of a transfer, and the model to score; nothing else of the transfer stays in memory."""
-    student, rows = loaded_once(cell.student), training_rows(profile, cell.task)
+    student, rows = source_once(cell.student), training_rows(profile, cell.task)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
-    method, teacher = profile.method_of(cell.method), loaded_once(cell.teacher)
+    method, teacher = profile.method_of(cell.method), source_once(cell.teacher)
     result = run_method(method, teacher, student, rows, output_dir=folder, task=cell.task, **settings)
     return result.record, scored_model(profile, cell.student, result)
 

@@ -15,7 +15,7 @@ from semalign.evaluation.vllm_engine import VllmModel
 from semalign.experiments.grids import Point, check_grids, grid, points, settings_at
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
-from semalign.experiments.runs import fingerprint_of, loaded_once, training_rows
+from semalign.experiments.runs import fingerprint_of, source_once, training_rows
 from semalign.experiments.scored_models import scored_model
 from semalign.experiments.staleness import Asked, problem, resolved
 from semalign.experiments.work_folder import make
@@ -135,8 +135,8 @@ def _run(profile: Profile, point: Point, folder: Path) -> dict[str, Any]:
 def _transferred(profile: Profile, point: Point, folder: Path) -> tuple[dict[str, Any], LanguageModel | VllmModel]:
     """Return the record of a point's transfer, and the model to score; nothing else of it stays in memory."""
     task, chat = point.task, profile.evaluation.chat
-    teacher, student = loaded_once(profile.teacher), loaded_once(profile.student)
-    held_out = benchmarks.rows(task, SPLIT, ITEMS, chat=chat, tokenizer=student.tokenizer)
+    teacher, student = source_once(profile.teacher), source_once(profile.student)
+    held_out = benchmarks.rows(task, SPLIT, ITEMS, chat=chat, tokenizer=student.outline.tokenizer)
     result = run_method(
         profile.method_of(point.entry),
         teacher,
@@ -147,4 +147,5 @@ def _transferred(profile: Profile, point: Point, folder: Path) -> tuple[dict[str
         task=task,
         **settings_at(profile, point),
     )
+    student.release()
     return result.record, scored_model(profile, profile.student, result)

@@ -18,11 +18,11 @@ from semalign.methods.registry import method as method_of
 from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
-from semalign.models.finite import check_weights
-from semalign.models.loading import LanguageModel, check_given, loaded
+from semalign.models.loading import LanguageModel
 from semalign.models.pair import Pair
 from semalign.models.precision import types_of
 from semalign.models.saving import save_model
+from semalign.models.source import Model, source_of
 from semalign.outputs import check_folder
 from semalign.results.records import make_record
 from semalign.training.adaptation import Adapted, Inputs
@@ -30,7 +30,6 @@ from semalign.training.adapters import split_adapter, stack_adapters
 from semalign.training.finetuning import response_nll
 
 Data = str | Path | Iterable[Mapping[str, Any]]
-Model = str | Path | LanguageModel
 
 
 @dataclass(frozen=True)
@@ -67,9 +66,10 @@ def run_method(
 
     Args:
         name: a method or its name; :func:`semalign.methods.registry.methods` lists all of them.
-        teacher: the larger model, or a name or path that :func:`semalign.load_model` takes.
-        student: the smaller model; it is not changed. If it has a LoRA adapter, training starts from there, and the
-            result is one adapter of the base model that holds both.
+        teacher: the larger model, or a name or path that :func:`semalign.load_model` takes; a model by name is loaded
+            when its weights are needed, and then the memory is given back.
+        student: the smaller model, in the same forms; it is not changed. If it has a LoRA adapter, training starts from
+            there, and the result is one adapter of the base model that holds both.
         data: rows with ``prompt`` and ``response``, or with ``messages`` for the student's chat template: a file, a
             ``datasets`` Dataset or a list.
         output_dir: folder for the adapter (or the changed model), its record and checkpoints; a stopped run with the
@@ -87,25 +87,24 @@ def run_method(
     started, method = time.perf_counter(), name if isinstance(name, Method) else method_of(name)
     chosen = method.settings(**settings)
     folder = None if output_dir is None else check_folder(output_dir)
-    for given in (teacher, student):
-        check_given(given)
+    given = source_of(teacher), source_of(student)
     rows, held_out = read_rows(data), [] if validation is None else read_rows(validation)
-    student, teacher = loaded(student), loaded(teacher)
-    for model in (student, teacher):
-        check_weights(model.model, model.name)
-    rows, held_out = (rendered(each, student.tokenizer) for each in (rows, held_out))
-    base, carried = split_adapter(student)
-    pair = Pair(teacher, base)
+    for source in given:
+        source.check()
+    large, small = (source.outline for source in given)
+    rows, held_out = (rendered(each, small.tokenizer) for each in (rows, held_out))
+    base, carried = split_adapter(small)
+    pair = Pair(given[0], given[1] if carried is None else base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
     inputs = Inputs(pair, rows, held_out, chosen, folder)
     method.check(inputs)
     run = _run(method, inputs, task)
     if folder is not None:
-        processes.by_first(partial(prepare, folder, student, teacher, run))
+        processes.by_first(partial(prepare, folder, small, large, run))
     adapted = method.adapt(inputs)
     record = _record(run, inputs, adapted, time.perf_counter() - started)
     made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
-    result = LanguageModel(made, pair.student.tokenizer)  # type: ignore[arg-type]
+    result = LanguageModel(made, small.tokenizer)  # type: ignore[arg-type]
     if folder is not None:
         processes.by_first(partial(save_model, result, folder, record))
     return TransferResult(result, folder, record)
@@ -116,8 +115,8 @@ def _run(method: Method, inputs: Inputs, task: str) -> dict[str, Any]:
     pair, settings = inputs.pair, inputs.settings
     return {
         "method": method.name,
-        "teacher": pair.teacher.name,
-        "student": pair.student.name,
+        "teacher": pair.teacher_source.outline.name,
+        "student": pair.student_source.outline.name,
         "task": task,
         "seed": settings.seed,
         "configuration": settings.model_dump(mode="json"),
@@ -143,8 +142,8 @@ def _record(run: dict[str, Any], inputs: Inputs, adapted: Adapted, seconds: floa
 def _types(pair: Pair, adapted: Adapted) -> dict[str, list[str]]:
     """Return the types of the models' weights and of the trained ones: a plain model is trained as a whole."""
     trained = (p for p in adapted.model.parameters() if p.requires_grad or not isinstance(adapted.model, PeftModel))
-    models = {"teacher": pair.teacher.model.parameters(), "student": pair.student.model.parameters()}
-    return {name: types_of(parameters) for name, parameters in {**models, "trained": trained}.items()}
+    models = {"teacher": pair.teacher_source.facts.types, "student": pair.student_source.facts.types}
+    return {**models, "trained": types_of(trained)}
 
 
 def _measured(inputs: Inputs, adapted: Adapted) -> tuple[dict[str, float] | None, dict[str, float] | None]:

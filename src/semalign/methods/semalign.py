@@ -29,8 +29,8 @@ def check_inputs(inputs: Inputs) -> None:
     """
     pair, settings = inputs.pair, inputs.settings
     check_layers(pair, settings)
-    check_rank(pair.student_architecture, settings)
-    lookup(OUTPUT_TERMS)[settings.output_loss].check(pair.student_architecture)
+    check_rank(pair.student_outline, settings)
+    lookup(OUTPUT_TERMS)[settings.output_loss].check(pair.student_outline)
     check_folder(cache_dir(), _bytes_of_states(inputs))
 
 
@@ -42,9 +42,9 @@ def _bytes_of_states(inputs: Inputs) -> int:
     """
     pair = inputs.pair
     tokens = sum(len(example) for example in pair.encode([*inputs.rows, *inputs.held_out]).student)
-    widths = 2 * (pair.teacher_architecture.width + pair.student_architecture.width)
+    widths = 2 * (pair.teacher_outline.width + pair.student_outline.width)
     layers = len(inputs.settings.student_layers or [1])
-    return tokens * widths * layers * pair.student_architecture.head_weight.element_size()
+    return tokens * widths * layers * pair.student_outline.head_weight.element_size()
 
 
 SEMALIGN = add_method(

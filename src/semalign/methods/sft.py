@@ -34,6 +34,6 @@ add_method(
         SftSettings,
         fine_tune,
         {"learning_rate": "learning_rate"},
-        check=lambda inputs: check_rank(inputs.pair.student_architecture, inputs.settings),
+        check=lambda inputs: check_rank(inputs.pair.student_outline, inputs.settings),
     )
 )

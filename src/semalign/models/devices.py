@@ -22,6 +22,11 @@ class Place(NamedTuple):
     device: torch.device | None
     device_map: str | Mapping[str, Any] | None
 
+    @property
+    def main_device(self) -> torch.device:
+        """The device, or with a map the one for what a map does not place: a GPU if there is one."""
+        return self.device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
 
 TYPES = {"auto": None, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 

@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 import torch
 from tokenizers import Regex, normalizers, pre_tokenizers
 from tokenizers.models import BPE
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 from transformers.integrations.gguf import read_gguf_metadata
 
 from semalign.errors import one_line
@@ -75,6 +82,14 @@ def load_gguf(path: Path | str, dtype: torch.dtype = torch.float32) -> tuple[Pre
     return _load_model(path, dtype), _load_tokenizer(path, metadata)
 
 
+def gguf_outline(path: Path) -> tuple[PretrainedConfig, PreTrainedTokenizerFast]:
+    """Return the configuration and the tokenizer of a ``.gguf`` file, whose weights stay on disk; raises as above."""
+    with _readable(path):
+        metadata, _ = read_gguf_metadata(str(path))
+        config = AutoConfig.from_pretrained(path.parent, gguf_file=path.name, trust_remote_code=False)
+    return _plain(config, path), _load_tokenizer(path, metadata)
+
+
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """Give any error of the libraries that read a file one line that names the file."""
@@ -93,11 +108,20 @@ def _load_model(path: Path, dtype: torch.dtype) -> PreTrainedModel:
         )
     loaded, info = found
     check_keys(str(path), info)
-    config = copy.deepcopy(loaded.config)
-    del config.quantization_config
-    config.name_or_path = path.stem
+    config = _plain(loaded.config, path)
     # The loaded object is marked as quantized and would refuse to be saved: give its weights to a new one.
-    return type(loaded).from_pretrained(None, config=config, state_dict=loaded.state_dict(), dtype=dtype)
+    plain = type(loaded).from_pretrained(None, config=config, state_dict=loaded.state_dict(), dtype=dtype)
+    plain.config.name_or_path = plain.name_or_path = path.stem
+    return plain
+
+
+def _plain(config: PretrainedConfig, path: Path) -> PretrainedConfig:
+    """Return a copy of a configuration that says nothing of the file's quantisation."""
+    config = copy.deepcopy(config)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    config.name_or_path = path.stem
+    return config
 
 
 def _load_tokenizer(path: Path, metadata: dict[str, Any]) -> PreTrainedTokenizerFast:

@@ -21,7 +21,7 @@ from semalign.models.offload import whole_state
 from semalign.models.tokenizer_identity import tokenizer_identity
 from semalign.tensor_files import tensor_fingerprint
 
-STATE_VERSION = 2  # raised when a change of this code changes states, steps of training or answers
+STATE_VERSION = 2  # raised when a change of this code changes identities, states, steps of training or answers
 PACKAGES = ("torch", "transformers", "tokenizers", "peft")
 WRAPPERS = (BaseTunerLayer, AuxiliaryTrainingWrapper)
 INSIDE = ("base_layer", "original_module")  # what they call the layer inside
@@ -63,10 +63,11 @@ def computed_by(*models: PreTrainedModel | PeftModel, packages: Iterable[str] = 
         The versions of ``packages``, :data:`STATE_VERSION`, and the implementation of the models' attention.
     """
     attention = [getattr(model.config, "_attn_implementation", None) for model in models]
-    return {"states": STATE_VERSION, "attention": attention, **{name: _version(name) for name in packages}}
+    return {"states": STATE_VERSION, "attention": attention, **{name: package_version(name) for name in packages}}
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Return the version of an installed package, None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

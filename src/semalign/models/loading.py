@@ -112,6 +112,7 @@ def load_model(
     dtype: torch.dtype | str | None = None,
     device: str | torch.device | None = None,
     device_map: str | Mapping[str, Any] | None = None,
+    layers: int | None = None,
 ) -> LanguageModel:
     """Load a causal language model in evaluation mode.
 
@@ -123,6 +124,8 @@ def load_model(
         device: where the model goes; by default as the process says, else a GPU if there is one.
         device_map: how the layers are spread over devices, CPU and disk, instead of one device: ``"auto"`` or another
             way of transformers, or a mapping from names of modules to devices.
+        layers: how many decoder layers to read, from the first; by default all. Files that hold only later layers are
+            not opened. A GGUF file is always read whole.
 
     Raises:
         FileNotFoundError: if there is no such model; it says how to get it.
@@ -143,7 +146,8 @@ def load_model(
             raise ValueError(f"{source}: a GGUF file goes to one device: give a device instead of a device map")
         loaded = LanguageModel(*load_gguf(source, place.dtype or torch.float32))
     else:
-        loaded = LanguageModel(load_network(source, place.dtype, place.device_map), load_tokenizer(source))
+        network = load_network(source, place.dtype, place.device_map, layers=layers)
+        loaded = LanguageModel(network, load_tokenizer(source))
     if place.device is None:
         hold_ends(loaded.model)
     else:

@@ -1,4 +1,4 @@
-"""A teacher and a student, for any method."""
+"""A teacher and a student, for any method; their weights are read when they are needed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 from semalign.data.messages import rendered
 from semalign.data.rows import Example, Row
 from semalign.models.architecture import Architecture
-from semalign.models.identity import computed_by, model_identity
+from semalign.models.identity import computed_by
 from semalign.models.loading import LanguageModel
+from semalign.models.source import Model, source_of
 
 
 class Encoded(NamedTuple):
@@ -20,20 +21,54 @@ class Encoded(NamedTuple):
 class Pair:
     """A teacher and a student with what every method asks of them.
 
+    A model that is given by name is loaded on first use, and its sources give its memory back: a method that takes
+    what it needs of the teacher, releases it and then takes the student never has both in memory.
+
     Args:
-        teacher: the larger model.
-        student: the smaller model.
+        teacher: the larger model, in memory or by name.
+        student: the smaller model, in memory or by name.
+
+    Attributes:
+        teacher_source: where the teacher comes from.
+        student_source: where the student comes from.
+        teacher_outline: the teacher's architecture, without numbers if it is given by name.
+        student_outline: the student's architecture, without numbers if it is given by name.
+        fingerprints: the identities of both.
+        computed_by: see :func:`semalign.models.identity.computed_by`.
 
     Raises:
         ValueError: if an architecture is unknown.
     """
 
-    def __init__(self, teacher: LanguageModel, student: LanguageModel) -> None:
-        self.teacher, self.student = teacher, student
-        self.teacher_architecture = Architecture(teacher.model)
-        self.student_architecture = Architecture(student.model)
-        self.fingerprints = {"teacher": model_identity(teacher), "student": model_identity(student)}
-        self.computed_by = computed_by(teacher.model, student.model)
+    def __init__(self, teacher: Model, student: Model) -> None:
+        self.teacher_source, self.student_source = source_of(teacher), source_of(student)
+        self.teacher_outline = Architecture(self.teacher_source.outline.model)
+        self.student_outline = Architecture(self.student_source.outline.model)
+        self.fingerprints = {
+            "teacher": self.teacher_source.facts.identity,
+            "student": self.student_source.facts.identity,
+        }
+        self.computed_by = computed_by(self.teacher_outline.model, self.student_outline.model)
+
+    @property
+    def teacher(self) -> LanguageModel:
+        """The teacher, loaded if it is not in memory."""
+        return self.teacher_source.load()
+
+    @property
+    def student(self) -> LanguageModel:
+        """The student, loaded if it is not in memory."""
+        return self.student_source.load()
+
+    @property
+    def teacher_architecture(self) -> Architecture:
+        """The architecture of :attr:`teacher`."""
+        return Architecture(self.teacher.model)
+
+    @property
+    def student_architecture(self) -> Architecture:
+        """The architecture of :attr:`student`."""
+        return Architecture(self.student.model)
 
     def encode(self, rows: Sequence[Mapping[str, Any]]) -> Encoded:
         """Return both encodings of rows; conversations are of the student's chat template for both.
@@ -41,8 +76,9 @@ class Pair:
         Raises:
             ValueError: see :meth:`semalign.models.loading.LanguageModel.encode`; it names the model.
         """
-        texts = rendered(rows, self.student.tokenizer)
-        teacher, student = (self._encoded(texts, model) for model in (self.teacher, self.student))
+        outlines = self.teacher_source.outline, self.student_source.outline
+        texts = rendered(rows, outlines[1].tokenizer)
+        teacher, student = (self._encoded(texts, model) for model in outlines)
         return Encoded(teacher, student)
 
     @staticmethod

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import try_to_load_from_cache
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -17,30 +18,62 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from semalign.errors import folded, one_line
+from semalign.models.first_layers import above, can_be_cut, files_of_layers, with_layers
 from semalign.models.integrity import check_folder, check_keys
 
 
 def load_network(
-    source: str, dtype: torch.dtype | None, device_map: str | Mapping[str, Any] | None = None
+    source: str,
+    dtype: torch.dtype | None,
+    device_map: str | Mapping[str, Any] | None = None,
+    *,
+    layers: int | None = None,
 ) -> PreTrainedModel:
-    """Return the model of a folder or hub id without its tokenizer; raises as :func:`semalign.load_model` does."""
-    if Path(source).is_dir():
-        check_folder(Path(source))
+    """Return the model of a folder or hub id without its tokenizer; raises as :func:`semalign.load_model` does.
+
+    Args:
+        source: folder or hub id.
+        dtype: type of the weights; None: the checkpoint's own.
+        device_map: see :func:`semalign.load_model`.
+        layers: how many layers to load, from the first; None: all. A model of several towers is loaded whole.
+    """
+    folder, unused = folder_of(source), set()
+    if layers is not None and folder is not None and can_be_cut(config := load_config(source), layers):
+        with files_of_layers(folder, config, layers) as files:
+            shorter = with_layers(config, range(1, layers + 1))
+            model, info = _network(source, str(files), dtype, device_map, config=shorter)
+        unused = above(info["unexpected_keys"], config, layers)
+    else:
+        if Path(source).is_dir():
+            check_folder(Path(source))
+        model, info = _network(source, source, dtype, device_map)
+    check_keys(source, {**info, "unexpected_keys": set(info["unexpected_keys"]) - unused})
+    model.config.name_or_path = model.name_or_path = source
+    model.config.return_dict = True  # old configurations may ask for tuples
+    if getattr(model, "peft_config", None):
+        raise ValueError(f"{source} is a PEFT adapter: load its base model, and put the adapter on it")
+    return model
+
+
+def _network(
+    source: str,
+    files: str,
+    dtype: torch.dtype | None,
+    device_map: str | Mapping[str, Any] | None,
+    **config: PretrainedConfig,
+) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """Return the model in ``files``, and what transformers tells of the weights; errors name ``source``."""
     with _readable(source), _quiet():
         found: Any = AutoModelForCausalLM.from_pretrained(
-            source,
+            files,
+            **config,
             dtype=dtype or "auto",
             device_map=device_map,
             trust_remote_code=False,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # check_keys refuses them
         )
-    model, info = found
-    check_keys(source, info)
-    model.config.return_dict = True  # old configurations may ask for tuples
-    if getattr(model, "peft_config", None):
-        raise ValueError(f"{source} is a PEFT adapter: load its base model, and put the adapter on it")
-    return model
+    return found
 
 
 def load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
@@ -53,6 +86,14 @@ def load_config(source: str | Path) -> PretrainedConfig:
     """Return the configuration of a folder or hub id; raises as :func:`semalign.load_model` does."""
     with _readable(source):
         return AutoConfig.from_pretrained(source, trust_remote_code=False)
+
+
+def folder_of(source: str | Path) -> Path | None:
+    """Return the folder that holds a model's files: itself, or the hub's newest on this machine; None without one."""
+    if Path(source).is_dir():
+        return Path(source)
+    found = None if Path(source).exists() else try_to_load_from_cache(str(source), "config.json")
+    return Path(found).parent if isinstance(found, str) else None
 
 
 @contextmanager

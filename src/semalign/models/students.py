@@ -1,12 +1,12 @@
 """Students made from a model by leaving out layers, for families that have no smaller member."""
 
-import copy
 import re
 
-from transformers import AutoModelForCausalLM, PretrainedConfig
+from transformers import AutoModelForCausalLM
 
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
+from semalign.models.first_layers import with_layers
 from semalign.models.loading import LanguageModel
 from semalign.models.offload import whole_state
 
@@ -30,7 +30,9 @@ def drop_layers(model: LanguageModel, every: int = 3) -> LanguageModel:
     if not 2 <= every <= architecture.n_layers:
         raise ValueError(f"every must be 2..{architecture.n_layers}, the number of layers; it is {every}")
     kept = [k for k in range(1, architecture.n_layers + 1) if k % every]
-    config = _with_layers(model.model.config, kept, architecture.n_layers)
+    config = with_layers(model.model.config, kept)
+    named = config.name_or_path or config.get_text_config().model_type
+    config.name_or_path = f"{named.rstrip('/')}-{len(kept)}-layers"
     student = AutoModelForCausalLM.from_config(config, dtype=model.model.dtype)
     new_number = {k - 1: new for new, k in enumerate(kept)}
     numbered = re.compile(rf"({re.escape(architecture.layout.layers)}\.)(\d+)(\..*)")
@@ -43,15 +45,3 @@ def drop_layers(model: LanguageModel, every: int = 3) -> LanguageModel:
         weights[name] = tensor
     student.load_state_dict(weights)
     return LanguageModel(student.to(architecture.device).eval(), model.tokenizer)
-
-
-def _with_layers(config: PretrainedConfig, kept: list[int], n_layers: int) -> PretrainedConfig:
-    """Return a configuration of the kept layers only; lists of per-layer settings are shortened too."""
-    config = copy.deepcopy(config)
-    text = config.get_text_config()
-    for name, value in text.to_dict().items():
-        if "layer" in name and isinstance(value, list) and len(value) == n_layers:
-            setattr(text, name, [value[k - 1] for k in kept])
-    text.num_hidden_layers = len(kept)
-    config.name_or_path = f"{(config.name_or_path or text.model_type).rstrip('/')}-{len(kept)}-layers"
-    return config

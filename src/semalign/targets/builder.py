@@ -13,29 +13,42 @@ from torch import Tensor
 from semalign.bases.basis import SemanticBasis
 from semalign.data.rows import Matched, Row
 from semalign.models.architecture import Architecture
+from semalign.models.loading import LanguageModel
 from semalign.models.pair import Encoded, Pair
 from semalign.models.precision import wide_type
 from semalign.settings import TransferSettings
 from semalign.targets.choice import LayerPair, check_layers
 from semalign.targets.maps import MAPS
 from semalign.targets.passes import StatePasses
+from semalign.targets.store import StateStore
 from semalign.targets.supervision import LayerTargets, Supervision, TeacherHead, match_examples
 from semalign.targets.vocabularies import shared_atoms
 from semalign.targets.vocabulary_report import vocabulary_report
 
 
-class PairPasses(NamedTuple):
-    """The forward passes of teacher and student over the same rows."""
+class TeacherSignals(NamedTuple):
+    """All that the supervision of some rows takes from the teacher; its states are on disk.
 
-    teacher: StatePasses
-    student: StatePasses
+    Attributes:
+        examples: the rows, encoded for both models.
+        matched: for each row, the positions at which both models have read the same text.
+        layers: the states of the teacher layers of each pair.
+        final: the states after the final norm, if an output term needs the teacher's logits.
+    """
+
+    examples: Encoded
+    matched: Sequence[Matched]
+    layers: list[StateStore]
+    final: StateStore | None
 
 
 class TargetBuilder:
     """Builds the supervision of student layers from the states of their teacher layers.
 
     The constructor computes the bases, and the map if it depends on the two models alone. It therefore rejects a
-    damaged LM head or too few shared tokens before any long work.
+    damaged LM head or too few shared tokens before any long work. Of both models it takes only the heads. Weights of
+    the teacher's layers are needed by :meth:`signals`, for states that are not stored, and those of the student by
+    :meth:`supervision`.
 
     Args:
         pair: teacher and student.
@@ -59,18 +72,16 @@ class TargetBuilder:
         self.pair, self.settings, self.teacher_logits = pair, settings, teacher_logits
         self.map = MAPS[settings.map]
         check_layers(pair, settings)
-        _ = self.bases  # computed here so that a damaged head fails early
-        if teacher_logits:
-            _ = self.shared_ids
+        heads = pair.teacher_source.head(), pair.student_source.head()
+        self._heads = [Architecture(head.model) for head in heads]
+        self.device = self._heads[1].device
+        self.bases = self._bases(heads)  # also where no map needs them, so that a damaged head fails early
+        self.teacher_head = TeacherHead(self._heads[0], *self.shared_ids) if teacher_logits else None
         self.alignment = self._map_of_models() if alignment is None else alignment
 
-    @cached_property
-    def bases(self) -> tuple[SemanticBasis, SemanticBasis]:
-        """The output-side bases of teacher and student."""
-        teacher, student = (
-            SemanticBasis.from_model(model, fold_norm=self.settings.fold_norm)
-            for model in (self.pair.teacher, self.pair.student)
-        )
+    def _bases(self, heads: Sequence[LanguageModel]) -> tuple[SemanticBasis, SemanticBasis]:
+        """Return the output-side bases of teacher and student."""
+        teacher, student = (SemanticBasis.from_model(head, fold_norm=self.settings.fold_norm) for head in heads)
         return teacher, student
 
     @cached_property
@@ -87,16 +98,41 @@ class TargetBuilder:
         """Return the map of the settings if it depends on the models alone, else None."""
         if self.map.needs not in ("bases", "heads"):
             return None
-        teacher, student = self.bases if self.map.needs == "bases" else self._heads()
+        teacher, student = self.bases if self.map.needs == "bases" else self._head_rows()
         found = self.map.make(teacher, student, self.settings)  # (D_T, D_S)
-        return None if found is None else found.to(self.pair.student_architecture.device, torch.float32)
+        return None if found is None else found.to(self.device, torch.float32)
 
-    def _heads(self) -> tuple[Tensor, Tensor]:
+    def _head_rows(self) -> tuple[Tensor, Tensor]:
         """Return the head rows of the shared tokens in the same order, shapes (shared, D_T) and (shared, D_S)."""
-        architectures = self.pair.teacher_architecture, self.pair.student_architecture
-        heads = (a.folded_head() if self.settings.fold_norm else a.head_weight.detach() for a in architectures)
+        heads = (a.folded_head() if self.settings.fold_norm else a.head_weight.detach() for a in self._heads)
         teacher, student = (head[ids] for head, ids in zip(heads, self.shared_ids, strict=True))
         return teacher, student
+
+    def signals(self, rows: Sequence[Row], pairs: Sequence[LayerPair], folder: Path) -> TeacherSignals:
+        """Return all that the supervision of rows takes from the teacher, which is not needed afterwards.
+
+        States are computed once and stored below ``folder``. Of a teacher by name, only the layers up to the deepest
+        pair are loaded, or all for its logits, and none if all states are stored.
+
+        Args:
+            rows: rows to train on or to measure.
+            pairs: layer pairs, shallow to deep.
+            folder: where states are stored.
+        """
+        examples = self.pair.encode(rows)
+        matched = match_examples(examples.teacher, examples.student, self.settings.positions)
+        deepest = None if self.teacher_head else max(layer for pair in pairs for layer, _ in pair.teacher)
+        passes = StatePasses(
+            self.pair.teacher_outline,
+            examples.teacher,
+            [each.teacher for each in matched],
+            folder,
+            self.pair.fingerprints["teacher"],
+            lambda: Architecture(self.pair.teacher_source.load(deepest).model),
+        )
+        final = passes.final_states() if self.teacher_head else None
+        layers = [passes.layer_states(pair.teacher, self.settings.interface) for pair in pairs]
+        return TeacherSignals(examples, matched, layers, final)
 
     def supervision(
         self,
@@ -104,6 +140,7 @@ class TargetBuilder:
         pairs: Sequence[LayerPair],
         folder: Path,
         *,
+        signals: TeacherSignals | None = None,
         student: Architecture | None = None,
         fitted: Sequence[LayerTargets] | None = None,
     ) -> Supervision:
@@ -115,54 +152,51 @@ class TargetBuilder:
             rows: rows to train on or to measure.
             pairs: layer pairs, shallow to deep.
             folder: where states are stored.
+            signals: what :meth:`signals` returned for the same rows and pairs; by default it is asked here.
             student: the current student, if layers below the first pair have been trained already. Its states then
                 need a folder of their own.
             fitted: targets of the training rows, whose fitted maps are reused. With None, a map that is fitted on
                 states is fitted on these rows.
         """
-        examples = self.pair.encode(rows)
-        matched = match_examples(examples.teacher, examples.student, self.settings.positions)
-        passes = self._passes(examples, matched, folder, student)
+        signals = signals or self.signals(rows, pairs, folder)
+        passes = self._student_passes(signals, folder, student)
         known: Sequence[LayerTargets | None] = fitted or [None] * len(pairs)
-        teacher_final, teacher_head = None, None
-        if self.teacher_logits:
-            teacher_final = passes.teacher.final_states()
-            teacher_head = TeacherHead(self.pair.teacher_architecture, *self.shared_ids)
+        targets = [self._targets(*each, passes) for each in zip(pairs, signals.layers, known, strict=True)]
         return Supervision(
-            examples=examples.student,
+            examples=signals.examples.student,
             positions=self.settings.positions,
-            matched=matched,
-            entering=passes.student.entering_states(pairs[0].student),
-            layers=[self._targets(pair, passes, targets) for pair, targets in zip(pairs, known, strict=True)],
-            device=self.pair.student_architecture.device,
-            teacher_final=teacher_final,
-            teacher_head=teacher_head,
+            matched=signals.matched,
+            entering=passes.entering_states(pairs[0].student),
+            layers=targets,
+            device=self.device,
+            teacher_final=signals.final,
+            teacher_head=self.teacher_head,
         )
 
-    def _passes(
-        self, examples: Encoded, matched: Sequence[Matched], folder: Path, student: Architecture | None
-    ) -> PairPasses:
-        """Return the forward passes of both models over the examples."""
-        fingerprints, current = self.pair.fingerprints, student or self.pair.student_architecture
-        at = [each.teacher for each in matched], [each.student for each in matched]
-        return PairPasses(
-            StatePasses(self.pair.teacher_architecture, examples.teacher, at[0], folder, fingerprints["teacher"]),
-            StatePasses(current, examples.student, at[1], folder, fingerprints["student"]),
+    def _student_passes(self, signals: TeacherSignals, folder: Path, student: Architecture | None) -> StatePasses:
+        return StatePasses(
+            student or self.pair.student_outline,
+            signals.examples.student,
+            [each.student for each in signals.matched],
+            folder,
+            self.pair.fingerprints["student"],
+            None if student else lambda: self.pair.student_architecture,
         )
 
-    def _targets(self, pair: LayerPair, passes: PairPasses, fitted: LayerTargets | None) -> LayerTargets:
+    def _targets(
+        self, pair: LayerPair, states: StateStore, fitted: LayerTargets | None, passes: StatePasses
+    ) -> LayerTargets:
         """Return the targets of one student layer, with the map of ``fitted`` or, if that is None, a new one."""
         interface = self.settings.interface
-        states = passes.teacher.layer_states(pair.teacher, interface)
         if fitted is not None:
             return replace(fitted, teacher_states=states)
         if self.map.needs != "states" or self.alignment is not None:
             return LayerTargets(pair.student, states, self.alignment)
         # The map is fitted on states of both models at the same matched positions.
-        student_states = passes.student.layer_states([(pair.student, 1.0)], interface)
+        student_states = passes.layer_states([(pair.student, 1.0)], interface)
         found = self.map.make(states, student_states, self.settings)
         if found is not None:
-            found = found.to(self.pair.student_architecture.device, wide_type(student_states.dtype))
+            found = found.to(self.device, wide_type(student_states.dtype))
         if self.map.into == "teacher":
             return LayerTargets(pair.student, states, projection=found)
         return LayerTargets(pair.student, states, alignment=found)

@@ -2,10 +2,15 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
-from semalign.data.rows import Row, batches
+from semalign.data.rows import Example, Row, batches
+from semalign.files import json_fingerprint, keep_json, kept_json
+from semalign.models import processes
+from semalign.models.identity import computed_by
 from semalign.models.pair import Pair
+from semalign.paths import cache_dir
 from semalign.settings import TransferSettings
 from semalign.targets.attribution import attribute_layers
 from semalign.targets.pairing import LayerMap, interpolation
@@ -39,15 +44,15 @@ def layer_map(pair: Pair, settings: TransferSettings) -> LayerMap:
     Raises:
         ValueError: if an override names a layer that does not exist.
     """
-    n_teacher, n_student = pair.teacher_architecture.n_layers, pair.student_architecture.n_layers
+    n_teacher, n_student = pair.teacher_outline.n_layers, pair.student_outline.n_layers
     return LayerMap(n_teacher, n_student, settings.layer_map)
 
 
 def check_layers(pair: Pair, settings: TransferSettings) -> None:
     """Check that all layers that the settings name exist; raise ``ValueError`` otherwise."""
     wanted = {
-        "teacher": (pair.teacher_architecture, [settings.teacher_layer]),
-        "student": (pair.student_architecture, [settings.student_layer, *(settings.student_layers or ())]),
+        "teacher": (pair.teacher_outline, [settings.teacher_layer]),
+        "student": (pair.student_outline, [settings.student_layer, *(settings.student_layers or ())]),
     }
     for model, (architecture, layers) in wanted.items():
         if wrong := [k for k in layers if k is not None and k > architecture.n_layers]:
@@ -84,13 +89,28 @@ def paired(pair: Pair, settings: TransferSettings, layer: int, k: int) -> LayerP
     """Return the pair of ``layer`` and student layer ``k``; with ``interpolate``, two teacher layers at k's depth."""
     if not settings.interpolate:
         return LayerPair([(layer, 1.0)], k)
-    a, b, lam = interpolation(k, pair.teacher_architecture.n_layers, pair.student_architecture.n_layers)
+    a, b, lam = interpolation(k, pair.teacher_outline.n_layers, pair.student_outline.n_layers)
     return LayerPair([(number, weight) for number, weight in ((a, 1 - lam), (b, lam)) if weight > 0], k)
 
 
 def attribution(pair: Pair, settings: TransferSettings, rows: Sequence[Row]) -> list[float]:
-    """Return the teacher's attribution scores on the first rows, for layers 1 to L_T."""
+    """Return the teacher's attribution scores on the first rows, for layers 1 to L_T.
+
+    They are kept in the cache folder, where another run with the same teacher and rows finds them.
+    """
     examples = pair.encode(rows[: settings.attribution_examples]).teacher
+    seen = [[example.input_ids, example.prompt_length] for example in examples]
+    made_by = [pair.fingerprints["teacher"], computed_by(pair.teacher_outline.model)]
+    key = json_fingerprint([*made_by, seen, settings.interface, settings.attribution])
+    path = cache_dir() / "attribution" / f"{key}.json"
+    scores = kept_json(path)
+    if processes.sums({"known": float(scores is not None)})["known"] < processes.count():
+        scores = _scores(pair, settings, examples)
+        processes.by_first(partial(keep_json, path, scores))
+    return scores
+
+
+def _scores(pair: Pair, settings: TransferSettings, examples: Sequence[Example]) -> list[float]:
     scores = attribute_layers(
         pair.teacher,
         batches(examples, ATTRIBUTION_BATCH),

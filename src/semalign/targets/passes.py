@@ -22,7 +22,7 @@ from semalign.targets.store import StateStore
 
 FORWARD_EXAMPLES = 16  # the most examples in one forward pass while states are computed
 Mixture = Sequence[tuple[int, float]]
-Compute = Callable[[Tensor, Tensor, Sequence[int]], list[Tensor]]
+Compute = Callable[[Architecture, Tensor, Tensor, Sequence[int]], list[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,13 @@ class StatePasses:
     """The states of one model on its examples; each kind is computed once and stored on disk.
 
     Attributes:
-        model: teacher or student.
+        model: teacher or student; with ``weights``, its outline is enough.
         examples: the rows, encoded for this model.
         at: for each example, the positions whose states are stored.
         folder: folder of the stores.
         fingerprint: the model's identity.
+        weights: function that returns the model with the layers that the states need, asked only where states are
+            missing; by default the model itself.
     """
 
     model: Architecture
@@ -42,6 +44,7 @@ class StatePasses:
     at: Sequence[list[int]]
     folder: Path
     fingerprint: str
+    weights: Callable[[], Architecture] | None = None
 
     def layer_states(self, mixture: Mixture, interface: str) -> StateStore:
         """Return the states at an interface; the forward passes stop at the deepest layer of the mixture.
@@ -52,8 +55,8 @@ class StatePasses:
         """
         layers = [layer for layer, _ in mixture]
 
-        def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-            states = states_at(self.model, layers, interface, input_ids, mask)
+        def compute(model: Architecture, input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
+            states = states_at(model, layers, interface, input_ids, mask)
             mixed = sum(weight * states[layer] for layer, weight in mixture)  # (batch, tokens, D)
             return [mixed[row, self.at[i]] for row, i in enumerate(chosen)]  # type: ignore[index]
 
@@ -63,8 +66,8 @@ class StatePasses:
     def final_states(self) -> StateStore:
         """Return the states after the final norm; logits are computed from them when needed and never stored."""
 
-        def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-            states = self.model.run(mask, input_ids=input_ids)
+        def compute(model: Architecture, input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
+            states = model.run(mask, input_ids=input_ids)
             return [states[row, self.at[i]] for row, i in enumerate(chosen)]
 
         key = {"final": True, "at": json_fingerprint(self.at)}
@@ -73,29 +76,28 @@ class StatePasses:
     def entering_states(self, k: int) -> StateStore:
         """Return the states of all tokens that enter layer ``k``; no layer below k is trained, so they stay valid."""
 
-        def compute(input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-            states = states_entering(self.model, k, input_ids, mask)  # (batch, tokens, D), padded on the right
+        def compute(model: Architecture, input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
+            states = states_entering(model, k, input_ids, mask)  # (batch, tokens, D), padded on the right
             return [states[row, : len(self.examples[i])] for row, i in enumerate(chosen)]
 
         return self._store(compute, list(map(len, self.examples)), {"entering": k}, "student prefix")
 
     def _store(self, compute: Compute, lengths: Sequence[int], key: dict[str, Any], description: str) -> StateStore:
         """Return the store of the states that ``compute`` returns for padded ids, their mask and example numbers."""
-        device = self.model.device
 
-        parts = FittingParts(self.model, FORWARD_EXAMPLES)
-
-        def compute_part(chosen: Sequence[int]) -> list[Tensor]:
-            input_ids, mask = (part.to(device) for part in pad([self.examples[i] for i in chosen]))
-            rows = partial(compute, input_ids, mask, chosen)
+        def compute_part(model: Architecture, chosen: Sequence[int]) -> list[Tensor]:
+            input_ids, mask = (part.to(model.device) for part in pad([self.examples[i] for i in chosen]))
+            rows = partial(compute, model, input_ids, mask, chosen)
             found = rows()
-            check_finite(torch.cat(found), f"the {description}", self.model, rows)
+            check_finite(torch.cat(found), f"the {description}", model, rows)
             return [state.cpu() for state in found]
 
         def compute_range(wanted: range) -> list[Tensor]:
             tokens = [len(self.examples[i]) for i in wanted]
-            with evaluating(self.model.model):
-                found = parts.results(compute_part, wanted, tokens)
+            model = self.model if self.weights is None else self.weights()
+            parts = FittingParts(model, FORWARD_EXAMPLES)
+            with evaluating(model.model):
+                found = parts.results(partial(compute_part, model), wanted, tokens)
                 return [state for part in found for state in part]
 
         # States of these models depended on the batch when they were stored without this mark.

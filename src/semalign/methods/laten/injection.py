@@ -60,14 +60,28 @@ def locate(
     this order. A deeper teacher thus gives its best L_S layers to all layers of the student. In each layer, the
     neurons with the largest scores are chosen: a ``share`` of the student's number of neurons of that kind.
     """
-    n_layers = min(teacher.n_layers, student.n_layers)
-    chosen: tuple[dict[str, Located], dict[str, Located]] = ({}, {})
-    for kind in KINDS:
-        n_teacher, n_student = neuron_counts(teacher)[kind], neuron_counts(student)[kind]
-        count = min(n_teacher, max(1, int(round(share * n_student, 6))))  # rounding first: 0.29 * 100 < 29
-        for found, scores in zip(chosen, (teacher_scores, student_scores), strict=True):
-            found[kind] = _top(scores[kind], n_layers, count)
-    return chosen
+    counts = sizes(teacher, student, share)
+    return choose(teacher_scores, counts), choose(student_scores, counts)
+
+
+class Sizes(NamedTuple):
+    """How many layers are paired, and how many neurons of each kind in a layer."""
+
+    layers: int
+    neurons: dict[str, int]
+
+
+def sizes(teacher: Architecture, student: Architecture, share: float) -> Sizes:
+    """Return the numbers of layers and neurons to choose in both models, which only their shapes determine."""
+    large, small = neuron_counts(teacher), neuron_counts(student)
+    # Rounding first: 0.29 * 100 < 29.
+    counts = {kind: min(large[kind], max(1, int(round(share * small[kind], 6)))) for kind in KINDS}
+    return Sizes(min(teacher.n_layers, student.n_layers), counts)
+
+
+def choose(scores: Mapping[str, Scores], wanted: Sizes) -> dict[str, Located]:
+    """Return the layers and neurons of one model with the largest scores, for each kind of sub-layer."""
+    return {kind: _top(scores[kind], wanted.layers, wanted.neurons[kind]) for kind in KINDS}
 
 
 def _top(scores: Scores, n_layers: int, count: int) -> Located:

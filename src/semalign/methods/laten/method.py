@@ -28,7 +28,7 @@ import torch
 from semalign.data.rows import Example
 from semalign.methods.laten.gated import KINDS, check_gated
 from semalign.methods.laten.hypernetwork import Alignment, Hypernetwork
-from semalign.methods.laten.injection import injected, locate, teacher_vectors, with_weights
+from semalign.methods.laten.injection import choose, injected, sizes, teacher_vectors, with_weights
 from semalign.methods.laten.neurons import attribute_neurons
 from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.laten.useful_tokens import Texts, useful_texts
@@ -56,7 +56,7 @@ def adapt(inputs: Inputs) -> Adapted:
     """
     pair, settings = inputs.pair, inputs.settings
     extract, align = _split(inputs.rows, settings)
-    texts = useful_texts(extract, pair.teacher), useful_texts(extract, pair.student)
+    texts = useful_texts(extract, pair.teacher_source.outline), useful_texts(extract, pair.student_source.outline)
     aligned = pair.encode(align).student
     return _locate_and_align(pair, texts, aligned, settings)
 
@@ -71,11 +71,11 @@ def check_inputs(inputs: Inputs) -> None:
     pair, n_rows, start = inputs.pair, len(inputs.rows), inputs.settings.extract_size
     if n_rows <= start:
         raise ValueError(f"{n_rows} rows leave none to train on after extract_size={start}: lower it or add rows")
-    check_gated(pair.teacher_architecture, "teacher")
-    check_gated(pair.student_architecture, "student")
-    for model in (pair.teacher, pair.student):
-        check_one_device(model.model, model.name)
-        useful_texts(inputs.rows[:start], model)
+    check_gated(pair.teacher_outline, "teacher")
+    check_gated(pair.student_outline, "student")
+    for source in (pair.teacher_source, pair.student_source):
+        check_one_device(source.spread, source.outline.name)
+        useful_texts(inputs.rows[:start], source.outline)
 
 
 def _split(
@@ -95,13 +95,21 @@ def _locate_and_align(
     settings: LatenSettings,
 ) -> Adapted:
     """Return the adapted student."""
+    wanted = sizes(pair.teacher_outline, pair.student_outline, settings.neuron_share)
+    large = pair.teacher_architecture
+    scores = attribute_neurons(large, texts[0])
+    given = choose(scores, wanted)
+    of_teacher = teacher_vectors(large, given)
+    del large
+    pair.teacher_source.release()
     # The changes are about 1e-5 of a weight, which a half-precision weight cannot hold.
     student = LanguageModel(wide_model(pair.student.model), pair.student.tokenizer)
-    large, small = pair.teacher_architecture, Architecture(student.model)
-    scores = [attribute_neurons(model, part) for model, part in zip((large, small), texts, strict=True)]
-    given, taken = locate(large, scores[0], small, scores[1], settings.neuron_share)
-    vectors = {name: v.to(small.head_weight) for name, v in teacher_vectors(large, given).items()}
-    hypernetwork = Hypernetwork(large.width, small.width, settings).to(small.device, small.head_weight.dtype)
+    small = Architecture(student.model)
+    taken = choose(attribute_neurons(small, texts[1]), wanted)
+    vectors = {name: v.to(small.head_weight) for name, v in of_teacher.items()}
+    hypernetwork = Hypernetwork(pair.teacher_outline.width, small.width, settings).to(
+        small.device, small.head_weight.dtype
+    )
     losses = Alignment(hypernetwork, vectors, small, taken, aligned, settings).run()
     with torch.no_grad():
         deltas = hypernetwork(vectors)
@@ -110,7 +118,7 @@ def _locate_and_align(
         "layers": {
             kind: [list(pair) for pair in zip(given[kind].layers, taken[kind].layers, strict=True)] for kind in KINDS
         },
-        "teacher_layer_scores": {kind: scores[0][kind].layers.tolist() for kind in KINDS},
+        "teacher_layer_scores": {kind: scores[kind].layers.tolist() for kind in KINDS},
         "neurons_each_layer": {kind: taken[kind].neurons.shape[1] for kind in KINDS},
         "delta_rms": {name: delta.square().mean().sqrt().item() for name, delta in deltas.items()},
         "hypernetwork_parameters": sum(p.numel() for p in hypernetwork.parameters()),

@@ -60,6 +60,7 @@ def inject(
     for name, block in blocks:
         lora = _lora(adapted, name)
         a, b, scale = *_adapter(lora), lora.scaling["default"]
+        block = block.to(b.device)
         start = truncated_svd(block, b.shape[1])
         b.copy_(start.left / scale)
         a.copy_(start.right)

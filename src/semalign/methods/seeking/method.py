@@ -55,13 +55,16 @@ def adapt(inputs: Inputs) -> Adapted:
     The chosen blocks are stored in the cache folder, where runs with other seeds or the other injection reuse them.
     """
     pair, settings = inputs.pair, inputs.settings
-    student = pair.student_architecture
     examples, checked = pair.encode(inputs.rows).student, pair.encode(inputs.held_out).student
     extraction = _extraction(pair, pair.encode(inputs.rows[: settings.seed_examples]).teacher, settings.block)
+    blocks = list(_blocks(pair, extraction))
+    pair.teacher_source.release()
+    student = pair.student_architecture
     # W - BA would lose BA's last digits in a half-precision W.
     trained = wide_model(student.model)
     adapted = add_lora(trained, range(1, student.n_layers + 1), settings, all_matrices=True).eval()
-    removed = inject(adapted, _blocks(pair, extraction), settings.injection)
+    removed = inject(adapted, iter(blocks), settings.injection)
+    del blocks
     injected = {"response_nll": response_nll(Architecture(adapted), checked)} if checked else None
     identity = inputs.identity("seeking")
     losses = FineTuning(Architecture(adapted), examples, settings, inputs.checkpoint(), identity).run()
@@ -82,25 +85,26 @@ def check_inputs(inputs: Inputs) -> None:
             or if a device map spreads a model.
         OSError: if the cache folder cannot be written.
     """
-    for model in (inputs.pair.teacher, inputs.pair.student):
-        check_one_device(model.model, model.name)
-    check_fit(inputs.pair.teacher_architecture, inputs.pair.student_architecture)
-    check_rank(inputs.pair.student_architecture, inputs.settings)
+    pair = inputs.pair
+    for source in (pair.teacher_source, pair.student_source):
+        check_one_device(source.spread, source.outline.name)
+    check_fit(pair.teacher_outline, pair.student_outline)
+    check_rank(pair.student_outline, inputs.settings)
     check_folder(cache_dir())
 
 
 def _extraction(pair: Pair, seeds: Sequence[Example], choice: BlockChoice) -> Extraction:
     """Return the extraction; it is read from the cache if a run had the same teacher, shapes, examples and choice."""
-    teacher, student = pair.teacher_architecture, pair.student_architecture
-    shapes = check_fit(teacher, student)
+    student = pair.student_outline
+    shapes = check_fit(pair.teacher_outline, student)
     seen = [[example.input_ids, example.prompt_length] for example in seeds]
-    made_by = [pair.fingerprints["teacher"], computed_by(teacher.model)]
+    made_by = [pair.fingerprints["teacher"], computed_by(pair.teacher_outline.model)]
     key = json_fingerprint([*made_by, student.n_layers, shapes, seen, choice])
     path = cache_dir() / "seeking" / f"{key}.safetensors"
 
     def make() -> None:
         if Extraction.load(path, list(shapes)) is None:
-            extract(teacher, student, seeds, choice).save(path)
+            extract(pair.teacher_architecture, student, seeds, choice).save(path)
 
     processes.by_first(make)
     extraction = Extraction.load(path, list(shapes))
@@ -110,12 +114,12 @@ def _extraction(pair: Pair, seeds: Sequence[Example], choice: BlockChoice) -> Ex
 
 
 def _blocks(pair: Pair, extraction: Extraction) -> Iterator[tuple[str, Float[Tensor, "n m"]]]:
-    """Yield the name of each of the student's matrices and its teacher block."""
-    student = pair.student_architecture
+    """Yield the name of each of the student's matrices and a copy of its teacher block, on the CPU."""
+    student, teacher = pair.student_outline, pair.teacher_architecture
     for k, (layer, blocks) in enumerate(zip(extraction.layers, extraction.blocks, strict=True), start=1):
         for name, (path, block) in zip(student.lora_targets([k], all_matrices=True), blocks.items(), strict=True):
-            whole = matrix(pair.teacher_architecture.layer(layer).get_submodule(path))
-            yield name, block.of(whole).to(student.device)
+            whole = matrix(teacher.layer(layer).get_submodule(path))
+            yield name, block.of(whole).cpu()
 
 
 add_method(

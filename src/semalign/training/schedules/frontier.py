@@ -5,8 +5,8 @@ layers below it have been trained already and stay frozen. The abstract does not
 among the layers. Here, all layers together get as many steps as one layer would get, in equal shares.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from peft import PeftModel
@@ -18,6 +18,7 @@ from semalign.paths import cache_dir
 from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
 from semalign.targets.choice import LayerPair, layer_map, paired
+from semalign.targets.supervision import Supervision
 from semalign.training.adaptation import Adapted, Inputs, trainable
 from semalign.training.lora import add_lora, train_only
 from semalign.training.objective import Objective
@@ -30,19 +31,26 @@ from semalign.training.steering import Steering
 def steer_frontier(inputs: Inputs) -> Adapted:
     """Train each student layer in turn.
 
-    States depend on the layers that have been trained, so they are computed anew for each layer and not kept. The
-    folder holds one checkpoint for each layer; a stopped run resumes at the layer and epoch where it stopped.
+    The teacher's states for all layers come first. The student's depend on the layers that have been trained, so they
+    are computed anew for each layer. None are kept. The folder holds one checkpoint for each layer; a stopped run
+    resumes at the layer and epoch where it stopped.
     """
     settings: TransferSettings = inputs.settings
     builder = TargetBuilder(inputs.pair, settings, teacher_logits=OUTPUT_TERMS[settings.output_loss].needs_teacher)
     vocabulary = builder.vocabulary(inputs.rows)
     pairs = [paired(inputs.pair, settings, layer, k) for k, layer in layer_map(inputs.pair, settings)]
-    adapted = add_lora(inputs.pair.student.model, [pair.student for pair in pairs], settings)
     passes, parts = shares(inputs.rows, len(pairs), settings.epochs, settings.seed)
-    losses: list[dict[str, float]] = []
-    for pair, part in zip(pairs, parts, strict=True):
-        with processes.one_temporary_folder(cache_dir() / "states") as states:
-            losses += _train_layer(inputs, builder, adapted, pair, part, passes, states)
+    with processes.one_temporary_folder(cache_dir() / "states") as states:
+        # From deep to shallow: a teacher by name is then loaded once, up to its deepest layer.
+        turns = list(zip(pairs, parts, strict=True))[::-1]
+        signals = [builder.signals(part, [pair], states) for pair, part in turns][::-1]
+        inputs.pair.teacher_source.release()
+        adapted = add_lora(inputs.pair.student.model, [pair.student for pair in pairs], settings)
+        losses: list[dict[str, float]] = []
+        for pair, part, signal in zip(pairs, parts, signals, strict=True):
+            with processes.one_temporary_folder(cache_dir() / "states") as own:
+                supervise = partial(builder.supervision, part, [pair], own, signals=signal)
+                losses += _train_layer(inputs, supervise, adapted, pair, part, passes)
     train_only(Architecture(adapted), [pair.student for pair in pairs])
     return Adapted(
         adapted,
@@ -57,17 +65,16 @@ def steer_frontier(inputs: Inputs) -> Adapted:
 
 def _train_layer(
     inputs: Inputs,
-    builder: TargetBuilder,
+    supervise: Callable[..., Supervision],
     adapted: PeftModel,
     pair: LayerPair,
     rows: Sequence[Row],
     passes: int,
-    states: Path,
 ) -> list[dict[str, float]]:
     """Train the layer at the frontier for ``passes`` epochs on its rows; return the losses of every step."""
     student, k = Architecture(adapted), pair.student
     train_only(student, [k])
-    supervision = builder.supervision(rows, [pair], states, student=student)
+    supervision = supervise(student=student)
     objective = Objective(student, supervision, inputs.settings)
     settings = inputs.settings.model_copy(update={"epochs": passes})
     identity = inputs.identity(pair.as_json(), list(rows))

@@ -24,10 +24,16 @@ def steer(inputs: Inputs) -> Adapted:
     vocabulary = builder.vocabulary(inputs.rows)
     choice = choose_layers(inputs.pair, settings, inputs.rows)
     states = cache_dir() / "states"
-    supervision = builder.supervision(inputs.rows, choice.pairs, states)
+    signals, of_held_out = (
+        builder.signals(rows, choice.pairs, states) if rows else None for rows in (inputs.rows, inputs.held_out)
+    )
+    inputs.pair.teacher_source.release()
+    supervision = builder.supervision(inputs.rows, choice.pairs, states, signals=signals)
     held_out = None
-    if inputs.held_out:
-        held_out = builder.supervision(inputs.held_out, choice.pairs, states, fitted=supervision.layers)
+    if of_held_out is not None:
+        same: dict[str, Any] = {"signals": of_held_out, "fitted": supervision.layers}
+        held_out = builder.supervision(inputs.held_out, choice.pairs, states, **same)
+    del builder  # and its bases
     adapted = add_lora(inputs.pair.student.model, supervision.trained, settings)
     objective = Objective(Architecture(adapted), supervision, settings)
     before = {} if held_out is None else objective.measure(held_out)

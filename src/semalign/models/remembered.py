@@ -1,0 +1,78 @@
+"""What is remembered of a model that is given by name, so that its weights can stay on disk: identity and types.
+
+As in git's index, files count as unchanged while their sizes and times are the same.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from semalign.files import json_fingerprint, keep_json, kept_json
+from semalign.models.devices import chosen_place
+from semalign.models.identity import PACKAGES, STATE_VERSION, model_identity, package_version
+from semalign.models.loading import LanguageModel, locate
+from semalign.models.precision import types_of
+from semalign.models.pretrained import folder_of
+from semalign.paths import cache_dir
+
+RECENT = 0.1  # seconds; a file that changes twice in a tick of its clock keeps its time
+
+
+class Facts(NamedTuple):
+    """What only the weights tell: the model's identity, and the types of its parameters."""
+
+    identity: str
+    types: list[str]
+
+
+def facts_of(model: LanguageModel) -> Facts:
+    """Return the facts of a model in memory."""
+    return Facts(model_identity(model), types_of(model.model.parameters()))
+
+
+def file_stamp(name: str | Path) -> list[Any] | None:
+    """Return path, size and times of a model's files, and how they are read; None if they are not on this machine.
+
+    A model that is loaded in another type, or by other versions of the libraries, has another stamp.
+    """
+    source = locate(name)
+    files = [Path(source)] if Path(source).is_file() else sorted(_files(folder_of(source)))
+    if not files:
+        return None
+    stats = [(str(path.absolute()), path.stat()) for path in files]
+    made_by = [STATE_VERSION, *map(package_version, PACKAGES), str(chosen_place().dtype)]
+    return [[[path, s.st_size, s.st_mtime_ns, s.st_ctime_ns] for path, s in stats], made_by]
+
+
+def _files(folder: Path | None) -> list[Path]:
+    return [] if folder is None else [path for path in folder.iterdir() if path.is_file()]
+
+
+def remembered(name: str | Path, load: Callable[[], LanguageModel]) -> Facts:
+    """Return the facts of a model by name; ``load`` is called only if they are not known of these files.
+
+    They are kept in the cache folder, if that can be written.
+
+    Raises:
+        ValueError: if the files change while they are read.
+    """
+    started, stamp = time.time_ns(), file_stamp(name)
+    if stamp is not None and (kept := kept_json(_path(stamp))) is not None:
+        return Facts(*kept)
+    facts = facts_of(load())
+    after = file_stamp(name)
+    if stamp is None:  # it has just been downloaded
+        return facts
+    if after != stamp:
+        raise ValueError(f"the files of {name} changed while they were read: run again when they are complete")
+    newest = max(times for _, _, *both in stamp[0] for times in both)
+    if newest < started - RECENT * 1e9:
+        with contextlib.suppress(OSError):
+            keep_json(_path(stamp), facts)
+    return facts
+
+
+def _path(stamp: list[Any]) -> Path:
+    return cache_dir() / "identities" / f"{json_fingerprint(stamp)}.json"
