@@ -113,7 +113,7 @@ def test_a_transfer_by_two_processes_is_that_of_one(place, launcher):
     found = {out: ended(start(place, way, *transfer(out))) for out, way in (("one", []), ("two", launcher))}
     assert [status for status, _, _ in found.values()] == [0, 0], found
     lines = [out.replace("in two", "in one").splitlines() for _, out, _ in found.values()]
-    assert lines[0] == lines[1] and len(lines[0]) == 4
+    assert lines[0] == lines[1] and len(lines[0]) == 6
     records = [json.loads((place / out / "record.json").read_text()) for out in found]
     for one, two in zip(records[0]["losses"], records[1]["losses"], strict=True):
         assert one == pytest.approx(two, abs=1e-6)

@@ -46,6 +46,11 @@ def overflowing(tokenizer, width=12, layers=4, seed=2):
     return LanguageModel(model, tokenizer)
 
 
+def finite(model):
+    """Return a model with the tokenizer of another, without its large numbers."""
+    return LanguageModel(make_llama(len(model.tokenizer), 12, 4, 2), model.tokenizer)
+
+
 MESSAGE = (
     r"^{} of large-numbers are not finite, first in the mlp output of layer 3 \(in float16\): load the model in "
     "bfloat16 or float32$"
@@ -63,7 +68,8 @@ MESSAGE = (
         ("the losses of the first step", lambda m, rows: run_method("sft", m, m, rows)),
         ("the sensitivities", lambda m, rows: run_method("seeking", m, m, rows, seed_examples=2)),
         ("the neuron scores", lambda m, rows: run_method("laten", m, m, rows, extract_size=2)),
-        ("the student prefix", lambda m, rows: transfer(m, m, rows, teacher_layer=4, student_layer=4)),
+        ("the layer states", lambda m, rows: transfer(m, m, rows, teacher_layer=4, student_layer=4)),
+        ("the student prefix", lambda m, rows: transfer(finite(m), m, rows, teacher_layer=4, student_layer=4)),
     ],
 )
 def test_an_overflow_is_named_by_model_and_layer(tokenizer, rows, what, call):

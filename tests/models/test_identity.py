@@ -10,7 +10,7 @@ from peft.tuners.lora import LoraLayer
 from transformers import GenerationConfig
 
 from semalign.evaluation.transformers_engine import engine_identity, transformers_engine
-from semalign.models.identity import computed_by, end_tokens, model_identity, plain_settings
+from semalign.models.identity import STATE_VERSION, computed_by, end_tokens, model_identity, plain_settings
 from semalign.models.loading import LanguageModel, load_model
 
 IDS = torch.tensor([[5, 9, 7, 30, 12, 8, 3, 4]])
@@ -185,5 +185,5 @@ def test_settings_are_without_names_and_in_order():
 
 def test_what_computes_is_told_by_its_versions(teacher, monkeypatch):
     found = computed_by(teacher.model, packages=("torch", "no-such-package"))
-    assert found == {"states": 1, "attention": ["sdpa"], "torch": torch.__version__, "no-such-package": None}
+    assert found == {"states": STATE_VERSION, "attention": ["sdpa"], "torch": torch.__version__, "no-such-package": None}
     assert {"torch", "transformers", "peft", "tokenizers"} <= computed_by().keys()

@@ -95,7 +95,7 @@ def first_place(architecture: Architecture, rerun: Callable[[], Any]) -> str | N
     found: list[str] = []
 
     def look(module: nn.Module, args: tuple, output: Any, place: str) -> None:
-        if not found and not torch.isfinite(first(output)).all():
+        if not found and not torch.isfinite(first(output).detach()).all():
             found.append(place)
 
     with ExitStack() as hooks:
