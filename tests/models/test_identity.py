@@ -185,5 +185,10 @@ def test_settings_are_without_names_and_in_order():
 
 def test_what_computes_is_told_by_its_versions(teacher, monkeypatch):
     found = computed_by(teacher.model, packages=("torch", "no-such-package"))
-    assert found == {"states": STATE_VERSION, "attention": ["sdpa"], "torch": torch.__version__, "no-such-package": None}
+    assert found == {
+        "states": STATE_VERSION,
+        "attention": ["sdpa"],
+        "torch": torch.__version__,
+        "no-such-package": None,
+    }
     assert {"torch", "transformers", "peft", "tokenizers"} <= computed_by().keys()
