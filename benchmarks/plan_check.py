@@ -153,10 +153,9 @@ class Case:
         tuning = FineTuning(Architecture(model), self.examples.student, settings)
         *_, planned = baselines.fine_tuning(self.setup, settings, self.texts)
         yield planned._replace(name="fine-tuning"), size(student.model) + lora, tuning.run
-        both = size(student.model) + size(self.pair.teacher.model)
-        examples = self.examples.teacher[:4]
-        sensitive = baselines.sensitivities(self.setup, self.texts.first(4), SeekingSettings(), both)
-        yield sensitive, both, lambda: extract(self.pair.teacher_architecture, student, examples)
+        held, examples = size(self.pair.teacher.model), self.examples.teacher[:4]
+        sensitive = baselines.sensitivities(self.setup, self.texts.first(4), SeekingSettings())
+        yield sensitive, held, lambda: extract(self.pair.teacher_architecture, student, examples)
 
     def _scored(self, student: Architecture) -> Iterator[tuple[Phase, int, Callable[[], Any]]]:
         dtype, ids = student.model.dtype, torch.tensor([list(e.input_ids)[:16] for e in self.examples.student])

@@ -46,10 +46,11 @@ def test_names_are_different(llama2):
     assert len({job.name for job in llama2}) == len(llama2)
 
 
-def test_a_semalign_cell_of_llama_2_fits_one_gpu_and_a_baseline_in_float32_needs_two(llama2):
+def test_a_semalign_cell_of_llama_2_fits_one_gpu_and_a_baseline_in_float32_barely(llama2):
     found = {job.name.split("--")[0]: job for job in of(llama2, "cell") if "--meta-llama_Llama-2-13b" in job.name}
     assert 26 * BYTES < found["semalign"].gpu_memory < 73 * BYTES and found["semalign"].gpus == 1
-    assert found["seeking"].gpus == found["laten"].gpus == 2
+    for name in ("seeking", "laten"):
+        assert 50 * BYTES < found[name].gpu_memory < 73.6 * BYTES and not found[name].spreads
     assert found["semalign"].largest.name == "attribution"
     assert found["semalign"].host_memory == 4 * BYTES + 26_031_728_640
 

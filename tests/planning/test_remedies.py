@@ -40,6 +40,14 @@ def test_models_in_float32_fit_in_bfloat16():
 
 @pytest.mark.slow
 def test_where_no_choice_is_enough_more_gpus_are():
-    job, remedy, where = found("laten", 80)
-    assert not fits(job, where) and remedy == "2 GPUs of this size with device_map auto"
-    assert found("laten", 80, gpus=2)[1] is None
+    job, remedy, where = found("semalign", 16)
+    assert not fits(job, where) and remedy == f"{job.gpus} GPUs of this size with device_map auto"
+    assert found("semalign", 16, gpus=job.gpus)[1] is None
+
+
+@pytest.mark.slow
+def test_a_method_that_no_device_map_may_spread_needs_a_larger_gpu():
+    job, remedy, where = found("laten", 40, gpus=2)
+    assert job.gpus == 1 and not fits(job, where)
+    assert remedy.startswith("a GPU of 80 GB, as")
+    assert found("laten", 80)[1] is None

@@ -31,9 +31,14 @@ def is_half(model: nn.Module) -> bool:
     return any(p.is_floating_point() and p.dtype != wide_type(p.dtype) for p in model.parameters())
 
 
+def wide_copy(model: Network) -> Network:
+    """Return a copy of a model, with half-precision weights in float32."""
+    return deepcopy(model).float() if is_half(model) else deepcopy(model)
+
+
 def wide_model(model: Network) -> Network:
     """Return a copy of a model with its half-precision weights in float32; a model without such weights as it is."""
-    return deepcopy(model).float() if is_half(model) else model
+    return wide_copy(model) if is_half(model) else model
 
 
 def types_of(parameters: Iterable[Tensor]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The phases of the baselines: supervised fine-tuning, Seeking, LaTen. All but the first keep both models in memory.
+"""The phases of the baselines: supervised fine-tuning, Seeking, LaTen. The teacher is gone before the student comes.
 
 Seeking and LaTen keep their student in float32, beside the one in half precision, since their changes are too small for
 half precision (:mod:`semalign.models.precision`).
@@ -31,17 +31,17 @@ def fine_tuning(setup: Setup, settings: TrainingSettings, texts: Texts) -> Itera
 def seeking(setup: Setup, settings: SeekingSettings, texts: Texts) -> Iterator[Phase]:
     """Yield the phases of Seeking: sensitivities of the teacher, then training of all matrices of the student."""
     teacher, student = setup.teacher, setup.student
-    models = _both(setup)
-    yield setup.reading(teacher, student)
-    yield sensitivities(setup, texts.first(settings.seed_examples), settings, models)
+    yield setup.reading(teacher)
+    yield sensitivities(setup, texts.first(settings.seed_examples), settings)
+    yield setup.reading(student)
     own = 0 if setup.options.size(student) >= 4 else memory.weights(student, 4)  # the copy in float32
     changed = student.layers * student.matrix_parameters * 4  # W - BA of each matrix, a new tensor
     removed = student.layers * student.lora_parameters(settings.rank, tuple(student.matrices)) * 4
-    held = models + own + changed + removed
+    held = memory.weights(student, setup.options.size(student)) + own + changed + removed
     yield _training(setup, settings, texts, SINGLE, tuple(student.matrices), held)
 
 
-def sensitivities(setup: Setup, texts: Texts, settings: SeekingSettings, models: int) -> Phase:
+def sensitivities(setup: Setup, texts: Texts, settings: SeekingSettings) -> Phase:
     """Return the phase in which each teacher weight is multiplied by its gradient, one example at a time."""
     teacher, student, size = setup.teacher, setup.student, setup.options.size(setup.teacher)
     batch = Batch.longest(texts, 1)
@@ -55,33 +55,34 @@ def sensitivities(setup: Setup, texts: Texts, settings: SeekingSettings, models:
     work = flops.layers_forward(teacher, texts, teacher.layers) + flops.layers_backward(teacher, texts, teacher.layers)
     work += flops.weight_gradients(teacher.layers * teacher.matrix_parameters, texts.tokens)
     work += 2 * flops.head(teacher, texts.positions)
-    peak = models + held + last + teacher.layers * sums * memory.DOUBLE
+    peak = memory.weights(teacher, size) + held + last + teacher.layers * sums * memory.DOUBLE
     return setup.phase("sensitivities", peak, work, setup.options.type_of(teacher), 1)
 
 
 def laten(setup: Setup, settings: LatenSettings, texts: Texts) -> Iterator[Phase]:
     """Yield the phases of LaTen: scores of neurons in both models, then training of the hypernetwork."""
-    models = _both(setup)
-    own = 0 if setup.options.size(setup.student) >= 4 else memory.weights(setup.student, 4)
-    yield setup.reading(setup.teacher, setup.student)
-    yield neurons(setup, texts.first(settings.extract_size), models + own)
+    teacher, student = setup.teacher, setup.student
+    extracted = texts.first(settings.extract_size)
+    yield setup.reading(teacher)
+    yield neurons(setup, teacher, extracted, memory.weights(teacher, setup.options.size(teacher)))
+    yield setup.reading(student)
+    size = setup.options.size(student)
+    held = memory.weights(student, size) + (0 if size >= 4 else memory.weights(student, 4))
+    yield neurons(setup, student, extracted, held)
     aligned = texts.between(settings.extract_size, settings.extract_size + settings.align_size)
-    yield hypernetwork(setup, settings, aligned, models + own)
+    yield hypernetwork(setup, settings, aligned)
 
 
-def neurons(setup: Setup, texts: Texts, models: int) -> Phase:
+def neurons(setup: Setup, model: Shapes, texts: Texts, models: int) -> Phase:
     """Return the phase in which each neuron's output is added to the stream and read by the LM head."""
-    work, peak = 0, 0
-    for model in (setup.teacher, setup.student):
-        each = model.mlp + model.kv_heads * model.head_width + 2
-        n, size = len(texts), setup.options.size(model)
-        work += flops.layers_forward(model, texts, model.layers) + n * model.layers * flops.head(model, each)
-        head = model.vocabulary * model.width * 4 if size < 4 else 0
-        peak = max(peak, 4 * model.width * model.mlp * 3 + head + 4 * 2**24 * 3)
-    return setup.phase("neurons", models + peak, work, SINGLE, 1)
+    each = model.mlp + model.kv_heads * model.head_width + 2
+    work = flops.layers_forward(model, texts, model.layers) + len(texts) * model.layers * flops.head(model, each)
+    head = model.vocabulary * model.width * 4 if setup.options.size(model) < 4 else 0
+    peak = models + 4 * model.width * model.mlp * 3 + head + 4 * 2**24 * 3
+    return setup.phase("neurons", peak, work, SINGLE, 1)
 
 
-def hypernetwork(setup: Setup, settings: LatenSettings, texts: Texts, models: int) -> Phase:
+def hypernetwork(setup: Setup, settings: LatenSettings, texts: Texts) -> Phase:
     """Return the phase in which the hypernetwork trains through the student, with all changed matrices in memory."""
     teacher, student = setup.teacher, setup.student
     rows = setup.options.micro_batch_size or settings.micro_batch_size or settings.batch_size
@@ -93,13 +94,12 @@ def hypernetwork(setup: Setup, settings: LatenSettings, texts: Texts, models: in
     own = vectors * (2 * teacher.width + 3 * student.width) * 4 + memory.trained(parameters)
     held = student.layers * (memory.held(student, batch, 4) + memory.lora_inputs(student, batch, student.lora))
     last = max(memory.logits(student, batch.positions, 4), memory.backward(student, batch, 4))
-    copied = memory.weights(student, 4)  # the adapted student, made while the other is there
     steps = settings.steps or -(-len(texts) // settings.batch_size)
     seen = texts.cycled(steps * settings.batch_size).padded(rows)
     work = flops.layers_forward(student, seen, student.layers) + flops.layers_backward(student, seen, student.layers)
     work += flops.weight_gradients(changed // 4, seen.tokens) + 2 * flops.head(student, seen.positions)
     work += steps * 6 * vectors // 4 * parameters
-    peak = models + own + changed + max(held + last, copied)
+    peak = memory.weights(student, 4) + own + changed + held + last
     return setup.phase("hypernetwork", peak, work, SINGLE, rows)
 
 
@@ -107,10 +107,6 @@ def _vectors(setup: Setup, settings: LatenSettings, layers: int) -> int:
     """Return the number of neurons' vectors: of up and down, and of values and outputs."""
     ffn, value = setup.student.mlp, setup.student.kv_heads * setup.student.head_width
     return layers * 2 * sum(max(1, round(settings.neuron_share * n)) for n in (ffn, value))
-
-
-def _both(setup: Setup) -> int:
-    return sum(memory.weights(model, setup.options.size(model)) for model in (setup.teacher, setup.student))
 
 
 def _inputs(model: Shapes, batch: Batch, size: int) -> int:

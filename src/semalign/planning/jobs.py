@@ -43,7 +43,8 @@ class Job:
         gpu_memory: peak in bytes over all its GPUs.
         host_memory: peak in bytes.
         disk: bytes that it writes: states, and its record.
-        gpus: GPUs that hold its peak.
+        gpus: GPUs that hold its peak; 1 for a method that no device map can spread.
+        spreads: whether a device map can spread its models.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Job:
     host_memory: int
     disk: int
     gpus: int
+    spreads: bool = True
 
     @property
     def flops(self) -> int:
@@ -149,7 +151,9 @@ class _Planner:
         dtype = torch.float32 if isinstance(settings, LatenSettings) else None  # LaTen gives a model in float32
         scored = self.scored(setup.student.name, task, "validation" if kind == "selection" else "test", dtype)
         phases, disk = [*phases_of(setup, settings, texts), scored], states_on_disk(setup, settings, texts)
-        return self.job(kind, teacher, setup.student.name, task, phases, disk, entry=entry)
+        job = self.job(kind, teacher, setup.student.name, task, phases, disk, entry=entry)
+        # These two compare weights of different layers.
+        return replace(job, spreads=False, gpus=1) if isinstance(settings, LatenSettings | SeekingSettings) else job
 
     def _scored(self, model: str, task: str, split: str = "test", dtype: torch.dtype | None = None) -> Phase:
         size = self.options.evaluation_batch_size or self.profile.evaluation.batch_size

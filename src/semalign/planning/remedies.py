@@ -1,5 +1,6 @@
 """What makes a job fit that does not: the first choice that is enough, else all of them, else more GPUs."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ CHOICES = (
     Remedy("activation_checkpointing: true", Options(activation_checkpointing=True)),
     Remedy("dtype bfloat16", Options(dtype=torch.bfloat16)),
 )
+GPU_SIZES = (24, 40, 48, 80, 96, 141, 192, 288)  # GB, of what is sold
 ALL = Remedy(
     "micro_batch_size: 1, evaluation batch_size: 1, activation_checkpointing: true and dtype bfloat16 together",
     Options(torch.bfloat16, 1, True, 1),
@@ -34,7 +36,7 @@ ALL = Remedy(
 
 def fits(job: Job, machine: Machine) -> bool:
     """Return whether a job has its peak on the GPUs that it may use."""
-    return job.gpus <= machine.gpus
+    return job.gpus <= machine.gpus and job.gpu_memory <= job.gpus * machine.usable
 
 
 def remedies(
@@ -57,7 +59,15 @@ def remedies(
             if job.name in left and fits(job, machine):
                 found[job.name] = remedy.text
                 del left[job.name]
-    return found | {name: f"{job.gpus} GPUs of this size with device_map auto" for name, job in left.items()}
+    return found | {name: _more(job, machine) for name, job in left.items()}
+
+
+def _more(job: Job, machine: Machine) -> str:
+    if job.spreads:
+        return f"{job.gpus} GPUs of this size with device_map auto"
+    needed = math.ceil(job.gpu_memory * machine.memory / machine.usable / 1e9)
+    size = next((size for size in GPU_SIZES if size >= needed), needed)
+    return f"a GPU of {size} GB, as this method compares weights of different layers, which no device_map may spread"
 
 
 def _entries(jobs: Iterable[Job]) -> list[str]:

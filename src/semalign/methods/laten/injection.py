@@ -10,17 +10,15 @@ this is the published method.
 """
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from semalign.methods.laten.gated import DOWN, KINDS, OUTPUT, UP, VALUE, grouping, neuron_counts, weight
 from semalign.methods.laten.neurons import Scores
 from semalign.models.architecture import Architecture
-from semalign.models.loading import LanguageModel
 from semalign.models.precision import wide
 
 
@@ -133,9 +131,7 @@ def injected(student: Architecture, located: Mapping[str, Located], deltas: Mapp
 
 
 @torch.no_grad()
-def with_weights(model: LanguageModel, weights: Mapping[str, Tensor]) -> LanguageModel:
-    """Return a copy of a model in which some weights, by parameter name, are replaced; it shares no memory with it."""
-    copy = deepcopy(model.model)
+def replace_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Replace some weights of a model, by parameter name."""
     for name, tensor in weights.items():
-        copy.get_parameter(name).copy_(tensor)
-    return LanguageModel(copy.eval(), model.tokenizer)
+        model.get_parameter(name).copy_(tensor)

@@ -28,16 +28,15 @@ import torch
 from semalign.data.rows import Example
 from semalign.methods.laten.gated import KINDS, check_gated
 from semalign.methods.laten.hypernetwork import Alignment, Hypernetwork
-from semalign.methods.laten.injection import choose, injected, sizes, teacher_vectors, with_weights
+from semalign.methods.laten.injection import choose, injected, replace_weights, sizes, teacher_vectors
 from semalign.methods.laten.neurons import attribute_neurons
 from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.laten.useful_tokens import Texts, useful_texts
 from semalign.methods.registry import Method, add_method
 from semalign.models.architecture import Architecture
-from semalign.models.loading import LanguageModel
 from semalign.models.offload import check_one_device
 from semalign.models.pair import Pair
-from semalign.models.precision import wide_model
+from semalign.models.precision import wide_copy
 from semalign.training.adaptation import Adapted, Inputs
 
 logger = logging.getLogger(__name__)
@@ -103,8 +102,9 @@ def _locate_and_align(
     del large
     pair.teacher_source.release()
     # The changes are about 1e-5 of a weight, which a half-precision weight cannot hold.
-    student = LanguageModel(wide_model(pair.student.model), pair.student.tokenizer)
-    small = Architecture(student.model)
+    changed = wide_copy(pair.student.model).eval()
+    pair.student_source.release()
+    small = Architecture(changed)
     taken = choose(attribute_neurons(small, texts[1]), wanted)
     vectors = {name: v.to(small.head_weight) for name, v in of_teacher.items()}
     hypernetwork = Hypernetwork(pair.teacher_outline.width, small.width, settings).to(
@@ -113,7 +113,7 @@ def _locate_and_align(
     losses = Alignment(hypernetwork, vectors, small, taken, aligned, settings).run()
     with torch.no_grad():
         deltas = hypernetwork(vectors)
-        changed = with_weights(student, injected(small, taken, deltas))
+        replace_weights(changed, injected(small, taken, deltas))
     details = {
         "layers": {
             kind: [list(pair) for pair in zip(given[kind].layers, taken[kind].layers, strict=True)] for kind in KINDS
@@ -123,7 +123,7 @@ def _locate_and_align(
         "delta_rms": {name: delta.square().mean().sqrt().item() for name, delta in deltas.items()},
         "hypernetwork_parameters": sum(p.numel() for p in hypernetwork.parameters()),
     }
-    return Adapted(changed.model, losses, details, trained_on=len(aligned))
+    return Adapted(changed, losses, details, trained_on=len(aligned))
 
 
 add_method(
