@@ -1,4 +1,4 @@
-"""Tables of checks that are run by hand: on a GPU, and of half precision. Without a record they say "not run"."""
+"""Tables on pages that are no notebooks: checks that are run by hand, "not run" without a record, and the plan."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from semalign.book.markdown import table
+from semalign.book.plan_table import plan_table
 from semalign.files import read_json
 from semalign.paths import results_dir
 from semalign.results.records import read_record
@@ -68,7 +69,7 @@ def half_precision() -> str:
     return table(pd.DataFrame(lines), caption, "tab-half-precision").text
 
 
-TABLES: dict[str, Callable[[], str]] = {"gpu-check": gpu_check, "half-precision": half_precision}
+TABLES: dict[str, Callable[[], str]] = {"gpu-check": gpu_check, "half-precision": half_precision, "plan": plan_table}
 
 
 class CheckTable(SphinxDirective):

@@ -1,0 +1,40 @@
+"""The table of what the paper's settings need, computed when the book is built."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from semalign.book.markdown import table
+from semalign.experiments.profiles import load_profile
+from semalign.planning import MACHINES, Options
+from semalign.planning.jobs import Job
+from semalign.planning.machines import GB
+from semalign.planning.report import report
+
+AS_THEY_ARE = "models as they are"
+
+
+def plan_table() -> str:
+    """Return the plan of the profile ``llama2`` with a line for each method and kind of job, in MyST."""
+    found = report(load_profile("llama2"), ["all"], MACHINES["a100"], Options())
+    groups: dict[str, list[Job]] = {}
+    for job in found.jobs:
+        name = AS_THEY_ARE if job.kind == "evaluation" else job.entry
+        groups.setdefault(name, []).append(job)
+    lines = [_line(name, jobs) for name, jobs in groups.items()]
+    jobs, hours, _, disk = found.totals
+    lines.append(["all", jobs, max(line[2] for line in lines), "", hours])
+    columns = ["jobs of", "number", "GPU memory, GB", "in phase", "GPU hours"]
+    caption = (
+        f"What the profile `llama2` needs, by `semalign plan --profile llama2`: estimates, not measurements. Memory is "
+        f"the largest of the jobs; models, states and records take {disk / GB:.0f} GB of disk."
+    )
+    shown = table(pd.DataFrame(lines, columns=columns), caption, "tab-plan", decimals=1).text
+    rest = "\n".join(f"- {line}" for line in [*found.problems(), *found.assumptions])
+    return f"{shown}\nThe plan rests on this:\n\n{rest}\n"
+
+
+def _line(name: str, jobs: Sequence[Job]) -> list[str | int | float]:
+    largest = max(jobs, key=lambda job: job.gpu_memory)
+    hours = sum(job.hours * job.gpus for job in jobs)
+    return [name, len(jobs), largest.gpu_memory / GB, largest.largest.name if largest.gpu_memory else "", hours]
