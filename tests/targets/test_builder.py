@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from helpers.models import close, exact_basis, make_llama, make_tokenizer
+from helpers.models import SPECIAL, close, exact_basis, make_architecture, make_llama, make_tokenizer
 
 from semalign.data.rows import encode
+from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
 from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
@@ -33,6 +34,17 @@ def literal(kind, teacher, student, seed):
 def test_the_builder_makes_the_map_of_its_settings(teacher, student, kind):
     found = TargetBuilder(Pair(teacher, student), TransferSettings(map=kind, seed=5)).alignment
     torch.testing.assert_close(found.double(), literal(kind, teacher, student, 5).double(), rtol=1e-4, atol=1e-5)
+
+
+def test_the_factor_of_a_model_s_logits_is_in_the_map_that_keeps_them(teacher, student, tokenizer):
+    config = {**SPECIAL["cohere"], "vocab_size": len(tokenizer), "logit_scale": 0.25}
+    scaled = LanguageModel(make_architecture("cohere", **config), tokenizer)
+    found = TargetBuilder(Pair(scaled, student), TransferSettings(map="least_squares")).alignment
+    states = torch.randn(3, 16, dtype=torch.float64)
+    given = Architecture(scaled.model).logits(states)
+    kept = Architecture(student.model).logits(states @ found.double())
+    nearest = given @ torch.linalg.pinv(student.model.lm_head.weight.T) @ student.model.lm_head.weight.T
+    torch.testing.assert_close(kept, nearest, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["procrustes", "ridge", "learned"])

@@ -104,7 +104,10 @@ class TargetBuilder:
 
     def _head_rows(self) -> tuple[Tensor, Tensor]:
         """Return the head rows of the shared tokens in the same order, shapes (shared, D_T) and (shared, D_S)."""
-        heads = (a.folded_head() if self.settings.fold_norm else a.head_weight.detach() for a in self._heads)
+        heads = (
+            a.logit_scale * (a.folded_head() if self.settings.fold_norm else a.head_weight.detach())
+            for a in self._heads
+        )
         teacher, student = (head[ids] for head, ids in zip(heads, self.shared_ids, strict=True))
         return teacher, student
 

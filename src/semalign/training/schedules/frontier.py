@@ -14,6 +14,7 @@ from peft import PeftModel
 from semalign.data.rows import Row
 from semalign.models import processes
 from semalign.models.architecture import Architecture
+from semalign.models.parking import parked
 from semalign.paths import cache_dir
 from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
@@ -78,7 +79,8 @@ def _train_layer(
     objective = Objective(student, supervision, inputs.settings)
     settings = inputs.settings.model_copy(update={"epochs": passes})
     identity = inputs.identity(pair.as_json(), list(rows))
-    return Steering(objective, inputs.checkpoint(f"checkpoint-{k}"), identity, settings).run()
+    with parked([student, inputs.pair.student_architecture], k):
+        return Steering(objective, inputs.checkpoint(f"checkpoint-{k}"), identity, settings).run()
 
 
 def shares(rows: Sequence[Row], n_layers: int, epochs: int, seed: int) -> tuple[int, list[list[Row]]]:

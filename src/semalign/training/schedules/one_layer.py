@@ -3,6 +3,7 @@
 from typing import Any
 
 from semalign.models.architecture import Architecture
+from semalign.models.parking import parked
 from semalign.paths import cache_dir
 from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
@@ -36,15 +37,17 @@ def steer(inputs: Inputs) -> Adapted:
     del builder  # and its bases
     adapted = add_lora(inputs.pair.student.model, supervision.trained, settings)
     objective = Objective(Architecture(adapted), supervision, settings)
-    before = {} if held_out is None else objective.measure(held_out)
     identity = inputs.identity([pair.as_json() for pair in choice.pairs])
-    losses = Steering(objective, inputs.checkpoint(), identity).run()
+    with parked([objective.student, inputs.pair.student_architecture], supervision.trained[0]):
+        before = {} if held_out is None else objective.measure(held_out)
+        losses = Steering(objective, inputs.checkpoint(), identity).run()
+        after = {} if held_out is None else objective.measure(held_out)
     return Adapted(
         adapted,
         losses,
         {**_layer_details(choice, supervision), "adapter_parameters": trainable(adapted), "vocabulary": vocabulary},
         before,
-        {} if held_out is None else objective.measure(held_out),
+        after,
     )
 
 
