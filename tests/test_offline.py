@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def test_a_notebook(node):
     run(node, "run", "--only", "04", SEMALIGN_ROOT=checkout)
     assert (checkout / "book" / "notebooks" / "04_pairing.ipynb").is_file()
     said = run(node, "run", "--only", "04", "--profile", "llama2", SEMALIGN_ROOT=checkout, status=1)
-    assert "raised NotProvidedError: profile llama2: 15 of its models and data are not here" in said
+    assert re.search(r"raised NotProvidedError: profile llama2: \d+ of its models and data are not here", said)
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def add_up(tensors: Iterable[Tensor]) -> None:
 
 def sums(numbers: Mapping[str, float]) -> dict[str, float]:
     """Return each number added up over all processes, in float64."""
-    values = torch.tensor(list(numbers.values()), dtype=torch.float64)
+    values = torch.tensor(list(numbers.values()), dtype=torch.float64, device="cpu")
     add_up([values])
     return dict(zip(numbers, values.tolist(), strict=True))
 

@@ -122,7 +122,7 @@ class _Planner:
             yield self.job("decomposition", None, name, None, read)
         both = setup.reading(setup.teacher, setup.student), scoring.cka(setup, self._read())
         yield self.job("cka", self.profile.teacher, self.profile.student, None, both)
-        yield from notebooks(self, setup)
+        yield from _notebooks(self, setup)
 
     def setup(self, teacher: str, student: str) -> Setup:
         """Return the setup of two models."""
@@ -216,7 +216,7 @@ def states_on_disk(setup: Setup, settings: MethodSettings, texts: Texts) -> int:
     return teacher + texts.tokens * setup.student.width * setup.options.size(setup.student)
 
 
-def notebooks(planner: _Planner, setup: Setup) -> Iterator[Job]:
+def _notebooks(planner: _Planner, setup: Setup) -> Iterator[Job]:
     """Yield the notebooks: some train once, as SemAlign does; others hold both models, or only read records."""
     for path in sorted((project_root() / "notebooks").glob("*.py")):
         code = path.read_text(encoding="utf-8")
