@@ -10,6 +10,8 @@ from semalign.experiments.grids import points
 from semalign.experiments.profiles import load_profile
 from semalign.planning import MACHINES, Options, plan
 
+pytestmark = pytest.mark.usefixtures("without_data")
+
 BYTES = 10**9
 
 

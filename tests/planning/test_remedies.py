@@ -8,6 +8,8 @@ from semalign.planning.remedies import fits, remedies
 from semalign.planning.setup import AS_GIVEN
 from semalign.planning.texts import ProfileTexts
 
+pytestmark = pytest.mark.usefixtures("without_data")
+
 PROFILE = load_profile("llama2", seeds=[0])
 TEXTS = ProfileTexts(PROFILE)
 

@@ -8,9 +8,11 @@ from semalign.experiments.profiles import load_profile
 from semalign.planning import MACHINES, Options
 from semalign.planning.report import HEADER, aligned, report, size
 
+pytestmark = pytest.mark.usefixtures("without_data")
+
 
 @pytest.fixture(scope="module")
-def found():
+def found(without_data):
     half = MACHINES["a100"]._replace(memory=60 * 10**9)
     return report(load_profile("llama2"), ["semalign", "seeking"], half, Options())
 
