@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Published weights
 #
-# - **Purpose**: run the four real benchmarks and one transfer on published weights, those of SmolLM2-135M-Instruct {cite}`allal2025smollm2`, a model that is small enough for a CPU.
+# - **Purpose**: run the four real benchmarks on SmolLM2-135M-Instruct {cite}`allal2025smollm2`, a model that is small enough for a CPU, a transfer into a student cut from it, and one from Gemma 3 270M.
 # - **Cost**: seconds; all numbers are read from committed run records, and what has no record is *not run*. Making the records takes hours on two cores.
 # - **Command**: `semalign run --only 09`; the commands that make the records are given below.
 
@@ -153,7 +153,7 @@ display(commands("The records are made by", FAMILIES))
 # - **The prompts do not have the model's chat format.** With them MMLU is at chance, 25, and GSM8K is near zero, as on the model card.
 # - **HumanEval is zero for a reason**: with the function's head in the question and again at the beginning of the answer, the model mostly closes the fence at once, as if the head were the whole function. On MBPP, where the answer begins with the opening fence alone, it writes programs and passes some.
 #
-# Of the transfers, with one seed, 100 held-out rows and no interval:
+# Of the transfers into the cut student, with one seed, 100 held-out rows and no interval:
 #
 # - **Cross-entropy lowers the NLL most** on both tasks, and leaves the layer cosine where it was. So here, too, closeness to the aligned states and a better student are two different things.
 # - **The paper's objective raises the layer cosine** by 0.04 on both tasks, as it should; the NLL falls on GSM8K but not on MBPP.

@@ -68,7 +68,7 @@ compare_vocabularies(teacher, student, training)
 # Begin small: a hundred rows tell whether anything moves. Hold rows out, and run three recipes on the same rows:
 #
 # - `semalign`, the paper's method with the paper's settings;
-# - the same with `output_loss=cross_entropy`, so that the output term pulls toward the label's probability and not only toward its direction. Cross-entropy has a larger gradient, and bears and needs a higher learning rate;
+# - the same with `output_loss=cross_entropy`, so that the output term pulls toward the label's probability and not only toward its direction. The rate is higher too, since cross-entropy bears one, so that a difference from the first recipe is not due to the loss alone;
 # - `sft`, which trains a LoRA of all layers on the labels alone, without a teacher. What the teacher adds is what the others gain beyond it.
 #
 # And one control: `map=permuted` gives each teacher atom another student atom. The map keeps its form and loses its meaning, so that a gain which it reaches too does not come from semantics.
@@ -93,11 +93,12 @@ results = {
 }
 
 # %% [markdown]
-# From the command line, one of them is
+# From the command line, the third of them is
 #
 # ```sh
-# semalign transfer path/to/teacher path/to/student --data mine.jsonl --hold-out 256 \
-#   --set output_loss=cross_entropy --set learning_rate=3e-3 --out runs/mine
+# semalign transfer path/to/teacher path/to/student --data mine.jsonl --examples 128 --hold-out 256 \
+#   --set epochs=3 --set batch_size=16 --set output_loss=cross_entropy --set learning_rate=3e-3 \
+#   --out runs/mine
 # ```
 #
 # ## Read the result
@@ -145,11 +146,11 @@ page.show_table(
 #
 # ## Memory and time
 #
-# `semalign plan` says before a run what it needs, from the configurations alone; [Published weights](09_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. What can be changed where memory is short, none of which changes the results beyond rounding:
+# `semalign plan --profile mine.yaml` says before a run what a profile needs that names your teacher, student and tasks ({ref}`here <plan>` for the paper's), from the configurations alone; [Published weights](09_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. What can be changed where memory is short, none of which changes the results beyond rounding:
 #
 # - `--set micro_batch_size=4`: rows in memory at once while training. The optimiser's step still sees the whole batch.
 # - `--set activation_checkpointing=true`: a third more computation, and only the states between layers are kept.
 # - `--dtype bfloat16` halves the frozen weights. Losses, maps and adapters stay in float32 ([Decisions](../decisions.md)).
 # - `--device-map auto` spreads a model that no single GPU holds.
 #
-# Teacher and student are never in memory together: first the teacher gives its attribution and its states, which the cache keeps for the next run, and then the student trains on them.
+# Teacher and student, given by name, are not in memory together: first the teacher gives its attribution and its states, which the cache keeps for the next run, and then the student trains on them.

@@ -46,7 +46,17 @@ def test_the_packaged_numbers_are_those_of_table_3():
     assert packaged == paper
 
 
-@pytest.mark.parametrize("model_type", TYPES)
+MIXTURES = ["mixtral", "qwen2_moe", "qwen3_moe", "deepseek_v3"]
+
+
+@pytest.mark.parametrize("model_type", MIXTURES)
+def test_a_mixture_of_experts_is_refused(model_type):
+    model = make_architecture(model_type, **SPECIAL[model_type])
+    with pytest.raises(ValueError, match="tiny is a mixture of experts, whose experts a plan does not count"):
+        from_config(model.config, "tiny")
+
+
+@pytest.mark.parametrize("model_type", [each for each in TYPES if each not in MIXTURES])
 def test_every_architecture_is_counted_without_its_weights(model_type):
     model = make_architecture(model_type, **SPECIAL.get(model_type, SMALL))
     shapes = from_config(model.config, "tiny")

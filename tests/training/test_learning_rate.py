@@ -19,3 +19,7 @@ def test_runs_of_two_lengths_agree_in_warm_up_steps_only():
     assert not short.agrees(long, 4)
     assert not short.agrees(LinearDecay(30, 0.1), 1)  # three steps warm up
     assert short.agrees(LinearDecay(20, 0.1), 20)
+
+
+def test_a_longer_run_that_has_more_steps_than_this_one_does_not_agree():
+    assert not LinearDecay(4, 0.9).agrees(LinearDecay(5, 0.9), 5)

@@ -14,7 +14,7 @@ Engine = Annotated[
     str | None,
     typer.Option(
         metavar="transformers|vllm",
-        help="what answers; default: variable SEMALIGN_ENGINE, else the profile's, else transformers",
+        help="what answers; default: variable SEMALIGN_ENGINE, else a profile's, else transformers",
     ),
 ]
 Vllm = Annotated[

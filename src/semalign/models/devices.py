@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 
 from semalign.errors import one_line
+from semalign.models import processes
 from semalign.models.placement import process_placement
 
 
@@ -41,13 +42,16 @@ def chosen_place(
     Without any choice a model goes to a GPU in the checkpoint's type, or to the CPU in float32 where there is no GPU.
 
     Raises:
-        ValueError: if there is no such type or device here, or both a device and a map are given.
+        ValueError: if there is no such type or device here, both a device and a map are given, or one of several
+            processes is given a map or a numbered device.
     """
     process = process_placement()
     if device is not None and device_map is not None:
         raise ValueError("give a device or a device_map, not both")
     if device is None and device_map is None:
         device, device_map = process.device, process.device_map
+    if processes.count() > 1 and (device_map is not None or ":" in str(device)):
+        raise ValueError("each of several processes takes a GPU of its own: leave out the device or the device_map")
     if device_map is None:
         only = usable(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         return Place(_type(dtype or process.dtype, on_cpu=only.type == "cpu"), only, None)

@@ -16,10 +16,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 from semalign.disk import temporary_folder
+from semalign.errors import folded, one_line
 
 T = TypeVar("T")
 LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # what launchers tell each process
-TIMEOUT = timedelta(minutes=30)  # for a process that does not answer; one that ends is noticed at once
+TIMEOUT = timedelta(days=1)  # a process that does not answer may be at work; one that ends is noticed at once
 LONGEST = 4096  # bytes of a text that the first process tells the others
 
 
@@ -197,5 +198,6 @@ def _together() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise LostProcessError(
-            f"process {number() + 1} of {count()} has lost the others: one has ended, and its own message says why"
+            f"process {number() + 1} of {count()} has lost the others: one has ended, and its own message says why, or "
+            f"does not answer ({folded(one_line(error), 200)})"
         ) from error

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 
 from semalign.data.task_file import task_file
+from semalign.experiments.analyses import analyses
 from semalign.experiments.cells import Cell, cells
 from semalign.experiments.grids import Point, points, settings_at
 from semalign.experiments.profiles import Profile
@@ -167,8 +168,8 @@ class _Planner:
         return scoring.generation(setup, setup.student, answers, size, longest, dtype)
 
     def _read(self) -> Texts:
-        """Return the texts that the analyses read: of the first task of the profile, at most as many as HumanEval."""
-        return self.texts.test(next(iter(self.profile.tasks)), "test").first(164)
+        """Return the texts that the analyses read, at most as many as HumanEval has."""
+        return self.texts.test(analyses(self.profile)[0].prompts, "test").first(164)
 
     def job(
         self,

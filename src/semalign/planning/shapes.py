@@ -122,8 +122,10 @@ def from_config(config: PretrainedConfig, name: str, source: str = "its configur
     """Return the numbers of a model with a configuration; the model is made without memory for its weights.
 
     Raises:
-        ValueError: for an architecture without a layout.
+        ValueError: for an architecture without a layout, or a mixture of experts.
     """
+    if getattr(config.get_text_config(), "num_experts_per_tok", None):
+        raise ValueError(f"{name} is a mixture of experts, whose experts a plan does not count: measure a short run")
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     architecture, text = Architecture(model), config.get_text_config()

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from semalign.data import sources, tasks
 from semalign.data import training_rows as training
 from semalign.data.rows import Row
+from semalign.data.sources import first
 from semalign.data.task_file import task_file, task_name
 from semalign.experiments.profiles import Profile
 from semalign.experiments.provision import splits_of
@@ -122,11 +123,16 @@ def training_texts(profile: Profile, task: str) -> Texts:
 
 def test_texts(profile: Profile, task: str, split: str = "test") -> Texts:
     """Return the lengths of the items that a task is scored on; a response is the right answer."""
-    limit = profile.evaluation.limit
+    limit, group = profile.evaluation.limit, task_file(task).metadata.get("group_by")
     if not _is_here(profile, task):
-        return _assumed(task, min(ASSUMED.get(task_name(task), OTHERWISE)[0], limit or 10**9))
-    found = tasks.rows(task, split, limit, chat=profile.evaluation.chat, tokenizer=_chat(profile, task))
-    return _counted(found, profile.student)
+        most = (limit or 10**9) * (SUBJECTS if group else 1)
+        return _assumed(task, min(ASSUMED.get(task_name(task), OTHERWISE)[0], most))
+    found = tasks.rows(task, split, None, chat=profile.evaluation.chat, tokenizer=_chat(profile, task))
+    numbered = [{**row, "number": i} for i, row in enumerate(tasks.documents(task, split))]
+    return _counted([found[row["number"]] for row in first(numbered, limit, group)], profile.student)
+
+
+SUBJECTS = 57  # groups of MMLU, the one bundled task whose limit is of each group
 
 
 class ProfileTexts:

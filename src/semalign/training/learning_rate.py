@@ -23,4 +23,6 @@ class LinearDecay(NamedTuple):
 
     def agrees(self, other: "LinearDecay", steps: int) -> bool:
         """Return whether the first steps have the same factors in a run of another length."""
+        if steps > min(self.total, other.total):
+            return False
         return all(self.factor(step) == other.factor(step) for step in range(1, steps + 1))

@@ -159,8 +159,6 @@ class Training(ABC):
         # Each epoch has its own seed, so that a resumed run draws the same order and dropout as an uninterrupted one.
         torch.manual_seed(self.settings.seed * 10_000 + epoch)
         order = torch.randperm(self.n_examples).tolist()
-        if not processes.is_first():  # masks of dropout differ from those of the first process, as its rows do
-            torch.manual_seed((processes.number() << 48) + self.settings.seed * 10_000 + epoch)
         self.scale.reset()
         done = len(self.losses) - epoch * self.steps
         if done and resumed is not None:  # in the middle of this epoch
@@ -168,6 +166,8 @@ class Training(ABC):
             if processes.is_first():
                 set_random_state(resumed.random)
         for indices in islice(slices(order, self.settings.batch_size), done, None):
+            if not processes.is_first():  # masks of dropout differ from those of the first process, as its rows do
+                torch.manual_seed(_seed_of(processes.number(), self.settings.seed, len(self.losses)))
             terms = self._step(indices)
             self.losses.append(terms)
             progress.set_postfix({name: f"{value:.3f}" for name, value in terms.items()})
@@ -217,6 +217,11 @@ class Training(ABC):
             "%s holds %d of %d steps: the same command goes on from there", self.checkpoint.path, done, total
         )
         stopping.stop()
+
+
+def _seed_of(*numbers: int) -> int:
+    """Return a seed for several numbers; the hash of a tuple of integers is the same in every run."""
+    return hash(numbers) % 2**63
 
 
 def slices(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -78,7 +78,7 @@ def _train_layer(
     supervision = supervise(student=student)
     objective = Objective(student, supervision, inputs.settings)
     settings = inputs.settings.model_copy(update={"epochs": passes})
-    identity = inputs.identity(pair.as_json(), list(rows))
+    identity = inputs.identity(pair.as_json(), list(rows), passes)
     with parked([student, inputs.pair.student_architecture], k):
         return Steering(objective, inputs.checkpoint(f"checkpoint-{k}"), identity, settings).run()
 
