@@ -68,7 +68,11 @@ def test_a_row_that_one_of_them_cannot_read_is_named_with_the_model(teacher, stu
 def test_a_pair_by_name_answers_without_weights_once_it_is_known(teacher, student, rows, tmp_path, monkeypatch):
     monkeypatch.setattr(remembered, "RECENT", 0)
     paths = save(teacher, tmp_path / "large"), save(student, tmp_path / "small")
-    first, watch = Pair(*paths), Watch(monkeypatch)
+    watch = Watch(monkeypatch)
+    first = Pair(*paths)
+    assert not watch.loads  # checks come before any weights
+    assert first.fingerprints and watch.loads
+    watch.loads.clear()
     pair = Pair(*paths)
     loaded = Pair(*map(load_model, paths))
     assert pair.fingerprints == first.fingerprints == loaded.fingerprints and pair.computed_by == loaded.computed_by

@@ -59,6 +59,15 @@ def test_a_pass_from_a_layer_on_needs_nothing_that_is_parked(nowhere, tied):
     assert torch.equal(states_entering(adapted, 3, IDS, MASK), entering)
 
 
+@torch.no_grad()
+def test_embeddings_on_another_device_do_not_draw_the_pass_there():
+    adapted, _ = models(False)
+    entering = states_entering(adapted, 3, IDS, MASK)
+    expected = run_from(adapted, 3, entering, MASK)
+    adapted.model.get_input_embeddings().to("meta")  # stands for a CPU beside a GPU
+    assert torch.equal(run_from(adapted, 3, entering, MASK), expected)
+
+
 def test_it_comes_back_after_an_error(nowhere):
     adapted, student = models(True)
     with pytest.raises(RuntimeError, match="stopped"), parked([adapted, student], 4):

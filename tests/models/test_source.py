@@ -1,5 +1,7 @@
 """A model in memory or on disk: how much of it is loaded, and when it goes."""
 
+import shutil
+
 import pytest
 import torch
 from helpers.saved_models import Watch, first_bytes_changed, save
@@ -53,6 +55,34 @@ def test_the_head_needs_no_layers_once_it_is_kept(path, monkeypatch):
     assert watch.loads == [("large", 1)] and not watch.alive()
     assert torch.equal(again.model.lm_head.weight, head.model.lm_head.weight)
     assert source.facts.identity == identity and FiledModel(path).head() and len(watch.loads) == 1
+
+
+def test_a_kept_head_that_is_damaged_is_made_anew_once(path, monkeypatch):
+    source = FiledModel(path)
+    assert source.facts
+    kept = next((remembered.cache_dir() / "heads").iterdir())
+    kept.write_bytes(kept.read_bytes()[:-10])
+    watch = Watch(monkeypatch)
+    source.head()
+    source.head()
+    assert watch.loads == [("large", 1)]
+
+
+def test_weights_that_arrive_after_the_configuration_are_no_change(path, tmp_path, monkeypatch):
+    partial = tmp_path / "partial"  # as the hub's cache is before the weights are downloaded
+    shutil.copytree(path, partial)
+    (partial / "model.safetensors").unlink()
+    assert remembered.file_stamp(partial) is None
+    source, load = FiledModel(partial), FiledModel.load
+
+    def downloading(self, layers=None):
+        shutil.copy(tmp_path / "large" / "model.safetensors", partial)
+        return load(self, layers)
+
+    monkeypatch.setattr(FiledModel, "load", downloading)
+    identity = source.facts.identity
+    monkeypatch.setattr(FiledModel, "load", load)
+    assert source.load() and identity == FiledModel(path).facts.identity
 
 
 def test_files_that_change_during_a_run_are_an_error(path, tmp_path):

@@ -101,7 +101,10 @@ def run_method(
     run = _run(method, inputs, task)
     if folder is not None:
         processes.by_first(partial(prepare, folder, small, large, run))
-    adapted = method.adapt(inputs)
+    try:
+        adapted = method.adapt(inputs)
+    finally:
+        pair.teacher_source.release()
     record = _record(run, inputs, adapted, time.perf_counter() - started)
     made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
     result = LanguageModel(made, small.tokenizer)  # type: ignore[arg-type]

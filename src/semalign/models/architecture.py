@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from semalign.models.layout_files import layout_of
 from semalign.models.layout_proof import prove
 from semalign.models.layouts import Layout
+from semalign.models.offload import spread
 from semalign.models.precision import wide
 from semalign.models.rope import own_lengths
 from semalign.settings import Interface
@@ -79,7 +80,10 @@ class Architecture:
             attention_mask: 1 for tokens, 0 for padding; None: there is no padding.
             **inputs: ``input_ids`` or ``inputs_embeds``.
         """
+        given = inputs.get("inputs_embeds")
         first_device: Any = self.model.get_input_embeddings().weight.device  # a device map may spread the modules
+        if given is not None and not spread(self.model):
+            first_device = given.device  # embeddings that are not read may be elsewhere
         mask = None if attention_mask is None else attention_mask.to(first_device)
         moved = {name: tensor.to(first_device) for name, tensor in inputs.items()}
         with own_lengths(self.decoder, mask):

@@ -16,9 +16,16 @@ from semalign.tensor_files import kept_tensors, write_tensors
 PARTS = ("lm_head", "norm")
 
 
-def keep_head(model: LanguageModel, identity: str) -> None:
-    """Write final norm and head of a model to the cache folder, if that can be written and does not hold them."""
-    if not (path := _path(identity)).is_file():
+def keep_head(model: LanguageModel, identity: str, replace: bool = False) -> None:
+    """Write final norm and head of a model to the cache folder, if that can be written.
+
+    Args:
+        model: the model.
+        identity: its identity.
+        replace: whether to write them although a file is there.
+    """
+    path = _path(identity)
+    if replace or not path.is_file():
         with contextlib.suppress(OSError):
             write_tensors(path, _tensors(model.model), {})
 

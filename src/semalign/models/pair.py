@@ -1,6 +1,7 @@
 """A teacher and a student, for any method; their weights are read when they are needed."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from semalign.data.messages import rendered
@@ -33,7 +34,6 @@ class Pair:
         student_source: where the student comes from.
         teacher_outline: the teacher's architecture, without numbers if it is given by name.
         student_outline: the student's architecture, without numbers if it is given by name.
-        fingerprints: the identities of both.
         computed_by: see :func:`semalign.models.identity.computed_by`.
 
     Raises:
@@ -44,11 +44,13 @@ class Pair:
         self.teacher_source, self.student_source = source_of(teacher), source_of(student)
         self.teacher_outline = Architecture(self.teacher_source.outline.model)
         self.student_outline = Architecture(self.student_source.outline.model)
-        self.fingerprints = {
-            "teacher": self.teacher_source.facts.identity,
-            "student": self.student_source.facts.identity,
-        }
         self.computed_by = computed_by(self.teacher_outline.model, self.student_outline.model)
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """The identities of both; weights are read if they are not known."""
+        sources = {"teacher": self.teacher_source, "student": self.student_source}
+        return {name: source.facts.identity for name, source in sources.items()}
 
     @property
     def teacher(self) -> LanguageModel:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from semalign.files import json_fingerprint, keep_json, kept_json
 from semalign.models.devices import chosen_place
 from semalign.models.identity import PACKAGES, STATE_VERSION, model_identity, package_version
+from semalign.models.integrity import weight_files
 from semalign.models.loading import LanguageModel, locate
 from semalign.models.precision import types_of
 from semalign.models.pretrained import folder_of
@@ -39,11 +40,19 @@ def file_stamp(name: str | Path) -> list[Any] | None:
     """
     source = locate(name)
     files = [Path(source)] if Path(source).is_file() else sorted(_files(folder_of(source)))
-    if not files:
+    if not files or (files[0].suffix != ".gguf" and not _has_weights(files[0].parent)):
         return None
     stats = [(str(path.absolute()), path.stat()) for path in files]
     made_by = [STATE_VERSION, *map(package_version, PACKAGES), str(chosen_place().dtype)]
     return [[[path, s.st_size, s.st_mtime_ns, s.st_ctime_ns] for path, s in stats], made_by]
+
+
+def _has_weights(folder: Path) -> bool:
+    """Return whether all weights are there; the hub's cache may hold the configuration and the tokenizer alone."""
+    try:
+        return bool(weight_files(folder))
+    except FileNotFoundError:
+        return False
 
 
 def _files(folder: Path | None) -> list[Path]:

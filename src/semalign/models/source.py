@@ -89,8 +89,9 @@ class FiledModel:
 
         Its head is then kept too, and the weights are given back.
         """
-        in_memory, self._stamp = self._model is not None, file_stamp(self.name)
+        in_memory, stamp = self._model is not None, file_stamp(self.name)
         facts = remembered(self.name, self.load)
+        self._stamp = stamp or file_stamp(self.name)  # the weights may have been downloaded just now
         if self._held == self._n_layers:
             keep_head(self.load(), facts.identity)
         if not in_memory:
@@ -134,7 +135,7 @@ class FiledModel:
         if (found := kept_head(self.outline, identity, chosen_place().main_device)) is not None:
             return found
         in_memory, found = self._model is not None, head_of(self.outline, self.load(1))
-        keep_head(found, identity)
+        keep_head(found, identity, replace=True)  # what is kept is absent or damaged
         if not in_memory:
             self.release()
         return found
