@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from semalign.bases.pseudoinverse import RTOL, Cutoff, gram_pseudoinverse
+from semalign.bases.precision import RowProduct, semantic_pseudoinverse
+from semalign.bases.pseudoinverse import RTOL, Cutoff
 from semalign.bases.vocabulary import Vocabulary, atom_rows, check_weight
 from semalign.files import DamagedFileError
 from semalign.models.architecture import Architecture
@@ -19,7 +20,7 @@ from semalign.models.loading import LanguageModel
 from semalign.tensor_files import read_tensors, tensor_fingerprint, write_tensors
 
 Side = Literal["output", "input", "random"]
-CHUNK = 4096  # vocabulary rows handled at once in float64
+CHUNK = 4096  # vocabulary rows handled at once
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,10 @@ class SemanticBasis:
     ) -> "SemanticBasis":
         """Return the output-side basis of an LM head W (V x D): row i is ``s_i = e_i W^+`` transposed, a column of W^+.
 
-        ``W^+ = (W^T W)^+ W^T`` goes through the D x D Gram matrix in float64; singular values that are at most ``rtol``
-        times the largest count as zero. See :func:`semalign.bases.pseudoinverse.gram_pseudoinverse`.
+        ``W^+ = (W^T W)^+ W^T`` goes through the D x D Gram matrix; singular values that are at most ``rtol`` times the
+        largest count as zero (:func:`semalign.bases.pseudoinverse.gram_pseudoinverse`). Products are in float32 where
+        the relative error of each vector is below 1e-5 against float64, else in float64
+        (:mod:`semalign.bases.precision`).
 
         Args:
             weight: the LM head, shape (V, D).
@@ -78,13 +81,14 @@ class SemanticBasis:
         check_weight(weight)
         token_ids = atom_rows(weight, rows, unique_rows)
         selected = weight if len(token_ids) == len(weight) else weight[token_ids]
-        found = gram_pseudoinverse(selected, rtol)
-        # (W^+)^T = W (W^T W)^+: (m, D) times (D, D), a few rows at a time, so that no float64 copy of W is made.
+        inverse, method, rank, _ = semantic_pseudoinverse(selected, rtol)
+        # (W^+)^T = W (W^T W)^+: (m, D) times (D, D), a few rows at a time, so that no other copy of W is made.
+        product = RowProduct(inverse)
         vectors = torch.empty(selected.shape, dtype=torch.float32, device=weight.device)
         for start in range(0, len(selected), CHUNK):
-            vectors[start : start + CHUNK] = (selected[start : start + CHUNK].double() @ found.inverse).float()
+            vectors[start : start + CHUNK] = product(selected[start : start + CHUNK])
         fingerprint = tensor_fingerprint({"head": weight, "rows": token_ids})
-        return cls(vectors, token_ids, side="output", fingerprint=fingerprint, method=found.method, rank=found.rank)
+        return cls(vectors, token_ids, side="output", fingerprint=fingerprint, method=method, rank=rank)
 
     @classmethod
     @plain_torch(gradients=False)

@@ -6,7 +6,7 @@ the number of bytes of the model's type; norms, logits and everything that train
 
 from typing import NamedTuple
 
-from semalign.bases.pseudoinverse import CHUNK
+from semalign.bases.gram import CHUNK
 from semalign.planning.shapes import Shapes
 from semalign.planning.texts import Texts
 

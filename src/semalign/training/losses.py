@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from semalign.bases.pseudoinverse import gram
+from semalign.bases.gram import gram
 from semalign.data.rows import IGNORED
 from semalign.models.precision import wide, wide_type
 
