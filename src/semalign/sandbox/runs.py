@@ -58,11 +58,11 @@ def run_many(
     cases = list(cases)
     with (
         Examiner(sandbox_mode(mode), Limits(timeout, memory, cpu_seconds)) as examiner,
-        ThreadPoolExecutor(workers or _cores() + 1) as pool,
+        ThreadPoolExecutor(workers or cores() + 1) as pool,
     ):
         outcomes = pool.map(lambda case: examiner.examine(*case), cases)
         return list(tqdm(outcomes, total=len(cases), desc="running programs", leave=False))
 
 
-def _cores() -> int:
+def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
