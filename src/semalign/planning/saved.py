@@ -15,7 +15,9 @@ def saved_by_mlp(architecture: Architecture) -> int:
     """
     layer = architecture.layer(1).requires_grad_(False).eval()
     weights = {weight.untyped_storage()._cdata for weight in layer.parameters()}
-    saved: dict[tuple[int, int | torch.SymInt, torch.Size], Tensor] = {}  # a tensor that two operations keep counts once
+    saved: dict[
+        tuple[int, int | torch.SymInt, torch.Size], Tensor
+    ] = {}  # a tensor that two operations keep counts once
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()._cdata
