@@ -62,5 +62,5 @@ def test_a_hub_that_does_not_answer_is_told_in_one_line(hub, monkeypatch):
     monkeypatch.setattr(downloads, "HfApi", refuse)
     with pytest.raises(ConnectionError, match=r"^the Hugging Face hub does not give the model me/large \(no net\S+\)$"):
         download(MODEL)
-    with pytest.raises(FileNotFoundError, match="^no model 'me/large' on this machine, .*`hf download me/large`"):
+    with pytest.raises(FileNotFoundError, match=r"^no model 'me/large' on this machine, .*`hf download me/large`"):
         load_model(MODEL, layers=2)
