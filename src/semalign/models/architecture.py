@@ -146,8 +146,11 @@ class Architecture:
             tokens: the vocabulary rows whose logits are wanted, in this order; None: all.
         """
         whole = tokens is None and states.dtype == self.head_weight.dtype
-        logits = self.lm_head(states) if whole else self._head_rows(states, tokens)
-        logits = logits if self.logit_scale == 1 else logits * self.logit_scale
+        return self.logits_of(self.lm_head(states) if whole else self._head_rows(states, tokens))
+
+    def logits_of(self, products: Float[Tensor, "*batch v"]) -> Float[Tensor, "*batch v"]:
+        """Return the logits, given what the LM head itself returns: times the logit scale, and below the soft cap."""
+        logits = products if self.logit_scale == 1 else products * self.logit_scale
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
     def _head_rows(self, states: Float[Tensor, "*batch d"], tokens: Tensor | None) -> Float[Tensor, "*batch v"]:
