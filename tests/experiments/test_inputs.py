@@ -1,11 +1,19 @@
 """What a record of a cell must be made from: hashes of models and data, and the settings that can make it stale."""
 
 import pytest
+import torch
 from helpers.saved_models import Watch
 
 from semalign.evaluation.record import split_fingerprint
 from semalign.experiments.cells import NONE, Cell
-from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, source_once, training_rows
+from semalign.experiments.inputs import (
+    configuration,
+    fingerprint_of,
+    fingerprints,
+    forget_sources,
+    source_once,
+    training_rows,
+)
 from semalign.models import remembered
 from semalign.models.identity import model_identity
 from semalign.models.loading import load_model
@@ -21,9 +29,18 @@ def test_the_fingerprint_is_the_identity_and_needs_weights_only_once(profile, mo
     watch = Watch(monkeypatch)
     assert source_once(profile.student) is source_once(profile.student)
     assert fingerprint_of(profile.student) == model_identity(load_model(profile.student))
-    source_once.cache_clear()  # as in another process
+    forget_sources()  # as in another process
     assert fingerprint_of(profile.student) == model_identity(load_model(profile.student))
     assert watch.loads == [("student", None)] and not watch.alive()
+
+
+def test_a_model_in_another_type_is_another_one(profile, monkeypatch):
+    first = source_once(profile.student)
+    monkeypatch.setenv("SEMALIGN_DTYPE", "bfloat16")
+    second = source_once(profile.student)
+    assert second is not first and (first.facts.types, second.facts.types) != (["float32"], ["float32"])
+    assert second.load().model.dtype == torch.bfloat16
+    assert second.facts.identity != model_identity(load_model(profile.student, dtype=torch.float32))
 
 
 def test_a_transfer_depends_on_both_models_and_both_splits_and_a_score_on_two_of_them(profile, cell):

@@ -11,6 +11,7 @@ from helpers.vllm import MODULE, StandIn
 
 from semalign.experiments import selection
 from semalign.experiments.cells import Cell, cells
+from semalign.experiments.inputs import _source
 from semalign.experiments.runs import fingerprint_of, missing, run, run_cell, source_once
 from semalign.experiments.scored_models import scored_model
 from semalign.results.records import read_record
@@ -80,7 +81,7 @@ def test_a_point_of_a_grid_is_scored_by_the_engine_of_its_profile(by_vllm, tmp_p
 def test_models_in_memory_are_let_go_before_vllm_takes_the_memory(by_vllm, student):
     source_once(by_vllm.student)
     scored_model(by_vllm, by_vllm.student)
-    assert source_once.cache_info().currsize == 0
+    assert _source.cache_info().currsize == 0
 
 
 def test_an_engine_that_is_not_installed_is_told_before_any_cell(by_vllm, tmp_path, monkeypatch):

@@ -31,7 +31,7 @@ def test_llama_2_has_the_matrices_of_its_layers():
     assert shapes.matrix_parameters == 4 * 5120**2 + 3 * 5120 * 13824 == 317_194_240
     assert shapes.matrices["mlp.down_proj"] == (5120, 13824)
     assert shapes.lora_parameters(16) == 16 * (2 * (5120 + 13824) + 2 * (5120 + 5120)) == 933_888
-    assert shapes.query == 5120 and shapes.gated and shapes.dtype == torch.float16
+    assert shapes.query == 5120 and shapes.saved == 3 * 13824 and shapes.dtype == torch.float16
 
 
 def test_the_packaged_numbers_are_those_of_table_3():

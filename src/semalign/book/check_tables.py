@@ -9,6 +9,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from semalign.book.markdown import table
 from semalign.book.plan_table import plan_table
+from semalign.book.speed_page import speed_tables
 from semalign.files import read_json
 from semalign.paths import results_dir
 from semalign.results.records import read_record
@@ -69,7 +70,12 @@ def half_precision() -> str:
     return table(pd.DataFrame(lines), caption, "tab-half-precision").text
 
 
-TABLES: dict[str, Callable[[], str]] = {"gpu-check": gpu_check, "half-precision": half_precision, "plan": plan_table}
+TABLES: dict[str, Callable[[], str]] = {
+    "gpu-check": gpu_check,
+    "half-precision": half_precision,
+    "plan": plan_table,
+    "speed": speed_tables,
+}
 
 
 class CheckTable(SphinxDirective):

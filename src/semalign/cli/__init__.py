@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +42,8 @@ for name, command in COMMANDS.items():
 
 def _print_version(wanted: bool) -> bool:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"semalign {version('semalign')}")
         raise typer.Exit
     return wanted

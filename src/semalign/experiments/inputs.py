@@ -11,13 +11,26 @@ from semalign.evaluation.record import split_fingerprint
 from semalign.experiments.cells import Cell
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import resolved
+from semalign.models.devices import chosen_place
 from semalign.models.source import FiledModel
 
 
-@cache
 def source_once(name: str) -> FiledModel:
-    """Return a model by name, kept with its identity for the next cells; its weights are read when one needs them."""
+    """Return a model by name, kept with its identity for the next cells; its weights are read when one needs them.
+
+    A model that is loaded in another type or on another device is another one.
+    """
+    return _source(name, repr(chosen_place()))
+
+
+@cache
+def _source(name: str, place: str) -> FiledModel:
     return FiledModel(name)
+
+
+def forget_sources() -> None:
+    """Let the models go that are kept."""
+    _source.cache_clear()
 
 
 def fingerprint_of(name: str) -> str:

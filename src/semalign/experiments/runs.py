@@ -23,6 +23,7 @@ from semalign.experiments.work_folder import make
 from semalign.files import json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
+from semalign.models.source import FiledModel
 from semalign.paths import results_dir
 from semalign.results.records import read_records
 from semalign.results.statistics import mean_interval
@@ -42,10 +43,11 @@ def run_cell(
         record_path: where the record will be; see :func:`semalign.evaluation.run.evaluate`.
         folder: for the checkpoint and the result of the transfer, which goes on there if it was stopped.
     """
+    student = source_once(cell.student)
     try:
         return _record(profile, cell, record_path, folder)
     finally:
-        source_once(cell.student).release()
+        student.release()
 
 
 def _record(profile: Profile, cell: Cell, record_path: Path | None, folder: Path | None) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def _record(profile: Profile, cell: Cell, record_path: Path | None, folder: Path
     if needs_folder(profile, folder):
         with TemporaryDirectory() as temporary:
             return _record(profile, cell, record_path, Path(temporary))
-    record, model = _transferred(profile, cell, folder)
+    record, model = _transferred(profile, cell, source_once(cell.teacher), folder)
     scored = _scored(profile, model, cell.task, record_path)
     fingerprints = {**record["fingerprints"], **scored["fingerprints"]}
     return {
@@ -71,11 +73,13 @@ def _record(profile: Profile, cell: Cell, record_path: Path | None, folder: Path
     }
 
 
-def _transferred(profile: Profile, cell: Cell, folder: Path | None) -> tuple[dict[str, Any], LanguageModel | VllmModel]:
+def _transferred(
+    profile: Profile, cell: Cell, teacher: FiledModel, folder: Path | None
+) -> tuple[dict[str, Any], LanguageModel | VllmModel]:
     """Return the record of a transfer, and the model to score; nothing else of the transfer stays in memory."""
     student, rows = source_once(cell.student), training_rows(profile, cell.task)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
-    method, teacher = profile.method_of(cell.method), source_once(cell.teacher)
+    method = profile.method_of(cell.method)
     result = run_method(method, teacher, student, rows, output_dir=folder, task=cell.task, **settings)
     return result.record, scored_model(profile, cell.student, result)
 

@@ -6,7 +6,7 @@ from peft import PeftModel
 
 from semalign.evaluation.engine_choice import EngineChoice, chosen
 from semalign.evaluation.vllm_engine import VllmModel
-from semalign.experiments.inputs import source_once
+from semalign.experiments.inputs import forget_sources, source_once
 from semalign.experiments.profiles import Profile
 from semalign.methods.runner import TransferResult
 from semalign.models.loading import LanguageModel
@@ -31,7 +31,7 @@ def scored_model(profile: Profile, name: str, result: TransferResult | None = No
     engine = engine_of(profile)
     if engine.name == "transformers":
         return source_once(name).load() if result is None else result.model
-    source_once.cache_clear()
+    forget_sources()
     if result is None:
         return VllmModel(name, options=engine.options)
     if isinstance(result.model.model, PeftModel):

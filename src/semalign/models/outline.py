@@ -12,7 +12,7 @@ from semalign.models.evaluating import plain_torch
 from semalign.models.gguf import gguf_outline
 from semalign.models.integrity import weight_files
 from semalign.models.loading import LanguageModel, locate
-from semalign.models.pretrained import folder_of, load_config, load_tokenizer
+from semalign.models.pretrained import folder_of, load_config, load_tokenizer, readable
 
 
 @plain_torch(gradients=False)
@@ -30,7 +30,8 @@ def outline_of(name: str | Path) -> LanguageModel:
         config, tokenizer = gguf_outline(Path(source))
         return LanguageModel(_empty(config, dtype or torch.float32), tokenizer)
     config = load_config(source)
-    network = _empty(config, dtype or config.dtype or _type_on_disk(source))  # type: ignore[arg-type]
+    with readable(source):
+        network = _empty(config, dtype or config.dtype or _type_on_disk(source))  # type: ignore[arg-type]
     network.config.name_or_path = network.name_or_path = source
     return LanguageModel(network, load_tokenizer(source))
 

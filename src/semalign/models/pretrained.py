@@ -35,9 +35,11 @@ def load_network(
         source: folder or hub id.
         dtype: type of the weights; None: the checkpoint's own.
         device_map: see :func:`semalign.load_model`.
-        layers: how many layers to load, from the first; None: all. A model of several towers is loaded whole.
+        layers: how many layers to load, from the first; None: all. A model of several towers, and one with a device
+            map, is loaded whole.
     """
-    folder, unused = folder_of(source), set()
+    # Weights that a device map leaves on disk are read later, from the files as they are.
+    folder, unused = None if device_map is not None else folder_of(source), set()
     if layers is not None and folder is not None and can_be_cut(config := load_config(source), layers):
         with files_of_layers(folder, config, layers) as files:
             shorter = with_layers(config, range(1, layers + 1))
@@ -63,7 +65,7 @@ def _network(
     **config: PretrainedConfig,
 ) -> tuple[PreTrainedModel, dict[str, Any]]:
     """Return the model in ``files``, and what transformers tells of the weights; errors name ``source``."""
-    with _readable(source), _quiet():
+    with readable(source), _quiet():
         found: Any = AutoModelForCausalLM.from_pretrained(
             files,
             **config,
@@ -78,13 +80,13 @@ def _network(
 
 def load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
     """Return the tokenizer of a folder or hub id; raises as :func:`semalign.load_model` does."""
-    with _readable(source):
+    with readable(source):
         return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
 
 
 def load_config(source: str | Path) -> PretrainedConfig:
     """Return the configuration of a folder or hub id; raises as :func:`semalign.load_model` does."""
-    with _readable(source):
+    with readable(source):
         return AutoConfig.from_pretrained(source, trust_remote_code=False)
 
 
@@ -97,7 +99,7 @@ def folder_of(source: str | Path) -> Path | None:
 
 
 @contextmanager
-def _readable(source: str | Path) -> Iterator[None]:
+def readable(source: str | Path) -> Iterator[None]:
     """Give any error of transformers one line that names the source."""
     try:
         yield

@@ -5,7 +5,6 @@ the outline. Identity and types are remembered (:mod:`semalign.models.remembered
 """
 
 import gc
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -113,9 +112,7 @@ class FiledModel:
         """
         if self._model is None or self._held < min(layers or self._n_layers, self._n_layers):
             self.release()
-            # A map that names modules names those of all layers.
-            parts = not isinstance(chosen_place().device_map, Mapping)
-            self._model = load_model(self.name, layers=layers if parts else None)
+            self._model = load_model(self.name, layers=layers)
             if self._stamp is not None and self._stamp != file_stamp(self.name):
                 raise ValueError(f"the files of {self.name} have changed since this run began: run again")
         return self._model
@@ -132,7 +129,9 @@ class FiledModel:
     def head(self) -> LanguageModel:
         """Return the model with numbers in final norm and head only, all else on the ``meta`` device."""
         identity = self.facts.identity
-        if (found := kept_head(self.outline, identity, chosen_place().main_device)) is not None:
+        # A device map decides where the head is when the model is loaded.
+        found = None if self.spread else kept_head(self.outline, identity, chosen_place().main_device)
+        if found is not None:
             return found
         in_memory, found = self._model is not None, head_of(self.outline, self.load(1))
         keep_head(found, identity, replace=True)  # what is kept is absent or damaged
@@ -159,3 +158,16 @@ def source_of(model: Any) -> ModelSource:
         return model
     check_given(model)
     return GivenModel(model) if isinstance(model, LanguageModel) else FiledModel(model)
+
+
+def check_comparable(source: ModelSource) -> None:
+    """Make sure that a method can compute with the weights of different layers, without reading them.
+
+    Raises:
+        ValueError: for a model that is quantised, or that a device map spreads.
+    """
+    name, config = source.outline.name, source.outline.model.config
+    if source.spread:
+        raise ValueError(f"a device map spreads {name}, and this method compares weights of its layers: give a device")
+    if getattr(config, "quantization_config", None) is not None:
+        raise ValueError(f"{name} is quantised, and this method computes with weights: take the original model")

@@ -47,7 +47,7 @@ def weights(shapes: Shapes, size: int, layers: int | None = None) -> int:
 def forward(shapes: Shapes, batch: Batch, size: int) -> int:
     """Return what a forward pass without gradients holds at its peak, in an MLP or a norm."""
     d, f, q = shapes.width, shapes.mlp, shapes.query
-    mlp = (2 * d + (3 if shapes.gated else 2) * f) * size
+    mlp = (2 * d + max(shapes.saved, 2 * f)) * size
     norm = 2 * d * size + 2 * d * wide(size)
     attention = (2 * d + 6 * q) * size
     return batch.tokens * max(mlp, norm, attention)
@@ -56,13 +56,12 @@ def forward(shapes: Shapes, batch: Batch, size: int) -> int:
 def held(shapes: Shapes, batch: Batch, size: int) -> int:
     """Return what one frozen layer keeps for the backward pass.
 
-    Of each norm its input in float32; queries, keys, values and output of attention, with its log-sums; of a gated MLP
-    gate, activation and up-projection. Frozen matrices keep nothing.
+    Of each norm its input in float32; queries, keys, values and output of attention, with its log-sums; of the MLP what
+    its activation function needs. Frozen matrices keep nothing.
     """
     norms = 2 * shapes.width * wide(size)
     attention = 4 * shapes.query * size + 4 * shapes.heads
-    mlp = (3 if shapes.gated else 1) * shapes.mlp * size
-    return batch.tokens * (norms + attention + mlp)
+    return batch.tokens * (norms + attention + shapes.saved * size)
 
 
 def activations(shapes: Shapes, batch: Batch, size: int, layers: int, checkpointing: bool = False) -> int:
@@ -83,8 +82,8 @@ def lora_inputs(shapes: Shapes, batch: Batch, paths: tuple[str, ...]) -> int:
 
 
 def backward(shapes: Shapes, batch: Batch, size: int) -> int:
-    """Return what the backward pass of a layer holds besides: gradients of the MLP's three parts and of the stream."""
-    return batch.tokens * ((3 if shapes.gated else 2) * shapes.mlp + 2 * shapes.width) * size
+    """Return what the backward pass of a layer holds besides: gradients of the MLP's parts and of the stream."""
+    return batch.tokens * (max(shapes.saved, 2 * shapes.mlp) + 2 * shapes.width) * size
 
 
 def logits(shapes: Shapes, positions: int, size: int, copies: int = 3) -> int:

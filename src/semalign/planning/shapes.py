@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig
 from semalign.models.architecture import Architecture
 from semalign.models.loading import locate
 from semalign.models.pretrained import load_config
+from semalign.planning.saved import saved_by_mlp
 from semalign.yaml_text import read_mapping
 
 TABLE = Path(__file__).with_name("table3.yaml")
@@ -27,6 +28,7 @@ class Shapes:
         layers: number of decoder layers, L.
         width: width of the residual stream, D.
         mlp: number of neurons of an MLP, F.
+        saved: numbers of an MLP that a backward pass needs of each token; see :func:`.saved_by_mlp`.
         heads: number of query heads; ``kv_heads`` of keys and values; ``head_width`` channels each.
         kv_heads: see ``heads``.
         head_width: see ``heads``.
@@ -44,6 +46,7 @@ class Shapes:
     layers: int
     width: int
     mlp: int
+    saved: int
     heads: int
     kv_heads: int
     head_width: int
@@ -59,11 +62,6 @@ class Shapes:
     def query(self) -> int:
         """Channels of all query heads together."""
         return self.heads * self.head_width
-
-    @property
-    def gated(self) -> bool:
-        """Whether the MLP multiplies two projections."""
-        return any("gate" in path for path in self.matrices)
 
     @property
     def matrix_parameters(self) -> int:
@@ -138,6 +136,7 @@ def from_config(config: PretrainedConfig, name: str, source: str = "its configur
         layers=architecture.n_layers,
         width=architecture.width,
         mlp=getattr(text, "intermediate_size", None) or 4 * architecture.width,
+        saved=saved_by_mlp(architecture),
         heads=heads,
         kv_heads=getattr(text, "num_key_value_heads", None) or heads,
         head_width=getattr(text, "head_dim", None) or architecture.width // heads,

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -11,10 +11,10 @@ from torch import Tensor
 
 from semalign.bases.token_keys import TokenNames
 from semalign.data.messages import rendered
-from semalign.data.rows import Example, encode
-from semalign.data.tokens import Encoder
-from semalign.models.loading import check_given, load_model, locate
-from semalign.models.pretrained import load_config, load_tokenizer
+from semalign.data.rows import Example
+from semalign.models.architecture import head_weight
+from semalign.models.loading import check_given
+from semalign.models.outline import outline_of
 from semalign.targets.vocabularies import Named, match_atoms
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ SIDES = ("teacher", "student")
 def compare_vocabularies(
     teacher: str | Path, student: str | Path, rows: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
-    """Return the :func:`vocabulary_report` of two models by name or path; of a folder no weights are read.
+    """Return the :func:`vocabulary_report` of two models by name or path; no weights are read.
 
     Args:
         teacher: the teacher, as :func:`semalign.load_model` takes it.
@@ -36,30 +36,13 @@ def compare_vocabularies(
         ValueError: for a model that cannot be read, or a row that cannot be encoded.
         FileNotFoundError: for a model that does not exist.
     """
-    sides = _read(teacher), _read(student)
+    for model in (teacher, student):
+        check_given(model)
+    sides = [outline_of(model) for model in (teacher, student)]
     texts = rendered(rows, sides[1].tokenizer)
-    names = [TokenNames.of(side.tokenizer, side.size) for side in sides]
-    examples = [encode(texts, Encoder(side.tokenizer, side.size), side.context) for side in sides]
+    names = [TokenNames.of(side.tokenizer, len(head_weight(side.model))) for side in sides]
+    examples = [side.encode(texts) for side in sides]
     return vocabulary_report(names[0], names[1], examples[0], examples[1])
-
-
-class _Read(NamedTuple):
-    """What a vocabulary needs of a model: its tokenizer, the rows of its head and its context."""
-
-    tokenizer: Any
-    size: int
-    context: int
-
-
-def _read(model: str | Path) -> _Read:
-    check_given(model)
-    source = locate(model)
-    if source.endswith(".gguf"):
-        network, tokenizer = load_model(model)
-        config = network.config.get_text_config()
-    else:
-        config, tokenizer = load_config(source).get_text_config(), load_tokenizer(source)
-    return _Read(tokenizer, config.vocab_size, config.max_position_embeddings)
 
 
 def vocabulary_report(

@@ -1,0 +1,106 @@
+"""The tables of speed: each heavy step beside its peer, its share of the limit, and how its cost grows."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from semalign.results.records import read_record
+
+MB = 1e6
+Runs = Sequence[Mapping[str, Any]]
+
+
+def speed_records(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the records of each step in the order of their runs, steps in alphabetical order."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(folder.glob("*.json")):
+        record = read_record(path)
+        found.setdefault(record["method"], []).append(record)
+    return found
+
+
+def speed_data(records: Mapping[str, Runs]) -> pd.DataFrame:
+    """Return numbers for each step, run and size: ratio with its spread, seconds, megabytes, limit and difference."""
+    return pd.DataFrame(
+        [
+            {
+                "step": record["configuration"]["title"],
+                "peer": record["configuration"]["peer"],
+                "run": record["seed"],
+                "size": size_text(size["size"]),
+                "reach": record["configuration"]["reach"],
+                "ratio": size["ratio"],
+                "low": size["spread"][0],
+                "high": size["spread"][1],
+                "seconds": size["ours"]["median"],
+                "peer_seconds": size["peer"]["median"],
+                "memory": megabytes(size["ours"]),
+                "peer_memory": megabytes(size["peer"]),
+                "limit": math.nan if size["limit"] is None else size["limit"],
+                "difference": size["difference"],
+            }
+            for runs in records.values()
+            for record in runs
+            for size in record["details"]["sizes"]
+        ]
+    )
+
+
+def megabytes(side: Mapping[str, Any]) -> float:
+    """Return the peak memory of one side; NaN where it was not measured."""
+    return math.nan if side["memory"] is None else side["memory"] / MB
+
+
+def size_text(size: Mapping[str, Any]) -> str:
+    """Return a size for readers.
+
+    >>> size_text({"vocabulary": 32000, "width": 4096})
+    'vocabulary 32,000, width 4,096'
+    """
+    return ", ".join(f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}" for key, value in size.items())
+
+
+def speed_table(records: Mapping[str, Runs]) -> pd.DataFrame:
+    """Return a row for each step: the ratios of all runs at the largest size, the rest of the last run."""
+    return pd.DataFrame([_row(runs) for runs in records.values()])
+
+
+def _row(runs: Runs) -> dict[str, str]:
+    settings, size = runs[-1]["configuration"], runs[-1]["details"]["sizes"][-1]
+    ratios = (run["details"]["sizes"][-1] for run in runs)
+    return {
+        "step": settings["title"],
+        "peer": settings["peer"],
+        "size": size_text(size["size"]),
+        "seconds": f"{size['ours']['median']:.3g}",
+        "of the peer": f"{size['peer']['median']:.3g}",
+        "ratio": "; ".join(f"{e['ratio']:.1f} [{e['spread'][0]:.1f}, {e['spread'][1]:.1f}]" for e in ratios),
+        "to reach": f"{settings['reach']:g}",
+        "MB": _whole(megabytes(size["ours"])),
+        "MB of the peer": _whole(megabytes(size["peer"])),
+        "of the limit": "–" if size["limit"] is None else f"{size['limit']:.0%}",
+        "difference": f"{size['difference']:.0e}",
+    }
+
+
+def _whole(number: float) -> str:
+    return "–" if math.isnan(number) else f"{number:.0f}"
+
+
+def growth_table(records: Mapping[str, Runs]) -> pd.DataFrame:
+    """Return the exponents with which the time of each step grows, in each number of its size and each run."""
+    return pd.DataFrame(
+        [
+            {
+                "step": runs[-1]["configuration"]["title"],
+                "in": key,
+                "measured": "; ".join(f"{run['details']['growth'][key]['measured']:.2f}" for run in runs),
+                "expected": f"{expected['expected']:g}",
+            }
+            for runs in records.values()
+            for key, expected in runs[-1]["details"]["growth"].items()
+        ]
+    )

@@ -1,0 +1,36 @@
+"""The tables of speed, from records made by hand."""
+
+import math
+
+from helpers.speed import speed_record
+
+from semalign.book.tables.speed import growth_table, size_text, speed_data, speed_table
+
+RECORDS = {
+    "basis": [speed_record(1), speed_record(2, ratio=4.0)],
+    "states": [speed_record(1, 1.5, "states", None, None)],
+}
+
+
+def test_a_row_has_the_ratios_of_all_runs_and_the_rest_of_the_last():
+    basis, states = (line for _, line in speed_table(RECORDS).iterrows())
+    assert basis.tolist() == [
+        "The basis", "`peer`", "vocabulary 2,000, width 64", "2", "8", "3.0 [1.5, 6.0]; 4.0 [2.0, 8.0]", "2.5", "200",
+        "200", "50%", "1e-06",
+    ]  # fmt: skip
+    assert states["of the limit"] == "–" and states["MB"] == "–"
+
+
+def test_the_data_have_every_size_of_every_run():
+    data = speed_data(RECORDS)
+    assert len(data) == 6 and data["size"].iloc[0] == "vocabulary 1,000, width 64"
+    assert data[["ratio", "low", "high", "peer_seconds"]].iloc[3].tolist() == [4.0, 2.0, 8.0, 8.0]
+    assert math.isnan(data["memory"].iloc[4]) and math.isnan(data["limit"].iloc[4])
+
+
+def test_growth_stands_beside_what_the_algorithm_should_have():
+    assert growth_table(RECORDS).iloc[0].tolist() == ["The basis", "vocabulary", "1.00; 1.00", "1"]
+
+
+def test_a_size_reads_as_text():
+    assert size_text({"rows": 12_000, "layer": "last"}) == "rows 12,000, layer last"

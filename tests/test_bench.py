@@ -1,0 +1,81 @@
+"""The table of speed: ratios, shares of the limit and growth by hand, and the check against what is on record."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from semalign.paths import code_checkout
+from semalign.results.records import write_record
+
+BENCHMARKS = Path(code_checkout() or ".") / "benchmarks"
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from bench import race, report
+
+    yield race, report
+    for name in [name for name in sys.modules if name.partition(".")[0] == "bench"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def step(bench):
+    sizes = ({"n": 10, "m": 3}, {"n": 20, "m": 3}, {"n": 20, "m": 6})
+    return bench[0].Step("product", "A product", "`peer`", 2.0, sizes, lambda n, m: None, {"n": 2.0, "m": 1.0})
+
+
+def time(size, side, median, **info):
+    stats = {"median": median, "q1": median * 0.5, "q3": median * 2, "rounds": 5}
+    shared = {"memory": 100, "threads": 2, "flops": 6e9, "bytes": None, "flops_limit": 10e9, "bytes_limit": None}
+    return {
+        "stats": stats,
+        "extra_info": {"step": "product", "size": size, "side": side, "difference": 1e-6, **shared, **info},
+    }
+
+
+@pytest.fixture
+def times(step):
+    ours = (1.0, 4.0, 12.0)
+    return [
+        time(size, side, median)
+        for size, mine in zip(step.sizes, ours, strict=True)
+        for side, median in (("ours", mine), ("peer", 3 * mine))
+    ]
+
+
+def test_ratios_are_of_medians_and_their_spread_of_quartiles(bench, step, times):
+    first = bench[1].sizes_of(step, times)[0]
+    assert first["ratio"] == 3.0 and first["spread"] == [0.75, 12.0]
+    assert (
+        first["limit"] == pytest.approx(0.6) and first["difference"] == 1e-6
+    )  # 6e9 operations in 1 s of 10e9 a second
+    assert first["ours"]["memory"] == 100 and first["peer"]["median"] == 3.0
+
+
+def test_growth_is_the_exponent_between_sizes_that_differ_in_one_number(bench, step, times):
+    found = bench[1].growth(step, bench[1].sizes_of(step, times))
+    assert found["n"] == {"measured": pytest.approx(2.0), "expected": 2.0}
+    assert found["m"]["measured"] == pytest.approx(1.585, abs=1e-3)  # 4 s to 12 s for twice as many
+
+
+def test_a_ratio_that_fell_by_more_than_a_third_of_the_record_is_named(bench, step, times, tmp_path):
+    report = bench[1]
+    sizes = report.sizes_of(step, times)
+    assert report.fallen(step, sizes, tmp_path) is None
+    write_record(tmp_path / "product--1.json", report.record(step, sizes, {"device": "cpu"}, 1))
+    assert report.fallen(step, sizes, tmp_path) is None
+    sizes[-1]["ratio"] = 1.9
+    assert report.fallen(step, sizes, tmp_path) == "product: 1.90 times the peer's speed, and 3.00 on record"
+
+
+def test_a_size_whose_peer_did_not_run_is_left_out(bench, step, times):
+    assert [each["size"] for each in bench[1].sizes_of(step, times[:-1])] == list(step.sizes[:2])
+
+
+def test_every_step_names_its_peer_and_its_sizes(bench):
+    for step in bench[0].all_steps():
+        assert step.peer and step.reach > 0 and len(step.rounds) == len(step.sizes) > 0
+        assert set(step.growth) <= set(step.sizes[0])
