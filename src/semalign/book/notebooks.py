@@ -65,7 +65,7 @@ def run_notebooks(profile: str = "micro", only: Iterable[str] | None = None, for
     sources = notebook_sources(only)
     for left in executed_path(sources[0]).parent.glob("*.running.ipynb"):  # of an earlier version, killed
         left.unlink()
-    after, chosen = before(sources), []
+    after, chosen = before(sources), list[Path]()
     for source in sources:  # a fresh one may be stale once an earlier one has run
         if force or after[source] & {*chosen} or changes(source, executed_path(source), profile):
             chosen.append(source)
