@@ -63,6 +63,14 @@ compare_vocabularies(teacher, student, training)
 # semalign pair path/to/teacher path/to/student --data mine.jsonl
 # ```
 #
+# Then measure, before any training, whether aligned states carry anything between these two models. It takes minutes on a CPU:
+#
+# ```sh
+# semalign diagnose path/to/teacher path/to/student --data mine.jsonl --out runs/diagnosis
+# ```
+#
+# It tells how far the atoms correspond; how often the aligned state of a teacher layer says the teacher's next token, when the student's head reads it; what aligned states do to the student's answers when they take the place of its own; and what to run. Each number stands beside its controls: permuted atoms, random bases, zero, and other maps.
+#
 # ## Run
 #
 # Begin small: a hundred rows tell whether anything moves. Hold rows out, and run three recipes on the same rows:
