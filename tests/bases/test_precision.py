@@ -7,7 +7,7 @@ import torch
 
 from semalign.bases import precision
 from semalign.bases.gram import gram
-from semalign.bases.precision import PROMISE, RowProduct, gram_error, semantic_pseudoinverse
+from semalign.bases.precision import PROMISE, RowProduct, full_float32, gram_error, semantic_pseudoinverse
 from semalign.bases.pseudoinverse import gram_pseudoinverse, regular_inverse
 
 
@@ -79,3 +79,15 @@ def test_rows_whose_vectors_are_short_beside_them_are_made_in_float64(monkeypatc
 def test_rows_of_zeros_have_vectors_of_zeros():
     made = RowProduct(torch.eye(3, dtype=torch.float64))(torch.zeros(2, 3))
     assert torch.equal(made, torch.zeros(2, 3))
+
+
+def test_float32_is_multiplied_as_float32_whatever_the_caller_allows():
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        allowed = [each.fp32_precision for each in (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)]
+        with full_float32():
+            assert torch.backends.cuda.matmul.fp32_precision == torch.backends.mkldnn.matmul.fp32_precision == "ieee"
+        assert [torch.backends.cuda.matmul.fp32_precision, torch.backends.mkldnn.matmul.fp32_precision] == allowed
+    finally:
+        torch.set_float32_matmul_precision(before)

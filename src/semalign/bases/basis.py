@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from semalign.bases.gram import head_fingerprint
 from semalign.bases.precision import RowProduct, semantic_pseudoinverse
 from semalign.bases.pseudoinverse import RTOL, Cutoff
 from semalign.bases.vocabulary import Vocabulary, atom_rows, check_weight
@@ -87,7 +88,7 @@ class SemanticBasis:
         vectors = torch.empty(selected.shape, dtype=torch.float32, device=weight.device)
         for start in range(0, len(selected), CHUNK):
             vectors[start : start + CHUNK] = product(selected[start : start + CHUNK])
-        fingerprint = tensor_fingerprint({"head": weight, "rows": token_ids})
+        fingerprint = head_fingerprint(weight, token_ids)
         return cls(vectors, token_ids, side="output", fingerprint=fingerprint, method=method, rank=rank)
 
     @classmethod
@@ -172,11 +173,7 @@ class SemanticBasis:
 
     def _named(self, vocabulary: Vocabulary) -> "SemanticBasis":
         """Return the basis with the names of its atoms."""
-        if (names := vocabulary.names) is None:
-            return replace(self, tied=vocabulary.tied)
-        at = {token_id: i for i, token_id in enumerate(names.token_ids)}
-        atoms = [at[token_id] for token_id in self.token_ids.tolist()]
-        tokens, keys = (None if part is None else tuple(part[i] for i in atoms) for part in (names.tokens, names.keys))
+        tokens, keys = vocabulary.names_at(self.token_ids)
         return replace(self, tokens=tokens, keys=keys, tied=vocabulary.tied)
 
     @classmethod
@@ -184,6 +181,15 @@ class SemanticBasis:
         """Return ``m`` Gaussian vectors in D dimensions: the control of Section 3.2."""
         vectors = torch.randn(m, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float32, device="cpu")
         return cls(vectors, torch.arange(m), side="random", fingerprint=f"random-{m}-{d}-{seed}")
+
+    @property
+    def width(self) -> int:
+        """The number of dimensions D."""
+        return self.vectors.shape[1]
+
+    def rows(self, atoms: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
+        """Return the vectors of some atoms, by their positions."""
+        return self.vectors[atoms]
 
     @property
     def unit(self) -> Float[Tensor, "m d"]:
@@ -206,11 +212,11 @@ class SemanticBasis:
         if self.side == "random" or not made:
             return
         if self.side == "input":
-            known = [{"embeddings": vocabulary.embeddings}]
+            known = [tensor_fingerprint({"embeddings": vocabulary.embeddings})]
         else:
             heads = vocabulary.head, Architecture(vocabulary.network).folded_head()
-            known = [{"head": head, "rows": self.token_ids} for head in heads]
-        if made not in map(tensor_fingerprint, known):
+            known = [head_fingerprint(head, self.token_ids) for head in heads]
+        if made not in known:
             raise ValueError(f"this {self.side}-side basis was made from other weights: make it again from this model")
 
     def save(self, path: Path | str) -> None:

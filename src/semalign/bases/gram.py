@@ -1,13 +1,46 @@
 """The Gram matrix ``W^T W`` of a head, by a symmetric update: of each pair of blocks, only one is multiplied."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
+
+from semalign.tensor_files import tensor_fingerprint
 
 CHUNK = 4096  # rows multiplied at once, and converted if they are not of the type of the products
 BLOCK = 512  # columns of a block on the diagonal, which is multiplied whole
+KEPT = 2  # Gram matrices in memory: a teacher's and a student's
+
+_kept: OrderedDict[str, Tensor] = OrderedDict()  # by the fingerprint of head and rows, the latest last
+
+
+def head_fingerprint(weight: Float[Tensor, "v d"], rows: Int[Tensor, " m"]) -> str:
+    """Return the identity of some rows of a head."""
+    return tensor_fingerprint({"head": weight, "rows": rows})
+
+
+def keep_gram(fingerprint: str, square: Float[Tensor, "d d"]) -> None:
+    """Keep the Gram matrix of the rows that a :func:`head_fingerprint` identifies."""
+    _kept[fingerprint] = square
+    _kept.move_to_end(fingerprint)
+    while len(_kept) > KEPT:
+        _kept.popitem(last=False)
+
+
+def head_gram(weight: Float[Tensor, "v d"]) -> Float[Tensor, "d d"]:
+    """Return ``W^T W`` of a whole head, once for equal heads: of the latest ones it is kept, as bases keep theirs.
+
+    It is for products in float32: except for a head in float64, it may itself come from products in float32, whose
+    error is then of the size of the rounding of the result to float32.
+    """
+    fingerprint = head_fingerprint(weight, torch.arange(len(weight)))
+    found = _kept.get(fingerprint)
+    if found is None:
+        found = gram(weight, torch.promote_types(weight.dtype, torch.float32))
+        keep_gram(fingerprint, found)
+    return found.to(weight.device)
 
 
 def gram(weight: Float[Tensor, "v d"], products: torch.dtype = torch.float64) -> Float[Tensor, "d d"]:

@@ -16,6 +16,9 @@ relative to their length. Products of V rows come in twice, and in float32 both 
 Everything D x D is float64, and so is everything for a head in float64.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -30,6 +33,21 @@ CHECKED = 512  # rows checked at once, few enough for a processor's cache
 UNIT = torch.finfo(torch.float32).eps / 2
 
 
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Multiply float32 as float32, and not as TF32 or bfloat16 if the caller has allowed that."""
+    backends = torch.backends.cuda.matmul, torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    before = [backend.fp32_precision for backend in backends]
+    for backend in backends:
+        backend.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for backend, precision in zip(backends, before, strict=True):
+            backend.fp32_precision = precision
+
+
+@full_float32()
 def semantic_pseudoinverse(weight: Float[Tensor, "v d"], rtol: Cutoff = RTOL) -> Pseudoinverse:
     """Return :func:`semalign.bases.pseudoinverse.gram_pseudoinverse`, from products in float32 where that is enough.
 
@@ -79,6 +97,12 @@ class RowProduct:
         # What float32 rounds to zero is no small error: no error counts as smaller than its smallest number.
         self.growth = growth.float().clamp_min(torch.finfo(torch.float32).tiny)
 
+    @property
+    def nbytes(self) -> int:
+        """The memory that it holds."""
+        return self.matrix.nbytes + self.single.nbytes + self.growth.nbytes
+
+    @full_float32()
     def __call__(self, rows: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Return ``rows X``, float32, or float64 for rows in float64."""
         if rows.dtype == torch.float64:
