@@ -12,6 +12,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from semalign.book.at_once import stated_seconds
+
 ROOT = Path(__file__).parents[1]
 TEXT = {".cff", ".css", ".csv", ".json", ".jsonl", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
 FOLDERS = ("book", "data", "examples", "notebooks", "src", "tests", "benchmarks", ".ci", ".github")
@@ -94,6 +96,7 @@ def test_a_notebook_says_what_it_is_for_what_it_costs_and_how_to_run_it(path):
     assert cells[0].cell_type == "markdown" and cells[0].source.startswith("# ")
     for word in ("purpose", "cost", "command"):
         assert word in cells[0].source.lower(), word
+    assert stated_seconds(path) > 0  # by which the longest begins first
     (parameters,) = (cell for cell in cells if "parameters" in cell.metadata.get("tags", []))
     assert 'profile = "micro"' in parameters.source.splitlines()
 

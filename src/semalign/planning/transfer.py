@@ -7,7 +7,6 @@ The teacher is gone before the student comes. The layers are not known before at
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from semalign.models.token_losses import LOGITS_AT_ONCE
 from semalign.planning import flops, memory
 from semalign.planning.memory import Batch
 from semalign.planning.setup import Phase, Setup, largest_batch
@@ -78,21 +77,15 @@ def attribution(setup: Setup, texts: Texts) -> Phase:
         batch = Batch.longest(texts, rows)
         states = model.layers * batch.tokens * model.width * size
         # Layers are computed again one by one: the inputs and activations of all, then their gradients too.
-        in_head = 2 * states + memory.logits(model, parts(model, batch.positions), size)
+        in_head = 2 * states + memory.logits(model, batch.positions, size)
         in_layers = 3 * states + memory.held(model, batch, size) + memory.backward(model, batch, size)
         return memory.weights(model, size) + vectors(setup) + max(in_head, in_layers)
 
     rows = largest_batch(ATTRIBUTION_BATCH, peak, setup.usable)
     padded = texts.padded(rows)
     work = 2 * flops.layers_forward(model, padded, model.layers) + flops.layers_backward(model, padded, model.layers)
-    several = parts(model, texts.positions * rows // len(texts)) * len(texts) < texts.positions * rows
-    work += (3 if several else 2) * flops.head(model, texts.positions)
+    work += 2 * flops.head(model, texts.positions)
     return setup.phase("attribution", peak(rows), work, setup.options.type_of(model), rows)
-
-
-def parts(model: Shapes, positions: int) -> int:
-    """Return the positions whose logits are in memory at once, as :func:`token_losses` cuts them."""
-    return min(positions, max(1, LOGITS_AT_ONCE // model.vocabulary))
 
 
 def teacher_states(setup: Setup, texts: Texts, layer: int, name: str = "teacher states", rounds: int = 1) -> Phase:

@@ -7,7 +7,9 @@ from torch.nn.functional import cosine_similarity
 
 from semalign.bases.pseudoinverse import gram
 from semalign.data.rows import IGNORED
+from semalign.models.architecture import Architecture
 from semalign.models.precision import wide, wide_type
+from semalign.models.token_losses import by_parts
 
 
 def layer_cosine_loss(
@@ -48,6 +50,14 @@ def output_cosines(
     y = torch.full_like(logits, label_smoothing / logits.shape[-1])
     y.scatter_add_(-1, labels[:, None], torch.full_like(logits[:, :1], 1 - label_smoothing))
     return cosine_similarity(logits, y, dim=-1)
+
+
+def cosines_of_logits(
+    student: Architecture, states: Float[Tensor, "n d"], labels: Int[Tensor, " n"], label_smoothing: float = 0.0
+) -> Float[Tensor, " n"]:
+    """Return :func:`output_cosines` of states after the final norm, with few logits in memory at once."""
+    logits = student.logits_of(states.dtype)
+    return by_parts(student, lambda h, y: output_cosines(logits(h), y, label_smoothing), states, labels)
 
 
 def relation_loss(
