@@ -15,6 +15,7 @@ from semalign.planning.texts import Texts
 from semalign.settings import TransferSettings
 from semalign.targets.choice import ATTRIBUTION_BATCH
 from semalign.targets.passes import FORWARD_EXAMPLES
+from semalign.targets.store import SHARD_EXAMPLES
 from semalign.training.output_terms import OUTPUT_TERMS
 from semalign.training.output_terms.cosine import CosineTerm
 
@@ -107,7 +108,7 @@ def _states(setup: Setup, model: Shapes, texts: Texts, layers: int, name: str, r
         return memory.weights(model, size, layers) + vectors(setup) + memory.forward(model, batch, size) + states
 
     rows = largest_batch(FORWARD_EXAMPLES, peak, setup.usable)
-    work = rounds * flops.layers_forward(model, texts.padded(rows), layers)
+    work = rounds * flops.layers_forward(model, texts.padded(rows, SHARD_EXAMPLES), layers)
     return setup.phase(name, peak(rows), work, setup.options.type_of(model), rows)
 
 
