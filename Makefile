@@ -6,7 +6,8 @@ PYTHON  ?= $(shell for python in python3.11 python3.12 python3.13 python3 python
 	&& echo "$$python" && break; done)
 INSTALLED := $(VENV)/.installed
 
-# Models of a few million parameters run faster on one thread than on several that wait for each other.
+# Models of a few million parameters run faster on one thread than on several that wait for each other, and a notebook
+# can run on each core.
 ifeq ($(PROFILE),micro)
 export OMP_NUM_THREADS ?= 1
 endif

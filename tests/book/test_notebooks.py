@@ -106,6 +106,27 @@ def test_a_record_that_a_notebook_makes_leaves_it_fresh_and_later_notebooks_see_
     assert stale_notebooks() == {}
 
 
+WAITS = GOOD.replace(', "results/{profile}"', "").replace(
+    "print(profile",
+    """import time
+from pathlib import Path
+Path(mine).touch()
+while not Path(other).exists():
+    time.sleep(0.05)
+print(profile""",
+)
+
+
+@pytest.mark.slow
+def test_two_notebooks_run_at_the_same_time_each_with_a_kernel_of_its_own(project, monkeypatch):
+    monkeypatch.setattr(notebooks, "at_once", lambda: 2)
+    for name, mine, other in [("01_first", "a", "b"), ("02_second", "b", "a")]:
+        text = WAITS.replace("Path(mine)", f"Path('{mine}')").replace("Path(other)", f"Path('{other}')")
+        write(project / "notebooks" / f"{name}.py", text)
+    assert [path.stem for path in run_notebooks()] == ["01_first", "02_second"]
+    assert stale_notebooks() == {} and not list(project.glob("*ipc*"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("profile", "shown"), [("micro", "parameters"), ("small", "injected-parameters")])
 def test_the_kernel_is_this_interpreter_and_one_parameters_cell_is_shown(project, profile, shown):

@@ -7,7 +7,9 @@ depends on is the same as when it was run (see :mod:`semalign.book.freshness`).
 """
 
 import os
+import secrets
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -17,6 +19,7 @@ import jupytext
 import nbformat
 import papermill
 from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.localinterfaces import localhost
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
@@ -41,6 +44,11 @@ class InterpreterKernel(AsyncKernelManager):
     @default("transport")
     def _transport_default(self) -> str:
         return "ipc" if os.name == "posix" else "tcp"  # no port that others on the machine could reach
+
+    @default("ip")
+    def _ip_default(self) -> str:  # for ipc the beginning of its sockets' paths, which kernels would else share
+        name = f"semalign-{os.getpid()}-{secrets.token_hex(4)}"
+        return os.path.join(tempfile.gettempdir(), name) if self.transport == "ipc" else localhost()
 
     @property
     def kernel_spec(self) -> KernelSpec:
