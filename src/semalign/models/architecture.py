@@ -156,19 +156,18 @@ class Architecture:
         """
         return self.logits_of(states.dtype, tokens)(states)
 
+    def scaled(self, products: Float[Tensor, "*batch v"]) -> Float[Tensor, "*batch v"]:
+        """Return the logits, given what the LM head itself returns: times the logit scale, and below the soft cap."""
+        logits = products if self.logit_scale == 1 else products * self.logit_scale
+        return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
+
     def logits_of(self, dtype: torch.dtype, tokens: Int[Tensor, " chosen"] | None = None) -> Callable[[Tensor], Tensor]:
         """Return the function from states of a type to logits, as :meth:`logits` gives them.
 
         What it needs of the head, such as its rows in a wider type, is made here, once for all calls.
         """
         linear = self._head_rows(dtype, tokens)
-
-        def logits(states: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch v"]:
-            found = linear(states)
-            found = found if self.logit_scale == 1 else found * self.logit_scale
-            return found if self.softcap is None else self.softcap * torch.tanh(found / self.softcap)
-
-        return logits
+        return lambda states: self.scaled(linear(states))
 
     def _head_rows(self, dtype: torch.dtype, tokens: Tensor | None) -> Callable[[Tensor], Tensor]:
         """Return the linear function of the head, or of some of its rows."""

@@ -2,6 +2,9 @@
 
 Before a part is computed, the memory that it needs is estimated; after an error that memory is too little, parts are
 halved for good. Where memory is plentiful, the parts are always the same, and so is every digit of what they give.
+
+The passes through a data set (:meth:`FittingParts.results`, :meth:`FittingParts.each`) sort the examples by length, so
+that little of a padded part is padding.
 """
 
 import logging
@@ -9,6 +12,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import TypeVar
 
 from semalign.models.architecture import Architecture
@@ -19,6 +23,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 SHARE = 0.7  # of the free memory that a part may need by the estimate
+# A part with enough tokens to keep a processor busy takes no example that would be padded by more than a quarter.
+ENOUGH, ALIKE = 512, 0.75
 
 
 class FittingParts:
@@ -105,17 +111,31 @@ class FittingParts:
         return rows * tokens * numbers * model.head_weight.element_size() + logits
 
     def results(self, compute: Callable[[Sequence[T]], R], items: Sequence[T], lengths: Sequence[int]) -> Iterator[R]:
-        """Yield what ``compute`` returns for each part of :meth:`split`; one that does not fit is computed in halves.
+        """Yield what ``compute`` returns for parts of similar lengths, the longest first; halves of what does not fit.
+
+        Args:
+            compute: computes something from some of the items.
+            items: the items.
+            lengths: the number of tokens of each.
 
         Raises:
             TooLargeError: if a single item does not fit.
         """
-        start = 0
+        order = longest_first(lengths)
+        items, lengths, start = [items[i] for i in order], [lengths[i] for i in order], 0
         while start < len(items):
-            rest = items[start:]
-            number = len(next(self.split(rest, lengths[start:])))
+            stop = start + alike(lengths[start : start + self.size])
+            rest = items[start:stop]
+            number = len(next(self.split(rest, lengths[start:stop])))
             yield self.retried(partial(self._first, compute, rest, number))
             start += min(number, self.size)
+
+    def each(
+        self, compute: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T], lengths: Sequence[int]
+    ) -> list[R]:
+        """Return what ``compute`` returns for each item, in the order of the items; parts as of :meth:`results`."""
+        found = [one for part in self.results(compute, items, lengths) for one in part]
+        return [one for _, one in sorted(zip(longest_first(lengths), found, strict=True), key=itemgetter(0))]
 
     def _first(self, compute: Callable[[Sequence[T]], R], items: Sequence[T], number: int) -> R:
         return compute(items[: min(number, self.size)])
@@ -153,3 +173,16 @@ class FittingParts:
         self.size = rows // 2
         self._tried = (self.size, tokens)
         logger.warning("%d examples at once do not fit the memory of %s: now %d", rows, name, self.size)
+
+
+def longest_first(lengths: Sequence[int]) -> list[int]:
+    """Return the indices of lengths in descending order, of equal lengths the first one first."""
+    return sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
+
+
+def alike(lengths: Sequence[int]) -> int:
+    """Return how many of the first lengths, which descend, one part may hold; at least one, if there is one."""
+    for number in range(1, len(lengths)):
+        if number * lengths[0] >= ENOUGH and lengths[number] < ALIKE * lengths[0]:
+            return number
+    return len(lengths)
