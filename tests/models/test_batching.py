@@ -43,6 +43,24 @@ def test_the_estimate_grows_with_what_is_kept(architecture, monkeypatch):
     assert FittingParts(architecture, logits=True).bytes_of(2, 10) == forward + 12 * 100
 
 
+def test_a_part_ends_before_it_holds_too_much_padding(architecture):
+    parts = FittingParts(architecture, padding=3.0)
+    assert list(parts.split("abcdef", [5, 4, 3, 6, 9, 9])) == ["abc", "def"]  # 0 + 1 + 2, and 3 + 0 + 0
+
+
+def test_items_of_similar_length_share_a_part_and_stay_in_order_where_one_will_do(architecture):
+    assert FittingParts(architecture, padding=2.0).by_length("abcd", [9, 2, 8, 1]) == [["d", "b"], ["c", "a"]]
+    assert FittingParts(architecture, padding=99.0).by_length("abcd", [9, 2, 8, 1]) == ["abcd"]
+    assert FittingParts(architecture, 3).by_length("abcd", [9, 2, 8, 1]) == [["d", "b", "c"], ["a"]]
+    assert FittingParts(architecture).by_length([], []) == [[]]
+
+
+def test_the_memory_is_asked_for_once_a_batch(architecture, monkeypatch):
+    asked = []
+    monkeypatch.setattr(batching, "free_bytes", lambda model: asked.append(model) or 2**40)
+    assert len(list(FittingParts(architecture, 1).split("abcd", [1] * 4))) == 4 and len(asked) == 1
+
+
 def failing_above(most, seen):
     def compute(part):
         seen.append(list(part))

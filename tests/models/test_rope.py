@@ -158,7 +158,7 @@ def test_scores_of_an_evaluation_are_those_of_single_rows(model, rows):
 def test_other_ropes_are_left_alone(name):
     model = make(STATIC[name])
     assert not varying(model) and not any(map(depends_on_length, rope_kinds(model.config.rope_parameters)))
-    with own_lengths(model, torch.ones(1, 3, dtype=torch.long)):
+    with own_lengths(varying(model), torch.ones(1, 3, dtype=torch.long)):
         assert not any("forward" in vars(module) for module in model.modules())
 
 
@@ -171,7 +171,7 @@ def test_a_configuration_names_its_types_of_rope(model):
 
 def test_patches_end_with_the_block(model):
     (rotary,) = varying(model.model)
-    with pytest.raises(RuntimeError, match="stopped"), own_lengths(model.model, None):
+    with pytest.raises(RuntimeError, match="stopped"), own_lengths(varying(model.model), None):
         assert "forward" in vars(rotary)
         raise RuntimeError("stopped")
     assert "forward" not in vars(rotary)

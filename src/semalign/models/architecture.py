@@ -16,7 +16,7 @@ from semalign.models.layout_proof import prove
 from semalign.models.layouts import Layout
 from semalign.models.offload import spread
 from semalign.models.precision import wide
-from semalign.models.rope import own_lengths
+from semalign.models.rope import own_lengths, varying
 from semalign.settings import Interface
 
 INTERFACES: tuple[str, ...] = get_args(Interface)
@@ -69,6 +69,15 @@ class Architecture:
         """The model without its LM head: token ids in, states after the final norm out."""
         return self.model.get_submodule(self.layout.layers.rpartition(".")[0])
 
+    @cached_property
+    def spread(self) -> bool:
+        """Whether a device map spreads the model, see :func:`semalign.models.offload.spread`."""
+        return spread(self.model)
+
+    @cached_property
+    def _varying_ropes(self) -> list[nn.Module]:
+        return varying(self.decoder)
+
     def run(
         self, attention_mask: Int[Tensor, "batch tokens"] | None = None, **inputs: Tensor
     ) -> Float[Tensor, "batch tokens d"]:
@@ -82,11 +91,11 @@ class Architecture:
         """
         given = inputs.get("inputs_embeds")
         first_device: Any = self.model.get_input_embeddings().weight.device  # a device map may spread the modules
-        if given is not None and not spread(self.model):
+        if given is not None and not self.spread:
             first_device = given.device  # embeddings that are not read may be elsewhere
         mask = None if attention_mask is None else attention_mask.to(first_device)
         moved = {name: tensor.to(first_device) for name, tensor in inputs.items()}
-        with own_lengths(self.decoder, mask):
+        with own_lengths(self._varying_ropes, mask):
             found = self.decoder(attention_mask=mask, use_cache=False, return_dict=True, **moved)
             return found.last_hidden_state.to(self.device)
 

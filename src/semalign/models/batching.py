@@ -8,6 +8,7 @@ that little of a padded part is padding.
 """
 
 import logging
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -35,6 +36,7 @@ class FittingParts:
         kept_layers: number of layers whose activations are kept for a backward pass.
         kept_states: number of further states of width D that are kept for each token.
         logits: whether logits are computed, in parts (:func:`semalign.models.token_losses.by_parts`).
+        padding: the most tokens of padding in a part.
     """
 
     def __init__(
@@ -45,32 +47,53 @@ class FittingParts:
         kept_layers: int = 0,
         kept_states: int = 0,
         logits: bool = False,
+        padding: float = math.inf,
     ) -> None:
-        self.architecture, self.size = architecture, most
+        self.architecture, self.size, self.padding = architecture, most, padding
         self.kept_layers, self.kept_states, self.logits = kept_layers, kept_states, logits
         self._tried: tuple[int, int] = (most, 0)  # examples and tokens of the largest part since the last error
 
     def split(self, items: Sequence[T], lengths: Sequence[int]) -> Iterator[Sequence[T]]:
-        """Yield consecutive parts; a part is shorter than :attr:`size` if it would not fit the memory.
+        """Yield consecutive parts; a part is shorter than :attr:`size` if it would not fit, or hold much padding.
 
         Args:
             items: the items.
             lengths: the number of tokens of each.
         """
         start, self._tried = 0, (0, 0)
+        free = SHARE * free_bytes(self.architecture.model)  # asked once, as it takes as long as a small part
         while start < len(items):
-            number = self._fitting(lengths[start : start + self.size])
+            number = self._fitting(lengths[start : start + self.size], free)
             self._tried = max(self._tried, (number, max(lengths[start : start + number])))
             yield items[start : start + number]
             start += number
 
-    def _fitting(self, lengths: Sequence[int]) -> int:
-        """Return how many of the next items fit, at least one."""
-        free = SHARE * free_bytes(self.architecture.model)
-        number = len(lengths)
+    def by_length(self, items: Sequence[T], lengths: Sequence[int]) -> list[Sequence[T]]:
+        """Return parts of items of similar length; the items in the order in which they are given if one part will do.
+
+        Args:
+            items: the items.
+            lengths: the number of tokens of each.
+        """
+        order = sorted(range(len(items)), key=lengths.__getitem__)
+        parts = list(self.split([items[i] for i in order], [lengths[i] for i in order]))
+        return parts if len(parts) > 1 else [items]
+
+    def _fitting(self, lengths: Sequence[int], free: float) -> int:
+        """Return how many of the next items fit, with little padding; at least one."""
+        number = self._padded_little(lengths)
         while number > 1 and self.bytes_of(number, max(lengths[:number])) > free:
             number -= 1
         return number
+
+    def _padded_little(self, lengths: Sequence[int]) -> int:
+        """Return how many of the next items have at most :attr:`padding` tokens of padding together."""
+        longest = tokens = 0
+        for number, length in enumerate(lengths):
+            longest, tokens = max(longest, length), tokens + length
+            if (number + 1) * longest - tokens > self.padding:
+                return number
+        return len(lengths)
 
     def bytes_of(self, rows: int, tokens: int) -> int:
         """Return an estimate of the memory of a forward pass, and of the backward pass if there is one.

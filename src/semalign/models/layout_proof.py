@@ -12,7 +12,7 @@ from semalign.models.evaluating import evaluating
 from semalign.models.offload import spread
 from semalign.models.patching import entering, first
 from semalign.models.precision import wide_type
-from semalign.models.rope import own_lengths
+from semalign.models.rope import own_lengths, varying
 
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.1}
 _proven: WeakSet[nn.Module] = WeakSet()
@@ -48,7 +48,7 @@ def _check(architecture: Any) -> None:
     with ExitStack() as hooks:
         for k, seen in enumerate(parts, start=1):
             _watch(hooks, architecture, k, seen)
-        with own_lengths(architecture.decoder, None):
+        with own_lengths(varying(architecture.decoder), None):
             logits = model(input_ids=ids, use_cache=False).logits
     tolerance = TOLERANCE.get(dtype, TOLERANCE[torch.bfloat16])
     for k, seen in enumerate(parts, start=1):

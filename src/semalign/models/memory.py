@@ -42,7 +42,7 @@ def clear() -> None:
 def free_bytes(model: nn.Module) -> int:
     """Return the free memory of the devices of a model, of the one that has the least."""
     devices = {p.device for p in model.parameters() if not p.is_meta}
-    return min((_free(device) for device in devices), default=_free_of_host())
+    return min(map(_free, devices or {torch.device("cpu")}))
 
 
 def _free(device: torch.device) -> int:
@@ -70,7 +70,8 @@ def _free_of_groups() -> Iterator[int]:
 def _left(group: Path) -> Iterator[int]:
     for limit, use, droppable in FILES:
         try:
+            left = int((group / limit).read_text()) - int((group / use).read_text())
             numbers = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-            yield int((group / limit).read_text()) - int((group / use).read_text()) + int(numbers.get(droppable, 0))
+            yield left + int(numbers.get(droppable, 0))
         except (OSError, ValueError):  # there is no such file, or no limit: "max"
             continue

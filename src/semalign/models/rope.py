@@ -5,7 +5,7 @@ PyTorch modules of transformers take the length of the padded batch, and those o
 text so far: a row's states would depend on its batch and on what ran before.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -52,16 +52,19 @@ def reset(module: nn.Module) -> None:
 
 
 @contextmanager
-def own_lengths(model: nn.Module, attention_mask: Int[Tensor, "batch tokens"] | None) -> Iterator[None]:
-    """Give each row the positions and the rope that it has alone, while the block runs; other models are not touched.
+def own_lengths(modules: Sequence[nn.Module], attention_mask: Int[Tensor, "batch tokens"] | None) -> Iterator[None]:
+    """Give each row the positions and the rope that it has alone, while the block runs.
 
     Args:
-        model: the model, or a part of it that holds its rotary modules.
+        modules: the rotary modules of a model, as :func:`varying` finds them.
         attention_mask: 1 for tokens, 0 for padding on either side; None: there is no padding.
     """
+    if not modules:
+        yield
+        return
     positions = None if attention_mask is None else (attention_mask.long().cumsum(-1) - 1).clamp_min(0)
     with ExitStack() as patches:
-        for module in varying(model):
+        for module in modules:
             forward = partial(_row_by_row, module=module, forward=module.forward, positions=positions)
             patches.callback(reset, module)
             patches.enter_context(patched_forward(module, forward))

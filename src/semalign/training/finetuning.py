@@ -53,7 +53,7 @@ class FineTuning(Training):
         total, mean = _response_tokens(examples), 0.0
         own = processes.share(examples)
         assert self.parts is not None
-        for part in self.parts.split(own, list(map(len, own))):
+        for part in self.parts.by_length(own, list(map(len, own))):
             share = summed_nll(self.student, part) / total
             self.scale.backward(share)
             mean += share.item()

@@ -131,9 +131,4 @@ class Steering(Training):
     def _parts(self, indices: Sequence[int]) -> list[Sequence[int]]:
         """Return the parts of a batch that are processed one at a time; examples of similar length share a part."""
         assert self.parts is not None
-        lengths = {i: len(self.supervision.examples[i]) for i in indices}
-        whole = list(self.parts.split(indices, list(lengths.values())))
-        if self.settings.micro_batch_size is None and len(whole) == 1:
-            return whole
-        by_length = sorted(indices, key=lengths.__getitem__)
-        return list(self.parts.split(by_length, [lengths[i] for i in by_length]))
+        return self.parts.by_length(indices, [len(self.supervision.examples[i]) for i in indices])

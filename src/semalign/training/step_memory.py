@@ -1,5 +1,6 @@
 """What a training step needs of the memory: the parts of its batch, and the activations that it keeps."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,9 +9,14 @@ from semalign.models.architecture import Architecture
 from semalign.models.batching import FittingParts
 from semalign.settings import TrainingSettings
 
+PART_COST = 1e7  # time of starting a part's layer, in products of a token with a parameter; fitted to two models
+SMALL_PRODUCTS = 64  # tokens that a part's smaller matrix products cost besides
+
 
 def fitting_parts(student: Architecture, settings: TrainingSettings, first_layer: int) -> FittingParts:
     """Return the parts that a batch is cut into: ``micro_batch_size`` rows or all, or fewer if these do not fit.
+
+    On a CPU also fewer if padding would cost more than a further part (:func:`padding_allowed`).
 
     Args:
         student: the model that is trained.
@@ -19,8 +25,21 @@ def fitting_parts(student: Architecture, settings: TrainingSettings, first_layer
     """
     most, layers = settings.micro_batch_size or settings.batch_size, student.n_layers - first_layer + 1
     if settings.activation_checkpointing:
-        return FittingParts(student, most, kept_states=layers, logits=True)
-    return FittingParts(student, most, kept_layers=layers, logits=True)
+        kept = {"kept_states": layers}
+    else:
+        kept = {"kept_layers": layers}
+    return FittingParts(student, most, **kept, logits=True, padding=padding_allowed(student, settings))
+
+
+def padding_allowed(student: Architecture, settings: TrainingSettings) -> float:
+    """Return how many tokens of padding cost as much as a further part of a batch, or infinity for no further part.
+
+    Dropout draws its masks part by part, and with centred targets several parts need a second pass: such batches are
+    cut only if they do not fit the memory. So are those on a GPU, where this has not been measured.
+    """
+    if student.device.type != "cpu" or settings.lora_dropout or getattr(settings, "centre_targets", False):
+        return math.inf
+    return SMALL_PRODUCTS + PART_COST / sum(p.numel() for p in student.layer(student.n_layers).parameters())
 
 
 @contextmanager
