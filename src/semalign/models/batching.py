@@ -34,6 +34,7 @@ class FittingParts:
         kept_layers: number of layers whose activations are kept for a backward pass.
         kept_states: number of further states of width D that are kept for each token.
         logits: whether logits are computed, taken to be at every position.
+        padded: whether a part is padded to its longest example; else each example runs by itself.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class FittingParts:
         kept_layers: int = 0,
         kept_states: int = 0,
         logits: bool = False,
+        padded: bool = True,
     ) -> None:
         self.architecture, self.size = architecture, most
-        self.kept_layers, self.kept_states, self.logits = kept_layers, kept_states, logits
+        self.kept_layers, self.kept_states, self.logits, self.padded = kept_layers, kept_states, logits, padded
         self._tried: tuple[int, int] = (most, 0)  # examples and tokens of the largest part since the last error
 
     def split(self, items: Sequence[T], lengths: Sequence[int]) -> Iterator[Sequence[T]]:
@@ -99,7 +101,8 @@ class FittingParts:
         order = longest_first(lengths)
         items, lengths, start = [items[i] for i in order], [lengths[i] for i in order], 0
         while start < len(items):
-            stop = start + alike(lengths[start : start + self.size])
+            most = lengths[start : start + self.size]
+            stop = start + (alike(most) if self.padded else len(most))
             rest = items[start:stop]
             number = len(next(self.split(rest, lengths[start:stop])))
             yield self.retried(partial(self._first, compute, rest, number))
