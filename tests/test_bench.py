@@ -65,7 +65,7 @@ def test_a_ratio_that_fell_by_more_than_a_third_of_the_record_is_named(bench, st
     report = bench[1]
     sizes = report.sizes_of(step, times)
     assert report.fallen(step, sizes, tmp_path) is None
-    write_record(tmp_path / "product--1.json", report.record(step, sizes, {}, 1))
+    write_record(tmp_path / "product--1.json", report.record(step, sizes, {"device": "cpu"}, 1))
     assert report.fallen(step, sizes, tmp_path) is None
     sizes[-1]["ratio"] = 1.9
     assert report.fallen(step, sizes, tmp_path) == "product: 1.90 times the peer's speed, and 3.00 on record"

@@ -118,6 +118,7 @@ def test_json_that_is_kept_comes_back_and_damage_is_found(tmp_path, caplog):
         path.write_text(damaged)
         assert kept_json(path) is None and "a.json is damaged" in caplog.text
         caplog.clear()
+    assert kept_json(path.parent) is None and "below cannot be read (Is a directory): made anew" in caplog.text
     path.unlink()
     path.parent.rmdir()
     path.parent.touch()  # a file in the place of the folder

@@ -6,7 +6,19 @@ from importlib.metadata import version
 
 import pytest
 
-HEAVY = {"torch", "transformers", "peft", "datasets", "lm_eval", "pandas", "captum"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "peft",
+    "datasets",
+    "lm_eval",
+    "pandas",
+    "captum",
+    "scipy",
+    "matplotlib",
+    "numpy",
+    "pyarrow",
+}
 LOADED = """
 import runpy, sys
 sys.argv = ["semalign", *sys.argv[1:]]
@@ -44,6 +56,23 @@ def test_what_only_prints_loads_no_model_library(arguments):
     loaded = run("-c", LOADED, *arguments).splitlines()[-1].split()
     assert loaded[0] == "loaded:" and "semalign" in loaded and "typer" in loaded
     assert not HEAVY & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("line", "needed"),
+    [
+        ("import semalign", set()),
+        ("import semalign.settings", {"pydantic"}),
+        ("import semalign; semalign.TransferSettings(seed=1, rank=8, student_layer=3)", {"pydantic"}),
+        ("import semalign; semalign.include('.')", {"pydantic"}),
+        ("import semalign.data.chat, semalign.files, semalign.experiments.profile_paths, semalign.outputs", set()),
+        ("import semalign.sandbox.runs, semalign.stopping, semalign.disk, semalign.yaml_text", set()),
+    ],
+)
+def test_a_light_module_loads_what_it_needs(line, needed, tmp_path):
+    shown = f"{line}; import sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert (HEAVY | {"pydantic", "typer"}) & set(loaded.stdout.split()) == needed
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_no_other_byte_goes_unnoticed(tmp_path, caplog):
     assert count > 700 and read_tensors(path)
 
 
-def test_other_files_are_refused_by_name_and_no_file_is_no_damage(tmp_path):
+def test_other_files_are_refused_by_name_and_no_file_is_no_damage(tmp_path, caplog):
     path = tmp_path / "a.safetensors"
     for content in ({}, {"semalign": "[]"}, {"semalign": "{}"}, {"semalign": "no"}):
         save_file({"a": TENSOR}, path, metadata=content)
@@ -83,3 +83,4 @@ def test_other_files_are_refused_by_name_and_no_file_is_no_damage(tmp_path):
         read_tensors(tmp_path / "none")
     with pytest.raises(IsADirectoryError, match=str(tmp_path)):
         read_tensors(tmp_path)
+    assert kept_tensors(tmp_path) is None and "cannot be read (Is a directory): made anew" in caplog.text

@@ -16,6 +16,11 @@ PRODUCT, COPY, ROUNDS = 3072, 1 << 26, 5
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def device_name() -> str:
+    """Return the name of the GPU, or ``cpu``."""
+    return torch.cuda.get_device_name() if DEVICE.type == "cuda" else "cpu"
+
+
 def finish() -> None:
     """Wait for the device."""
     if DEVICE.type == "cuda":

@@ -90,8 +90,19 @@ def record(step: Step, sizes: list[dict[str, Any]], machine: Mapping[str, Any], 
         fingerprints={"teacher": None, "student": None, "data": json_fingerprint([each["size"] for each in sizes])},
         seconds=sum(each[who]["median"] * each[who]["rounds"] for each in sizes for who in ("ours", "peer")),
         details={"sizes": sizes, "growth": growth(step, sizes), "machine": machine},
+        device=machine["device"],
         command="make bench",
     )
+
+
+def machine_of(times: Mapping[str, Any]) -> dict[str, Any]:
+    """Return processor, number of its cores and device of a run."""
+    processor = times["machine_info"]["cpu"]
+    return {
+        "processor": processor.get("brand_raw", "an unknown processor"),
+        "cores": processor.get("count"),
+        "device": times["benchmarks"][0]["extra_info"]["device"],
+    }
 
 
 def row(step: Step, sizes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -128,9 +139,9 @@ def main() -> None:
     parser.add_argument("times", type=Path, help="the JSON file of pytest-benchmark")
     parser.add_argument("--run", type=int, help="number of the run, to write its records")
     options = parser.parse_args()
-    times, folder, problems = read_json(options.times), results_dir() / "bench", []
-    machine = {key: times["machine_info"]["cpu"].get(key) for key in ("brand_raw", "count", "hz_advertised_friendly")}
-    rows = []
+    times, rows, problems = read_json(options.times), [], []
+    machine = machine_of(times)
+    folder = results_dir() / "bench" / machine["device"].replace(" ", "-")
     for step in all_steps():
         mine = [time for time in times["benchmarks"] if time["extra_info"].get("step") == step.name]
         if sizes := sizes_of(step, mine):

@@ -5,7 +5,7 @@ from functools import lru_cache
 import pytest
 import torch
 
-from bench.machine import DEVICE, bytes_limit, finish, flops_limit, memory_watched
+from bench.machine import DEVICE, bytes_limit, device_name, finish, flops_limit, memory_watched
 from bench.race import SIDES, Absent, Race, all_steps
 
 STEPS = {step.name: step for step in all_steps()}
@@ -51,6 +51,7 @@ def test_race(benchmark, name, number, side):
         "step": name,
         "size": dict(step.sizes[number]),
         "side": side,
+        "device": device_name(),
         "memory": memory.peak,
         "threads": threads,
         "flops": race.flops,

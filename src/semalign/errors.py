@@ -2,9 +2,10 @@
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 LONGEST = 600  # characters of a message
 EXPLAIN_THEMSELVES = (ValueError, OSError, ImportError, FloatingPointError)
@@ -23,6 +24,8 @@ def folded(text: object, longest: int = LONGEST) -> str:
 
 def one_line(error: BaseException) -> str:
     """Return the message of an error in one line, with the name of its class where it would be unclear without."""
+    from pydantic_core import ValidationError  # the command prints its help without it
+
     if isinstance(error, ValidationError):
         return problems(error)
     text = folded(error)
@@ -37,7 +40,7 @@ def nearest(name: object, known: Iterable[str]) -> str:
     return f", did you mean {near[0]!r}?" if near else ""
 
 
-def problems(error: ValidationError, known: Iterable[str] = (), key: str = "key") -> str:
+def problems(error: "ValidationError", known: Iterable[str] = (), key: str = "key") -> str:
     """Return what pydantic found wrong, in one line: each value's place and the reason.
 
     Args:

@@ -77,10 +77,13 @@ def keep_json(path: Path | str, content: Any) -> None:
 
 
 def kept_json(path: Path | str) -> Any:
-    """Return what :func:`keep_json` wrote, or None: without a file, and with a warning if it is damaged."""
+    """Return what :func:`keep_json` wrote, or None: without a file, and with a warning if it cannot be used."""
     try:
         kept = read_json(path)
     except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:  # of a shared cache, in which another user has written
+        logger.warning("%s cannot be read (%s): made anew", path, error.strerror)
         return None
     except DamagedFileError:
         kept = None

@@ -1,7 +1,7 @@
 """Settings of the methods: the paper's choices as defaults, and the alternatives that the book studies.
 
 This module imports neither torch nor transformers. A setting that names an object of a registry is checked when
-settings are created, not when this module is imported.
+settings are created, not when this module is imported, and only if it is given.
 """
 
 from collections.abc import Collection, Mapping
@@ -132,14 +132,16 @@ class TransferSettings(TrainingSettings):
 
     @model_validator(mode="after")
     def _check_combination(self) -> "TransferSettings":
-        losses = lookup(LAYER_LOSSES)
-        if lookup(MAPS)[self.map].spaces_differ and not losses[self.layer_loss].any_space:
-            allowed = ", ".join(repr(name) for name in losses if losses[name].any_space)
-            raise ValueError(
-                f"map {self.map!r} leaves targets in the teacher's space: only layer_loss {allowed} can use them"
-            )
+        if self._changed("map") and lookup(MAPS)[self.map].spaces_differ:
+            losses = lookup(LAYER_LOSSES)
+            allowed = [repr(name) for name in losses if losses[name].any_space]
+            if repr(self.layer_loss) not in allowed:
+                raise ValueError(
+                    f"map {self.map!r} leaves targets in the teacher's space: only layer_loss {', '.join(allowed)} "
+                    "can use them"
+                )
         given = [self.teacher_layer, self.student_layer, self.student_layers]
-        if lookup(SCHEDULES)[self.schedule].every_layer and any(given):
+        if any(given) and self._changed("schedule") and lookup(SCHEDULES)[self.schedule].every_layer:
             raise ValueError(
                 f"the schedule {self.schedule!r} trains every student layer: leave out teacher_layer, student_layer "
                 "and student_layers"
@@ -150,6 +152,10 @@ class TransferSettings(TrainingSettings):
                 "or give layer_map"
             )
         return self
+
+    def _changed(self, key: str) -> bool:
+        """Return whether a setting is another than the paper's, which needs no look-up and so no torch."""
+        return bool(getattr(self, key) != TransferSettings.model_fields[key].default)
 
 
 def deciding(configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,10 +66,13 @@ def read_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict[str, A
 
 
 def kept_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-    """Return what :func:`read_tensors` does, or None: without a file, and with a warning if it is damaged."""
+    """Return what :func:`read_tensors` does, or None: without a file, and with a warning if it cannot be used."""
     try:
         return read_tensors(path)
     except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:  # of a shared cache, in which another user has written
+        logger.warning("%s cannot be read (%s): made anew", path, error.strerror)
         return None
     except DamagedFileError:
         logger.warning("%s is damaged or was not written by this version of semalign: made anew", path)

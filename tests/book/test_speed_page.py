@@ -10,13 +10,24 @@ def test_without_records_the_page_says_which_command_makes_them(tmp_path, monkey
     assert "**not run**: `make bench RUN=1`" in speed_page.speed_tables()
 
 
-def test_with_records_it_has_tables_and_a_drawing_in_the_colour_of_the_page(monkeypatch):
+def test_with_records_it_has_tables_and_a_drawing_in_the_colour_of_the_page(tmp_path, monkeypatch):
+    (tmp_path / "bench").mkdir()
+    monkeypatch.setattr(speed_page, "results_dir", lambda: tmp_path)
     monkeypatch.setattr(speed_page, "speed_records", lambda _: {"basis": [speed_record(1), speed_record(2)]})
     text = speed_page.speed_tables()
     assert "2 cores of a processor, 2026-01-01, commit 0123456" in text
-    assert "| The basis | `peer` |" in text and ":name: tab-growth" in text
+    assert "| The basis | `peer` |" in text and ":name: tab-growth-cpu" in text
     assert '<svg role="img" aria-label="A point for each step' in text and "currentColor" in text
+    assert speed_page.NO_GPU in text
     assert speed_page.TEXT not in text and text == speed_page.speed_tables()
+
+
+def test_every_gpu_has_tables_of_its_own(tmp_path, monkeypatch):
+    (tmp_path / "bench" / "NVIDIA-H100").mkdir(parents=True)
+    monkeypatch.setattr(speed_page, "results_dir", lambda: tmp_path)
+    monkeypatch.setattr(speed_page, "speed_records", lambda _: {"basis": [speed_record(1)]})
+    text = speed_page.speed_tables()
+    assert ":name: tab-speed-nvidia-h100" in text and ":name: tab-speed-cpu" in text and speed_page.NO_GPU not in text
 
 
 def test_the_colour_that_is_replaced_is_the_one_of_the_style():

@@ -19,7 +19,7 @@ def speed_record(run=1, ratio=3.0, name="basis", limit=0.5, memory=200_000_000):
         }
         for k in (1, 2)
     ]
-    machine = {"brand_raw": "a processor", "count": 2}
+    machine = {"processor": "a processor", "cores": 2, "device": "cpu"}
     growth = {"vocabulary": {"measured": 1.0, "expected": 1.0}}
     return {
         "method": name,

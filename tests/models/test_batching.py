@@ -31,7 +31,7 @@ def test_a_part_ends_before_its_padded_tokens_would_not_fit(architecture, monkey
     assert parts.size == 8  # nothing failed
 
 
-def test_the_estimate_grows_with_what_is_kept(architecture):
+def test_the_estimate_grows_with_what_is_kept(architecture, monkeypatch):
     forward = FittingParts(architecture).bytes_of(2, 10)
     assert FittingParts(architecture).bytes_of(4, 10) == 2 * forward
     assert FittingParts(architecture).bytes_of(2, 20) > 2 * forward  # attention weights
@@ -39,6 +39,8 @@ def test_the_estimate_grows_with_what_is_kept(architecture):
     assert FittingParts(architecture, kept_states=5).bytes_of(2, 10) == forward + 2 * 10 * 5 * architecture.width * 8
     vocabulary = len(architecture.head_weight)
     assert FittingParts(architecture, logits=True).bytes_of(2, 10) == forward + 2 * 10 * 12 * vocabulary
+    monkeypatch.setattr(batching, "LOGITS_AT_ONCE", 100)  # a part of the positions
+    assert FittingParts(architecture, logits=True).bytes_of(2, 10) == forward + 12 * 100
 
 
 def failing_above(most, seen):

@@ -75,6 +75,17 @@ def test_a_profile_is_followed_where_no_variable_is_set():
     assert os.environ["SEMALIGN_DEVICE_MAP"] == "auto"
 
 
+def test_a_second_profile_in_a_process_is_followed_too():
+    place_unless_set(Placement(dtype="bfloat16", device_map="auto"))
+    place_unless_set(Placement(dtype="float16", device="cpu"))
+    assert process_placement() == Placement(dtype="float16", device="cpu")
+    place(Placement(dtype="float16"))  # now somebody asks for it
+    place_unless_set(Placement(dtype="bfloat16"))
+    assert process_placement() == Placement(dtype="float16")
+    place_unless_set(Placement())
+    assert process_placement() == Placement(dtype="float16")
+
+
 def test_pytorch_is_not_loaded():
     program = "import sys, semalign.models.placement; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)

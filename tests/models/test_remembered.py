@@ -42,12 +42,30 @@ def test_weights_that_are_rewritten_in_place_have_another_identity(path, tmp_pat
     assert again.identity == model_identity(load_model(path)) != first.identity
 
 
-@pytest.mark.parametrize("file", ["tokenizer.json", "config.json", "generation_config.json"])
-def test_every_file_counts(path, tmp_path, file):
+PARTS = ["tokenizer.json", "config.json", "generation_config.json", "tokenizer.model", "vocab.json", "tekken.json"]
+
+
+@pytest.mark.parametrize("file", [*PARTS, "chat_template.jinja", "special_tokens_map.json", "adapter_config.json"])
+def test_every_file_of_the_model_counts(path, tmp_path, file):
     before = file_stamp(path)
     with open(tmp_path / "large" / file, "a") as other:
         other.write("\n")
     assert file_stamp(path) != before
+
+
+@pytest.mark.parametrize("file", ["README.md", "train.log", "optimizer.pt", "flax_model.msgpack", ".gitattributes"])
+def test_other_files_may_come_and_go(path, tmp_path, file):
+    before = file_stamp(path)
+    (tmp_path / "large" / file).touch()
+    assert file_stamp(path) == before
+
+
+def test_a_file_that_is_removed_while_it_is_looked_at_is_a_change_and_no_error(path, tmp_path):
+    before = file_stamp(path)
+    (tmp_path / "large" / "vocab.txt").symlink_to(tmp_path / "removed")  # listed, and cannot be asked for its size
+    assert file_stamp(path) == before
+    (tmp_path / "large" / "tokenizer.json").unlink()
+    assert file_stamp(path) not in (before, None)
 
 
 def test_another_version_of_a_library_or_another_type_is_asked_anew(path, monkeypatch):

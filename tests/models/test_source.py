@@ -1,11 +1,13 @@
 """A model in memory or on disk: how much of it is loaded, and when it goes."""
 
+import json
 import shutil
 
 import pytest
 import torch
 from helpers.saved_models import Watch, first_bytes_changed, save
 
+from semalign.methods.runner import run_method
 from semalign.models import remembered
 from semalign.models.architecture import Architecture
 from semalign.models.identity import model_identity
@@ -115,3 +117,16 @@ def test_nan_in_a_model_in_memory_is_found(teacher, path):
         teacher.model.lm_head.weight[0, 0] = torch.nan
     with pytest.raises(ValueError, match="lm_head"):
         GivenModel(teacher).check()
+
+
+@pytest.mark.parametrize("method", ["laten", "seeking"])
+def test_a_quantised_model_is_refused_from_its_configuration_where_weights_are_compared(
+    path, tmp_path, student, rows, monkeypatch, method
+):
+    file = tmp_path / "large" / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "quantization_config": {"quant_method": "awq"}}))
+    watch = Watch(monkeypatch)
+    settings = {"extract_size": 1} if method == "laten" else {}
+    with pytest.raises(ValueError, match="large is quantised, and this method computes with weights: take the orig"):
+        run_method(method, path, student, 2 * rows, **settings)
+    assert not watch.loads

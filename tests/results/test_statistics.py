@@ -100,6 +100,21 @@ def test_seeded_bootstrap_draws_what_an_enumeration_of_all_resamples_has():
     assert found.high == pytest.approx(np.quantile(exact, 0.975), abs=0.07)
 
 
+def test_the_draws_that_comparisons_share_are_those_of_a_generator_of_their_own():
+    scores = np.random.default_rng(2).random((3, 2, 7))
+    for ours, theirs in [(scores[0], scores[1]), (scores[0], scores[2]), (scores[1], scores[2][:1])]:
+        rng, drawn = np.random.default_rng(0), []
+        for part in (1000, 500):
+            items = rng.multinomial(7, np.full(7, 1 / 7), size=part) / 7
+            means = []
+            for side in (ours, theirs):
+                seeds = rng.multinomial(len(side), np.full(len(side), 1 / len(side)), size=part) / len(side)
+                means.append(np.einsum("rs,si,ri->r", seeds, side, items))
+            drawn.extend(means[0] - means[1])
+        found = seeded_bootstrap(ours, theirs, resamples=1500)
+        assert (found.low, found.high) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=1e-12)
+
+
 def test_one_seed_each_is_the_paired_bootstrap():
     rng = np.random.default_rng(3)
     ours, theirs = (rng.random((1, 300)) < 0.6).astype(float), (rng.random((1, 300)) < 0.5).astype(float)

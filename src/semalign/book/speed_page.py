@@ -13,6 +13,7 @@ from semalign.paths import results_dir
 
 TEXT = "#262626"  # of seaborn's style
 ALT = "A point for each step and run on a logarithmic axis of ratios, with a mark at the ratio to reach."
+NO_GPU = "On a GPU: **not run**; the same command measures the same steps there.\n"
 CAPTION = (
     "How many times faster each step is than its peer, at the largest size: medians, and bars from the quartiles that "
     "are closest to those that are furthest. What to see: steps right of their mark reach what was aimed at."
@@ -20,26 +21,33 @@ CAPTION = (
 
 
 def speed_tables() -> str:
-    """Return tables and figure in MyST."""
-    records = speed_records(results_dir() / "bench")
-    if not records:
+    """Return tables and figure of the CPU, then the tables of each GPU, in MyST."""
+    folder = results_dir() / "bench"
+    on_cpu = speed_records(folder / "cpu")
+    if not on_cpu:
         return "**not run**: `make bench RUN=1` on an idle machine makes this table.\n"
-    runs = [record for each in records.values() for record in each]
-    last = max(runs, key=lambda record: record["created"])
+    drawn = f"```{{raw}} html\n<figure>{_svg(on_cpu)}<figcaption>{CAPTION}</figcaption></figure>\n```\n"
+    others = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name != "cpu"]
+    on_gpus = [_tables(speed_records(path), path.name) for path in others]
+    return "\n".join([_tables(on_cpu, "cpu"), drawn, *(on_gpus or [NO_GPU])])
+
+
+def _tables(records: Mapping[str, Runs], device: str) -> str:
+    last = max((record for runs in records.values() for record in runs), key=lambda record: record["created"])
     machine = last["details"]["machine"]
+    where = f"{machine['cores']} cores of {machine['processor']}" if device == "cpu" else machine["device"]
     caption = (
-        f"Each step beside its peer at the largest size, {machine['count']} cores of {machine['brand_raw']}, "
-        f"{last['created'][:10]}, commit {(last['commit'] or 'unknown')[:7]}. Ratios of all runs, each with the spread "
-        "of its quartiles; the rest is of the last run. MB: peak memory above the prepared work. Of the limit: of the "
-        "operations or bytes per second that a large product or a copy reached in the same run. Difference: the "
-        "largest of the two results."
+        f"Each step beside its peer at the largest size: {where}, {last['created'][:10]}, commit "
+        f"{(last['commit'] or 'unknown')[:7]}. Ratios of all runs, each with the spread of its quartiles; the rest is "
+        "of the last run. MB: peak memory above the prepared work. Of the limit: of the operations or bytes per second "
+        "that a large product or a copy reached in the same run. Difference: the largest of the two results."
     )
-    expected = (
-        "Exponents with which the time grows between the last two sizes, and those that the algorithm should have."
+    expected = "Exponents of the time, from the last two sizes that differ in one number, and those of the algorithm."
+    shown = (
+        table(speed_table(records), caption, f"tab-speed-{device.lower()}"),
+        table(growth_table(records), expected, f"tab-growth-{device.lower()}"),
     )
-    drawn = f"```{{raw}} html\n<figure>{_svg(records)}<figcaption>{CAPTION}</figcaption></figure>\n```\n"
-    shown = (table(speed_table(records), caption, "tab-speed"), table(growth_table(records), expected, "tab-growth"))
-    return "\n".join([shown[0].text, drawn, shown[1].text])
+    return "\n".join(each.text for each in shown)
 
 
 def _svg(records: Mapping[str, Runs]) -> str:

@@ -2,13 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from semalign.cli import errors, launched, measuring, method, models, planning
+from semalign.cli import diagnosing, errors, launched, measuring, method, models, planning
 from semalign.paths import spare_home
 
 app = typer.Typer(
@@ -25,6 +24,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "decompose": method.decompose,
     "attribute": method.attribute,
     "pair": method.pair,
+    "diagnose": diagnosing.diagnose,
     "transfer": method.transfer,
     "cka": method.cka,
     "evaluate": measuring.evaluate,
@@ -43,6 +43,8 @@ for name, command in COMMANDS.items():
 
 def _print_version(wanted: bool) -> bool:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"semalign {version('semalign')}")
         raise typer.Exit
     return wanted

@@ -12,7 +12,6 @@ from semalign import outputs
 from semalign.errors import nearest
 from semalign.experiments.profile_paths import profile_path
 from semalign.paths import use_data_root
-from semalign.settings import Interface as InterfaceName
 from semalign.yaml_text import parse, read_mapping
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="folder, .gguf file, known name or hub id")]
@@ -29,6 +28,8 @@ LARGEST_MODEL = 10_000  # layers
 
 
 def _interface(name: str) -> str:
+    from semalign.settings import Interface as InterfaceName
+
     return choice(name, *get_args(InterfaceName))
 
 

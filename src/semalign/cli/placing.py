@@ -7,8 +7,6 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from semalign.models.placement import place, read
-
 
 def _option(metavar: str, text: str) -> Any:
     return Annotated[str | None, typer.Option(metavar=metavar, help=text)]
@@ -33,6 +31,8 @@ def placed(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*args: Any, **arguments: Any) -> None:
+        from semalign.models.placement import place, read
+
         given = {name: arguments.pop(name, None) for name in OPTIONS}
         try:
             place(read(**given))

@@ -13,9 +13,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow
-import pyarrow.parquet
-
 JSON, CSV, PARQUET = (".jsonl", ".ndjson", ".json"), (".csv", ".tsv"), (".parquet",)
 GZIPPED = tuple(f"{suffix}.gz" for suffix in (*JSON, *CSV))
 SUFFIXES = (*JSON, *PARQUET, *CSV, *GZIPPED)  # in this order a data root is searched
@@ -142,6 +139,8 @@ def _csv(path: Path, text: str, delimiter: str) -> Iterator[tuple[str, Row]]:
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
+    import pyarrow.parquet  # and NumPy, which names of tasks need not
+
     with path.open("rb") as file:
         try:
             rows = pyarrow.parquet.ParquetFile(file).read().to_pylist()

@@ -25,13 +25,14 @@ def check_inputs(inputs: Inputs) -> None:
     Raises:
         ValueError: if a layer does not exist, the rank is too high for the student, or the output term cannot be used
             with the student.
-        OSError: if the cache folder cannot be written or the disk has too little room.
+        OSError: if the cache folders cannot be written or the disk has too little room.
     """
     pair, settings = inputs.pair, inputs.settings
     check_layers(pair, settings)
     check_rank(pair.student_outline, settings)
     lookup(OUTPUT_TERMS)[settings.output_loss].check(pair.student_outline)
-    check_folder(cache_dir(), _bytes_of_states(inputs))
+    check_folder(cache_dir() / "attribution")
+    check_folder(cache_dir() / "states", _bytes_of_states(inputs))
 
 
 def _bytes_of_states(inputs: Inputs) -> int:

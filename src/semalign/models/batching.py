@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from semalign.models.architecture import Architecture
 from semalign.models.memory import TooLargeError, clear, free_bytes, is_out_of_memory
+from semalign.models.token_losses import LOGITS_AT_ONCE
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -33,7 +34,7 @@ class FittingParts:
         most: the most examples in a part; by default there is no limit but the memory.
         kept_layers: number of layers whose activations are kept for a backward pass.
         kept_states: number of further states of width D that are kept for each token.
-        logits: whether logits are computed, taken to be at every position.
+        logits: whether logits are computed, in parts (:func:`semalign.models.token_losses.by_parts`).
         padded: whether a part is padded to its longest example; else each example runs by itself.
     """
 
@@ -84,8 +85,9 @@ class FittingParts:
         heads = getattr(config, "num_attention_heads", 1)
         layer = 14 * model.width + 4 * inner + 2 * heads * tokens
         numbers = (1 + self.kept_layers) * layer + self.kept_states * model.width
-        logits = 3 * 4 * len(model.head_weight) if self.logits else 0  # in float32: with softmax and gradient
-        return rows * tokens * (numbers * model.head_weight.element_size() + logits)
+        at_once = min(rows * tokens * len(model.head_weight), LOGITS_AT_ONCE) if self.logits else 0
+        logits = 3 * 4 * at_once  # in float32: with softmax and gradient
+        return rows * tokens * numbers * model.head_weight.element_size() + logits
 
     def results(self, compute: Callable[[Sequence[T]], R], items: Sequence[T], lengths: Sequence[int]) -> Iterator[R]:
         """Yield what ``compute`` returns for parts of similar lengths, the longest first; halves of what does not fit.

@@ -25,8 +25,8 @@ def keep_head(model: LanguageModel, identity: str, replace: bool = False) -> Non
         replace: whether to write them although a file is there.
     """
     path = _path(identity)
-    if replace or not path.is_file():
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        if replace or not path.is_file():
             write_tensors(path, _tensors(model.model), {})
 
 

@@ -18,16 +18,6 @@ def spread(model: nn.Module) -> bool:
     return any(hasattr(module, "_hf_hook") for module in model.modules())
 
 
-def check_one_device(spread: bool, name: str) -> None:
-    """Make sure that weights of different layers can be computed with.
-
-    Raises:
-        ValueError: for a model that a device map spreads.
-    """
-    if spread:
-        raise ValueError(f"a device map spreads {name}, and this method compares weights of its layers: give a device")
-
-
 def _kept_by(module: nn.Module) -> Any:
     """Return the hook that keeps a module's own weights elsewhere, or None."""
     hook = getattr(module, "_hf_hook", None)

@@ -98,17 +98,31 @@ def process_placement() -> Placement:
     return Placement(**found)
 
 
+_FROM_PROFILE: dict[str, str] = {}  # variables that a profile has set, with their values
+
+
 def place(chosen: Placement) -> None:
     """Place the models of this process and those that it starts; what is None stays as it is."""
     for name, value in chosen.model_dump(exclude_none=True).items():
         os.environ[VARIABLES[name]] = value if isinstance(value, str) else json.dumps(value)
+        _FROM_PROFILE.pop(VARIABLES[name], None)
         if name in OTHER:
             os.environ.pop(VARIABLES[OTHER[name]], None)
 
 
 def place_unless_set(chosen: Placement) -> None:
-    """Place models as :func:`place` does, where the variables do not say otherwise."""
+    """Place models as :func:`place` does, where the variables do not say otherwise.
+
+    What an earlier call has set does not count: a process may use one profile after another.
+    """
+    for variable, value in _FROM_PROFILE.items():
+        if os.environ.get(variable) == value:
+            del os.environ[variable]
     now = process_placement()
     taken = {name for name in VARIABLES if getattr(now, name) is not None}
     taken |= {OTHER[name] for name in taken & OTHER.keys()}
-    place(chosen.model_copy(update=dict.fromkeys(taken)))
+    followed = chosen.model_copy(update=dict.fromkeys(taken))
+    place(followed)
+    _FROM_PROFILE.clear()
+    set_now = (VARIABLES[name] for name in followed.model_dump(exclude_none=True))
+    _FROM_PROFILE.update({variable: os.environ[variable] for variable in set_now})

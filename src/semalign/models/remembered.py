@@ -4,6 +4,8 @@ As in git's index, files count as unchanged while their sizes and times are the 
 """
 
 import contextlib
+import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +14,16 @@ from typing import Any, NamedTuple
 from semalign.files import json_fingerprint, keep_json, kept_json
 from semalign.models.devices import chosen_place
 from semalign.models.identity import PACKAGES, STATE_VERSION, model_identity, package_version
-from semalign.models.integrity import weight_files
+from semalign.models.integrity import has_weights, weight_files
 from semalign.models.loading import LanguageModel, locate
 from semalign.models.precision import types_of
 from semalign.models.pretrained import folder_of
 from semalign.paths import cache_dir
 
+# What a model and its tokenizer are made from; other files may come and go, such as notes, logs and other formats.
+OF_A_MODEL = re.compile(
+    r"(config|chat_template|token|vocab|merges|piece|bpe|tekken|\.index).*\.(json|txt|jinja|model)$|\.(model|tiktoken)$"
+)
 RECENT = 0.1  # seconds; a file that changes twice in a tick of its clock keeps its time
 
 
@@ -38,25 +44,29 @@ def file_stamp(name: str | Path) -> list[Any] | None:
 
     A model that is loaded in another type, or by other versions of the libraries, has another stamp.
     """
-    source = locate(name)
-    files = [Path(source)] if Path(source).is_file() else sorted(_files(folder_of(source)))
-    if not files or (files[0].suffix != ".gguf" and not _has_weights(files[0].parent)):
+    source = Path(locate(name))
+    files = [source] if source.is_file() else _files(folder_of(str(source)))
+    stats = [(str(path.absolute()), found) for path in files if (found := _stat(path)) is not None]
+    if not stats:
         return None
-    stats = [(str(path.absolute()), path.stat()) for path in files]
     made_by = [STATE_VERSION, *map(package_version, PACKAGES), str(chosen_place().dtype)]
     return [[[path, s.st_size, s.st_mtime_ns, s.st_ctime_ns] for path, s in stats], made_by]
 
 
-def _has_weights(folder: Path) -> bool:
-    """Return whether all weights are there; the hub's cache may hold the configuration and the tokenizer alone."""
-    try:
-        return bool(weight_files(folder))
-    except FileNotFoundError:
-        return False
-
-
 def _files(folder: Path | None) -> list[Path]:
-    return [] if folder is None else [path for path in folder.iterdir() if path.is_file()]
+    """Return the files of a model; none without all weights."""
+    if folder is None or not has_weights(folder):
+        return []
+    weights = weight_files(folder)
+    return [path for path in sorted(folder.iterdir()) if path.name in weights or OF_A_MODEL.search(path.name)]
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """Return size and times of a file; None if it has just been removed."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def remembered(name: str | Path, load: Callable[[], LanguageModel]) -> Facts:

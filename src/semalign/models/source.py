@@ -158,3 +158,16 @@ def source_of(model: Any) -> ModelSource:
         return model
     check_given(model)
     return GivenModel(model) if isinstance(model, LanguageModel) else FiledModel(model)
+
+
+def check_comparable(source: ModelSource) -> None:
+    """Make sure that a method can compute with the weights of different layers, without reading them.
+
+    Raises:
+        ValueError: for a model that is quantised, or that a device map spreads.
+    """
+    name, config = source.outline.name, source.outline.model.config
+    if source.spread:
+        raise ValueError(f"a device map spreads {name}, and this method compares weights of its layers: give a device")
+    if getattr(config, "quantization_config", None) is not None:
+        raise ValueError(f"{name} is quantised, and this method computes with weights: take the original model")

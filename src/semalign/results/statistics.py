@@ -1,14 +1,15 @@
 """Uncertainty of scores: over items (Wilson), over seeds (t), and of differences (paired bootstrap, Holm)."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from numpy import ndarray
 from scipy.stats import norm, t
 
-PART = 1000  # resamples in memory at once
+PART = 1000  # resamples whose weights are in memory at once
 
 
 class Estimate(NamedTuple):
@@ -126,23 +127,35 @@ def seeded_bootstrap(
     n = sides[0].shape[1]
     if n != sides[1].shape[1] or 0 in (*sides[0].shape, *sides[1].shape):
         raise ValueError(f"both must score the same items, at least one: got {sides[0].shape} and {sides[1].shape}")
-    rng = np.random.default_rng(seed)
-    drawn = np.concatenate([_resampled(sides, min(PART, resamples - i), rng) for i in range(0, resamples, PART)])
+    draws = _draws(n, len(sides[0]), len(sides[1]), resamples, seed)
+    drawn = np.concatenate([_difference(sides, items / n, seeds) for items, *seeds in draws])
     drawn[np.abs(drawn) < 1e-12] = 0  # zero up to rounding errors
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     tails = [(1 + int(np.sum(beyond))) / (1 + resamples) for beyond in (drawn <= 0, drawn >= 0)]
     return Difference(float(sides[0].mean() - sides[1].mean()), float(low), float(high), min(1.0, 2 * min(tails)))
 
 
-def _resampled(sides: Sequence[ndarray], resamples: int, rng: np.random.Generator) -> Shaped[ndarray, " resamples"]:
-    """Return the difference of the means of two methods in some resamples."""
-    n = sides[0].shape[1]
-    items = rng.multinomial(n, np.full(n, 1 / n), size=resamples) / n  # weights, shape (resamples, items)
-    means = []
-    for side in sides:
-        seeds = rng.multinomial(len(side), np.full(len(side), 1 / len(side)), size=resamples) / len(side)
-        # items @ side.T is the mean of each seed over the drawn items, shape (resamples, seeds).
-        means.append(np.einsum("rs,rs->r", items @ side.T, seeds))
+@lru_cache(maxsize=8)  # a table compares many methods on the same items
+def _draws(n: int, seeds: int, other_seeds: int, resamples: int, seed: int) -> list[list[ndarray]]:
+    """Return how often each resample draws each item, each seed of one method and of the other, in parts.
+
+    The arrays have the shapes (resamples, n), (resamples, seeds) and (resamples, other seeds).
+    """
+    rng, parts = np.random.default_rng(seed), []
+    for start in range(0, resamples, PART):
+        drawn = [
+            rng.multinomial(k, np.full(k, 1 / k), size=min(PART, resamples - start)) for k in (n, seeds, other_seeds)
+        ]
+        parts.append([counts.astype(np.min_scalar_type(counts.max())) for counts in drawn])
+    return parts
+
+
+def _difference(
+    sides: Sequence[ndarray], items: Float[ndarray, "resamples items"], seeds: Sequence[ndarray]
+) -> Float[ndarray, " resamples"]:
+    """Return the difference of the means of two methods in some resamples, from the weights of items and seeds."""
+    # items @ side.T is the mean of each seed over the drawn items, shape (resamples, seeds).
+    means = [np.einsum("rs,rs->r", items @ side.T, drawn / len(side)) for side, drawn in zip(sides, seeds, strict=True)]
     return means[0] - means[1]
 
 

@@ -9,14 +9,17 @@ import socket
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from semalign.sandbox.errors import SandboxError
+from semalign.sandbox.inside.forking import MESSAGE
 from semalign.sandbox.inside.kernel import LANDLOCK_ABI, landlock_abi
-from semalign.sandbox.inside.program import READY
 from semalign.sandbox.inside.seccomp import MACHINES
+from semalign.sandbox.inside.worker import READY
 
 MODES = ("bubblewrap", "limits")
 HERE = Path(__file__).parent
@@ -59,15 +62,35 @@ def _problem() -> str | None:
         return "bwrap is not installed"
     if platform.machine() not in MACHINES:
         return f"there is no filter of system calls for {platform.machine()}, only for {', '.join(MACHINES)}"
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        process = start("program", "bubblewrap", theirs, cpu_seconds=10, memory=2**29, stderr=subprocess.PIPE)
+    control, theirs = socket.socketpair()
+    channel, program = socket.socketpair()
+    ready = False
+    with control, channel:
+        process = start("program", "bubblewrap", theirs, stderr=subprocess.PIPE)
         theirs.close()
-        ours.shutdown(socket.SHUT_WR)  # no program comes
+        with suppress(OSError):
+            announce(control, (10, 2**29), program)
+            channel.shutdown(socket.SHUT_WR)  # no program comes
+            ready = READY in channel.recv(64)
+        control.close()
         said = process.communicate()[1].decode(errors="replace")
-        if READY in ours.recv(64):
-            return None
-    return f"it does not work here: {' '.join(said.split()) or process.returncode}"
+    return None if ready else f"it does not work here: {' '.join(said.split()) or process.returncode}"
+
+
+def announce(control: socket.socket, numbers: Iterable[int], *sockets: socket.socket) -> None:
+    """Send a case to a process that forks for each: some numbers, and sockets, which are then closed here.
+
+    Raises:
+        OSError: if the process is gone.
+    """
+    for each in sockets:
+        each.setblocking(True)
+    try:
+        text = " ".join(map(str, numbers)).ljust(MESSAGE)
+        socket.send_fds(control, [text.encode()], [each.fileno() for each in sockets])
+    finally:
+        for each in sockets:
+            each.close()
 
 
 def mechanism(mode: str) -> str:
@@ -132,7 +155,8 @@ def _users() -> itertools.cycle:
 def _namespaces() -> tuple[str, ...]:
     """Return bubblewrap's command, which exposes only the interpreter and the C library, read-only.
 
-    The capabilities are those that ``inside.confinement.settle`` needs and then drops. Root needs no namespace of users
+    The capabilities are those that ``inside.confinement`` needs and then drops, and that to kill a program's process,
+    which is another user's. Root needs no namespace of users
     and gets none, because in it the program's user would be root outside.
     """
     paths = _interpreter()
@@ -142,7 +166,9 @@ def _namespaces() -> tuple[str, ...]:
     if os.geteuid():
         users: tuple[str, ...] = ("--unshare-user", "--uid", NOBODY, "--gid", NOBODY, "--cap-add", "CAP_SYS_ADMIN")
     else:
-        users = tuple(part for name in ("SYS_ADMIN", "SETUID", "SETGID") for part in ("--cap-add", f"CAP_{name}"))
+        users = tuple(
+            part for name in ("SYS_ADMIN", "SETUID", "SETGID", "KILL") for part in ("--cap-add", f"CAP_{name}")
+        )
     return (
         str(shutil.which("bwrap")),
         *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),

@@ -53,16 +53,17 @@ def run_many(
 ) -> list[Outcome]:
     """Run many ``(program, tests)`` cases as :func:`run_tests` does, ``workers`` at a time; return outcomes in order.
 
-    By default there is one worker more than this process has cores, since starting a sandbox is a third waiting.
+    By default there is one worker more than this process has cores, since program and tests wait for each other.
     """
     cases = list(cases)
+    workers = max(min(workers or cores() + 1, len(cases)), 1)
     with (
-        Examiner(sandbox_mode(mode), Limits(timeout, memory, cpu_seconds)) as examiner,
-        ThreadPoolExecutor(workers or _cores() + 1) as pool,
+        Examiner(sandbox_mode(mode), Limits(timeout, memory, cpu_seconds), workers) as examiner,
+        ThreadPoolExecutor(workers) as pool,
     ):
         outcomes = pool.map(lambda case: examiner.examine(*case), cases)
         return list(tqdm(outcomes, total=len(cases), desc="running programs", leave=False))
 
 
-def _cores() -> int:
+def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,8 +7,8 @@ import pytest
 
 from semalign.sandbox.inside import confinement
 
-STEPS = ("mount_tmpfs", "_become", "drop_capabilities", "hide_memory", "die_with", "limit_threads", "restrict_paths",
-         "_watch", "filter_calls", "start_guard")  # fmt: skip
+STEPS = ("own_mounts", "mount_tmpfs", "_become", "drop_capabilities", "hide_memory", "die_with", "limit_threads",
+         "restrict_paths", "_watch", "filter_calls", "start_guard")  # fmt: skip
 
 
 @pytest.fixture
@@ -27,7 +27,10 @@ KERNEL = ["drop_capabilities", "hide_memory"]
 @pytest.mark.parametrize(
     ("mechanism", "steps"),
     [
-        ("namespaces", ["mount_tmpfs", "in /tmp", *KERNEL, "limit_threads", "writes: True", "filter_calls"]),
+        (
+            "namespaces",
+            ["own_mounts", "mount_tmpfs", "in /tmp", *KERNEL, "limit_threads", "writes: True", "filter_calls"],
+        ),
         ("landlock", [*KERNEL, "die_with", "restrict_paths", "writes: True", "filter_calls"]),
         ("filter", [*KERNEL, "die_with", "writes: False", "filter_calls", "start_guard"]),
         ("guard", [*KERNEL, "die_with", "start_guard"]),
@@ -50,6 +53,15 @@ def test_each_mechanism_takes_its_steps(monkeypatch, taken, mechanism, steps):
 )
 def test_what_the_process_of_a_case_gives_up(taken, mechanism, steps):
     confinement.seal(mechanism, ())
+    assert taken == steps
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "steps"), [("namespaces", ["hide_memory"]), ("landlock", ["hide_memory", "die_with"])]
+)
+def test_a_process_that_forks_keeps_its_rights_and_hides(monkeypatch, taken, mechanism, steps):
+    monkeypatch.setattr(sys, "platform", "linux")
+    confinement.settle_worker(mechanism, 1)
     assert taken == steps
 
 

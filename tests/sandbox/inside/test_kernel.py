@@ -1,5 +1,6 @@
 """What the kernel does for a process that asks, each time in a process of its own."""
 
+import os
 import subprocess
 import sys
 
@@ -66,6 +67,17 @@ for action in (os.fork, lambda: os.mkfifo('/tmp/x'), lambda: open('/tmp/semalign
         print(error.errno, end=' ')
 """
     assert said(code) == "1 1 13 1"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root")
+def test_mounts_are_of_the_process_alone():
+    code = """
+kernel.own_mounts()
+kernel.mount_tmpfs('/mnt', 2**20, 10)
+print(sum(' /mnt ' in line for line in open('/proc/self/mountinfo')))
+print(sum(' /mnt ' in line for line in open(f'/proc/{os.getppid()}/mountinfo')))
+"""
+    assert said(code).split() == ["1", "0"]
 
 
 def test_a_refusal_is_an_error():

@@ -34,9 +34,9 @@ from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.laten.useful_tokens import Texts, useful_texts
 from semalign.methods.registry import Method, add_method
 from semalign.models.architecture import Architecture
-from semalign.models.offload import check_one_device
 from semalign.models.pair import Pair
 from semalign.models.precision import wide_copy
+from semalign.models.source import check_comparable
 from semalign.training.adaptation import Adapted, Inputs
 
 logger = logging.getLogger(__name__)
@@ -64,8 +64,8 @@ def check_inputs(inputs: Inputs) -> None:
     """Make sure that the models and the rows can be used.
 
     Raises:
-        ValueError: for a model that is not Llama-like or that a device map spreads, for too few rows, or for a row with
-            nothing before the token to predict.
+        ValueError: for a model that is not Llama-like, is quantised or spread by a device map, for too few rows, or for
+            a row with nothing before the token to predict.
     """
     pair, n_rows, start = inputs.pair, len(inputs.rows), inputs.settings.extract_size
     if n_rows <= start:
@@ -73,7 +73,7 @@ def check_inputs(inputs: Inputs) -> None:
     check_gated(pair.teacher_outline, "teacher")
     check_gated(pair.student_outline, "student")
     for source in (pair.teacher_source, pair.student_source):
-        check_one_device(source.spread, source.outline.name)
+        check_comparable(source)
         useful_texts(inputs.rows[:start], source.outline)
 
 

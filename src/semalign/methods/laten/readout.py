@@ -101,4 +101,4 @@ class Readout:
         """Return the logits of a text's stream with each vector, from the products of both with the head."""
         summed = torch.baddbmm(own.expand(len(products), 1, -1), factors[:, None], products)[:, 0]
         read = summed.mul_(scales[:, None])
-        return self.architecture.logits_of(read if self.plain else read.add_(self.constant))
+        return self.architecture.scaled(read if self.plain else read.add_(self.constant))

@@ -23,9 +23,9 @@ from semalign.methods.seeking.sensitivity import Extraction, check_fit, extract
 from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.identity import computed_by
-from semalign.models.offload import check_one_device
 from semalign.models.pair import Pair
 from semalign.models.precision import wide_model
+from semalign.models.source import check_comparable
 from semalign.outputs import check_folder
 from semalign.paths import cache_dir
 from semalign.settings import TrainingSettings
@@ -83,15 +83,15 @@ def check_inputs(inputs: Inputs) -> None:
 
     Raises:
         ValueError: if the teacher is smaller than the student in some dimension, or the rank is too high for it,
-            or if a device map spreads a model.
+            or if a model is quantised or spread by a device map.
         OSError: if the cache folder cannot be written.
     """
     pair = inputs.pair
     for source in (pair.teacher_source, pair.student_source):
-        check_one_device(source.spread, source.outline.name)
+        check_comparable(source)
     check_fit(pair.teacher_outline, pair.student_outline)
     check_rank(pair.student_outline, inputs.settings)
-    check_folder(cache_dir())
+    check_folder(cache_dir() / "seeking")
 
 
 def _extraction(pair: Pair, seeds: Sequence[Example], choice: BlockChoice) -> Extraction:

@@ -18,13 +18,21 @@ import time
 from _thread import start_new_thread
 
 from .guard import start_guard
-from .kernel import die_with, drop_capabilities, filter_calls, hide_memory, mount_tmpfs, restrict_paths
+from .kernel import die_with, drop_capabilities, filter_calls, hide_memory, mount_tmpfs, own_mounts, restrict_paths
 from .limits import limit_threads
 from .seccomp import filter_program
 
 TEMPORARY = "/tmp"
 TEMPORARY_BYTES, TEMPORARY_FILES = 16 * 1024**2, 1024
 WATCH = 0.5  # seconds
+
+
+def settle_worker(mechanism: str, parent: int) -> None:
+    """Hide the memory of a process that forks for programs and keeps its rights; arguments as in :func:`settle`."""
+    if sys.platform == "linux":
+        hide_memory()
+        if mechanism != "namespaces":
+            die_with(parent)
 
 
 def settle(mechanism: str, user: int | None, parent: int) -> None:
@@ -48,7 +56,12 @@ def settle(mechanism: str, user: int | None, parent: int) -> None:
 
 
 def confine(mechanism: str, user: int | None, parent: int, readable: tuple[str, ...]) -> None:
-    """Settle, and refuse what no program under test needs; only files beneath ``readable`` can be opened."""
+    """Settle, and refuse what no program under test needs; only files beneath ``readable`` can be opened.
+
+    With namespaces, the mounts of the process are its own: its files end with it.
+    """
+    if mechanism == "namespaces":
+        own_mounts()
     settle(mechanism, user, parent)
     if mechanism == "namespaces" or os.getuid() == user:  # else all processes of the user would count
         limit_threads()

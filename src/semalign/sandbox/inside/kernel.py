@@ -19,6 +19,8 @@ SIGKILL = 9  # importing signal takes as long as starting the interpreter
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 SECCOMP_MODE_FILTER = 2
 MS_NOSUID_NODEV = 2 | 4
+MS_REC_PRIVATE = 0x4000 | 0x40000
+CLONE_NEWNS = 0x20000
 CAPABILITIES_VERSION_3 = 0x20080522
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # of Landlock, the same numbers on all machines
 PATH_BENEATH = 1
@@ -33,6 +35,12 @@ def landlock_abi() -> int:
         return max(_call("syscall", CREATE_RULESET, None, 0, 1), 0)
     except (AttributeError, ImportError, OSError):
         return 0
+
+
+def own_mounts() -> None:
+    """Give this process mounts of its own, which end with it; it needs CAP_SYS_ADMIN."""
+    _must("unshare", CLONE_NEWNS)
+    _must("mount", b"none", b"/", None, MS_REC_PRIVATE, None)  # what is mounted from now on is seen here only
 
 
 def mount_tmpfs(folder: str, size: int, files: int) -> None:

@@ -6,13 +6,15 @@ It never sees the tests, only their requests, and it has no access to the verdic
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from _collections_abc import Callable
 
-from .confinement import confine
+from .confinement import confine, settle_worker
 from .end import End
 from .limits import limit
 from .wire import WireError, frame, located, receive
+from .worker import READY, forked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 else:
     Any = object
 
-READY = b"ready"
 SOURCE_LIMIT = 16 * 1024**2
 
 
@@ -83,16 +84,30 @@ class Program(End):
         setattr(place, name, value[0] if value else own)
 
 
-def main(cpu_seconds: int, memory: int, **confinement: Any) -> None:
-    """Receive a program on standard input, a socket, run it, and answer requests until the other end closes.
+def main(mechanism: str, parent: int, **confinement: Any) -> None:
+    """Fork for each program that is announced on standard input, a socket; the child runs it, see :func:`run`.
 
     Args:
-        cpu_seconds: processor seconds.
-        memory: bytes of address space.
+        mechanism: see :mod:`semalign.sandbox.inside.confinement`.
+        parent: the number of the process that started this one.
+        confinement: further arguments of :func:`~semalign.sandbox.inside.confinement.confine`.
+    """
+    control = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    settle_worker(mechanism, parent)
+    own = os.getpid()
+    channel, limits = forked(control)
+    run(channel, limits, mechanism=mechanism, parent=own, **confinement)
+
+
+def run(channel: int, limits: list[int], **confinement: Any) -> None:
+    """Receive a program from a channel, run it, and answer requests until the other end closes.
+
+    Args:
+        channel: a socket, the process's only connection.
+        limits: processor seconds and bytes of address space.
         confinement: the arguments of :func:`~semalign.sandbox.inside.confinement.confine`.
     """
-    channel = os.dup(0)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     read, write, leave = os.read, os.write, os._exit  # bound before the program can replace them
 
     def send(data: bytes) -> None:
@@ -102,7 +117,7 @@ def main(cpu_seconds: int, memory: int, **confinement: Any) -> None:
     def take() -> bytes:
         return receive(lambda size: read(channel, size), SOURCE_LIMIT)
 
-    limit(cpu_seconds, memory)
+    limit(*limits)
     confine(**confinement)
     send(frame(READY))
     program = Program(send, take)

@@ -9,12 +9,14 @@ limit of a process counts (asynchronous I/O, timers, watches, larger pipes, keys
 from __future__ import annotations
 
 import os
+from functools import cache
 
 THREAD = 0x10000  # CLONE_THREAD
 EPERM, EACCES, ENOSYS = 1, 13, 38
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 X32 = 0x40000000  # x86-64's second set of call numbers
 NEW = 424  # from here on, numbers are the same on all machines, and the C library does without the calls
+PROCESS = 0x7FE1D2C3  # stands for the number of the process; larger than any, and no other value of the filter
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # offsets into struct seccomp_data
 
@@ -86,6 +88,12 @@ def filter_program(machine: str, process: int, writes: bool) -> bytes:
         process: the number of the process, the only one that may receive its signals.
         writes: whether files may be opened for writing; otherwise that fails with EACCES, and no file is changed.
     """
+    return _template(machine, writes).replace(_number(PROCESS), _number(process))
+
+
+@cache
+def _template(machine: str, writes: bool) -> bytes:
+    """Return the filter for the process ``PROCESS``; a process that forks has made it for its children."""
     architecture, column = MACHINES[machine]
     program = [_step(LOAD, ARCHITECTURE), *_unless(EQUAL, architecture, KILL), _step(LOAD, NUMBER)]
     if machine == "x86_64":
@@ -93,7 +101,7 @@ def filter_program(machine: str, process: int, writes: bool) -> bytes:
     plain = [*CALLS.values(), *((OPEN, OPENAT, *CHANGES.values()) if writes else ())]
     for call in plain:
         program += _when(EQUAL, call[column], ALLOW)
-    for call, body in _conditions(process, writes):
+    for call, body in _conditions(PROCESS, writes):
         number = call[column]
         program += [] if number is None else [_step(EQUAL, number, 0, len(body)), *body]
     program += [*_when(AT_LEAST, NEW, ERRNO | ENOSYS), _step(RETURN, ERRNO | EPERM)]
@@ -133,7 +141,11 @@ def _argument(index: int, half: int = 0) -> bytes:
 
 
 def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    return code.to_bytes(2, "little") + bytes((if_true, if_false)) + value.to_bytes(4, "little")
+    return code.to_bytes(2, "little") + bytes((if_true, if_false)) + _number(value)
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(4, "little")
 
 
 def _when(test: int, value: int | None, result: int) -> list[bytes]:

@@ -16,9 +16,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .confinement import seal, settle
+from .forking import MESSAGE, prepare
 from .kernel import die_with
 from .limits import limit
-from .patches import Patches
+from .patches import REMOTE, WATCHED, Patches
 from .peer import Peer, described
 
 OWN_NAMES = frozenset(dir(builtins)) | sys.stdlib_module_names
@@ -101,8 +102,9 @@ def serve(server: socket.socket, seal_case: Callable[[], None] = lambda: None) -
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # finished children need no wait()
     parent = os.getpid()
+    prepare(name.partition(":")[0] for name in (*WATCHED, *REMOTE))
     while True:
-        message, sockets, _, _ = socket.recv_fds(server, 64, 2)
+        message, sockets, _, _ = socket.recv_fds(server, MESSAGE, 2)
         if not message:
             return
         if os.fork() == 0:
