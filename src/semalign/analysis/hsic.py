@@ -16,9 +16,11 @@ FEWEST_ROWS = 4  # the unbiased HSIC divides by n - 3
 
 def inner_products(rows: Float[Tensor, "layers n d"]) -> Float[Tensor, "layers n n"]:
     """Return ``X X^T`` of each layer's centred rows X, in float64; one layer at a time, as D may be large."""
-    double = (layer.double() for layer in rows)
-    centred = (layer - layer.mean(0) for layer in double)
-    return torch.stack([layer @ layer.T for layer in centred])
+    products = rows.new_empty(len(rows), rows.shape[1], rows.shape[1], dtype=torch.float64)
+    for layer, product in zip(rows, products, strict=True):
+        centred = layer.double() - layer.mean(0, dtype=torch.float64)
+        torch.matmul(centred, centred.T, out=product)
+    return products
 
 
 def squared_distances(rows: Float[Tensor, "layers n d"]) -> Float[Tensor, "layers n n"]:
@@ -62,14 +64,19 @@ def u_centred(grams: Float[Tensor, "layers n n"]) -> Float[Tensor, "layers n n"]
     With row sums r and total s of K without its diagonal, entries off the diagonal become
     ``K_ij - (r_i + r_j) / (n - 2) + s / ((n - 1)(n - 2))``.
     """
+    return u_centre_(grams.clone())
+
+
+def u_centre_(grams: Float[Tensor, "layers n n"]) -> Float[Tensor, "layers n n"]:
+    """Do what :func:`u_centred` does in place, one matrix at a time, which a cache may hold."""
     n = grams.shape[-1]
-    centred = grams.clone()
-    centred.diagonal(dim1=1, dim2=2).zero_()
-    offsets = centred.sum(-1) / (n - 2)
-    offsets -= offsets.sum(-1, keepdim=True) / (2 * (n - 1))
-    centred -= offsets[:, :, None] + offsets[:, None, :]
-    centred.diagonal(dim1=1, dim2=2).zero_()
-    return centred
+    for matrix in grams:
+        matrix.fill_diagonal_(0)
+        offsets = matrix.sum(-1) / (n - 2)
+        offsets -= offsets.sum() / (2 * (n - 1))
+        matrix.sub_(offsets[:, None]).sub_(offsets)
+        matrix.fill_diagonal_(0)
+    return grams
 
 
 class MinibatchCKA:
@@ -117,7 +124,7 @@ class MinibatchCKA:
             self._bandwidths = [median_bandwidth(side, self.fraction) for side in sides]
         # Flattened, each matrix is a vector of n^2 numbers: all pairs of layers are then one matrix product.
         first, second = (
-            u_centred(gram(side, self.kernel, sigma)).flatten(1) for side, sigma in zip_longest(sides, self._bandwidths)
+            u_centre_(gram(side, self.kernel, sigma)).flatten(1) for side, sigma in zip_longest(sides, self._bandwidths)
         )
         products = [first @ second.T, first.square().sum(-1), second.square().sum(-1)]
         means = [product / (n * (n - 3)) for product in products]

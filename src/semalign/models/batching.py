@@ -36,7 +36,8 @@ class FittingParts:
         kept_layers: number of layers whose activations are kept for a backward pass.
         kept_states: number of further states of width D that are kept for each token.
         logits: whether logits are computed, in parts (:func:`semalign.models.token_losses.by_parts`).
-        padding: the most tokens of padding in a part.
+        padding: the most tokens of padding in a part of :meth:`split`.
+        padded: whether a part is padded to its longest example; else each example runs by itself.
     """
 
     def __init__(
@@ -48,8 +49,9 @@ class FittingParts:
         kept_states: int = 0,
         logits: bool = False,
         padding: float = math.inf,
+        padded: bool = True,
     ) -> None:
-        self.architecture, self.size, self.padding = architecture, most, padding
+        self.architecture, self.size, self.padding, self.padded = architecture, most, padding, padded
         self.kept_layers, self.kept_states, self.logits = kept_layers, kept_states, logits
         self._tried: tuple[int, int] = (most, 0)  # examples and tokens of the largest part since the last error
 
@@ -124,7 +126,8 @@ class FittingParts:
         order = longest_first(lengths)
         items, lengths, start = [items[i] for i in order], [lengths[i] for i in order], 0
         while start < len(items):
-            stop = start + alike(lengths[start : start + self.size])
+            most = lengths[start : start + self.size]
+            stop = start + (alike(most) if self.padded else len(most))
             rest = items[start:stop]
             number = len(next(self.split(rest, lengths[start:stop])))
             yield self.retried(partial(self._first, compute, rest, number))

@@ -10,9 +10,10 @@ import torch
 
 from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.seeking.method import SeekingSettings
+from semalign.methods.seeking.sensitivity import EXAMPLES_AT_ONCE
 from semalign.planning import flops, memory
 from semalign.planning.memory import Batch
-from semalign.planning.setup import Phase, Setup
+from semalign.planning.setup import Phase, Setup, largest_batch
 from semalign.planning.shapes import Shapes
 from semalign.planning.texts import Texts
 from semalign.settings import TrainingSettings
@@ -42,21 +43,26 @@ def seeking(setup: Setup, settings: SeekingSettings, texts: Texts) -> Iterator[P
 
 
 def sensitivities(setup: Setup, texts: Texts, settings: SeekingSettings) -> Phase:
-    """Return the phase in which each teacher weight is multiplied by its gradient, one example at a time."""
+    """Return the phase in which each teacher weight is multiplied by its gradients, layer by layer."""
     teacher, student, size = setup.teacher, setup.student, setup.options.size(setup.teacher)
-    batch = Batch.longest(texts, 1)
     pairs = [(teacher.matrices[path], student.matrices[path]) for path in student.matrices]
     largest = max(rows * columns for (rows, columns), _ in pairs)
     windows = sum((rows - n + 1) * (columns - m + 1) for (rows, columns), (n, m) in pairs)
     sums = windows if settings.block == "window" else sum(rows + columns for (rows, columns), _ in pairs)
-    held = teacher.layers * (memory.held(teacher, batch, size) + _inputs(teacher, batch, size))
-    one = largest * (size + 5 * memory.DOUBLE)  # gradient, and the float64 sensitivity with its summed-area table
-    last = max(memory.logits(teacher, batch.positions, size), one)
+    # The gradients of a layer and the sums of their magnitudes; then sums and float64 numbers of the largest matrix.
+    layer = teacher.matrix_parameters * (2 * size + 4) + 4 * largest * memory.DOUBLE
+
+    def peak(rows: int) -> int:
+        batch = Batch.longest(texts, rows)
+        held = teacher.layers * (memory.held(teacher, batch, size) + _inputs(teacher, batch, size))
+        last = max(memory.logits(teacher, Batch.longest(texts, 1).positions, size), layer)
+        return memory.weights(teacher, size) + held + last + teacher.layers * sums * memory.DOUBLE
+
+    rows = largest_batch(EXAMPLES_AT_ONCE, peak, setup.usable)
     work = flops.layers_forward(teacher, texts, teacher.layers) + flops.layers_backward(teacher, texts, teacher.layers)
     work += flops.weight_gradients(teacher.layers * teacher.matrix_parameters, texts.tokens)
     work += 2 * flops.head(teacher, texts.positions)
-    peak = memory.weights(teacher, size) + held + last + teacher.layers * sums * memory.DOUBLE
-    return setup.phase("sensitivities", peak, work, setup.options.type_of(teacher), 1)
+    return setup.phase("sensitivities", peak(rows), work, setup.options.type_of(teacher), rows)
 
 
 def laten(setup: Setup, settings: LatenSettings, texts: Texts) -> Iterator[Phase]:

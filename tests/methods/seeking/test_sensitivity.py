@@ -1,14 +1,13 @@
 """Sensitivities of all parameters against whole backward passes."""
 
-import gc
-
 import pytest
 import torch
 from helpers.damage import damaged
 from helpers.seeking import LLAMA, best_rows_and_columns, best_window
 
 from semalign.data.rows import batches, encode
-from semalign.methods.seeking.blocks import Block, WindowScores
+from semalign.methods.seeking import sensitivity
+from semalign.methods.seeking.blocks import Block
 from semalign.methods.seeking.sensitivity import Extraction, check_fit, extract
 from semalign.models.architecture import Architecture
 
@@ -68,19 +67,15 @@ def test_extraction_leaves_the_teacher_as_it_was(teacher, student, rows):
     assert not any(p._post_accumulate_grad_hooks for p in teacher.model.parameters())
 
 
-@pytest.mark.slow
-def test_no_gradient_outlives_its_turn(teacher, student, rows, monkeypatch):
-    def gradients():
-        return sum(type(o) is torch.nn.Parameter and o.grad is not None for o in gc.get_objects())
-
-    kept, add = [], WindowScores.add
-    gc.collect()
-    before = gradients()  # of models of tests that ran before
-
-    def counting(scores, sensitivity):
-        kept.append(gradients())
-        add(scores, sensitivity)
-
-    monkeypatch.setattr(WindowScores, "add", counting)
-    extract(Architecture(teacher.model), Architecture(student.model), encode(rows[:1], teacher.tokenizer, 64))
-    assert kept == [before] * 5 * 7
+def test_examples_that_do_not_run_at_once_give_the_same(teacher, student, rows, monkeypatch):
+    large, small, examples = (
+        Architecture(teacher.model),
+        Architecture(student.model),
+        encode(rows[:4], teacher.tokenizer, 64),
+    )
+    together = extract(large, small, examples)
+    monkeypatch.setattr(sensitivity, "EXAMPLES_AT_ONCE", 1)
+    alone = extract(large, small, examples)
+    assert alone.layer_scores == pytest.approx(together.layer_scores, rel=1e-12) and alone.layers == together.layers
+    for ours, theirs in zip(alone.blocks, together.blocks, strict=True):
+        assert all(map(torch.equal, ours[path], theirs[path]) for path in LLAMA)

@@ -22,19 +22,25 @@ class Block(NamedTuple):
 
 
 def window_sums(matrix: Float[Tensor, "rows columns"], shape: Shape) -> Float[Tensor, "tops lefts"]:
-    """Return the sum of every contiguous window of ``shape``, by its top left corner, from a summed-area table.
+    """Return the sum of every contiguous window of ``shape``, by its top left corner.
 
-    Let P[i, j] be the sum of the first i rows and j columns. The (n, m) window at (i, j) then sums to
-    ``P[i+n, j+m] - P[i, j+m] - P[i+n, j] + P[i, j]``. Float64 keeps these differences of large sums accurate.
+    With C[i, j] the sum of the first j numbers of row i, the m numbers of row i from column j on add up to
+    ``C[i, j+m] - C[i, j]``; the windows are sums of n such numbers below each other, found in the same way. Float64
+    keeps these differences of large sums accurate.
 
     Args:
         matrix: matrix of shape (N, M).
         shape: shape (n, m) of the windows; the result has shape (N - n + 1, M - m + 1).
     """
-    (n, m), (rows, columns) = shape, matrix.shape
-    table = nn.functional.pad(matrix.double().cumsum(0).cumsum(1), (1, 0, 1, 0))  # P, shape (N + 1, M + 1)
-    tops, lefts = rows - n + 1, columns - m + 1
-    return table[n:, m:] - table[:tops, m:] - table[n:, :lefts] + table[:tops, :lefts]
+    n, m = shape
+    along = _sums_of(m, matrix.double())  # (N, M - m + 1)
+    return _sums_of(n, along.T).T
+
+
+def _sums_of(number: int, rows: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows starts"]:
+    """Return the sums of so many numbers in a row next to each other, by the first of them."""
+    sums = nn.functional.pad(rows.cumsum(1), (1, 0))
+    return sums[:, number:] - sums[:, : rows.shape[1] - number + 1]
 
 
 class WindowScores:

@@ -18,7 +18,8 @@ from semalign.files import json_fingerprint
 from semalign.methods.registry import Method, add_method
 from semalign.methods.seeking.blocks import BlockChoice
 from semalign.methods.seeking.injection import Injection, as_plain_lora, inject
-from semalign.methods.seeking.sensitivity import Extraction, check_fit, extract, matrix
+from semalign.methods.seeking.layer_gradients import matrix
+from semalign.methods.seeking.sensitivity import Extraction, check_fit, extract
 from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.identity import computed_by

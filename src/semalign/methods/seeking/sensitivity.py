@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 from transformers.pytorch_utils import Conv1D
 
 from semalign.data.rows import Example
 from semalign.methods.seeking.blocks import BLOCK_SCORES, Block, BlockChoice, BlockScores, Shape
+from semalign.methods.seeking.layer_gradients import forward_passes, layer_sensitivities, matrix
 from semalign.models import processes
 from semalign.models.architecture import Architecture
+from semalign.models.batching import FittingParts
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import check_finite
 from semalign.models.loading import shared_copy
@@ -23,6 +24,7 @@ from semalign.tensor_files import kept_tensors, write_tensors
 from semalign.training.finetuning import summed_nll
 
 logger = logging.getLogger(__name__)
+EXAMPLES_AT_ONCE = 4  # the most examples whose activations are in memory
 
 
 class Extraction(NamedTuple):
@@ -70,11 +72,11 @@ def extract(
     example's response. A layer's score is the sum over all its parameters. The L_S layers with the largest scores,
     sorted by depth, are paired with the student's layers. A block has the shape of the student's matrix.
 
-    Memory: the teacher, the activations of one example, and one matrix at a time. The gradient of a matrix is freed as
-    soon as its sensitivity (a few float64 copies of the matrix) is computed, and of the sensitivity only the sums that
-    determine the block are kept. For (n, m) blocks of an (N, M) matrix, these are (N-n+1)(M-m+1) float64 numbers with
-    ``window`` and N+M with ``rows_columns``. For all layers of Llama 2 13B and 7B, they take 4 GB and 31 MB;
-    elementwise sensitivities would take 51 GB in float32. One pass is enough, and the teacher is not changed.
+    Memory: the teacher, the activations of at most four examples, and the gradients of one layer: see
+    :mod:`semalign.methods.seeking.layer_gradients`. Of the sensitivities of a matrix (a few float64 copies of it), only
+    the sums that determine the block are kept. For (n, m) blocks of an (N, M) matrix, these are (N-n+1)(M-m+1) float64
+    numbers with ``window`` and N+M with ``rows_columns``. For all layers of Llama 2 13B and 7B, they take 4 GB and
+    31 MB; elementwise sensitivities would take 51 GB in float32. One pass is enough, and the teacher is not changed.
 
     Args:
         teacher: the teacher.
@@ -102,34 +104,21 @@ def extract(
 def _add_up(
     teacher: Architecture, examples: Sequence[Example], scores: Sequence[dict[str, BlockScores]]
 ) -> list[float]:
-    """Add the sensitivities to ``scores``, matrix by matrix during the backward pass; return the sum of each layer."""
+    """Add the sensitivities to ``scores``, layer by layer; return the sum of each layer."""
     copy = Architecture(shared_copy(teacher.model), teacher.layout)
     totals = torch.zeros(copy.n_layers, dtype=torch.float64)
-
-    def add_sensitivity(parameter: Tensor, i: int, path: str, transposed: bool) -> None:
-        assert parameter.grad is not None
-        sensitivity = (parameter.detach().double() * parameter.grad).abs()
-        parameter.grad = None  # frees the gradient before the next matrix gets its own
-        totals[i] += sensitivity.sum().item()
-        if path in scores[i]:
-            scores[i][path].add(sensitivity.T if transposed else sensitivity)
-
-    for i, layer in enumerate(copy.layers):
-        for name, parameter in layer.named_parameters():
-            owner, _, kind = name.rpartition(".")
-            transposed = isinstance(layer.get_submodule(owner), Conv1D)
-            hook = partial(add_sensitivity, i=i, path=owner if kind == "weight" else "", transposed=transposed)
-            parameter.requires_grad_(True).register_post_accumulate_grad_hook(hook)
-    for example in tqdm(examples, "sensitivity", leave=False, disable=processes.quiet()):
-        (summed_nll(copy, [example]) / len(example.positions())).backward()
+    parts = FittingParts(copy, EXAMPLES_AT_ONCE, kept_layers=copy.n_layers, padded=False)
+    forward = partial(forward_passes, copy)
+    with tqdm(total=len(examples), desc="sensitivity", leave=False, disable=processes.quiet()) as bar:
+        for passes in parts.results(forward, examples, list(map(len, examples))):
+            for k in range(copy.n_layers, 0, -1):
+                for path, sensitivity in layer_sensitivities(copy, k, passes):
+                    totals[k - 1] += sensitivity.sum().item()
+                    if path in scores[k - 1]:
+                        scores[k - 1][path].add(sensitivity)
+            bar.update(len(passes))
     check_finite(totals, "the sensitivities", teacher, lambda: [summed_nll(teacher, [each]) for each in examples])
     return totals.tolist()
-
-
-def matrix(module: nn.Module) -> Float[Tensor, "rows columns"]:
-    """Return a linear module's weight as (outputs, inputs); a Conv1D stores the transpose."""
-    weight: Tensor = module.weight.detach()  # type: ignore[operator]
-    return weight.T if isinstance(module, Conv1D) else weight
 
 
 def check_fit(teacher: Architecture, student: Architecture) -> dict[str, Shape]:
