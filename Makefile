@@ -41,12 +41,15 @@ book: run  ## run the pipeline and build the book
 	"$(VENV)/bin/jupyter-book" build book/ -n -W --keep-going
 	@echo "The book is at $(CURDIR)/book/_build/html/index.html"
 
+# A process for each core; one that is done takes tests from another.
+TEST := -m pytest --numprocesses=logical --dist=worksteal
+
 test: install  ## run all tests
-	"$(VENV)/bin/python" -m pytest
+	"$(VENV)/bin/python" $(TEST)
 
 # Without the check of array shapes, which takes a third of the time; `make test` has it.
 test-fast: install  ## run the tests that take less than a third of a second: under a minute in all
-	"$(VENV)/bin/python" -m pytest -q -m "not slow" --jaxtyping-packages=
+	"$(VENV)/bin/python" $(TEST) -q -m "not slow" --jaxtyping-packages=
 
 test-vllm: $(VENV)-vllm/.installed  ## the tests that need vLLM, in an environment of their own
 	"$(VENV)-vllm/bin/python" -m pytest -rs tests/evaluation/test_vllm.py \

@@ -14,7 +14,7 @@
 # # Semantic basis
 #
 # - **Purpose**: compute the vocabulary-defined semantic bases of teacher and student (Section 3.1 of the paper), check them, and draw Fig. 1 from them.
-# - **Cost**: seconds on a CPU for the micro family; a Llama-2-7B head takes well under a minute on two cores.
+# - **Cost**: about 15 seconds for the micro family on a CPU; a Llama-2-7B head takes well under a minute on two cores.
 # - **Command**: `semalign run --profile micro --only 01`
 
 # %% tags=["parameters"]

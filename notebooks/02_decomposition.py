@@ -14,7 +14,7 @@
 # # Decomposition
 #
 # - **Purpose**: decompose hidden states into semantic components and recompose them (Section 3.2, Eq. 1 and 2), and see what the paper's Fig. 2 shows: how well the direction of a state survives.
-# - **Cost**: about half a minute for the micro family; the curves of SmolLM2-135M come from committed results.
+# - **Cost**: about 15 seconds for the micro family on a CPU; the curves of SmolLM2-135M come from committed results.
 # - **Command**: `semalign run --profile micro --only 02`
 
 # %% tags=["parameters"]

@@ -14,7 +14,7 @@
 # # Alignment and training
 #
 # - **Purpose**: make the targets (Section 4.2), train one student layer on them (Section 4.3), and follow both cosine losses; then repeat this with one setting changed at a time.
-# - **Cost**: about five minutes for the micro family on a CPU.
+# - **Cost**: about 5 minutes for the micro family on a CPU.
 # - **Command**: `semalign run --profile micro --only 05`
 
 # %% tags=["parameters"]

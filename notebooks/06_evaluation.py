@@ -14,7 +14,7 @@
 # # Evaluation
 #
 # - **Purpose**: Tables 1 and 2 of the paper, with the models of this profile: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, on all benchmarks, with the paper's numbers and the gap to the teacher next to them.
-# - **Cost**: scores come from run records under `data/results/`. Records of SemAlign and of the profile's variants that are missing or stale are made first (each takes half a minute to a minute on a CPU core, for the micro family); records of other methods are only read. One transfer is run live and compared with its record.
+# - **Cost**: about 40 seconds on a CPU if all records are there; scores come from run records under `data/results/`. Records of SemAlign and of the profile's variants that are missing or stale are made first (each takes half a minute to a minute on a CPU core, for the micro family); records of other methods are only read. One transfer is run live and compared with its record.
 # - **Command**: `semalign run --profile micro --only 06`; `semalign compare --profile micro --methods all` makes all records.
 
 # %% tags=["parameters"]

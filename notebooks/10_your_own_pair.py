@@ -14,7 +14,7 @@
 # # Your own pair
 #
 # - **Purpose**: choose a teacher and a student of your own, check them before any training, run a transfer on your own rows, and read what it gives.
-# - **Cost**: about two minutes on a CPU. The micro models stand in for yours; replace their names.
+# - **Cost**: about 45 seconds on a CPU. The micro models stand in for yours; replace their names.
 # - **Command**: `semalign run --profile micro --only 10`
 
 # %% tags=["parameters"]
@@ -62,6 +62,14 @@ compare_vocabularies(teacher, student, training)
 # ```sh
 # semalign pair path/to/teacher path/to/student --data mine.jsonl
 # ```
+#
+# Then measure, before any training, whether aligned states carry anything between these two models. It takes minutes on a CPU:
+#
+# ```sh
+# semalign diagnose path/to/teacher path/to/student --data mine.jsonl --out runs/diagnosis
+# ```
+#
+# It tells how far the atoms correspond; how often the aligned state of a teacher layer says the teacher's next token, when the student's head reads it; what aligned states do to the student's answers when they take the place of its own; and what to run. Each number stands beside its controls: permuted atoms, random bases, zero, and other maps.
 #
 # ## Run
 #

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import jupytext
@@ -10,6 +11,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from semalign.book.at_once import stated_seconds
 
 ROOT = Path(__file__).parents[1]
 TEXT = {".cff", ".css", ".csv", ".json", ".jsonl", ".md", ".py", ".toml", ".txt", ".yaml", ".yml"}
@@ -24,7 +27,11 @@ def pyproject():
 
 @pytest.fixture(scope="module")
 def pins():
-    lines = (ROOT / "constraints.txt").read_text().split()
+    return read_pins("constraints.txt")
+
+
+def read_pins(file):
+    lines = (ROOT / file).read_text().split()
     return {canonicalize_name(name): pin for name, _, pin in (line.partition("==") for line in lines)}
 
 
@@ -39,7 +46,17 @@ def test_every_dependency_is_pinned_to_a_version_that_its_range_allows(pyproject
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement
 
 
+def test_the_workflow_has_the_same_pins_but_for_what_goes_with_snakemake(pyproject, pins):
+    theirs = read_pins("workflow/constraints.txt")
+    others = {name for name, pin in pins.items() if theirs[name] != pin}
+    assert others == {"numpy", "packaging", "sqlalchemy", "virtualenv"}
+    for requirement in required(pyproject, "book", "dev", "cluster"):
+        assert requirement.specifier.contains(theirs[canonicalize_name(requirement.name)]), requirement
+
+
 def test_the_pins_are_what_is_installed(pins):
+    if find_spec("snakemake"):
+        pins = read_pins("workflow/constraints.txt")
     different = {}
     for name, pin in pins.items():
         try:
@@ -79,6 +96,7 @@ def test_a_notebook_says_what_it_is_for_what_it_costs_and_how_to_run_it(path):
     assert cells[0].cell_type == "markdown" and cells[0].source.startswith("# ")
     for word in ("purpose", "cost", "command"):
         assert word in cells[0].source.lower(), word
+    assert stated_seconds(path) > 0  # by which the longest begins first
     (parameters,) = (cell for cell in cells if "parameters" in cell.metadata.get("tags", []))
     assert 'profile = "micro"' in parameters.source.splitlines()
 

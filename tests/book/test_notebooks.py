@@ -95,7 +95,9 @@ print(profile""",
 
 
 @pytest.mark.slow
-def test_a_record_that_a_notebook_makes_leaves_it_fresh_and_later_notebooks_see_it(project):
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_record_that_a_notebook_makes_leaves_it_fresh_and_later_notebooks_see_it(project, monkeypatch, at_once):
+    monkeypatch.setattr(notebooks, "at_once", lambda: at_once)
     write(project / "notebooks" / "02_second.py", GOOD)
     assert [path.stem for path in run_notebooks()] == ["01_first", "02_second"]
     write(project / "notebooks" / "01_first.py", MAKES)

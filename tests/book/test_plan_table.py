@@ -1,7 +1,9 @@
 """The table of the plan counts every job of the paper's settings once."""
 
-from semalign.book.plan_table import plan_table
+from semalign.book import plan_table as page
+from semalign.book.plan_table import measured_table, plan_table
 from semalign.experiments.profiles import load_profile
+from semalign.files import write_json
 from semalign.planning import plan
 
 
@@ -14,3 +16,17 @@ def test_every_job_is_in_one_line_and_the_last_adds_them_up():
     assert float(total[2]) == round(max(job.gpu_memory for job in jobs) / 1e9, 1)
     assert abs(float(total[4]) - sum(job.hours * job.gpus for job in jobs)) < 0.06
     assert "estimates, not measurements" in text and "worst case" in text
+
+
+def test_plans_stand_over_measurements_by_phase(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "results_dir", lambda: tmp_path)
+    assert "**not run**" in measured_table()
+    line = {"model": "m", "dtype": "float32", "planned_memory": 90, "measured_memory": 100}
+    lines = [
+        {**line, "phase": "training", "planned_flops": 110, "measured_flops": 100},
+        {**line, "phase": "bases and map", "planned_flops": 5, "measured_flops": 0},
+    ]
+    write_json(tmp_path / "speed" / "plan.json", {"lines": lines})
+    text = measured_table()
+    assert "| phase | memory, m, float32 | FLOPs, m, float32 |" in text
+    assert "| training | 0.90 | 1.10 |" in text and "| bases and map | 0.90 | – |" in text

@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 from helpers.commands import invoke, runner
 from helpers.data import GSM8K, write
@@ -84,3 +85,11 @@ def test_a_record_that_a_profile_does_not_have_is_an_error_of_usage():
         result = runner.invoke(cli.app, [verb, *asked, "--dry-run"])
         assert result.exit_code == 2
         assert "no record" in result.output
+
+
+def test_a_point_of_a_grid_that_is_not_whole_chooses_nothing(monkeypatch):
+    from semalign.experiments import selection
+
+    monkeypatch.setattr(selection, "select", lambda *_, **__: pd.DataFrame(columns=["task", "variant", "point"]))
+    point = "micro_gsm8k--sft--learning_rate=0.001"
+    assert invoke("select", "--profile", "micro", "--only", point).startswith("no choice yet: every method and variant")

@@ -20,6 +20,7 @@ ROWS = [{"prompt": "où?", "response": " là, \u2028 1"}, {"prompt": "b\n", "res
 LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
 ARRAY = json.dumps(ROWS, indent=1)
 BOM = "\ufeff".encode()
+PACKED = gzip.compress(LINES.encode(), mtime=0)  # the same for every process that collects the tests
 
 
 def as_csv(rows, delimiter=","):
@@ -53,10 +54,10 @@ def as_parquet(rows):
         ("a.csv", BOM + as_csv(ROWS).encode()),
         ("a.tsv", as_csv(ROWS, "\t").encode()),
         ("a.parquet", as_parquet(ROWS)),
-        ("a.jsonl.gz", gzip.compress(LINES.encode())),
-        ("a.json.gz", gzip.compress(BOM + ARRAY.encode())),
-        ("a.csv.gz", gzip.compress(as_csv(ROWS).encode())),
-        ("a.jsonl", gzip.compress(LINES.encode())),
+        ("a.jsonl.gz", PACKED),
+        ("a.json.gz", gzip.compress(BOM + ARRAY.encode(), mtime=0)),
+        ("a.csv.gz", gzip.compress(as_csv(ROWS).encode(), mtime=0)),
+        ("a.jsonl", PACKED),
     ],
 )
 def test_one_content_in_every_form_gives_the_same_rows(tmp_path, name, content):
@@ -94,8 +95,8 @@ def test_a_folder_named_like_a_partition_adds_no_column(tmp_path):
         ("a.parquet", as_parquet(ROWS[:1])[:-30], "a.parquet is damaged, or no Parquet file"),
         ("a.parquet", b"PAR1", "a.parquet is damaged, or no Parquet file"),
         ("a.parquet", b"", "a.parquet is damaged, or no Parquet file"),
-        ("a.jsonl.gz", gzip.compress(LINES.encode())[:40], "a.jsonl.gz is damaged, or no gzip file"),
-        ("a.jsonl.gz", gzip.compress(LINES.encode())[:15] + b"\0" * 40, "a.jsonl.gz is damaged, or no gzip file"),
+        ("a.jsonl.gz", PACKED[:40], "a.jsonl.gz is damaged, or no gzip file"),
+        ("a.jsonl.gz", PACKED[:15] + b"\0" * 40, "a.jsonl.gz is damaged, or no gzip file"),
         ("a.jsonl.gz", LINES.encode(), "a.jsonl.gz is damaged, or no gzip file"),
         ("a.jsonl", b'{"a": 1}\n{', "line 2 is not JSON"),
         ("a.jsonl", b'{"a": 1}\n{"a"\n', "line 2 is not JSON"),

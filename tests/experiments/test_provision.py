@@ -14,10 +14,9 @@ from typer.testing import CliRunner
 from semalign import cli
 from semalign.data import sources
 from semalign.data import tasks as benchmarks
-from semalign.experiments import provision
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.provision import Split, fetch_profile, models_of, splits_of, verify
-from semalign.models import on_disk
+from semalign.models import downloads, on_disk
 from semalign.paths import cache_dir, use_data_root
 
 QUESTION = {"question": "Q?", "subject": "maps", "choices": list("wxyz"), "answer": 1}
@@ -51,10 +50,10 @@ def published(tmp_path, monkeypatch):
         assert "*.safetensors" in allow_patterns and not any(".bin" in pattern for pattern in allow_patterns)
         return str(shutil.copytree(tmp_path / name.partition("/")[2], folder))
 
-    for module in (provision, on_disk):
+    for module in (downloads, on_disk):
         monkeypatch.setattr(module, "snapshot_download", snapshot)
     files = SimpleNamespace(list_repo_files=lambda name: ["config.json", "model-00001-of-00002.safetensors"])
-    monkeypatch.setattr(provision, "HfApi", lambda: files)
+    monkeypatch.setattr(downloads, "HfApi", lambda: files)
     monkeypatch.setattr(sources, "hub_rows", lambda *split, offline=False: HUB[None if offline else Split(*split)])
     path = tmp_path / "tiny.yaml"
     content = {"teacher": "me/teacher", "student": "me/student", "teachers": {str(tmp_path / "local"): ["gsm8k"]}}
@@ -67,7 +66,7 @@ def offline(monkeypatch):
         raise ConnectionError("no network")
 
     monkeypatch.setattr(sources, "hub_rows", refuse)
-    monkeypatch.setattr(provision, "HfApi", refuse)
+    monkeypatch.setattr(downloads, "HfApi", refuse)
 
 
 def test_what_is_fetched_is_there_offline(published, monkeypatch, tmp_path):

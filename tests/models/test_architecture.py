@@ -70,3 +70,14 @@ def test_a_configuration_that_asks_for_tuples_changes_nothing():
     expected = Architecture(model).run(input_ids=ids)
     model.config.return_dict = False
     assert torch.equal(Architecture(model).run(input_ids=ids), expected)
+
+
+@pytest.mark.parametrize(("tokens", "copied"), [([0, 1, 2, 3], False), ([1, 0, 2], True), ([1, 2, 3], True)])
+def test_logits_of_some_tokens(student, tokens, copied):
+    architecture, states = Architecture(student.model), torch.randn(5, 12, dtype=torch.float64)
+    logits = architecture.logits_of(states.dtype, torch.tensor(tokens))
+    torch.testing.assert_close(logits(states), states @ architecture.head_weight[tokens].T)
+    # The first tokens in order, as all that two models with one tokenizer share, are no copy: they follow the head.
+    with torch.no_grad():
+        architecture.head_weight.zero_()
+    assert bool(logits(states).any()) is copied

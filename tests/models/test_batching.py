@@ -31,7 +31,7 @@ def test_a_part_ends_before_its_padded_tokens_would_not_fit(architecture, monkey
     assert parts.size == 8  # nothing failed
 
 
-def test_the_estimate_grows_with_what_is_kept(architecture):
+def test_the_estimate_grows_with_what_is_kept(architecture, monkeypatch):
     forward = FittingParts(architecture).bytes_of(2, 10)
     assert FittingParts(architecture).bytes_of(4, 10) == 2 * forward
     assert FittingParts(architecture).bytes_of(2, 20) > 2 * forward  # attention weights
@@ -39,6 +39,8 @@ def test_the_estimate_grows_with_what_is_kept(architecture):
     assert FittingParts(architecture, kept_states=5).bytes_of(2, 10) == forward + 2 * 10 * 5 * architecture.width * 8
     vocabulary = len(architecture.head_weight)
     assert FittingParts(architecture, logits=True).bytes_of(2, 10) == forward + 2 * 10 * 12 * vocabulary
+    monkeypatch.setattr(batching, "LOGITS_AT_ONCE", 100)  # a part of the positions
+    assert FittingParts(architecture, logits=True).bytes_of(2, 10) == forward + 12 * 100
 
 
 def failing_above(most, seen):
@@ -91,3 +93,21 @@ def test_an_attempt_that_failed_is_undone_and_its_tensors_are_gone(architecture)
 
     assert parts.retried(compute, lambda: undone.append([each() for each in kept])) == 1
     assert undone == [[None], [None, None]]
+
+
+def test_parts_hold_similar_lengths_and_the_longest_comes_first(architecture, monkeypatch):
+    monkeypatch.setattr(batching, "ENOUGH", 20)
+    lengths = [3, 12, 4, 10, 8, 5, 4, 4]
+    parts = list(FittingParts(architecture, 4).results(list, lengths, lengths))
+    # 12 and 10 are enough together, and 8 is less than three quarters of 12; so are three times 8, and 4 is less of 8.
+    assert parts == [[12, 10], [8, 5, 4], [4, 4, 3]]
+    assert [batching.alike(each) for each in ([], [9], [30, 1], [9, 1])] == [0, 1, 1, 2]
+
+
+def test_what_is_computed_for_each_item_has_its_place(architecture):
+    lengths, numbers = [3, 12, 4, 12, 8], FittingParts(architecture, 2)
+    assert numbers.each(lambda part: [10 * i for i in part], range(5), lengths) == [0, 10, 20, 30, 40]
+    assert FittingParts(architecture, 2).each(list, [], []) == []
+    halved = FittingParts(architecture, 4)
+    fails = failing_above(2, [])
+    assert halved.each(lambda part: [fails(part)] and part, range(5), lengths) == list(range(5)) and halved.size == 2

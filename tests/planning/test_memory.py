@@ -32,8 +32,12 @@ def test_the_cache_doubles_from_room_for_two_prompts():
 
 def test_logits_are_float32_and_so_is_the_head_then():
     head = 32000 * 5120 * 4
-    assert memory.logits(LARGER, 404, 2) == 404 * (3 * 32000 + 2 * 5120) * 4 + head
-    assert memory.logits(LARGER, 404, 4) == 404 * (3 * 32000 + 2 * 5120) * 4
+    assert memory.logits(LARGER, 101, 2) == 101 * (3 * 32000 + 2 * 5120) * 4 + head
+    assert memory.logits(LARGER, 101, 4) == 101 * (3 * 32000 + 2 * 5120) * 4
+
+
+def test_logits_of_131_positions_are_the_most_that_is_held():
+    assert memory.logits(LARGER, 1000, 4) - memory.logits(LARGER, 131, 4) == 869 * 2 * 5120 * 4
 
 
 def test_what_trains_has_a_gradient_and_two_moments():
@@ -41,6 +45,8 @@ def test_what_trains_has_a_gradient_and_two_moments():
 
 
 def test_a_basis_of_llama_2_13b():
+    assert memory.inverted(LARGER) == 5120**2 * (8 + 4 + 8)
+    assert memory.inversion(LARGER) == 4 * 5120**2 * 8 + 2 * 4096 * 5120 * 8
     assert memory.basis(LARGER, 4) == 32000 * 5120 * 4 + 3 * 5120**2 * 8 + 2 * 4096 * 5120 * 8
 
 

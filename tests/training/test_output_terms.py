@@ -7,12 +7,19 @@ import torch
 from helpers.models import close, make_architecture, normal
 from torch import nn
 
+from semalign.models import token_losses
 from semalign.models.architecture import Architecture
 from semalign.settings import TransferSettings
 from semalign.targets.supervision import Batch, TeacherHead
 from semalign.training.output_terms import OUTPUT_TERMS
 
 LABELS = torch.tensor([3, 0, 7, 7, 1, 60])
+
+
+@pytest.fixture(params=[2**22, 200], ids=["one part", "three parts"], autouse=True)
+def parts(monkeypatch, request):
+    """Logits of all six positions at once, or of two: the student's head has 93 rows."""
+    monkeypatch.setattr(token_losses, "LOGITS_AT_ONCE", request.param)
 
 
 def term(student, name, smoothing=0.0, head=None):
@@ -40,7 +47,7 @@ def test_terms_to_the_labels(student, name, smoothing):
 @pytest.mark.parametrize("name", ["kl", "reverse_kl"])
 def test_terms_to_the_teacher_are_over_shared_tokens(teacher, student, name):
     ids = torch.tensor([5, 1, 9, 30]), torch.tensor([2, 8, 3, 1])
-    states, theirs = normal(6, 12), normal(6, 16, seed=1)
+    states, theirs = normal(6, 12).requires_grad_(), normal(6, 16, seed=1)
     log_p = (theirs @ teacher.model.lm_head.weight.T)[:, ids[0]].log_softmax(-1)
     log_q = (states @ student.model.lm_head.weight.T)[:, ids[1]].log_softmax(-1)
     if name == "reverse_kl":
@@ -48,7 +55,20 @@ def test_terms_to_the_teacher_are_over_shared_tokens(teacher, student, name):
     expected = (log_p.exp() * (log_p - log_q)).sum(-1)
     found = term(student, name, head=TeacherHead(Architecture(teacher.model), *ids))
     assert found.needs_teacher
-    close(found(states, batch(teacher_final=theirs)).detach(), expected.detach())
+    values = found(states, batch(teacher_final=theirs))
+    close(values.detach(), expected.detach())
+    close(*(torch.autograd.grad(each.square().sum(), states)[0] for each in (values, expected)))
+
+
+def test_soft_caps_and_biases_stand_between_state_and_logit():
+    config = {"hidden_size": 12, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    capped = make_architecture("gemma2", **config, head_dim=6, num_key_value_heads=1, final_logit_softcapping=2.0)
+    head, states = capped.lm_head.weight.detach(), normal(6, 12).to(capped.dtype).requires_grad_()
+    z = 2.0 * torch.tanh(states @ head.T / 2.0)
+    values = term(SimpleNamespace(model=capped), "cosine")(states, batch(labels=LABELS))
+    expected = 1 - nn.functional.cosine_similarity(z, nn.functional.one_hot(LABELS, len(head)).to(z), dim=-1)
+    torch.testing.assert_close(values, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(each.sum(), states) for each in (values, expected)))
 
 
 def test_what_a_term_cannot_do_is_told_when_it_is_made(student):

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,7 @@ from tqdm import tqdm
 from semalign.analysis.hsic import FEWEST_ROWS, MinibatchCKA
 from semalign.data.rows import Example, matching_positions, pad
 from semalign.models.architecture import Architecture, check_interface
+from semalign.models.batching import FittingParts
 from semalign.models.capture import states_at
 from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import check_finite
@@ -161,22 +162,30 @@ class _Side:
 
     def rows(self, texts: Sequence[int]) -> Float[Tensor, "layers n d"]:
         """Return the rows of some texts, at all layers."""
+        with evaluating(self.architecture.model):
+            found = self.parts.each(self._rows, texts, [len(self.examples[i]) for i in texts])
+        return torch.cat(found, dim=1)
+
+    @cached_property
+    def parts(self) -> FittingParts:
+        """Parts of a batch; the states of all layers are kept."""
+        return FittingParts(self.architecture, self.options.batch_size, kept_states=2 * self.architecture.n_layers)
+
+    def _rows(self, texts: Sequence[int]) -> list[Float[Tensor, "layers n d"]]:
+        """Return the rows of each of some texts, from one forward pass."""
         architecture = self.architecture
         input_ids, mask = (part.to(architecture.device) for part in pad([self.examples[i] for i in texts]))
         layers = range(1, architecture.n_layers + 1)
         compute = partial(states_at, architecture, layers, self.options.interface, input_ids, mask)
-        with evaluating(architecture.model):
-            states = compute()
+        states = compute()
         counts = [len(self.positions[i]) for i in texts]
-        # Row i of the result is state (row[i], column[i]) of the batch: its text, and its position in the text.
+        # Row i of the result is state (row[i], column[i]) of the part: its text, and its position in the text.
         row = torch.arange(len(texts)).repeat_interleave(torch.tensor(counts))
         column = torch.tensor([position for i in texts for position in self.positions[i]])
         rows = torch.stack([states.pop(k)[row, column] for k in layers])  # (layers, sum of counts, D)
         check_finite(rows, "the states", architecture, compute)
-        rows = rows if rows.dtype == torch.float64 else rows.float()
-        if self.options.pooling == "mean":
-            rows = torch.stack([part.mean(1) for part in rows.split(counts, dim=1)], dim=1)  # (layers, texts, D)
-        return rows
+        each = (rows if rows.dtype == torch.float64 else rows.float()).split(counts, dim=1)
+        return [one.mean(1, keepdim=True) for one in each] if self.options.pooling == "mean" else list(each)
 
 
 def _blocks(sides: Sequence[_Side], size: int, options: StateOptions) -> Iterator[Block]:

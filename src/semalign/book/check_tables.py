@@ -8,7 +8,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from semalign.book.markdown import table
-from semalign.book.plan_table import plan_table
+from semalign.book.plan_table import measured_table, plan_table
 from semalign.book.speed_page import speed_tables
 from semalign.files import read_json
 from semalign.paths import results_dir
@@ -74,6 +74,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "gpu-check": gpu_check,
     "half-precision": half_precision,
     "plan": plan_table,
+    "plan-check": measured_table,
     "speed": speed_tables,
 }
 

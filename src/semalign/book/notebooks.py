@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import jupytext
@@ -22,6 +23,7 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
+from semalign.book.at_once import at_once, before, run_all
 from semalign.book.freshness import changes, dependencies, downloads
 from semalign.book.inputs import input_hashes
 from semalign.disk import temporary_folder, write_errors
@@ -50,6 +52,8 @@ class InterpreterKernel(AsyncKernelManager):
 def run_notebooks(profile: str = "micro", only: Iterable[str] | None = None, force: bool = False) -> list[Path]:
     """Run the stale notebooks of a profile and return the files written.
 
+    Where each is to take some of the cores only, several run at the same time (:func:`semalign.book.at_once.at_once`).
+
     Args:
         profile: name or path of a profile.
         only: prefixes of notebook names (``["03"]``); by default all notebooks.
@@ -61,18 +65,29 @@ def run_notebooks(profile: str = "micro", only: Iterable[str] | None = None, for
     sources = notebook_sources(only)
     for left in executed_path(sources[0]).parent.glob("*.running.ipynb"):  # of an earlier version, killed
         left.unlink()
-    written = []
-    for number, source in enumerate(sources, start=1):
-        # Checked only now, because an earlier notebook may have written records that this one reads.
-        reasons = ["forced"] if force else changes(source, executed_path(source), profile)
-        if not reasons:
-            continue
-        print(f"[{number}/{len(sources)}] {source.stem} (stale: {', '.join(reasons)})", flush=True)
-        start = time.perf_counter()
-        written.append(_run(source, profile))
-        print(f"[{number}/{len(sources)}] {source.stem}: {time.perf_counter() - start:.0f} s", flush=True)
+    after, chosen = before(sources), list[Path]()
+    for source in sources:  # a fresh one may be stale once an earlier one has run
+        if force or after[source] & {*chosen} or changes(source, executed_path(source), profile):
+            chosen.append(source)
+    labels = {source: f"[{number}/{len(sources)}] {source.stem}" for number, source in enumerate(sources, start=1)}
+    workers = min(at_once(), len(chosen))
+    work = partial(_refreshed, labels=labels, profile=profile, force=force, progress=workers <= 1)
+    written = [path for path in run_all(chosen, after, work, workers) if path is not None]
     if not written:
         print(f"All {len(sources)} notebooks are fresh for profile {profile}.", flush=True)
+    return written
+
+
+def _refreshed(source: Path, labels: dict[Path, str], profile: str, force: bool, progress: bool) -> Path | None:
+    """Run a notebook and return the file written, or None if it is fresh."""
+    # Checked only now, because an earlier notebook may have written records that this one reads.
+    reasons = ["forced"] if force else changes(source, executed_path(source), profile)
+    if not reasons:
+        return None
+    print(f"{labels[source]} (stale: {', '.join(reasons)})", flush=True)
+    start = time.perf_counter()
+    written = _run(source, profile, progress)
+    print(f"{labels[source]}: {time.perf_counter() - start:.0f} s", flush=True)
     return written
 
 
@@ -102,14 +117,14 @@ def executed_path(source: Path) -> Path:
     return project_root() / "book" / "notebooks" / f"{source.stem}.ipynb"
 
 
-def _run(source: Path, profile: str) -> Path:
+def _run(source: Path, profile: str, progress: bool) -> Path:
     before = dependencies(source, profile)
     output = executed_path(source)
     failed = output.with_suffix(".failed.ipynb")
     with write_errors(output), temporary_folder(output.parent) as folder:
         running = folder / output.name
         try:
-            notebook = _execute(source, running, profile)
+            notebook = _execute(source, running, profile, progress)
         except (PapermillExecutionError, DeadKernelError) as error:
             running.replace(failed)
             raise NotebookError(_explain(source, error, failed)) from error
@@ -124,7 +139,7 @@ def _run(source: Path, profile: str) -> Path:
     return output
 
 
-def _execute(source: Path, running: Path, profile: str) -> NotebookNode:
+def _execute(source: Path, running: Path, profile: str, progress: bool) -> NotebookNode:
     return papermill.execute_notebook(
         jupytext.read(source),
         running,
@@ -133,7 +148,7 @@ def _execute(source: Path, running: Path, profile: str) -> NotebookNode:
         language="python",
         kernel_manager_class=InterpreterKernel,
         cwd=project_root(),
-        progress_bar={"desc": source.stem},
+        progress_bar=progress and {"desc": source.stem},
     )
 
 

@@ -1,4 +1,4 @@
-"""The table of what the paper's settings need, computed when the book is built."""
+"""The table of what the paper's settings need, computed when the book is built, and plans against measurements."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,8 @@ import pandas as pd
 
 from semalign.book.markdown import table
 from semalign.experiments.profiles import load_profile
+from semalign.files import read_json
+from semalign.paths import results_dir
 from semalign.planning import MACHINES, Options
 from semalign.planning.jobs import Job
 from semalign.planning.machines import GB
@@ -38,3 +40,21 @@ def _line(name: str, jobs: Sequence[Job]) -> list[str | int | float]:
     largest = max(jobs, key=lambda job: job.gpu_memory)
     hours = sum(job.hours * job.gpus for job in jobs)
     return [name, len(jobs), largest.gpu_memory / GB, largest.largest.name if largest.gpu_memory else "", hours]
+
+
+def measured_table() -> str:
+    """Return the table of ``benchmarks/plan_check.py`` in MyST: what was planned over what was measured."""
+    path = results_dir() / "speed" / "plan.json"
+    if not path.is_file():
+        return "**not run**: `python benchmarks/plan_check.py --out data/results/speed/plan.json` makes this table.\n"
+    lines = pd.DataFrame(read_json(path)["lines"])
+    lines["memory"] = lines["planned_memory"] / lines["measured_memory"]
+    lines["FLOPs"] = lines["planned_flops"] / lines["measured_flops"].where(lines["measured_flops"] > 0)
+    shown = lines.pivot(index="phase", columns=["model", "dtype"], values=["memory", "FLOPs"])
+    shown = shown.loc[list(dict.fromkeys(lines["phase"]))]
+    shown.columns = [f"{what}, {model}, {dtype}" for what, model, dtype in shown.columns]
+    caption = (
+        "Planned over measured for each phase, on a CPU, with a model as its own teacher where the name is not of the "
+        "micro family; a dash: not counted."
+    )
+    return table(shown.reset_index(), caption, "tab-plan-check").text

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from semalign.cli import errors, launched, measuring, method, models, planning
+from semalign.cli import diagnosing, errors, launched, measuring, method, models, planning
 from semalign.paths import spare_home
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "decompose": method.decompose,
     "attribute": method.attribute,
     "pair": method.pair,
+    "diagnose": diagnosing.diagnose,
     "transfer": method.transfer,
     "cka": method.cka,
     "evaluate": measuring.evaluate,

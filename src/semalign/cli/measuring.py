@@ -152,6 +152,9 @@ def select(
         typer.echo("\n".join(f"{name}: {why}" for name, why in missing.items()) or "all records are current")
         return
     table = selection.select(loaded, names=names, records=records)
+    if table.empty:  # with --only
+        typer.echo("no choice yet: every method and variant has points without a record")
+        return
     typer.echo(table.to_string(index=False))
     typer.echo(yaml.safe_dump({"variants": selection.chosen(loaded, table)}, sort_keys=False))
 

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from huggingface_hub import HfApi, snapshot_download
-
 from semalign.data import sources
 from semalign.data.task_file import task_file
 from semalign.experiments.profiles import Profile
 from semalign.files import atomic_path
+from semalign.models.downloads import download
 from semalign.models.integrity import check_folder
 from semalign.models.loading import locate
 from semalign.models.on_disk import folder_of
@@ -18,8 +17,6 @@ from semalign.models.pretrained import load_config, load_tokenizer
 from semalign.models.published import MODELS, fetch, is_complete
 from semalign.paths import cache_dir
 
-SMALL_FILES = ("*.json", "*.model", "*.txt", "*.jinja", "LICENSE*")
-SAFE, OTHER = "*.safetensors", "pytorch_model*.bin"  # transformers reads the latter as weights only
 logger = logging.getLogger(__name__)
 
 
@@ -73,12 +70,7 @@ def _fetch_model(name: str) -> None:
     if name in MODELS:
         fetch(name)
     elif not Path(locate(name)).exists():  # it is an id on the hub
-        try:
-            files = HfApi().list_repo_files(name)
-            weights = SAFE if any(Path(file).match(SAFE) for file in files) else OTHER
-            snapshot_download(name, allow_patterns=[*SMALL_FILES, weights])
-        except Exception as error:  # any error of the hub, a missing permission included
-            raise ConnectionError(f"the Hugging Face hub does not give the model {name} ({error})") from error
+        download(name)
 
 
 def _fetch_split(split: Split) -> None:

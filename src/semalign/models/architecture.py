@@ -1,7 +1,7 @@
 """The parts of a causal language model: decoder layers, what they add to the residual stream, final norm and head."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from typing import Any, get_args
 
 import torch
@@ -145,17 +145,30 @@ class Architecture:
             states: the states.
             tokens: the vocabulary rows whose logits are wanted, in this order; None: all.
         """
-        whole = tokens is None and states.dtype == self.head_weight.dtype
-        logits = self.lm_head(states) if whole else self._head_rows(states, tokens)
-        logits = logits if self.logit_scale == 1 else logits * self.logit_scale
+        return self.logits_of(states.dtype, tokens)(states)
+
+    def scaled(self, products: Float[Tensor, "*batch v"]) -> Float[Tensor, "*batch v"]:
+        """Return the logits, given what the LM head itself returns: times the logit scale, and below the soft cap."""
+        logits = products if self.logit_scale == 1 else products * self.logit_scale
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
-    def _head_rows(self, states: Float[Tensor, "*batch d"], tokens: Tensor | None) -> Float[Tensor, "*batch v"]:
+    def logits_of(self, dtype: torch.dtype, tokens: Int[Tensor, " chosen"] | None = None) -> Callable[[Tensor], Tensor]:
+        """Return the function from states of a type to logits, as :meth:`logits` gives them.
+
+        What it needs of the head, such as its rows in a wider type, is made here, once for all calls.
+        """
+        linear = self._head_rows(dtype, tokens)
+        return lambda states: self.scaled(linear(states))
+
+    def _head_rows(self, dtype: torch.dtype, tokens: Tensor | None) -> Callable[[Tensor], Tensor]:
+        """Return the linear function of the head, or of some of its rows."""
         weight, bias = self.head_weight, getattr(self.lm_head, "bias", None)
+        if tokens is None and dtype == weight.dtype:
+            return self.lm_head
         if tokens is not None:
-            rows = tokens.to(weight.device)
+            rows = _slice_or_rows(tokens.to(weight.device))
             weight, bias = weight[rows], None if bias is None else bias[rows]
-        return functional.linear(states, weight.to(states.dtype), None if bias is None else bias.to(states.dtype))
+        return partial(functional.linear, weight=weight.to(dtype), bias=None if bias is None else bias.to(dtype))
 
     def layer(self, k: int) -> nn.Module:
         """Return decoder layer ``k`` in 1..L; ``ValueError`` outside."""
@@ -175,6 +188,12 @@ class Architecture:
         """Return full names, as PEFT wants them, of the matrices of some layers: those the paper adapts, or all."""
         paths = self.layout.matrices if all_matrices else self.layout.lora
         return [f"{self.layout.layers}.{self.check_layer(k) - 1}.{path}" for k in layers for path in paths]
+
+
+def _slice_or_rows(tokens: Int[Tensor, " n"]) -> slice | Int[Tensor, " n"]:
+    """Return a slice for the tokens 0, 1, ... in this order, which copies nothing, and other tokens as they are."""
+    first = torch.arange(len(tokens), device=tokens.device)
+    return slice(len(tokens)) if torch.equal(tokens, first) else tokens
 
 
 def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:

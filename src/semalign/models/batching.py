@@ -2,21 +2,28 @@
 
 Before a part is computed, the memory that it needs is estimated; after an error that memory is too little, parts are
 halved for good. Where memory is plentiful, the parts are always the same, and so is every digit of what they give.
+
+The passes through a data set (:meth:`FittingParts.results`, :meth:`FittingParts.each`) sort the examples by length, so
+that little of a padded part is padding.
 """
 
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import TypeVar
 
 from semalign.models.architecture import Architecture
 from semalign.models.memory import TooLargeError, clear, free_bytes, is_out_of_memory
+from semalign.models.token_losses import LOGITS_AT_ONCE
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 SHARE = 0.7  # of the free memory that a part may need by the estimate
+# A part with enough tokens to keep a processor busy takes no example that would be padded by more than a quarter.
+ENOUGH, ALIKE = 512, 0.75
 
 
 class FittingParts:
@@ -27,7 +34,7 @@ class FittingParts:
         most: the most examples in a part; by default there is no limit but the memory.
         kept_layers: number of layers whose activations are kept for a backward pass.
         kept_states: number of further states of width D that are kept for each token.
-        logits: whether logits are computed, taken to be at every position.
+        logits: whether logits are computed, in parts (:func:`semalign.models.token_losses.by_parts`).
     """
 
     def __init__(
@@ -76,21 +83,36 @@ class FittingParts:
         heads = getattr(config, "num_attention_heads", 1)
         layer = 14 * model.width + 4 * inner + 2 * heads * tokens
         numbers = (1 + self.kept_layers) * layer + self.kept_states * model.width
-        logits = 3 * 4 * len(model.head_weight) if self.logits else 0  # in float32: with softmax and gradient
-        return rows * tokens * (numbers * model.head_weight.element_size() + logits)
+        at_once = min(rows * tokens * len(model.head_weight), LOGITS_AT_ONCE) if self.logits else 0
+        logits = 3 * 4 * at_once  # in float32: with softmax and gradient
+        return rows * tokens * numbers * model.head_weight.element_size() + logits
 
     def results(self, compute: Callable[[Sequence[T]], R], items: Sequence[T], lengths: Sequence[int]) -> Iterator[R]:
-        """Yield what ``compute`` returns for each part of :meth:`split`; one that does not fit is computed in halves.
+        """Yield what ``compute`` returns for parts of similar lengths, the longest first; halves of what does not fit.
+
+        Args:
+            compute: computes something from some of the items.
+            items: the items.
+            lengths: the number of tokens of each.
 
         Raises:
             TooLargeError: if a single item does not fit.
         """
-        start = 0
+        order = longest_first(lengths)
+        items, lengths, start = [items[i] for i in order], [lengths[i] for i in order], 0
         while start < len(items):
-            rest = items[start:]
-            number = len(next(self.split(rest, lengths[start:])))
+            stop = start + alike(lengths[start : start + self.size])
+            rest = items[start:stop]
+            number = len(next(self.split(rest, lengths[start:stop])))
             yield self.retried(partial(self._first, compute, rest, number))
             start += min(number, self.size)
+
+    def each(
+        self, compute: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T], lengths: Sequence[int]
+    ) -> list[R]:
+        """Return what ``compute`` returns for each item, in the order of the items; parts as of :meth:`results`."""
+        found = [one for part in self.results(compute, items, lengths) for one in part]
+        return [one for _, one in sorted(zip(longest_first(lengths), found, strict=True), key=itemgetter(0))]
 
     def _first(self, compute: Callable[[Sequence[T]], R], items: Sequence[T], number: int) -> R:
         return compute(items[: min(number, self.size)])
@@ -128,3 +150,16 @@ class FittingParts:
         self.size = rows // 2
         self._tried = (self.size, tokens)
         logger.warning("%d examples at once do not fit the memory of %s: now %d", rows, name, self.size)
+
+
+def longest_first(lengths: Sequence[int]) -> list[int]:
+    """Return the indices of lengths in descending order, of equal lengths the first one first."""
+    return sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
+
+
+def alike(lengths: Sequence[int]) -> int:
+    """Return how many of the first lengths, which descend, one part may hold; at least one, if there is one."""
+    for number in range(1, len(lengths)):
+        if number * lengths[0] >= ENOUGH and lengths[number] < ALIKE * lengths[0]:
+            return number
+    return len(lengths)

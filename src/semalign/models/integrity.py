@@ -73,6 +73,14 @@ def weight_files(folder: Path) -> list[str]:
     raise FileNotFoundError(f"{folder} has no model.safetensors, nor shards with an index, nor pytorch_model.bin")
 
 
+def has_weights(folder: Path | None) -> bool:
+    """Return whether all files of the weights are there; the hub's cache may hold the configuration alone."""
+    try:
+        return folder is not None and bool(weight_files(folder))
+    except FileNotFoundError:
+        return False
+
+
 def _index(folder: Path, name: str) -> dict[str, str]:
     path = folder / f"{name}.index.json"
     places = read_object(path).get("weight_map")

@@ -125,7 +125,7 @@ def load_model(
         device_map: how the layers are spread over devices, CPU and disk, instead of one device: ``"auto"`` or another
             way of transformers, or a mapping from names of modules to devices.
         layers: how many decoder layers to read, from the first; by default all. Files that hold only later layers are
-            not opened. A GGUF file is always read whole.
+            not opened. A GGUF file, and a model with a device map, is always read whole.
 
     Raises:
         FileNotFoundError: if there is no such model; it says how to get it.

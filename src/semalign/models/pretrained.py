@@ -18,8 +18,9 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from semalign.errors import folded, one_line
+from semalign.models.downloads import download
 from semalign.models.first_layers import above, can_be_cut, files_of_layers, with_layers
-from semalign.models.integrity import check_folder, check_keys
+from semalign.models.integrity import check_folder, check_keys, has_weights
 
 
 def load_network(
@@ -36,12 +37,12 @@ def load_network(
         dtype: type of the weights; None: the checkpoint's own.
         device_map: see :func:`semalign.load_model`.
         layers: how many layers to load, from the first; None: all. A model of several towers, and one with a device
-            map, is loaded whole.
+            map, is loaded whole; a model on the hub is downloaded whole, since its identity needs all weights.
     """
+    unused: set[str] = set()
     # Weights that a device map leaves on disk are read later, from the files as they are.
-    folder, unused = None if device_map is not None else folder_of(source), set()
-    if layers is not None and folder is not None and can_be_cut(config := load_config(source), layers):
-        with files_of_layers(folder, config, layers) as files:
+    if layers is not None and device_map is None and can_be_cut(config := load_config(source), layers):
+        with files_of_layers(_whole_folder(source), config, layers) as files:
             shorter = with_layers(config, range(1, layers + 1))
             model, info = _network(source, str(files), dtype, device_map, config=shorter)
         unused = above(info["unexpected_keys"], config, layers)
@@ -96,6 +97,15 @@ def folder_of(source: str | Path) -> Path | None:
         return Path(source)
     found = None if Path(source).exists() else try_to_load_from_cache(str(source), "config.json")
     return Path(found).parent if isinstance(found, str) else None
+
+
+def _whole_folder(source: str) -> Path:
+    """Return the folder with all files of a model; what is missing of a model on the hub is downloaded."""
+    folder = folder_of(source)
+    if folder is not None and (Path(source).is_dir() or has_weights(folder)):
+        return folder
+    with readable(source):
+        return download(source)
 
 
 @contextmanager

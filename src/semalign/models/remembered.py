@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from semalign.files import json_fingerprint, keep_json, kept_json
 from semalign.models.devices import chosen_place
 from semalign.models.identity import PACKAGES, STATE_VERSION, model_identity, package_version
-from semalign.models.integrity import weight_files
+from semalign.models.integrity import has_weights, weight_files
 from semalign.models.loading import LanguageModel, locate
 from semalign.models.precision import types_of
 from semalign.models.pretrained import folder_of
@@ -54,13 +54,10 @@ def file_stamp(name: str | Path) -> list[Any] | None:
 
 
 def _files(folder: Path | None) -> list[Path]:
-    """Return the files of a model; none without all weights: the hub's cache may hold only the configuration."""
-    try:
-        weights = [] if folder is None else weight_files(folder)
-    except FileNotFoundError:
-        weights = []
-    if folder is None or not weights:
+    """Return the files of a model; none without all weights."""
+    if folder is None or not has_weights(folder):
         return []
+    weights = weight_files(folder)
     return [path for path in sorted(folder.iterdir()) if path.name in weights or OF_A_MODEL.search(path.name)]
 
 

@@ -74,9 +74,11 @@ def laten(setup: Setup, settings: LatenSettings, texts: Texts) -> Iterator[Phase
 
 
 def neurons(setup: Setup, model: Shapes, texts: Texts, models: int) -> Phase:
-    """Return the phase in which each neuron's output is added to the stream and read by the LM head."""
-    each = model.mlp + model.kv_heads * model.head_width + 2
-    work = flops.layers_forward(model, texts, model.layers) + len(texts) * model.layers * flops.head(model, each)
+    """Return the phase in which the LM head reads each neuron's columns once, and the stream of each text."""
+    work = flops.layers_forward(model, texts, model.layers)
+    work += model.layers * flops.head(model, model.mlp + model.query + 8 * len(texts))
+    # What a text has of its own: about a hundred operations for each neuron and token, most of them of the softmax.
+    work += 100 * len(texts) * model.layers * (model.mlp + model.kv_heads * model.head_width) * model.vocabulary
     head = model.vocabulary * model.width * 4 if setup.options.size(model) < 4 else 0
     peak = models + 4 * model.width * model.mlp * 3 + head + 4 * 2**24 * 3
     return setup.phase("neurons", peak, work, SINGLE, 1)

@@ -56,7 +56,7 @@ def run_many(
     By default there is one worker more than this process has cores, since program and tests wait for each other.
     """
     cases = list(cases)
-    workers = max(min(workers or _cores() + 1, len(cases)), 1)
+    workers = max(min(workers or cores() + 1, len(cases)), 1)
     with (
         Examiner(sandbox_mode(mode), Limits(timeout, memory, cpu_seconds), workers) as examiner,
         ThreadPoolExecutor(workers) as pool,
@@ -65,5 +65,5 @@ def run_many(
         return list(tqdm(outcomes, total=len(cases), desc="running programs", leave=False))
 
 
-def _cores() -> int:
+def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,13 +1,12 @@
 """Layer attribution (Section 4.1): how much each layer contributes to the supervised objective."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any
 
 import torch
-from captum.attr import LayerGradientXActivation
 from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -57,6 +56,8 @@ def attribute_layers(
     """
     if aggregation not in ("absolute", "signed"):
         raise ValueError(f"unknown aggregation {aggregation!r}: choose absolute or signed")
+    from captum.attr import LayerGradientXActivation  # which draws too, and so loads matplotlib
+
     architecture = Architecture(unwrap(model)[0])
     # One score for each layer, then the number of examples, so that one all_reduce adds up both.
     totals = torch.zeros(architecture.n_layers + 1, dtype=torch.float64, device=architecture.device)
@@ -68,8 +69,8 @@ def attribute_layers(
         attributor = LayerGradientXActivation(_log_likelihood(architecture), modules)
         for batch in tqdm(own, desc="attribution", leave=False, disable=processes.quiet()):
             score = partial(_score_rows, architecture, attributor, batch, aggregation)
-            rows, tokens = batch["input_ids"].shape
-            for found in parts.results(score, range(rows), [tokens] * rows):
+            lengths = batch["attention_mask"].sum(1).tolist()
+            for found in parts.results(score, range(len(lengths)), lengths):
                 totals += found
     processes.add_up([totals])
     if totals[-1] == 0:
@@ -79,13 +80,14 @@ def attribute_layers(
 
 def _score_rows(
     architecture: Architecture,
-    attributor: LayerGradientXActivation,
+    attributor: Any,  # captum's LayerGradientXActivation
     batch: Mapping[str, Tensor],
     aggregation: str,
-    rows: range,
+    rows: Sequence[int],
 ) -> Float[Tensor, " layers_and_count"]:
     """Return the summed scores of some rows of a batch and the number of those that have a supervised token."""
-    part = {name: batch[name][rows.start : rows.stop].to(architecture.device) for name in BATCH}
+    read = batch["attention_mask"][list(rows)].any(0)  # columns that are not padding of all these rows
+    part = {name: batch[name][list(rows)][:, read].to(architecture.device) for name in BATCH}
     score = partial(_score_part, architecture, attributor, part, aggregation)
     found = score()
     check_finite(found, "the attribution scores", architecture, score)
@@ -94,7 +96,7 @@ def _score_rows(
 
 def _score_part(
     architecture: Architecture,
-    attributor: LayerGradientXActivation,
+    attributor: Any,  # captum's LayerGradientXActivation
     part: Mapping[str, Tensor],
     aggregation: str,
 ) -> Float[Tensor, " layers_and_count"]:

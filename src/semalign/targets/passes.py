@@ -97,8 +97,7 @@ class StatePasses:
             model = self.model if self.weights is None else self.weights()
             parts = FittingParts(model, FORWARD_EXAMPLES)
             with evaluating(model.model):
-                found = parts.results(partial(compute_part, model), wanted, tokens)
-                return [state for part in found for state in part]
+                return parts.each(partial(compute_part, model), wanted, tokens)
 
         # States of these models depended on the batch when they were stored without this mark.
         rope = {"rope": "own length"} if varying(self.model.model) else {}

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from semalign.data.rows import IGNORED, Example, batches
 from semalign.models import processes
@@ -13,7 +13,7 @@ from semalign.models.architecture import Architecture
 from semalign.models.batching import FittingParts
 from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_finite
-from semalign.models.precision import wide
+from semalign.models.token_losses import token_losses
 from semalign.settings import TrainingSettings
 from semalign.training.loop import Training
 
@@ -63,13 +63,12 @@ class FineTuning(Training):
 def summed_nll(model: Architecture, examples: Sequence[Example]) -> Float[Tensor, ""]:
     """Return the summed negative log-likelihood of all response tokens of one batch, in nats.
 
-    Logits are computed only at positions that predict a response token.
+    Logits are computed only at positions that predict a response token, some at a time (:func:`token_losses`).
     """
     batch = {name: tensor.to(model.device) for name, tensor in next(batches(examples, len(examples))).items()}
     labels = batch.pop("labels")[:, 1:]  # position i predicts token i + 1
     final = model.run(**batch)[:, :-1]
-    logits = model.logits(wide(final[labels != IGNORED]))  # (response tokens, V)
-    return nn.functional.cross_entropy(logits, labels[labels != IGNORED], reduction="sum")
+    return token_losses(model, final[labels != IGNORED], labels[labels != IGNORED]).sum()
 
 
 def response_nll(model: Architecture, examples: Sequence[Example], batch_size: int = 16) -> float:

@@ -17,7 +17,7 @@ from semalign.models.precision import wide
 from semalign.settings import TransferSettings
 from semalign.targets.supervision import Batch, Counts, Supervision
 from semalign.training.layer_losses import LAYER_LOSSES
-from semalign.training.losses import output_cosines
+from semalign.training.losses import cosines_of_logits
 from semalign.training.output_terms import OUTPUT_TERMS
 
 States = Mapping[int, Float[Tensor, "n _"]]
@@ -135,5 +135,5 @@ class Objective(nn.Module):
             reached = self._projected(k, states[k][batch.matched])
             cosines = nn.functional.cosine_similarity(reached, batch.targets[k], dim=-1)
             layer_sum += cosines.double().sum().item() / len(compared)
-        logits = self.student.logits(wide(final[batch.labelled]))
-        return layer_sum, output_cosines(logits, batch.labels).double().sum().item()
+        cosines = cosines_of_logits(self.student, wide(final[batch.labelled]), batch.labels)
+        return layer_sum, cosines.double().sum().item()

@@ -27,14 +27,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from semalign.methods.laten.gated import DOWN, KINDS, OUTPUT, grouping, weight
+from semalign.methods.laten.readout import Readout
 from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import not_finite
 from semalign.models.patching import entering
 from semalign.models.precision import wide
-
-LOGITS_AT_ONCE = 2**24  # upper limit on neurons x V in one chunk
 
 
 class Scores(NamedTuple):
@@ -89,28 +88,24 @@ def _linear_hook(found: dict[str, Tensor], into: str, out: str) -> Any:
     return hook
 
 
+def columns(architecture: Architecture, k: int, kind: str) -> Float[Tensor, "n group d"]:
+    """Return the columns of W_down or W_o through which each neuron of layer ``k`` writes to the residual stream."""
+    if kind == "ffn":
+        return weight(architecture, k, DOWN).T[:, None]
+    # (kv heads, queries, head_dim, D); a value dimension has a column for each query head of its group.
+    return weight(architecture, k, OUTPUT).T.unflatten(0, tuple(grouping(architecture))).transpose(1, 2).flatten(0, 1)
+
+
+def factors(architecture: Architecture, kind: str, trace: LayerTrace) -> Float[Tensor, "n group"]:
+    """Return what each neuron multiplies its columns with on one text: activations, or attention-weighted values."""
+    if kind == "ffn":
+        return trace.activations[:, None]
+    return trace.heads.unflatten(0, tuple(grouping(architecture))).transpose(1, 2).flatten(0, 1)
+
+
 def neuron_vectors(architecture: Architecture, k: int, kind: str, trace: LayerTrace) -> Float[Tensor, "n d"]:
     """Return the vector that each neuron of a sub-layer of layer ``k`` writes to the residual stream."""
-    if kind == "ffn":
-        return trace.activations[:, None] * weight(architecture, k, DOWN).T
-    columns = trace.heads[:, None] * weight(architecture, k, OUTPUT).T  # (columns of W_o, D)
-    # (kv heads, queries, head_dim, D); the sum over query heads leaves one vector for each value dimension.
-    return columns.unflatten(0, tuple(grouping(architecture))).sum(1).flatten(0, 1)
-
-
-@torch.no_grad()
-def log_probability_increase(
-    architecture: Architecture, stream: Float[Tensor, " d"], vectors: Float[Tensor, "n d"], token: int
-) -> Float[Tensor, " n"]:
-    """Return ``log p(token | stream + v) - log p(token | stream)`` for each vector v, computed in chunks."""
-    size = max(1, LOGITS_AT_ONCE // architecture.head_weight.shape[0])
-    raised = [_log_probability(architecture, stream + part, token) for part in vectors.split(size)]
-    return torch.cat(raised) - _log_probability(architecture, stream[None], token)
-
-
-def _log_probability(architecture: Architecture, states: Float[Tensor, "n d"], token: int) -> Float[Tensor, " n"]:
-    logits = architecture.logits(architecture.norm(states))  # in the precision of the states
-    return logits[:, token] - logits.logsumexp(-1)
+    return (factors(architecture, kind, trace)[..., None] * columns(architecture, k, kind)).sum(1)
 
 
 @plain_torch(gradients=False)
@@ -123,29 +118,39 @@ def attribute_neurons(architecture: Architecture, texts: Sequence[Sequence[int]]
         architecture: a Llama-like model: see :func:`semalign.methods.laten.gated.check_gated`.
         texts: token ids of each text; the last id is the token whose log-probability is explained.
     """
-    totals = [torch.zeros((), dtype=torch.float64)] * 4
     own = processes.share(texts)
-    for ids in tqdm(own or texts[:1], desc="neuron attribution", leave=False, disable=processes.quiet()):
-        traces = trace_last(architecture, ids[:-1])
-        parts = [part for kind in KINDS for part in _score(architecture, kind, traces, ids[-1])]
-        if not all(part.isfinite().all() for part in parts):
-            raise not_finite("the neuron scores", architecture, partial(trace_last, architecture, ids[:-1]))
-        # A process without texts runs one, whose scores count nothing, for their shapes.
-        means = (part.double().cpu() * bool(own) / len(texts) for part in parts)
-        totals = [total + mean for total, mean in zip(totals, means, strict=True)]
+    # A process without texts runs one, whose scores count nothing, for their shapes.
+    scored = own or texts[:1]
+    traces = [trace_last(architecture, ids[:-1]) for ids in scored]
+    tokens, readout = [ids[-1] for ids in scored], Readout(architecture)
+    totals = []
+    for kind in KINDS:
+        layers = tqdm(range(1, architecture.n_layers + 1), f"{kind} scores", leave=False, disable=processes.quiet())
+        found = [_score(readout, k, kind, [trace[k - 1] for trace in traces], tokens) for k in layers]
+        for part in map(torch.stack, zip(*found, strict=True)):  # (L, texts), then (L, texts, n)
+            _check(part, architecture, scored)
+            totals.append(part.double().sum(1).cpu() * bool(own) / len(texts))
     processes.add_up(totals)
     return {"ffn": Scores(*totals[:2]), "attention": Scores(*totals[2:])}
 
 
-def _score(architecture: Architecture, kind: str, traces: Sequence[LayerTrace], token: int) -> tuple[Tensor, Tensor]:
-    layers, neurons = [], []
-    for k, trace in enumerate(traces, start=1):
-        stream, output = trace.entering, trace.attention
-        if kind == "ffn":
-            stream, output = stream + output, trace.ffn
-        # The whole sub-layer comes first, then its neurons: (1 + n, D).
-        vectors = torch.cat([output[None], neuron_vectors(architecture, k, kind, trace)])
-        increase = log_probability_increase(architecture, stream, vectors, token)
-        layers.append(increase[0])
-        neurons.append(increase[1:])
-    return torch.stack(layers), torch.stack(neurons)
+def _score(
+    readout: Readout, k: int, kind: str, traces: Sequence[LayerTrace], tokens: Sequence[int]
+) -> tuple[Float[Tensor, " texts"], Float[Tensor, "texts n"]]:
+    """Return the scores of a whole sub-layer and of its neurons on each text."""
+    after = kind == "ffn"
+    streams = torch.stack([trace.entering + trace.attention if after else trace.entering for trace in traces])
+    outputs = torch.stack([trace.ffn if after else trace.attention for trace in traces])
+    wanted = torch.tensor(tokens, device=streams.device)
+    whole = readout.log_probabilities(streams + outputs, wanted) - readout.log_probabilities(streams, wanted)
+    multiplied = torch.stack([factors(readout.architecture, kind, trace) for trace in traces])
+    return whole, readout.increases(streams, wanted, columns(readout.architecture, k, kind), multiplied)
+
+
+def _check(
+    scores: Float[Tensor, "layers texts *n"], architecture: Architecture, texts: Sequence[Sequence[int]]
+) -> None:
+    """Raise the error that says where numbers stop being finite, if a text has a score that is not."""
+    for text, found in enumerate(scores.unbind(1)):
+        if not found.isfinite().all():
+            raise not_finite("the neuron scores", architecture, partial(trace_last, architecture, texts[text][:-1]))

@@ -8,7 +8,7 @@ from torch import Tensor
 from semalign.models.architecture import Architecture
 from semalign.settings import TransferSettings
 from semalign.targets.supervision import Batch, TeacherHead
-from semalign.training.losses import LogitFreeCosine, output_cosines
+from semalign.training.losses import LogitFreeCosine, cosines_of_logits
 from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm
 
 
@@ -38,7 +38,7 @@ class CosineTerm(OutputTerm):
         """Return one minus the cosine at every labelled position."""
         if self.logit_free is not None:
             return 1 - self.logit_free(states, batch.labels)
-        return 1 - output_cosines(self.student.logits(states), batch.labels, self.settings.label_smoothing)
+        return 1 - cosines_of_logits(self.student, states, batch.labels, self.settings.label_smoothing)
 
 
 @OUTPUT_TERMS.register("centred_cosine")

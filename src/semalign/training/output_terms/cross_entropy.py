@@ -1,8 +1,9 @@
 """Cross-entropy with the labels."""
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
+from semalign.models.token_losses import token_losses
 from semalign.targets.supervision import Batch
 from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm
 
@@ -13,6 +14,4 @@ class CrossEntropyTerm(OutputTerm):
 
     def forward(self, states: Float[Tensor, "n d"], batch: Batch) -> Float[Tensor, " n"]:
         """Return the cross-entropy at every labelled position."""
-        return nn.functional.cross_entropy(
-            self.student.logits(states), batch.labels, label_smoothing=self.settings.label_smoothing, reduction="none"
-        )
+        return token_losses(self.student, states, batch.labels, self.settings.label_smoothing)

@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semalign.models.architecture import Architecture
-from semalign.models.precision import wide
+from semalign.models.precision import wide, wide_type
+from semalign.models.token_losses import by_parts
 from semalign.settings import TransferSettings
 from semalign.targets.supervision import Batch, TeacherHead
 from semalign.training.losses import kl_divergences
@@ -29,11 +30,15 @@ class KLTerm(OutputTerm):
 
     def forward(self, states: Float[Tensor, "n d"], batch: Batch) -> Float[Tensor, " n"]:
         """Return the divergence at every matched position."""
-        with torch.no_grad():
-            teacher_states = wide(batch.teacher_final.to(self.teacher.device))  # type: ignore[union-attr]
-            teacher = self.teacher.logits(teacher_states, self.teacher_ids).to(states.device)
-        student = self.student.logits(states, self.student_ids)  # (n, shared), columns as in the teacher's
-        return kl_divergences(teacher, student, reverse=self.reverse)
+        ours = self.student.logits_of(states.dtype, self.student_ids)
+        theirs = self.teacher.logits_of(wide_type(batch.teacher_final.dtype), self.teacher_ids)  # type: ignore[union-attr]
+
+        def divergences(states: Tensor, teacher_states: Tensor) -> Tensor:
+            with torch.no_grad():
+                teacher = theirs(wide(teacher_states.to(self.teacher.device)))  # (n, shared)
+            return kl_divergences(teacher.to(states.device), ours(states), reverse=self.reverse)
+
+        return by_parts(self.student, divergences, states, batch.teacher_final)  # type: ignore[arg-type]
 
 
 @OUTPUT_TERMS.register("reverse_kl")

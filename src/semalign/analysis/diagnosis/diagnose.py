@@ -1,0 +1,241 @@
+"""The whole diagnosis of a pair, in minutes on a CPU: atoms, readings, patch test, verdict."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from semalign.analysis.diagnosis.atoms import Correspondence, Energy, correspondence, energy
+from semalign.analysis.diagnosis.maps import COMPARED, CONTROL, Maps
+from semalign.analysis.diagnosis.patching import PatchTest
+from semalign.analysis.diagnosis.readings import Reader, line
+from semalign.analysis.diagnosis.states import HeldStates, Place, Read, read_states
+from semalign.analysis.diagnosis.verdict import verdict
+from semalign.data.rows import Row
+from semalign.models.architecture import Architecture
+from semalign.models.evaluating import plain_torch
+from semalign.models.pair import Pair
+from semalign.results.statistics import paired_bootstrap
+from semalign.settings import TransferSettings
+from semalign.targets.builder import TargetBuilder
+from semalign.targets.pairing import LayerMap
+from semalign.targets.supervision import match_examples
+
+READ = 8  # teacher layers whose states are read
+PATCHED = 4  # student layers that are patched
+STRENGTHS = (0.5, 1.0)
+ZERO = "zero"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found of a pair before any training.
+
+    Attributes:
+        vocabulary: shared atoms and their share of the data's tokens (:meth:`.TargetBuilder.vocabulary`).
+        correspondence: of the unit ``atoms``, and of the ``head`` rows.
+        energy: over how many directions each map that depends on the models alone spreads.
+        readings: a line for each map and teacher layer: how often the target says the teacher's next token.
+        patches: a line for each map, student layer and strength: change of the response NLL with intervals.
+        verdict: sentences.
+        seconds: how long it took.
+    """
+
+    vocabulary: dict[str, Any]
+    correspondence: dict[str, Correspondence]
+    energy: dict[str, Energy]
+    readings: pd.DataFrame
+    patches: pd.DataFrame
+    verdict: list[str]
+    seconds: float
+
+
+@plain_torch(gradients=False)
+def diagnose(
+    pair: Pair,
+    rows: Sequence[Row],
+    *,
+    settings: TransferSettings | None = None,
+    layers: Sequence[int] | None = None,
+    strengths: Sequence[float] = STRENGTHS,
+    maps: Sequence[str] = COMPARED,
+) -> Diagnosis:
+    """Measure whether alignment can carry anything from a teacher to a student, without training.
+
+    The first half of the rows fits the maps that need states, the second half is measured.
+
+    Args:
+        pair: teacher and student, ``Pair(teacher, student)``; each is in memory or read by its name.
+        rows: rows of prompt and response, at least four.
+        settings: settings of the transfer that is meant: interface, positions, folded norm, seed.
+        layers: student layers of the patch test; by default four from the first to the last.
+        strengths: how much of the student's own state the target replaces, from 0 to 1.
+        maps: names of the maps to compare; the paper's is ``semantic``.
+
+    Raises:
+        ValueError: for fewer than four rows, rows that cannot be encoded, an unknown map or layer, or too few shared
+            atoms.
+    """
+    return _Run(pair, rows, settings or TransferSettings.model_validate({}), maps).result(layers, strengths)
+
+
+class _Run:
+    """One diagnosis: the pair, its rows, and what is read of them once."""
+
+    def __init__(self, pair: Pair, rows: Sequence[Row], settings: TransferSettings, names: Sequence[str]) -> None:
+        if len(rows) < 4:
+            raise ValueError(
+                f"a diagnosis needs at least four rows, two to fit maps and two to measure; got {len(rows)}"
+            )
+        self.started = time.perf_counter()
+        self.pair, self.rows, self.settings = pair, rows, settings
+        self.half = len(rows) // 2
+        self.layer_map = LayerMap(pair.teacher_outline.n_layers, pair.student_outline.n_layers)
+        self.maps = Maps(pair, settings, names)
+        self.builder = TargetBuilder(pair, settings)
+        self.examples = pair.encode(rows)
+        self.matched = match_examples(*self.examples, settings.positions)
+
+    def result(self, layers: Sequence[int] | None, strengths: Sequence[float]) -> Diagnosis:
+        student = self.pair.student_outline
+        patched = [student.check_layer(k) for k in layers or spaced(student.n_layers, PATCHED)]
+        pairs = [(self.layer_map[k], k) for k in patched]
+        read = spaced(self.pair.teacher_outline.n_layers, READ)
+        of_models = self.maps.of_models
+        interface, last = self.settings.interface, student.n_layers
+        teacher = self._states(
+            "teacher", [*(Place("layer", i) for i in read), *(Place(interface, i) for i, _ in pairs)]
+        )
+        own = self._states("student", [Place("layer", last), *(Place(interface, k) for _, k in pairs)])
+        readings = pd.DataFrame(self._readings(teacher, own, read, of_models))
+        patches = pd.DataFrame(self._patches(teacher, own, pairs, strengths, of_models))
+        found = self._correspondence()
+        return Diagnosis(
+            vocabulary=self.builder.vocabulary(self.rows),
+            correspondence=found,
+            energy={name: energy(made[0]) for name, made in of_models.items()},
+            readings=readings,
+            patches=patches,
+            verdict=verdict(found["atoms"], readings, patches),
+            seconds=time.perf_counter() - self.started,
+        )
+
+    def _correspondence(self) -> dict[str, Correspondence]:
+        teacher, student = self.builder.bases
+        ids = self.builder.shared_ids
+        atoms = [basis.unit[self._atoms(basis, tokens)] for basis, tokens in zip((teacher, student), ids, strict=True)]
+        heads = [
+            torch.nn.functional.normalize(
+                Architecture(source.head().model).head_weight.detach()[tokens].float(), dim=-1
+            )
+            for source, tokens in zip((self.pair.teacher_source, self.pair.student_source), ids, strict=True)
+        ]
+        seed = self.settings.seed
+        return {"atoms": correspondence(atoms[0], atoms[1], seed), "head": correspondence(heads[0], heads[1], seed)}
+
+    @staticmethod
+    def _atoms(basis: Any, tokens: Tensor) -> Tensor:
+        """Return the positions of some tokens in a basis."""
+        positions = torch.full((int(basis.token_ids.max()) + 1,), -1, dtype=torch.long)
+        positions[basis.token_ids] = torch.arange(len(basis.token_ids))
+        return positions[tokens]
+
+    def _states(self, side: str, places: Sequence[Place]) -> Read:
+        """Return the states of teacher or student, which is not needed in memory afterwards."""
+        source = getattr(self.pair, f"{side}_source")
+        at = [getattr(each, side) for each in self.matched]
+        found = read_states(
+            Architecture(source.load().model), getattr(self.examples, side), at, list(dict.fromkeys(places))
+        )
+        if side == "teacher":
+            source.release()
+        return found
+
+    def _measured(self, states: HeldStates) -> HeldStates:
+        return HeldStates([states[i] for i in range(self.half, len(states))])
+
+    def _fitting(self, states: HeldStates) -> HeldStates:
+        return HeldStates([states[i] for i in range(self.half)])
+
+    def _readings(
+        self, teacher: Read, own: Read, layers: Sequence[int], of_models: Mapping[str, list[Tensor]]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the lines of what targets, and both models by themselves, say."""
+        heads = [Architecture(source.head().model) for source in (self.pair.teacher_source, self.pair.student_source)]
+        reader = Reader(heads[0], heads[1], *self.builder.shared_ids, self._measured(teacher.final).all())
+        lengths = [len(each.student) for each in self.matched[self.half :]]
+        into = own.places[Place("layer", self.layer_map.n_student)]
+        last = self.layer_map.n_student
+        yield line(reader.by_final(self._measured(own.final).all()), lengths, read="own", map="student", layer=last)
+        yield line(reader.ceiling(), lengths, read="own", map="width", layer=self.layer_map.n_teacher)
+        for i in tqdm(layers, desc="readings", leave=False, disable=None):
+            states = teacher.places[Place("layer", i)]
+            measured = self._measured(states).all()
+            yield line(reader.by_teacher(measured), lengths, read="own", map="teacher", layer=i)
+            fitted = self.maps.fitted(self._fitting(states), self._fitting(into))
+            for name, made in {**of_models, **fitted}.items():
+                read = reader.by_student(measured @ made[0].to(measured))
+                yield line(read, lengths, read="target", map=name, layer=i)
+
+    def _patches(
+        self,
+        teacher: Read,
+        own: Read,
+        pairs: Sequence[tuple[int, int]],
+        strengths: Sequence[float],
+        of_models: Mapping[str, list[Tensor]],
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the lines of the patch test."""
+        interface = self.settings.interface
+        examples = self.examples.student[self.half :]
+        at = [each.student for each in self.matched[self.half :]]
+        for i, k in tqdm(pairs, desc="patch test", leave=False, disable=None):
+            states = teacher.places[Place(interface, i)]
+            fitted = self.maps.fitted(self._fitting(states), self._fitting(own.places[Place(interface, k)]))
+            test = PatchTest(self.pair.student_architecture, examples, at, k, interface)
+            before = test.own()
+            made: dict[str, Sequence[Tensor | None]] = {ZERO: [None], **of_models, **fitted}
+            targets = self._measured(states)
+            for strength in strengths:
+                after = {
+                    name: np.mean([test.patched(_aligned(targets, m), strength) for m in found], axis=0)
+                    for name, found in made.items()
+                }
+                where = {"interface": interface, "teacher_layer": i, "layer": k, "strength": strength}
+                for name, values in after.items():
+                    yield {**where, "map": name, "nll": float(np.mean(values)), **_changes(values, before, after)}
+
+
+def _aligned(states: HeldStates, alignment: Tensor | None) -> list[Tensor] | None:
+    """Return the targets of each row; None for zero."""
+    if alignment is None:
+        return None
+    return [states[i].to(alignment.dtype) @ alignment.cpu() for i in range(len(states))]
+
+
+def _changes(values: np.ndarray, before: Sequence[float], after: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return the change of the NLL against the student's own states, the control and zero, with paired intervals."""
+    others = {"change": before, "against_control": after.get(CONTROL), "against_zero": after[ZERO]}
+    found: dict[str, float] = {}
+    for name, other in others.items():
+        if other is not None:
+            estimate = paired_bootstrap(values, other)
+            found |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    return found
+
+
+def spaced(n: int, most: int) -> list[int]:
+    """Return up to ``most`` of the layers 1..n at even distances, the first and the last among them.
+
+    >>> spaced(12, 4)
+    [1, 5, 8, 12]
+    """
+    if n <= most:
+        return list(range(1, n + 1))
+    return [round(1 + step * (n - 1) / (most - 1)) for step in range(most)]

@@ -1,0 +1,90 @@
+"""A plain verdict of a diagnosis: can alignment carry anything, where, and what to run instead."""
+
+import pandas as pd
+
+from semalign.analysis.diagnosis.atoms import Correspondence
+from semalign.analysis.diagnosis.maps import CONTROL
+
+METHOD = "semantic"
+CONTROLS = (CONTROL, "random", "zero")
+LABELS = "`semalign transfer ... -s output_loss=cross_entropy`, or `--method sft` for all layers"
+
+
+def verdict(atoms: Correspondence, readings: pd.DataFrame, patches: pd.DataFrame) -> list[str]:
+    """Return the verdict in sentences, made of the numbers of a diagnosis.
+
+    Alignment *carries* something at a place if the states that the paper's map aligns lower the NLL there, and are
+    better than those with permuted atoms and than zero, all with 95% intervals that exclude zero.
+
+    Args:
+        atoms: correspondence of the unit atoms.
+        readings: see :func:`semalign.analysis.diagnosis.diagnose`.
+        patches: see :func:`semalign.analysis.diagnosis.diagnose`.
+    """
+    return [_of_atoms(atoms), _of_readings(readings), _of_patches(patches), _advice(patches)]
+
+
+def _of_atoms(atoms: Correspondence) -> str:
+    chance = f"random pairs {atoms.permuted:.3f} [{atoms.low:.3f}, {atoms.high:.3f}]"
+    if not atoms.holds:
+        return f"Atoms do not correspond: CKA {atoms.aligned:.3f}, {chance}."
+    return f"Atoms correspond more than chance: CKA {atoms.aligned:.3f} of 1, {chance}."
+
+
+def _of_readings(readings: pd.DataFrame) -> str:
+    targets = readings[readings["read"] == "target"]
+    best = targets.loc[targets[targets["map"] == METHOD]["top_1"].idxmax()]
+    same = targets[targets["layer"] == best["layer"]].set_index("map")["top_1"]
+    others = same.drop([METHOD, *CONTROLS], errors="ignore")
+    parts = [f"aligned states of teacher layer {best['layer']} in {best['top_1']:.1%} of the positions"]
+    if CONTROL in same:
+        parts.append(f"those with permuted atoms in {same[CONTROL]:.1%}")
+    if len(others):
+        parts.append(f"those of the best other map, {others.idxmax()}, in {others.max():.1%}")
+    own = readings[readings["map"] == "student"]["top_1"].iloc[0]
+    first = f"Read by the student's head, the teacher's next token is first in {', '.join(parts)}"
+    return f"{first}; in the student's own in {own:.1%}."
+
+
+def _of_patches(patches: pd.DataFrame) -> str:
+    ours = patches[patches["map"] == METHOD]
+    better = ours[ours["against_control_high"] < 0]
+    good = better[(better["change_high"] < 0) & (better["against_zero_high"] < 0)]
+    if len(good):
+        places = "; ".join(_place(line) for _, line in good.iterrows())
+        return f"Alignment can carry something: aligned states in place of the student's own lower its NLL {places}."
+    if better.empty:
+        return "Aligned states are no better than permuted ones at any layer: real atoms carry nothing here."
+    least = better.loc[better["change"].idxmin()]
+    than_zero = "less" if least["against_zero_high"] < 0 else "no less"
+    return (
+        f"Aligned states are better than permuted ones at {_layers(better['layer'])}, but nowhere better than the "
+        f"student's own. The least harm is {least['change']:+.4f} nats at layer {least['layer']} with strength "
+        f"{least['strength']:g}, {than_zero} than that of zero in their place."
+    )
+
+
+def _advice(patches: pd.DataFrame) -> str:
+    fits = patches[~patches["map"].isin(CONTROLS)]
+    best = fits.loc[fits["change"].idxmin()]
+    if best["change_high"] >= 0:
+        return f"What to run: no map lowers the NLL before training, so take labels ({LABELS})."
+    where = (
+        f"-s interface={best['interface']} -s student_layer={best['layer']} -s teacher_layer={best['teacher_layer']}"
+    )
+    return (
+        f"What to run: `semalign transfer ... -s map={best['map']} {where}`, whose states lower the NLL "
+        f"{_place(best)}; beside it `-s map={CONTROL}`, and labels alone ({LABELS})."
+    )
+
+
+def _place(line: pd.Series) -> str:
+    return (
+        f"by {-line['change']:.4f} nats at layer {line['layer']} with strength {line['strength']:g} "
+        f"[{line['change_low']:+.4f}, {line['change_high']:+.4f}]"
+    )
+
+
+def _layers(layers: pd.Series) -> str:
+    found = sorted(set(layers))
+    return ("layers " if len(found) > 1 else "layer ") + ", ".join(map(str, found))

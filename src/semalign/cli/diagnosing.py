@@ -1,0 +1,47 @@
+"""The command that measures, before any training, whether alignment can carry anything between two models."""
+
+from typing import Annotated
+
+import typer
+
+from semalign.cli.options import Data, OutFolder, Student, Teacher, rows_of_data, settings_of, usage
+from semalign.cli.placing import placed
+
+
+@placed
+def diagnose(
+    teacher: Teacher,
+    student: Student,
+    data: Data,
+    out: OutFolder,
+    examples: Annotated[
+        int, typer.Option(min=4, help="number of rows: half of them fit maps, the other half is measured")
+    ] = 64,
+    layer: Annotated[
+        list[int] | None, typer.Option(min=1, help="student layer of the patch test; may be repeated; default: four")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", "-s", help="KEY=VALUE, a setting of the transfer, e.g. interface=layer")
+    ] = None,
+) -> None:
+    """Measure before any training whether alignment can carry anything between two models, and say what to run.
+
+    Do the atoms correspond? What do aligned states say, read by the student's head? What do they do in its place?
+    """
+    from pathlib import Path
+
+    from semalign import TransferSettings
+    from semalign.analysis.diagnosis import diagnose as run
+    from semalign.analysis.diagnosis.report import record, text, write
+    from semalign.models.pair import Pair
+    from semalign.targets.vocabulary_report import report_lines
+
+    with usage("--set"):
+        chosen = TransferSettings(**settings_of(settings or []))
+    task = data if not Path(data).suffix else Path(data).stem
+    rows, pair = rows_of_data(data, "train", examples), Pair(teacher, student)
+    found = run(pair, rows, settings=chosen, layers=layer)
+    write(out, found, record(found, pair, rows, task, chosen))
+    typer.echo("\n".join(report_lines(found.vocabulary)))
+    typer.echo(text(found))
+    typer.echo(f"record, tables and pictures in {out}; {found.seconds:.0f} s")

@@ -1,0 +1,27 @@
+"""Models on the Hugging Face hub, brought whole to its cache on this machine."""
+
+from pathlib import Path
+
+from huggingface_hub import HfApi, snapshot_download
+
+SMALL_FILES = ("*.json", "*.model", "*.txt", "*.jinja", "LICENSE*")
+SAFE, OTHER = "*.safetensors", "pytorch_model*.bin"  # transformers reads the latter as weights only
+
+
+def download(name: str) -> Path:
+    """Download what is missing of a model on the hub and return its folder in the hub's cache.
+
+    Of several forms of the weights only one is taken, safetensors if there are any.
+
+    Args:
+        name: the model's id on the hub.
+
+    Raises:
+        ConnectionError: if the hub does not give it.
+    """
+    try:
+        files = HfApi().list_repo_files(name)
+        weights = SAFE if any(Path(file).match(SAFE) for file in files) else OTHER
+        return Path(snapshot_download(name, allow_patterns=[*SMALL_FILES, weights]))
+    except Exception as error:  # any error of the hub, a missing permission included
+        raise ConnectionError(f"the Hugging Face hub does not give the model {name} ({error})") from error

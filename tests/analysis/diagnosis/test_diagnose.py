@@ -1,0 +1,57 @@
+"""A whole diagnosis of tiny models: of a model with itself everything corresponds, and bad input is refused early."""
+
+import pytest
+
+from semalign.analysis.diagnosis import diagnose
+from semalign.analysis.diagnosis.diagnose import spaced
+from semalign.models.pair import Pair
+from semalign.settings import TransferSettings
+
+
+def test_a_model_corresponds_to_itself_and_its_own_states_change_nothing(student, rows):
+    found = diagnose(
+        Pair(student, student),
+        rows,
+        settings=TransferSettings(interface="layer"),
+        maps=("semantic", "permuted", "ridge"),
+    )
+    assert found.correspondence["atoms"].aligned == pytest.approx(1.0) and found.correspondence["head"].holds
+    own = found.readings[found.readings["map"] == "student"].iloc[0]
+    assert own["top_1"] == 1 and own["kl"] == pytest.approx(0, abs=1e-6)
+    teacher = found.readings[(found.readings["map"] == "teacher") & (found.readings["layer"] == 4)].iloc[0]
+    assert teacher["top_1"] == 1
+    ridge = found.patches[(found.patches["map"] == "ridge") & (found.patches["strength"] == 1)]
+    assert ridge["change"].abs().max() < 0.05  # fitted with a small penalty on the very same states
+    control = found.patches[found.patches["map"] == "permuted"]
+    assert (control["against_control"] == 0).all()
+
+
+def test_every_map_layer_and_strength_has_a_line(teacher, student, rows):
+    found = diagnose(Pair(teacher, student), rows, layers=[1, 4], strengths=(0.25, 1.0))
+    assert set(found.patches["map"]) == {
+        "zero",
+        "semantic",
+        "permuted",
+        "random",
+        "least_squares",
+        "procrustes",
+        "ridge",
+    }
+    assert len(found.patches) == 7 * 2 * 2 and set(found.patches["teacher_layer"]) == {1, 5}
+    targets = found.readings[found.readings["read"] == "target"]
+    assert len(targets) == 6 * 5 and len(found.verdict) == 4
+    assert (found.readings["top_1"] <= found.readings["top_5"]).all()
+    assert set(found.energy) == {"semantic", "permuted", "random", "least_squares"}
+
+
+def test_bad_input_is_refused_in_a_line(teacher, student, rows):
+    with pytest.raises(ValueError, match="at least four rows"):
+        diagnose(Pair(teacher, student), rows[:3])
+    with pytest.raises(ValueError, match="layer 9 does not exist"):
+        diagnose(Pair(teacher, student), rows, layers=[9])
+    with pytest.raises(ValueError, match="semantics"):
+        diagnose(Pair(teacher, student), rows, maps=("semantics",))
+
+
+def test_layers_are_spread_from_the_first_to_the_last():
+    assert spaced(3, 4) == [1, 2, 3] and spaced(20, 4) == [1, 7, 14, 20] and spaced(40, 8)[-1] == 40

@@ -1,0 +1,30 @@
+"""The maps of a diagnosis are those of the registry, with several permutations of the control."""
+
+import torch
+from helpers.models import normal
+
+from semalign.analysis.diagnosis.maps import COMPARED, PERMUTATIONS, Maps
+from semalign.analysis.diagnosis.states import HeldStates
+from semalign.models.pair import Pair
+from semalign.settings import TransferSettings
+from semalign.targets.builder import TargetBuilder
+from semalign.targets.maps import MAPS
+
+
+def test_maps_of_the_models_are_the_builder_s(teacher, student):
+    pair, settings = Pair(teacher, student), TransferSettings(seed=4)
+    found = Maps(pair, settings).of_models
+    assert set(found) == {"semantic", "permuted", "random", "least_squares"}
+    assert [len(made) for made in found.values()] == [PERMUTATIONS if n == "permuted" else 1 for n in found]
+    for name in ("semantic", "random"):
+        expected = TargetBuilder(pair, TransferSettings(map=name, seed=4)).alignment
+        torch.testing.assert_close(found[name][0], expected)
+    assert not torch.allclose(found["permuted"][0], found["permuted"][1])
+
+
+def test_other_maps_are_fitted_on_states(teacher, student):
+    x, y = HeldStates([normal(30, 16), normal(20, 16, seed=1)]), HeldStates([normal(30, 12), normal(20, 12, seed=1)])
+    settings = TransferSettings()
+    found = Maps(Pair(teacher, student), settings).fitted(x, y)
+    assert set(found) == set(COMPARED) - {"semantic", "permuted", "random", "least_squares"}
+    torch.testing.assert_close(found["ridge"][0], MAPS["ridge"].make(x, y, settings).float())

@@ -1,0 +1,63 @@
+"""Readings against a literal logit lens, and their ends: a model read by itself, and the ceiling of a width."""
+
+import pytest
+import torch
+from helpers.models import normal
+
+from semalign.analysis.diagnosis.readings import TOP, Reader, compared, line
+from semalign.models.architecture import Architecture
+
+
+@pytest.fixture
+def final():
+    return normal(40, 16)
+
+
+@pytest.fixture
+def reader(teacher, student, tokenizer, final):
+    ids = torch.arange(len(tokenizer))
+    return Reader(Architecture(teacher.model), Architecture(student.model), ids, ids, final)
+
+
+def test_states_are_read_by_final_norm_and_head(reader, teacher, student, final):
+    states = normal(40, 12, seed=2)
+    expected = student.model.lm_head(student.model.model.norm(states))
+    wanted = teacher.model.lm_head(final)
+    found = reader.by_student(states)
+    torch.testing.assert_close(found["top_1"], (expected.argmax(-1) == wanted.argmax(-1)).float())
+    top = expected.topk(TOP, dim=-1).indices
+    torch.testing.assert_close(found["top_5"], (top == wanted.argmax(-1)[:, None]).any(-1).float())
+    p, q = wanted.softmax(-1), expected.softmax(-1)
+    torch.testing.assert_close(found["kl"], (p * (p / q).log()).sum(-1).float(), rtol=1e-4, atol=1e-5)
+
+
+def test_only_shared_tokens_count(teacher, student, final):
+    ids = torch.tensor([3, 5, 8, 13])
+    reader = Reader(Architecture(teacher.model), Architecture(student.model), ids, ids.flip(0), final)
+    states = normal(40, 12, seed=2)
+    expected = student.model.lm_head(states)[:, ids.flip(0)].argmax(-1)
+    wanted = teacher.model.lm_head(final)[:, ids].argmax(-1)
+    torch.testing.assert_close(reader.by_final(states)["top_1"], (expected == wanted).float())
+
+
+def test_a_teacher_says_what_it_says(teacher, tokenizer, final):
+    model, ids = Architecture(teacher.model), torch.arange(len(tokenizer))
+    found = Reader(model, model, ids, ids, final).by_final(final)
+    assert found["top_1"].min() == 1 and found["kl"].abs().max() < 1e-6
+
+
+def test_the_ceiling_is_the_best_approximation_of_the_logits_of_the_student_s_rank(reader, teacher, final):
+    logits = teacher.model.lm_head(final).detach()
+    u, s, vh = torch.linalg.svd(logits, full_matrices=False)
+    best = (u[:, :12] * s[:12]) @ vh[:12]
+    expected = compared(logits, best)
+    found = reader.ceiling()
+    torch.testing.assert_close(found["top_1"], expected["top_1"])
+    torch.testing.assert_close(found["kl"], expected["kl"], rtol=1e-3, atol=1e-5)
+
+
+def test_a_line_has_means_over_positions_and_an_interval_over_rows():
+    read = {"top_1": torch.tensor([1.0, 0.0, 1.0, 1.0]), "kl": torch.tensor([1.0, 2.0, 3.0, 4.0])}
+    found = line(read, [1, 0, 3], read="target", layer=2)
+    assert found["read"] == "target" and found["layer"] == 2
+    assert found["top_1"] == 0.75 and found["kl"] == 2.5 and found["low"] <= 5 / 6 <= found["high"]

@@ -1,0 +1,37 @@
+"""The files of a diagnosis, and what a terminal shows."""
+
+import pandas as pd
+import pytest
+
+from semalign.analysis.diagnosis import diagnose
+from semalign.analysis.diagnosis.report import record, text, write
+from semalign.models.pair import Pair
+from semalign.results.records import read_record
+from semalign.settings import TransferSettings
+
+
+@pytest.fixture
+def pair(teacher, student):
+    return Pair(teacher, student)
+
+
+@pytest.fixture
+def found(pair, rows):
+    return diagnose(pair, rows, layers=[4], strengths=(1.0,))
+
+
+def test_record_tables_and_pictures_are_written(found, pair, rows, tmp_path):
+    write(tmp_path, found, record(found, pair, rows, "sums", TransferSettings()))
+    made = read_record(tmp_path / "diagnosis.json")
+    assert made["value"] == pytest.approx(found.correspondence["atoms"].aligned) and made["n"] == 6
+    assert made["details"]["verdict"] == found.verdict and made["task"] == "sums"
+    for name, frame in (("readings", found.readings), ("patches", found.patches)):
+        kept = pd.read_csv(tmp_path / f"{name}.csv")
+        assert list(kept.columns) == list(frame.columns) and len(kept) == len(frame)
+        assert "<svg" in (tmp_path / f"{name}.svg").read_text()
+
+
+def test_a_terminal_shows_the_last_layer_the_patches_and_the_verdict(found):
+    shown = text(found)
+    assert all(line in shown for line in found.verdict)
+    assert "semantic" in shown and "against_zero" in shown

@@ -1,0 +1,73 @@
+"""The verdict in the three cases: something is carried, something is said, nothing."""
+
+import pandas as pd
+import pytest
+
+from semalign.analysis.diagnosis.atoms import Correspondence
+from semalign.analysis.diagnosis.verdict import verdict
+
+CHANCE = {"permuted": 0.04, "low": 0.03, "high": 0.05}
+
+
+def patch(name, change, control, zero, layer=8, strength=0.5, width=0.01):
+    ends = {"change": change, "against_control": control, "against_zero": zero}
+    line = {"map": name, "layer": layer, "teacher_layer": 10, "strength": strength, "interface": "mlp"}
+    for key, value in ends.items():
+        line |= {key: value, f"{key}_low": value - width, f"{key}_high": value + width}
+    return line
+
+
+@pytest.fixture
+def readings():
+    lines = [
+        ("own", "student", 8, 0.9),
+        ("own", "width", 10, 1.0),
+        ("own", "teacher", 10, 1.0),
+        ("target", "semantic", 9, 0.1),
+        ("target", "semantic", 10, 0.35),
+        ("target", "permuted", 10, 0.01),
+        ("target", "random", 10, 0.02),
+        ("target", "ridge", 10, 0.97),
+    ]
+    return pd.DataFrame(lines, columns=["read", "map", "layer", "top_1"])
+
+
+def of(readings, *lines, aligned=0.5):
+    return verdict(Correspondence(aligned=aligned, **CHANCE), readings, pd.DataFrame(lines))
+
+
+def test_what_targets_say_is_told_beside_permuted_atoms_the_best_map_and_the_student(readings):
+    found = of(readings, patch("semantic", 0.1, 0.0, 0.0))
+    assert found[1] == (
+        "Read by the student's head, the teacher's next token is first in aligned states of teacher layer 10 in 35.0% "
+        "of the positions, those with permuted atoms in 1.0%, those of the best other map, ridge, in 97.0%; in the "
+        "student's own in 90.0%."
+    )
+
+
+def test_atoms_correspond_only_above_chance(readings):
+    assert of(readings, patch("semantic", 0, 0, 0))[0].startswith("Atoms correspond more than chance: CKA 0.500 of 1")
+    assert of(readings, patch("semantic", 0, 0, 0), aligned=0.045)[0].startswith("Atoms do not correspond: CKA 0.045")
+
+
+def test_something_is_carried_only_below_the_student_permuted_atoms_and_zero(readings):
+    assert "lower its NLL by 0.0500 nats at layer 8" in of(readings, patch("semantic", -0.05, -0.1, -0.2))[2]
+    for worse in ((0.0, -0.1, -0.2), (-0.05, 0.0, -0.2), (-0.05, -0.1, 0.0)):
+        assert "can carry" not in of(readings, patch("semantic", *worse))[2]
+
+
+def test_states_that_are_better_than_permuted_ones_and_no_gain(readings):
+    found = of(readings, patch("semantic", 0.02, -0.1, -0.2), patch("semantic", 0.5, -0.1, 0.1, layer=1))
+    assert "better than permuted ones at layers 1, 8, but nowhere better than the student's own" in found[2]
+    assert "+0.0200 nats at layer 8 with strength 0.5, less than that of zero" in found[2]
+
+
+def test_nothing_is_carried_where_permuted_atoms_do_as_well(readings):
+    assert "no better than permuted ones" in of(readings, patch("semantic", 0.02, 0.0, -0.2))[2]
+
+
+def test_the_advice_is_the_best_map_that_lowers_the_nll_and_never_a_control(readings):
+    lines = [patch("semantic", 0.1, 0, 0), patch("ridge", -0.03, 0, 0), patch("zero", -0.2, 0, 0)]
+    advice = of(readings, *lines)[3]
+    assert "-s map=ridge -s interface=mlp -s student_layer=8 -s teacher_layer=10" in advice
+    assert "no map lowers the NLL" in of(readings, patch("ridge", 0.1, 0, 0), patch("semantic", 0.1, 0, 0))[3]

@@ -1,0 +1,66 @@
+"""Models that a stand-in for the hub gives: whole, in one form of the weights, before the first layers are read."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from helpers.saved_models import save
+
+from semalign.models import downloads, loading, pretrained
+from semalign.models.architecture import Architecture
+from semalign.models.downloads import download
+from semalign.models.loading import load_model
+
+MODEL = "me/large"
+
+
+@pytest.fixture
+def hub(teacher, tmp_path, monkeypatch):
+    """A hub with one model in shards, and a cache that holds its configuration and tokenizer alone."""
+    files, cache = Path(save(teacher, tmp_path / "large", "4KB")), tmp_path / "cache"
+    shutil.copytree(files, cache, ignore=shutil.ignore_patterns("*.safetensors*"))
+    asked = []
+
+    def snapshot(name, allow_patterns):
+        asked.append((name, allow_patterns))
+        shutil.copytree(files, cache, dirs_exist_ok=True)
+        return str(cache)
+
+    monkeypatch.setattr(downloads, "snapshot_download", snapshot)
+    names = [*(file.name for file in files.iterdir()), "pytorch_model.bin"]
+    monkeypatch.setattr(downloads, "HfApi", lambda: SimpleNamespace(list_repo_files=lambda name: names))
+    for module in (pretrained, loading):
+        monkeypatch.setattr(module, "try_to_load_from_cache", lambda name, file: str(cache / file))
+    for kind in (pretrained.AutoConfig, pretrained.AutoTokenizer):
+        monkeypatch.setattr(pretrained, kind.__name__, SimpleNamespace(from_pretrained=_from(cache, kind)))
+    return asked
+
+
+def _from(cache, kind):
+    return lambda source, **options: kind.from_pretrained(cache if source == MODEL else source, **options)
+
+
+def test_one_form_of_the_weights_is_downloaded(hub, tmp_path):
+    assert download(MODEL) == tmp_path / "cache"
+    ((name, patterns),) = hub
+    assert name == MODEL and "*.safetensors" in patterns and "pytorch_model*.bin" not in patterns
+
+
+def test_the_first_layers_do_not_depend_on_what_the_cache_holds(hub, tmp_path):
+    first, again, whole = load_model(MODEL, layers=2), load_model(MODEL, layers=2), load_model(tmp_path / "large")
+    assert [Architecture(model.model).n_layers for model in (first, again)] == [2, 2] and len(hub) == 1
+    for name, number in first.model.state_dict().items():
+        assert torch.equal(number, whole.model.state_dict()[name])
+
+
+def test_a_hub_that_does_not_answer_is_told_in_one_line(hub, monkeypatch):
+    def refuse():
+        raise OSError("no network")
+
+    monkeypatch.setattr(downloads, "HfApi", refuse)
+    with pytest.raises(ConnectionError, match=r"^the Hugging Face hub does not give the model me/large \(no net\S+\)$"):
+        download(MODEL)
+    with pytest.raises(FileNotFoundError, match=r"^no model 'me/large' on this machine, .*`hf download me/large`"):
+        load_model(MODEL, layers=2)
