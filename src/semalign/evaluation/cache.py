@@ -27,20 +27,20 @@ class RoomyLayer(DynamicLayer):
         end = start + key_states.shape[-2]
         self._key_buffer = _put(self._key_buffer, key_states, start, end)
         self._value_buffer = _put(self._value_buffer, value_states, start, end)
-        self._view(end)
-        return self.keys, self.values
+        return self._view(end)
 
     def gather(self, parts: Sequence[tuple["RoomyLayer", Int[Tensor, " rows"]]], width: int) -> None:
         """Hold some rows of other layers, with their last ``width`` tokens, aligned on the right; zeros fill up."""
-        first = parts[0][0]
-        self.lazy_initialization(first.keys, first.values)
-        self._key_buffer = _gathered([(layer.keys, rows) for layer, rows in parts], width)
-        self._value_buffer = _gathered([(layer.values, rows) for layer, rows in parts], width)
+        keys = [(layer.keys, rows) for layer, rows in parts if layer.keys is not None]
+        values = [(layer.values, rows) for layer, rows in parts if layer.values is not None]
+        self.lazy_initialization(keys[0][0], values[0][0])
+        self._key_buffer, self._value_buffer = _gathered(keys, width), _gathered(values, width)
         self._view(width)
 
-    def _view(self, end: int) -> None:
+    def _view(self, end: int) -> tuple[Tensor, Tensor]:
         assert self._key_buffer is not None and self._value_buffer is not None
-        self.keys, self.values = self._key_buffer[..., :end, :], self._value_buffer[..., :end, :]
+        self.keys, self.values = found = self._key_buffer[..., :end, :], self._value_buffer[..., :end, :]
+        return found
 
 
 def _put(buffer: Tensor | None, states: Tensor, start: int, end: int) -> Tensor:
@@ -88,7 +88,7 @@ def joined(parts: Sequence[tuple[DynamicCache, Sequence[int]]], width: int, conf
         config: of the model.
     """
     cache = roomy_cache(config)
-    for index, layer in enumerate(cache.layers):
-        sources = [(part.layers[index], rows) for part, rows in parts]
-        layer.gather([(source, torch.tensor(rows, device=source.keys.device)) for source, rows in sources], width)
+    layers: list[Any] = cache.layers
+    for index, layer in enumerate(layers):
+        layer.gather([(part.layers[index], torch.tensor(rows)) for part, rows in parts], width)
     return cache

@@ -75,7 +75,7 @@ class Ends:
         return any(string in text for string in self.strings)
 
     def _completes(self, token: int) -> bool:
-        text = self.tokenizer.decode([*self._before, token]).removeprefix(self._start)
+        text = str(self.tokenizer.decode([*self._before, token])).removeprefix(str(self._start))
         if INCOMPLETE in text:  # some bytes of a character
             return True
         ends = (string[-n:] for string in self.strings for n in range(1, len(string)))

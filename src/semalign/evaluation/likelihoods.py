@@ -31,7 +31,7 @@ def chooses_logits(model: nn.Module) -> bool:
 
 
 def likelihoods(model: PreTrainedModel, pairs: Sequence[Pair], rows: int, context: int) -> Iterator[list[Likelihood]]:
-    r"""Yield, batch by batch, :math:`\\sum_i \\log p(y_i \\mid x, y_{<i})` of pairs of a context x and a continuation y.
+    r"""Yield, batch by batch, :math:`\sum_i \log p(y_i \mid x, y_{<i})` for pairs of context x and continuation y.
 
     Pairs that differ only in the last token of y, such as the letters of a question, are one row. Rows of about the
     same length are in a batch, so that little is padded.
