@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from semalign.analysis.diagnosis.atoms import Correspondence, Energy, correspondence, energy
@@ -26,6 +26,7 @@ from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
 from semalign.targets.pairing import LayerMap
 from semalign.targets.supervision import match_examples
+from semalign.targets.vocabularies import shared_atoms
 
 READ = 8  # teacher layers whose states are read
 PATCHED = 4  # student layers that are patched
@@ -127,24 +128,16 @@ class _Run:
         )
 
     def _correspondence(self) -> dict[str, Correspondence]:
-        teacher, student = self.builder.bases
-        ids = self.builder.shared_ids
-        atoms = [basis.unit[self._atoms(basis, tokens)] for basis, tokens in zip((teacher, student), ids, strict=True)]
+        bases = self.builder.inverted
+        shared = [
+            normalize(basis.rows(atoms), dim=-1) for basis, atoms in zip(bases, shared_atoms(*bases), strict=True)
+        ]
         heads = [
-            torch.nn.functional.normalize(
-                Architecture(source.head().model).head_weight.detach()[tokens].float(), dim=-1
-            )
-            for source, tokens in zip((self.pair.teacher_source, self.pair.student_source), ids, strict=True)
+            normalize(basis.weight[ids].float(), dim=-1)
+            for basis, ids in zip(bases, self.builder.shared_ids, strict=True)
         ]
         seed = self.settings.seed
-        return {"atoms": correspondence(atoms[0], atoms[1], seed), "head": correspondence(heads[0], heads[1], seed)}
-
-    @staticmethod
-    def _atoms(basis: Any, tokens: Tensor) -> Tensor:
-        """Return the positions of some tokens in a basis."""
-        positions = torch.full((int(basis.token_ids.max()) + 1,), -1, dtype=torch.long)
-        positions[basis.token_ids] = torch.arange(len(basis.token_ids))
-        return positions[tokens]
+        return {"atoms": correspondence(shared[0], shared[1], seed), "head": correspondence(heads[0], heads[1], seed)}
 
     def _states(self, side: str, places: Sequence[Place]) -> Read:
         """Return the states of teacher or student, which is not needed in memory afterwards."""
