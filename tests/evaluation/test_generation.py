@@ -1,12 +1,10 @@
-"""Rows that stop one by one, and a cache with room to grow, against what transformers does."""
+"""What ends an answer: for ``generate``, which has a batch, and for one answer."""
 
-import pytest
 import torch
-from helpers.models import make_llama
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
+from tokenizers import Tokenizer, decoders, models
+from transformers import PreTrainedTokenizerFast
 
-from semalign.evaluation.generation import RoomyLayer, StopStrings, roomy_cache
+from semalign.evaluation.generation import Ends, StopStrings
 
 
 def stopped(criterion, tokenizer, *texts):
@@ -38,31 +36,33 @@ def test_only_as_many_tokens_are_read_as_the_longest_stop_string_has_bytes(token
     assert read == [(2, 3), (1, 3)]  # the stopped row is not read again
 
 
-@pytest.mark.parametrize("lengths", [[1, 1, 1], [5, 1, 1, 1, 1, 1, 1, 7, 1], [3, 3, 1]])
-def test_keys_and_values_are_those_of_the_plain_cache(lengths):
-    generator = torch.Generator().manual_seed(0)
-    roomy, plain = RoomyLayer(), DynamicLayer()
-    for length in lengths:
-        keys, values = torch.randn(2, 2, 3, length, 4, generator=generator)
-        for ours, theirs in zip(roomy.update(keys, values), plain.update(keys, values), strict=True):
-            assert torch.equal(ours, theirs)
-    assert roomy.get_seq_length() == plain.get_seq_length() == sum(lengths)
+def ended(ends, tokenizer, text):
+    """Return after how many characters of a text an answer would end."""
+    ids = tokenizer(text).input_ids
+    return next((n for n in range(1, len(ids) + 1) if ends(ids[:n])), None)
 
 
-def test_a_buffer_is_kept_until_it_is_full():
-    layer = RoomyLayer()
-    places = []
-    for _ in range(7):
-        keys, _ = layer.update(*torch.zeros(2, 1, 1, 1, 4))
-        places.append(keys.data_ptr())
-    assert len(set(places[:2])) == len(set(places[2:6])) == 1  # room for 2, then 6
-    assert len(set(places)) == 3
+def test_an_answer_ends_at_a_stop_string_an_end_token_or_after_so_many_tokens(tokenizer):
+    ends = Ends(["\n\n", "ab#"], tokenizer, [tokenizer.eos_token_id], most=12)
+    assert ended(ends, tokenizer, "x\n\ny") == 3
+    assert ended(ends, tokenizer, "xab\nab#") == 7
+    assert ended(ends, tokenizer, "x#b#\n") is None
+    assert ended(ends, tokenizer, 20 * "x") == 12
+    assert ends([*tokenizer("x").input_ids, tokenizer.eos_token_id])
 
 
-def test_the_cache_has_roomy_layers_for_plain_ones_only():
-    model = make_llama(64, 12, 3, seed=0)
-    assert [type(layer) for layer in roomy_cache(model.config).layers] == [RoomyLayer] * 3
-    model.config.sliding_window, model.config.layer_types = 4, ["full_attention", "sliding_attention", "full_attention"]
-    theirs = DynamicCache(config=model.config).layers[1]
-    first, window, last = roomy_cache(model.config).layers
-    assert type(first) is type(last) is RoomyLayer and type(window) is type(theirs) is not DynamicLayer
+def test_only_a_token_that_can_complete_a_stop_string_has_the_text_read(tokenizer, monkeypatch):
+    read = []
+    decode = tokenizer.decode
+    ends = Ends(["+#"], tokenizer, [], most=99)
+    monkeypatch.setattr(tokenizer, "decode", lambda ids, **o: read.append(decode(ids, **o)) or read[-1])
+    assert ended(ends, tokenizer, "abcab+ab#ab#a+#") == 15
+    assert [text for text in read if "\n" not in text] == ["b#", "b#", "+#"]
+
+
+def test_bytes_of_a_character_may_complete_a_stop_string():
+    characters = Tokenizer(models.BPE({f"<0x{byte:02X}>": byte for byte in range(256)}, merges=[], byte_fallback=True))
+    characters.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=characters)
+    ends = Ends(["é"], tokenizer, [], most=9)
+    assert [ends(list("aé".encode())[:n]) for n in (1, 2, 3)] == [False, False, True]

@@ -1,24 +1,17 @@
-"""Batched generation with transformers: rows that stop one by one, and a cache that is not copied for each token."""
+"""What ends an answer, and what is checked while it is generated."""
 
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from transformers import (
-    DynamicCache,
-    LogitsProcessor,
-    PreTrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    StoppingCriteria,
-)
-from transformers.cache_utils import DynamicLayer
+from transformers import LogitsProcessor, PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria
 
 from semalign.models.finite import check_logits
 
-States = Float[Tensor, "rows heads tokens d_head"]
+INCOMPLETE = "\ufffd"
 
 
 class StopStrings(StoppingCriteria):
@@ -30,8 +23,7 @@ class StopStrings(StoppingCriteria):
 
     def __init__(self, strings: list[str], tokenizer: PreTrainedTokenizerBase, prompt_length: int) -> None:
         self.strings, self.tokenizer, self.prompt_length = strings, tokenizer, prompt_length
-        # A token has at least one byte, so a stop string that ends with the last token lies within so many tokens.
-        self.reach = max(len(string.encode()) for string in strings)
+        self.reach = reach(strings)
         self.done: set[int] = set()
 
     def __call__(self, input_ids: Int[Tensor, "rows tokens"], scores: Any, **kwargs: Any) -> Bool[Tensor, " rows"]:
@@ -54,36 +46,42 @@ class FiniteLogits(LogitsProcessor):
         return scores
 
 
-class RoomyLayer(DynamicLayer):
-    """Keys and values in buffers that double when full; the base class copies them all for each token."""
+class Ends:
+    """Says when an answer ends: at an end token, when it holds a stop string, or after so many tokens.
 
-    _key_buffer: Tensor | None = None
-    _value_buffer: Tensor | None = None
+    Only a token that can be the last one of a stop string has the text before it read. Where a tokenizer writes a token
+    otherwise between others than alone, an answer may end later; lm-eval cuts it at the stop string all the same.
+    """
 
-    def update(self, key_states: States, value_states: States, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        # The buffers are (rows, heads, room, d_head); the layer's keys and values are views of what is filled.
-        start = self.get_seq_length()
-        end = start + key_states.shape[-2]
-        self._key_buffer = _put(self._key_buffer, key_states, start, end)
-        self._value_buffer = _put(self._value_buffer, value_states, start, end)
-        self.keys, self.values = self._key_buffer[..., :end, :], self._value_buffer[..., :end, :]
-        return self.keys, self.values
+    def __init__(
+        self, strings: Sequence[str], tokenizer: PreTrainedTokenizerBase, tokens: Iterable[int], most: int
+    ) -> None:
+        self.strings, self.tokenizer, self.tokens, self.most = list(strings), tokenizer, set(tokens), most
+        self.reach = reach(strings)
+        self._before = tokenizer.encode("\n", add_special_tokens=False)
+        self._start = tokenizer.decode(self._before)
+        self._may_end: dict[int, bool] = {}
+
+    def __call__(self, answer: list[int]) -> bool:
+        """Return whether an answer ends with its last token, given that it did not end before."""
+        last = answer[-1]
+        if last in self.tokens or len(answer) >= self.most:
+            return True
+        if last not in self._may_end:
+            self._may_end[last] = self._completes(last)
+        if not self._may_end[last]:
+            return False
+        text = self.tokenizer.decode(answer[-self.reach :])
+        return any(string in text for string in self.strings)
+
+    def _completes(self, token: int) -> bool:
+        text = str(self.tokenizer.decode([*self._before, token])).removeprefix(str(self._start))
+        if INCOMPLETE in text:  # some bytes of a character
+            return True
+        ends = (string[-n:] for string in self.strings for n in range(1, len(string)))
+        return any(string in text for string in self.strings) or text.startswith(tuple(ends))
 
 
-def _put(buffer: Tensor | None, states: Tensor, start: int, end: int) -> Tensor:
-    if buffer is None or buffer.shape[-2] < end:
-        larger = states.new_empty((*states.shape[:-2], 2 * end, states.shape[-1]))
-        if buffer is not None:
-            larger[..., :start, :] = buffer[..., :start, :]
-        buffer = larger
-    buffer[..., start:end, :] = states
-    return buffer
-
-
-def roomy_cache(config: PreTrainedConfig) -> DynamicCache:
-    """Return the cache that transformers would make for a model, with roomy layers for its plain ones."""
-    cache = DynamicCache(config=config)
-    cache.layers = [RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
-    return cache
+def reach(strings: Sequence[str]) -> int:
+    """Return how many tokens may hold a stop string that ends with the last of them: a token has at least one byte."""
+    return max((len(string.encode()) for string in strings), default=0)

@@ -1,18 +1,25 @@
 """lm-eval's Hugging Face model class for a model that is already in memory, which it leaves unchanged."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
 import torch
+from lm_eval.api.instance import Instance
 from lm_eval.api.model import TemplateLM
 from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
 from torch import Tensor
+from tqdm.auto import tqdm
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from semalign.evaluation.generation import FiniteLogits, StopStrings, roomy_cache
+from semalign.evaluation.cache import roomy_cache
+from semalign.evaluation.decoding import Decoder, decodes
+from semalign.evaluation.generation import Ends, FiniteLogits, StopStrings
+from semalign.evaluation.likelihoods import chooses_logits, likelihoods
 from semalign.evaluation.same_tokens import SameTokens, padded
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.models.architecture import plain_model
@@ -22,6 +29,9 @@ from semalign.models.identity import PACKAGES, computed_by, end_tokens, model_id
 from semalign.models.loading import LanguageModel
 from semalign.models.precision import wide
 from semalign.models.rope import reset, varying
+
+# Settings that greedy decoding follows, and those of sampling, which it does not read.
+GREEDY = {"do_sample", "until", "max_gen_toks", "temperature", "top_p", "top_k"}
 
 
 class InMemoryModel(SameTokens, HFLM):
@@ -74,6 +84,53 @@ class InMemoryModel(SameTokens, HFLM):
         start, text = (self.tokenizer.decode(ids, skip_special_tokens=skip_special_tokens) for ids in (before, after))
         return text.removeprefix(start)
 
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
+        """Return the text for each request; sampled ones, and those of unusual models, come from ``generate``."""
+        settings = [normalize_gen_kwargs(request.args[1], self.max_gen_toks) for request in requests]
+        if self.varying or not decodes(self.model) or any(map(_asks_for_more, settings)):
+            return super().generate_until(requests, disable_tqdm)
+        alike: dict[str, list[int]] = defaultdict(list)
+        for number, each in enumerate(settings):
+            alike[repr(each)].append(number)
+        texts = [""] * len(requests)
+        with tqdm(total=len(requests), disable=disable_tqdm, desc="Running generate_until requests") as bar:
+            for numbers in alike.values():
+                for number, text in self._decoded(
+                    numbers, [requests[n].args[0] for n in numbers], settings[numbers[0]]
+                ):
+                    texts[number] = text
+                    self.cache_hook.add_partial("generate_until", requests[number].args, text)
+                    bar.update()
+        return texts
+
+    def _decoded(self, numbers: list[int], prompts: list[str], settings: Any) -> Iterator[tuple[int, str]]:
+        """Yield the number and the text of each answer to some prompts, as soon as it has ended."""
+        most, end = settings["max_gen_toks"], self.tok_decode(self.eot_token_id, skip_special_tokens=False)
+        until = handle_stop_sequences(settings["until"], end)
+        strings = [string for string in until if string and string != end]
+        tokens = end_tokens(self.model.generation_config, self.tokenizer) or []
+        ends = Ends(strings, self.tokenizer, tokens, most)
+        decoder = Decoder(self.model, ends, self.batch_size, self.filler, self.max_length)
+        for answer in decoder.answers(self.tok_encode(prompts, left_truncate_len=self.max_length - most)):
+            yield numbers[answer.prompt], postprocess_generated_text(self.tok_decode(answer.tokens), until, None)
+
+    def _loglikelihood_tokens(
+        self, requests: list[Any], disable_tqdm: bool = False, override_bs: int | None = None
+    ) -> list[tuple[float, bool]]:
+        if self.varying or not chooses_logits(self.model):
+            return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
+        found: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
+        pairs = [(context, continuation) for _, context, continuation in requests]
+        rows = override_bs or self.batch_size
+        with tqdm(total=len(requests), disable=disable_tqdm, desc="Running loglikelihood requests") as bar:
+            for batch in likelihoods(self.model, pairs, rows, self.max_length):
+                for number, value, greedy in batch:
+                    found[number] = value, greedy
+                    if (texts := requests[number][0]) is not None:
+                        self.cache_hook.add_partial("loglikelihood", texts, found[number])
+                bar.update(len(batch))
+        return found
+
     def _model_generate(self, context: Tensor, max_length: int, stop: list[str], **generation: Any) -> Tensor:
         ends = self.tokenizer.eos_token
         strings = [string for string in stop if string and string != ends]  # the end token stops a row by itself
@@ -89,6 +146,11 @@ class InMemoryModel(SameTokens, HFLM):
             pad_token_id=self.filler,
             **generation,
         )
+
+
+def _asks_for_more(settings: Mapping[str, Any]) -> bool:
+    """Return whether settings of a generation ask for something else than greedy decoding."""
+    return settings["do_sample"] or bool(set(settings) - GREEDY)
 
 
 def engine_of(model: LanguageModel | VllmModel, batch_size: int) -> AbstractContextManager[TemplateLM]:
