@@ -114,7 +114,7 @@ class Case:
         """Yield each phase, the bytes that are there when it starts, and the call that runs it."""
         teacher, student = self.pair.teacher_architecture, self.pair.student_architecture
         builder = TargetBuilder(self.pair, self.settings)
-        bases = sum(basis.vectors.nbytes for basis in builder.bases) + builder.alignment.nbytes
+        bases = sum(head.product.nbytes for head in builder.inverted) + builder.alignment.nbytes
         heads = size(teacher.model)
         yield transfer.bases(self.setup), heads, lambda: TargetBuilder(self.pair, self.settings)
         encoded = list(batches(self.examples.teacher, 8))

@@ -106,7 +106,7 @@ def main() -> None:
     k = pairs[0].student
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        exact = alignment_map(*TargetBuilder(pair, settings).bases).double()
+        exact = alignment_map(*TargetBuilder(pair, settings).inverted).double()
         supervision = TargetBuilder(pair, settings, alignment=exact).supervision(rows, pairs, Path(folder))
         once = time.perf_counter() - start
         fast, fast_seconds, fast_adapter = run(student, supervision, settings, whole=False)

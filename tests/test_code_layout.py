@@ -60,11 +60,11 @@ def test_the_shapes_of_the_row_are_those_of_the_page(tmp_path):
     supervision = builder.supervision(read_rows(tmp_path / "row.jsonl"), [LayerPair([(1, 1.0)], 1)], tmp_path)
     (example,), (matched,), batch = supervision.examples, supervision.matched, supervision.batch([0])
     response = len(example) - example.prompt_length - 1
-    basis = builder.bases[0]
+    inverted = builder.inverted[0]
     for told in (
         f"{len(example)} tokens: {example.prompt_length} of the prompt, {response} of the response, 1 end",
         f"$m = {len(matched.student)}$: positions {matched.student[0]} to {matched.student[-1]}",
-        f"{tuple(builder.alignment.shape)}, from {basis.vectors.shape[0]} shared atoms",
+        f"{tuple(builder.alignment.shape)}, from {len(inverted.token_ids)} shared atoms",
         f"| {tuple(supervision.layers[0].teacher_states[0].shape)} |",
         f"| {tuple(supervision.entering[0].shape)} |",
         f"states {tuple(batch.states.shape)}, targets {tuple(batch.targets[1].shape)}, {len(batch.labels)} labels",

@@ -20,7 +20,7 @@ def no_work(monkeypatch):
     """Make it an error to compute a state or to attribute."""
     for name in ("attribution.attribute_layers", "choice.attribute_layers", "store.StateStore.ensure"):
         monkeypatch.setattr(f"semalign.targets.{name}", lambda *_, **__: pytest.fail("long work began"))
-    monkeypatch.setattr("semalign.bases.basis.gram_pseudoinverse", lambda *_: pytest.fail("long work began"))
+    monkeypatch.setattr("semalign.bases.basis.semantic_pseudoinverse", lambda *_: pytest.fail("long work began"))
 
 
 @pytest.mark.parametrize(

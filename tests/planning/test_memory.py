@@ -45,6 +45,8 @@ def test_what_trains_has_a_gradient_and_two_moments():
 
 
 def test_a_basis_of_llama_2_13b():
+    assert memory.inverted(LARGER) == 5120**2 * (8 + 4 + 8)
+    assert memory.inversion(LARGER) == 4 * 5120**2 * 8 + 2 * 4096 * 5120 * 8
     assert memory.basis(LARGER, 4) == 32000 * 5120 * 4 + 3 * 5120**2 * 8 + 2 * 4096 * 5120 * 8
 
 

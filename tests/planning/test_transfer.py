@@ -51,8 +51,8 @@ def test_attribution_of_llama_2_13b_by_hand():
     # log-sums and 3 x 13,824 in half, and the gradients of its MLP.
     layer = 4096 * (8 * 5120 + 8 * 5120 + 160 + 6 * 13824) + 4096 * (3 * 13824 + 2 * 5120) * 2
     states = 3 * 40 * 4096 * 5120 * 2
-    bases = 4 * (32000 * (5120 + 4096) + 5120 * 4096)
-    assert found.gpu_memory == 26_031_728_640 + bases + states + layer
+    inverses = 20 * (5120**2 + 4096**2) + 4 * 5120 * 4096
+    assert found.gpu_memory == 26_031_728_640 + inverses + states + layer
 
 
 def test_a_batch_that_does_not_fit_is_halved():

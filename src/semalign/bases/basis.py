@@ -10,7 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from semalign.bases.pseudoinverse import RTOL, Cutoff, gram_pseudoinverse
+from semalign.bases.gram import head_fingerprint
+from semalign.bases.precision import RowProduct, semantic_pseudoinverse
+from semalign.bases.pseudoinverse import RTOL, Cutoff
 from semalign.bases.vocabulary import Vocabulary, atom_rows, check_weight
 from semalign.files import DamagedFileError
 from semalign.models.architecture import Architecture
@@ -19,7 +21,7 @@ from semalign.models.loading import LanguageModel
 from semalign.tensor_files import read_tensors, tensor_fingerprint, write_tensors
 
 Side = Literal["output", "input", "random"]
-CHUNK = 4096  # vocabulary rows handled at once in float64
+CHUNK = 4096  # vocabulary rows handled at once
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,10 @@ class SemanticBasis:
     ) -> "SemanticBasis":
         """Return the output-side basis of an LM head W (V x D): row i is ``s_i = e_i W^+`` transposed, a column of W^+.
 
-        ``W^+ = (W^T W)^+ W^T`` goes through the D x D Gram matrix in float64; singular values that are at most ``rtol``
-        times the largest count as zero. See :func:`semalign.bases.pseudoinverse.gram_pseudoinverse`.
+        ``W^+ = (W^T W)^+ W^T`` goes through the D x D Gram matrix; singular values that are at most ``rtol`` times the
+        largest count as zero (:func:`semalign.bases.pseudoinverse.gram_pseudoinverse`). Products are in float32 where
+        the relative error of each vector is below 1e-5 against float64, else in float64
+        (:mod:`semalign.bases.precision`).
 
         Args:
             weight: the LM head, shape (V, D).
@@ -78,13 +82,14 @@ class SemanticBasis:
         check_weight(weight)
         token_ids = atom_rows(weight, rows, unique_rows)
         selected = weight if len(token_ids) == len(weight) else weight[token_ids]
-        found = gram_pseudoinverse(selected, rtol)
-        # (W^+)^T = W (W^T W)^+: (m, D) times (D, D), a few rows at a time, so that no float64 copy of W is made.
+        inverse, method, rank, _ = semantic_pseudoinverse(selected, rtol)
+        # (W^+)^T = W (W^T W)^+: (m, D) times (D, D), a few rows at a time, so that no other copy of W is made.
+        product = RowProduct(inverse)
         vectors = torch.empty(selected.shape, dtype=torch.float32, device=weight.device)
         for start in range(0, len(selected), CHUNK):
-            vectors[start : start + CHUNK] = (selected[start : start + CHUNK].double() @ found.inverse).float()
-        fingerprint = tensor_fingerprint({"head": weight, "rows": token_ids})
-        return cls(vectors, token_ids, side="output", fingerprint=fingerprint, method=found.method, rank=found.rank)
+            vectors[start : start + CHUNK] = product(selected[start : start + CHUNK])
+        fingerprint = head_fingerprint(weight, token_ids)
+        return cls(vectors, token_ids, side="output", fingerprint=fingerprint, method=method, rank=rank)
 
     @classmethod
     @plain_torch(gradients=False)
@@ -168,11 +173,7 @@ class SemanticBasis:
 
     def _named(self, vocabulary: Vocabulary) -> "SemanticBasis":
         """Return the basis with the names of its atoms."""
-        if (names := vocabulary.names) is None:
-            return replace(self, tied=vocabulary.tied)
-        at = {token_id: i for i, token_id in enumerate(names.token_ids)}
-        atoms = [at[token_id] for token_id in self.token_ids.tolist()]
-        tokens, keys = (None if part is None else tuple(part[i] for i in atoms) for part in (names.tokens, names.keys))
+        tokens, keys = vocabulary.names_at(self.token_ids)
         return replace(self, tokens=tokens, keys=keys, tied=vocabulary.tied)
 
     @classmethod
@@ -180,6 +181,15 @@ class SemanticBasis:
         """Return ``m`` Gaussian vectors in D dimensions: the control of Section 3.2."""
         vectors = torch.randn(m, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float32, device="cpu")
         return cls(vectors, torch.arange(m), side="random", fingerprint=f"random-{m}-{d}-{seed}")
+
+    @property
+    def width(self) -> int:
+        """The number of dimensions D."""
+        return self.vectors.shape[1]
+
+    def rows(self, atoms: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
+        """Return the vectors of some atoms, by their positions."""
+        return self.vectors[atoms]
 
     @property
     def unit(self) -> Float[Tensor, "m d"]:
@@ -202,11 +212,11 @@ class SemanticBasis:
         if self.side == "random" or not made:
             return
         if self.side == "input":
-            known = [{"embeddings": vocabulary.embeddings}]
+            known = [tensor_fingerprint({"embeddings": vocabulary.embeddings})]
         else:
             heads = vocabulary.head, Architecture(vocabulary.network).folded_head()
-            known = [{"head": head, "rows": self.token_ids} for head in heads]
-        if made not in map(tensor_fingerprint, known):
+            known = [head_fingerprint(head, self.token_ids) for head in heads]
+        if made not in known:
             raise ValueError(f"this {self.side}-side basis was made from other weights: make it again from this model")
 
     def save(self, path: Path | str) -> None:

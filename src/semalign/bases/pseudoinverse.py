@@ -7,7 +7,9 @@ from jaxtyping import Float
 from scipy.linalg.lapack import dpocon
 from torch import Tensor
 
-CHUNK = 4096  # rows converted to float64 at once
+from semalign.bases.gram import gram
+
+CHUNK = 4096  # rows of W that join the triangle of its QR decomposition at once
 WELL_CONDITIONED = 1e-10  # reciprocal condition of the Gram matrix above which Cholesky keeps six digits and more
 RESOLVED = 1e-6  # relative singular values that the Gram matrix resolves: its own are their squares
 RTOL = 1e-6
@@ -23,20 +25,13 @@ class Pseudoinverse(NamedTuple):
         inverse: ``(W^T W)^+``, shape (D, D), float64.
         method: how it was found: ``cholesky``, ``eigen``, or ``svd`` for a cut-off that is too small for the others.
         rank: numerical rank of W.
+        gram: ``W^T W`` itself, shape (D, D), float64.
     """
 
     inverse: Float[Tensor, "d d"]
     method: str
     rank: int
-
-
-def gram(weight: Float[Tensor, "v d"]) -> Float[Tensor, "d d"]:
-    """Return ``W^T W`` in float64, added up over chunks of rows, so that no float64 copy of W is made."""
-    total = torch.zeros(weight.shape[1], weight.shape[1], dtype=torch.float64, device=weight.device)
-    for rows in weight.split(CHUNK):
-        rows = rows.double()
-        total.addmm_(rows.T, rows)
-    return total
+    gram: Float[Tensor, "d d"]
 
 
 def cutoff(weight: Float[Tensor, "v d"], rtol: Cutoff = RTOL) -> float:
@@ -62,6 +57,8 @@ def gram_pseudoinverse(weight: Float[Tensor, "v d"], rtol: Cutoff = RTOL) -> Pse
     cannot tell singular values below :data:`RESOLVED` from its rounding: for a smaller cut-off they come from
     the R of W's QR decomposition.
 
+    Everything is in float64; :func:`semalign.bases.precision.semantic_pseudoinverse` is faster where that suffices.
+
     Args:
         weight: a matrix W of shape (V, D).
         rtol: see :func:`cutoff`.
@@ -71,23 +68,42 @@ def gram_pseudoinverse(weight: Float[Tensor, "v d"], rtol: Cutoff = RTOL) -> Pse
     """
     limit = cutoff(weight, rtol)
     square = gram(weight)
-    factor, failed = torch.linalg.cholesky_ex(square)
-    reciprocal = 0.0 if failed else _reciprocal_condition(square, factor)
-    # The smallest squared singular value is at least `reciprocal` of the largest: their condition number is at most
-    # that in the 1-norm.
-    if reciprocal > WELL_CONDITIONED and reciprocal / ESTIMATE > limit**2:
-        return Pseudoinverse(torch.cholesky_inverse(factor), "cholesky", square.shape[0])
+    factor, reciprocal = _factor(square)
+    if _is_regular(reciprocal, limit):
+        return _by_cholesky(square, factor)
     if limit < RESOLVED:
-        return _from_triangle(weight, limit)
+        return _from_triangle(weight, square, limit)
     eigenvalues, eigenvectors = torch.linalg.eigh(square)
     kept = eigenvalues > limit**2 * eigenvalues.amax().clamp_min(torch.finfo(torch.float64).tiny)
     if kept.all() and reciprocal > WELL_CONDITIONED:
-        return Pseudoinverse(torch.cholesky_inverse(factor), "cholesky", square.shape[0])
+        return _by_cholesky(square, factor)
     basis = eigenvectors[:, kept]
-    return Pseudoinverse((basis / eigenvalues[kept]) @ basis.T, "eigen", int(kept.sum()))
+    return Pseudoinverse((basis / eigenvalues[kept]) @ basis.T, "eigen", int(kept.sum()), square)
 
 
-def _from_triangle(weight: Float[Tensor, "v d"], limit: float) -> Pseudoinverse:
+def regular_inverse(square: Float[Tensor, "d d"], limit: float) -> Pseudoinverse | None:
+    """Return the inverse of a Gram matrix by Cholesky, or None unless all singular values are clear of the cut-off."""
+    factor, reciprocal = _factor(square)
+    return _by_cholesky(square, factor) if _is_regular(reciprocal, limit) else None
+
+
+def _factor(square: Float[Tensor, "d d"]) -> tuple[Float[Tensor, "d d"], float]:
+    """Return the Cholesky factor of a Gram matrix, and its estimated reciprocal condition, 0 if there is none."""
+    factor, failed = torch.linalg.cholesky_ex(square)
+    return factor, 0.0 if failed else _reciprocal_condition(square, factor)
+
+
+def _is_regular(reciprocal: float, limit: float) -> bool:
+    # The smallest squared singular value is at least `reciprocal` of the largest: their condition number is at most
+    # that in the 1-norm.
+    return reciprocal > WELL_CONDITIONED and reciprocal / ESTIMATE > limit**2
+
+
+def _by_cholesky(square: Float[Tensor, "d d"], factor: Float[Tensor, "d d"]) -> Pseudoinverse:
+    return Pseudoinverse(torch.cholesky_inverse(factor), "cholesky", len(square), square)
+
+
+def _from_triangle(weight: Float[Tensor, "v d"], square: Float[Tensor, "d d"], limit: float) -> Pseudoinverse:
     """Return the pseudoinverse from the triangle R of ``W = Q R``, which has W's singular values unsquared."""
     triangle = weight.new_zeros(0, weight.shape[1], dtype=torch.float64)
     for rows in weight.split(CHUNK):
@@ -95,7 +111,7 @@ def _from_triangle(weight: Float[Tensor, "v d"], limit: float) -> Pseudoinverse:
     _, values, directions = torch.linalg.svd(triangle, full_matrices=False)
     kept = values > limit * values.amax().clamp_min(torch.finfo(torch.float64).tiny)
     scaled = directions[kept] / values[kept, None]
-    return Pseudoinverse(scaled.T @ scaled, "svd", int(kept.sum()))
+    return Pseudoinverse(scaled.T @ scaled, "svd", int(kept.sum()), square)
 
 
 def _reciprocal_condition(square: Float[Tensor, "d d"], factor: Float[Tensor, "d d"]) -> float:

@@ -42,6 +42,15 @@ class Vocabulary(NamedTuple):
         """The rows that count as atoms: those of tokens, or all without a tokenizer."""
         return range(len(self.head)) if self.names is None else self.names.token_ids
 
+    def names_at(self, token_ids: Int[Tensor, " m"]) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+        """Return the strings of some tokens and what they stand for, each None if that is not known."""
+        if self.names is None:
+            return None, None
+        at = {token_id: i for i, token_id in enumerate(self.names.token_ids)}
+        atoms = [at[token_id] for token_id in token_ids.tolist()]
+        tokens, keys = self.names.tokens, self.names.keys
+        return tuple(tokens[i] for i in atoms), None if keys is None else tuple(keys[i] for i in atoms)
+
     @property
     def tied(self) -> bool:
         """Whether the model has one matrix for embeddings and LM head."""
@@ -52,7 +61,8 @@ def check_weight(weight: Tensor) -> None:
     """Make sure that a head or embeddings can be used; ``ValueError`` if it is no matrix, or holds NaN or infinity."""
     if weight.ndim != 2:
         raise ValueError(f"expected a matrix of shape (V, D), got shape {tuple(weight.shape)}")
-    if not torch.isfinite(weight).all():
+    # The extremes are NaN if any number is, and need no memory.
+    if weight.numel() and not all(map(torch.isfinite, weight.aminmax())):
         raise ValueError(
             "the matrix holds NaN or infinity; the checkpoint is damaged or was loaded in too small a dtype"
         )

@@ -44,10 +44,10 @@ def head(shapes: Shapes, positions: int) -> int:
 
 
 def inverse(shapes: Shapes) -> int:
-    """Return the operations of a basis, in float64: Gram matrix, Cholesky factor and inverse, and the vectors."""
+    """Return the operations of a basis at the most: Gram matrix in two precisions, factor, inverse, and vectors."""
     return 4 * shapes.vocabulary * shapes.width**2 + shapes.width**3
 
 
 def alignment(teacher: Shapes, student: Shapes) -> int:
-    """Return the operations of the map ``M = S_T S_S^T``, in float64."""
+    """Return the operations of the map ``M = S_T S_S^T``."""
     return 2 * min(teacher.vocabulary, student.vocabulary) * teacher.width * student.width

@@ -6,7 +6,7 @@ the number of bytes of the model's type; norms, logits and everything that train
 
 from typing import NamedTuple
 
-from semalign.bases.pseudoinverse import CHUNK
+from semalign.bases.gram import CHUNK
 from semalign.models.token_losses import LOGITS_AT_ONCE
 from semalign.planning.shapes import Shapes
 from semalign.planning.texts import Texts
@@ -105,6 +105,16 @@ def cosine(shapes: Shapes, positions: int) -> int:
 def trained(parameters: int) -> int:
     """Return trained parameters in float32 with gradients and the moments of AdamW."""
     return parameters * 4 * (2 + ADAM)
+
+
+def inverted(shapes: Shapes) -> int:
+    """Return what stays of an inverted head: the inverse in float64 and float32, and the Gram matrix in float64."""
+    return shapes.width**2 * (2 * DOUBLE + 4)
+
+
+def inversion(shapes: Shapes) -> int:
+    """Return the peak of inverting a head: four D x D matrices and two chunks in float64."""
+    return 4 * shapes.width**2 * DOUBLE + 2 * min(CHUNK, shapes.vocabulary) * shapes.width * DOUBLE
 
 
 def basis(shapes: Shapes, size: int) -> int:

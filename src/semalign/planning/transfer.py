@@ -53,18 +53,17 @@ def phases(setup: Setup, settings: TransferSettings, texts: Texts) -> Iterator[P
     yield training(setup, settings, texts, layers.student)
 
 
-def vectors(setup: Setup) -> int:
-    """Return the bases and the map, which stay to the end of a transfer."""
+def inverses(setup: Setup) -> int:
+    """Return the inverses of both heads and the map, which stay to the end of a transfer."""
     teacher, student = setup.teacher, setup.student
-    both = teacher.vocabulary * teacher.width + student.vocabulary * student.width
-    return 4 * (both + teacher.width * student.width)
+    return memory.inverted(teacher) + memory.inverted(student) + 4 * teacher.width * student.width
 
 
 def bases(setup: Setup) -> Phase:
-    """Return the phase of the two bases and the map between them, in float64."""
+    """Return the phase of the two inverses and the map between the bases, all in float64 at the most."""
     models = setup.teacher, setup.student
-    first = setup.teacher.vocabulary * setup.teacher.width * 4  # the teacher's basis stays while the student's is made
-    largest = max(memory.basis(setup.teacher, 4), first + memory.basis(setup.student, 4))
+    # The teacher's inverse stays while the student's is made.
+    largest = max(memory.inversion(setup.teacher), memory.inverted(setup.teacher) + memory.inversion(setup.student))
     largest += memory.weights(setup.teacher, setup.options.size(setup.teacher))
     work = sum(map(flops.inverse, models)) + flops.alignment(*models)
     return setup.phase("bases and map", largest, work, setup.options.type_of(setup.teacher), double=work)
@@ -80,7 +79,7 @@ def attribution(setup: Setup, texts: Texts) -> Phase:
         # Layers are computed again one by one: the inputs and activations of all, then their gradients too.
         in_head = 2 * states + memory.logits(model, batch.positions, size)
         in_layers = 3 * states + memory.held(model, batch, size) + memory.backward(model, batch, size)
-        return memory.weights(model, size) + vectors(setup) + max(in_head, in_layers)
+        return memory.weights(model, size) + inverses(setup) + max(in_head, in_layers)
 
     rows = largest_batch(ATTRIBUTION_BATCH, peak, setup.usable)
     padded = texts.padded(rows)
@@ -105,7 +104,7 @@ def _states(setup: Setup, model: Shapes, texts: Texts, layers: int, name: str, r
     def peak(rows: int) -> int:
         batch = Batch.longest(texts, rows)
         states = batch.tokens * model.width * size
-        return memory.weights(model, size, layers) + vectors(setup) + memory.forward(model, batch, size) + states
+        return memory.weights(model, size, layers) + inverses(setup) + memory.forward(model, batch, size) + states
 
     rows = largest_batch(FORWARD_EXAMPLES, peak, setup.usable)
     work = rounds * flops.layers_forward(model, texts.padded(rows, SHARD_EXAMPLES), layers)
@@ -122,7 +121,7 @@ def training(setup: Setup, settings: TransferSettings, texts: Texts, first: int)
     acts = memory.activations(model, batch, size, count, checkpointing)
     acts += memory.lora_inputs(model, batch, model.lora) + batch.positions * (model.width * 4 + setup.teacher.width * 4)
     last = max(_output_memory(setup, settings, batch, size), memory.backward(model, batch, size))
-    peak = memory.weights(model, size, count) + vectors(setup) + memory.trained(parameters) + acts + last
+    peak = memory.weights(model, size, count) + inverses(setup) + memory.trained(parameters) + acts + last
     padded = texts.padded(rows, settings.batch_size)
     work = flops.layers_forward(model, padded, count) * (2 if checkpointing else 1)
     work += flops.layers_backward(model, padded, count) - flops.not_reached(model, padded)

@@ -3,12 +3,13 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from semalign.bases.basis import SemanticBasis
+from semalign.bases.precision import full_float32
 from semalign.models.evaluating import plain_torch
-from semalign.targets.vocabularies import shared_atoms
+from semalign.targets.vocabularies import Basis, shared_atoms
 
-CHUNK = 4096  # atoms converted to float64 at once
+CHUNK = 4096  # atoms multiplied at once
 
 
 def decompose(hidden_states: Float[Tensor, "*batch d"], unit_basis: Float[Tensor, "m d"]) -> Float[Tensor, "*batch m"]:
@@ -18,7 +19,7 @@ def decompose(hidden_states: Float[Tensor, "*batch d"], unit_basis: Float[Tensor
         hidden_states: teacher states h, shape (..., D_T).
         unit_basis: the teacher's basis S with atoms of unit length, shape (m, D_T): :attr:`SemanticBasis.unit`.
     """
-    return torch.nn.functional.normalize(hidden_states, dim=-1) @ unit_basis.T
+    return normalize(hidden_states, dim=-1) @ unit_basis.T
 
 
 def recompose(coefficients: Float[Tensor, "*batch m"], unit_basis: Float[Tensor, "m d"]) -> Float[Tensor, "*batch d"]:
@@ -32,24 +33,24 @@ def recompose(coefficients: Float[Tensor, "*batch m"], unit_basis: Float[Tensor,
 
 
 @plain_torch(gradients=False)
-def alignment_map(teacher_basis: SemanticBasis, student_basis: SemanticBasis) -> Float[Tensor, "d_teacher d_student"]:
+@full_float32()
+def alignment_map(teacher_basis: Basis, student_basis: Basis) -> Float[Tensor, "d_teacher d_student"]:
     """Return the operator M that combines Eq. 1 and Eq. 2 in one product: ``target = h @ M``.
 
     ``M = S_T S_S^T``, shape (D_T, D_S), for row vectors h. It is a sum over shared atoms of the outer products
-    ``s_i^T (s_i^S)^T``, computed in float64. For every h, ``recompose(decompose(h)) = h @ M / |h|``. Both give the
-    same target up to scale, which a cosine ignores, but M avoids computing the m-dimensional coefficients.
+    ``s_i^T (s_i^S)^T`` of unit vectors, in the bases' type over some thousand atoms and in float64 over those sums. For
+    every h, ``recompose(decompose(h)) = h @ M / |h|``. Both give the same target up to scale, which a cosine ignores,
+    but M avoids computing the m-dimensional coefficients. Of a :class:`semalign.bases.inverted_head.InvertedHead`, the
+    vectors are made chunk by chunk, and never all in memory.
 
     Raises:
         ValueError: if the two models share too few atoms (see :func:`semalign.shared_atoms`).
     """
     teacher_atoms, student_atoms = shared_atoms(teacher_basis, student_basis)
-    shape = teacher_basis.vectors.shape[1], student_basis.vectors.shape[1]
-    total = torch.zeros(shape, dtype=torch.float64, device=student_basis.vectors.device)
+    like = student_basis.rows(student_atoms[:0])  # for type and device
+    total = like.new_zeros(teacher_basis.width, student_basis.width, dtype=torch.float64)
     # S_T S_S^T, one chunk of atoms at a time: (D_T, chunk) @ (chunk, D_S).
-    for rows_t, rows_s in zip(teacher_atoms.split(CHUNK), student_atoms.split(CHUNK), strict=True):
-        total.addmm_(_unit_rows(teacher_basis, rows_t).to(total.device).T, _unit_rows(student_basis, rows_s))
-    return total.to(student_basis.vectors.dtype)
-
-
-def _unit_rows(basis: SemanticBasis, rows: Tensor) -> Tensor:
-    return torch.nn.functional.normalize(basis.vectors[rows].double(), dim=-1)
+    for atoms_t, atoms_s in zip(teacher_atoms.split(CHUNK), student_atoms.split(CHUNK), strict=True):
+        unit_t = normalize(teacher_basis.rows(atoms_t).to(like), dim=-1)
+        total += unit_t.T @ normalize(student_basis.rows(atoms_s), dim=-1)
+    return total.to(like.dtype)

@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any
 
 import torch
-from captum.attr import LayerGradientXActivation
 from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -57,6 +56,8 @@ def attribute_layers(
     """
     if aggregation not in ("absolute", "signed"):
         raise ValueError(f"unknown aggregation {aggregation!r}: choose absolute or signed")
+    from captum.attr import LayerGradientXActivation  # which draws too, and so loads matplotlib
+
     architecture = Architecture(unwrap(model)[0])
     # One score for each layer, then the number of examples, so that one all_reduce adds up both.
     totals = torch.zeros(architecture.n_layers + 1, dtype=torch.float64, device=architecture.device)
@@ -79,7 +80,7 @@ def attribute_layers(
 
 def _score_rows(
     architecture: Architecture,
-    attributor: LayerGradientXActivation,
+    attributor: Any,  # captum's LayerGradientXActivation
     batch: Mapping[str, Tensor],
     aggregation: str,
     rows: Sequence[int],
@@ -95,7 +96,7 @@ def _score_rows(
 
 def _score_part(
     architecture: Architecture,
-    attributor: LayerGradientXActivation,
+    attributor: Any,  # captum's LayerGradientXActivation
     part: Mapping[str, Tensor],
     aggregation: str,
 ) -> Float[Tensor, " layers_and_count"]:

@@ -11,14 +11,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from semalign.bases.basis import SemanticBasis
+from semalign.bases.inverted_head import InvertedHead
 from semalign.data.rows import Matched, Row
 from semalign.models.architecture import Architecture
-from semalign.models.loading import LanguageModel
 from semalign.models.pair import Encoded, Pair
 from semalign.models.precision import wide_type
 from semalign.settings import TransferSettings
 from semalign.targets.choice import LayerPair, check_layers
-from semalign.targets.maps import MAPS
+from semalign.targets.maps import MAPS, OF_MODELS
 from semalign.targets.passes import StatePasses
 from semalign.targets.store import StateStore
 from semalign.targets.supervision import LayerTargets, Supervision, TeacherHead, match_examples
@@ -72,35 +72,47 @@ class TargetBuilder:
         self.pair, self.settings, self.teacher_logits = pair, settings, teacher_logits
         self.map = MAPS[settings.map]
         check_layers(pair, settings)
-        heads = pair.teacher_source.head(), pair.student_source.head()
+        heads = self._head_models = pair.teacher_source.head(), pair.student_source.head()
         self._heads = [Architecture(head.model) for head in heads]
         self.device = self._heads[1].device
-        self.bases = self._bases(heads)  # also where no map needs them, so that a damaged head fails early
+        # Also where no map needs them, so that a damaged head fails early.
+        teacher, student = (InvertedHead.of(head, fold_norm=settings.fold_norm) for head in heads)
+        self.inverted = teacher, student
         self.teacher_head = TeacherHead(self._heads[0], *self.shared_ids) if teacher_logits else None
         self.alignment = self._map_of_models() if alignment is None else alignment
 
-    def _bases(self, heads: Sequence[LanguageModel]) -> tuple[SemanticBasis, SemanticBasis]:
-        """Return the output-side bases of teacher and student."""
-        teacher, student = (SemanticBasis.from_model(head, fold_norm=self.settings.fold_norm) for head in heads)
+    @property
+    def bases(self) -> tuple[SemanticBasis, SemanticBasis]:
+        """The output-side bases of teacher and student, with all vectors."""
+        fold_norm = self.settings.fold_norm
+        teacher, student = (SemanticBasis.from_head(head, fold_norm=fold_norm) for head in self._head_models)
         return teacher, student
 
     @cached_property
     def shared_ids(self) -> tuple[Int[Tensor, " shared"], Int[Tensor, " shared"]]:
         """The tokens that both models share, as ids of the teacher's and of the student's vocabulary."""
-        teacher, student = (b.token_ids[atoms] for b, atoms in zip(self.bases, shared_atoms(*self.bases), strict=True))
+        teacher, student = (
+            head.token_ids[atoms] for head, atoms in zip(self.inverted, shared_atoms(*self.inverted), strict=True)
+        )
         return teacher, student
 
     def vocabulary(self, rows: Sequence[Row]) -> dict[str, Any]:
         """Return what the two vocabularies share, and how much of the rows' responses that covers."""
-        return vocabulary_report(*self.bases, *self.pair.encode(rows))
+        return vocabulary_report(*self.inverted, *self.pair.encode(rows))
 
     def _map_of_models(self) -> Float[Tensor, "d_teacher d_student"] | None:
         """Return the map of the settings if it depends on the models alone, else None."""
-        if self.map.needs not in ("bases", "heads"):
+        if self.map.needs not in OF_MODELS:
             return None
-        teacher, student = self.bases if self.map.needs == "bases" else self._head_rows()
+        teacher, student = self._needed()
         found = self.map.make(teacher, student, self.settings)  # (D_T, D_S)
         return None if found is None else found.to(self.device, torch.float32)
+
+    def _needed(self) -> Sequence[Any]:
+        """Return what the map of the settings needs of teacher and student."""
+        if self.map.needs == "heads":
+            return self._head_rows()
+        return self.bases if self.map.needs == "bases" else self.inverted
 
     def _head_rows(self) -> tuple[Tensor, Tensor]:
         """Return the head rows of the shared tokens in the same order, shapes (shared, D_T) and (shared, D_S)."""

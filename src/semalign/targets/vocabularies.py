@@ -10,11 +10,13 @@ from jaxtyping import Int
 from torch import Tensor
 
 from semalign.bases.basis import SemanticBasis
+from semalign.bases.inverted_head import InvertedHead
 from semalign.bases.token_keys import TokenNames
 
 logger = logging.getLogger(__name__)
 
-Named = SemanticBasis | TokenNames  # what has the token ids, strings and keys of atoms
+Basis = SemanticBasis | InvertedHead  # with its vectors, or making them when they are asked for
+Named = Basis | TokenNames  # what has the token ids, strings and keys of atoms
 
 
 class SharedAtoms(NamedTuple):
@@ -82,9 +84,7 @@ def _numbered(names: Iterable[str]) -> list[tuple[str, int]]:
     return numbered
 
 
-def shared_atoms(
-    teacher_basis: SemanticBasis, student_basis: SemanticBasis
-) -> tuple[Int[Tensor, " shared"], Int[Tensor, " shared"]]:
+def shared_atoms(teacher_basis: Basis, student_basis: Basis) -> tuple[Int[Tensor, " shared"], Int[Tensor, " shared"]]:
     """Return the atoms that two models share, as positions in the teacher's and in the student's basis.
 
     Atoms match by the bytes of text that their tokens stand for, and special tokens by their role
@@ -95,7 +95,7 @@ def shared_atoms(
             has dimensions, because the map could then not distinguish all directions.
     """
     found = match_atoms(teacher_basis, student_basis)
-    needed = max(teacher_basis.vectors.shape[1], student_basis.vectors.shape[1])
+    needed = max(teacher_basis.width, student_basis.width)
     if len(found.teacher) < needed:
         raise ValueError(
             f"too few shared tokens: {found}; at least {needed}, the wider hidden size, are needed. "

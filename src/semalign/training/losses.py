@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from semalign.bases.pseudoinverse import gram
+from semalign.bases.gram import head_gram
 from semalign.data.rows import IGNORED
 from semalign.models.architecture import Architecture
 from semalign.models.precision import wide, wide_type
@@ -124,7 +124,8 @@ class LogitFreeCosine(nn.Module):
     """Cosines of logits ``z = W h`` with their labels, computed from h without z: D^2 instead of V D work a position.
 
     Three identities replace the logits: ``<z, onehot_y> = w_y . h``, ``sum(z) = h . (sum of rows of W)`` and
-    ``|z|^2 = h^T (W^T W) h``. The Gram matrix ``W^T W``, shape (D, D), is computed once. If logits are linear in h,
+    ``|z|^2 = h^T (W^T W) h``. The Gram matrix ``W^T W``, shape (D, D), is computed once for equal
+    heads, or comes from the basis of the head. If logits are linear in h,
     the values and gradients equal those of :func:`output_cosines`. All of it is computed in float32 or wider, because
     ``|z|^2`` is a sum over the vocabulary that overflows float16.
 
@@ -140,7 +141,7 @@ class LogitFreeCosine(nn.Module):
         self.weight = weight.detach()
         self.smoothing = label_smoothing
         self.centred = centred
-        self.gram = gram(self.weight).to(wide_type(weight.dtype))
+        self.gram = head_gram(self.weight).to(wide_type(weight.dtype))
         self.row_sum = self.weight.sum(0, dtype=torch.float64).to(self.gram.dtype)
 
     def forward(self, states: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from semalign.registry import Registry
 
-Needs = Literal["bases", "heads", "states", "nothing"]
+Needs = Literal["bases", "inverted_heads", "heads", "states", "nothing"]
+OF_MODELS: tuple[Needs, ...] = ("bases", "inverted_heads", "heads")  # what depends on the two models alone
 Make = Callable[[Any, Any, Any], Tensor | None]
 
 
@@ -27,7 +28,9 @@ class AlignmentMap:
             it returns the initial value P, shape (D_S, D_T), of a projection of the student's states, or None for no
             projection.
         needs: what ``make`` receives for teacher and student: their output-side ``bases``
-            (:class:`semalign.SemanticBasis`), the rows of their LM ``heads`` for the shared tokens in the same order,
+            (:class:`semalign.SemanticBasis`), the same as ``inverted_heads``, which make vectors chunk by chunk
+            (:class:`semalign.bases.inverted_head.InvertedHead`), the rows of their LM ``heads`` for the shared tokens
+            in the same order,
             their ``states`` at the paired layers and matched positions
             (:class:`semalign.targets.store.StateStore`), or ``nothing`` (None).
         into: the space of the targets: the student's, or the teacher's, in which case the layer loss compares the
@@ -56,7 +59,7 @@ def alignment_map(
     Raises:
         ValueError: for a projection into the teacher's space that is computed from bases or heads.
     """
-    if into == "teacher" and needs in ("bases", "heads"):
+    if into == "teacher" and needs in OF_MODELS:
         raise ValueError(f"map {name!r}: a projection into the teacher's space is fitted on states (needs='states')")
 
     def add(make: Make) -> Make:

@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semalign.bases.pseudoinverse import CHUNK, gram_pseudoinverse
+from semalign.bases.gram import CHUNK
+from semalign.bases.pseudoinverse import gram_pseudoinverse
 from semalign.settings import TransferSettings
 from semalign.targets.maps import alignment_map
 
@@ -29,7 +30,7 @@ def least_squares_map(
         teacher_head: rows of the teacher's LM head W_T for the shared tokens, shape (shared, D_T).
         student_head: rows of the student's LM head W_S in the same order, shape (shared, D_S).
     """
-    inverse, _, _ = gram_pseudoinverse(student_head)
+    inverse = gram_pseudoinverse(student_head).inverse
     parts = zip(teacher_head.split(CHUNK), student_head.split(CHUNK), strict=True)
     cross = torch.zeros(teacher_head.shape[1], student_head.shape[1], dtype=torch.float64, device=student_head.device)
     for rows_t, rows_s in parts:  # W_T^T W_S, one chunk of tokens at a time
