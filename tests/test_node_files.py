@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "workflow" / "job.sbatch"
@@ -75,3 +76,10 @@ def test_the_container_copies_what_an_installation_needs():
     copied = re.findall(r"^    (\S+) /opt/semalign/", definition, re.MULTILINE)
     assert all((ROOT / path).exists() for path in copied)
     assert {"src", "setup.py", "constraints.txt", "constraints-cuda.txt", "data/models"} <= set(copied)
+
+
+def test_what_every_run_of_the_workflow_reads_overrides_nothing_of_a_cluster():
+    profiles = (ROOT / "workflow" / name / "config.yaml" for name in ("profiles/default", "slurm"))
+    default, cluster = (yaml.safe_load(path.read_text()) for path in profiles)
+    assert not default.keys() & cluster.keys()  # Snakemake takes the first
+    assert cluster["retries"] == 5
