@@ -18,7 +18,7 @@ from semalign.models.pair import Encoded, Pair
 from semalign.models.precision import wide_type
 from semalign.settings import TransferSettings
 from semalign.targets.choice import LayerPair, check_layers
-from semalign.targets.maps import MAPS, OF_MODELS
+from semalign.targets.maps import MAPS
 from semalign.targets.passes import StatePasses
 from semalign.targets.store import StateStore
 from semalign.targets.supervision import LayerTargets, Supervision, TeacherHead, match_examples
@@ -102,7 +102,7 @@ class TargetBuilder:
 
     def _map_of_models(self) -> Float[Tensor, "d_teacher d_student"] | None:
         """Return the map of the settings if it depends on the models alone, else None."""
-        if self.map.needs not in OF_MODELS:
+        if not self.map.of_models:
             return None
         teacher, student = self._needed()
         found = self.map.make(teacher, student, self.settings)  # (D_T, D_S)

@@ -11,7 +11,7 @@ from semalign.analysis.diagnosis.states import HeldStates
 from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
-from semalign.targets.maps import MAPS, OF_MODELS
+from semalign.targets.maps import MAPS
 
 COMPARED = ("semantic", "permuted", "random", "least_squares", "procrustes", "ridge")
 CONTROL = "permuted"
@@ -37,7 +37,7 @@ class Maps:
         """The maps that depend on the models alone; of the control several, with other seeds."""
         found: dict[str, list[Tensor]] = {}
         for name in self.names:
-            if MAPS[name].needs in OF_MODELS:
+            if MAPS[name].of_models:
                 seeds = range(PERMUTATIONS) if name == CONTROL else [self.settings.seed]
                 found[name] = [self._builder(name, seed).alignment for seed in seeds]  # type: ignore[misc]
         return found

@@ -42,6 +42,11 @@ class AlignmentMap:
     into: Literal["student", "teacher"] = "student"
 
     @property
+    def of_models(self) -> bool:
+        """Whether the map depends on the two models alone, and not on states."""
+        return self.needs in OF_MODELS
+
+    @property
     def spaces_differ(self) -> bool:
         """Whether neither states nor targets are mapped, so that they are in different spaces."""
         return self.into == "teacher" and self.needs == "nothing"
