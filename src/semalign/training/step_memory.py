@@ -24,11 +24,9 @@ def fitting_parts(student: Architecture, settings: TrainingSettings, first_layer
         first_layer: the first layer that gradients reach.
     """
     most, layers = settings.micro_batch_size or settings.batch_size, student.n_layers - first_layer + 1
-    if settings.activation_checkpointing:
-        kept = {"kept_states": layers}
-    else:
-        kept = {"kept_layers": layers}
-    return FittingParts(student, most, **kept, logits=True, padding=padding_allowed(student, settings))
+    states, activations = (layers, 0) if settings.activation_checkpointing else (0, layers)
+    padding = padding_allowed(student, settings)
+    return FittingParts(student, most, kept_layers=activations, kept_states=states, logits=True, padding=padding)
 
 
 def padding_allowed(student: Architecture, settings: TrainingSettings) -> float:
