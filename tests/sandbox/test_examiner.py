@@ -15,6 +15,7 @@ TESTS = "assert double(2) == 4\nassert double(-1) == -2\n"
 
 def test_tests_whose_process_is_gone_are_no_verdict(mode):
     with Examiner(mode, Limits()) as examiner:
+        assert examiner.examine(RIGHT, TESTS).passed  # so that all has started
         stop(examiner._process)
         assert examiner._server.recv(1) == b""  # what bubblewrap started dies a moment after it
         with pytest.raises(SandboxError, match="the process that runs the tests is gone"):

@@ -9,7 +9,7 @@ from semalign.models.architecture import Architecture
 from semalign.models.batching import FittingParts
 from semalign.settings import TrainingSettings
 
-PART_COST = 1e7  # time of starting a part's layer, in products of a token with a parameter; fitted to two models
+PART_COST = 1e7  # time of starting a part's layer, in products of a token with a parameter: by timings
 SMALL_PRODUCTS = 64  # tokens that a part's smaller matrix products cost besides
 
 
