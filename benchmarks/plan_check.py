@@ -19,7 +19,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from semalign.data.rows import batches
-from semalign.evaluation.generation import roomy_cache
+from semalign.evaluation.cache import roomy_cache
 from semalign.files import write_json
 from semalign.methods.seeking.method import SeekingSettings
 from semalign.methods.seeking.sensitivity import extract
