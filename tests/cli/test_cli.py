@@ -6,7 +6,8 @@ from helpers.commands import invoke
 from semalign import cli
 
 VERBS = (
-    "basis decompose attribute pair diagnose transfer cka evaluate plan compare select run pretrain fetch drop-layers slice"
+    "basis decompose attribute pair diagnose transfer cka evaluate plan compare select run pretrain fetch drop-layers "
+    "slice"
 ).split()
 
 

@@ -34,6 +34,7 @@ from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import not_finite
 from semalign.models.patching import entering
 from semalign.models.precision import wide
+from semalign.models.wide_passes import wide_passes
 
 
 class Scores(NamedTuple):
@@ -62,14 +63,17 @@ class LayerTrace(NamedTuple):
 
 
 def trace_last(architecture: Architecture, input_ids: Sequence[int]) -> list[LayerTrace]:
-    """Run the model on one text and return the states of each layer at its last position."""
+    """Run the model on one text and return the states of each layer at its last position, computed in float32.
+
+    Neurons are ranked by small differences, which the rounding of passes in half precision would reorder.
+    """
     seen: list[dict[str, Tensor]] = [{} for _ in architecture.layers]
     with ExitStack() as hooks:
         for layer, found in zip(architecture.layers, seen, strict=True):
             hooks.callback(layer.register_forward_pre_hook(_entering_hook(found), with_kwargs=True).remove)
             for path, names in ((OUTPUT, ("heads", "attention")), (DOWN, ("activations", "ffn"))):
                 hooks.callback(layer.get_submodule(path).register_forward_hook(_linear_hook(found, *names)).remove)
-        with evaluating(architecture.model):
+        with evaluating(architecture.model), wide_passes(architecture):
             architecture.run(input_ids=torch.tensor([list(input_ids)], device=architecture.device))
     return [LayerTrace(**found) for found in seen]
 
