@@ -1,6 +1,7 @@
 """Tiny real models on the CPU: they exercise everything in seconds, offline."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,12 @@ ROOTS = data_roots()  # as the user has set them; tests set others
 
 
 def pytest_configure():
-    """Where bubblewrap does not work, the tests run programs with limits only; tests of bubblewrap say so and skip."""
+    """Prepare the process: Ctrl-C is heard, as tests send it, also where a shell started this in the background.
+
+    Where bubblewrap does not work, the tests run programs with limits only; tests of bubblewrap say so and skip.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sandbox_mode()
     except SandboxError:
