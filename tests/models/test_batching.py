@@ -52,7 +52,7 @@ def test_items_of_similar_length_share_a_part_and_stay_in_order_where_one_will_d
     assert FittingParts(architecture, padding=2.0).by_length("abcd", [9, 2, 8, 1]) == [["d", "b"], ["c", "a"]]
     assert FittingParts(architecture, padding=99.0).by_length("abcd", [9, 2, 8, 1]) == ["abcd"]
     assert FittingParts(architecture, 3).by_length("abcd", [9, 2, 8, 1]) == [["d", "b", "c"], ["a"]]
-    assert FittingParts(architecture).by_length([], []) == [[]]
+    assert FittingParts(architecture).by_length([], []) == []
 
 
 def test_the_memory_is_asked_for_once_a_batch(architecture, monkeypatch):

@@ -79,7 +79,7 @@ class FittingParts:
         """
         order = sorted(range(len(items)), key=lengths.__getitem__)
         parts = list(self.split([items[i] for i in order], [lengths[i] for i in order]))
-        return parts if len(parts) > 1 else [items]
+        return [items] if len(parts) == 1 else parts
 
     def _fitting(self, lengths: Sequence[int], free: float) -> int:
         """Return how many of the next items fit, with little padding; at least one."""
