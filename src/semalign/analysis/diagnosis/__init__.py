@@ -1,5 +1,5 @@
 """Can alignment carry knowledge between two models? Measured before any training; see :func:`diagnose`."""
 
-from semalign.analysis.diagnosis.diagnose import Diagnosis, diagnose
+from semalign.analysis.diagnosis.diagnosing import Diagnosis, diagnose
 
 __all__ = ["Diagnosis", "diagnose"]

@@ -22,7 +22,7 @@ def readings_figure(readings: pd.DataFrame) -> Figure:
     """Draw for each map how often the aligned state of a teacher layer says the teacher's next token.
 
     Args:
-        readings: see :class:`semalign.analysis.diagnosis.Diagnosis`.
+        readings: see :class:`semalign.analysis.diagnosis.diagnosing.Diagnosis`.
     """
     figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
     drawn = [name for name in NAMES if name in set(readings["map"])]
@@ -45,7 +45,7 @@ def patches_figure(patches: pd.DataFrame) -> Figure:
     """Draw for each map the change of the response NLL while its targets replace the student's states, by layer.
 
     Args:
-        patches: see :class:`semalign.analysis.diagnosis.Diagnosis`.
+        patches: see :class:`semalign.analysis.diagnosis.diagnosing.Diagnosis`.
     """
     strengths = sorted(patches["strength"].unique())
     layers = sorted(patches["layer"].unique())

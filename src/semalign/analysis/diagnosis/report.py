@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from semalign.analysis.diagnosis.diagnose import Diagnosis
+from semalign.analysis.diagnosis.diagnosing import Diagnosis
 from semalign.analysis.diagnosis.pictures import patches_figure, readings_figure
 from semalign.data.rows import Row
 from semalign.files import atomic_path, json_fingerprint

@@ -18,8 +18,8 @@ def verdict(atoms: Correspondence, readings: pd.DataFrame, patches: pd.DataFrame
 
     Args:
         atoms: correspondence of the unit atoms.
-        readings: see :func:`semalign.analysis.diagnosis.diagnose`.
-        patches: see :func:`semalign.analysis.diagnosis.diagnose`.
+        readings: see :func:`semalign.analysis.diagnosis.diagnosing.diagnose`.
+        patches: see :func:`semalign.analysis.diagnosis.diagnosing.diagnose`.
     """
     return [_of_atoms(atoms), _of_readings(readings), _of_patches(patches), _advice(patches)]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from semalign.analysis.diagnosis import diagnose
-from semalign.analysis.diagnosis.diagnose import spaced
+from semalign.analysis.diagnosis.diagnosing import spaced
 from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
 
