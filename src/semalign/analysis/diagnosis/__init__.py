@@ -1,4 +1,4 @@
-"""Can alignment carry knowledge between two models? Measured before any training; see :func:`diagnose`."""
+"""Can alignment carry knowledge between two models? Measured before any training; see :func:`semalign.analysis.diagnosis.diagnosing.diagnose`."""
 
 from semalign.analysis.diagnosis.diagnosing import Diagnosis, diagnose
 
