@@ -1,4 +1,7 @@
-"""Can alignment carry knowledge between two models? Measured before any training; see :func:`semalign.analysis.diagnosis.diagnosing.diagnose`."""
+"""Can alignment carry knowledge between two models? Measured before any training.
+
+See :func:`semalign.analysis.diagnosis.diagnosing.diagnose`.
+"""
 
 from semalign.analysis.diagnosis.diagnosing import Diagnosis, diagnose
 
