@@ -65,7 +65,7 @@ $(VENV)-vllm/.installed: pyproject.toml
 	@touch "$@"
 
 # On all cores; RUN=1 keeps the times as the records of the first run.
-bench: $(VENV)/.bench  ## time each heavy step beside its peer: under 15 minutes on two idle cores (RUN=1 writes records)
+bench: $(VENV)/.bench  ## time each heavy step beside its peer, on an idle machine (RUN=1 writes records)
 	env -u OMP_NUM_THREADS "$(VENV)/bin/python" -m pytest -q -p no:cacheprovider -o pythonpath=benchmarks \
 		--jaxtyping-packages= benchmarks/bench --benchmark-json="$(VENV)/bench.json" --benchmark-columns=median,iqr,rounds
 	PYTHONPATH=benchmarks "$(VENV)/bin/python" -m bench.report "$(VENV)/bench.json" $(if $(RUN),--run $(RUN))

@@ -28,5 +28,5 @@ def test_plans_stand_over_measurements_by_phase(tmp_path, monkeypatch):
     ]
     write_json(tmp_path / "speed" / "plan.json", {"lines": lines})
     text = measured_table()
-    assert "| phase | memory, m, float32 | FLOPs, m, float32 |" in text
-    assert "| training | 0.90 | 1.10 |" in text and "| bases and map | 0.90 | – |" in text
+    assert "| phase | m, float32 |" in text
+    assert "| training | 0.90; 1.10 |" in text and "| bases and map | 0.90; – |" in text

@@ -48,13 +48,14 @@ def measured_table() -> str:
     if not path.is_file():
         return "**not run**: `python benchmarks/plan_check.py --out data/results/speed/plan.json` makes this table.\n"
     lines = pd.DataFrame(read_json(path)["lines"])
-    lines["memory"] = lines["planned_memory"] / lines["measured_memory"]
-    lines["FLOPs"] = lines["planned_flops"] / lines["measured_flops"].where(lines["measured_flops"] > 0)
-    shown = lines.pivot(index="phase", columns=["model", "dtype"], values=["memory", "FLOPs"])
-    shown = shown.loc[list(dict.fromkeys(lines["phase"]))]
-    shown.columns = [f"{what}, {model}, {dtype}" for what, model, dtype in shown.columns]
+    memory = lines["planned_memory"] / lines["measured_memory"]
+    flops = lines["planned_flops"] / lines["measured_flops"].where(lines["measured_flops"] > 0)
+    lines["ratios"] = [f"{m:.2f}; {'–' if pd.isna(f) else f'{f:.2f}'}" for m, f in zip(memory, flops, strict=True)]
+    lines["of"] = lines["model"] + ", " + lines["dtype"]
+    shown = lines.pivot(index="phase", columns="of", values="ratios")
+    shown = shown.loc[list(dict.fromkeys(lines["phase"])), list(dict.fromkeys(lines["of"]))]
     caption = (
-        "Planned over measured for each phase, on a CPU, with a model as its own teacher where the name is not of the "
-        "micro family; a dash: not counted."
+        "Planned over measured for each phase on a CPU: memory; FLOPs, or a dash where they are not counted. SmolLM2 "
+        "is its own teacher."
     )
     return table(shown.reset_index(), caption, "tab-plan-check").text
