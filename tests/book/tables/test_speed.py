@@ -15,10 +15,16 @@ RECORDS = {
 def test_a_row_has_the_ratios_of_all_runs_and_the_rest_of_the_last():
     basis, states = (line for _, line in speed_table(RECORDS).iterrows())
     assert basis.tolist() == [
-        "The basis", "`peer`", "vocabulary 2,000, width 64", "2", "8", "3.0 [1.5, 6.0]; 4.0 [2.0, 8.0]", "2.5", "200",
-        "200", "50%", "1e-06",
+        "The basis", "`peer`", "vocabulary 2,000, width 64", "2 / 8", "3.0 [1.5, 6.0]; 4.0 [2.0, 8.0]", "2.5",
+        "200 / 200", "50%", "1e-06",
     ]  # fmt: skip
-    assert states["of the limit"] == "–" and states["MB"] == "–"
+    assert states["limit"] == "–" and states["MB"] == "– / 200"
+
+
+def test_a_side_that_ran_once_has_no_spread():
+    record = speed_record()
+    record["details"]["sizes"][-1]["ours"]["rounds"] = 1
+    assert speed_table({"basis": [record]})["ratio"].iloc[0] == "3.0"
 
 
 def test_the_data_have_every_size_of_every_run():

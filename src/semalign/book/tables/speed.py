@@ -70,20 +70,24 @@ def speed_table(records: Mapping[str, Runs]) -> pd.DataFrame:
 
 def _row(runs: Runs) -> dict[str, str]:
     settings, size = runs[-1]["configuration"], runs[-1]["details"]["sizes"][-1]
-    ratios = (run["details"]["sizes"][-1] for run in runs)
+    both = size["ours"], size["peer"]
     return {
         "step": settings["title"],
         "peer": settings["peer"],
         "size": size_text(size["size"]),
-        "seconds": f"{size['ours']['median']:.3g}",
-        "of the peer": f"{size['peer']['median']:.3g}",
-        "ratio": "; ".join(f"{e['ratio']:.1f} [{e['spread'][0]:.1f}, {e['spread'][1]:.1f}]" for e in ratios),
+        "seconds": " / ".join(f"{side['median']:.3g}" for side in both),
+        "ratio": "; ".join(_ratio(run["details"]["sizes"][-1]) for run in runs),
         "to reach": f"{settings['reach']:g}",
-        "MB": _whole(megabytes(size["ours"])),
-        "MB of the peer": _whole(megabytes(size["peer"])),
-        "of the limit": "–" if size["limit"] is None else f"{size['limit']:.0%}",
+        "MB": " / ".join(_whole(megabytes(side)) for side in both),
+        "limit": "–" if size["limit"] is None else f"{size['limit']:.0%}",
         "difference": f"{size['difference']:.0e}",
     }
+
+
+def _ratio(size: Mapping[str, Any]) -> str:
+    """Return a ratio with its spread; a side that ran once has none."""
+    low, high = size["spread"]
+    return f"{size['ratio']:.1f}" if size["ours"]["rounds"] == 1 else f"{size['ratio']:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _whole(number: float) -> str:
