@@ -38,10 +38,10 @@ def _tables(records: Mapping[str, Runs], device: str) -> str:
     where = f"{machine['cores']} cores of {machine['processor']}" if device == "cpu" else machine["device"]
     caption = (
         f"Each step beside its peer at the largest size: {where}, {last['created'][:10]}, commit "
-        f"{(last['commit'] or 'unknown')[:7]}. Ratios of all runs, with the spread of the quartiles; the rest is of "
-        "the last run. Seconds and MB: ours / the peer's; MB is the peak above the prepared work. Limit: the share of the "
-        "operations or bytes per second that a large product or a copy reached in the same run. Difference: the "
-        "largest of the two results."
+        f"{(last['commit'] or 'unknown')[:7]}. Ratios of all runs, with the spread of the quartiles; the rest is "
+        "of the last run. Seconds and MB: ours / the peer's; MB is the peak above the prepared work. Limit: the share "
+        "of the operations or bytes per second that a large product or a copy reached in the same run. Difference: "
+        "the largest of the two results."
     )
     expected = "Exponents of the time, from the last two sizes that differ in one number, and those of the algorithm."
     shown = (
