@@ -102,7 +102,7 @@ def assumptions(
         f"models in {' and '.join(sorted(types))}: {sources}; read at {READ / GB:g} GB/s",
         "layers are known only after attribution: worst case, the last teacher layer and the first student layer, "
         "unless the profile names them",
-        "generation by transformers: every batch goes on to the longest answer, a step takes at least "
+        "generation by transformers: counted as if every batch went on to its longest answer; a step takes at least "
         f"{LAUNCH * 1e3:g} ms a layer",
         *lengths,
     ]
