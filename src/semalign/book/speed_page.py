@@ -61,6 +61,6 @@ def _svg(records: Mapping[str, Runs]) -> str:
     drawing = text.getvalue()
     return (
         drawing[drawing.index("<svg") :]
-        .replace("<svg", f'<svg role="img" aria-label="{ALT}"', 1)
+        .replace("<svg", f'<svg role="img" aria-label="{ALT}" style="max-width: 100%; height: auto"', 1)
         .replace(TEXT, "currentColor")
     )
