@@ -76,15 +76,15 @@ def test_two_run_at_the_same_time_and_results_are_in_order(tmp_path):
     assert [name for name, _, _ in found] == ["01_waits", "02_other"]
 
 
-def test_the_longest_begins_and_none_before_what_it_waits_for(tmp_path):
-    short, long, last = (
+def test_the_longest_begin_and_none_before_what_it_waits_for(tmp_path):
+    short, long, longer, last = (
         notebook(tmp_path, name, f"**Cost**: about {n} minutes")
-        for name, n in [("01_short", 1), ("02_long", 2), ("03_last", 9)]
+        for name, n in [("01_short", 1), ("02_long", 2), ("03_longer", 3), ("04_last", 9)]
     )
-    after = {short: set(), long: set(), last: {short, tmp_path / "another.py"}}
-    found = run_all([short, long, last], after, partial(stamped, tmp_path), 2)
+    after = {short: set(), long: set(), longer: set(), last: {short, tmp_path / "another.py"}}
+    found = run_all([short, long, longer, last], after, partial(stamped, tmp_path), 2)
     begin, end = ({name: when[i] for name, *when in found} for i in (0, 1))
-    assert begin["02_long"] < begin["01_short"] < end["01_short"] < begin["03_last"]
+    assert min(end["02_long"], end["03_longer"]) < begin["01_short"] < end["01_short"] < begin["04_last"]
 
 
 def test_one_worker_runs_them_in_their_order_in_this_process(tmp_path):
