@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from semalign.analysis.diagnosis.atoms import Correspondence, Energy, correspondence, energy
-from semalign.analysis.diagnosis.maps import COMPARED, CONTROL, Maps
+from semalign.analysis.diagnosis.maps import COMPARED, Maps, control_of
 from semalign.analysis.diagnosis.patching import PatchTest
 from semalign.analysis.diagnosis.readings import Reader, line
 from semalign.analysis.diagnosis.states import HeldStates, Place, Read, read_states
@@ -202,7 +202,7 @@ class _Run:
                 }
                 where = {"interface": interface, "teacher_layer": i, "layer": k, "strength": strength}
                 for name, values in after.items():
-                    yield {**where, "map": name, "nll": float(np.mean(values)), **_changes(values, before, after)}
+                    yield {**where, "map": name, "nll": float(np.mean(values)), **_changes(name, before, after)}
 
 
 def _aligned(states: HeldStates, alignment: Tensor | None) -> list[Tensor] | None:
@@ -212,13 +212,14 @@ def _aligned(states: HeldStates, alignment: Tensor | None) -> list[Tensor] | Non
     return [states[i].to(alignment.dtype) @ alignment.cpu() for i in range(len(states))]
 
 
-def _changes(values: np.ndarray, before: Sequence[float], after: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Return the change of the NLL against the student's own states, the control and zero, with paired intervals."""
-    others = {"change": before, "against_control": after.get(CONTROL), "against_zero": after[ZERO]}
+def _changes(map_name: str, before: Sequence[float], after: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return the change of the NLL against the student's own states, the map's control and zero, with intervals."""
+    control = after.get(control_of(map_name, after))
+    others = {"change": before, "against_control": control, "against_zero": after[ZERO]}
     found: dict[str, float] = {}
     for name, other in others.items():
         if other is not None:
-            estimate = paired_bootstrap(values, other)
+            estimate = paired_bootstrap(after[map_name], other)
             found |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     return found
 

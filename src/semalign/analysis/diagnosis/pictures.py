@@ -10,12 +10,14 @@ NAMES = {
     "permuted": "permuted atoms",
     "random": "random bases",
     "least_squares": "logit-preserving",
+    "permuted_least_squares": "logit-preserving, permuted",
     "procrustes": "Procrustes",
+    "permuted_procrustes": "Procrustes, permuted",
     "ridge": "ridge",
     "zero": "zero",
     "teacher": "the teacher's own states",
 }
-MARKERS = "osD^vP*X"
+MARKERS = "osD^vP*X<>"
 
 
 def readings_figure(readings: pd.DataFrame) -> Figure:
