@@ -44,11 +44,9 @@ lacking = runs.missing(settings, folder, ["all"])
 print(len(list(cells(settings, ["all"]))), "cells,", len(lacking), "of them without a current record")
 for cell, reason in list(lacking.items())[:10]:
     print(f"  {cell.file_name}: {reason}")
-if lacking:
-    print(f"To make them: {COMPARE}")
 
 # %% [markdown]
-# Only current records count: those made from the present models, data and settings. Entries without records are *not run*.
+# `semalign compare` makes those that are missing or stale. Only current records count: those made from the present models, data and settings. Entries without records are *not run*.
 
 # %%
 current = runs.current(settings, folder, ["all"])
@@ -73,7 +71,7 @@ page.show_table(
 # %%
 cell = next((cell for cell in cells(settings, [PAPER]) if cell.method == PAPER and cell.file_name in current), None)
 if cell is None:
-    print(f"No record of {PAPER} to compare with: {COMPARE}")
+    print(f"no record of {PAPER} to compare with")
 else:
     recorded = read_record(folder / cell.file_name)
     live = runs.run_cell(settings, cell)
