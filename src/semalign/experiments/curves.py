@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 from peft import PeftModel
-from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from semalign.evaluation.run import evaluate
@@ -22,7 +21,7 @@ from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile, Variant
 from semalign.experiments.selection import ITEMS, SPLIT
 from semalign.experiments.staleness import Asked, problem
-from semalign.experiments.work_folder import make
+from semalign.experiments.work_folder import make, share_out
 from semalign.files import json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.models.architecture import Architecture
@@ -66,9 +65,12 @@ def run(
         return _identities(cell, data), {**configuration(long, cell, record), **_measured_as(steps)}
 
     check_runnable(profile, folder, dict.fromkeys(profile.tasks, True), SPLIT)
-    for cell in tqdm(wanted, desc="curves", disable=None):
+
+    def attempt(cell: Cell, wait: bool) -> None:
         path = folder / cell.file_name
-        make(path, partial(problem, path, partial(asked, cell), "value"), lambda _: _record(long, cell, steps))  # noqa: B023
+        make(path, partial(problem, path, partial(asked, cell), "value"), lambda _: _record(long, cell, steps), wait)
+
+    share_out(wanted, attempt, "curves")
     return table(folder)
 
 
