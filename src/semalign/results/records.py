@@ -20,7 +20,7 @@ from semalign.errors import folded
 from semalign.files import write_json
 from semalign.results.schema import RunRecord
 from semalign.results.surroundings import command, commit, peak_memory, versions
-from semalign.results.training import Training, training_of
+from semalign.results.training import NO_TRAINING, training_of
 
 PAPER = "semalign"  # the method with the paper's settings
 NONE = "none"  # in place of a method, for a model without a transfer
@@ -126,7 +126,7 @@ def read_records(folder: Path | str, only: Collection[str] | None = None) -> pd.
         low, high = record["interval"] or (None, None)
         place = {"low": low, "high": high, "path": str(path.relative_to(folder))}
         rows.append({**record, **place, **training_of(record).columns()})
-    return pd.DataFrame(rows, columns=[*RunRecord.model_fields, "low", "high", "path", *Training().columns()])
+    return pd.DataFrame(rows, columns=[*RunRecord.model_fields, "low", "high", "path", *NO_TRAINING.columns()])
 
 
 def _checked(content: Any, what: str) -> dict[str, Any]:
