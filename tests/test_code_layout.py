@@ -25,11 +25,13 @@ def test_the_drawing_and_the_table_have_every_package():
     assert {name for text in drawn for name in text.split(" · ")} == FOLDERS | {
         "paths",
         "errors",
+        "hub",
         "outputs",
         "disk",
         "yaml_text",
         "files",
         "tensor_files",
+        "declarations",
         "registry",
         "settings",
         "stopping",

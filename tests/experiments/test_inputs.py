@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers.saved_models import Watch
 
-from semalign.evaluation.record import split_fingerprint
+from semalign.data.tasks import split_fingerprint
 from semalign.experiments.cells import NONE, Cell
 from semalign.experiments.inputs import (
     configuration,

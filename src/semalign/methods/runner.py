@@ -24,6 +24,7 @@ from semalign.models.precision import types_of
 from semalign.models.saving import save_model
 from semalign.models.source import Model, source_of
 from semalign.outputs import check_folder
+from semalign.registry import placed
 from semalign.results.records import make_record
 from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.adapters import split_adapter, stack_adapters
@@ -97,12 +98,12 @@ def run_method(
     pair = Pair(given[0], given[1] if carried is None else base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
     inputs = Inputs(pair, rows, held_out, chosen, folder)
-    method.check(inputs)
+    placed(method.check)(inputs)
     run = _run(method, inputs, task)
     if folder is not None:
         processes.by_first(partial(prepare, folder, small, large, run))
     try:
-        adapted = method.adapt(inputs)
+        adapted = placed(method.adapt)(inputs)
     finally:
         pair.teacher_source.release()
     record = _record(run, inputs, adapted, time.perf_counter() - started)

@@ -10,16 +10,17 @@ import math
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-import torch
 from pydantic import ValidationError
 
 from semalign.errors import folded
 from semalign.files import write_json
 from semalign.results.schema import RunRecord
-from semalign.results.surroundings import command, commit, peak_memory, versions
+from semalign.results.surroundings import command, commit, peak_memory, used_gpu, versions
+
+if TYPE_CHECKING:  # pandas takes seconds to import
+    import pandas as pd
 
 PAPER = "semalign"  # the method with the paper's settings
 NONE = "none"  # in place of a method, for a model without a transfer
@@ -50,7 +51,7 @@ def make_record(**fields: Any) -> dict[str, Any]:
         "status": "done",
         "versions": versions(),
         "commit": commit(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_initialized() else "cpu",
+        "device": cuda.get_device_name() if (cuda := used_gpu()) is not None else "cpu",
         "peak_memory_bytes": peak_memory(),
         "command": command(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -101,7 +102,7 @@ def _checksum(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def read_records(folder: Path | str, only: Collection[str] | None = None) -> pd.DataFrame:
+def read_records(folder: Path | str, only: Collection[str] | None = None) -> "pd.DataFrame":
     """Return all records below a folder as a table with the record's keys, ``low`` and ``high``, and ``path``.
 
     Args:
@@ -122,6 +123,8 @@ def read_records(folder: Path | str, only: Collection[str] | None = None) -> pd.
         record = read_record(path)
         low, high = record["interval"] or (None, None)
         rows.append({**record, "low": low, "high": high, "path": str(path.relative_to(folder))})
+    import pandas as pd
+
     return pd.DataFrame(rows, columns=[*RunRecord.model_fields, "low", "high", "path"])
 
 
