@@ -31,6 +31,7 @@ def test_the_drawing_and_the_table_have_every_package():
         "yaml_text",
         "files",
         "tensor_files",
+        "cache_folder",
         "declarations",
         "registry",
         "settings",

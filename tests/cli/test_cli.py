@@ -10,7 +10,7 @@ from semalign import cli
 
 VERBS = (
     "basis decompose attribute pair diagnose transfer settings cka evaluate plan compare select run pretrain fetch "
-    "drop-layers slice"
+    "cache drop-layers slice"
 ).split()
 
 

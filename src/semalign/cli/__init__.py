@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from semalign.cli import diagnosing, errors, launched, measuring, method, models, planning, settings
+from semalign.cli import cache, diagnosing, errors, launched, measuring, method, models, planning, settings
 from semalign.paths import spare_home
 
 app = typer.Typer(
@@ -49,6 +49,7 @@ GROUPS: dict[str, dict[str, Verb]] = {
     "Models, data and what is kept": {
         "pretrain": Verb(models.pretrain, "micro-student --out runs/models"),
         "fetch": Verb(models.fetch, "smollm2-135m"),
+        "cache": Verb(cache.cache, "clear --only states --older 30"),
         "drop-layers": Verb(models.drop_layers, "micro-teacher --every 3 --out runs/shorter"),
         "slice": Verb(models.slice_width, "micro-teacher --width 96 --data micro_gsm8k --out runs/narrower"),
     },

@@ -1,7 +1,8 @@
 """Commands for the steps of the paper, one for each."""
 
+import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -28,6 +29,7 @@ from semalign.cli.options import (
     with_adapter,
 )
 from semalign.cli.placing import placed
+from semalign.cli.summary import summary_lines
 
 
 @placed
@@ -199,26 +201,9 @@ def transfer(
     if hold_out:
         rows, held_out = rows[:-hold_out], rows[-hold_out:]
     start = student if adapter is None else adapted(student, adapter)
+    logging.getLogger("semalign.training.progress").setLevel(logging.INFO)
     result = run_method(method, teacher, start, rows, output_dir=out, validation=held_out, task=task, **chosen)
-    _print_transfer(result.record["details"], out)
-
-
-def _print_transfer(details: dict[str, Any], out: Path) -> None:
-    """Print the layer pairs of a transfer, the folder of its result, and the held-out measurements."""
-    pairs = details.get("pairs", [])
-    if "student_layer" in details:
-        pairs = [[details["teacher_layers"], details["student_layer"]]]
-    for mixture, k in pairs:
-        layers = " + ".join(f"{weight:g} x layer {layer}" for layer, weight in mixture)
-        typer.echo(f"teacher {layers} -> student layer {k}")
-    if "vocabulary" in details:
-        from semalign.targets.vocabulary_report import report_lines
-
-        typer.echo("\n".join(report_lines(details["vocabulary"])))
-    typer.echo(f"adapter and record in {out}")
-    for when in ("before", "after"):
-        if details[when]:
-            typer.echo(f"{when:7s}" + ", ".join(f"{key} {value:.4f}" for key, value in details[when].items()))
+    typer.echo("\n".join(summary_lines(result.record, out)))
 
 
 @placed

@@ -12,6 +12,7 @@ from peft import PeftModel
 from semalign.data.messages import rendered
 from semalign.data.rows import read_rows
 from semalign.files import json_fingerprint
+from semalign.methods.card import model_card
 from semalign.methods.held_out import measured
 from semalign.methods.output_folder import prepare
 from semalign.methods.registry import Method
@@ -110,7 +111,8 @@ def run_method(
     made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
     result = LanguageModel(made, small.tokenizer)  # type: ignore[arg-type]
     if folder is not None:
-        processes.by_first(partial(save_model, result, folder, record))
+        card = model_card(result, method, record, len(rows))
+        processes.by_first(partial(save_model, result, folder, record, card))
     return TransferResult(result, folder, record)
 
 
