@@ -85,7 +85,10 @@ def test_atoms_correspond_above_the_mark_in_all_pairs(root):
 def test_tokens_are_kept_by_the_last_layer(root, top_1, verdict):
     diagnosis(root, "a", 0.9, top_1)
     found = evaluate("tokens_kept", ["diagnosis/**/*.json"], {"mark": 0.9})
-    assert found.verdict == verdict and f"{top_1:.1%} (permuted 1.0%, at best 80.0%" in found.numbers["each"]
+    assert (
+        found.verdict == verdict
+        and f"large → a, gsm8k {top_1:.1%} (permuted 1.0%, at best 80.0%" in found.numbers["each"]
+    )
 
 
 def similarities(root, share, kept=0.95, control=0.5):

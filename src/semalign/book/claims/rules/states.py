@@ -6,6 +6,7 @@ from typing import Any
 from semalign.book.claims.evidence import records_of
 from semalign.book.claims.rules import rule
 from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, Finding, NotRunError, combined
+from semalign.book.tables.premise import first_of_pairs, pair_name
 
 Record = Mapping[str, Any]
 LAYER = "layer"  # the interface of Fig. 2: layer outputs
@@ -51,11 +52,11 @@ def contrast(patterns: Sequence[str], *, mark: float) -> Finding:
 def correspondence(patterns: Sequence[str], *, mark: float) -> Finding:
     """Reproduced if the CKA of index-aligned atoms is at least ``mark``; partly if above that of permuted ones."""
     lines, verdicts = [], []
-    for record in _diagnoses(patterns):
+    for record in first_of_pairs(_diagnoses(patterns)):
         atoms, head = (record["details"]["correspondence"][name] for name in ("atoms", "head"))
         verdicts.append(_above(atoms["aligned"], atoms["high"], mark))
         lines.append(
-            f"{_pair(record)} {atoms['aligned']:.2f} (permuted {atoms['permuted']:.3f} [{atoms['low']:.3f}, "
+            f"{record['teacher']} → {record['student']} {atoms['aligned']:.2f} (permuted {atoms['permuted']:.3f} [{atoms['low']:.3f}, "
             f"{atoms['high']:.3f}]; rows of the heads {head['aligned']:.2f})"
         )
     return Finding(combined(verdicts), {"each": "; ".join(lines), "mark": mark})
@@ -77,7 +78,7 @@ def tokens_kept(patterns: Sequence[str], *, mark: float) -> Finding:
         kept = ours["top_1"] / most if most else 0.0
         verdicts.append(REPRODUCED if kept >= mark else PARTLY if ours["low"] > permuted["high"] else NOT)
         lines.append(
-            f"{_pair(record)} {ours['top_1']:.1%} (permuted {permuted['top_1']:.1%}, at best {most:.1%} at this width)"
+            f"{pair_name(record)} {ours['top_1']:.1%} (permuted {permuted['top_1']:.1%}, at best {most:.1%} at this width)"
         )
     return Finding(combined(verdicts), {"each": "; ".join(lines), "mark": mark})
 
@@ -130,10 +131,6 @@ def _above(value: float, chance: float, mark: float) -> str:
 
 def _cosines(record: Record, basis: str) -> dict[str, float]:
     return record["details"]["cosine_over_layers"][basis][LAYER]
-
-
-def _pair(record: Record) -> str:
-    return f"{record['teacher']} → {record['student']}"
 
 
 def _diagnoses(patterns: Sequence[str]) -> Sequence[Record]:
