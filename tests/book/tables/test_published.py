@@ -34,7 +34,7 @@ def test_transfers_show_what_changed_on_held_out_rows():
 
 def test_a_measurement_is_told_before_and_after_each_transfer():
     records = {("gsm8k", "own"): RECORD, ("mbpp", "other"): None}
-    assert published.change_text(records, "response_nll") == "GSM8K by own 2.00 → 1.50"
+    assert published.change_text(records, "response_nll") == "GSM8K, own, 2.00 → 1.50"
     assert published.change_text({("mbpp", "other"): None}, "response_nll") == "not run"
 
 

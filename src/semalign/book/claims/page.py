@@ -79,5 +79,5 @@ def _records(patterns: Sequence[str]) -> str:
         return ""
     if len(found) <= SHOWN:
         links = (f"{{download}}`{path.stem} </../{path.relative_to(project_root()).as_posix()}>`" for path in found)
-        return f" Records: {', '.join(links)}."
-    return f" {len(found)} records: {', '.join(f'`data/results/{pattern}`' for pattern in patterns)}."
+        return f". Records: {', '.join(links)}."
+    return f". {len(found)} records: {', '.join(f'`data/results/{pattern}`' for pattern in patterns)}."

@@ -70,8 +70,8 @@ def change_text(records: Mapping[tuple[str, str], Mapping[str, Any] | None], nam
     for (task, objective), record in records.items():
         if record is not None:
             before, after = (record["details"][when][name] for when in ("before", "after"))
-            texts.append(f"{BENCHMARKS.get(task, task)} by {objective} {before:.2f} → {after:.2f}")
-    return ", ".join(texts) or NOT_RUN
+            texts.append(f"{BENCHMARKS.get(task, task)}, {objective}, {before:.2f} → {after:.2f}")
+    return "; ".join(texts) or NOT_RUN
 
 
 def _change(record: Mapping[str, Any]) -> dict[str, str]:

@@ -55,10 +55,9 @@ def correspondence(patterns: Sequence[str], *, mark: float) -> Finding:
     for record in first_of_pairs(_diagnoses(patterns)):
         atoms, head = (record["details"]["correspondence"][name] for name in ("atoms", "head"))
         verdicts.append(_above(atoms["aligned"], atoms["high"], mark))
-        lines.append(
-            f"{record['teacher']} → {record['student']} {atoms['aligned']:.2f} (permuted {atoms['permuted']:.3f} [{atoms['low']:.3f}, "
-            f"{atoms['high']:.3f}]; rows of the heads {head['aligned']:.2f})"
-        )
+        chance = f"permuted {atoms['permuted']:.3f} [{atoms['low']:.3f}, {atoms['high']:.3f}]"
+        pair = f"{record['teacher']} → {record['student']}"
+        lines.append(f"{pair} {atoms['aligned']:.2f} ({chance}; rows of the heads {head['aligned']:.2f})")
     return Finding(combined(verdicts), {"each": "; ".join(lines), "mark": mark})
 
 
@@ -77,9 +76,8 @@ def tokens_kept(patterns: Sequence[str], *, mark: float) -> Finding:
         most = next(line for (name, _), line in read.items() if name == "width")["top_1"]
         kept = ours["top_1"] / most if most else 0.0
         verdicts.append(REPRODUCED if kept >= mark else PARTLY if ours["low"] > permuted["high"] else NOT)
-        lines.append(
-            f"{pair_name(record)} {ours['top_1']:.1%} (permuted {permuted['top_1']:.1%}, at best {most:.1%} at this width)"
-        )
+        others = f"permuted {permuted['top_1']:.1%}, at best {most:.1%} at this width"
+        lines.append(f"{pair_name(record)} {ours['top_1']:.1%} ({others})")
     return Finding(combined(verdicts), {"each": "; ".join(lines), "mark": mark})
 
 
