@@ -35,7 +35,7 @@ NAN = float("nan")
 
 
 def leaders(leads: pd.DataFrame) -> str:
-    """Return which method has the highest mean score how often; see :func:`.transfers.lead_table`."""
+    """Return which method has the highest mean score how often; see :func:`semalign.book.tables.transfers.lead_table`."""
     counted = leads[leads["highest"] != ""]["highest"].value_counts()
     return ", ".join(f"`{name}` in {number} of {len(leads)}" for name, number in counted.items()) or NOT_RUN
 

@@ -38,7 +38,7 @@ def test_verdicts_are_counted(small):
 
 def test_a_line_has_claim_test_text_verdict_and_records(small):
     text = page.tables(small)
-    assert "* - 1\n  - It is cheap (Section 1). The paper: no number.\n" in text
+    assert "* - 1\n  - It is cheap (Section 1).\n    \n    The paper: no number.\n" in text
     assert (
         "    - Two runs (**partly**): 1.5 times. Records: {download}`semalign </../data/results/cost/semalign.json>`"
         in text

@@ -54,7 +54,7 @@ def _group(group: Group, number: int) -> str:
 
 
 def _line(claim: Claim) -> str:
-    what = f"{claim.claim} ({claim.section}). The paper: {claim.paper}."
+    what = f"{claim.claim} ({claim.section}).\n\nThe paper: {claim.paper}."
     parts = [f"{claim.test} {{doc}}`/{claim.chapter}`", *(_test(test) for test in claim.all_tests)]
     if not claim.tests:
         parts.append(f"- {NOT_RUN}: `{claim.command}`")
