@@ -12,6 +12,7 @@ from peft import PeftModel
 from semalign.data.messages import rendered
 from semalign.data.rows import read_rows
 from semalign.files import json_fingerprint
+from semalign.methods.card import model_card
 from semalign.methods.held_out import measured
 from semalign.methods.output_folder import prepare
 from semalign.methods.registry import Method
@@ -24,6 +25,7 @@ from semalign.models.precision import types_of
 from semalign.models.saving import save_model
 from semalign.models.source import Model, source_of
 from semalign.outputs import check_folder
+from semalign.registry import placed
 from semalign.results.records import make_record
 from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.adapters import split_adapter, stack_adapters
@@ -101,19 +103,20 @@ def run_method(
     pair = Pair(given[0], given[1] if carried is None else base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
     inputs = Inputs(pair, rows, held_out, chosen, folder, watch)
-    method.check(inputs)
+    placed(method.check)(inputs)
     run = _run(method, inputs, task)
     if folder is not None:
         processes.by_first(partial(prepare, folder, small, large, run))
     try:
-        adapted = method.adapt(inputs)
+        adapted = placed(method.adapt)(inputs)
     finally:
         pair.teacher_source.release()
     record = _record(run, inputs, adapted, time.perf_counter() - started)
     made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
     result = LanguageModel(made, small.tokenizer)  # type: ignore[arg-type]
     if folder is not None:
-        processes.by_first(partial(save_model, result, folder, record))
+        card = model_card(result, method, record, len(rows))
+        processes.by_first(partial(save_model, result, folder, record, card))
     return TransferResult(result, folder, record)
 
 

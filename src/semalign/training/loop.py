@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from semalign import stopping
 from semalign.models import processes
@@ -22,6 +21,7 @@ from semalign.settings import TrainingSettings
 from semalign.training.checkpoint import Checkpoint, Position
 from semalign.training.learning_rate import LinearDecay
 from semalign.training.loss_scale import LossScale
+from semalign.training.progress import Progress
 from semalign.training.random_state import random_state, set_random_state
 from semalign.training.step_memory import activations_as_set, fitting_parts
 from semalign.training.watching import Watcher, unwatched
@@ -132,13 +132,7 @@ class Training(ABC):
         """
         resumed, self._watch = self._resumed(), watch
         self.losses = [] if resumed is None else resumed.losses
-        progress = tqdm(
-            total=self.rate.total,
-            initial=len(self.losses),
-            desc=type(self).__name__.lower(),
-            leave=False,
-            disable=processes.quiet(),
-        )
+        progress = Progress(type(self).__name__.lower(), self.rate.total, len(self.losses))
         kept = nullcontext() if self.checkpoint.path is None else stopping.postponed()
         less = activations_as_set(self.student, self.settings, self.trained_from)
         with progress, plain_torch(gradients=True), torch.random.fork_rng(), adapter_dropout(self.model), kept, less:
@@ -162,7 +156,7 @@ class Training(ABC):
     def _save(self) -> None:
         processes.by_first(lambda: self.checkpoint.write(self.losses, self.scale.value))
 
-    def _epoch(self, epoch: int, progress: tqdm, resumed: Position | None) -> None:
+    def _epoch(self, epoch: int, progress: Progress, resumed: Position | None) -> None:
         # Each epoch has its own seed, so that a resumed run draws the same order and dropout as an uninterrupted one.
         torch.manual_seed(self.settings.seed * 10_000 + epoch)
         order = torch.randperm(self.n_examples).tolist()
@@ -178,8 +172,7 @@ class Training(ABC):
             terms = self._step(indices)
             self.losses.append(terms)
             self._watch(len(self.losses))
-            progress.set_postfix({name: f"{value:.3f}" for name, value in terms.items()})
-            progress.update()
+            progress.step(terms)
             if self._stop_wanted():
                 self._stop()
 
