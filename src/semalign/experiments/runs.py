@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
@@ -19,7 +18,7 @@ from semalign.experiments.inputs import fingerprint_of, held_out_rows, source_on
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.scored_models import needs_folder, scored_model
-from semalign.experiments.work_folder import make
+from semalign.experiments.work_folder import make, share_out
 from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
 from semalign.models.source import FiledModel
@@ -102,6 +101,7 @@ def run(
 
     A current record is never made again. If a method refuses a pair or fails, its cells stay without a record, and
     the other cells run all the same. A cell that was stopped goes on from its last checkpoint and its last answers.
+    Several processes that are started with the same profile share the cells.
 
     Raises:
         ValueError: before anything runs, for a row of the data that does not fit its task; at the end, if there were
@@ -115,16 +115,17 @@ def run(
     wanted, reason_of = missing(profile, folder, names, records), reasons(profile, folder)
     tasks = {cell.task: any(each.teacher for each in wanted if each.task == cell.task) for cell in wanted}
     check_runnable(profile, folder, tasks)
-    progress = tqdm(wanted, desc="cells", disable=None)
-    for cell in progress:
+
+    def attempt(cell: Cell, wait: bool) -> None:
         path = folder / cell.file_name
-        progress.set_postfix_str(path.stem)
         try:
-            if make(path, partial(reason_of, cell), partial(run_cell, profile, cell, path)):
+            if make(path, partial(reason_of, cell), partial(run_cell, profile, cell, path), wait):
                 written.append(path)
         except (ValueError, FloatingPointError) as error:
             logger.error("%s: %s", path.stem, error)
             failed.append(f"{path.stem}: {error}")
+
+    share_out(wanted, attempt, "cells")
     if failed:
         raise ValueError(f"{len(failed)} cells without a record; {failed[0]}")
     return written

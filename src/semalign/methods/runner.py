@@ -29,6 +29,7 @@ from semalign.registry import placed
 from semalign.results.records import make_record
 from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.adapters import split_adapter, stack_adapters
+from semalign.training.watching import Watch
 from semalign.training.weight_change import weight_change
 
 Data = str | Path | Iterable[Mapping[str, Any]]
@@ -59,6 +60,7 @@ def run_method(
     output_dir: str | Path | None = None,
     validation: Data | None = None,
     task: str = "own data",
+    watch: Watch | None = None,
     **settings: Any,
 ) -> TransferResult:
     """Adapt a student with a method of the registry.
@@ -78,6 +80,8 @@ def run_method(
             same inputs resumes there, and the result of a run with others is removed.
         validation: held-out rows; response NLL, and what else the method measures, are measured before and after.
         task: name of the task, for the record.
+        watch: what to measure in the course of the training, which it does not change; not for a schedule of several
+            trainings, nor for LaTen, which does not train the student itself.
         **settings: fields of the method's settings.
 
     Raises:
@@ -98,7 +102,7 @@ def run_method(
     base, carried = split_adapter(small)
     pair = Pair(given[0], given[1] if carried is None else base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
-    inputs = Inputs(pair, rows, held_out, chosen, folder)
+    inputs = Inputs(pair, rows, held_out, chosen, folder, watch)
     placed(method.check)(inputs)
     run = _run(method, inputs, task)
     if folder is not None:

@@ -12,7 +12,7 @@ def fine_tune(inputs: Inputs) -> Adapted:
     adapted = add_lora(student.model, range(1, student.n_layers + 1), inputs.settings)
     examples = inputs.pair.encode(inputs.rows).student
     training = FineTuning(Architecture(adapted), examples, inputs.settings, inputs.checkpoint(), inputs.identity("sft"))
-    return Adapted(adapted, training.run(), {"adapter_parameters": trainable(adapted)})
+    return Adapted(adapted, training.run(inputs.watcher(adapted)), {"adapter_parameters": trainable(adapted)})
 
 
 def check_inputs(inputs: Inputs) -> None:

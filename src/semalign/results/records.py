@@ -18,7 +18,7 @@ from semalign.errors import folded
 from semalign.files import write_json
 from semalign.results.schema import RunRecord
 from semalign.results.surroundings import command, commit, peak_memory, used_gpu, versions
-from semalign.results.training import Training, training_of
+from semalign.results.training import NO_TRAINING, training_of
 
 if TYPE_CHECKING:  # pandas takes seconds to import
     import pandas as pd
@@ -129,7 +129,7 @@ def read_records(folder: Path | str, only: Collection[str] | None = None) -> "pd
         rows.append({**record, **place, **training_of(record).columns()})
     import pandas as pd
 
-    return pd.DataFrame(rows, columns=[*RunRecord.model_fields, "low", "high", "path", *Training().columns()])
+    return pd.DataFrame(rows, columns=[*RunRecord.model_fields, "low", "high", "path", *NO_TRAINING.columns()])
 
 
 def _checked(content: Any, what: str) -> dict[str, Any]:

@@ -69,6 +69,9 @@ class Training(BaseModel):
         }
 
 
+NO_TRAINING = Training.model_validate({})
+
+
 def training_of(record: Mapping[str, Any]) -> Training:
     """Return what a run record says of its training.
 

@@ -55,7 +55,8 @@ def adapt(inputs: Inputs) -> Adapted:
     del blocks
     injected = {"response_nll": response_nll(Architecture(adapted), checked)} if checked else None
     identity = inputs.identity("seeking")
-    losses = FineTuning(Architecture(adapted), examples, settings, inputs.checkpoint(), identity).run()
+    training = FineTuning(Architecture(adapted), examples, settings, inputs.checkpoint(), identity)
+    losses = training.run(inputs.watcher(adapted))
     details = {
         "teacher_layers": extraction.layers,
         "layer_scores": extraction.layer_scores,
