@@ -5,12 +5,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from unittest.mock import Mock
 
 import nbformat
 import pytest
 from helpers.disks import ended_process
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
 from semalign.book import freshness, notebooks
@@ -61,8 +62,9 @@ def build_book(project: Path) -> None:
 
 @pytest.mark.parametrize("url", ["", "https://example.org/me/semalign"])
 def test_the_repository_is_linked_if_one_value_names_it(url):
-    config = SimpleNamespace(semalign_repository=url, html_theme_options={"use_issues_button": False, "toc_title": "a"})
-    link_repository(None, config)
+    options = {"use_issues_button": False, "toc_title": "a"}
+    config = Mock(spec=Config, semalign_repository=url, html_theme_options=options)
+    link_repository(Mock(spec=Sphinx), config)
     linked = {"repository_url": url, "use_repository_button": True, "use_issues_button": True}
     assert config.html_theme_options == {"use_issues_button": False, "toc_title": "a"} | (linked if url else {})
 

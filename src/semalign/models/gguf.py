@@ -78,7 +78,7 @@ def load_gguf(path: Path | str, dtype: torch.dtype = torch.float32) -> tuple[Pre
         raise FileNotFoundError(f"There is no GGUF file {path}")
     with _readable(path):
         metadata, _ = read_gguf_metadata(str(path))
-    _rules(metadata)  # fail on an unknown tokenizer before the slow part
+    _rules(path, metadata)  # fail on an unknown tokenizer before the slow part
     return _load_model(path, dtype), _load_tokenizer(path, metadata)
 
 
