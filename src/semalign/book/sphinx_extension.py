@@ -31,10 +31,19 @@ def load_mathjax_once(app: Sphinx, config: Config) -> None:
     config.html_js_files = [name for name in config.html_js_files if not str(name).startswith("mathjax/")]
 
 
+def link_repository(app: Sphinx, config: Config) -> None:
+    """Show links to the repository and its issues if the value ``semalign_repository`` of ``_config.yml`` names one."""
+    if url := config.semalign_repository:
+        links = {"repository_url": url, "use_repository_button": True, "use_issues_button": True}
+        config.html_theme_options = {**config.html_theme_options, **links}
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension, ahead of the others."""
     app.connect("config-inited", run_stale_notebooks, priority=1)
     app.connect("config-inited", load_mathjax_once, priority=1)
+    app.add_config_value("semalign_repository", "", "html")
+    app.connect("config-inited", link_repository, priority=1)
     app.add_directive("check-table", CheckTable)
     app.add_directive("claims", Claims)
     app.add_role("num", NumberRole())
