@@ -88,5 +88,6 @@ class CheckTable(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return the nodes of the table."""
+        """Return the nodes of the table; the page is read again in every build, since its records may have changed."""
+        self.env.note_reread()
         return self.parse_text_to_nodes(TABLES[self.arguments[0]]())
