@@ -12,7 +12,9 @@ from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
 from semalign.book.check_tables import CheckTable
+from semalign.book.claims.directive import Claims
 from semalign.book.notebooks import NotebookError, run_notebooks
+from semalign.book.numbers_role import NumberRole
 
 
 def run_stale_notebooks(app: Sphinx, config: Config) -> None:
@@ -34,4 +36,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", run_stale_notebooks, priority=1)
     app.connect("config-inited", load_mathjax_once, priority=1)
     app.add_directive("check-table", CheckTable)
+    app.add_directive("claims", Claims)
+    app.add_role("num", NumberRole())
     return {"parallel_read_safe": True, "parallel_write_safe": True}
