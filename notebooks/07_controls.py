@@ -204,7 +204,7 @@ else:
         page.provenance("cost", COST, first),
     )
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score against the cost of one transfer: seconds (left) and peak memory of the process (right); bars are 95% intervals of the score, numbers those of the table above. What to see: whether a method that costs more scores more; up and to the left is better.", "name": "fig-cost"}, "image": {"alt": "Two scatter plots of score against seconds and against memory, one numbered point for each method, or a note that costs were not run."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score against the cost of one transfer: seconds (top) and peak memory of the process (bottom); bars are 95% intervals of the score, numbers those of the table above. What to see: whether a method that costs more scores more; up and to the left is better.", "name": "fig-cost"}, "image": {"alt": "Two scatter plots of score against seconds and against memory, one numbered point for each method, or a note that costs were not run."}}
 figure = figures.score_over_cost(spent)
 
 # %% tags=["hide-input"]

@@ -3,6 +3,7 @@
 from helpers.speed import speed_record
 
 from semalign.book import speed_page
+from semalign.book.theme import INK
 
 
 def test_without_records_the_page_says_which_command_makes_them(tmp_path, monkeypatch):
@@ -19,7 +20,7 @@ def test_with_records_it_has_tables_and_a_drawing_in_the_colour_of_the_page(tmp_
     assert "| The basis | `peer` |" in text and ":name: tab-growth-cpu" in text
     assert '<svg role="img" aria-label="A point for each step' in text and "currentColor" in text
     assert speed_page.NO_GPU in text
-    assert speed_page.TEXT not in text and text == speed_page.speed_tables()
+    assert INK not in text and text == speed_page.speed_tables()
 
 
 def test_every_gpu_has_tables_of_its_own(tmp_path, monkeypatch):
@@ -28,13 +29,3 @@ def test_every_gpu_has_tables_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(speed_page, "speed_records", lambda _: {"basis": [speed_record(1)]})
     text = speed_page.speed_tables()
     assert ":name: tab-speed-nvidia-h100" in text and ":name: tab-speed-cpu" in text and speed_page.NO_GPU not in text
-
-
-def test_the_colour_that_is_replaced_is_the_one_of_the_style():
-    import matplotlib
-    from matplotlib.colors import to_hex
-
-    from semalign.book.theme import apply_theme
-
-    apply_theme()
-    assert to_hex(matplotlib.rcParams["text.color"]) == speed_page.TEXT
