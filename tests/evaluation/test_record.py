@@ -5,6 +5,7 @@ from helpers.data import write
 from helpers.scripted import GSM8K, script
 
 from semalign.data.tasks import rows
+from semalign.evaluation import record as record_module
 from semalign.evaluation.record import score_record, split_fingerprint
 from semalign.evaluation.run import evaluate
 from semalign.models.identity import model_identity
@@ -31,11 +32,23 @@ def test_the_record_of_a_score_by_hand(model, data, tmp_path):
     assert "vllm" not in configuration and "task_file" not in configuration
     assert record["fingerprints"]["student"] == model_identity(model)
     assert record["details"]["correct"] == "100"
+    assert record["details"]["examples"] == [
+        {"prompt": prompt, "answer": answer, "correct": right}
+        for prompt, answer, right in zip(prompts, [" #### 3", " so 3", " #### 4"], [True, False, False], strict=True)
+    ]
     last = {f"exact_match,{rule}": 200 / 3 for rule in ("flexible", "lm_eval", "open_instruct")}
     scores = {"exact_match,strict": 100 / 3, **last}
     assert record["details"]["scores"] == pytest.approx(scores)
     write_record(tmp_path / "score.json", record)
     assert read_record(tmp_path / "score.json") == record
+
+
+@pytest.mark.parametrize(
+    ("sample", "answer"), [({"choice": 2}, 2), ({"generation": "a"}, "a"), ({"generation": ["b", "c"]}, "b")]
+)
+def test_the_answer_that_is_kept(sample, answer):
+    kept = record_module._example({"doc_id": 0, "prompt": "?", "correct": True, **sample})
+    assert kept == {"prompt": "?", "answer": answer, "correct": True}
 
 
 def test_the_fingerprint_of_a_split_follows_its_items(root):

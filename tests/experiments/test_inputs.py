@@ -1,16 +1,20 @@
 """What a record of a cell must be made from: hashes of models and data, and the settings that can make it stale."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from helpers.saved_models import Watch
 
 from semalign.evaluation.record import split_fingerprint
+from semalign.experiments import inputs
 from semalign.experiments.cells import NONE, Cell
 from semalign.experiments.inputs import (
     configuration,
     fingerprint_of,
     fingerprints,
     forget_sources,
+    held_out_rows,
     source_once,
     training_rows,
 )
@@ -58,6 +62,22 @@ def test_a_transfer_depends_on_both_models_and_both_splits_and_a_score_on_two_of
 def test_training_rows_are_the_first_of_the_task(profile):
     found = training_rows(profile, "micro_gsm8k")
     assert len(found) == 6 and "what is 0+1?" in found[0]["prompt"]
+
+
+def test_held_out_rows_are_of_the_validation_split_and_none_is_trained_on(profile, monkeypatch):
+    found, split = held_out_rows(profile, "micro_gsm8k")  # its splits are equal, and six of eight rows are trained on
+    assert split == "validation"
+    assert [row["prompt"].split("?")[0][-3:] for row in found] == ["3+1", "3+2"]
+    monkeypatch.setattr(inputs, "HELD_OUT", 1)
+    assert held_out_rows(profile, "micro_gsm8k")[0] == found[:1]
+
+
+def test_a_task_that_trains_on_its_validation_split_is_measured_on_what_follows_its_training_rows(monkeypatch, profile):
+    file, rows = inputs.task_file("micro_gsm8k"), [{"prompt": str(i), "response": "."} for i in range(9)]
+    content = {**file.content, "metadata": {**file.metadata, "training": {"splits": ["validation"]}}}
+    monkeypatch.setattr(inputs, "task_file", lambda task: replace(file, content=content))
+    monkeypatch.setattr(inputs.training, "rows", lambda task, limit, *_, **__: rows[:limit])
+    assert held_out_rows(profile, "micro_gsm8k") == (rows[6:], "train")
 
 
 def test_the_configuration_is_that_of_method_task_and_evaluation(profile, cell):

@@ -92,6 +92,16 @@ def test_a_record_has_the_score_of_the_adapted_student(profile):
 
 
 @pytest.mark.slow
+def test_a_record_says_what_the_training_did_on_validation_rows(profile):
+    details = run_cell(profile, Cell("semalign", profile.teacher, profile.student, "micro_gsm8k", 1))["details"]
+    assert details["steps"] == 2 and details["weight_change"] > 0
+    assert details["layer_cosine"].keys() == {"before", "after"}
+    held_out = details["held_out"]
+    assert (held_out["n"], held_out["split"], len(held_out["row_nll"])) == (2, "validation", 2)
+    assert held_out["low"] < held_out["before"] < held_out["high"]
+
+
+@pytest.mark.slow
 def test_a_method_of_the_registry_is_run_under_its_settings(profile):
     cell = next(cell for cell in cells(profile, ["sft"]) if cell.method == "sft")
     record = run_cell(profile, cell)

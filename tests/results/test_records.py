@@ -51,6 +51,17 @@ def test_records_become_a_table(tmp_path):
     assert list(read_records(tmp_path, {"1.json", "2.json"})["seed"]) == [1, 2]
 
 
+def test_the_table_says_how_far_the_training_went(tmp_path):
+    details = {"steps": 80, "weight_change": 0.25, "layer_cosine": {"before": 0.1, "after": 0.5}}
+    write_record(tmp_path / "new.json", make_record(**RUN, details=details))
+    write_record(tmp_path / "old.json", make_record(**RUN, details={"before": None, "after": None}))
+    columns = ["steps", "weight_change", "layer_cosine_before", "layer_cosine_after"]
+    new, old = read_records(tmp_path)[columns].to_numpy().tolist()
+    assert new == [80, 0.25, 0.1, 0.5] and all(map(math.isnan, old))
+    with pytest.raises(ValueError, match="weight_change"):
+        make_record(**RUN, details={**details, "weight_change": -1.0})
+
+
 def test_a_folder_without_records_gives_an_empty_table(tmp_path):
     assert read_records(tmp_path).empty
     assert "value" in read_records(tmp_path).columns

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from semalign.results.statistics import holm, mean_interval, paired_bootstrap, seeded_bootstrap, wilson_interval
+from semalign.results.statistics import (
+    holm,
+    mean_interval,
+    paired_bootstrap,
+    ratio_interval,
+    seeded_bootstrap,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (1, 10), (5, 10), (10, 10), (271, 1319), (93, 500)])
@@ -181,3 +188,23 @@ def test_holm_rejects_what_the_step_down_procedure_rejects():
                 break
             rejected.add(int(i))
         assert {i for i, p in enumerate(holm(p_values.tolist())) if p <= alpha} == rejected
+
+
+def test_the_interval_of_a_ratio_by_hand():
+    # r = 6 / 4; residuals 1 - 1.5 and 5 - 4.5; sqrt(2 / 1 · (.25 + .25)) / 4 = 0.25
+    assert ratio_interval([1, 5], [1, 3]) == pytest.approx((1.5, 1.5 - 1.959964 / 4, 1.5 + 1.959964 / 4), abs=1e-6)
+
+
+def test_the_interval_of_a_ratio_with_equal_sizes_is_that_of_the_mean():
+    values = np.random.default_rng(0).normal(size=50)
+    error = stats.sem(values) / 3
+    found = ratio_interval(values, [3] * 50)
+    assert found == pytest.approx((values.mean() / 3, *stats.norm.interval(0.95, values.mean() / 3, error)), abs=1e-12)
+
+
+def test_a_ratio_needs_items_and_their_sizes():
+    found = ratio_interval([2], [4])
+    assert found.value == 0.5 and math.isnan(found.low) and math.isnan(found.high)
+    for totals, sizes in (([], []), ([1], [1, 2])):
+        with pytest.raises(ValueError, match="size for each item"):
+            ratio_interval(totals, sizes)

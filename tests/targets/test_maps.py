@@ -7,7 +7,10 @@ import torch
 from helpers.models import close, exact_basis, normal
 from scipy.linalg import orthogonal_procrustes
 
+from semalign.analysis.diagnosis.states import HeldStates
+from semalign.settings import TransferSettings
 from semalign.targets.alignment import alignment_map
+from semalign.targets.maps import MAPS
 from semalign.targets.maps.least_squares import least_squares_map
 from semalign.targets.maps.procrustes import procrustes_map
 from semalign.targets.maps.random import random_map
@@ -72,3 +75,20 @@ def test_permuted_atoms_keep_the_geometry_of_the_student(student):
     shuffled = basis.permuted(1)
     close(alignment_map(basis, replace(shuffled, tokens=basis.tokens)).double(), basis.unit.T @ shuffled.unit)
     close(shuffled.unit.T @ shuffled.unit, basis.unit.T @ basis.unit)
+
+
+def test_the_permuted_logit_map_pairs_each_token_with_another(tmp_path):
+    w_t, w_s = normal(30, 7), normal(30, 5, seed=1)
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(3))
+    made = MAPS["permuted_least_squares"].make(w_t, w_s, TransferSettings(seed=3))
+    close(made, (torch.linalg.pinv(w_s[order]) @ w_t).T)
+
+
+@pytest.mark.parametrize(("name", "plain"), [("permuted_procrustes", "procrustes"), ("permuted_ridge", "ridge")])
+def test_maps_fitted_on_shuffled_positions(name, plain):
+    x, y = normal(40, 6), normal(40, 3, seed=1)
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(3))
+    settings = TransferSettings(seed=3, ridge_penalty=0.1)
+    shuffled = MAPS[name].make(HeldStates([x]), HeldStates([y]), settings)
+    close(shuffled, MAPS[plain].make(HeldStates([x]), HeldStates([y[order]]), settings))
+    assert not torch.allclose(shuffled, MAPS[plain].make(HeldStates([x]), HeldStates([y]), settings))

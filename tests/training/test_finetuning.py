@@ -6,7 +6,8 @@ import torch
 from semalign.data.rows import batches, encode
 from semalign.models.architecture import Architecture
 from semalign.settings import TrainingSettings
-from semalign.training.finetuning import FineTuning, response_nll, summed_nll
+from semalign.training import finetuning
+from semalign.training.finetuning import FineTuning, response_nll, row_nll, summed_nll
 from semalign.training.lora import add_lora
 
 
@@ -33,6 +34,12 @@ def test_parts_of_a_batch_give_the_gradient_of_the_whole(student, rows):
     assert moved[0][0][0] == pytest.approx(moved[1][0][0], rel=1e-6)
     for whole, parts in zip(moved[0][1], moved[1][1], strict=True):
         torch.testing.assert_close(whole, parts, rtol=1e-6, atol=1e-8)
+
+
+def test_the_likelihood_of_each_row_is_that_of_the_row_alone(student, rows):
+    examples, architecture = encode(rows, student.tokenizer, 64), Architecture(student.model)
+    alone = [summed_nll(architecture, [example]).item() for example in examples]
+    assert row_nll(architecture, examples, batch_size=5) == pytest.approx(alone, rel=1e-6)
 
 
 def failing_above(most, compute, seen):
@@ -67,7 +74,7 @@ def test_a_batch_that_does_not_fit_is_trained_in_smaller_parts_without_a_trace(s
 def test_the_likelihood_is_measured_in_parts_that_fit(student, rows, monkeypatch):
     examples, architecture, seen = encode(rows, student.tokenizer, 64), Architecture(student.model), []
     expected = response_nll(architecture, examples, batch_size=4)
-    monkeypatch.setattr("semalign.training.finetuning.summed_nll", failing_above(4, summed_nll, seen))
+    monkeypatch.setattr(finetuning, "_token_nll", failing_above(4, finetuning._token_nll, seen))
     assert response_nll(architecture, examples, batch_size=6) == pytest.approx(expected, rel=1e-12)
     assert seen == [6, 6, 3, 3]
 

@@ -1,5 +1,6 @@
 """The run record of a score."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from semalign.evaluation.transformers_engine import engine_identity
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.models.loading import LanguageModel
 from semalign.results.records import NONE, make_record
+
+EXAMPLES = 3  # items, the first of the split, whose answers a record keeps to be read
 
 
 @lru_cache
@@ -51,6 +54,7 @@ def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int
         details={
             "scores": score.scores,
             "correct": _correct(score),
+            "examples": [_example(sample) for sample in score.samples[:EXAMPLES]],
             "groups": score.groups,
             "evaluation_seconds": score.seconds,
         },
@@ -62,6 +66,13 @@ def engine_configuration(model: LanguageModel | VllmModel) -> dict[str, Any]:
     if not isinstance(model, VllmModel):
         return {"engine": "transformers"}
     return {"engine": "vllm", "vllm": {key: value for key, value in model.identity().items() if key != "model"}}
+
+
+def _example(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """Return prompt and first answer of an item; of a question with choices the answer is the number of the choice."""
+    answer = sample["choice"] if "choice" in sample else sample["generation"]
+    first = answer[0] if isinstance(answer, list) else answer
+    return {"prompt": sample["prompt"], "answer": first, "correct": sample["correct"]}
 
 
 def _correct(score: Evaluation) -> str | list[float]:

@@ -14,6 +14,8 @@ from semalign.experiments.staleness import resolved
 from semalign.models.devices import chosen_place
 from semalign.models.source import FiledModel
 
+HELD_OUT = 200  # rows
+
 
 def source_once(name: str) -> FiledModel:
     """Return a model by name, kept with its identity for the next cells; its weights are read when one needs them.
@@ -40,13 +42,38 @@ def fingerprint_of(name: str) -> str:
 
 def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:
     """Return the training rows of a profile's task, in the chat format in which it is evaluated."""
-    settings, chat = profile.tasks[task], profile.evaluation.chat
+    return _rows_to_train(profile, task, profile.tasks[task].train_size)
+
+
+def _rows_to_train(profile: Profile, task: str, size: int | None) -> list[dict[str, str]]:
+    return training.rows(task, size, profile.tasks[task].training_data, **_chat(profile, task))
+
+
+def _chat(profile: Profile, task: str) -> dict[str, Any]:
+    """Return the chat format of a task, and the tokenizer if the format is the student's."""
+    chat = profile.evaluation.chat
     tokenizer = source_once(profile.student).outline.tokenizer if tasks.chat_name(task, chat) == "model" else None
-    return training.rows(task, settings.train_size, settings.training_data, chat=chat, tokenizer=tokenizer)
+    return {"chat": chat, "tokenizer": tokenizer}
+
+
+def held_out_rows(profile: Profile, task: str) -> tuple[list[dict[str, str]], str]:
+    """Return the rows that every training of a task is measured on, at most :data:`HELD_OUT`, and where they are from.
+
+    They are the first of the validation split. Where a task has none, or trains on it, they are what follows the rows
+    that it trains on. No row that is trained on is among them, and none of the test split.
+    """
+    file = task_file(task)
+    split = file.data.splits.get("validation")
+    if split is not None and split not in file.metadata.get("training", {}).get("splits", ()):
+        found, place = tasks.rows(task, "validation", **_chat(profile, task)), "validation"
+    else:
+        found, place = _rows_to_train(profile, task, None), "train"
+    trained = {tuple(row.values()) for row in training_rows(profile, task)}
+    return [row for row in found if tuple(row.values()) not in trained][:HELD_OUT], place
 
 
 def check_data(profile: Profile, task: str, split: str, trained: bool = True) -> None:
-    """Make sure that the items of a split, and the training rows if it is trained on them, are there and fit the task.
+    """Make sure that the items of a split, and the rows to train and measure on if anything is trained, fit the task.
 
     Raises:
         FileNotFoundError: if they are not there.
@@ -54,7 +81,7 @@ def check_data(profile: Profile, task: str, split: str, trained: bool = True) ->
     """
     tasks.documents(task, split)
     if trained:
-        training_rows(profile, task)
+        held_out_rows(profile, task)
 
 
 def fingerprints(cell: Cell, data: Callable[[str], str]) -> dict[str, str]:

@@ -14,7 +14,14 @@ from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.experiments.cells import Cell, cells
-from semalign.experiments.inputs import configuration, fingerprint_of, fingerprints, source_once, training_rows
+from semalign.experiments.inputs import (
+    configuration,
+    fingerprint_of,
+    fingerprints,
+    held_out_rows,
+    source_once,
+    training_rows,
+)
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.scored_models import needs_folder, scored_model
@@ -78,9 +85,12 @@ def _transferred(
 ) -> tuple[dict[str, Any], LanguageModel | VllmModel]:
     """Return the record of a transfer, and the model to score; nothing else of the transfer stays in memory."""
     student, rows = source_once(cell.student), training_rows(profile, cell.task)
+    held_out, split = held_out_rows(profile, cell.task)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
-    method = profile.method_of(cell.method)
-    result = run_method(method, teacher, student, rows, output_dir=folder, task=cell.task, **settings)
+    places: dict[str, Any] = {"output_dir": folder, "validation": held_out or None, "task": cell.task}
+    result = run_method(profile.method_of(cell.method), teacher, student, rows, **places, **settings)
+    if held_out:
+        result.record["details"]["held_out"]["split"] = split
     return result.record, scored_model(profile, cell.student, result)
 
 

@@ -12,11 +12,11 @@ from peft import PeftModel
 from semalign.data.messages import rendered
 from semalign.data.rows import read_rows
 from semalign.files import json_fingerprint
+from semalign.methods.held_out import measured
 from semalign.methods.output_folder import prepare
 from semalign.methods.registry import Method
 from semalign.methods.registry import method as method_of
 from semalign.models import processes
-from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.loading import LanguageModel
 from semalign.models.pair import Pair
@@ -27,7 +27,7 @@ from semalign.outputs import check_folder
 from semalign.results.records import make_record
 from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.adapters import split_adapter, stack_adapters
-from semalign.training.finetuning import response_nll
+from semalign.training.weight_change import weight_change
 
 Data = str | Path | Iterable[Mapping[str, Any]]
 
@@ -129,16 +129,21 @@ def _run(method: Method, inputs: Inputs, task: str) -> dict[str, Any]:
 
 def _record(run: dict[str, Any], inputs: Inputs, adapted: Adapted, seconds: float) -> dict[str, Any]:
     """Return the run record, whose value is the held-out response NLL or, without held-out rows, the last loss."""
-    before, after = _measured(inputs, adapted)
-    last = inputs.settings.objective(adapted.losses[-1])
+    found, last = measured(inputs, adapted), inputs.settings.objective(adapted.losses[-1])
+    held_out = {"before": None, "after": None} if found is None else found.details
+    training = {
+        "steps": len(adapted.losses),
+        "weight_change": weight_change(adapted.model, lambda: inputs.pair.student.model),
+        **held_out,
+    }
     return make_record(
         **run,
-        metric="training_loss" if after is None else "response_nll",
-        value=last if after is None else after["response_nll"],
+        metric="training_loss" if found is None else "response_nll",
+        value=last if found is None else found.after["response_nll"],
         n=len(inputs.held_out) or adapted.trained_on or len(inputs.rows),
         seconds=seconds,
         losses=adapted.losses,
-        details={**adapted.details, "types": _types(inputs.pair, adapted), "before": before, "after": after},
+        details={**adapted.details, "types": _types(inputs.pair, adapted), **training},
     )
 
 
@@ -147,14 +152,3 @@ def _types(pair: Pair, adapted: Adapted) -> dict[str, list[str]]:
     trained = (p for p in adapted.model.parameters() if p.requires_grad or not isinstance(adapted.model, PeftModel))
     models = {"teacher": pair.teacher_source.facts.types, "student": pair.student_source.facts.types}
     return {**models, "trained": types_of(trained)}
-
-
-def _measured(inputs: Inputs, adapted: Adapted) -> tuple[dict[str, float] | None, dict[str, float] | None]:
-    """Return the held-out measurements before and after, each None if no rows are held out."""
-    if not inputs.held_out:
-        return None, None
-    examples = inputs.pair.encode(inputs.held_out).student
-    return (
-        {**adapted.before, "response_nll": response_nll(inputs.pair.student_architecture, examples)},
-        {**adapted.after, "response_nll": response_nll(Architecture(adapted.model), examples)},
-    )

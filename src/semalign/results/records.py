@@ -20,6 +20,7 @@ from semalign.errors import folded
 from semalign.files import write_json
 from semalign.results.schema import RunRecord
 from semalign.results.surroundings import command, commit, peak_memory, versions
+from semalign.results.training import Training, training_of
 
 PAPER = "semalign"  # the method with the paper's settings
 NONE = "none"  # in place of a method, for a model without a transfer
@@ -104,6 +105,8 @@ def _checksum(content: dict[str, Any]) -> str:
 def read_records(folder: Path | str, only: Collection[str] | None = None) -> pd.DataFrame:
     """Return all records below a folder as a table with the record's keys, ``low`` and ``high``, and ``path``.
 
+    What a record says of its training has columns too (:meth:`semalign.results.training.Training.columns`).
+
     Args:
         folder: folder of the records.
         only: names of the files to read; None for all.
@@ -121,8 +124,9 @@ def read_records(folder: Path | str, only: Collection[str] | None = None) -> pd.
             continue
         record = read_record(path)
         low, high = record["interval"] or (None, None)
-        rows.append({**record, "low": low, "high": high, "path": str(path.relative_to(folder))})
-    return pd.DataFrame(rows, columns=[*RunRecord.model_fields, "low", "high", "path"])
+        place = {"low": low, "high": high, "path": str(path.relative_to(folder))}
+        rows.append({**record, **place, **training_of(record).columns()})
+    return pd.DataFrame(rows, columns=[*RunRecord.model_fields, "low", "high", "path", *Training().columns()])
 
 
 def _checked(content: Any, what: str) -> dict[str, Any]:

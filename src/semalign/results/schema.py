@@ -3,7 +3,9 @@
 import math
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
+
+from semalign.results.training import Training
 
 SCORE, COSINE, SHARE = (0.0, 100.0), (-1.0, 1.0), (0.0, 1.0)
 RANGES = {  # by the first letters of the metric
@@ -41,6 +43,12 @@ class RunRecord(BaseModel):
     command: str
     created: str = Field(description="ISO time, UTC")
     status: Literal["done"]
+
+    @field_validator("details")
+    @classmethod
+    def _check_training(cls, details: dict[str, Any]) -> dict[str, Any]:
+        Training.model_validate(details)
+        return details
 
     @model_validator(mode="after")
     def _check_numbers(self) -> "RunRecord":

@@ -64,6 +64,30 @@ def mean_interval(values: Shaped[ndarray, " runs"] | Sequence[float | int], conf
     return Estimate(mean, mean - half, mean + half)
 
 
+def ratio_interval(
+    totals: Shaped[ndarray, " items"] | Sequence[float | int],
+    sizes: Shaped[ndarray, " items"] | Sequence[float | int],
+    confidence: float = 0.95,
+) -> Estimate:
+    """Return ``r = sum(totals) / sum(sizes)``, such as a loss a token over rows of many tokens, with its interval.
+
+    ``r ± z sqrt(n / (n - 1) · sum((totals - r sizes)²)) / sum(sizes)`` with z the normal quantile: the rows are the
+    sample, and their sizes vary with them (Cochran 1977, Section 6.3). The interval of a single item is NaN.
+
+    Raises:
+        ValueError: if the two differ in their number of items, or if there is no item.
+    """
+    found, weights = np.asarray(totals, dtype=float), np.asarray(sizes, dtype=float)
+    if found.shape != weights.shape or found.size == 0:
+        raise ValueError(f"a ratio needs a size for each item, at least one: got {len(totals)} and {len(sizes)}")
+    ratio, n = float(found.sum() / weights.sum()), found.size
+    if n == 1:
+        return Estimate(ratio, float("nan"), float("nan"))
+    error = np.sqrt(n / (n - 1) * np.square(found - ratio * weights).sum()) / weights.sum()
+    half = float(norm.ppf((1 + confidence) / 2) * error)
+    return Estimate(ratio, ratio - half, ratio + half)
+
+
 def paired_bootstrap(
     ours: Shaped[ndarray, " items"] | Sequence[float | int],
     theirs: Shaped[ndarray, " items"] | Sequence[float | int],

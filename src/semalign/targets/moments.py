@@ -18,20 +18,25 @@ class Moments(NamedTuple):
     xy: Float[Tensor, "d_x d_y"]
 
 
-def moments(x: StateStore, y: StateStore, *, centred: bool = False) -> Moments:
+def moments(x: StateStore, y: StateStore, *, centred: bool = False, shuffled: int | None = None) -> Moments:
     """Return ``X^T X`` and ``X^T Y`` of two stores that hold states of the same positions.
 
     Args:
         x: states to map from.
         y: states to map to.
         centred: whether to subtract the means over all positions first.
+        shuffled: seed of a permutation of the positions of y, within each part of 64 examples: a control in which a
+            state no longer meets the state of its own position. None: no permutation.
     """
+    generator = None if shuffled is None else torch.Generator().manual_seed(shuffled)
     # A constant 1 is prepended to X, so that one product also gives the count and the sums:
     # [1 X Y]^T [1 X], shape (1 + D_x + D_y, 1 + D_x), with the sums of x and y in column 0.
     n, both = x.width, torch.zeros(1 + x.width + y.width, 1 + x.width, dtype=torch.float64)
     for start in range(0, len(x), EXAMPLES):
         rows = range(start, min(start + EXAMPLES, len(x)))
         first, second = (torch.cat([store[i] for i in rows]).double() for store in (x, y))
+        if generator is not None:
+            second = second[torch.randperm(len(second), generator=generator)]
         left = torch.cat([torch.ones(len(first), 1, dtype=torch.float64), first], dim=1)
         both += torch.cat([left, second], dim=1).T @ left
     if centred:  # sum (x - mean)(y - mean)^T = sum x y^T - (sum x)(sum y)^T / n

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -65,10 +66,16 @@ def summed_nll(model: Architecture, examples: Sequence[Example]) -> Float[Tensor
 
     Logits are computed only at positions that predict a response token, some at a time (:func:`token_losses`).
     """
+    return _token_nll(model, examples)[0].sum()
+
+
+def _token_nll(model: Architecture, examples: Sequence[Example]) -> tuple[Float[Tensor, " n"], list[int]]:
+    """Return the negative log-likelihoods of all response tokens of one batch, and how many each example has."""
     batch = {name: tensor.to(model.device) for name, tensor in next(batches(examples, len(examples))).items()}
-    labels = batch.pop("labels")[:, 1:]  # position i predicts token i + 1
-    final = model.run(**batch)[:, :-1]
-    return token_losses(model, final[labels != IGNORED], labels[labels != IGNORED]).sum()
+    labelled = batch["labels"][:, 1:] != IGNORED  # position i predicts token i + 1
+    labels = batch.pop("labels")[:, 1:][labelled]
+    losses = token_losses(model, model.run(**batch)[:, :-1][labelled], labels)
+    return losses, labelled.sum(1).tolist()
 
 
 def response_nll(model: Architecture, examples: Sequence[Example], batch_size: int = 16) -> float:
@@ -76,18 +83,26 @@ def response_nll(model: Architecture, examples: Sequence[Example], batch_size: i
 
     At most ``batch_size`` examples are computed at once, fewer if these do not fit the memory.
     """
+    return sum(row_nll(model, examples, batch_size)) / _response_tokens(examples)
 
-    def summed(part: Sequence[Example]) -> float:
-        nll = summed_nll(model, part)
-        check_finite(nll, "the log-likelihoods", model, partial(summed_nll, model, part))
-        return nll.item()
 
-    total = 0.0
+def row_nll(model: Architecture, examples: Sequence[Example], batch_size: int = 16) -> list[float]:
+    """Return for each example the summed negative log-likelihood of its response, in nats; else as `response_nll`."""
+
+    def summed(part: Sequence[Example]) -> list[float]:
+        losses, counts = _token_nll(model, part)
+        sums = torch.stack([each.sum() for each in losses.split(counts)])
+        check_finite(sums, "the log-likelihoods", model, partial(summed_nll, model, part))
+        return sums.tolist()
+
     with evaluating(model.model):
         own, parts = processes.share(examples), FittingParts(model, batch_size, logits=True)
-        for nll in parts.results(summed, own, list(map(len, own))):
-            total += nll
-    return processes.sums({"nll": total})["nll"] / _response_tokens(examples)
+        found = torch.zeros(len(examples), dtype=torch.float64)
+        found[processes.number() :: processes.count()] = torch.tensor(
+            parts.each(summed, own, list(map(len, own))), dtype=torch.float64
+        )
+    processes.add_up([found])
+    return found.tolist()
 
 
 def _response_tokens(examples: Sequence[Example]) -> int:

@@ -34,14 +34,16 @@ def test_every_map_layer_and_strength_has_a_line(teacher, student, rows):
         "permuted",
         "random",
         "least_squares",
+        "permuted_least_squares",
         "procrustes",
+        "permuted_procrustes",
         "ridge",
     }
-    assert len(found.patches) == 7 * 2 * 2 and set(found.patches["teacher_layer"]) == {1, 5}
+    assert len(found.patches) == 9 * 2 * 2 and set(found.patches["teacher_layer"]) == {1, 5}
     targets = found.readings[found.readings["read"] == "target"]
-    assert len(targets) == 6 * 5 and len(found.verdict) == 4
+    assert len(targets) == 8 * 5 and len(found.verdict) == 4
     assert (found.readings["top_1"] <= found.readings["top_5"]).all()
-    assert set(found.energy) == {"semantic", "permuted", "random", "least_squares"}
+    assert set(found.energy) == {"semantic", "permuted", "random", "least_squares", "permuted_least_squares"}
 
 
 def test_bad_input_is_refused_in_a_line(teacher, student, rows):

@@ -3,7 +3,7 @@
 import torch
 from helpers.models import normal
 
-from semalign.analysis.diagnosis.maps import COMPARED, PERMUTATIONS, Maps
+from semalign.analysis.diagnosis.maps import COMPARED, PERMUTATIONS, Maps, control_of
 from semalign.analysis.diagnosis.states import HeldStates
 from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
@@ -14,7 +14,7 @@ from semalign.targets.maps import MAPS
 def test_maps_of_the_models_are_the_builder_s(teacher, student):
     pair, settings = Pair(teacher, student), TransferSettings(seed=4)
     found = Maps(pair, settings).of_models
-    assert set(found) == {"semantic", "permuted", "random", "least_squares"}
+    assert set(found) == {"semantic", "permuted", "random", "least_squares", "permuted_least_squares"}
     assert [len(made) for made in found.values()] == [PERMUTATIONS if n == "permuted" else 1 for n in found]
     for name in ("semantic", "random"):
         expected = TargetBuilder(pair, TransferSettings(map=name, seed=4)).alignment
@@ -26,5 +26,10 @@ def test_other_maps_are_fitted_on_states(teacher, student):
     x, y = HeldStates([normal(30, 16), normal(20, 16, seed=1)]), HeldStates([normal(30, 12), normal(20, 12, seed=1)])
     settings = TransferSettings()
     found = Maps(Pair(teacher, student), settings).fitted(x, y)
-    assert set(found) == set(COMPARED) - {"semantic", "permuted", "random", "least_squares"}
+    assert set(found) == set(COMPARED) - {"semantic", "permuted", "random", "least_squares", "permuted_least_squares"}
     torch.testing.assert_close(found["ridge"][0], MAPS["ridge"].make(x, y, settings).float())
+
+
+def test_the_control_of_a_map_is_its_permuted_form():
+    assert control_of("procrustes", COMPARED) == "permuted_procrustes"
+    assert control_of("ridge", COMPARED) == control_of("semantic", COMPARED) == "permuted"

@@ -5,6 +5,10 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import normalize
+
+from semalign.targets.builder import TargetBuilder
+from semalign.targets.vocabularies import shared_atoms
 
 PERMUTATIONS = 20
 NORMAL = 1.96  # standard deviations of a 95% interval
@@ -55,6 +59,17 @@ def correspondence(
     null = torch.tensor([similarity(y[order]) for order in orders], dtype=torch.float64)
     mean, spread = float(null.mean()), NORMAL * float(null.std())
     return Correspondence(similarity(y), mean, mean - spread, mean + spread)
+
+
+def correspondences(builder: TargetBuilder) -> dict[str, Correspondence]:
+    """Return how far the shared unit ``atoms`` of a pair correspond, and the ``head`` rows that they come from."""
+    bases, seed = builder.inverted, builder.settings.seed
+    atoms = [basis.rows(shared) for basis, shared in zip(bases, shared_atoms(*bases), strict=True)]
+    heads = [basis.weight[ids].float() for basis, ids in zip(bases, builder.shared_ids, strict=True)]
+    return {
+        name: correspondence(normalize(teacher, dim=-1), normalize(student, dim=-1), seed)
+        for name, (teacher, student) in {"atoms": atoms, "head": heads}.items()
+    }
 
 
 class Energy(NamedTuple):

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from torch import Tensor
-from torch.nn.functional import normalize
 from tqdm import tqdm
 
-from semalign.analysis.diagnosis.atoms import Correspondence, Energy, correspondence, energy
-from semalign.analysis.diagnosis.maps import COMPARED, CONTROL, Maps
+from semalign.analysis.diagnosis.atoms import Correspondence, Energy, correspondences, energy
+from semalign.analysis.diagnosis.maps import COMPARED, Maps, control_of
 from semalign.analysis.diagnosis.patching import PatchTest
 from semalign.analysis.diagnosis.readings import Reader, line
 from semalign.analysis.diagnosis.states import HeldStates, Place, Read, read_states
@@ -26,7 +25,6 @@ from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
 from semalign.targets.pairing import LayerMap
 from semalign.targets.supervision import match_examples
-from semalign.targets.vocabularies import shared_atoms
 
 READ = 8  # teacher layers whose states are read
 PATCHED = 4  # student layers that are patched
@@ -116,7 +114,7 @@ class _Run:
         own = self._states("student", [Place("layer", last), *(Place(interface, k) for _, k in pairs)])
         readings = pd.DataFrame(self._readings(teacher, own, read, of_models))
         patches = pd.DataFrame(self._patches(teacher, own, pairs, strengths, of_models))
-        found = self._correspondence()
+        found = correspondences(self.builder)
         return Diagnosis(
             vocabulary=self.builder.vocabulary(self.rows),
             correspondence=found,
@@ -126,18 +124,6 @@ class _Run:
             verdict=verdict(found["atoms"], readings, patches),
             seconds=time.perf_counter() - self.started,
         )
-
-    def _correspondence(self) -> dict[str, Correspondence]:
-        bases = self.builder.inverted
-        shared = [
-            normalize(basis.rows(atoms), dim=-1) for basis, atoms in zip(bases, shared_atoms(*bases), strict=True)
-        ]
-        heads = [
-            normalize(basis.weight[ids].float(), dim=-1)
-            for basis, ids in zip(bases, self.builder.shared_ids, strict=True)
-        ]
-        seed = self.settings.seed
-        return {"atoms": correspondence(shared[0], shared[1], seed), "head": correspondence(heads[0], heads[1], seed)}
 
     def _states(self, side: str, places: Sequence[Place]) -> Read:
         """Return the states of teacher or student, which is not needed in memory afterwards."""
@@ -202,7 +188,7 @@ class _Run:
                 }
                 where = {"interface": interface, "teacher_layer": i, "layer": k, "strength": strength}
                 for name, values in after.items():
-                    yield {**where, "map": name, "nll": float(np.mean(values)), **_changes(values, before, after)}
+                    yield {**where, "map": name, "nll": float(np.mean(values)), **_changes(name, before, after)}
 
 
 def _aligned(states: HeldStates, alignment: Tensor | None) -> list[Tensor] | None:
@@ -212,13 +198,14 @@ def _aligned(states: HeldStates, alignment: Tensor | None) -> list[Tensor] | Non
     return [states[i].to(alignment.dtype) @ alignment.cpu() for i in range(len(states))]
 
 
-def _changes(values: np.ndarray, before: Sequence[float], after: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Return the change of the NLL against the student's own states, the control and zero, with paired intervals."""
-    others = {"change": before, "against_control": after.get(CONTROL), "against_zero": after[ZERO]}
+def _changes(map_name: str, before: Sequence[float], after: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return the change of the NLL against the student's own states, the map's control and zero, with intervals."""
+    control = after.get(control_of(map_name, after))
+    others = {"change": before, "against_control": control, "against_zero": after[ZERO]}
     found: dict[str, float] = {}
     for name, other in others.items():
         if other is not None:
-            estimate = paired_bootstrap(values, other)
+            estimate = paired_bootstrap(after[map_name], other)
             found |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     return found
 

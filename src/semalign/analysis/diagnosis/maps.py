@@ -1,6 +1,6 @@
 """The maps that a diagnosis compares: the paper's, its controls, and those that a user would otherwise take."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,9 +13,23 @@ from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
 from semalign.targets.maps import MAPS
 
-COMPARED = ("semantic", "permuted", "random", "least_squares", "procrustes", "ridge")
+COMPARED = (
+    "semantic",
+    "permuted",
+    "random",
+    "least_squares",
+    "permuted_least_squares",
+    "procrustes",
+    "permuted_procrustes",
+    "ridge",
+)
 CONTROL = "permuted"
 PERMUTATIONS = 3  # of the control
+
+
+def control_of(name: str, names: Container[str]) -> str:
+    """Return the control of a map: the same map with a permuted correspondence, else permuted atoms."""
+    return f"permuted_{name}" if f"permuted_{name}" in names else CONTROL
 
 
 @dataclass(frozen=True)

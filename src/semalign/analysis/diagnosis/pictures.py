@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 NAMES = {
@@ -10,12 +11,15 @@ NAMES = {
     "permuted": "permuted atoms",
     "random": "random bases",
     "least_squares": "logit-preserving",
+    "permuted_least_squares": "logit-preserving, permuted",
     "procrustes": "Procrustes",
+    "permuted_procrustes": "Procrustes, permuted",
     "ridge": "ridge",
     "zero": "zero",
     "teacher": "the teacher's own states",
 }
 MARKERS = "osD^vP*X"
+PERMUTED = "permuted"
 
 
 def readings_figure(readings: pd.DataFrame) -> Figure:
@@ -25,20 +29,25 @@ def readings_figure(readings: pd.DataFrame) -> Figure:
         readings: see :class:`semalign.analysis.diagnosis.diagnosing.Diagnosis`.
     """
     figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+    draw_readings(axis, readings)
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    return figure
+
+
+def draw_readings(axis: Axes, readings: pd.DataFrame) -> None:
+    """Draw readings, with labels and without a legend; see :func:`readings_figure`."""
     drawn = [name for name in NAMES if name in set(readings["map"])]
-    for name, marker, colour in zip(drawn, MARKERS, sns.color_palette("colorblind", len(drawn)), strict=False):
-        part = readings[readings["map"] == name]
+    for name in drawn:
+        part, (marker, colour, line) = readings[readings["map"] == name], _look(name)
         ends = [part["top_1"] - part["low"], part["high"] - part["top_1"]]
         axis.errorbar(
             part["layer"], 100 * part["top_1"], yerr=[100 * end.clip(lower=0) for end in ends],
-            marker=marker, color=colour, label=NAMES[name], capsize=2, ls="--" if name == "teacher" else "-",
+            marker=marker, color=colour, label=NAMES[name], capsize=2, ls=line,
         )  # fmt: skip
     for name, text in (("student", "the student by itself"), ("width", "any head of its width")):
         value = 100 * readings[readings["map"] == name]["top_1"].iloc[0]
         axis.axhline(value, color="0.4", lw=1, ls=":" if name == "width" else "-.", label=text)
     axis.set(xlabel="teacher layer", ylabel="teacher's next token first (%)", ylim=(-2, 102))
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    return figure
 
 
 def patches_figure(patches: pd.DataFrame) -> Figure:
@@ -48,23 +57,38 @@ def patches_figure(patches: pd.DataFrame) -> Figure:
         patches: see :class:`semalign.analysis.diagnosis.diagnosing.Diagnosis`.
     """
     strengths = sorted(patches["strength"].unique())
-    layers = sorted(patches["layer"].unique())
     size = (3.4 * len(strengths) + 1.6, 4)
     figure, axes = plt.subplots(1, len(strengths), figsize=size, sharey=True, squeeze=False, layout="constrained")
-    drawn = [name for name in NAMES if name in set(patches["map"])]
     for axis, strength in zip(axes[0], strengths, strict=True):
-        for i, (name, colour) in enumerate(zip(drawn, sns.color_palette("colorblind", len(drawn)), strict=True)):
-            part = patches[(patches["map"] == name) & (patches["strength"] == strength)].set_index("layer").loc[layers]
-            places = [place + 0.7 * (i - (len(drawn) - 1) / 2) / len(drawn) for place in range(len(layers))]
-            ends = [part["change"] - part["change_low"], part["change_high"] - part["change"]]
-            axis.errorbar(
-                places, part["change"], yerr=[end.clip(lower=0) for end in ends],
-                fmt=MARKERS[i % len(MARKERS)], color=colour, label=NAMES[name], capsize=2,
-            )  # fmt: skip
-        axis.axhline(0, color="0.4", lw=1)
-        axis.set_yscale("symlog", linthresh=0.02)
-        axis.set_xticks(range(len(layers)), layers)
-        axis.set(title=f"strength {strength:g}", xlabel="student layer")
+        draw_patches(axis, patches[patches["strength"] == strength])
+        axis.set_title(f"strength {strength:g}")
     axes[0, 0].set_ylabel("change of response NLL (nats per token)")
     axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return figure
+
+
+def draw_patches(axis: Axes, patches: pd.DataFrame) -> None:
+    """Draw the patches of one strength, with labels and without a legend; see :func:`patches_figure`."""
+    layers = sorted(patches["layer"].unique())
+    drawn = [name for name in NAMES if name in set(patches["map"])]
+    for i, name in enumerate(drawn):
+        part, (marker, colour, _) = patches[patches["map"] == name].set_index("layer").loc[layers], _look(name)
+        places = [place + 0.7 * (i - (len(drawn) - 1) / 2) / len(drawn) for place in range(len(layers))]
+        ends = [part["change"] - part["change_low"], part["change_high"] - part["change"]]
+        axis.errorbar(
+            places, part["change"], yerr=[end.clip(lower=0) for end in ends], fmt=marker, color=colour,
+            label=NAMES[name], capsize=2, mfc="none" if name.startswith(PERMUTED) else colour,
+        )  # fmt: skip
+    axis.axhline(0, color="0.4", lw=1)
+    axis.set_yscale("symlog", linthresh=0.02)
+    axis.set_xticks(range(len(layers)), layers)
+    axis.set_xlabel("student layer")
+
+
+def _look(name: str) -> tuple[str, tuple[float, float, float], str]:
+    """Return marker, colour and line of a map; a permuted map has the look of the map itself, with a dotted line."""
+    of = "semantic" if name == PERMUTED else name.removeprefix(f"{PERMUTED}_")
+    shown = [each for each in NAMES if not each.startswith(PERMUTED)]
+    colours = sns.color_palette("colorblind", len(shown))
+    line = ":" if name.startswith(PERMUTED) else "--" if name == "teacher" else "-"
+    return MARKERS[shown.index(of)], colours[shown.index(of)], line

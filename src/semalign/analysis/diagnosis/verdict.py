@@ -6,7 +6,7 @@ from semalign.analysis.diagnosis.atoms import Correspondence
 from semalign.analysis.diagnosis.maps import CONTROL
 
 METHOD = "semantic"
-CONTROLS = (CONTROL, "random", "zero")
+CONTROLS = (CONTROL, "permuted_least_squares", "permuted_procrustes", "random", "zero")
 LABELS = "`semalign transfer ... -s output_loss=cross_entropy`, or `--method sft` for all layers"
 
 

@@ -1,0 +1,99 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The micro family
+#
+# - **Purpose**: the small models and benchmarks that come with this project, and on which most of this book runs: how large they are, how they were made, what a task looks like, and what they are not good for.
+# - **Cost**: about 10 seconds on a CPU. Scores and answers come from records.
+# - **Command**: `semalign run --profile micro --only 00`
+
+# %% tags=["parameters"]
+profile = "micro"
+inputs = ["models", "benchmarks", "results/{profile}"]
+
+# %% tags=["hide-input"]
+from IPython.display import display
+
+from semalign.book.markdown import Markdown
+from semalign.book.page import open_page
+from semalign.book.tables.micro_family import answers_text, benchmark_table, model_table
+from semalign.book.tables.paper import title
+
+page = open_page("00_micro_family", profile, inputs)
+
+# %% [markdown]
+# A claim about a method is easiest to check where a run takes seconds. The micro family makes that possible: two general models and two code models with the architecture of Llama, which anyone can train again from text that the project generates, and four small benchmarks with the rows, prompts and scorers of MMLU, GSM8K, HumanEval and MBPP.
+#
+# ## Models
+#
+# `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. The student has seen the same facts and skills as the teacher, mostly told in other words and layouts, and the benchmarks' own form in a few of its documents only: it lacks the form more than the skill, so that there is something to transfer.
+
+# %%
+from semalign.experiments import runs
+from semalign.experiments.profiles import load_profile
+from semalign.paths import data_dir, results_dir
+from semalign.results.records import NONE, read_record
+
+settings = load_profile(profile)
+folder = results_dir() / settings.name
+current = runs.current(settings, folder, ["all"])
+scores = {
+    (r["student"], r["task"]): r for name in sorted(current) if (r := read_record(folder / name))["method"] == NONE
+}
+print(len(scores), "scores of models as they are")
+
+# %% tags=["hide-input"]
+models = sorted((data_dir() / "models").glob("micro-*"))
+page.show_table(
+    model_table(models, scores, list(settings.tasks)),
+    "The bundled models, and their scores on the test splits in percent, with 95% Wilson intervals over 500 items. Code models are scored on the code benchmarks.",
+    "micro-models",
+    command=f"semalign compare --profile {profile} --methods semalign --seeds 1",
+)
+
+# %% [markdown]
+# `semalign pretrain micro-student` makes a model again. Each model's folder below `data/models/` has a card, and the losses of its training.
+#
+# ## Benchmarks
+#
+# All items are generated from a seed. *micro-MMLU* asks for one of four values of an invented fact, *micro-GSM8K* for the answer to a word problem of one to four steps, *micro-HumanEval* for the body of a function from its head and description, and *micro-MBPP* for a function from its description and three asserts. No prompt occurs twice, the facts and functions of the three splits are different ones, and no row of any split is in the models' training text. Tests of a function fail for every function of the same family that behaves differently.
+
+# %% tags=["hide-input"]
+page.show_table(
+    benchmark_table(data_dir() / "benchmarks" / "semalign"),
+    "The bundled benchmarks: items by split. Training uses the first split, settings are chosen on the second, and the third is for the final measurement only.",
+    "micro-benchmarks",
+)
+
+# %% [markdown]
+# ## One item of each
+#
+# This is the first item of each test split, not a chosen one, and what the models answer: the student, the teacher, the student after SemAlign with the paper's settings, and the student after the same training with cross-entropy in place of the teacher's states. Seed 0.
+
+# %% tags=["hide-input"]
+AFTER = {"after SemAlign": "semalign", "after cross-entropy": "cross-entropy"}
+
+
+for task in settings.tasks:
+    answered = {name: scores.get((name, task)) for name in (settings.student, settings.teacher)}
+    for called, method in AFTER.items():
+        name = f"{method}--{settings.teacher}--{settings.student}--{task}--0.json"
+        answered[f"{settings.student} {called}"] = read_record(folder / name) if name in current else None
+    display(Markdown(f"### {title(task)}\n\n{answers_text(answered)}"))
+
+# %% [markdown]
+# ## What it is not good for
+#
+# - **Size.** A score says how a model of this size handles these templates. It says nothing about the real benchmarks, and nothing about models of billions of parameters.
+# - **The pair is unlike real pairs in one respect that matters**: its two trainings have nothing in common but the tokenizer and the kind of text, and the atoms of the two models hardly correspond ([Does the premise hold?](11_premise.ipynb)). Students of real families are often made from their teachers.
+# - **One family.** Methods that rank alike here may rank differently elsewhere. The page [Published weights](09_published_weights.ipynb) has the other models that were run.

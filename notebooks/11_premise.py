@@ -1,0 +1,114 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Does the premise hold?
+#
+# - **Purpose**: Section 4.2 of the paper takes it that atom $i$ of the teacher's basis and atom $i$ of the student's basis mean the same. This page measures, before any training, for which pairs of models that holds, what the aligned states say, and what they do in place of the student's own states.
+# - **Cost**: about 20 seconds on a CPU. Everything comes from records of `semalign diagnose`; the correspondence of the profile's own pair is computed again.
+# - **Command**: `semalign run --profile micro --only 11`; the table of records below has the command of each pair.
+
+# %% tags=["parameters"]
+profile = "micro"
+inputs = ["models", "results/diagnosis"]
+
+# %% tags=["hide-input"]
+from IPython.display import display
+
+from semalign.book.figures.premise import patches_of_pairs, readings_of_pairs
+from semalign.book.markdown import Markdown
+from semalign.book.page import open_page
+
+page = open_page("11_premise", profile, inputs)
+
+# %%
+from semalign.book.tables import premise
+from semalign.experiments.profiles import load_profile
+from semalign.paths import results_dir
+
+settings = load_profile(profile)
+folder = results_dir() / "diagnosis"
+records = premise.diagnoses(folder)
+print(len(records), "diagnoses on record")
+
+# %% [markdown]
+# ## Do the atoms correspond?
+#
+# The target of a student's state is $\sum_i \cos(h, s^T_i)\, s^S_i$: the teacher's cosine with its atom $i$ is the coefficient of the student's atom $i$. This carries meaning from one space to the other only if the two sets of atoms are arranged alike. A rotation between the spaces does no harm, since the map contains it; but where two tokens are neighbours for the teacher, they must be neighbours for the student too.
+#
+# Linear CKA measures this without any training. It compares the two sets of unit atoms, paired by token: 1 means equal arrangements, whatever the rotation and the scale, and random pairs of the same atoms show what chance gives. The rows of the LM heads, from which the atoms are made by a pseudoinverse, are compared in the same way. The last two columns describe the map $M = S_T S_S^\top$: which share of its energy $\lVert M \rVert_F^2$ lies in its first singular direction, and over how many equal directions it would spread alike (the participation ratio). A map with nearly all energy in one direction moves every state to about the same place.
+
+# %% tags=["hide-input"]
+page.show_table(
+    premise.correspondence_table(records),
+    "How far the atoms of two models correspond. CKA goes from 0 to 1; 'at random' is its mean over 20 random pairings of the same atoms.",
+    "premise-atoms",
+    decimals=3,
+    command="semalign diagnose TEACHER STUDENT --data TASK --out FOLDER",
+    record=folder / premise.file_of(records[0]) if records else None,
+)
+
+# %% [markdown]
+# The correspondence depends on the two models alone. For the pair of this profile it is computed again, and must agree with the record.
+
+# %%
+from semalign.analysis.diagnosis.atoms import correspondences
+from semalign.models.pair import Pair
+from semalign.settings import TransferSettings
+from semalign.targets.builder import TargetBuilder
+
+own = [each for each in records if (each["teacher"], each["student"]) == (settings.teacher, settings.student)]
+now = correspondences(TargetBuilder(Pair(settings.teacher, settings.student), TransferSettings()))["atoms"]
+print(f"{settings.teacher} and {settings.student}: CKA of atoms {now.aligned:.4f} now")
+for record in own:
+    assert abs(now.aligned - record["value"]) < 1e-4, "the record is of other models"
+
+# %% [markdown]
+# ## What do the targets say?
+#
+# An aligned state is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the teacher's next token comes first. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one; a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes and ridge maps are fitted on states of both models at the same positions of other rows.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of positions at which the student's head reads the teacher's next token first, from aligned states of each teacher layer. 'The teacher's own states' are read by the teacher's head; the horizontal lines are the student's own states, and the best that any head of the student's width could do. What to see: how far the paper's map lies above its permuted form and below the others.", "name": "fig-premise-readings"}, "image": {"alt": "A panel for each pair of models; in each a line for every map over the teacher's layers."}}
+figure = readings_of_pairs(records)
+
+# %% tags=["hide-input"]
+page.show_table(
+    premise.reading_table(records),
+    "The same at the teacher's last layer, in percent.",
+    "premise-readings",
+    decimals=1,
+    command="semalign diagnose TEACHER STUDENT --data TASK --out FOLDER",
+)
+
+# %% [markdown]
+# ## What do the targets do?
+#
+# The student need not be trained to see what its layer would do if it had learned its targets perfectly: the aligned state takes the place of the student's own at layer $k$, at the same length, and the layers above it go on from there. If the negative log-likelihood (NLL) of the response falls, the aligned states hold something that the student can use. If it rises, training toward these targets must do harm as far as it succeeds.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Change of the response NLL, in nats per token, if aligned states replace the student's own at one layer; bars are paired 95% intervals over rows. Open markers are permuted maps. The axis is linear near zero and logarithmic beyond. What to see: only points below zero help, and only if they lie below their permuted form too.", "name": "fig-premise-patches"}, "image": {"alt": "A panel for each pair of models; in each, points with intervals for every map at four student layers, and a line at zero."}}
+figure = patches_of_pairs(records)
+
+# %% tags=["hide-input"]
+page.show_table(
+    premise.patch_table(records),
+    "The layer and the strength at which the paper's targets serve each pair best: change of the response NLL, with paired 95% intervals, against the student's own states, against permuted atoms and against zero. The best of several places is chosen on the rows that are shown, so that small gains are overstated.",
+    "premise-patches",
+    command="semalign diagnose TEACHER STUDENT --data TASK --out FOLDER",
+)
+
+# %% [markdown]
+# ## Verdicts
+#
+# These are the verdicts of `semalign diagnose` on each pair, made from the numbers above. It is the first thing to run with a pair of your own ([Your own pair](10_your_own_pair.ipynb)).
+
+# %% tags=["hide-input"]
+display(Markdown(premise.verdicts(records)))

@@ -1,0 +1,106 @@
+"""Tables of the premise that atoms correspond: what `semalign diagnose` found for several pairs of models."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from semalign.book.markdown import nested_list
+from semalign.results.records import read_record
+
+Record = Mapping[str, Any]
+
+
+def diagnoses(folder: Path) -> list[dict[str, Any]]:
+    """Return the records of diagnoses in a folder, those whose atoms correspond most first."""
+    found = [read_record(path) for path in sorted(folder.glob("*.json"))]
+    return sorted((record for record in found if record["method"] == "diagnose"), key=lambda record: -record["value"])
+
+
+def pair_name(record: Record) -> str:
+    """Return teacher, student and data of a record as one text."""
+    return f"{record['teacher']} → {record['student']}, {record['task']}"
+
+
+def first_of_pairs(records: Sequence[Record]) -> list[Record]:
+    """Return one record of each pair of models, since atoms and maps of the models depend on no data."""
+    return list({(record["teacher"], record["student"]): record for record in reversed(records)}.values())[::-1]
+
+
+def correspondence_table(records: Sequence[Record]) -> pd.DataFrame:
+    """Return for each pair how far atoms and head rows correspond, and how the map's energy is spread."""
+    lines = []
+    for record in first_of_pairs(records):
+        details = record["details"]
+        semantic = details["energy"]["semantic"]
+        lines.append(
+            {
+                "teacher": record["teacher"],
+                "student": record["student"],
+                "shared atoms": details["vocabulary"]["shared"],
+                "CKA of atoms": details["correspondence"]["atoms"]["aligned"],
+                "at random": details["correspondence"]["atoms"]["permuted"],
+                "CKA of head rows": details["correspondence"]["head"]["aligned"],
+                "first direction": semantic["first"],
+                "directions": semantic["directions"],
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def reading_table(records: Sequence[Record]) -> pd.DataFrame:
+    """Return how often the student's head reads the teacher's next token, in percent, by pair and map.
+
+    Targets are those of the teacher's last layer; the last two columns are the student's own states, and the best that
+    any head of the student's width could do.
+    """
+    lines = []
+    for record in records:
+        readings = pd.DataFrame(record["details"]["readings"])
+        last = readings[(readings["read"] == "target") & (readings["layer"] == readings["layer"].max())]
+        shares = (100 * last.set_index("map")["top_1"]).to_dict()
+        own, width = (100 * readings[readings["map"] == name]["top_1"].iloc[0] for name in ("student", "width"))
+        lines.append({"pair": pair_name(record), **shares, "student's own": own, "width": width})
+    return pd.DataFrame(lines)
+
+
+def patch_table(records: Sequence[Record], name: str = "semantic") -> pd.DataFrame:
+    """Return for each pair the place where targets of a map, in place of the student's states, serve it best.
+
+    Changes of the response NLL are in nats per token, with paired 95% intervals over rows; below zero is better.
+    """
+    lines = []
+    for record in records:
+        patches = pd.DataFrame(record["details"]["patches"])
+        ours = patches[patches["map"] == name]
+        if ours.empty:
+            continue
+        best = ours.loc[ours["change"].idxmin()]
+        lines.append(
+            {
+                "pair": pair_name(record),
+                "layer": f"{best['teacher_layer']} → {best['layer']}",
+                "strength": f"{best['strength']:g}",
+                "against its own": _change(best, "change"),
+                "against permuted": _change(best, "against_control"),
+                "against zero": _change(best, "against_zero"),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def _change(line: pd.Series, name: str) -> str:
+    if name not in line or pd.isna(line[name]):
+        return ""
+    return f"{line[name]:+.4f} [{line[f'{name}_low']:+.4f}, {line[f'{name}_high']:+.4f}]"
+
+
+def verdicts(records: Sequence[Record]) -> str:
+    """Return the verdicts as a nested list in Markdown, a pair in each item."""
+    return nested_list({pair_name(record): record["details"]["verdict"] for record in records})
+
+
+def file_of(record: Record) -> str:
+    """Return the name of a diagnosis's file."""
+    return f"{record['teacher']}--{record['student']}--{record['task']}.json"

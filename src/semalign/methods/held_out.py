@@ -1,0 +1,70 @@
+"""What a method did to its student on held-out rows: response NLL and the method's own measurements."""
+
+import math
+from typing import Any, NamedTuple
+
+from semalign.data.rows import Example
+from semalign.files import json_fingerprint
+from semalign.models.architecture import Architecture
+from semalign.results.statistics import ratio_interval
+from semalign.training.adaptation import Adapted, Inputs
+from semalign.training.finetuning import row_nll
+
+_before: dict[str, list[float]] = {}  # of a student on held-out rows, which is the same for all methods
+
+
+class HeldOut(NamedTuple):
+    """Measurements on the held-out rows.
+
+    Attributes:
+        before: of the student as it was: the response NLL in nats a token, and what the method measures.
+        after: the same of the adapted student.
+        interval: 95% interval of the response NLL before, over rows; NaN for one row.
+        row_nll: the response NLL of each row after, in nats a token.
+    """
+
+    before: dict[str, float]
+    after: dict[str, float]
+    interval: tuple[float, float]
+    row_nll: list[float]
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What a run record says of them, in the form of :class:`semalign.results.training.Training`."""
+        cosines = {key: value for key, value in self.pairs().items() if key != "response_nll"}
+        low, high = (end if math.isfinite(end) else None for end in self.interval)
+        rows = [round(value, 6) for value in self.row_nll]
+        nll = {**self.pairs()["response_nll"], "low": low, "high": high, "n": len(rows), "split": None, "row_nll": rows}
+        return {**cosines, "held_out": nll, "before": self.before, "after": self.after}
+
+    def pairs(self) -> dict[str, dict[str, float]]:
+        """Return each measurement before and after."""
+        return {key: {"before": self.before[key], "after": self.after[key]} for key in self.after}
+
+
+def measured(inputs: Inputs, adapted: Adapted) -> HeldOut | None:
+    """Return the measurements on the held-out rows, None if there are none.
+
+    The response NLL of the unmodified student is computed once in a process, for all methods and seeds.
+    """
+    if not inputs.held_out:
+        return None
+    examples = inputs.pair.encode(inputs.held_out).student
+    before, after = _before_nll(inputs, examples), row_nll(Architecture(adapted.model), examples)
+    tokens = [len(example.positions()) for example in examples]
+    first, last = ratio_interval(before, tokens), ratio_interval(after, tokens)
+    return HeldOut(
+        {**adapted.before, "response_nll": first.value},
+        {**adapted.after, "response_nll": last.value},
+        (first.low, first.high),
+        [nll / n for nll, n in zip(after, tokens, strict=True)],
+    )
+
+
+def _before_nll(inputs: Inputs, examples: list[Example]) -> list[float]:
+    """Return the response NLL of each row by the unmodified student, in nats."""
+    pair = inputs.pair
+    key = json_fingerprint([pair.fingerprints["student"], pair.computed_by, inputs.held_out])
+    if key not in _before:
+        _before[key] = row_nll(pair.student_architecture, examples)
+    return _before[key]

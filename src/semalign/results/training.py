@@ -1,0 +1,78 @@
+"""What a run record says of a training: steps, change of the weights, and measurements before and after."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+UNMOVED = 0.01  # a change of the weights below this share of their norm is small
+Cosine = Annotated[FiniteFloat, Field(ge=-1.000001, le=1.000001)]
+Nats = Annotated[FiniteFloat, Field(ge=0)]
+
+
+class LayerCosine(BaseModel):
+    """Mean cosine of the student's trained layers with their targets, at the supervised positions of held-out rows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    before: Cosine
+    after: Cosine
+
+
+class HeldOutNll(BaseModel):
+    """Response NLL on held-out rows, in nats a token."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    before: Nats
+    after: Nats
+    low: FiniteFloat | None = Field(description="lower end of the 95% interval of `before` over rows; None for one row")
+    high: FiniteFloat | None = Field(description="its upper end")
+    n: int = Field(ge=1, description="number of rows")
+    split: str | None = Field(description="where they are from; None for rows of the user's own")
+    row_nll: list[Nats] = Field(description="of each row, after")
+
+
+class Training(BaseModel):
+    """The keys of ``details`` that say what a training did. A record without a training, or an older one, has none."""
+
+    steps: int | None = Field(None, ge=0, description="steps of the optimiser")
+    weight_change: Annotated[FiniteFloat, Field(ge=0)] | None = Field(
+        None, description="norm of the change of the changed weights over their own norm"
+    )
+    layer_cosine: LayerCosine | None = Field(None, description="None for a method without targets of layers")
+    held_out: HeldOutNll | None = None
+
+    @property
+    def trained(self) -> bool | None:
+        """Whether the training did anything; None if the record does not say.
+
+        It did nothing if the response NLL after is within the 95% interval of the one before, and the weights have
+        changed by less than :data:`UNMOVED` of their norm.
+        """
+        nll = self.held_out
+        if nll is None or nll.low is None or nll.high is None or self.weight_change is None:
+            return None
+        return not (nll.low <= nll.after <= nll.high and self.weight_change < UNMOVED)
+
+    def columns(self) -> dict[str, Any]:
+        """Return the numbers as columns of a table: None where the record does not say."""
+        cosine, nll = self.layer_cosine, self.held_out
+        return {
+            "steps": self.steps,
+            "weight_change": self.weight_change,
+            "layer_cosine_before": cosine and cosine.before,
+            "layer_cosine_after": cosine and cosine.after,
+            "nll_before": nll and nll.before,
+            "nll_after": nll and nll.after,
+            "trained": self.trained,
+        }
+
+
+def training_of(record: Mapping[str, Any]) -> Training:
+    """Return what a run record says of its training.
+
+    >>> training_of({"details": {"steps": 80, "weight_change": 0.02}}).steps
+    80
+    """
+    return Training.model_validate(record["details"])

@@ -1,0 +1,53 @@
+"""How far a student's weights have moved: the norm of their change over their own norm."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from peft.utils.integrations import dequantize_module_weight
+from torch import Tensor
+from transformers import PreTrainedModel
+
+
+@torch.no_grad()
+def weight_change(adapted: PreTrainedModel | PeftModel, original: Callable[[], PreTrainedModel]) -> float:
+    """Return ``‖ΔW‖ / ‖W‖``, both Frobenius norms over all matrices that were changed together.
+
+    With LoRA, ΔW is the update ``scale · B A`` of the adapted matrices, merged for this purpose one at a time, and W
+    their weights without it. A plain model is compared with the original: W are its parameters that differ from it.
+
+    Args:
+        adapted: the adapted student.
+        original: returns the student before; called only if the adapted one is a plain model.
+
+    Returns:
+        The ratio; 0 if nothing has changed.
+    """
+    pairs = _of_lora(adapted) if isinstance(adapted, PeftModel) else _of_weights(adapted, original())
+    changed = whole = 0.0
+    for change, weight in pairs:
+        changed += _square(change)
+        whole += _square(weight)
+    return math.sqrt(changed / whole) if changed else 0.0
+
+
+def _of_lora(adapted: PeftModel) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the update and the weight of each adapted matrix."""
+    for module in adapted.modules():
+        if isinstance(module, LoraLayer):
+            updates = [module.get_delta_weight(name) for name in module.active_adapters if name in module.lora_A]
+            yield torch.stack(updates).sum(0), dequantize_module_weight(module.get_base_layer())
+
+
+def _of_weights(adapted: PreTrainedModel, original: PreTrainedModel) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the change and the original of each parameter that differs."""
+    for name, parameter in adapted.named_parameters():
+        before = original.get_parameter(name).to(parameter)
+        if not torch.equal(parameter, before):
+            yield parameter - before, before
+
+
+def _square(numbers: Tensor) -> float:
+    return torch.linalg.vector_norm(numbers, dtype=torch.float64).item() ** 2

@@ -1,0 +1,48 @@
+"""Tables of the premise, from a record made by hand."""
+
+import math
+
+import pytest
+from helpers.diagnoses import patch, record
+
+from semalign.book.tables import premise
+
+
+def test_a_pair_has_one_line_of_correspondence_whatever_the_data():
+    table = premise.correspondence_table([record(task="words"), record(task="sums"), record("other", value=0.2)])
+    assert table["teacher"].tolist() == ["big", "other"]
+    assert table.iloc[0].tolist()[2:] == [10, 0.5, 0.1, 0.8, 0.7, 3.0]
+
+
+def test_readings_are_those_of_the_last_layer():
+    (row,) = premise.reading_table([record()]).to_dict("records")
+    assert row["pair"] == "big → small, words"
+    assert row["semantic"] == pytest.approx(30) and row["permuted"] == pytest.approx(2)
+    assert row["student's own"] == pytest.approx(60) and row["width"] == pytest.approx(90)
+
+
+def test_patches_are_shown_where_they_serve_best():
+    (row,) = premise.patch_table([record()]).to_dict("records")
+    assert row["layer"] == "5 → 4" and row["strength"] == "0.5"
+    assert row["against its own"] == "-0.2500 [-0.3500, -0.1500]"
+    assert row["against permuted"] == "-0.5000 [-0.5000, -0.5000]" and row["against zero"] == ""
+    assert premise.patch_table([record()], "ridge").empty
+
+
+def test_a_number_that_a_record_lacks_is_left_out():
+    without = record()
+    without["details"]["patches"] = [patch("semantic", 1, 0.2, math.nan)]
+    assert premise.patch_table([without])["against permuted"].tolist() == [""]
+
+
+def test_records_of_other_kinds_are_left_out_and_the_closest_pairs_come_first(tmp_path, monkeypatch):
+    for name, made in {"a": record(value=0.1), "b": record(value=0.9), "c": {**record(), "method": "sft"}}.items():
+        (tmp_path / f"{name}.json").touch()
+        monkeypatch.setitem(KNOWN, f"{name}.json", made)
+    monkeypatch.setattr(premise, "read_record", lambda path: KNOWN[path.name])
+    assert [found["value"] for found in premise.diagnoses(tmp_path)] == [0.9, 0.1]
+    assert premise.file_of(record()) == "big--small--words.json"
+    assert premise.verdicts([record()]).splitlines()[1:] == ["  - Atoms correspond.", "  - Run it."]
+
+
+KNOWN = {}

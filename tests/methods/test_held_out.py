@@ -1,0 +1,56 @@
+"""Measurements on held-out rows: intervals, what a record says, and what is measured only once."""
+
+import pytest
+
+from semalign.data.rows import encode
+from semalign.methods import held_out
+from semalign.methods.runner import run_method
+from semalign.models.architecture import Architecture
+from semalign.results.statistics import ratio_interval
+from semalign.training.finetuning import row_nll
+
+FAST = {"epochs": 1, "batch_size": 4, "rank": 2, "learning_rate": 1e-2}
+
+
+@pytest.fixture
+def details(teacher, student, rows):
+    settings = {**FAST, "attribution_examples": 2}
+    return run_method("semalign", teacher, student, rows[:8], validation=rows[8:], **settings).record["details"]
+
+
+def test_the_record_says_what_the_training_did(details, student, rows):
+    examples = encode(rows[8:], student.tokenizer, student.context_length)
+    before = row_nll(Architecture(student.model), examples)
+    expected = ratio_interval(before, [len(example.positions()) for example in examples])
+    found = details["held_out"]
+    assert [found["before"], found["low"], found["high"]] == pytest.approx(list(expected), rel=1e-9)
+    assert found["after"] == details["after"]["response_nll"] != found["before"]
+    assert (found["n"], found["split"], len(found["row_nll"])) == (4, None, 4)
+    tokens = [len(example.positions()) for example in examples]
+    mean = sum(nll * n for nll, n in zip(found["row_nll"], tokens, strict=True)) / sum(tokens)
+    assert mean == pytest.approx(found["after"], abs=1e-6)
+    assert details["layer_cosine"] == {when: details[when]["layer_cosine"] for when in ("before", "after")}
+    assert details["steps"] == 2 and details["weight_change"] > 0
+
+
+def test_the_student_as_it_was_is_measured_once(teacher, student, rows, monkeypatch):
+    held_out._before.clear()
+    measured, original = [], held_out.row_nll
+    monkeypatch.setattr(held_out, "row_nll", lambda *given: measured.append(given[0].model) or original(*given))
+    found = [
+        run_method("sft", teacher, student, rows[:8], validation=rows[n:], seed=seed, **FAST).record["details"]
+        for n, seed in ((8, 0), (8, 1), (9, 1))
+    ]
+    assert [model is student.model for model in measured] == [True, False, False, True, False]
+    assert found[0]["before"] == found[1]["before"] != found[2]["before"]
+
+
+def test_one_row_gives_no_interval(teacher, student, rows):
+    found = run_method("sft", teacher, student, rows[:8], validation=rows[8:9], **FAST).record["details"]["held_out"]
+    assert found["low"] is found["high"] is None and found["n"] == 1
+
+
+def test_without_held_out_rows_the_record_has_steps_and_weights_alone(teacher, student, rows):
+    details = run_method("sft", teacher, student, rows[:8], **FAST).record["details"]
+    assert details["steps"] == 2 and details["weight_change"] > 0
+    assert "held_out" not in details and details["after"] is None
