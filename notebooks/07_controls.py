@@ -33,7 +33,7 @@ inputs = [
 from IPython.display import display
 
 from semalign.book import figures
-from semalign.book.markdown import Markdown, table
+from semalign.book.markdown import Markdown, folded, table
 from semalign.book.page import open_page
 from semalign.book.tables import controls, costs, grids
 from semalign.book.tables.transfers import NOT_RUN
@@ -61,13 +61,28 @@ scores = runs.summary(folder, current)
 print(f"{len(current)} of {len(list(cells(settings, ['all'])))} records are current")
 
 # %% [markdown]
+# ## In short
+#
+# If the interval of a difference contains zero, these data do not show a difference. A control that scores as SemAlign does needs no semantic alignment for its score.
+#
+# The records of the profile `micro` say:
+#
+# - **Maps without semantics do as well.** No entry with another map differs from `semalign` or from `semalign-tuned` after correction; compared with `semalign-tuned`, `permuted-atoms` and `random-bases` are within 1.2 points on every benchmark. Without a gain there is nothing for semantics to explain.
+# - **The entries that gain use labels or the teacher's distribution**: `cross-entropy` on the one layer, `sft` and Seeking on all layers, `layer-distillation` (which has cross-entropy as its output term), `logit-kl`, `logit-reverse-kl` and `frontier`. With only one of the two terms of the objective, `output-cosine` gains 2.4 points on GSM8K, and `layer-cosine` no more than 1.0 anywhere.
+# - **Adding the aligned state to cross-entropy gains nothing**: `semalign-ce` minus `cross-entropy` is 0.4 points on MMLU and below zero on the other three benchmarks, and no interval lies above zero ({numref}`tab-differences-semalign-ce`). Each has the learning rate that was best for it.
+# - **`sft` is above `semalign` on all four benchmarks**, by intervals that do not contain zero before correction. It uses no teacher.
+
+# %% [markdown]
 # ## What is compared
 #
 # A method that transfers knowledge through semantic alignment should do better than the same training without a teacher, better than the same training with a map without semantics, and better than the usual ways to distil. The page [Baselines and controls](../baselines.md) describes each method in full. The *method* is the paper's, the *baselines* are those that the paper compares with, and the *controls* are this project's. Entries that are not in the registry are variants: a method under settings that were chosen on validation data.
 
 # %% tags=["hide-input"]
 page.show_table(
-    controls.method_table(settings), "The methods: for a control, the citation is of what it varies.", "methods"
+    controls.method_table(settings),
+    "The methods: for a control, the citation is of what it varies.",
+    "methods",
+    fold="Every method and variant in one line",
 )
 
 # %% [markdown]
@@ -90,6 +105,7 @@ if settings.teachers:
         f"The same from the further teachers of profile {settings.name}.",
         "controls-code",
         command=COMPARE,
+        fold="Scores from the further teachers",
     )
 
 # %% [markdown]
@@ -105,6 +121,13 @@ RESAMPLES = max(
 ours = [PAPER, *(name for name in settings.variants if name != PAPER and settings.method_of(name).name == PAPER)]
 compared = {name: differences(folder, name, only=current, resamples=RESAMPLES) for name in ours}
 
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign under the paper's settings minus every other entry, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or at zero explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
+figure = figures.differences(settings, compared[PAPER])
+
+# %% tags=["remove-input"]
+page.save(compared[PAPER], f"differences-{PAPER}")
+page.provenance(f"differences-{PAPER}", COMPARE)
+
 # %% tags=["hide-input"]
 for name, lines in compared.items():
     page.save(lines, f"differences-{name}")
@@ -113,15 +136,10 @@ for name, lines in compared.items():
         continue
     smallest = min(1.0, 2 / (RESAMPLES + 1) * len(lines))
     for suffix, teachers, shown in controls.difference_tables(settings, name, lines):
-        caption = f"`{name}` minus X in points, from {' and '.join(teachers)}: 95% interval, and p corrected for all {len(lines)} lines (bold: below 0.05; the smallest that {RESAMPLES:,} resamples can give is {smallest:.2g}). Above zero `{name}` is better."
-        display(table(shown, caption, f"tab-differences-{name}{suffix}"))
+        caption = f"`{name}` minus X in points, from {' and '.join(teachers)}, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05 (the smallest that {RESAMPLES:,} resamples can give is {smallest:.2g}); the data have every p. Above zero `{name}` is better."
+        made = table(shown, caption, f"tab-differences-{name}{suffix}")
+        display(folded(made, f"{name} minus X, from {' and '.join(teachers)}"))
     display(page.provenance(f"differences-{name}", COMPARE))
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign under the paper's settings minus every other entry, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or at zero explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
-figure = figures.differences(settings, compared[PAPER])
-
-# %% tags=["remove-input"]
-page.provenance(f"differences-{PAPER}", COMPARE)
 
 # %% [markdown]
 # ## How settings were chosen
@@ -139,17 +157,19 @@ else:
     print(grids.grid_size(grid))
     page.save(grid, "selection")
     caption = "The chosen point of each entry and task: the settings that it changes."
-    display(table(grids.chosen_table(settings, grid), caption, "tab-chosen"), page.provenance("selection", SELECT))
+    made = table(grids.chosen_table(settings, grid), caption, "tab-chosen")
+    display(folded(made, "The chosen points"), page.provenance("selection", SELECT))
 
 # %% tags=["hide-input"]
 if grid is not None:
     differing = grids.not_as_chosen(settings, grid)
     print(f"Entries whose settings in the profile are not the chosen point: {', '.join(differing) or 'none'}")
 
-# %% tags=["hide-cell"]
+# %% tags=["hide-input"]
 if grid is not None:
     caption = "The whole grid: validation scores in percent, the chosen points bold."
-    display(table(grids.whole_grid_table(settings, grid), caption, "tab-grid"), page.provenance("selection", SELECT))
+    made = table(grids.whole_grid_table(settings, grid), caption, "tab-grid")
+    display(folded(made, "The whole grid"), page.provenance("selection", SELECT))
 
 # %% [markdown]
 # ## A version that works?
@@ -169,10 +189,8 @@ for name, size in SEARCHES.items():
         searched = pd.concat([same, searched], ignore_index=True)
     page.save(searched, f"search-{name}")
     caption = f"Search with {size}: response NLL on {searched['n'].max()} validation items in nats per token (lower is better) at the point where it is lowest, and the score there in percent."
-    display(
-        table(grids.search_table(settings, searched), caption, f"tab-search-{name}"),
-        page.provenance(f"search-{name}", command),
-    )
+    made = table(grids.search_table(settings, searched), caption, f"tab-search-{name}")
+    display(folded(made, f"The search with {size}"), page.provenance(f"search-{name}", command))
 
 # %% [markdown]
 # The records of the profile `micro` show that nothing that was tried helps beyond its control, so there is no `semalign+` here. In the first search nothing beats cross-entropy by more than 0.0003 nats, so no entry with permuted atoms was run for comparison; the second search has one.
@@ -210,15 +228,3 @@ figure = figures.score_over_cost(spent)
 # %% tags=["hide-input"]
 if not spent.empty:
     display(page.provenance("cost", COST))
-
-# %% [markdown]
-# ## Reading
-#
-# If the interval of a difference contains zero, these data do not show a difference. A control that scores as SemAlign does needs no semantic alignment for its score.
-#
-# The records of the profile `micro` say:
-#
-# - **Maps without semantics do as well.** No entry with another map differs from `semalign` or from `semalign-tuned` after correction; compared with `semalign-tuned`, `permuted-atoms` and `random-bases` are within 1.2 points on every benchmark. Without a gain there is nothing for semantics to explain.
-# - **The entries that gain use labels or the teacher's distribution**: `cross-entropy` on the one layer, `sft` and Seeking on all layers, `layer-distillation` (which has cross-entropy as its output term), `logit-kl`, `logit-reverse-kl` and `frontier`. With only one of the two terms of the objective, `output-cosine` gains 2.4 points on GSM8K, and `layer-cosine` no more than 1.0 anywhere.
-# - **Adding the aligned state to cross-entropy gains nothing**: `semalign-ce` minus `cross-entropy` is 0.4 points on MMLU and below zero on the other three benchmarks, and no interval lies above zero ({numref}`tab-differences-semalign-ce`). Each has the learning rate that was best for it.
-# - **`sft` is above `semalign` on all four benchmarks**, by intervals that do not contain zero before correction. It uses no teacher.

@@ -15,3 +15,4 @@ function reachScrolling() {
 }
 window.addEventListener("load", reachScrolling);
 window.addEventListener("resize", reachScrolling);
+document.addEventListener("toggle", reachScrolling, true); // of what is folded

@@ -71,6 +71,14 @@ def test_a_page_does_not_scroll_sideways(seen):
     assert seen.sideways == {"desktop": 0, "phone": 0}
 
 
+def test_tables_fit_their_column_on_a_desktop(seen):
+    assert seen.wide_tables == []
+
+
+def test_text_of_drawings_can_be_read(seen):
+    assert seen.small_text == []
+
+
 def test_every_image_is_drawn_and_described(seen):
     assert seen.images == []
 

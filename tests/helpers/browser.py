@@ -25,6 +25,15 @@ SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clie
 BAD_IMAGES = """[...document.images].filter(image => !image.complete || !image.naturalWidth || !image.width
     || !image.alt.trim()).map(image => image.outerHTML)"""
 
+UNFOLD = """document.querySelectorAll("details").forEach(folded => { folded.open = true });
+    new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve)))"""
+WIDE_TABLES = """[...document.querySelectorAll(".bd-article .pst-scrollable-table-container")]
+    .filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText.slice(0, 80))"""
+# Text of drawings below 11 pixels: its size times the scale of its drawing.
+SMALL_TEXT = """[...document.querySelectorAll(".drawing text")].filter(text => {
+    const drawing = text.ownerSVGElement, scale = drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width;
+    return parseFloat(getComputedStyle(text).fontSize) * scale < 10.9 }).map(text => text.textContent)"""
+
 
 def book_pages() -> list[str]:
     """Return the pages of the built book, relative to its folder."""
@@ -62,6 +71,8 @@ class Seen:
         failed: requests that failed, or were answered by an error.
         foreign: requests to other hosts.
         sideways: pixels by which the page is wider than the window, by the name of the width.
+        wide_tables: tables that are wider than their column on a desktop.
+        small_text: text of drawings below 11 pixels.
         images: images that are not drawn or have no alternative text.
         findings: grave findings of axe, by the name of the width.
         transferred: bytes that came over the network.
@@ -71,6 +82,8 @@ class Seen:
     failed: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     sideways: dict[str, int] = field(default_factory=dict)
+    wide_tables: list[str] = field(default_factory=list)
+    small_text: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
     findings: dict[str, list[str]] = field(default_factory=dict)
     transferred: int = 0
@@ -95,10 +108,12 @@ class Reader:
         page.set_viewport_size({"width": WIDTHS["desktop"], "height": 900})
         page.goto(self.base + name, wait_until="networkidle")
         page.wait_for_selector(f'html[data-theme="{self.scheme}"]', state="attached")
-        seen.images = page.evaluate(BAD_IMAGES)
+        page.evaluate(UNFOLD)
+        seen.images, seen.wide_tables = page.evaluate(BAD_IMAGES), page.evaluate(WIDE_TABLES)
         for width, pixels in WIDTHS.items():
             page.set_viewport_size({"width": pixels, "height": 900})
             seen.sideways[width] = page.evaluate(SIDEWAYS)
+            seen.small_text += page.evaluate(SMALL_TEXT)
             seen.findings[width] = grave_findings(page)
         page.close()
         return seen
