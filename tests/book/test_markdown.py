@@ -9,6 +9,7 @@ from semalign.book.markdown import (
     Interval,
     commands,
     folded,
+    interval,
     nested_list,
     numbers,
     settings_text,
@@ -39,6 +40,12 @@ def test_numbers_read_well():
     assert read(1.26, -0.01, 3.0, signed=True) == "+1.3 ± 1.5"
     assert read(2.0) == "2.0" and read(0.12344, 0.1, 0.2, decimals=4) == "0.1234 ± 0.0500"
     assert read(2.0, 1.0, 3.0, bold=True, note=" (25%)") == "**2.0 ± 1.0** (25%)"
+
+
+def test_sentences_have_both_ends_of_an_interval():
+    assert interval(-0.04, -2.0, 3.0) == "0.0 [-2.0, 3.0]"
+    assert interval(1.26, -0.01, 3.0, signed=True) == "+1.3 [+0.0, +3.0]"
+    assert interval(2.0, float("nan"), float("nan")) == "2.0"
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,16 @@ def _cell(value: Any, decimals: int) -> str:
     return str(value).replace("|", "\\|")
 
 
+def interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
+    """Return a number with both ends of its interval, for sentences; the interval is left out if its ends are NaN.
+
+    >>> interval(1.25, 0.0, 2.5)
+    '1.2 [0.0, 2.5]'
+    """
+    parts = [str(Interval(part, signed=signed)) for part in (value, low, high)]
+    return parts[0] if math.isnan(low) else f"{parts[0]} [{parts[1]}, {parts[2]}]"
+
+
 def settings_text(settings: dict[str, Any]) -> str:
     """Return settings as a short text.
 

@@ -72,6 +72,8 @@ def test_gaps_of_the_paper_are_those_of_its_text(profile):
     assert str(table.loc["SemAlign", "MMLU, paper"]) == "2.60 (70%)"
     assert table.loc["SemAlign", "MMLU, here"] == Interval(1, -3, 5, note=" (25%)")
     assert table.loc["LaTen", "MMLU, here"] == Interval(1, -3, 5)
+    both = gap_table(profile, gaps, table_entries(profile, ["micro-teacher", "micro-coder"]), TASKS)
+    assert both["model"].tolist()[::4] == ["Seeking from micro-teacher", "Seeking from micro-coder"]
     assert table["mean size, here"].tolist() == [NOT_RUN, NOT_RUN, "1.0", NOT_RUN]
 
 

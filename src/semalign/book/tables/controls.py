@@ -84,12 +84,10 @@ def control_table(profile: Profile, scores: pd.DataFrame, teachers: Sequence[str
     found, asked, student = by_key(scores), columns(profile, teachers), profile.student
     teacher_name = "its teacher" if len(teachers) > 1 else f"{profile.teacher} (teacher)"
     own = {"kind": "as it is", "seeds": NO_SEEDS}
-    lines: list[dict[str, str | Interval]] = [
-        {"name": f"{student} (student)", **own}
-        | {column.name: score_cell(found.get(Key(NONE, None, student, title(column.task)))) for column in asked},
-        {"name": teacher_name, **own}
-        | {column.name: score_cell(found.get(Key(NONE, None, column.teacher, title(column.task)))) for column in asked},
-    ]
+    lines: list[dict[str, str | Interval]] = []
+    for name, model in ((f"{student} (student)", student), (teacher_name, None)):
+        keys = {column.name: Key(NONE, None, model or column.teacher, title(column.task)) for column in asked}
+        lines.append({"name": name, **own, **{column: score_cell(found.get(key)) for column, key in keys.items()}})
     for name in entries_from(profile, teachers):
         keys = {column.name: Key(name, column.teacher, student, title(column.task)) for column in asked}
         seeds = sorted({found[key]["seeds"] for key in found if key.method == name and key.teacher in teachers})

@@ -93,7 +93,7 @@ def gap_table(
         benchmarks: titles.
     """
     paper, here = paper_gaps(paper_scores(profile)), by_key(gaps)
-    entries = [entry for entry in entries if entry.teacher is not None]
+    entries = _with_teachers([entry for entry in entries if entry.teacher is not None])
     theirs = {key: Interval(gap.points, decimals=2, note=f" ({_whole(gap.share)}%)") for key, gap in paper.items()}
     frame = _side_by_side(entries, benchmarks, theirs, {key: _gap_cell(line) for key, line in here.items()})
     paper_sizes = {key: abs(gap.points) for key, gap in paper.items()}
@@ -102,6 +102,13 @@ def gap_table(
     frame["mean size, paper"] = [_mean(paper_sizes, line, 2) or NO_NUMBER for line in keys]
     frame["mean size, here"] = [_mean(our_sizes, line, 1) or NOT_RUN for line in keys]
     return frame
+
+
+def _with_teachers(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return entries whose labels name the teacher where there are several, since its own line is not there."""
+    if len({entry.teacher for entry in entries}) <= 1:
+        return entries
+    return [entry._replace(label=f"{entry.label} from {entry.teacher}") for entry in entries]
 
 
 def _gap_cell(line: pd.Series) -> Interval:
