@@ -172,4 +172,20 @@ if real is not None:
 # %% [markdown]
 # ## Reading
 #
-# High similarity along the diagonal says something about two trained models only to the extent that it exceeds that of the untrained pair. A matrix that alignment leaves unchanged says something about semantics only to the extent that permuted atoms change it.
+# High similarity along the diagonal says something about two trained models only to the extent that it exceeds that of the untrained pair. A matrix that alignment leaves unchanged says something about semantics only to the extent that permuted atoms change it. "After transfer" says something only to the extent that the transfer changed the student.
+
+# %% tags=["hide-input"]
+if settings.name == "micro":
+    summary, n_student = summarise(micro), micro["student_layer"].max()
+    of = {(line["condition"], line["states"], line["kernel"]): line for _, line in summary.iterrows()}
+    shares = "; ".join(
+        f"{called}, {kernel}: {round(of['before', states, kernel]['diagonal_share'] * n_student)} of {n_student} student layers, in the untrained pair {round(of['untrained', states, kernel]['diagonal_share'] * n_student)}"
+        for states, called in (("raw", "as they are"), ("unit", "at unit length"))
+        for kernel in ("linear", "rbf")
+    )
+    moved = max(line["mean_difference"] for key, line in of.items() if key[0] == "transferred")
+    display(
+        Markdown(
+            f"In the micro pair, the largest mean difference that the transfer makes to any of its matrices is {moved:.0e}. Student layers whose most similar teacher layer is within one of their partner, for states {shares}."
+        )
+    )

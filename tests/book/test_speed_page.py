@@ -23,6 +23,13 @@ def test_with_records_it_has_tables_and_a_drawing_in_the_colour_of_the_page(tmp_
     assert INK not in text and text == speed_page.speed_tables()
 
 
+def test_a_step_that_falls_short_is_explained_below_its_table(tmp_path, monkeypatch):
+    (tmp_path / "bench").mkdir()
+    monkeypatch.setattr(speed_page, "results_dir", lambda: tmp_path)
+    monkeypatch.setattr(speed_page, "speed_records", lambda _: {"basis": [speed_record(1, ratio=2.0)]})
+    assert "and why:\n\n- **The basis** (2.00 of 2.5): Why.\n" in speed_page.speed_tables()
+
+
 def test_every_gpu_has_tables_of_its_own(tmp_path, monkeypatch):
     (tmp_path / "bench" / "NVIDIA-H100").mkdir(parents=True)
     monkeypatch.setattr(speed_page, "results_dir", lambda: tmp_path)

@@ -9,7 +9,7 @@ from semalign.settings import TransferSettings
 
 
 def test_packaged_profiles_load():
-    assert profile_names() == ["llama2", "micro", "micro-few", "micro-plus", "small"]
+    assert profile_names() == ["llama2", "micro", "micro-fair", "micro-few", "micro-plus", "micro-sibling", "small"]
     for name in profile_names():
         profile = load_profile(name)
         assert profile.name == name
@@ -28,6 +28,13 @@ def test_llama2_holds_the_papers_tables():
     assert (settings.rank, settings.batch_size, settings.epochs, settings.learning_rate) == (16, 64, 3, 3e-5)
     assert profile.teachers_for("mbpp")[1:] == list(profile.teachers)
     assert profile.teachers_for("mmlu") == ["meta-llama/Llama-2-13b-chat-hf"]
+
+
+def test_the_sibling_has_table_5s_sizes_epochs_and_rates():
+    paper, sibling = load_profile("llama2"), load_profile("micro-sibling")
+    assert [f"micro_{task}" for task in paper.tasks] == list(sibling.tasks)
+    for task, settings in paper.tasks.items():
+        assert sibling.tasks[f"micro_{task}"] == settings.model_copy(update={"align_learning_rate": None})
 
 
 def test_a_file_changes_only_what_it_names(tmp_path):
@@ -79,7 +86,7 @@ def test_mistakes_are_errors(change, message):
 
 
 def test_an_unknown_profile_lists_the_known():
-    with pytest.raises(FileNotFoundError, match="llama2, micro, micro-few, micro-plus, small"):
+    with pytest.raises(FileNotFoundError, match="llama2, micro, micro-fair, micro-few, micro-plus, micro-sibling, small"):
         load_profile("macro")
 
 

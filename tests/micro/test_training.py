@@ -61,3 +61,11 @@ def test_muon_gets_the_layers_matrices_and_adamw_the_rest(tokenizer):
     assert len(muon.param_groups[0]["params"]) == 7
     assert len(adamw.param_groups[0]["params"]) == 5
     assert muon.param_groups[0]["lr"] == pytest.approx(0.01)
+
+
+def test_no_optimizer_gets_a_frozen_parameter(tokenizer):
+    model = new_model(SHAPE, tokenizer, 0)
+    model.lm_head.weight.requires_grad_(False)
+    chosen = training.optimizers(model, TRAINING, scale=0.5)
+    held = [parameter for optimizer in chosen for parameter in optimizer.param_groups[0]["params"]]
+    assert len(held) == 11 and not any(parameter is model.lm_head.weight for parameter in held)

@@ -9,6 +9,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from semalign.book.markdown import table
+from semalign.book.paper_notes import counts_table, shares_table
 from semalign.book.plan_table import measured_table, plan_table
 from semalign.book.speed_page import speed_tables
 from semalign.files import read_json
@@ -101,6 +102,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "gpu-check": gpu_check,
     "half-precision": half_precision,
     **{f"paper-{number}": partial(paper_table, number) for number in PAPER_TABLES},
+    "paper-counts": counts_table,
+    "paper-shares": shares_table,
     "plan": plan_table,
     "plan-check": measured_table,
     "speed": speed_tables,

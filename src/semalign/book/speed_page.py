@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 
 from semalign.book.figures.speed import ratios
 from semalign.book.markdown import table
-from semalign.book.tables.speed import Runs, growth_table, speed_data, speed_records, speed_table
+from semalign.book.tables.speed import Runs, growth_table, shortfalls, speed_data, speed_records, speed_table
 from semalign.book.theme import apply_theme, inline_svg
 from semalign.paths import results_dir
 
@@ -47,7 +47,9 @@ def _tables(records: Mapping[str, Runs], device: str) -> str:
         table(speed_table(records), caption, f"tab-speed-{device.lower()}"),
         table(growth_table(records), expected, f"tab-growth-{device.lower()}"),
     )
-    return "\n".join(each.text for each in shown)
+    short = shortfalls(records)
+    below = ["Where a step falls short of its mark, and why:\n", *short, ""] if short else []
+    return "\n".join([shown[0].text, *below, shown[1].text])
 
 
 def _svg(records: Mapping[str, Runs]) -> str:

@@ -15,7 +15,9 @@ from sphinx.errors import ExtensionError
 
 from semalign.book.accessible import accessible
 from semalign.book.check_tables import CheckTable
+from semalign.book.claims.directive import Claims
 from semalign.book.notebooks import NotebookError, run_notebooks
+from semalign.book.numbers_role import NumberRole
 from semalign.book.theme import inline_svg
 
 
@@ -57,4 +59,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", take_in_drawings)
     app.connect("html-page-context", correct_html)
     app.add_directive("check-table", CheckTable)
+    app.add_directive("claims", Claims)
+    app.add_role("num", NumberRole())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

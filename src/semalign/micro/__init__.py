@@ -1,1 +1,1 @@
-"""The micro family: four generated benchmarks, and four small models trained from scratch on a generated corpus."""
+"""The micro family: four generated benchmarks, and five small models trained on a generated corpus."""

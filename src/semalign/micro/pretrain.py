@@ -1,4 +1,4 @@
-"""Train the micro family: a teacher and a student from scratch, and two code models that continue the teacher."""
+"""Train the micro family: a teacher and a student from scratch; models that continue the teacher, one of them cut."""
 
 import platform
 import shutil
@@ -15,9 +15,10 @@ from transformers import (
 )
 
 from semalign.files import atomic_path, json_fingerprint, write_json
+from semalign.micro.cutting import narrowed, paired_layers, with_layers
 from semalign.micro.recipe import ModelRecipe, Recipe, Shape, load_recipe
 from semalign.micro.tokenizer import train_tokenizer
-from semalign.micro.training import train
+from semalign.micro.training import packed_rows, train
 from semalign.paths import cache_dir
 from semalign.tensor_files import tensor_fingerprint
 
@@ -61,6 +62,21 @@ def continued_model(
     return model, tokenizer
 
 
+def cut_model(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, recipe: Recipe, model_recipe: ModelRecipe
+) -> PreTrainedModel:
+    """Return the model that is left by the recipe's cut, or the model itself if there is none.
+
+    Layer k of the copy is the layer that the layer map pairs with it, so that the two models correspond in depth too.
+    """
+    if (cut := model_recipe.cut) is None:
+        return model
+    stage = model_recipe.stages[0]
+    rows, _ = packed_rows(recipe.training, stage, model_recipe.seed, tokenizer, range(cut.rows))
+    narrow = narrowed(model, rows, cut.hidden)
+    return with_layers(narrow, paired_layers(model.config.num_hidden_layers, cut.layers))
+
+
 def pretrain(
     name: str,
     output_dir: Path | str,
@@ -86,6 +102,9 @@ def pretrain(
     else:
         parent = folder / str(model_recipe.continues)
         model, tokenizer = continued_model(parent, model_recipe.added_tokens, model_recipe.seed)
+        model = cut_model(model, tokenizer, recipe, model_recipe)
+    for parameter in model_recipe.frozen:
+        model.get_parameter(parameter).requires_grad_(False)
     losses, seconds = _train_stages(name, model, tokenizer, recipe, model_recipe, resume)
     _save(model, tokenizer, folder / name, _record(name, recipe, model_recipe, losses, seconds))
     return folder / name

@@ -62,19 +62,38 @@ class Stage(_Strict):
         return self
 
 
+class Cut(_Strict):
+    """What is left of a model that is continued: some layers, and the first directions of its residual stream.
+
+    The layers are those that the layer map gives to a student of so many, and ``rows`` rows of the first stage's corpus
+    give the principal directions.
+    """
+
+    layers: int
+    hidden: int
+    rows: int
+
+
 class ModelRecipe(_Strict):
-    """One model: a shape to train from scratch, or the name of the model that it continues."""
+    """One model: a shape to train from scratch, or the name of the model that it continues, whole or cut.
+
+    ``frozen`` names parameters that training does not change.
+    """
 
     shape: Shape | None = None
     continues: str | None = None
+    cut: Cut | None = None
     seed: int
     added_tokens: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
     stages: tuple[Stage, ...]
 
     @model_validator(mode="after")
     def _check(self) -> "ModelRecipe":
         if (self.shape is None) == (self.continues is None):
             raise ValueError("a model needs either a shape or the name of the model it continues")
+        if self.cut is not None and self.continues is None:
+            raise ValueError("only a model that continues another one can be cut: name it under `continues`")
         return self
 
 

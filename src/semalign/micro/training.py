@@ -17,8 +17,8 @@ from semalign.micro.recipe import Stage, Training
 
 
 def optimizers(model: nn.Module, training: Training, scale: float) -> list[Optimizer]:
-    """Return Muon for the matrices inside the layers and AdamW for all other parameters."""
-    named = dict(model.named_parameters())
+    """Return Muon for the matrices inside the layers and AdamW for all other parameters; frozen ones are left out."""
+    named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     matrices = [p for name, p in named.items() if p.ndim == 2 and "layers" in name]
     others = [p for name, p in named.items() if not (p.ndim == 2 and "layers" in name)]
     return [
@@ -52,11 +52,10 @@ def next_token_loss(
     return (losses * weights).sum() / weights.sum()
 
 
-def _batch(
-    training: Training, stage: Stage, seed: int, tokenizer: PreTrainedTokenizerBase, first: int
+def packed_rows(
+    training: Training, stage: Stage, seed: int, tokenizer: PreTrainedTokenizerBase, indices: range
 ) -> tuple[Int64[Tensor, "batch length"], Float[Tensor, "batch length"]]:
-    """Return a micro-batch, from row ``first`` of the corpus, and the weights of its tokens in the loss."""
-    indices = range(first, first + training.micro_batch_rows)
+    """Return these rows of a stage's corpus, and the weights of their tokens in the loss."""
     settings = (training.row_length, tokenizer, stage.prompt_weight, stage.least_response_weight)
     pairs = [packed_row(stage.mixture, seed, i, *settings) for i in indices]
     rows, weights = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*pairs, strict=True))
@@ -85,7 +84,8 @@ def train(
         total = 0.0
         for part in range(parts):
             first = step * training.batch_rows + part * training.micro_batch_rows
-            loss = next_token_loss(model, *_batch(training, stage, seed, tokenizer, first)) / parts
+            indices = range(first, first + training.micro_batch_rows)
+            loss = next_token_loss(model, *packed_rows(training, stage, seed, tokenizer, indices)) / parts
             loss.backward()
             total += loss.item()
         for optimizer, rate in zip(chosen, base, strict=True):

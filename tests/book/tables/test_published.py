@@ -33,6 +33,12 @@ def test_transfers_show_what_changed_on_held_out_rows():
     assert table.iloc[1][["data", "response NLL", "layers"]].tolist() == ["MBPP", "not run", ""]
 
 
+def test_a_measurement_is_told_before_and_after_each_transfer():
+    records = {("gsm8k", "own"): RECORD, ("mbpp", "other"): None}
+    assert published.change_text(records, "response_nll") == "GSM8K, own, 2.00 → 1.50"
+    assert published.change_text({("mbpp", "other"): None}, "response_nll") == "not run"
+
+
 def test_a_record_that_is_not_there_is_none(tmp_path):
     assert published.record_of(tmp_path / "none.json") is None
 

@@ -4,7 +4,7 @@ import math
 
 from helpers.speed import speed_record
 
-from semalign.book.tables.speed import growth_table, size_text, speed_data, speed_table
+from semalign.book.tables.speed import growth_table, shortfalls, size_text, speed_data, speed_table
 
 RECORDS = {
     "basis": [speed_record(1), speed_record(2, ratio=4.0)],
@@ -32,6 +32,10 @@ def test_the_data_have_every_size_of_every_run():
     assert len(data) == 6 and data["size"].iloc[0] == "vocabulary 1,000, width 64"
     assert data[["ratio", "low", "high", "peer_seconds"]].iloc[3].tolist() == [4.0, 2.0, 8.0, 8.0]
     assert math.isnan(data["memory"].iloc[4]) and math.isnan(data["limit"].iloc[4])
+
+
+def test_what_falls_short_says_why():
+    assert shortfalls(RECORDS) == ["- **The states** (1.50 of 2.5): Why."]
 
 
 def test_growth_stands_beside_what_the_algorithm_should_have():

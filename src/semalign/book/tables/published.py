@@ -64,6 +64,16 @@ def transfer_table(records: Mapping[tuple[str, str], Mapping[str, Any] | None]) 
     return pd.DataFrame(lines).fillna("")
 
 
+def change_text(records: Mapping[tuple[str, str], Mapping[str, Any] | None], name: str) -> str:
+    """Return a held-out measurement before → after each transfer; arguments as in :func:`transfer_table`."""
+    texts = []
+    for (task, objective), record in records.items():
+        if record is not None:
+            before, after = (record["details"][when][name] for when in ("before", "after"))
+            texts.append(f"{BENCHMARKS.get(task, task)}, {objective}, {before:.2f} → {after:.2f}")
+    return "; ".join(texts) or NOT_RUN
+
+
 def _change(record: Mapping[str, Any]) -> dict[str, str]:
     details = record["details"]
     before, after = details["before"], details["after"]

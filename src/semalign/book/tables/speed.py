@@ -108,3 +108,14 @@ def growth_table(records: Mapping[str, Runs]) -> pd.DataFrame:
             for key, expected in runs[-1]["details"]["growth"].items()
         ]
     )
+
+
+def shortfalls(records: Mapping[str, Runs]) -> list[str]:
+    """Return a line for each step that falls short of its mark at the largest size of the last run: why it does."""
+    lines = []
+    for runs in records.values():
+        settings, ratio = runs[-1]["configuration"], runs[-1]["details"]["sizes"][-1]["ratio"]
+        if ratio < settings["reach"]:
+            why = settings.get("short") or "not explained yet"
+            lines.append(f"- **{settings['title']}** ({ratio:.2f} of {settings['reach']:g}): {why}")
+    return lines
