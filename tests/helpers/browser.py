@@ -114,7 +114,8 @@ class Reader:
             page.set_viewport_size({"width": pixels, "height": 900})
             seen.sideways[width] = page.evaluate(SIDEWAYS)
             seen.small_text += page.evaluate(SMALL_TEXT)
-            seen.findings[width] = grave_findings(page)
+            if width == "desktop" or self.scheme == "light":  # what a width changes, it changes in both schemes
+                seen.findings[width] = grave_findings(page)
         page.close()
         return seen
 
