@@ -3,6 +3,7 @@
 from helpers.speed import PROFILES, speed_record
 
 from semalign.book import speed_page
+from semalign.book.theme import INK
 from semalign.files import write_json
 
 
@@ -20,7 +21,7 @@ def test_with_records_it_has_tables_and_a_drawing_in_the_colour_of_the_page(tmp_
     assert "| The basis | `peer` |" in text and ":name: tab-growth-cpu" in text
     assert '<svg role="img" aria-label="A point for each step' in text and "currentColor" in text
     assert speed_page.NO_GPU in text
-    assert speed_page.TEXT not in text and text == speed_page.speed_tables()
+    assert INK not in text and text == speed_page.speed_tables()
 
 
 def test_a_step_that_falls_short_is_explained_below_its_table(tmp_path, monkeypatch):
@@ -54,13 +55,3 @@ def test_generation_and_profiles_come_from_their_records(tmp_path, monkeypatch):
     (tmp_path / "bench").mkdir()
     PROFILES.to_csv(tmp_path / "bench" / "profiles.csv", index=False)
     assert "before (commit 111) and after (commit 222)" in speed_page.profiles()
-
-
-def test_the_colour_that_is_replaced_is_the_one_of_the_style():
-    import matplotlib
-    from matplotlib.colors import to_hex
-
-    from semalign.book.theme import apply_theme
-
-    apply_theme()
-    assert to_hex(matplotlib.rcParams["text.color"]) == speed_page.TEXT

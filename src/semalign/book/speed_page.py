@@ -17,11 +17,10 @@ from semalign.book.tables.speed import (
     speed_records,
     speed_table,
 )
-from semalign.book.theme import apply_theme
+from semalign.book.theme import apply_theme, inline_svg
 from semalign.files import read_json
 from semalign.paths import results_dir
 
-TEXT = "#262626"  # of seaborn's style
 ALT = "A point for each step and run on a logarithmic axis of ratios, with a mark at the ratio to reach."
 NO_GPU = "On a GPU: **not run**; the same command measures the same steps there.\n"
 CAPTION = (
@@ -95,15 +94,9 @@ def _tables(records: Mapping[str, Runs], device: str) -> str:
 
 
 def _svg(records: Mapping[str, Runs]) -> str:
-    """Return the figure as SVG whose text has the colour of the page."""
+    """Return the figure as a part of the page."""
     apply_theme()
-    with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "semalign"}):
-        figure, text = ratios(speed_data(records)), StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-        plt.close(figure)
-    drawing = text.getvalue()
-    return (
-        drawing[drawing.index("<svg") :]
-        .replace("<svg", f'<svg role="img" aria-label="{ALT}" style="max-width: 100%; height: auto"', 1)
-        .replace(TEXT, "currentColor")
-    )
+    figure, text = ratios(speed_data(records)), StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    return inline_svg(text.getvalue(), ALT)
