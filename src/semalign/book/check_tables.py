@@ -10,7 +10,7 @@ from sphinx.util.docutils import SphinxDirective
 from semalign.book.markdown import table
 from semalign.book.paper_notes import counts_table, shares_table
 from semalign.book.plan_table import measured_table, plan_table
-from semalign.book.speed_page import speed_tables
+from semalign.book.speed_page import generation, profiles, speed_tables
 from semalign.files import read_json
 from semalign.paths import results_dir
 from semalign.results.records import read_record
@@ -72,12 +72,14 @@ def half_precision() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "generation": generation,
     "gpu-check": gpu_check,
     "half-precision": half_precision,
     "paper-counts": counts_table,
     "paper-shares": shares_table,
     "plan": plan_table,
     "plan-check": measured_table,
+    "profiles": profiles,
     "speed": speed_tables,
 }
 
@@ -88,5 +90,6 @@ class CheckTable(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return the nodes of the table."""
+        """Return the nodes of the table; the page is read again in every build, since its records may have changed."""
+        self.env.note_reread()
         return self.parse_text_to_nodes(TABLES[self.arguments[0]]())
