@@ -21,9 +21,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from semalign.data.rows import batches
 from semalign.evaluation.cache import roomy_cache
 from semalign.files import write_json
-from semalign.methods.seeking.method import SeekingSettings
+from semalign.methods.declared.sft import SftSettings
 from semalign.methods.seeking.sensitivity import extract
-from semalign.methods.sft import SftSettings
+from semalign.methods.seeking.settings import SeekingSettings
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel, load_model
 from semalign.models.pair import Pair

@@ -41,7 +41,7 @@ def main() -> None:
     if arguments.way:
         transfer(arguments.way, arguments.model, arguments.student, arguments.rows)
         return
-    from semalign.models.loading import locate
+    from semalign.models.located import locate
 
     teacher = locate(arguments.model)
     with tempfile.TemporaryDirectory() as folder:

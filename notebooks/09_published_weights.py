@@ -37,6 +37,7 @@ import pandas as pd
 
 from semalign.book.tables.published import BENCHMARKS, record_of
 from semalign.paths import data_dir, results_dir
+from semalign.results.records import read_record
 
 folder = results_dir() / "small"
 scores = {task: record_of(folder / "smollm2-135m" / f"{task}.json") for task in BENCHMARKS}
@@ -150,18 +151,25 @@ display(commands("The records are made by", FAMILIES))
 #
 # Of the scores:
 #
-# - **The prompts do not have the model's chat format.** With them MMLU is at chance, 25, and GSM8K is near zero, as on the model card.
+# - **The prompts do not have the model's chat format.** With them MMLU is at chance, a quarter, and GSM8K is near zero, as on the model card.
 # - **HumanEval is zero for a reason**: with the function's head in the question and again at the beginning of the answer, the model mostly closes the fence at once, as if the head were the whole function. On MBPP, where the answer begins with the opening fence alone, it writes programs and passes some.
-#
-# Of the transfers into the cut student, with one seed, 100 held-out rows and no interval:
-#
-# - **Cross-entropy lowers the NLL most** on both tasks, and leaves the layer cosine where it was. So here, too, closeness to the aligned states and a better student are two different things.
-# - **The paper's objective raises the layer cosine** by 0.04 on both tasks, as it should; the NLL falls on GSM8K but not on MBPP.
-# - **Permuted atoms** do harm on GSM8K, where the paper's objective helps, and do none on MBPP, where it does not help. So on GSM8K it matters here which atoms belong together, unlike on the micro pair; one seed cannot tell whether this is chance. On GSM8K the paper's objective gains less than a third of what labels gain.
-# - **Nothing repairs the cut.** A uniform guess over the vocabulary has an NLL of 10.80; the student is worse than that before every transfer, and after every transfer except cross-entropy on GSM8K.
-#
-# Of the transfers between two families, with the seeds that the table counts and 27 optimiser steps on one layer:
-#
-# - **Labels lower the NLL** on both tasks.
-# - **The paper's objective raises it**, a little. On GSM8K real atoms do about as well as permuted ones, on MBPP worse.
-# - **The teacher's own distribution**, over shared tokens, gains nothing beyond chance on GSM8K and does harm on MBPP: a base model of this size is no better teacher of these texts than the labels.
+
+# %% tags=["hide-input"]
+import math
+
+from semalign.book.tables.published import change_text
+
+guess = math.log(read_record(results_dir() / "small" / "fig2-smollm2-135m.json")["details"]["bases"]["output"]["m"])
+display(
+    Markdown(
+        f"""Of the transfers into the cut student, with one seed, {", ".join(sorted({str(record["n"]) for record in transfers.values() if record}))} held-out rows and no interval, before → after:
+
+- **Response NLL**: {change_text(transfers, "response_nll")}. A uniform guess over the vocabulary has {guess:.2f}.
+- **Layer cosine**: {change_text(transfers, "layer_cosine")}. Closeness to the aligned states and a better student are two different things.
+
+One seed cannot tell whether the difference between real and permuted atoms is chance."""
+    )
+)
+
+# %% [markdown]
+# Of the transfers between two families, the table has paired intervals: real atoms count for something where the paper's objective is below permuted atoms, and the transfer for something where it is below the student before. A base model of this size need be no better teacher of these texts than the labels.

@@ -4,12 +4,15 @@ import os
 import signal
 from pathlib import Path
 
+import huggingface_hub.constants
 import pytest
 import torch
 from helpers.models import make_llama, make_tokenizer
 
+from semalign import hub
 from semalign.data.sources import locate
 from semalign.evaluation.engine_choice import ENGINE, OPTIONS
+from semalign.models import located
 from semalign.models.loading import LanguageModel
 from semalign.paths import data_roots
 from semalign.sandbox import SandboxError, sandbox_mode
@@ -32,8 +35,11 @@ def pytest_configure():
 
 @pytest.fixture(autouse=True)
 def isolated(tmp_path_factory, monkeypatch):
-    """Keep the cache of every test apart from the user's."""
+    """Keep the cache of every test apart from the user's, and let no test know what another found of the hub."""
     monkeypatch.setenv("SEMALIGN_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setattr(hub, "_unreachable", [])
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", huggingface_hub.constants.HF_HUB_OFFLINE)
+    located._refusal.cache_clear()
     for variable in (ENGINE, OPTIONS):  # restored where a command sets them
         monkeypatch.setenv(variable, "")
     torch.set_num_threads(1)

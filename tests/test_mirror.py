@@ -8,6 +8,7 @@ PACKAGE, TESTS = Path(semalign.__file__).parent, Path(__file__).parent
 # Small objects that are registered by name are tested side by side, in one file for their package.
 FAMILIES = {
     "book/figures": "book/figures/test_chapters.py",
+    "methods/declared": "methods/test_declared.py",
     "targets/maps": "targets/test_maps.py",
     "training/layer_losses": "training/test_layer_losses.py",
     "training/output_terms": "training/test_output_terms.py",

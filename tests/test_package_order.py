@@ -6,7 +6,8 @@ from pathlib import Path
 import semalign
 
 ORDER = (
-    *("paths", "errors", "outputs", "disk", "yaml_text", "files", "tensor_files", "registry", "settings", "stopping"),
+    *("paths", "errors", "hub", "outputs", "disk", "yaml_text", "files", "tensor_files"),
+    *("cache_folder", "declarations", "registry", "settings", "stopping"),
     *("sandbox", "results", "data", "models", "bases", "targets", "training", "methods"),
     *("evaluation", "analysis", "experiments", "planning", "book", "micro", "cli"),
 )

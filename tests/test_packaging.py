@@ -20,7 +20,7 @@ from semalign.data.sources import locate as locate_data
 from semalign.data.task_file import task_names
 from semalign.experiments.profiles import load_profile
 from semalign.micro.recipe import load_recipe
-from semalign.models.loading import locate
+from semalign.models.located import locate
 from semalign.results.surroundings import commit
 profile = load_profile("micro")
 print(json.dumps({

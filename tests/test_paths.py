@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from semalign import paths
-from semalign.models.loading import locate
+from semalign.models.located import locate
 from semalign.registry import included_folders
 from semalign.sandbox import SandboxError, sandbox_mode
 

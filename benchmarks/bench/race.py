@@ -46,6 +46,7 @@ class Step:
         growth: expected exponent of the time in each number of the sizes; those that do not grow alone are left out.
         rounds: how often a side runs, for each size.
         says: one sentence on what is compared, where the title does not say it.
+        short: why the step falls short of ``reach``, and what was tried; shown if it does.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Step:
     growth: Mapping[str, float] = field(default_factory=dict)
     rounds: Sequence[int] = ()
     says: str = ""
+    short: str = ""
 
 
 STEPS: dict[str, Step] = {}
@@ -71,12 +73,14 @@ def step(
     growth: Mapping[str, float] | None = None,
     rounds: Sequence[int] = (),
     says: str = "",
+    short: str = "",
 ) -> Callable[[Callable[..., Race]], Callable[..., Race]]:
     """Register a function that prepares a :class:`Race` as a step of its name; see :class:`Step`."""
 
     def register(build: Callable[..., Race]) -> Callable[..., Race]:
         name = build.__name__
-        STEPS[name] = Step(name, title, peer, reach, sizes, build, growth or {}, rounds or (5,) * len(sizes), says)
+        rest = growth or {}, rounds or (5,) * len(sizes), says, short
+        STEPS[name] = Step(name, title, peer, reach, sizes, build, *rest)
         return build
 
     return register

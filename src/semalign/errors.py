@@ -1,6 +1,7 @@
 """Messages of errors in one line: those of other libraries are often longer, or say nothing without their class."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -60,5 +61,11 @@ def _problem(problem: Any, known: list[str], key: str) -> str:
     if problem["type"] == "missing":
         message = "it is missing"
     elif problem["loc"] and problem["type"] != "value_error":
-        message = f"{message}; it is {folded(repr(problem['input']), 60)}"
+        message = f"{message}; it is {folded(repr(problem['input']), 60)}{_allowed(problem)}"
     return f"{place}: {message}" if place else message
+
+
+def _allowed(problem: Any) -> str:
+    """Return the suggestion for a value that is none of a few allowed ones."""
+    expected = problem.get("ctx", {}).get("expected", "") if problem["type"] == "literal_error" else ""
+    return nearest(problem["input"], re.findall("'([^']*)'", expected))

@@ -22,6 +22,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import GetCoreSchemaHandler
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
+from semalign.declarations import declared
 from semalign.errors import folded, nearest, one_line
 
 T = TypeVar("T")
@@ -112,18 +113,41 @@ def _running_module() -> str:
     return str(frame.f_globals["__name__"])
 
 
-def lookup(place: str) -> "Registry[Any]":
-    """Return the registry at ``package.module:NAME``, importing its module if needed."""
+def lookup(place: str) -> Any:
+    """Return the object at ``package.module:NAME``, such as a registry, importing its module if needed."""
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
+
+
+def fact(place: str, name: str, key: str, default: Any = None) -> Any:
+    """Return what an object of the registry at ``place`` was registered with, without importing it if that is declared.
+
+    Args:
+        place: location of the registry.
+        name: name of the object.
+        key: keyword of its registration, and attribute of the object.
+        default: the keyword's default.
+    """
+    known = declared(place).get(name)
+    return getattr(lookup(place)[name], key) if known is None else known.get(key, default)
+
+
+def names(place: str) -> list[str]:
+    """Return all names in the registry at ``place``: those that its package declares or, with files of a user, all."""
+    return list(lookup(place)) if included_folders() or entry_points(group="semalign") else list(declared(place))
+
+
+def placed(function: Callable[..., T] | str) -> Callable[..., T]:
+    """Return a function that is given as itself or by its place, ``package.module:function``."""
+    return lookup(function) if isinstance(function, str) else function
 
 
 @dataclass(frozen=True)
 class Registered:
     """The pydantic check that a setting names an object of a registry: ``Annotated[str, Registered(place)]``.
 
-    The registry, and torch with it, is imported when settings are first validated. Importing a module that declares
-    settings therefore stays fast.
+    The registry, and torch with it, is imported only for a name that no file of its package declares
+    (:mod:`semalign.declarations`): one that a user has registered, or a wrong one.
 
     Attributes:
         place: location of the registry, ``package.module:NAME``.
@@ -137,7 +161,8 @@ class Registered:
 
     def check(self, name: str) -> str:
         """Return a name unchanged; raise ``ValueError`` with all known names if it is unknown."""
-        _ = lookup(self.place)[name]
+        if name not in declared(self.place):
+            _ = lookup(self.place)[name]
         return name
 
 

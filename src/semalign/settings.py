@@ -19,9 +19,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from semalign.errors import problems
-from semalign.registry import Registered, lookup
+from semalign.registry import Registered, fact, lookup
 
 MAPS = "semalign.targets.maps:MAPS"
 LAYER_LOSSES = "semalign.training.layer_losses:LAYER_LOSSES"
@@ -132,16 +133,14 @@ class TransferSettings(TrainingSettings):
 
     @model_validator(mode="after")
     def _check_combination(self) -> "TransferSettings":
-        if self._changed("map") and lookup(MAPS)[self.map].spaces_differ:
+        if self._spaces_differ() and not fact(LAYER_LOSSES, self.layer_loss, "any_space", False):
             losses = lookup(LAYER_LOSSES)
-            allowed = [repr(name) for name in losses if losses[name].any_space]
-            if repr(self.layer_loss) not in allowed:
-                raise ValueError(
-                    f"map {self.map!r} leaves targets in the teacher's space: only layer_loss {', '.join(allowed)} "
-                    "can use them"
-                )
+            raise ValueError(
+                f"map {self.map!r} leaves targets in the teacher's space: only layer_loss "
+                f"{', '.join(repr(name) for name in losses if losses[name].any_space)} can use them"
+            )
         given = [self.teacher_layer, self.student_layer, self.student_layers]
-        if any(given) and self._changed("schedule") and lookup(SCHEDULES)[self.schedule].every_layer:
+        if any(given) and fact(SCHEDULES, self.schedule, "every_layer", False):
             raise ValueError(
                 f"the schedule {self.schedule!r} trains every student layer: leave out teacher_layer, student_layer "
                 "and student_layers"
@@ -153,9 +152,9 @@ class TransferSettings(TrainingSettings):
             )
         return self
 
-    def _changed(self, key: str) -> bool:
-        """Return whether a setting is another than the paper's, which needs no look-up and so no torch."""
-        return bool(getattr(self, key) != TransferSettings.model_fields[key].default)
+    def _spaces_differ(self) -> bool:
+        """Return whether the map leaves states and targets in different spaces."""
+        return fact(MAPS, self.map, "into", "student") == "teacher" and fact(MAPS, self.map, "needs") == "nothing"
 
 
 def deciding(configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,6 +180,12 @@ def variant(name: str, changed: Mapping[str, Any], fixed: Collection[str]) -> ty
     made = create_model(name, __base__=TransferSettings, __doc__=TransferSettings.__doc__, **fields)
     made.__module__ = __name__
     return made
+
+
+def is_fixed(field: FieldInfo) -> bool:
+    """Return whether a setting defines a method, so that it cannot be changed."""
+    checks = (item.func for item in field.metadata if isinstance(item, AfterValidator))
+    return any(isinstance(check, partial) and check.func is _check_fixed for check in checks)
 
 
 def _check_fixed(fixed: Any, value: Any) -> Any:

@@ -2,43 +2,23 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import NamedTuple
 from unittest.mock import Mock
 
 import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
 from docutils.parsers.rst import directives
-from pydantic import BaseModel, Field
 from sphinx.application import Sphinx
 
 from semalign.book import api_pages
-from semalign.book.api_pages import SettingLine, setting_lines
-from semalign.methods.registry import methods
-from semalign.registry import T, lookup
-from semalign.settings import LAYER_LOSSES, TransferSettings
+from semalign.methods.setting_lines import SettingLine, setting_lines
+from semalign.models.layouts import LAYOUTS
+from semalign.registry import T
+from semalign.settings import TransferSettings
 
 ROOT = Path(__file__).parents[2]
 APP = Mock(spec=Sphinx)
-
-
-class Base(BaseModel):
-    """Settings that others extend."""
-
-    seed: int = Field(0, ge=0, description="seed")
-    rate: float = Field(0.1, gt=0, description="rate")
-
-
-class Extended(Base):
-    """Settings that add to the base and change one default."""
-
-    rate: float = Field(0.5, gt=0, lt=1, description="another rate")
-    name: str = Field(description="name")
-    size: int | None = Field(None, ge=2, description="size")
-    kind: Literal["a", "b"] = Field("a", description="kind")
-    layers: tuple[Annotated[int, Field(ge=1)], ...] = Field((1, 2), description="layers")
-    partners: dict[int, int] = Field({}, description="partners")
-    flag: bool = Field(False, description="flag")
 
 
 class Point(NamedTuple):
@@ -51,42 +31,6 @@ class Point(NamedTuple):
         return 2 * self.x
 
 
-def test_a_table_has_what_a_class_adds_or_changes():
-    assert setting_lines(Extended) == [
-        SettingLine("rate", "number > 0, < 1", "0.5", "another rate"),
-        SettingLine("name", "text", "required", "name"),
-        SettingLine("size", "integer ≥ 2 or None", "None", "size"),
-        SettingLine("kind", "a, b", "a", "kind"),
-        SettingLine("layers", "list of integer ≥ 1", "(1, 2)", "layers"),
-        SettingLine("partners", "mapping from integer to integer", "{}", "partners"),
-        SettingLine("flag", "True or False", "False", "flag"),
-    ]
-
-
-def test_a_setting_of_a_registry_lists_its_names():
-    (line,) = (line for line in setting_lines(TransferSettings) if line.name == "layer_loss")
-    assert line.values.split(", ") == sorted(lookup(LAYER_LOSSES))
-    assert "cosine" in line.values
-
-
-def test_a_setting_without_a_description_is_an_error():
-    class Silent(Base):
-        loud: int = 1
-
-    with pytest.raises(ValueError, match=r"^the setting 'loud' of Silent has no description: give its Field one$"):
-        setting_lines(Silent)
-
-
-@pytest.mark.parametrize("name", methods())
-def test_every_setting_of_every_method_says_what_it_means(name):
-    classes = [
-        each for each in methods()[name].settings.__mro__ if issubclass(each, BaseModel) and each is not BaseModel
-    ]
-    lines = [line for each in classes for line in setting_lines(each)]
-    assert {line.name for line in lines} == set(methods()[name].settings.model_fields)
-    assert all(all(line) for line in lines)
-
-
 def test_the_directive_makes_a_table(monkeypatch):
     monkeypatch.setitem(directives._directives, "settings", api_pages.SettingsTable)
     tree = publish_doctree(".. settings:: semalign.settings.TrainingSettings")
@@ -95,6 +39,18 @@ def test_the_directive_makes_a_table(monkeypatch):
     assert lines[0] == ["setting", "values", "default", "meaning"]
     assert lines[1] == ["rank", "integer ≥ 1", "16", "LoRA rank r"]
     assert [part.astext() for part in table.findall(nodes.literal)][:2] == ["rank", "lora_alpha"]
+
+
+def test_every_architecture_is_in_the_table_with_what_is_adapted(monkeypatch):
+    monkeypatch.setitem(directives._directives, "layouts", api_pages.LayoutsTable)
+    (table,) = publish_doctree(".. layouts::").findall(nodes.table)
+    lines = [[entry.astext() for entry in row.findall(nodes.entry)] for row in table.findall(nodes.row)]
+    assert lines[0][:2] == ["model_type", "adapted by LoRA"]
+    listed = [name for line in lines[1:] for name in line[0].split(", ")]
+    assert sorted(listed) == sorted(LAYOUTS)
+    llama = next(line for line in lines if line[0].startswith("llama, mistral"))
+    lora = "mlp.up_proj, mlp.down_proj, self_attn.v_proj, self_attn.o_proj"
+    assert llama[1:] == [lora, "self_attn.o_proj", "mlp.down_proj", "yes"]
 
 
 def test_a_package_has_a_section_for_each_module_but_those_left_out(monkeypatch):
@@ -121,9 +77,9 @@ class Module(api_pages.Directive):
         return [nodes.comment("", self.arguments[0])]
 
 
-def test_the_page_of_modules_lists_every_package_that_it_does_not_exclude():
-    text = (ROOT / "book" / "api_internals.md").read_text()
-    listed = re.findall(r"^\.\. modules:: semalign\.(\w+)$", text, re.MULTILINE)
+def test_the_pages_of_modules_list_every_package_that_they_do_not_exclude():
+    pages = [path.read_text() for path in (ROOT / "book" / "modules").glob("*.md")]
+    listed = [name for text in pages for name in re.findall(r"^\.\. modules:: semalign\.(\w+)$", text, re.MULTILINE)]
     source = ROOT / "src" / "semalign"
     top = [path.stem for path in source.iterdir() if path.is_dir() or path.suffix == ".py"]
     expected = {name for name in top if not name.startswith("_")} - {"py", "micro", "cli", "shipped"}

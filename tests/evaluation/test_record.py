@@ -4,9 +4,9 @@ import pytest
 from helpers.data import write
 from helpers.scripted import GSM8K, script
 
-from semalign.data.tasks import rows
+from semalign.data.tasks import rows, split_fingerprint
 from semalign.evaluation import record as record_module
-from semalign.evaluation.record import score_record, split_fingerprint
+from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
 from semalign.models.identity import model_identity
 from semalign.results.records import read_record, write_record

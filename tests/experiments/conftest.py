@@ -4,7 +4,7 @@ import pytest
 from helpers.models import make_llama, make_tokenizer
 from helpers.profiles import write_profile
 
-from semalign.evaluation.record import split_fingerprint
+from semalign.data.tasks import split_fingerprint
 from semalign.experiments.inputs import forget_sources
 
 

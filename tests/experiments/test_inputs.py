@@ -6,7 +6,7 @@ import pytest
 import torch
 from helpers.saved_models import Watch
 
-from semalign.evaluation.record import split_fingerprint
+from semalign.data.tasks import split_fingerprint
 from semalign.experiments import inputs
 from semalign.experiments.cells import NONE, Cell
 from semalign.experiments.inputs import (

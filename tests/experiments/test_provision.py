@@ -16,6 +16,7 @@ from semalign.data import sources
 from semalign.data import tasks as benchmarks
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.provision import Split, fetch_profile, models_of, splits_of, verify
+from semalign.hub import HubError
 from semalign.models import downloads, on_disk
 from semalign.paths import cache_dir, use_data_root
 
@@ -41,6 +42,11 @@ def published(tmp_path, monkeypatch):
         tokenizer.save_pretrained(tmp_path / name)
     downloaded = tmp_path / "hub cache"
 
+    def hub_rows(*split, offline=False):
+        if offline:
+            raise HubError("its cache has none")
+        return HUB[Split(*split)]
+
     def snapshot(name, allow_patterns=None, local_files_only=False):
         folder = downloaded / name.replace("/", "--")
         if local_files_only:
@@ -52,9 +58,10 @@ def published(tmp_path, monkeypatch):
 
     for module in (downloads, on_disk):
         monkeypatch.setattr(module, "snapshot_download", snapshot)
-    files = SimpleNamespace(list_repo_files=lambda name: ["config.json", "model-00001-of-00002.safetensors"])
-    monkeypatch.setattr(downloads, "HfApi", lambda: files)
-    monkeypatch.setattr(sources, "hub_rows", lambda *split, offline=False: HUB[None if offline else Split(*split)])
+    files = [SimpleNamespace(rfilename=name) for name in ("config.json", "model-00001-of-00002.safetensors")]
+    api = SimpleNamespace(model_info=lambda name, timeout: SimpleNamespace(siblings=files))
+    monkeypatch.setattr("huggingface_hub.HfApi", lambda: api)
+    monkeypatch.setattr(sources, "hub_rows", hub_rows)
     path = tmp_path / "tiny.yaml"
     content = {"teacher": "me/teacher", "student": "me/student", "teachers": {str(tmp_path / "local"): ["gsm8k"]}}
     path.write_text(yaml.safe_dump({**content, "tasks": TASKS}))
@@ -63,10 +70,10 @@ def published(tmp_path, monkeypatch):
 
 def offline(monkeypatch):
     def refuse(*_, **__):
-        raise ConnectionError("no network")
+        raise HubError("no network")
 
     monkeypatch.setattr(sources, "hub_rows", refuse)
-    monkeypatch.setattr(downloads, "HfApi", refuse)
+    monkeypatch.setattr("huggingface_hub.HfApi", refuse)
 
 
 def test_what_is_fetched_is_there_offline(published, monkeypatch, tmp_path):
@@ -150,7 +157,7 @@ def test_the_hub_is_not_waited_for(monkeypatch):
     import datasets
 
     asked = []
-    monkeypatch.setattr(sources, "_hub_has", lambda dataset: False)
+    monkeypatch.setattr(sources, "_refusal", lambda dataset: HubError("no network"))
     monkeypatch.setattr(
         datasets, "load_dataset", lambda *_, **__: asked.append(datasets.config.HF_HUB_OFFLINE) or _Rows()
     )

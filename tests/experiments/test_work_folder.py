@@ -1,13 +1,14 @@
 """A record's run keeps its checkpoint until the record is there, alone, and runs only if it has to."""
 
 import multiprocessing
+import os
 import time
 from pathlib import Path
 
 import pytest
 
 from semalign.experiments import work_folder as work
-from semalign.experiments.work_folder import make, work_path
+from semalign.experiments.work_folder import TakenError, make, share_out, work_path
 from semalign.paths import cache_dir
 
 
@@ -59,6 +60,53 @@ def test_of_two_processes_with_one_record_one_makes_it(tmp_path):
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     assert runs.read_text() == "run\n" and record.read_text() == "made"
+
+
+def _share(folder: Path, runs: Path) -> None:
+    def attempt(name, wait):
+        path = folder / name
+
+        def run(_):
+            with runs.open("a") as file:
+                file.write(f"{os.getpid()} {name}\n")
+            time.sleep(0.2)
+            return "made"
+
+        make(path, lambda: None if path.exists() else "missing", run, wait)
+
+    work.write_record = lambda path, content: path.write_text(content)
+    share_out(["a", "b", "c", "d", "e", "f"], attempt, "test")
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_records_and_neither_waits_while_there_is_one_to_make(tmp_path):
+    runs = tmp_path / "runs"
+    processes = [multiprocessing.Process(target=_share, args=(tmp_path, runs)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    made = [line.split() for line in runs.read_text().splitlines()]
+    assert sorted(name for _, name in made) == ["a", "b", "c", "d", "e", "f"]
+    assert sorted(sum(int(pid) == process.pid for pid, _ in made) for process in processes)[0] >= 2
+
+
+def test_what_another_process_makes_comes_again_at_the_end():
+    tried = []
+
+    def attempt(one, wait):
+        tried.append((one, wait))
+        if one == 1 and not wait:
+            raise TakenError
+
+    share_out([1, 2, 3], attempt, "test")
+    assert tried == [(1, False), (2, False), (3, False), (1, True)]
+
+
+def test_a_record_that_is_being_made_is_not_waited_for_unless_asked(tmp_path):
+    with work.work_folder(tmp_path / "x.json"), pytest.raises(TakenError):
+        make(tmp_path / "x.json", lambda: pytest.fail("asked"), lambda folder: pytest.fail("ran"), wait=False)
 
 
 def test_a_stale_record_is_told_of(tmp_path, monkeypatch, caplog):

@@ -5,8 +5,8 @@ import torch
 from helpers.models import make_llama
 
 from semalign.data.rows import batches, encode
+from semalign.methods.declared.sft import SftSettings
 from semalign.methods.runner import run_method
-from semalign.methods.sft import SftSettings
 from semalign.models.loading import LanguageModel
 
 FAST = {"rank": 2, "batch_size": 12}

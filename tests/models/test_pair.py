@@ -22,6 +22,24 @@ def test_both_encode_the_rows_each_by_its_own_tokenizer(student, rows):
     assert list(theirs)[:4] == ["w", "h", "a", "t"]
 
 
+def test_a_row_is_encoded_once_and_an_error_has_its_number_among_all(teacher, student, rows, monkeypatch):
+    teacher.model.config.max_position_embeddings = 60
+    pair, seen, encode = Pair(teacher, student), [], LanguageModel.encode
+    monkeypatch.setattr(LanguageModel, "encode", lambda self, rows: seen.append(len(rows)) or encode(self, rows))
+    first = pair.encode([*rows[:3], rows[0]])
+    again = pair.encode(rows[:5])
+    assert seen == [3, 3, 2, 2]
+    assert first.student[0] is first.student[3] is again.student[0] and first.teacher == [
+        *again.teacher[:3],
+        again.teacher[0],
+    ]
+    assert again == Pair(teacher, student).encode(rows[:5])
+    with pytest.raises(ValueError, match="row 6 has"):
+        pair.encode([*rows[:5], {"prompt": "x" * 60, "response": "y"}])
+    monkeypatch.setattr("semalign.models.pair.KEPT_ROWS", 4)
+    assert len(pair.encode(rows[:2]).teacher) == 2 and len(pair.teacher_source.examples) == 2
+
+
 def test_a_row_that_is_too_long_for_one_of_them_is_an_error(teacher, student, rows):
     teacher.model.config.max_position_embeddings = 10
     with pytest.raises(ValueError, match="more than the context of 10"):

@@ -61,7 +61,7 @@ def _serve_hub(monkeypatch, folder, sha256=None):
         local_dir.mkdir(exist_ok=True)
         return shutil.copy(folder / name, local_dir)
 
-    monkeypatch.setattr(fetching.HfApi, "model_info", model_info)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", model_info)
     monkeypatch.setattr(fetching, "hf_hub_download", download)
 
 

@@ -43,6 +43,15 @@ def test_an_adapter_is_saved_without_its_base(adapted, student, tmp_path):
     torch.testing.assert_close(logits(loaded), logits(adapted.model), rtol=1e-6, atol=1e-6)
 
 
+def test_a_card_replaces_the_template_of_peft(adapted, tmp_path):
+    save_model(adapted, tmp_path / "without")
+    save_model(adapted, tmp_path / "with", card="# Mine\n")
+    assert not (tmp_path / "without" / "README.md").exists()
+    assert (tmp_path / "with" / "README.md").read_text() == "# Mine\n"
+    remove_model(tmp_path / "with")
+    assert list((tmp_path / "with").iterdir()) == []
+
+
 def test_a_plain_model_is_saved_with_its_tokenizer_and_replaces_the_last(student, tmp_path):
     for change in (0.0, 1.0):
         with torch.no_grad():
@@ -66,7 +75,7 @@ def test_the_configuration_comes_last_and_the_record_before_it(adapted, student,
             patched.setattr(files.os, "replace", lambda a, b, m=moved, r=replace: m.append(b) or r(a, b))
             save_model(model, tmp_path / str(number), make_run(0))
         names = [path.name for path in moved if path.parent == tmp_path / str(number)]
-        assert names[-2:] == ["record.json", configuration] and len(names) > 3
+        assert names[-2:] == ["record.json", configuration] and len(names) >= 3
 
 
 def test_a_stopped_save_leaves_no_model(student, tmp_path, monkeypatch):

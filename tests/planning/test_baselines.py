@@ -1,8 +1,8 @@
 """The phases of the baselines at the shapes of Llama 2."""
 
+from semalign.methods.declared.sft import SftSettings
 from semalign.methods.laten.settings import LatenSettings
-from semalign.methods.seeking.method import SeekingSettings
-from semalign.methods.sft import SftSettings
+from semalign.methods.seeking.settings import SeekingSettings
 from semalign.planning import baselines, memory
 from semalign.planning.machines import MACHINES
 from semalign.planning.memory import Batch

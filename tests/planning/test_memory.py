@@ -32,12 +32,12 @@ def test_the_cache_doubles_from_room_for_two_prompts():
 
 def test_logits_are_float32_and_so_is_the_head_then():
     head = 32000 * 5120 * 4
-    assert memory.logits(LARGER, 101, 2) == 101 * (3 * 32000 + 2 * 5120) * 4 + head
-    assert memory.logits(LARGER, 101, 4) == 101 * (3 * 32000 + 2 * 5120) * 4
+    assert memory.logits(LARGER, 101, 2) == 101 * (32000 + 2 * 5120) * 4 + head
+    assert memory.logits(LARGER, 101, 4) == 101 * (32000 + 2 * 5120) * 4
 
 
-def test_logits_of_131_positions_are_the_most_that_is_held():
-    assert memory.logits(LARGER, 1000, 4) - memory.logits(LARGER, 131, 4) == 869 * 2 * 5120 * 4
+def test_logits_of_524_positions_are_the_most_that_is_held():
+    assert memory.logits(LARGER, 1000, 4) - memory.logits(LARGER, 524, 4) == 476 * 2 * 5120 * 4
 
 
 def test_what_trains_has_a_gradient_and_two_moments():

@@ -150,7 +150,7 @@ def test_two_runs_may_write_the_same_states_at_once(tmp_path, computed):
         found = in_processes(3, alone)
         assert all(states == [states_of(i).tolist() for i in range(5)] for _, states in found)
         assert store(tmp_path).ensure(computed) == 0
-        assert sorted(path.name for path in store(tmp_path).folder.iterdir()) == [
+        assert sorted(path.name for path in store(tmp_path).folder.glob("*.safetensors")) == [
             f"{i:05d}.safetensors" for i in range(3)
         ]
         shutil.rmtree(store(tmp_path).folder)

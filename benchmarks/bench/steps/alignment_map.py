@@ -1,4 +1,4 @@
-"""The alignment map M (Section 4.2), from chunks of both bases, beside two whole bases and their product."""
+"""The alignment map M (Section 4.2), from chunks of both bases, beside both bases alone."""
 
 import torch
 from torch import nn
@@ -13,16 +13,22 @@ from semalign.targets.alignment import alignment_map as streamed
 
 @step(
     title="Alignment map M",
-    peer="both bases, then the product of their unit vectors",
-    reach=1.0,
+    peer="both bases alone, without their product",
+    reach=0.87,
     sizes=[
         {"vocabulary": 8_000, "width": 1_024},
         {"vocabulary": 16_000, "width": 1_024},
         {"vocabulary": 16_000, "width": 2_048},
+        {"vocabulary": 32_000, "width": 4_096},
     ],
     growth={"vocabulary": 1.0, "width": 2.0},
-    rounds=[3, 2, 2],
-    says="Two random heads of one size, in float32; neither basis is in memory on our side.",
+    rounds=[3, 2, 2, 1],
+    says="Two random heads of one size, in float32: 0.87 is 15% more than the two bases take. Neither basis is in "
+    "memory on our side.",
+    short="In units of V D^2, each basis takes three operations, and the product of their vectors two more, a third of "
+    "both bases; what is saved are their fingerprints and writing them. Lengths of vectors from a triangular factor "
+    "would save two, but come from a matrix whose condition is the fourth power of the head's, which float32 cannot "
+    "hold for published heads.",
 )
 def alignment_map(vocabulary: int, width: int) -> Race:
     """Prepare two heads."""
@@ -34,9 +40,12 @@ def alignment_map(vocabulary: int, width: int) -> Race:
             *(InvertedHead(head, RowProduct(semantic_pseudoinverse(head).inverse), atoms, atoms) for head in heads)
         )
 
-    def peer() -> torch.Tensor:
-        teacher, student = (SemanticBasis.from_weight(head).vectors for head in heads)
-        return nn.functional.normalize(teacher, dim=-1).T @ nn.functional.normalize(student, dim=-1)
+    def peer() -> list[torch.Tensor]:
+        return [SemanticBasis.from_weight(head).vectors for head in heads]
+
+    def difference(found: torch.Tensor, bases: list[torch.Tensor]) -> float:
+        teacher, student = (nn.functional.normalize(basis, dim=-1) for basis in bases)
+        return relative(found, teacher.T @ student)
 
     # Two Gram matrices, two products with their inverses, and the product of the unit vectors.
-    return Race(ours, peer, relative, flops=8 * vocabulary * width**2 + 2 * width**3)
+    return Race(ours, peer, difference, flops=8 * vocabulary * width**2 + 2 * width**3)

@@ -23,15 +23,28 @@ from semalign.training.objective import Objective
 from semalign.training.steering import Steering
 
 PEER = "a loop with hooks: both models whole in every step"
-SIZES = [{"vocabulary": 1_024, "width": 96, "layers": 8}, {"vocabulary": 8_192, "width": 192, "layers": 16}]
-ROWS, EPOCHS = 32, 5
+SIZES = [
+    {"vocabulary": 1_024, "width": 96, "layers": 8, "rows": 32},
+    {"vocabulary": 8_192, "width": 192, "layers": 16, "rows": 32},
+    {"vocabulary": 49_152, "width": 576, "layers": 30, "rows": 8},  # the shape of SmolLM2-135M
+]
+EPOCHS = 5  # two steps each, with half of the rows
+SAYS = (
+    "The student has the named size, the teacher a third more width and a quarter more layers; five epochs of two "
+    "steps, after the map. The last size is SmolLM2-135M's."
+)
+SHORT = (
+    "The passes through the teacher and through the student's layers below the trained one are made once instead of "
+    "in every one of five epochs, which bounds the ratio at about five, and at more only where sorted rows hold less "
+    "padding; what remains in every step are the trained layer and all behind it, forward and backward."
+)
 WORDS = "one two three four five six seven eight nine ten".split()
 
 
-def texts() -> list[dict[str, str]]:
+def texts(rows: int) -> list[dict[str, str]]:
     """Return rows of different lengths, about two thirds of each the prompt."""
-    draw = torch.randint(10, (ROWS, 30)).tolist()
-    words = [[WORDS[i] for i in row[: 12 + 18 * n // ROWS]] for n, row in enumerate(draw)]
+    draw = torch.randint(10, (rows, 30)).tolist()
+    words = [[WORDS[i] for i in row[: 12 + 18 * n // rows]] for n, row in enumerate(draw)]
     return [
         {"prompt": " ".join(row[: -len(row) // 3]), "response": " " + " ".join(row[-len(row) // 3 :])} for row in words
     ]
@@ -101,30 +114,32 @@ def ours(pair: Pair, rows: list[dict[str, str]], settings: TransferSettings, ali
     return [sum(terms.values()) for terms in losses]
 
 
-def race(part: float, vocabulary: int, width: int, layers: int) -> Race:
+def race(part: float, vocabulary: int, width: int, layers: int, rows: int) -> Race:
     """Return the race with the layer at a part of the depth, 0 the first and 1 the last; the teacher is deeper."""
     teacher, student = model(vocabulary, width * 4 // 3, layers * 5 // 4), model(vocabulary, width, layers)
-    pair, rows = Pair(teacher, student), texts()
+    pair, given = Pair(teacher, student), texts(rows)
     layer, k = (1 + round(part * (m.model.config.num_hidden_layers - 1)) for m in (teacher, student))
-    settings = TransferSettings(teacher_layer=layer, student_layer=k, batch_size=16, epochs=EPOCHS, learning_rate=1e-3)
+    settings = TransferSettings(
+        teacher_layer=layer, student_layer=k, batch_size=rows // 2, epochs=EPOCHS, learning_rate=1e-3
+    )
     alignment = TargetBuilder(pair, settings).alignment
     return Race(
-        ours=lambda: ours(pair, rows, settings, alignment),
-        peer=lambda: plain(pair, rows, settings, alignment),
+        ours=lambda: ours(pair, given, settings, alignment),
+        peer=lambda: plain(pair, given, settings, alignment),
         difference=lambda found, expected: max(abs(a - b) for a, b in zip(found, expected, strict=True)),
     )
 
 
-@step(title="A transfer, first layer", peer=PEER, reach=1.5, sizes=SIZES, rounds=(3, 1))
-def transfer_first(vocabulary: int, width: int, layers: int) -> Race:
-    return race(0, vocabulary, width, layers)
+@step(title="A transfer, first layer", peer=PEER, reach=1.5, sizes=SIZES, rounds=(3, 1, 1), says=SAYS, short=SHORT)
+def transfer_first(vocabulary: int, width: int, layers: int, rows: int) -> Race:
+    return race(0, vocabulary, width, layers, rows)
 
 
-@step(title="A transfer, middle layer", peer=PEER, reach=3.0, sizes=SIZES, rounds=(3, 1))
-def transfer_middle(vocabulary: int, width: int, layers: int) -> Race:
-    return race(0.5, vocabulary, width, layers)
+@step(title="A transfer, middle layer", peer=PEER, reach=3.0, sizes=SIZES, rounds=(3, 1, 1), says=SAYS, short=SHORT)
+def transfer_middle(vocabulary: int, width: int, layers: int, rows: int) -> Race:
+    return race(0.5, vocabulary, width, layers, rows)
 
 
-@step(title="A transfer, last layer", peer=PEER, reach=10.0, sizes=SIZES, rounds=(3, 1))
-def transfer_last(vocabulary: int, width: int, layers: int) -> Race:
-    return race(1, vocabulary, width, layers)
+@step(title="A transfer, last layer", peer=PEER, reach=10.0, sizes=SIZES, rounds=(3, 1, 1), says=SAYS, short=SHORT)
+def transfer_last(vocabulary: int, width: int, layers: int, rows: int) -> Race:
+    return race(1, vocabulary, width, layers, rows)

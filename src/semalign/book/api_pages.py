@@ -1,91 +1,27 @@
 """Sphinx extension of the API pages: settings as tables, the modules of a package, named tuples without noise.
 
-Both directives are generated from the code: new settings and new modules appear without further edits.
+The directives are generated from the code: new settings and new modules appear without further edits.
 """
 
 import pkgutil
 import sys
-import types
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import Any, ClassVar, TypeVar
 
-from annotated_types import Ge, Gt, Le, Lt
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 from sphinx.application import Sphinx
 
-from semalign.registry import Registered, lookup
+from semalign.methods.setting_lines import SettingLine, setting_lines
+from semalign.models.layouts import LAYOUTS
 
-WORDS = {int: "integer", float: "number", bool: "True or False", str: "text", type(None): "None", Any: "any value"}
-SIGNS = ((Ge, "ge", "≥"), (Gt, "gt", ">"), (Le, "le", "≤"), (Lt, "lt", "<"))
 HEAD = ("setting", "values", "default", "meaning")
 WIDTHS = (20, 25, 12, 43)
-
-
-class SettingLine(NamedTuple):
-    """One line of a table of settings.
-
-    Attributes:
-        name: name of the setting, as in ``--set``.
-        values: values that the setting takes.
-        default: its default value.
-        meaning: its description.
-    """
-
-    name: str
-    values: str
-    default: str
-    meaning: str
-
-
-def setting_lines(settings: type[BaseModel]) -> list[SettingLine]:
-    """Return a line for each setting that a class adds to its base class or redefines.
-
-    Raises:
-        ValueError: if a setting has no description; the message names it.
-    """
-    own = {name: field for name, field in settings.model_fields.items() if name in settings.__annotations__}
-    for name, field in own.items():
-        if not field.description:
-            raise ValueError(f"the setting {name!r} of {settings.__name__} has no description: give its Field one")
-    return [
-        SettingLine(name, _words(field.annotation, field.metadata), _default(field), str(field.description))
-        for name, field in own.items()
-    ]
-
-
-def _words(annotation: Any, metadata: Iterable[Any] = ()) -> str:
-    """Return the values that an annotation allows, in words: ``integer ≥ 1 or None``."""
-    origin, parts = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return _words(parts[0], [inner for item in parts[1:] for inner in getattr(item, "metadata", [item])])
-    if origin in (Union, types.UnionType):
-        return " or ".join(_words(part, metadata) for part in parts)
-    if origin is Literal:
-        return ", ".join(map(str, parts))
-    if origin is tuple:
-        return f"list of {_words(parts[0])}"
-    if origin is dict:
-        return f"mapping from {_words(parts[0])} to {_words(parts[1])}"
-    if places := [item.place for item in metadata if isinstance(item, Registered)]:
-        return ", ".join(sorted(lookup(places[0])))
-    name = WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
-    return name + (_limits(metadata) if annotation in (int, float) else "")
-
-
-def _limits(metadata: Iterable[Any]) -> str:
-    found = [
-        f"{sign} {getattr(item, key):g}" for item in metadata for kind, key, sign in SIGNS if isinstance(item, kind)
-    ]
-    return f" {', '.join(found)}" if found else ""
-
-
-def _default(field: FieldInfo) -> str:
-    return "required" if field.is_required() else str(field.get_default(call_default_factory=True))
+LAYOUT_HEAD = ("model_type", "adapted by LoRA", "attention writes", "MLP writes", "can be sliced")
+LAYOUT_WIDTHS = (22, 34, 18, 16, 10)
 
 
 class SettingsTable(Directive):
@@ -97,21 +33,46 @@ class SettingsTable(Directive):
         """Return the table."""
         module, _, name = self.arguments[0].rpartition(".")
         try:
-            return [_table(setting_lines(getattr(import_module(module), name)))]
+            lines = setting_lines(getattr(import_module(module), name))
         except ValueError as error:
             raise self.error(str(error)) from error
+        return [_table(HEAD, WIDTHS, [([line.name], *line[1:]) for line in lines])]
 
 
-def _table(lines: Sequence[SettingLine]) -> nodes.table:
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in WIDTHS), cols=len(HEAD))
-    group += nodes.thead("", _row([nodes.Text(text) for text in HEAD]))
-    cells = ([nodes.literal("", line.name), *map(nodes.Text, line[1:])] for line in lines)
-    group += nodes.tbody("", *map(_row, cells))
+class LayoutsTable(Directive):
+    """``.. layouts::``: the architectures of :data:`semalign.models.layouts.LAYOUTS` as a table."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        return [_table(LAYOUT_HEAD, LAYOUT_WIDTHS, layout_rows())]
+
+
+def layout_rows() -> list[tuple[list[str], ...]]:
+    """Return for each layout its architectures, the matrices that are adapted, and what writes to the stream."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, layout in LAYOUTS.items():
+        slices = "yes" if layout.readers else "no"
+        found.setdefault((*layout.lora, layout.attention, layout.mlp, slices), []).append(name)
+    return [(names, list(key[:-3]), [key[-3]], [key[-2]], [key[-1]]) for key, names in found.items()]
+
+
+def _table(head: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str | list[str]]]) -> nodes.table:
+    """Return a table; a cell is a text, or a list of names that are shown as code."""
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in widths), cols=len(head))
+    group += nodes.thead("", _row([[nodes.Text(text)] for text in head]))
+    group += nodes.tbody("", *(_row(map(_cell, row)) for row in rows))
     return nodes.table("", group, classes=["colwidths-given"])
 
 
-def _row(cells: Iterable[nodes.Node]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells))
+def _cell(content: str | list[str]) -> list[nodes.Node]:
+    if isinstance(content, str):
+        return [nodes.Text(content)]
+    parts = [node for name in content for node in (nodes.Text(", "), nodes.literal("", name))]
+    return parts[1:]
+
+
+def _row(cells: Iterable[Sequence[nodes.Node]]) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
 
 
 class PackageModules(Directive):
@@ -157,9 +118,10 @@ def hide_arguments(app: Sphinx, what: str, name: str, member: Any, *_: Any) -> t
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register both directives and the autodoc hooks that they need."""
+    """Register the directives and the autodoc hooks that they need."""
     app.setup_extension("sphinx.ext.autodoc")
     app.add_directive("settings", SettingsTable)
+    app.add_directive("layouts", LayoutsTable)
     app.add_directive("modules", PackageModules)
     app.connect("autodoc-skip-member", skip_tuple_fields)
     app.connect("autodoc-process-signature", hide_arguments)

@@ -14,7 +14,7 @@ from semalign.data.task_file import is_path, task_file
 from semalign.experiments.profiles import Profile, load_profile
 from semalign.experiments.provision import Split, models_of, splits_of
 from semalign.files import json_fingerprint
-from semalign.models.loading import locate
+from semalign.models.located import locate
 from semalign.paths import data_dir, project_root
 from semalign.registry import included_folders
 from semalign.results.surroundings import versions

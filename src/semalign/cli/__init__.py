@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
-from semalign.cli import diagnosing, errors, launched, measuring, method, models, planning
+from semalign.cli import cache, diagnosing, errors, launched, measuring, method, models, planning, settings
 from semalign.paths import spare_home
 
 app = typer.Typer(
@@ -19,26 +19,46 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "basis": method.basis,
-    "decompose": method.decompose,
-    "attribute": method.attribute,
-    "pair": method.pair,
-    "diagnose": diagnosing.diagnose,
-    "transfer": method.transfer,
-    "cka": method.cka,
-    "evaluate": measuring.evaluate,
-    "plan": planning.plan,
-    "compare": measuring.compare,
-    "select": measuring.select,
-    "run": measuring.run,
-    "pretrain": models.pretrain,
-    "fetch": models.fetch,
-    "drop-layers": models.drop_layers,
-    "slice": models.slice_width,
+
+class Verb(NamedTuple):
+    """A subcommand: its function, and an example for its help."""
+
+    command: Callable[..., None]
+    example: str
+
+
+PAIR = "micro-teacher micro-student"
+GROUPS: dict[str, dict[str, Verb]] = {
+    "Steps of the method": {
+        "basis": Verb(method.basis, "micro-student --out basis.safetensors"),
+        "decompose": Verb(method.decompose, "micro-student --prompts micro_humaneval --out runs/decomposition"),
+        "attribute": Verb(method.attribute, "micro-teacher --data micro_gsm8k"),
+        "pair": Verb(method.pair, f"{PAIR} --data micro_gsm8k"),
+        "diagnose": Verb(diagnosing.diagnose, f"{PAIR} --data micro_gsm8k --out runs/diagnosis"),
+        "transfer": Verb(method.transfer, f"{PAIR} --data micro_gsm8k --hold-out 50 --set seed=1 --out runs/first"),
+        "settings": Verb(settings.settings, "sft"),
+    },
+    "Measure and compare": {
+        "cka": Verb(method.cka, f"{PAIR} --prompts micro_humaneval --out runs/cka"),
+        "evaluate": Verb(measuring.evaluate, "micro-student --task micro_gsm8k --adapter runs/first"),
+        "plan": Verb(planning.plan, "--profile llama2 --gpu h100"),
+        "compare": Verb(measuring.compare, "--profile micro --methods semalign,sft --seeds 1"),
+        "select": Verb(measuring.select, "--profile micro --dry-run"),
+        "run": Verb(measuring.run, "--profile micro --only 03"),
+    },
+    "Models, data and what is kept": {
+        "pretrain": Verb(models.pretrain, "micro-student --out runs/models"),
+        "fetch": Verb(models.fetch, "smollm2-135m"),
+        "cache": Verb(cache.cache, "clear --only states --older 30"),
+        "drop-layers": Verb(models.drop_layers, "micro-teacher --every 3 --out runs/shorter"),
+        "slice": Verb(models.slice_width, "micro-teacher --width 96 --data micro_gsm8k --out runs/narrower"),
+    },
 }
-for name, command in COMMANDS.items():
-    app.command(name)(command if name in launched.SHARED else launched.alone(name, command))
+COMMANDS = {name: verb.command for group in GROUPS.values() for name, verb in group.items()}
+for panel, group in GROUPS.items():
+    for name, (command, example) in group.items():
+        checked = command if name in launched.SHARED else launched.alone(name, command)
+        app.command(name, rich_help_panel=panel, epilog=f"Example: semalign {name} {example}")(checked)
 
 
 def _print_version(wanted: bool) -> bool:

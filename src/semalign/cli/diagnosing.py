@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from semalign.cli.options import Data, OutFolder, Student, Teacher, rows_of_data, settings_of, usage
+from semalign.cli.options import Data, OutFolder, Student, Teacher, check_models, rows_of_data, settings_of, usage
 from semalign.cli.placing import placed
 
 
@@ -21,7 +21,8 @@ def diagnose(
         list[int] | None, typer.Option(min=1, help="student layer of the patch test; may be repeated; default: four")
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", "-s", help="KEY=VALUE, a setting of the transfer, e.g. interface=layer")
+        list[str] | None,
+        typer.Option("--set", "-s", help="KEY=VALUE, e.g. interface=layer; `semalign settings` lists the keys"),
     ] = None,
 ) -> None:
     """Measure before any training whether alignment can carry anything between two models, and say what to run.
@@ -31,13 +32,15 @@ def diagnose(
     from pathlib import Path
 
     from semalign import TransferSettings
+
+    with usage("--set", "; `semalign settings` lists them"):
+        chosen = TransferSettings(**settings_of(settings or []))
+    check_models(teacher, student)
     from semalign.analysis.diagnosis import diagnose as run
     from semalign.analysis.diagnosis.report import record, text, write
     from semalign.models.pair import Pair
     from semalign.targets.vocabulary_report import report_lines
 
-    with usage("--set"):
-        chosen = TransferSettings(**settings_of(settings or []))
     task = data if not Path(data).suffix else Path(data).stem
     rows, pair = rows_of_data(data, "train", examples), Pair(teacher, student)
     found = run(pair, rows, settings=chosen, layers=layer)

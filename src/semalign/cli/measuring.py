@@ -98,11 +98,10 @@ def compare(
     sandbox: Sandbox = None,
 ) -> None:
     """Run every model, method, task and seed of a profile (Tables 1 and 2); keep finished records."""
-    from semalign.experiments import runs as experiments
     from semalign.experiments.cells import cells, entries_of
+    from semalign.experiments.currency import missing
     from semalign.experiments.profiles import use_profile
     from semalign.paths import results_dir
-    from semalign.results.comparisons import differences
 
     loaded = use_profile(profile, **({} if seeds is None else {"seeds": list(range(seeds))}))
     engine_of(engine, vllm, loaded.evaluation)
@@ -112,10 +111,13 @@ def compare(
     with usage("--only"):
         cells(loaded, names, records := records_of(only))
     if dry_run:
-        absent = experiments.missing(loaded, folder, names, records)
+        absent = missing(loaded, folder, names, records)
         lines = [f"{cell.file_name}: {reason}" for cell, reason in absent.items()]
         typer.echo("\n".join(lines) or "all records are current")
         return
+    from semalign.experiments import runs as experiments
+    from semalign.results.comparisons import differences
+
     experiments.run(loaded, folder, names, records)
     current = experiments.current(loaded, folder, names, records)
     typer.echo(experiments.summary(folder, current).round(2).to_string(index=False))

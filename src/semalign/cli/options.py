@@ -49,6 +49,14 @@ def _stem(path: Path) -> Path:
     return path
 
 
+def check_models(*names: str) -> None:
+    """Raise ``FileNotFoundError`` for a name that stands for no model, before the library is loaded."""
+    from semalign.models.located import locate
+
+    for name in names:
+        locate(name)
+
+
 def check_profile(name: str | None) -> str | None:
     """Return a profile's name if there is such a profile."""
     if name is not None:
@@ -125,12 +133,12 @@ def choice(value: str, *allowed: str) -> Any:
 
 
 @contextmanager
-def usage(option: str) -> Iterator[None]:
-    """Turn a ``ValueError`` about the value of an option into an error of usage, ``typer.BadParameter``."""
+def usage(option: str, more: str = "") -> Iterator[None]:
+    """Turn a ``ValueError`` about the value of an option into an error of usage, with more to say at its end."""
     try:
         yield
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
+        raise typer.BadParameter(f"{error}{more}", param_hint=option) from error
 
 
 def names_of(text: str | None) -> list[str] | None:

@@ -39,17 +39,18 @@ def plan(
     memory = bytes_of(gpu_memory)
     if json is not None:
         check_file(json)
-    import torch
-
     from semalign.experiments.cells import entries_of
     from semalign.experiments.profiles import load_profile
-    from semalign.files import write_json
-    from semalign.planning import MACHINES, Options
-    from semalign.planning.report import report
 
     loaded, names = load_profile(profile), names_of(methods)
     with usage("--methods"):
         entries_of(loaded, names)
+    import torch
+
+    from semalign.files import write_json
+    from semalign.planning import MACHINES, Options
+    from semalign.planning.report import report
+
     machine = MACHINES[gpu]
     machine = machine._replace(memory=memory or machine.memory, gpus=gpus, efficiency=efficiency)
     found = report(loaded, names, machine, Options(getattr(torch, dtype) if dtype else None))

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from semalign import hub
 from semalign.data.row_files import SUFFIXES, Row, Rows, read_file
+from semalign.errors import folded, one_line
 from semalign.paths import data_roots
 
-HUB_TIMEOUT = 5.0
 OWN = "semalign/"  # bundled data sets: the hub has none of them
 
 
@@ -84,29 +85,37 @@ def dataset_rows(dataset: str, config: str | None, split: str, *, offline: bool 
             raise
         try:
             found = hub_rows(dataset, config, split, offline=offline)
-        except Exception as reason:  # any error of the hub or of its HTTP library
-            name = reason.__class__.__name__
-            raise FileNotFoundError(f"{error} The Hugging Face hub did not give it either ({name})") from reason
+        except hub.HubError as reason:
+            raise FileNotFoundError(
+                f"{error} The Hugging Face hub does not give it either: {reason}. Where there is a network, `semalign "
+                "fetch --profile PROFILE` gets all data of a profile"
+            ) from reason
         return Rows(found, (f"{dataset} {split}, row {number}" for number in range(1, len(found) + 1)))
 
 
 def hub_rows(dataset: str, config: str | None, split: str, *, offline: bool = False) -> list[Row]:
-    """Return all rows of a split from the hub, or from the cache of ``datasets`` if the hub does not reply."""
+    """Return all rows of a split from the hub, or from the cache of ``datasets`` if the hub does not give it.
+
+    Raises:
+        HubError: if neither does.
+    """
     import datasets
 
-    with _offline(offline or not _hub_has(dataset)):
-        return datasets.load_dataset(dataset, config, split=split).to_list()
-
-
-def _hub_has(dataset: str) -> bool:
-    """Ask the hub one quick question first: without a network, a download is tried again for half a minute."""
-    from huggingface_hub import HfApi
-
+    refusal = hub.HubError("its cache has none") if offline else _refusal(dataset)
     try:
-        HfApi().dataset_info(dataset, timeout=HUB_TIMEOUT)
-        return True
-    except Exception:  # no network, offline mode, no such data set: the cache is asked next
-        return False
+        with _offline(refusal is not None):
+            return datasets.load_dataset(dataset, config, split=split).to_list()
+    except Exception as error:  # any error of the hub, of its HTTP library, or of a file
+        raise refusal or hub.HubError(folded(one_line(error), 200)) from error
+
+
+def _refusal(dataset: str) -> hub.HubError | None:
+    """Ask the hub first whether it has a data set; return why it does not give it, None if it does."""
+    try:
+        hub.ask(lambda api, seconds: api.dataset_info(dataset, timeout=seconds))
+    except hub.HubError as error:
+        return error
+    return None
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """What a task file from outside this package must say, checked before anything long starts."""
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from semalign.data.columns import KINDS
 from semalign.data.task_shapes import check_shapes
 from semalign.data.task_templates import check_template, is_template
 from semalign.data.task_yaml import Function, with_functions
+from semalign.errors import nearest
 
 FILES = ("json", "csv", "parquet")  # lm-eval's names for data in files, in place of a data set's
 OUTPUTS = ("generate_until", "multiple_choice")
@@ -56,8 +56,7 @@ def _check_keys(content: Mapping[str, Any]) -> None:
     known = [field.name for field in dataclasses.fields(TaskConfig)]
     for key in content:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            raise ValueError(f"unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
+            raise ValueError(f"unknown key {key!r}{nearest(key, known)}")
     if missing := [key for key in REQUIRED if content.get(key) is None]:
         raise ValueError(f"it has no {missing[0]}")
     if content.get("num_fewshot"):

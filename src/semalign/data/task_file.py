@@ -1,6 +1,5 @@
 """Task files: what the YAML of a task says, of the bundled tasks and of a user's own."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from semalign.data.row_files import Rows, read_file
 from semalign.data.sources import dataset_rows
 from semalign.data.task_check import FILES, check_task
 from semalign.data.task_yaml import CODE, functions_in, read_yaml, with_functions
-from semalign.errors import folded
+from semalign.errors import folded, nearest
 from semalign.files import file_sha256, json_fingerprint
 
 FOLDER = Path(__file__).with_name("task_files")
@@ -140,9 +139,10 @@ def task_file(task: str | Path) -> TaskFile:
 
 def _bundled(name: str) -> Path:
     if name not in task_names():
-        near = difflib.get_close_matches(name, task_names(), 1)
-        hint = f": did you mean {near[0]!r}?" if near else "."
-        raise ValueError(f"no task {name!r}{hint} Tasks: {', '.join(task_names())}, or the path of a YAML file")
+        names = ", ".join(task_names())
+        raise ValueError(
+            f"no task {name!r}: choose from {names}, or give the path of a YAML file{nearest(name, task_names())}"
+        )
     return FOLDER / f"{name}.yaml"
 
 

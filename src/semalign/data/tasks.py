@@ -4,14 +4,13 @@ import logging
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from semalign.data.chat import chat_format
 from semalign.data.row_files import Row
-from semalign.data.sources import first
+from semalign.data.sources import fingerprint, first
 from semalign.data.task_file import task_file
 from semalign.data.task_items import Fields, check_items, dataset, right_choices
 
@@ -34,6 +33,12 @@ def documents(task: str | Path, split: str, limit: int | None = None) -> list[Ro
     rows = file.data.rows(split)
     check_items(rows, file.configuration())
     return first(rows, limit, file.metadata.get("group_by"))
+
+
+@lru_cache
+def split_fingerprint(task: str | Path, split: str) -> str:
+    """Return a short hash of the items of a split, the same for a data root and the hub."""
+    return fingerprint(documents(task, split))
 
 
 def chat_name(task: str | Path, chat: str | None = None) -> str:
@@ -88,15 +93,17 @@ def load_task(
 @contextmanager
 def quiet_engine() -> Iterator[None]:
     """Keep lm-eval's log to its errors, and random numbers as they would be without it, while the block runs."""
+    import numpy as np
+
     logger = logging.getLogger("lm_eval")
-    level, python, numpy = logger.level, random.getstate(), np.random.get_state()
+    level, python, array = logger.level, random.getstate(), np.random.get_state()
     logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
         logger.setLevel(level)
         random.setstate(python)
-        np.random.set_state(numpy)
+        np.random.set_state(array)
 
 
 def prompt(task: "ConfigurableTask", document: Row) -> str:

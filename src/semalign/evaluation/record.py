@@ -1,12 +1,9 @@
 """The run record of a score."""
 
 from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from semalign.data import tasks
-from semalign.data.sources import fingerprint
+from semalign.data.tasks import split_fingerprint
 from semalign.evaluation.run import Evaluation
 from semalign.evaluation.transformers_engine import engine_identity
 from semalign.evaluation.vllm_engine import VllmModel
@@ -14,12 +11,6 @@ from semalign.models.loading import LanguageModel
 from semalign.results.records import NONE, make_record
 
 EXAMPLES = 3  # items, the first of the split, whose answers a record keeps to be read
-
-
-@lru_cache
-def split_fingerprint(task: str | Path, split: str) -> str:
-    """Return a short hash of the items of a split, the same for a data root and the hub."""
-    return fingerprint(tasks.documents(task, split))
 
 
 def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int | None = None) -> dict[str, Any]:

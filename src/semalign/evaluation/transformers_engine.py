@@ -25,10 +25,11 @@ from semalign.evaluation.vllm_engine import VllmModel
 from semalign.models.architecture import plain_model
 from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_logits
-from semalign.models.identity import PACKAGES, computed_by, end_tokens, model_identity
+from semalign.models.identity import computed_by, end_tokens, model_identity
 from semalign.models.loading import LanguageModel
 from semalign.models.precision import wide
 from semalign.models.rope import reset, varying
+from semalign.models.versions import PACKAGES
 
 # Settings that greedy decoding follows, and those of sampling, which it does not read.
 GREEDY = {"do_sample", "until", "max_gen_toks", "temperature", "top_p", "top_k"}

@@ -19,7 +19,7 @@ from semalign.files import file_sha256, json_fingerprint, read_json
 from semalign.models.adapters import read_config
 from semalign.models.identity import plain_settings
 from semalign.models.integrity import check_folder
-from semalign.models.loading import locate
+from semalign.models.located import locate
 from semalign.models.on_disk import folder_of
 from semalign.models.placement import process_placement
 from semalign.models.pretrained import load_config, load_tokenizer

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+from semalign.errors import nearest
 from semalign.experiments.cells import picked
 from semalign.experiments.profiles import Profile
 
@@ -65,8 +66,10 @@ def check_entries(profile: Profile, entries: Sequence[str]) -> None:
     if not profile.selection:
         raise ValueError(f"profile {profile.name} has no grid: give it the values to choose from under `selection`")
     if unknown := set(entries) - set(profile.selection):
+        wrong = sorted(unknown)
         raise ValueError(
-            f"no grid for {', '.join(sorted(unknown))}: profile {profile.name} has {', '.join(profile.selection)}"
+            f"no grid for {', '.join(wrong)}: profile {profile.name} has {', '.join(profile.selection)}"
+            f"{nearest(wrong[0], profile.selection)}"
         )
 
 

@@ -1,32 +1,40 @@
-"""What the cells of a profile are made from: models, training rows and settings."""
+"""What the cells of a profile are made from: models, training rows and settings.
+
+A model's libraries are loaded only if its identity is not remembered, or if it renders conversations.
+"""
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semalign.data import tasks
 from semalign.data import training_rows as training
 from semalign.data.task_file import task_file
-from semalign.evaluation.record import split_fingerprint
 from semalign.experiments.cells import Cell
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import resolved
-from semalign.models.devices import chosen_place
-from semalign.models.source import FiledModel
+from semalign.models import remembered
+
+if TYPE_CHECKING:
+    from semalign.models.source import FiledModel
 
 HELD_OUT = 200  # rows
 
 
-def source_once(name: str) -> FiledModel:
+def source_once(name: str) -> "FiledModel":
     """Return a model by name, kept with its identity for the next cells; its weights are read when one needs them.
 
     A model that is loaded in another type or on another device is another one.
     """
+    from semalign.models.devices import chosen_place
+
     return _source(name, repr(chosen_place()))
 
 
 @cache
-def _source(name: str, place: str) -> FiledModel:
+def _source(name: str, place: str) -> "FiledModel":
+    from semalign.models.source import FiledModel
+
     return FiledModel(name)
 
 
@@ -37,7 +45,8 @@ def forget_sources() -> None:
 
 def fingerprint_of(name: str) -> str:
     """Return the identity of a model by name, which records have as its fingerprint."""
-    return source_once(name).facts.identity
+    known = remembered.recalled(name)
+    return source_once(name).facts.identity if known is None else known.identity
 
 
 def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:
@@ -86,7 +95,7 @@ def check_data(profile: Profile, task: str, split: str, trained: bool = True) ->
 
 def fingerprints(cell: Cell, data: Callable[[str], str]) -> dict[str, str]:
     """Return the fingerprints that a record of a cell must have; ``data`` gives the hash of a task's training rows."""
-    scored = {"student": fingerprint_of(cell.student), "test": split_fingerprint(cell.task, "test")}
+    scored = {"student": fingerprint_of(cell.student), "test": tasks.split_fingerprint(cell.task, "test")}
     if cell.teacher is None:
         return scored
     return {**scored, "teacher": fingerprint_of(cell.teacher), "data": data(cell.task)}

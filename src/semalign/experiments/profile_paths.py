@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from semalign.errors import nearest
+
 FOLDER = Path(__file__).with_name("profile_files")
 
 
@@ -18,5 +20,8 @@ def profile_path(name: str | Path) -> Path:
     """
     path = Path(name) if Path(str(name)).suffix in (".yaml", ".yml") else FOLDER / f"{name}.yaml"
     if not path.is_file():
-        raise FileNotFoundError(f"no profile {str(name)!r}: give a YAML file or one of {', '.join(profile_names())}")
+        names = profile_names()
+        raise FileNotFoundError(
+            f"no profile {str(name)!r}: give a YAML file or one of {', '.join(names)}{nearest(name, names)}"
+        )
     return path

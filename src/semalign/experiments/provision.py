@@ -9,9 +9,10 @@ from semalign.data import sources
 from semalign.data.task_file import task_file
 from semalign.experiments.profiles import Profile
 from semalign.files import atomic_path
+from semalign.hub import HubError
 from semalign.models.downloads import download
 from semalign.models.integrity import check_folder
-from semalign.models.loading import locate
+from semalign.models.located import locate
 from semalign.models.on_disk import folder_of
 from semalign.models.pretrained import load_config, load_tokenizer
 from semalign.models.published import MODELS, fetch, is_complete
@@ -81,8 +82,8 @@ def _fetch_split(split: Split) -> None:
         pass
     try:
         rows = sources.hub_rows(*split)
-    except Exception as error:  # as above
-        raise ConnectionError(f"the Hugging Face hub does not give the data {split} ({error})") from error
+    except HubError as error:
+        raise ConnectionError(f"the Hugging Face hub does not give the data {split}: {error}") from error
     target = cache_dir() / "data" / split.dataset / (split.config or "") / f"{split.split}.jsonl"
     with atomic_path(target) as temporary:
         temporary.write_text(sources.jsonl(rows), encoding="utf-8")

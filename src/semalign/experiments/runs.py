@@ -1,33 +1,24 @@
 """Runs of a profile: each model, method, task and seed gives one record on disk, which is made once."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
-from functools import cache, partial
+from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel
-from semalign.experiments.cells import Cell, cells
-from semalign.experiments.inputs import (
-    configuration,
-    fingerprint_of,
-    fingerprints,
-    held_out_rows,
-    source_once,
-    training_rows,
-)
+from semalign.experiments.cells import Cell
+from semalign.experiments.currency import current, missing, reasons
+from semalign.experiments.inputs import fingerprint_of, held_out_rows, source_once, training_rows
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.scored_models import needs_folder, scored_model
-from semalign.experiments.staleness import Asked, problem
-from semalign.experiments.work_folder import make
-from semalign.files import json_fingerprint
+from semalign.experiments.work_folder import make, share_out
 from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
 from semalign.models.source import FiledModel
@@ -100,43 +91,6 @@ def _scored(profile: Profile, model: LanguageModel | VllmModel, task: str, recor
     return score_record(model, evaluate(model, task, **chosen, record_path=record_path), settings.limit)
 
 
-def missing(
-    profile: Profile, folder: Path, names: Sequence[str] | None = None, records: Sequence[str] | None = None
-) -> dict[Cell, str]:
-    """Return the cells of a profile without a current record, and why.
-
-    The reason is that of :func:`semalign.experiments.staleness.problem`. A record is stale if it was made from other
-    models, data or settings; those that differ are named.
-
-    Args:
-        profile: the profile.
-        folder: where its records are.
-        names: see :func:`semalign.experiments.cells.entries_of`.
-        records: see :func:`semalign.experiments.cells.cells`.
-    """
-    reason_of = _reasons(profile, folder)
-    found = {cell: reason_of(cell) for cell in cells(profile, names, records)}
-    return {cell: reason for cell, reason in found.items() if reason is not None}
-
-
-def _reasons(profile: Profile, folder: Path) -> Callable[[Cell], str | None]:
-    """Return the function that says why a cell has to be run, None if it need not."""
-    data = cache(lambda task: json_fingerprint(training_rows(profile, task)))
-
-    def asked(cell: Cell, record: dict[str, Any]) -> Asked:
-        return fingerprints(cell, data), configuration(profile, cell, record)
-
-    return lambda cell: problem(folder / cell.file_name, partial(asked, cell), "value")
-
-
-def current(
-    profile: Profile, folder: Path, names: Sequence[str] | None = None, records: Sequence[str] | None = None
-) -> set[str]:
-    """Return the file names of a profile's records that are whole and not stale; arguments as in `missing`."""
-    absent = missing(profile, folder, names, records)
-    return {cell.file_name for cell in cells(profile, names, records) if cell not in absent}
-
-
 def run(
     profile: Profile,
     folder: Path | None = None,
@@ -147,6 +101,7 @@ def run(
 
     A current record is never made again. If a method refuses a pair or fails, its cells stay without a record, and
     the other cells run all the same. A cell that was stopped goes on from its last checkpoint and its last answers.
+    Several processes that are started with the same profile share the cells.
 
     Raises:
         ValueError: before anything runs, for a row of the data that does not fit its task; at the end, if there were
@@ -157,19 +112,20 @@ def run(
     folder = folder or results_dir() / profile.name
     written: list[Path] = []
     failed: list[str] = []
-    wanted, reason_of = missing(profile, folder, names, records), _reasons(profile, folder)
+    wanted, reason_of = missing(profile, folder, names, records), reasons(profile, folder)
     tasks = {cell.task: any(each.teacher for each in wanted if each.task == cell.task) for cell in wanted}
     check_runnable(profile, folder, tasks)
-    progress = tqdm(wanted, desc="cells", disable=None)
-    for cell in progress:
+
+    def attempt(cell: Cell, wait: bool) -> None:
         path = folder / cell.file_name
-        progress.set_postfix_str(path.stem)
         try:
-            if make(path, partial(reason_of, cell), partial(run_cell, profile, cell, path)):
+            if make(path, partial(reason_of, cell), partial(run_cell, profile, cell, path), wait):
                 written.append(path)
         except (ValueError, FloatingPointError) as error:
             logger.error("%s: %s", path.stem, error)
             failed.append(f"{path.stem}: {error}")
+
+    share_out(wanted, attempt, "cells")
     if failed:
         raise ValueError(f"{len(failed)} cells without a record; {failed[0]}")
     return written
@@ -182,7 +138,7 @@ def summary(folder: Path, only: Collection[str] | None = None) -> pd.DataFrame:
 
     Args:
         folder: run records.
-        only: names of the files to read, as :func:`current` gives them; None: all.
+        only: names of the files to read, as :func:`semalign.experiments.currency.current` gives them; None: all.
     """
     records = read_records(folder, only)
     lines = []

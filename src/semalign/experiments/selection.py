@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from semalign.data import tasks as benchmarks
 from semalign.evaluation.record import engine_configuration
@@ -18,7 +17,7 @@ from semalign.experiments.profiles import Profile
 from semalign.experiments.runs import fingerprint_of, source_once, training_rows
 from semalign.experiments.scored_models import scored_model
 from semalign.experiments.staleness import Asked, problem, resolved
-from semalign.experiments.work_folder import make
+from semalign.experiments.work_folder import make, share_out
 from semalign.files import atomic_path, json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
@@ -59,8 +58,11 @@ def select(
     check_runnable(profile, folder, dict.fromkeys(profile.tasks, True), SPLIT)
     lacking = missing(profile, folder, entries, records)
     reason_of, by_name = _reasons(profile, folder), {point.file_name: point for point in points(profile, entries)}
-    for name in tqdm(lacking, desc="selection", disable=None):
-        make(folder / name, partial(reason_of, by_name[name]), partial(_run, profile, by_name[name]))
+
+    def attempt(name: str, wait: bool) -> None:
+        make(folder / name, partial(reason_of, by_name[name]), partial(_run, profile, by_name[name]), wait)
+
+    share_out(lacking, attempt, "selection")
     table = finished(profile, folder)
     with atomic_path(folder / TABLE) as temporary:
         table.to_csv(temporary, index=False)

@@ -1,13 +1,18 @@
-"""The registry of methods. A new method is a file that calls :func:`add_method`, here or in your own folder."""
+"""The registry of methods. A new method is a file that calls :func:`add_method`, here or in your own folder.
+
+Nothing here loads PyTorch. The files of :mod:`semalign.methods.declared` name the functions of a method by their place.
+"""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from semalign.errors import folded, nearest
 from semalign.registry import Registry
 from semalign.settings import MethodSettings
-from semalign.training.adaptation import Adapted, Inputs
+
+if TYPE_CHECKING:
+    from semalign.training.adaptation import Adapted, Inputs
 
 Kind = Literal["method", "baseline", "control"]
 KINDS: tuple[Kind, ...] = ("method", "baseline", "control")
@@ -23,7 +28,8 @@ class Method(NamedTuple):
         citation: key of its source in the book's bibliography; for a control, of the method that it varies.
         description: description in one sentence.
         settings: class of its settings, with the method's defaults.
-        adapt: function from the inputs to the adapted student; it changes neither teacher nor student.
+        adapt: function from the inputs to the adapted student; it changes neither teacher nor student. Here and in
+            ``check`` a place, ``package.module:function``, may stand for a function: it is imported when it is called.
         of_task: settings whose values come from the tasks of a profile, with the name of the task's field for each.
         check: function that raises ``ValueError`` or ``OSError`` if the inputs cannot be used. It runs before any long
             work, and before the result of an earlier run is removed from the output folder.
@@ -34,12 +40,12 @@ class Method(NamedTuple):
     citation: str
     description: str
     settings: type[MethodSettings]
-    adapt: Callable[[Inputs], Adapted]
+    adapt: "Callable[[Inputs], Adapted] | str"
     of_task: Mapping[str, str] = TRAINING
-    check: Callable[[Inputs], Any] = lambda inputs: None
+    check: "Callable[[Inputs], Any] | str" = lambda inputs: None
 
 
-METHODS: Registry[Method] = Registry("method", "semalign.methods")
+METHODS: Registry[Method] = Registry("method", "semalign.methods.declared")
 """All methods by name."""
 
 

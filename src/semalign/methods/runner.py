@@ -12,6 +12,7 @@ from peft import PeftModel
 from semalign.data.messages import rendered
 from semalign.data.rows import read_rows
 from semalign.files import json_fingerprint
+from semalign.methods.card import model_card
 from semalign.methods.held_out import measured
 from semalign.methods.output_folder import prepare
 from semalign.methods.registry import Method
@@ -24,9 +25,11 @@ from semalign.models.precision import types_of
 from semalign.models.saving import save_model
 from semalign.models.source import Model, source_of
 from semalign.outputs import check_folder
+from semalign.registry import placed
 from semalign.results.records import make_record
 from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.adapters import split_adapter, stack_adapters
+from semalign.training.watching import Watch
 from semalign.training.weight_change import weight_change
 
 Data = str | Path | Iterable[Mapping[str, Any]]
@@ -57,6 +60,7 @@ def run_method(
     output_dir: str | Path | None = None,
     validation: Data | None = None,
     task: str = "own data",
+    watch: Watch | None = None,
     **settings: Any,
 ) -> TransferResult:
     """Adapt a student with a method of the registry.
@@ -76,6 +80,8 @@ def run_method(
             same inputs resumes there, and the result of a run with others is removed.
         validation: held-out rows; response NLL, and what else the method measures, are measured before and after.
         task: name of the task, for the record.
+        watch: what to measure in the course of the training, which it does not change; not for a schedule of several
+            trainings, nor for LaTen, which does not train the student itself.
         **settings: fields of the method's settings.
 
     Raises:
@@ -96,20 +102,21 @@ def run_method(
     base, carried = split_adapter(small)
     pair = Pair(given[0], given[1] if carried is None else base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
-    inputs = Inputs(pair, rows, held_out, chosen, folder)
-    method.check(inputs)
+    inputs = Inputs(pair, rows, held_out, chosen, folder, watch)
+    placed(method.check)(inputs)
     run = _run(method, inputs, task)
     if folder is not None:
         processes.by_first(partial(prepare, folder, small, large, run))
     try:
-        adapted = method.adapt(inputs)
+        adapted = placed(method.adapt)(inputs)
     finally:
         pair.teacher_source.release()
     record = _record(run, inputs, adapted, time.perf_counter() - started)
     made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
     result = LanguageModel(made, small.tokenizer)  # type: ignore[arg-type]
     if folder is not None:
-        processes.by_first(partial(save_model, result, folder, record))
+        card = model_card(result, method, record, len(rows))
+        processes.by_first(partial(save_model, result, folder, record, card))
     return TransferResult(result, folder, record)
 
 

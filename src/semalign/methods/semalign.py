@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from semalign.methods.registry import Method, add_method
 from semalign.methods.runner import Data, Model, TransferResult, run_method
 from semalign.outputs import check_folder
 from semalign.paths import cache_dir
 from semalign.registry import lookup
-from semalign.settings import OUTPUT_TERMS, SCHEDULES, TransferSettings
+from semalign.results.records import PAPER
+from semalign.settings import OUTPUT_TERMS, SCHEDULES
 from semalign.targets.choice import check_layers
 from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.lora import check_rank
@@ -48,19 +48,6 @@ def _bytes_of_states(inputs: Inputs) -> int:
     return tokens * widths * layers * pair.student_outline.head_weight.element_size()
 
 
-SEMALIGN = add_method(
-    Method(
-        "semalign",
-        "method",
-        "gu2025semalign",
-        "SemAlign, the paper's method with the paper's settings.",
-        TransferSettings,
-        align_and_steer,
-        check=check_inputs,
-    )
-)
-
-
 def transfer(
     teacher: Model,
     student: Model,
@@ -94,4 +81,4 @@ def transfer(
         FileNotFoundError: for a model or data file that does not exist.
     """
     places: dict[str, Any] = {"output_dir": output_dir, "validation": validation, "task": task}
-    return run_method(SEMALIGN, teacher, student, data, **places, **settings)
+    return run_method(PAPER, teacher, student, data, **places, **settings)

@@ -18,7 +18,8 @@ from semalign.errors import one_line
 from semalign.files import file_sha256
 from semalign.models.finite import NotFiniteError
 from semalign.models.integrity import listed, read_object, weight_files
-from semalign.models.loading import LanguageModel, locate
+from semalign.models.loading import LanguageModel
+from semalign.models.located import locate
 from semalign.models.offload import dispatched_already, hold
 from semalign.models.pretrained import load_network
 from semalign.tensor_files import tensor_fingerprint

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import snapshot_download
+
+from semalign import hub
+from semalign.errors import folded, one_line
 
 SMALL_FILES = ("*.json", "*.model", "*.txt", "*.jinja", "LICENSE*")
 SAFE, OTHER = "*.safetensors", "pytorch_model*.bin"  # transformers reads the latter as weights only
@@ -20,8 +23,11 @@ def download(name: str) -> Path:
         ConnectionError: if the hub does not give it.
     """
     try:
-        files = HfApi().list_repo_files(name)
+        info = hub.ask(lambda api, seconds: api.model_info(name, timeout=seconds))
+        files = [file.rfilename for file in info.siblings or []]
         weights = SAFE if any(Path(file).match(SAFE) for file in files) else OTHER
         return Path(snapshot_download(name, allow_patterns=[*SMALL_FILES, weights]))
     except Exception as error:  # any error of the hub, a missing permission included
-        raise ConnectionError(f"the Hugging Face hub does not give the model {name} ({error})") from error
+        raise ConnectionError(
+            f"the Hugging Face hub does not give the model {name}: {folded(one_line(error), 300)}"
+        ) from error

@@ -6,7 +6,6 @@ neither weights nor configuration.
 """
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from peft import PeftModel
@@ -19,10 +18,9 @@ from semalign.files import json_fingerprint
 from semalign.models.loading import LanguageModel
 from semalign.models.offload import whole_state
 from semalign.models.tokenizer_identity import tokenizer_identity
+from semalign.models.versions import PACKAGES, STATE_VERSION, package_version
 from semalign.tensor_files import tensor_fingerprint
 
-STATE_VERSION = 2  # raised when a change of this code changes identities, states, steps of training or answers
-PACKAGES = ("torch", "transformers", "tokenizers", "peft")
 WRAPPERS = (BaseTunerLayer, AuxiliaryTrainingWrapper)
 INSIDE = ("base_layer", "original_module")  # what they call the layer inside
 # Names, paths, versions, and what cannot change a state; the types of the weights are hashed with the weights.
@@ -60,18 +58,11 @@ def computed_by(*models: PreTrainedModel | PeftModel, packages: Iterable[str] = 
     """Return what computes the states of models, for the keys of states, checkpoints and answers that are kept.
 
     Returns:
-        The versions of ``packages``, :data:`STATE_VERSION`, and the implementation of the models' attention.
+        The versions of ``packages``, :data:`semalign.models.versions.STATE_VERSION`, and the implementation of the
+        models' attention.
     """
     attention = [getattr(model.config, "_attn_implementation", None) for model in models]
     return {"states": STATE_VERSION, "attention": attention, **{name: package_version(name) for name in packages}}
-
-
-def package_version(package: str) -> str | None:
-    """Return the version of an installed package, None if it is not installed."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def end_tokens(settings: GenerationConfig | None, tokenizer: PreTrainedTokenizerBase) -> list[int] | None:

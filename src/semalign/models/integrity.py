@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
 
 CAUSAL = re.compile(r"(CausalLM|LMHeadModel|ConditionalGeneration|Model)$")  # a bare model may have a tied head
 # Weights that belong to a decoder layer, other than those that old versions of transformers saved without need.
@@ -115,11 +114,18 @@ def _check_quantisation(folder: Path, config: Mapping[str, Any], shards: Mapping
     """Make sure that transformers will not read codes as if they were numbers."""
     quantised = config.get("quantization_config")
     method = quantised.get("quant_method") if isinstance(quantised, dict) else quantised
-    if quantised and not any(known.startswith(str(method)) for known in AUTO_QUANTIZER_MAPPING):
+    if quantised and not _is_known(str(method)):
         raise ValueError(f"{folder} is quantised by {method}, which transformers does not know: take the original")
     types = {name: kind for tensors in shards.values() for name, kind in tensors.items() if name.endswith(".weight")}
     if not quantised and (codes := [name for name, kind in types.items() if kind[0] in "IU"]):
         raise ValueError(f"{folder} has whole numbers in {listed(codes)} but no quantization_config: take the original")
+
+
+def _is_known(method: str) -> bool:
+    """Return whether transformers has a way of quantising that begins so."""
+    from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING  # it loads PyTorch
+
+    return any(known.startswith(method) for known in AUTO_QUANTIZER_MAPPING)
 
 
 def check_keys(source: str, info: Mapping[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """Layouts from YAML files, for architectures that are not in the table (:mod:`semalign.models.layouts`)."""
 
-import difflib
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from semalign.errors import nearest
 from semalign.models.layouts import LAYOUTS, Layout
 from semalign.registry import included_folders, load_included
 
@@ -74,8 +74,7 @@ def _layout(place: str, values: Any) -> Layout:
         raise ValueError(f"{place}: give keys and values: {', '.join(known)}")
     for key in values:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1)
-            raise ValueError(f"{place}: unknown key {key!r}" + (f", did you mean {near[0]!r}?" if near else ""))
+            raise ValueError(f"{place}: unknown key {key!r}{nearest(key, known)}")
     if missing := [key for key in known if key not in values and key not in OPTIONAL]:
         raise ValueError(f"{place}: it has no {missing[0]}")
     readers = values.get("readers", {})

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from huggingface_hub import HfApi, try_to_load_from_cache
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -17,12 +16,10 @@ from semalign.models import processes
 from semalign.models.devices import chosen_place
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import check_weights
-from semalign.models.integrity import check_folder
+from semalign.models.located import check_hub, locate
 from semalign.models.offload import hold_ends, shared_maps
 from semalign.models.pretrained import load_network, load_tokenizer
-from semalign.paths import model_roots
 
-HUB_TIMEOUT = 5.0
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -88,12 +85,12 @@ def check_given(model: object) -> None:
 
     Raises:
         ValueError: for anything else; it says what to pass.
-        FileNotFoundError: see :func:`locate`.
+        FileNotFoundError: see :func:`semalign.models.located.locate`.
     """
     if isinstance(model, str | Path):
         source = locate(model)
         if not Path(source).exists():
-            _check_hub(source)
+            check_hub(source)
     elif isinstance(model, tuple) and len(model) == 2 and not isinstance(model, LanguageModel):
         raise ValueError("a model with its tokenizer must be a LanguageModel: pass LanguageModel(*pair)")
     elif isinstance(model, nn.Module):
@@ -155,53 +152,3 @@ def load_model(
     loaded.model.eval()
     check_weights(loaded.model, source)
     return loaded
-
-
-def _check_hub(name: str) -> None:
-    """Make sure that the hub, or its cache on this machine, has a model.
-
-    One quick question: without a network, transformers would try again for more than a minute.
-    """
-    if isinstance(try_to_load_from_cache(name, "config.json"), str):
-        return
-    try:
-        HfApi().model_info(name, timeout=HUB_TIMEOUT)
-    except Exception as error:  # any error of the hub or of its HTTP library
-        raise FileNotFoundError(
-            f"no model {name!r} on this machine, and the Hugging Face hub did not give it ({type(error).__name__}). "
-            f"With internet access: `hf download {name}`; then copy the hub cache or pass the folder's path."
-        ) from error
-
-
-def locate(name: str | Path) -> str:
-    """Return the folder, file or hub id that ``name`` stands for.
-
-    Raises:
-        FileNotFoundError: for a name that is not on disk and does not look like a hub id; it says how to get a model.
-        ValueError: for an adapter, or a file that is not GGUF.
-    """
-    if not (text := str(name)).strip():
-        raise FileNotFoundError("no model '': give a folder, a .gguf file, the name of a model or a hub id")
-    for path in (Path(text).expanduser(), *(root / text for root in model_roots())):
-        if path.exists():
-            return _checkpoint_in(path)
-    if text.count("/") == 1 and not text.startswith((".", "~", "/")):
-        return text
-    raise FileNotFoundError(
-        f"no model {text!r}: not a folder, and not in {' or '.join(map(str, model_roots()))}. "
-        f"`semalign fetch {Path(text).name}` fetches a known model; `semalign pretrain` makes the micro family again."
-    )
-
-
-def _checkpoint_in(path: Path) -> str:
-    """Return the GGUF file of a folder that has one and no ``config.json``, else the folder."""
-    if path.is_file() and path.suffix != ".gguf":
-        raise ValueError(f"{path} is a file: give the folder that holds the model, or a .gguf file")
-    if path.is_dir() and not (path / "config.json").exists():
-        if (path / "adapter_config.json").is_file():
-            check_folder(path)  # raises, and says what to pass
-        checkpoints = sorted(path.glob("*.gguf"))
-        if len(checkpoints) != 1:
-            raise FileNotFoundError(f"{path} holds no model: neither config.json nor a single .gguf file")
-        return str(checkpoints[0])
-    return str(path)

@@ -6,7 +6,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.constants import HF_HUB_CACHE
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from semalign.models.loading import locate
+from semalign.models.located import locate
 
 
 def folder_of(name: str | Path) -> Path:
@@ -14,7 +14,7 @@ def folder_of(name: str | Path) -> Path:
 
     Raises:
         FileNotFoundError: if it is not there; it says how to get it.
-        ValueError: see :func:`semalign.models.loading.locate`.
+        ValueError: see :func:`semalign.models.located.locate`.
     """
     found = locate(name)
     if Path(found).exists():

@@ -11,8 +11,9 @@ from semalign.models.devices import chosen_place
 from semalign.models.evaluating import plain_torch
 from semalign.models.gguf import gguf_outline
 from semalign.models.integrity import weight_files
-from semalign.models.loading import LanguageModel, locate
-from semalign.models.pretrained import folder_of, load_config, load_tokenizer, readable
+from semalign.models.loading import LanguageModel
+from semalign.models.located import cached_folder, locate
+from semalign.models.pretrained import load_config, load_tokenizer, readable
 
 
 @plain_torch(gradients=False)
@@ -44,7 +45,7 @@ def _empty(config: PretrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
 
 def _type_on_disk(source: str) -> torch.dtype:
     """Return the type of the first floating-point weight, which transformers takes where a configuration names none."""
-    folder = folder_of(source)
+    folder = cached_folder(source)
     if folder is None:
         return torch.float32
     return get_state_dict_dtype(load_state_dict(str(folder / weight_files(folder)[0]), map_location="meta"))

@@ -9,7 +9,9 @@ from semalign.data.rows import Example, Row
 from semalign.models.architecture import Architecture
 from semalign.models.identity import computed_by
 from semalign.models.loading import LanguageModel
-from semalign.models.source import Model, source_of
+from semalign.models.source import Model, ModelSource, source_of
+
+KEPT_ROWS = 20_000  # encoded rows that a model keeps for the next runs
 
 
 class Encoded(NamedTuple):
@@ -78,14 +80,30 @@ class Pair:
         Raises:
             ValueError: see :meth:`semalign.models.loading.LanguageModel.encode`; it names the model.
         """
-        outlines = self.teacher_source.outline, self.student_source.outline
-        texts = rendered(rows, outlines[1].tokenizer)
-        teacher, student = (self._encoded(texts, model) for model in outlines)
+        sources = self.teacher_source, self.student_source
+        texts = rendered(rows, sources[1].outline.tokenizer)
+        teacher, student = (self._encoded(texts, source) for source in sources)
         return Encoded(teacher, student)
 
     @staticmethod
-    def _encoded(texts: Sequence[Row], model: LanguageModel) -> list[Example]:
+    def _encoded(texts: Sequence[Row], source: ModelSource) -> list[Example]:
+        """Return the encoded rows; those that the source has encoded before are not encoded again."""
+        model, known = source.outline, source.examples
+        if len(known) > KEPT_ROWS:
+            known.clear()
+        keys = [(row["prompt"], row["response"]) for row in texts]
+        lacking = {key: row for key, row in zip(keys, texts, strict=True) if key not in known}
         try:
-            return model.encode(texts)
-        except ValueError as error:
-            raise ValueError(f"{model.name}, {error}") from error
+            known.update(zip(lacking, model.encode(list(lacking.values())), strict=True))
+        except ValueError:
+            _check_all(texts, model)
+            raise
+        return [known[key] for key in keys]
+
+
+def _check_all(texts: Sequence[Row], model: LanguageModel) -> None:
+    """Raise ``ValueError`` for the first row that the model cannot read, with its number among all and the model."""
+    try:
+        model.encode(texts)
+    except ValueError as error:
+        raise ValueError(f"{model.name}, {error}") from error

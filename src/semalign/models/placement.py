@@ -16,6 +16,7 @@ from semalign.yaml_text import parse, read_mapping
 
 VARIABLES = {"dtype": "SEMALIGN_DTYPE", "device": "SEMALIGN_DEVICE", "device_map": "SEMALIGN_DEVICE_MAP"}
 OTHER = {"device": "device_map", "device_map": "device"}  # of these only one can be given
+GPU_FILES = ("/dev/nvidiactl", "/dev/nvmap", "/dev/kfd", "/dev/dxg")  # without one of them CUDA has no GPU
 DEVICES = r"^(cpu|mps|(cuda|xpu)(:\d{1,3})?)$"
 
 
@@ -96,6 +97,20 @@ def process_placement() -> Placement:
     if found["device"] is not None and found["device_map"] is not None:
         raise ValueError("the variables SEMALIGN_DEVICE and SEMALIGN_DEVICE_MAP exclude each other: unset one")
     return Placement(**found)
+
+
+def certain_type() -> str | None:
+    """Return the type of weights that models are loaded in, as a text, where it is certain without PyTorch.
+
+    ``None`` as a text is the checkpoint's own type; None is returned where PyTorch must be asked for a GPU.
+    """
+    chosen = process_placement()
+    if chosen.device_map is not None or chosen.device not in (None, "cpu"):
+        return None
+    if chosen.dtype is not None:
+        return str(None) if chosen.dtype == "auto" else f"torch.{chosen.dtype}"
+    has_gpu = chosen.device is None and any(Path(file).exists() for file in GPU_FILES)
+    return None if has_gpu else "torch.float32"
 
 
 _FROM_PROFILE: dict[str, str] = {}  # variables that a profile has set, with their values

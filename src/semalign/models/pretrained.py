@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import try_to_load_from_cache
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -17,10 +16,12 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from semalign import hub
 from semalign.errors import folded, one_line
 from semalign.models.downloads import download
 from semalign.models.first_layers import above, can_be_cut, files_of_layers, with_layers
 from semalign.models.integrity import check_folder, check_keys, has_weights
+from semalign.models.located import cached_folder
 
 
 def load_network(
@@ -91,17 +92,9 @@ def load_config(source: str | Path) -> PretrainedConfig:
         return AutoConfig.from_pretrained(source, trust_remote_code=False)
 
 
-def folder_of(source: str | Path) -> Path | None:
-    """Return the folder that holds a model's files: itself, or the hub's newest on this machine; None without one."""
-    if Path(source).is_dir():
-        return Path(source)
-    found = None if Path(source).exists() else try_to_load_from_cache(str(source), "config.json")
-    return Path(found).parent if isinstance(found, str) else None
-
-
 def _whole_folder(source: str) -> Path:
     """Return the folder with all files of a model; what is missing of a model on the hub is downloaded."""
-    folder = folder_of(source)
+    folder = cached_folder(source)
     if folder is not None and (Path(source).is_dir() or has_weights(folder)):
         return folder
     with readable(source):
@@ -117,11 +110,7 @@ def readable(source: str | Path) -> Iterator[None]:
         raise
     except Exception as error:  # transformers raises anything for a folder that it cannot use
         if isinstance(error, OSError) and not Path(source).is_dir():
-            raise FileNotFoundError(
-                f"no model {str(source)!r} on this machine, and the Hugging Face hub did not give it "
-                f"({one_line(error)}). With internet access: `hf download {source}`; then copy the hub cache or pass "
-                "the folder's path."
-            ) from error
+            raise hub.no_model(source, error) from error
         raise ValueError(f"{source} cannot be loaded: {_reason(error)}") from error
 
 

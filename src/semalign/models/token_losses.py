@@ -6,14 +6,15 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 from semalign.models.architecture import Architecture
+from semalign.models.logit_losses import cross_entropies
 from semalign.models.precision import wide
 
-LOGITS_AT_ONCE = 2**22  # positions x V of one part
+LOGITS_AT_ONCE = 2**24  # positions x V of one part: matrix products with fewer rows take longer a row
 
 Values = Callable[..., Tensor]
 
@@ -33,7 +34,7 @@ def token_losses(
     logits = model.logits_of(states.dtype)
 
     def losses(states: Tensor, labels: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(logits(states), labels, label_smoothing=label_smoothing, reduction="none")
+        return cross_entropies(logits(states), labels, label_smoothing)
 
     return by_parts(model, losses, states, labels)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import torch
 
 from semalign.methods.laten.settings import LatenSettings
-from semalign.methods.seeking.method import SeekingSettings
 from semalign.methods.seeking.sensitivity import EXAMPLES_AT_ONCE
+from semalign.methods.seeking.settings import SeekingSettings
 from semalign.planning import flops, memory
 from semalign.planning.memory import Batch
 from semalign.planning.setup import Phase, Setup, largest_batch

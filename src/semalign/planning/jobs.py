@@ -14,7 +14,7 @@ from semalign.experiments.cells import Cell, cells
 from semalign.experiments.grids import Point, points, settings_at
 from semalign.experiments.profiles import Profile
 from semalign.methods.laten.settings import LatenSettings
-from semalign.methods.seeking.method import SeekingSettings
+from semalign.methods.seeking.settings import SeekingSettings
 from semalign.paths import project_root
 from semalign.planning import baselines, scoring, transfer
 from semalign.planning.machines import MACHINES, Machine

@@ -87,10 +87,11 @@ def backward(shapes: Shapes, batch: Batch, size: int) -> int:
     return batch.tokens * (max(shapes.saved, 2 * shapes.mlp) + 2 * shapes.width) * size
 
 
-def logits(shapes: Shapes, positions: int, size: int, copies: int = 3) -> int:
-    """Return states of some positions with their gradients, and the head in float32 where it is not already.
+def logits(shapes: Shapes, positions: int, size: int, copies: int = 1) -> int:
+    """Return states of some positions with their gradients, logits, and the head in float32 where it is not already.
 
-    Logits are those of the positions that :func:`semalign.models.token_losses.by_parts` computes at once.
+    Logits are those of the positions that :func:`semalign.models.token_losses.by_parts` computes at once; their
+    gradient is written over them. ``copies`` says how many matrices of that size there are.
     """
     head = shapes.vocabulary * shapes.width * 4 if size < 4 else 0
     at_once = min(positions, max(1, LOGITS_AT_ONCE // shapes.vocabulary))

@@ -10,7 +10,7 @@ from huggingface_hub import try_to_load_from_cache
 from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig
 
 from semalign.models.architecture import Architecture
-from semalign.models.loading import locate
+from semalign.models.located import locate
 from semalign.models.pretrained import load_config
 from semalign.planning.saved import saved_by_mlp
 from semalign.yaml_text import read_mapping

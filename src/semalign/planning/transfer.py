@@ -19,7 +19,7 @@ from semalign.targets.store import SHARD_EXAMPLES
 from semalign.training.output_terms import OUTPUT_TERMS
 from semalign.training.output_terms.cosine import CosineTerm
 
-KL_COPIES = 8  # tensors of all logits that the divergence and its gradient hold: of both models, logs and products
+KL_COPIES = 3  # matrices of logits that the divergence holds: of both models, and the teacher's probabilities
 
 
 class Layers(NamedTuple):

@@ -10,17 +10,18 @@ import math
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-import torch
 from pydantic import ValidationError
 
 from semalign.errors import folded
 from semalign.files import write_json
 from semalign.results.schema import RunRecord
-from semalign.results.surroundings import command, commit, peak_memory, versions
-from semalign.results.training import Training, training_of
+from semalign.results.surroundings import command, commit, peak_memory, used_gpu, versions
+from semalign.results.training import NO_TRAINING, training_of
+
+if TYPE_CHECKING:  # pandas takes seconds to import
+    import pandas as pd
 
 PAPER = "semalign"  # the method with the paper's settings
 NONE = "none"  # in place of a method, for a model without a transfer
@@ -51,7 +52,7 @@ def make_record(**fields: Any) -> dict[str, Any]:
         "status": "done",
         "versions": versions(),
         "commit": commit(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_initialized() else "cpu",
+        "device": cuda.get_device_name() if (cuda := used_gpu()) is not None else "cpu",
         "peak_memory_bytes": peak_memory(),
         "command": command(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -102,7 +103,7 @@ def _checksum(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def read_records(folder: Path | str, only: Collection[str] | None = None) -> pd.DataFrame:
+def read_records(folder: Path | str, only: Collection[str] | None = None) -> "pd.DataFrame":
     """Return all records below a folder as a table with the record's keys, ``low`` and ``high``, and ``path``.
 
     What a record says of its training has columns too (:meth:`semalign.results.training.Training.columns`).
@@ -126,7 +127,9 @@ def read_records(folder: Path | str, only: Collection[str] | None = None) -> pd.
         low, high = record["interval"] or (None, None)
         place = {"low": low, "high": high, "path": str(path.relative_to(folder))}
         rows.append({**record, **place, **training_of(record).columns()})
-    return pd.DataFrame(rows, columns=[*RunRecord.model_fields, "low", "high", "path", *Training().columns()])
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=[*RunRecord.model_fields, "low", "high", "path", *NO_TRAINING.columns()])
 
 
 def _checked(content: Any, what: str) -> dict[str, Any]:

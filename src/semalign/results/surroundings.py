@@ -6,8 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import torch
+from typing import Any
 
 from semalign.paths import code_checkout, project_root
 
@@ -48,8 +47,8 @@ def commit() -> str | None:
 
 def peak_memory() -> int:
     """Return the peak memory of this process in bytes: GPU memory if a GPU is in use, else resident memory."""
-    if torch.cuda.is_initialized():
-        return torch.cuda.max_memory_allocated()
+    if (cuda := used_gpu()) is not None:
+        return int(cuda.max_memory_allocated())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
@@ -61,3 +60,9 @@ def command() -> str:
         return "notebook"
     arguments = (shlex.quote(arg.replace(f"{project_root()}/", "")) for arg in sys.argv[1:])
     return " ".join([program, *(arg.replace(f"{Path.home()}/", "~/") for arg in arguments)])
+
+
+def used_gpu() -> Any:
+    """Return ``torch.cuda`` if this process has used a GPU, else None; PyTorch is not loaded for this question."""
+    torch = sys.modules.get("torch")
+    return torch.cuda if torch is not None and torch.cuda.is_initialized() else None

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-UNMOVED = 0.01  # a change of the weights below this share of their norm is small
+UNMOVED = 0.02  # a change of the weights below this share of their norm is small
 Cosine = Annotated[FiniteFloat, Field(ge=-1.000001, le=1.000001)]
 Nats = Annotated[FiniteFloat, Field(ge=0)]
 
@@ -69,6 +69,9 @@ class Training(BaseModel):
         }
 
 
+NO_TRAINING = Training.model_validate({})
+
+
 def training_of(record: Mapping[str, Any]) -> Training:
     """Return what a run record says of its training.
 
@@ -76,3 +79,14 @@ def training_of(record: Mapping[str, Any]) -> Training:
     80
     """
     return Training.model_validate(record["details"])
+
+
+def layers_of(details: Mapping[str, Any]) -> list[str]:
+    """Return in words which teacher layers each trained student layer learned from; nothing for other methods."""
+    pairs = details.get("pairs", [])
+    if "student_layer" in details:
+        pairs = [[details["teacher_layers"], details["student_layer"]]]
+    return [
+        f"teacher {' + '.join(f'{weight:g} x layer {layer}' for layer, weight in mixture)} -> student layer {k}"
+        for mixture, k in pairs
+    ]

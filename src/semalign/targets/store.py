@@ -14,6 +14,7 @@ from safetensors import safe_open
 from torch import Tensor
 from tqdm import tqdm
 
+from semalign.cache_folder import hold
 from semalign.files import json_fingerprint
 from semalign.models import processes
 from semalign.tensor_files import kept_tensors, write_tensors
@@ -65,6 +66,7 @@ class StateStore:
             OSError: if the disk has too little free space, before anything is computed; or if another process has
                 written to another disk.
         """
+        hold(self.folder)
         missing = self._missing()
         processes.by_first(partial(self._check_room, missing))
         for shard in tqdm(processes.share(missing), desc=description, leave=False, disable=processes.quiet()):

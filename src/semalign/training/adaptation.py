@@ -1,16 +1,18 @@
 """The inputs and the result of a method."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
+from torch import nn
 from transformers import PreTrainedModel
 
 from semalign.files import json_fingerprint
 from semalign.models.pair import Pair
 from semalign.settings import MethodSettings, deciding
+from semalign.training.watching import Watch, Watcher, unwatched
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Inputs:
         held_out: held-out rows to measure on; empty if there are none.
         settings: the method's settings.
         folder: folder for checkpoints, or None for no checkpoints.
+        watch: what to measure in the course of training, by a method that trains the student step by step.
     """
 
     pair: Pair
@@ -30,6 +33,11 @@ class Inputs:
     held_out: Sequence[dict[str, str]]
     settings: Any
     folder: Path | None = None
+    watch: Watch | None = None
+
+    def watcher(self, student: nn.Module, more: Callable[[], Mapping[str, Any]] = dict) -> Watcher:
+        """Return what a training calls after each step; see :meth:`semalign.training.watching.Watch.of`."""
+        return unwatched if self.watch is None else self.watch.of(student, more)
 
     def checkpoint(self, name: str = "checkpoint") -> Path | None:
         """Return the path of a checkpoint file, or None if no checkpoints are kept."""

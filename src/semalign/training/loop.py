@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from semalign import stopping
 from semalign.models import processes
@@ -22,8 +21,10 @@ from semalign.settings import TrainingSettings
 from semalign.training.checkpoint import Checkpoint, Position
 from semalign.training.learning_rate import LinearDecay
 from semalign.training.loss_scale import LossScale
+from semalign.training.progress import Progress
 from semalign.training.random_state import random_state, set_random_state
 from semalign.training.step_memory import activations_as_set, fitting_parts
+from semalign.training.watching import Watcher, unwatched
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -105,6 +106,7 @@ class Training(ABC):
         self.checkpoint = Checkpoint(checkpoint, identity, self.parameters, self.optimizer, self.rate)
         self.parts = None if self.student is None else fitting_parts(self.student, settings, self.trained_from)
         self.losses: list[dict[str, float]] = []
+        self._watch: Watcher = unwatched
         self.scale = LossScale(model)
 
     @abstractmethod
@@ -119,24 +121,23 @@ class Training(ABC):
     def prepare(self, indices: Sequence[int]) -> None:  # noqa: B027  # most objectives have nothing to prepare
         """Compute what the processes must compute together before each calls :meth:`backward`, which it may repeat."""
 
-    def run(self) -> list[dict[str, float]]:
+    def run(self, watch: Watcher = unwatched) -> list[dict[str, float]]:
         """Train all epochs, starting from the checkpoint if there is one; return the losses of every step.
+
+        Args:
+            watch: called with 0 before the first step, and after each step with its number.
 
         Raises:
             Stopped: after the step during which a stop signal came, if there is a checkpoint to write.
         """
-        resumed = self._resumed()
+        resumed, self._watch = self._resumed(), watch
         self.losses = [] if resumed is None else resumed.losses
-        progress = tqdm(
-            total=self.rate.total,
-            initial=len(self.losses),
-            desc=type(self).__name__.lower(),
-            leave=False,
-            disable=processes.quiet(),
-        )
+        progress = Progress(type(self).__name__.lower(), self.rate.total, len(self.losses))
         kept = nullcontext() if self.checkpoint.path is None else stopping.postponed()
         less = activations_as_set(self.student, self.settings, self.trained_from)
         with progress, plain_torch(gradients=True), torch.random.fork_rng(), adapter_dropout(self.model), kept, less:
+            if not self.losses:
+                watch(0)
             for epoch in range(len(self.losses) // self.steps, self.settings.epochs):
                 self._epoch(epoch, progress, resumed)
                 self._save()
@@ -155,7 +156,7 @@ class Training(ABC):
     def _save(self) -> None:
         processes.by_first(lambda: self.checkpoint.write(self.losses, self.scale.value))
 
-    def _epoch(self, epoch: int, progress: tqdm, resumed: Position | None) -> None:
+    def _epoch(self, epoch: int, progress: Progress, resumed: Position | None) -> None:
         # Each epoch has its own seed, so that a resumed run draws the same order and dropout as an uninterrupted one.
         torch.manual_seed(self.settings.seed * 10_000 + epoch)
         order = torch.randperm(self.n_examples).tolist()
@@ -170,8 +171,8 @@ class Training(ABC):
                 torch.manual_seed(_seed_of(processes.number(), self.settings.seed, len(self.losses)))
             terms = self._step(indices)
             self.losses.append(terms)
-            progress.set_postfix({name: f"{value:.3f}" for name, value in terms.items()})
-            progress.update()
+            self._watch(len(self.losses))
+            progress.step(terms)
             if self._stop_wanted():
                 self._stop()
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -37,8 +38,9 @@ def _of_lora(adapted: PeftModel) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the update and the weight of each adapted matrix."""
     for module in adapted.modules():
         if isinstance(module, LoraLayer):
-            updates = [module.get_delta_weight(name) for name in module.active_adapters if name in module.lora_A]
-            yield torch.stack(updates).sum(0), dequantize_module_weight(module.get_base_layer())
+            layer: Any = module  # every kind of layer has its own `get_delta_weight`
+            updates = [layer.get_delta_weight(name) for name in layer.active_adapters if name in layer.lora_A]
+            yield torch.stack(updates).sum(0), dequantize_module_weight(layer.get_base_layer())
 
 
 def _of_weights(adapted: PreTrainedModel, original: PreTrainedModel) -> Iterator[tuple[Tensor, Tensor]]:

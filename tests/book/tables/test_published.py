@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 
+from semalign.book.markdown import Interval
 from semalign.book.tables import published
 
 RECORD = {
@@ -21,7 +22,7 @@ def test_scores_stand_with_other_metrics_and_the_model_card():
     card = pd.DataFrame({"score": [30.5], "how": ["5-shot"]}, index=["gsm8k"])
     table = published.benchmark_table(records, card).set_index("benchmark")
     assert table.loc["MBPP"].tolist() == [
-        "12.3 [10.0, 15.0]", "pass@1, strict", "164", "pass@1, flexible 15.0", "1", "none",
+        Interval(12.34, 10, 15), "pass@1, strict", "164", "pass@1, flexible 15.0", "1", "none",
     ]  # fmt: skip
     assert table.loc["GSM8K", ["score", "model card"]].tolist() == ["not run", "30.5 (5-shot)"]
 
@@ -30,6 +31,12 @@ def test_transfers_show_what_changed_on_held_out_rows():
     table = published.transfer_table({("gsm8k", "own"): RECORD, ("mbpp", "other"): None})
     assert table.iloc[0].tolist() == ["GSM8K", "own", "1 → 2", "164", "2.000 → 1.500", "0.100 → 0.250", "2"]
     assert table.iloc[1][["data", "response NLL", "layers"]].tolist() == ["MBPP", "not run", ""]
+
+
+def test_a_measurement_is_told_before_and_after_each_transfer():
+    records = {("gsm8k", "own"): RECORD, ("mbpp", "other"): None}
+    assert published.change_text(records, "response_nll") == "GSM8K, own, 2.00 → 1.50"
+    assert published.change_text({("mbpp", "other"): None}, "response_nll") == "not run"
 
 
 def test_a_record_that_is_not_there_is_none(tmp_path):

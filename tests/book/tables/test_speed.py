@@ -2,9 +2,9 @@
 
 import math
 
-from helpers.speed import speed_record
+from helpers.speed import PROFILES, speed_record
 
-from semalign.book.tables.speed import growth_table, size_text, speed_data, speed_table
+from semalign.book.tables.speed import growth_table, profile_table, shortfalls, size_text, speed_data, speed_table
 
 RECORDS = {
     "basis": [speed_record(1), speed_record(2, ratio=4.0)],
@@ -34,9 +34,22 @@ def test_the_data_have_every_size_of_every_run():
     assert math.isnan(data["memory"].iloc[4]) and math.isnan(data["limit"].iloc[4])
 
 
+def test_what_falls_short_says_why():
+    assert shortfalls(RECORDS) == ["- **The states** (1.50 of 2.5): Why."]
+
+
 def test_growth_stands_beside_what_the_algorithm_should_have():
     assert growth_table(RECORDS).iloc[0].tolist() == ["The basis", "vocabulary", "1.00; 1.00", "1"]
 
 
 def test_a_size_reads_as_text():
     assert size_text({"rows": 12_000, "layer": "last"}) == "rows 12,000, layer last"
+
+
+def test_operations_stand_before_and_after():
+    assert profile_table(PROFILES).drop(columns=["step", "size"]).to_numpy().tolist() == [
+        ["`aten::mm`", "3.00 s, 1,200 calls", "1.50 s, 600 calls"],
+        ["between operations", "1.00 s", "–"],
+        ["`aten::add`", "–", "0.25 s, 7 calls"],
+        ["all", "4.00 s", "1.75 s"],
+    ]

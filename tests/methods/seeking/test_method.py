@@ -10,7 +10,6 @@ from peft import PeftModel
 
 from semalign.methods.runner import run_method
 from semalign.methods.seeking.injection import as_plain_lora
-from semalign.methods.seeking.method import SeekingSettings
 from semalign.methods.seeking.sensitivity import check_fit, extract
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
@@ -179,12 +178,3 @@ def test_half_precision(teacher, student, rows, tmp_path):
     loaded = PeftModel.from_pretrained(student.model, tmp_path).eval()
     assert torch.equal(logits(loaded), logits(result.model.model))
     assert plain.dtype == torch.bfloat16
-
-
-def test_settings_are_typed():
-    assert SeekingSettings().model_dump().items() >= {
-        "seed_examples": 32, "rank": 16, "lora_alpha": 16, "lora_dropout": 0.05, "epochs": 3, "batch_size": 64,
-        "learning_rate": 3e-4, "warmup_ratio": 0.03, "block": "window", "injection": "code",
-    }.items()  # fmt: skip
-    with pytest.raises(ValueError, match="seed_examples"):
-        SeekingSettings(seed_examples=0)

@@ -44,13 +44,18 @@ def whole_grid_table(profile: Profile, grid: pd.DataFrame) -> pd.DataFrame:
     return _wide(profile, table, ["entry", "point", "settings"])
 
 
+def lowest_points(searched: pd.DataFrame) -> pd.DataFrame:
+    """Return the point of each entry and task whose response NLL is lowest, with the title of its benchmark."""
+    points = searched.assign(benchmark=searched["task"].map(title))
+    return points.loc[points.groupby(["variant", "task"], sort=False)["response_nll"].idxmin()]
+
+
 def search_table(profile: Profile, searched: pd.DataFrame) -> pd.DataFrame:
     """Return the lowest response NLL of each entry with the score at that point, one column for each benchmark."""
-    points = searched.assign(benchmark=searched["task"].map(title))
-    lowest = points.loc[points.groupby(["variant", "task"], sort=False)["response_nll"].idxmin()]
+    lowest = lowest_points(searched)
     texts = [f"{nll:.4f} ({score:.1f})" for nll, score in zip(lowest["response_nll"], lowest["value"], strict=True)]
     table = lowest.assign(text=texts).pivot(index="variant", columns="benchmark", values="text")
-    return _wide(profile, table.loc[list(dict.fromkeys(points["variant"]))], ["entry"])
+    return _wide(profile, table.loc[list(dict.fromkeys(searched["variant"]))], ["entry"])
 
 
 def _wide(profile: Profile, table: pd.DataFrame, first: Sequence[str]) -> pd.DataFrame:

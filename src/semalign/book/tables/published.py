@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.book.markdown import interval
+from semalign.book.markdown import Interval
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.results.records import read_record
 
@@ -38,12 +38,12 @@ def benchmark_table(records: Mapping[str, Mapping[str, Any] | None], card: pd.Da
     return pd.DataFrame(lines)
 
 
-def _score(record: Mapping[str, Any] | None) -> dict[str, str]:
+def _score(record: Mapping[str, Any] | None) -> dict[str, str | Interval]:
     if record is None:
         return {"score": NOT_RUN, "metric": "", "items": "", "also": "", "minutes": ""}
     others = {key: value for key, value in record["details"]["scores"].items() if key != record["metric"]}
     return {
-        "score": interval(record["value"], *record["interval"]),
+        "score": Interval(record["value"], *record["interval"]),
         "metric": record["metric"].replace(",", ", "),
         "items": str(record["n"]),
         "also": "; ".join(f"{key.replace(',', ', ')} {value:.1f}" for key, value in others.items()),
@@ -62,6 +62,16 @@ def transfer_table(records: Mapping[tuple[str, str], Mapping[str, Any] | None]) 
         what = {"data": BENCHMARKS.get(task, task), "objective": objective}
         lines.append({**what, **({"response NLL": NOT_RUN} if record is None else _change(record))})
     return pd.DataFrame(lines).fillna("")
+
+
+def change_text(records: Mapping[tuple[str, str], Mapping[str, Any] | None], name: str) -> str:
+    """Return a held-out measurement before → after each transfer; arguments as in :func:`transfer_table`."""
+    texts = []
+    for (task, objective), record in records.items():
+        if record is not None:
+            before, after = (record["details"][when][name] for when in ("before", "after"))
+            texts.append(f"{BENCHMARKS.get(task, task)}, {objective}, {before:.2f} → {after:.2f}")
+    return "; ".join(texts) or NOT_RUN
 
 
 def _change(record: Mapping[str, Any]) -> dict[str, str]:

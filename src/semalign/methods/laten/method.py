@@ -32,7 +32,6 @@ from semalign.methods.laten.injection import choose, injected, replace_weights, 
 from semalign.methods.laten.neurons import attribute_neurons
 from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.laten.useful_tokens import Texts, useful_texts
-from semalign.methods.registry import Method, add_method
 from semalign.models.architecture import Architecture
 from semalign.models.pair import Pair
 from semalign.models.precision import wide_copy
@@ -124,18 +123,3 @@ def _locate_and_align(
         "hypernetwork_parameters": sum(p.numel() for p in hypernetwork.parameters()),
     }
     return Adapted(changed, losses, details, trained_on=len(aligned))
-
-
-add_method(
-    Method(
-        "laten",
-        "baseline",
-        "tan2025laten",
-        "LaTen: a hypernetwork maps weights of teacher neurons to changes of student neurons, which are injected once.",
-        LatenSettings,
-        adapt,
-        # The task sets the number of rows, the steps and the learning rate of the alignment (Table 4).
-        {"align_size": "align_size", "steps": "align_steps", "learning_rate": "align_learning_rate"},
-        check_inputs,
-    )
-)

@@ -1,12 +1,11 @@
 """The block of a matrix with the largest sensitivity (Appendix B.1), found without storing elementwise sums."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-BlockChoice = Literal["window", "rows_columns"]
 Shape = tuple[int, int]
 
 

@@ -1,7 +1,6 @@
 """Injection of teacher blocks into a student through LoRA (Appendix B.1), and conversion back to plain LoRA."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -10,10 +9,9 @@ from peft.tuners.lora import Linear
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from semalign.methods.seeking.settings import Injection
 from semalign.models.precision import wide
 from semalign.training.lora import Factors, plain_lora
-
-Injection = Literal["code", "appendix"]
 
 
 def truncated_svd(matrix: Float[Tensor, "n m"], rank: int) -> Factors:

@@ -10,16 +10,14 @@ token of a step has the same weight.
 from collections.abc import Iterator, Sequence
 
 from jaxtyping import Float
-from pydantic import Field
 from torch import Tensor
 
 from semalign.data.rows import Example
 from semalign.files import json_fingerprint
-from semalign.methods.registry import Method, add_method
-from semalign.methods.seeking.blocks import BlockChoice
-from semalign.methods.seeking.injection import Injection, as_plain_lora, inject
+from semalign.methods.seeking.injection import as_plain_lora, inject
 from semalign.methods.seeking.layer_gradients import matrix
 from semalign.methods.seeking.sensitivity import Extraction, check_fit, extract
+from semalign.methods.seeking.settings import BlockChoice
 from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.identity import computed_by
@@ -28,20 +26,9 @@ from semalign.models.precision import wide_model
 from semalign.models.source import check_comparable
 from semalign.outputs import check_folder
 from semalign.paths import cache_dir
-from semalign.settings import TrainingSettings
 from semalign.training.adaptation import Adapted, Inputs, trainable
 from semalign.training.finetuning import FineTuning, response_nll
 from semalign.training.lora import add_lora, check_rank
-
-
-class SeekingSettings(TrainingSettings):
-    """Settings of Seeking with the defaults of its code; an unknown or invalid value is an error."""
-
-    seed_examples: int = Field(32, ge=1, description="first rows, on which the teacher's sensitivities are measured")
-    block: BlockChoice = Field("window", description="window, or the rows and columns with the largest sums")
-    injection: Injection = Field("code", description="code: W - BA + BA; appendix: W - W_extract + BA")
-    epochs: int = Field(3, ge=1, description="passes through the training rows")
-    lora_dropout: float = Field(0.05, ge=0, lt=1, description="dropout in front of the LoRA matrices")
 
 
 def adapt(inputs: Inputs) -> Adapted:
@@ -68,7 +55,8 @@ def adapt(inputs: Inputs) -> Adapted:
     del blocks
     injected = {"response_nll": response_nll(Architecture(adapted), checked)} if checked else None
     identity = inputs.identity("seeking")
-    losses = FineTuning(Architecture(adapted), examples, settings, inputs.checkpoint(), identity).run()
+    training = FineTuning(Architecture(adapted), examples, settings, inputs.checkpoint(), identity)
+    losses = training.run(inputs.watcher(adapted))
     details = {
         "teacher_layers": extraction.layers,
         "layer_scores": extraction.layer_scores,
@@ -121,17 +109,3 @@ def _blocks(pair: Pair, extraction: Extraction) -> Iterator[tuple[str, Float[Ten
         for name, (path, block) in zip(student.lora_targets([k], all_matrices=True), blocks.items(), strict=True):
             whole = matrix(teacher.layer(layer).get_submodule(path))
             yield name, block.of(whole).cpu()
-
-
-add_method(
-    Method(
-        "seeking",
-        "baseline",
-        "zhong2024seeking",
-        "Seeking: blocks of the teacher's weights initialise a LoRA on all layers, which is then trained on labels.",
-        SeekingSettings,
-        adapt,
-        {"learning_rate": "learning_rate"},  # three epochs, as in its code
-        check_inputs,
-    )
-)

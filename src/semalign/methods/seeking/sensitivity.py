@@ -12,8 +12,9 @@ from tqdm import tqdm
 from transformers.pytorch_utils import Conv1D
 
 from semalign.data.rows import Example
-from semalign.methods.seeking.blocks import BLOCK_SCORES, Block, BlockChoice, BlockScores, Shape
+from semalign.methods.seeking.blocks import BLOCK_SCORES, Block, BlockScores, Shape
 from semalign.methods.seeking.layer_gradients import forward_passes, layer_sensitivities, matrix
+from semalign.methods.seeking.settings import BlockChoice
 from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.batching import FittingParts

@@ -7,11 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semalign.models.architecture import Architecture
+from semalign.models.logit_losses import kl_of_logits
 from semalign.models.precision import wide, wide_type
 from semalign.models.token_losses import by_parts
 from semalign.settings import TransferSettings
 from semalign.targets.supervision import Batch, TeacherHead
-from semalign.training.losses import kl_divergences
 from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm
 
 
@@ -36,7 +36,7 @@ class KLTerm(OutputTerm):
         def divergences(states: Tensor, teacher_states: Tensor) -> Tensor:
             with torch.no_grad():
                 teacher = theirs(wide(teacher_states.to(self.teacher.device)))  # (n, shared)
-            return kl_divergences(teacher.to(states.device), ours(states), reverse=self.reverse)
+            return kl_of_logits(teacher.to(states.device), ours(states), reverse=self.reverse)
 
         return by_parts(self.student, divergences, states, batch.teacher_final)  # type: ignore[arg-type]
 

@@ -1,5 +1,6 @@
 """The paper's schedule: the paired student layer is trained, or several at once if the settings name several."""
 
+from functools import partial
 from typing import Any
 
 from semalign.models.architecture import Architecture
@@ -38,10 +39,13 @@ def steer(inputs: Inputs) -> Adapted:
     adapted = add_lora(inputs.pair.student.model, supervision.trained, settings)
     objective = Objective(Architecture(adapted), supervision, settings)
     identity = inputs.identity([pair.as_json() for pair in choice.pairs])
-    with parked([objective.student, inputs.pair.student_architecture], supervision.trained[0]):
-        before = {} if held_out is None else objective.measure(held_out)
-        losses = Steering(objective, inputs.checkpoint(), identity).run()
-        after = {} if held_out is None else objective.measure(held_out)
+    # What is watched may need the whole student.
+    idle = [] if inputs.watch else [objective.student, inputs.pair.student_architecture]
+    measure = dict if held_out is None else partial(objective.measure, held_out)
+    with parked(idle, supervision.trained[0]):
+        before = measure()
+        losses = Steering(objective, inputs.checkpoint(), identity).run(inputs.watcher(adapted, measure))
+        after = measure()
     return Adapted(
         adapted,
         losses,

@@ -1,11 +1,15 @@
-"""Controls: SemAlign but for what each takes away."""
+"""What the methods declare; controls: SemAlign but for what each takes away."""
+
+import subprocess
+import sys
 
 import pytest
 
-from semalign.methods.controls import CONTROLS
+from semalign.methods.declared.controls import CONTROLS
 from semalign.methods.registry import method, methods
 from semalign.methods.runner import run_method
 from semalign.methods.semalign import transfer
+from semalign.registry import placed
 from semalign.settings import TransferSettings
 
 DIFFERS = {
@@ -64,3 +68,17 @@ def test_a_control_is_a_transfer_under_its_settings(teacher, student, rows):
     theirs = transfer(teacher, student, rows, map="ridge", **fast).record
     assert ours["losses"] == theirs["losses"]
     assert (ours["method"], theirs["method"]) == ("ridge", "semalign")
+
+
+def test_the_functions_of_every_method_stand_where_it_says():
+    for entry in methods().values():
+        assert callable(placed(entry.adapt)) and callable(placed(entry.check))
+
+
+def test_names_and_settings_of_methods_load_no_model_library():
+    script = (
+        "import sys; from semalign.methods.registry import methods; "
+        "print(len([each.settings() for each in methods().values()]), {'torch', 'numpy', 'peft'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert told.stdout == f"{len(methods())} set()\n", told.stderr

@@ -7,8 +7,8 @@ settings that differ. Settings in ``fixed`` define the control and cannot be cha
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from semalign.methods.declared.semalign import ADAPT, CHECK
 from semalign.methods.registry import Method, add_method
-from semalign.methods.semalign import align_and_steer, check_inputs
 from semalign.settings import variant
 
 
@@ -25,9 +25,7 @@ class Control(NamedTuple):
         """Return the method: SemAlign with these settings."""
         class_name = f"{self.name.title().replace('-', '')}Settings"
         settings = variant(class_name, {**self.fixed, **self.defaults}, self.fixed.keys())
-        return Method(
-            self.name, "control", self.citation, self.description, settings, align_and_steer, check=check_inputs
-        )
+        return Method(self.name, "control", self.citation, self.description, settings, ADAPT, check=CHECK)
 
 
 CONTROLS = [

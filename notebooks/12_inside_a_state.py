@@ -1,0 +1,88 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Inside a state
+#
+# - **Purpose**: look at single hidden states: which semantic atoms are strongest in the teacher's state, what the target makes of them in the student's space, and what the student's own state says there, before and after steering.
+# - **Cost**: about 40 seconds on a CPU, most of it for the four short trainings of "after".
+# - **Command**: `semalign run --profile micro --only 12`
+
+# %% tags=["parameters"]
+profile = "micro"
+inputs = ["models", "benchmarks"]
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from IPython.display import display
+
+from semalign.book.page import open_page
+from semalign.book.state_explorer import VIEW_NAMES, explorer, strongest_lines
+from semalign.book.tables.paper import title
+
+page = open_page("12_inside_a_state", profile, inputs)
+
+# %% [markdown]
+# Everything in this book rests on one idea: a hidden state can be read as a sum of *semantic atoms*, one for each token of the vocabulary ([Semantic basis](01_semantic_basis.ipynb)). The cosines of the teacher's state with its atoms are its coefficients, and the same coefficients with the student's atoms give the target ([Decomposition](02_decomposition.ipynb)). If atoms of the two models mean the same, the strongest atoms of the target should be those of the teacher.
+#
+# Four texts, the first validation item of each benchmark with its answer, are read by both models. States are the outputs of whole layers. For "after", the student's layer in the middle is trained toward such targets on 128 rows of the same benchmark, at ten times the paper's learning rate, so that a few steps show.
+
+# %%
+from semalign import load_model, transfer
+from semalign.analysis.inside import INTERFACE, Inside
+from semalign.data.rows import encode
+from semalign.data.tasks import rows
+from semalign.experiments.profiles import load_profile
+
+settings = load_profile(profile)
+teacher, student = load_model(settings.teacher), load_model(settings.student)
+middle = student.model.config.num_hidden_layers // 2
+
+
+def look(task):
+    trained = transfer(
+        teacher,
+        student,
+        rows(task, "train", 128),
+        task=task,
+        interface=INTERFACE,
+        student_layer=middle,
+        learning_rate=3e-3,
+        epochs=5,
+    )
+    (example,) = encode(rows(task, "validation", 1), student.tokenizer, 512)
+    return Inside(teacher, student, trained.model).look(example)
+
+
+looks = {task: look(task) for task in settings.tasks}
+
+# %% tags=["hide-input"]
+display(explorer({title(task): found for task, found in looks.items()}, student.tokenizer.decode))
+
+# %% [markdown]
+# Bars and numbers are cosines of the state with an atom or, read by the head, probabilities. The token that comes next in the text is underlined where it appears. A target has the length of the student's own state, since alignment gives a direction only.
+#
+# The same for the last token of the first text, at the last layer, as a picture:
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Strongest atoms of the last state of the first text, at the last layers: teacher, target, student before and after. What to see: whether the target's strongest atoms are the teacher's, and whether the student's own state already has them.", "name": "fig-inside"}, "image": {"alt": "Four bar charts with five tokens each and their cosines."}}
+lines = pd.DataFrame(strongest_lines(next(iter(looks.values())), student.tokenizer.decode))
+page.save(lines, "inside")
+figure, axes = plt.subplots(2, 2, figsize=(7, 5.2), layout="constrained")
+for axis, (view, part) in zip(axes.flat, lines.groupby("view", sort=False), strict=True):
+    sns.barplot(part.assign(rank=part["rank"].astype(str)), x="cosine", y="rank", ax=axis, color="tab:blue")
+    axis.set_yticks(range(len(part)), part["atom"].map(repr))
+    axis.set(title=VIEW_NAMES[view], xlabel="cosine", ylabel="")
+
+# %% tags=["remove-input"]
+page.provenance("inside")

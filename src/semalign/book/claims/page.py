@@ -1,0 +1,83 @@
+"""The page of claims and the counts of verdicts, in MyST, from the ledger."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+
+from semalign.book.claims.evidence import paths_of
+from semalign.book.claims.ledger import Claim, Group, Ledger, Test, read_ledger
+from semalign.book.claims.verdicts import NOT_RUN, VERDICTS
+from semalign.paths import project_root
+
+SHOWN = 3  # records of a test that are offered one by one
+HEAD = """````{{list-table}} {caption}
+:header-rows: 1
+:widths: 4 26 60 10
+:name: tab-claims-{number}
+
+* - No.
+  - Claim
+  - Test, and what it gives
+  - Verdict
+"""
+
+
+@cache
+def ledger() -> Ledger:
+    """Return the ledger, read once, so that pages which show its verdicts compute them once."""
+    return read_ledger()
+
+
+def counts(of: Ledger | None = None) -> str:
+    """Return the sentence that counts the verdicts, for the page of claims, the landing page and the README.
+
+    >>> counts(Ledger(groups=[]))
+    'Of 0 claims of the paper, 0 are reproduced, 0 partly, 0 not, 0 are undecided and 0 not run.'
+    """
+    claims = (of or ledger()).claims
+    found = Counter(claim.verdict for claim in claims)
+    numbers = [found[verdict] for verdict in VERDICTS]
+    text = "Of {} claims of the paper, {} {} reproduced, {} partly, {} not, {} {} undecided and {} not run."
+    is_ = ["is" if number == 1 else "are" for number in numbers]
+    return text.format(len(claims), numbers[0], is_[0], *numbers[1:3], numbers[3], is_[3], numbers[4])
+
+
+def tables(of: Ledger | None = None) -> str:
+    """Return all claims, a section with a table for each group."""
+    groups = (of or ledger()).groups
+    return "\n".join(_group(group, number) for number, group in enumerate(groups, start=1))
+
+
+def _group(group: Group, number: int) -> str:
+    head = HEAD.format(caption=f"{group.group}.", number=number)
+    return f"## {group.group}\n\n{head}{''.join(map(_line, group.claims))}````\n"
+
+
+def _line(claim: Claim) -> str:
+    what = f"{claim.claim} ({claim.section}).\n\nThe paper: {claim.paper}."
+    parts = [f"{claim.test} {{doc}}`/{claim.chapter}`", *(_test(test) for test in claim.all_tests)]
+    if not claim.tests:
+        parts.append(f"- {NOT_RUN}: `{claim.command}`")
+    cells = [str(claim.number), what, "\n".join([parts[0], "", *parts[1:]]), f"**{claim.verdict}**"]
+    first, *rest = (_indented(cell) for cell in cells)
+    return f"* - {first}\n" + "".join(f"  - {cell}\n" for cell in rest)
+
+
+def _indented(cell: str) -> str:
+    return cell.strip().replace("\n", "\n    ")
+
+
+def _test(test: Test) -> str:
+    mark = f" (**{test.finding.verdict}**)" if test.finding.verdict != NOT_RUN else ""
+    return f"- {test.subject}{mark}: {test.told}{_records(test.records)}"
+
+
+def _records(patterns: Sequence[str]) -> str:
+    """Return links to few records, or how many there are and where."""
+    found = paths_of(patterns)
+    if not found:
+        return ""
+    if len(found) <= SHOWN:
+        links = (f"{{download}}`{path.stem} </../{path.relative_to(project_root()).as_posix()}>`" for path in found)
+        return f". Records: {', '.join(links)}."
+    return f". {len(found)} records: {', '.join(f'`data/results/{pattern}`' for pattern in patterns)}."

@@ -1,0 +1,167 @@
+"""Rules on scores: which of two methods is better, by paired differences with Holm's correction."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from numpy import ndarray
+
+from semalign.book.claims.evidence import Scores
+from semalign.book.claims.rules import rule
+from semalign.book.claims.verdicts import NOT, UNDECIDED, Finding, over
+from semalign.book.markdown import interval
+from semalign.book.tables.paper import title
+from semalign.results.records import NONE, PAPER
+from semalign.results.statistics import Difference, holm, seeded_bootstrap
+
+ALPHA = 0.05
+RESAMPLES = 20_000
+PERCENT = 100.0
+
+
+class Case(NamedTuple):
+    """One comparison of a claim: its name, both scores in percent, their difference, and its corrected p value."""
+
+    name: str
+    ours: float
+    theirs: float
+    difference: Difference
+    p: float
+
+    @property
+    def above(self) -> bool:
+        """Whether ours is better after correction."""
+        return self.p < ALPHA and self.difference.value > 0
+
+    @property
+    def below(self) -> bool:
+        """Whether theirs is better after correction."""
+        return self.p < ALPHA and self.difference.value < 0
+
+    def holds(self, margin: float) -> bool | None:
+        """Return whether ours is better; no if theirs is, or if the interval is below a margin; else open (None)."""
+        return True if self.above else False if self.below or self.difference.high < margin else None
+
+    def equal(self, margin: float) -> bool | None:
+        """Return whether the interval is inside a margin; no if a difference is shown, else open (None)."""
+        if -margin < self.difference.low and self.difference.high < margin:
+            return True
+        return False if self.above or self.below else None
+
+
+@rule
+def better(
+    patterns: Sequence[str],
+    *,
+    profile: str,
+    theirs: str,
+    ours: str = PAPER,
+    tasks: Sequence[str] | None = None,
+    further: bool = False,
+    margin: float = 1.0,
+) -> Finding:
+    """Reproduced if ``ours`` is above ``theirs`` in every case, by paired differences with Holm's correction.
+
+    A case is a task and a teacher. It counts as refuted if ``theirs`` is above, or if the interval of the difference
+    is below ``margin`` points; without either it is open.
+
+    Args:
+        patterns: records.
+        profile: profile of the records.
+        theirs: a method, ``none`` for the student or ``teacher`` for the teacher as it is.
+        ours: the same.
+        tasks: tasks of the profile; None for all.
+        further: compare from the further teachers, not from the general one.
+        margin: points.
+    """
+    scores = Scores(profile, patterns)
+    cases = cases_of(scores, ours, theirs, tasks, further)
+    numbers = {**_numbers(cases), "untrained": scores.untrained(ours)}
+    return Finding(over(case.holds(margin) for case in cases), numbers)
+
+
+@rule
+def alike(
+    patterns: Sequence[str], *, profile: str, ours: str, theirs: str, margin: float, tasks: Sequence[str] | None = None
+) -> Finding:
+    """Reproduced if every difference of two methods is inside a margin; arguments as in :func:`better`."""
+    cases = cases_of(Scores(profile, patterns), ours, theirs, tasks, further=False)
+    return Finding(over(case.equal(margin) for case in cases), _numbers(cases))
+
+
+@rule
+def content_kept(
+    patterns: Sequence[str], *, profile: str, controls: Sequence[str], ours: str = PAPER, margin: float = 1.0
+) -> Finding:
+    """Reproduced if ``ours`` is above every control without semantics; undecided where nothing is above the student.
+
+    Without a gain over the student there is nothing that the atoms' meaning could explain.
+    """
+    scores = Scores(profile, patterns)
+    against = {name: cases_of(scores, ours, name, None, further=False) for name in controls}
+    gain = cases_of(scores, ours, NONE, None, further=False)
+    cases = [case for found in against.values() for case in found]
+    verdict = over(case.holds(margin) for case in cases)
+    if not any(case.above for case in gain) and verdict == NOT:
+        verdict = UNDECIDED
+    each = "; ".join(f"minus `{name}`: {each_text(found)}" for name, found in against.items())
+    return Finding(verdict, {"each": each, "gain": each_text(gain), **_counts(cases)})
+
+
+@rule
+def teachers_differ(
+    patterns: Sequence[str], *, profile: str, ours: str = PAPER, tasks: Sequence[str] | None = None, margin: float = 1.0
+) -> Finding:
+    """Reproduced if a method reaches more from every further teacher than from the general one, in every task."""
+    scores = Scores(profile, patterns)
+    cases = [
+        (
+            f"{title(task)} from {teacher}",
+            scores.flags(ours, task, teacher),
+            scores.flags(ours, task, scores.profile.teacher),
+        )
+        for task, teacher in _further(scores, tasks)
+    ]
+    corrected = _corrected(cases)
+    return Finding(over(case.holds(margin) for case in corrected), _numbers(corrected))
+
+
+def _further(scores: Scores, tasks: Sequence[str] | None) -> Iterator[tuple[str, str]]:
+    for teacher, taught in scores.profile.teachers.items():
+        yield from ((task, teacher) for task in taught if tasks is None or task in tasks)
+
+
+def cases_of(scores: Scores, ours: str, theirs: str, tasks: Sequence[str] | None, further: bool) -> list[Case]:
+    """Return the comparisons of two methods: for each task, from the general teacher or from the further ones."""
+    general = scores.profile.teacher
+    pairs = _further(scores, tasks) if further else ((task, general) for task in tasks or scores.tasks)
+    of = " from {}" if further else ""
+    cases = [
+        (title(task) + of.format(teacher), scores.flags(ours, task, teacher), scores.flags(theirs, task, teacher))
+        for task, teacher in pairs
+    ]
+    return _corrected(cases)
+
+
+def _corrected(cases: Sequence[tuple[str, ndarray, ndarray]]) -> list[Case]:
+    """Return cases from their names and the flags of both sides."""
+    found = [seeded_bootstrap(PERCENT * ours, PERCENT * theirs, resamples=RESAMPLES) for _, ours, theirs in cases]
+    p_values = holm([difference.p for difference in found])
+    return [
+        Case(name, PERCENT * float(ours.mean()), PERCENT * float(theirs.mean()), difference, p)
+        for (name, ours, theirs), difference, p in zip(cases, found, p_values, strict=True)
+    ]
+
+
+def each_text(cases: Sequence[Case]) -> str:
+    """Return the differences with their intervals."""
+    return ", ".join(f"{case.name} {interval(*case.difference[:3], signed=True)}" for case in cases)
+
+
+def _counts(cases: Sequence[Case]) -> dict[str, int]:
+    above, below = (sum(getattr(case, side) for case in cases) for side in ("above", "below"))
+    return {"above": above, "below": below, "of": len(cases)}
+
+
+def _numbers(cases: Sequence[Case]) -> dict[str, str | int]:
+    scores = ", ".join(f"{case.name} {case.theirs:.1f} → {case.ours:.1f}" for case in cases)
+    return {"each": each_text(cases), "scores": scores, **_counts(cases)}

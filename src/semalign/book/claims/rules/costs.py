@@ -1,0 +1,70 @@
+"""Rules on costs: seconds of the bases and of a transfer, and the numbers that move between models (D.1)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from semalign.book.claims.evidence import records_of
+from semalign.book.claims.rules import rule
+from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Finding, NotRunError, over
+from semalign.book.tables.paper import title
+from semalign.experiments.profiles import load_profile
+from semalign.planning.shapes import shapes_of
+from semalign.planning.texts import ProfileTexts
+from semalign.results.records import PAPER
+
+CPU = "cpu"
+
+
+@rule
+def seconds_at_size(patterns: Sequence[str], *, seconds: float, size: dict[str, int]) -> Finding:
+    """Reproduced if a step of ``benchmarks/bench`` takes at most ``seconds`` at a size, on a GPU or, if it does, a CPU.
+
+    A CPU that takes longer than the bound of a GPU decides nothing.
+    """
+    found = {record["device"]: _at(record, size) for record in records_of(patterns)}
+    gpus = {device: sides for device, sides in found.items() if device != CPU}
+    device, (ours, peer) = next(iter((gpus or found).items()))
+    verdict = REPRODUCED if ours <= seconds else NOT if gpus else UNDECIDED
+    return Finding(verdict, {"seconds": ours, "peer": peer, "device": device, "bound": seconds})
+
+
+def _at(record: dict[str, Any], size: dict[str, int]) -> tuple[float, float]:
+    for line in record["details"]["sizes"]:
+        if line["size"] == size:
+            return line["ours"]["median"], line["peer"]["median"]
+    raise NotRunError(f"{record['method']} was not measured at {size}")
+
+
+@rule
+def cost_ratio(patterns: Sequence[str], *, theirs: str, mark: float, partly: float, ours: str = PAPER) -> Finding:
+    """Reproduced if a transfer by ``ours`` takes at most ``mark`` times as long as one by ``theirs``.
+
+    Partly if at most ``partly`` times; the seconds are those of the cost records, of one run each.
+    """
+    spent = {record["method"]: record["seconds"] for record in records_of(patterns)}
+    if absent := [name for name in (ours, theirs) if name not in spent]:
+        raise NotRunError(f"no cost record of {', '.join(absent)}")
+    ratio = spent[ours] / spent[theirs]
+    verdict = REPRODUCED if ratio <= mark else PARTLY if ratio <= partly else NOT
+    return Finding(verdict, {"ratio": ratio, "ours": spent[ours], "theirs": spent[theirs]})
+
+
+@rule
+def bandwidth(patterns: Sequence[str], *, profile: str) -> Finding:
+    """Reproduced if all targets of a task are fewer numbers than the weights of one student layer, for every task.
+
+    The numbers are ``positions * D_S`` for targets, and ``positions * V`` for logits, over the training rows; their
+    lengths are counted where the data are here, else assumed by :mod:`semalign.planning.texts`. No record is read.
+    """
+    settings = load_profile(profile)
+    student, texts = shapes_of(settings.student), ProfileTexts(settings)
+    sizes = {task: texts.training(task).positions * student.width for task in settings.tasks}
+    ratios = {task: size / student.layer_parameters for task, size in sizes.items()}
+    each = ", ".join(f"{title(task)} {ratio:.2f}" for task, ratio in ratios.items())
+    known = {texts.training(task).known or "counted" for task in settings.tasks}
+    numbers = {
+        "each": each,
+        "logits": student.vocabulary / student.width,
+        "known": "lengths assumed" if any("assumed" in each for each in known) else "lengths counted",
+    }
+    return Finding(over(ratio < 1 for ratio in ratios.values()), numbers)

@@ -1,0 +1,88 @@
+"""Sentences of the chapters on results, whose numbers come from the tables that they are about."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from semalign.book.markdown import interval
+from semalign.book.tables.grids import lowest_points
+from semalign.book.tables.paper import title
+from semalign.book.tables.transfers import NOT_RUN
+from semalign.experiments.profiles import Profile
+from semalign.results.records import NONE
+from semalign.results.statistics import wilson_interval
+
+
+def gains(profile: Profile, scores: pd.DataFrame, entry: str) -> str:
+    """Return how far an entry's mean score from the general teacher is above the student's, by benchmark, in points.
+
+    Args:
+        profile: the profile.
+        scores: see :func:`semalign.experiments.runs.summary`.
+        entry: a method or variant.
+    """
+    found = []
+    for task in profile.tasks:
+        of_task = scores[(scores["task"] == task) & (scores["student"] == profile.student)]
+        ours = of_task[(of_task["method"] == entry) & (of_task["teacher"] == profile.teacher)]["value"]
+        start = of_task[of_task["method"] == NONE]["value"]
+        if len(ours) and len(start):
+            found.append(f"{title(task)} {interval(ours.iloc[0] - start.iloc[0], NAN, NAN, signed=True)}")
+    return ", ".join(found) or NOT_RUN
+
+
+NAN = float("nan")
+
+
+def leaders(leads: pd.DataFrame) -> str:
+    """Return which method has the highest mean score how often.
+
+    Args:
+        leads: see :func:`semalign.book.tables.transfers.lead_table`.
+    """
+    counted = leads[leads["highest"] != ""]["highest"].value_counts()
+    return ", ".join(f"`{name}` in {number} of {len(leads)}" for name, number in counted.items()) or NOT_RUN
+
+
+def differences(lines: pd.DataFrame, minus: str, teacher: str) -> str:
+    """Return "ours minus X" by benchmark with 95% intervals, in points.
+
+    Args:
+        lines: see :func:`semalign.results.comparisons.differences`.
+        minus: X.
+        teacher: from which teacher.
+    """
+    of = lines[(lines["minus"] == minus) & (lines["teacher"] == teacher)]
+    texts = [
+        f"{title(line['task'])} {interval(line['difference'], line['low'], line['high'], signed=True)}"
+        for _, line in of.iterrows()
+    ]
+    return ", ".join(texts) or NOT_RUN
+
+
+def search_differences(searched: pd.DataFrame, entries: Sequence[str], other: str) -> str:
+    """Return the lowest response NLL of entries of a search minus that of another, in nats per token, by benchmark.
+
+    Args:
+        searched: the points of the search.
+        entries: variants.
+        other: the variant that they are compared with.
+    """
+    lowest = lowest_points(searched).pivot(index="variant", columns="task", values="response_nll")
+    texts = []
+    for entry in entries:
+        if {entry, other} <= set(lowest.index):
+            change = (lowest.loc[entry] - lowest.loc[other]).dropna()
+            by_task = (f"{title(task)} {round(value, 4) + 0.0:+.4f}" for task, value in change.items())
+            texts.append(f"`{entry}` {', '.join(by_task)}")
+    return "; ".join(texts) or NOT_RUN
+
+
+def half_width(n: int) -> float:
+    """Return half of the 95% interval of a score of one half over ``n`` items, in points.
+
+    >>> round(half_width(200), 1)
+    6.9
+    """
+    low, high = wilson_interval(n // 2, n)
+    return 50 * (high - low)

@@ -1,0 +1,135 @@
+"""The model card of a result: from what it was made and how, what was measured, and how to load it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+
+from semalign.files import DamagedFileError, read_json
+from semalign.methods.registry import Method
+from semalign.models.loading import LanguageModel
+from semalign.models.located import cached_folder
+from semalign.results.training import layers_of
+
+TERMS_OF_USE = ("LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE")
+
+
+def model_card(model: LanguageModel, method: Method, record: Mapping[str, Any], n_rows: int) -> str:
+    """Return the README of a result as Markdown, in the form of the Hugging Face hub.
+
+    Args:
+        model: the adapted student, a PEFT model or a plain one.
+        method: what made it.
+        record: the record of the run.
+        n_rows: how many rows it was trained on.
+    """
+    base = base_of(model)
+    kind = "LoRA adapter" if isinstance(model.model, PeftModel) else "model"
+    return "\n".join(
+        [
+            *_head(base, isinstance(model.model, PeftModel)),
+            f"# {record['student']} after {record['method']}",
+            "",
+            f"A {kind} made by semalign. {method.description}",
+            "",
+            *_made(method, record, n_rows, base),
+            "",
+            *_measured(record),
+            "",
+            *_use(base, isinstance(model.model, PeftModel)),
+            "",
+            "`record.json` beside this file has every setting, the losses of all steps, fingerprints of models and "
+            "data, versions and the command.",
+            "",
+        ]
+    )
+
+
+def base_of(model: LanguageModel) -> str:
+    """Return where the model comes from that was adapted: a folder, a hub id, or nothing for one made in memory."""
+    network: Any = model.model.get_base_model() if isinstance(model.model, PeftModel) else model.model
+    return str(network.config.name_or_path or "")
+
+
+def licence_of(base: str) -> str | None:
+    """Return what the files of a model say of its licence, None if they say nothing."""
+    folder = cached_folder(base) if base else None
+    if folder is None:
+        return None
+    if (readme := folder / "README.md").is_file():
+        head = readme.read_text(encoding="utf-8", errors="replace").split("---")[1:2]
+        if head and (found := re.search(r"^license:\s*(\S+)", head[0], re.MULTILINE)):
+            return found[1]
+    try:
+        fetched = read_json(folder / "source.json").get("licence")
+    except (OSError, DamagedFileError, AttributeError):
+        fetched = None
+    return fetched or next((f"see its file {name}" for name in TERMS_OF_USE if (folder / name).is_file()), None)
+
+
+def _head(base: str, adapter: bool) -> list[str]:
+    """Return the lines between dashes that the hub reads; a folder of this machine means nothing to it."""
+    on_hub = base.count("/") == 1 and not Path(base).exists()
+    lines = [f"base_model: {base}"] if on_hub else []
+    tags = ["base_model:adapter", "lora", "semalign"] if adapter else ["semalign"]
+    library = f"library_name: {'peft' if adapter else 'transformers'}"
+    return ["---", *lines, library, "pipeline_tag: text-generation", f"tags: [{', '.join(tags)}]", "---", ""]
+
+
+def _made(method: Method, record: Mapping[str, Any], n_rows: int, base: str) -> Iterator[str]:
+    licence = licence_of(base)
+    yield "## How it was made"
+    yield ""
+    yield f"- **Base model**: {record['student']}" + (f" (`{base}`)" if base else "")
+    yield f"- **Teacher**: {record['teacher']}"
+    yield f"- **Method**: {method.name}, seed {record['seed']}; {_differing(method, record['configuration'])}"
+    if layers := layers_of(record["details"]):
+        yield f"- **Layers**: {'; '.join(layers)}"
+    yield f"- **Data**: {n_rows} rows of {record['task']}, {len(record['losses'])} steps"
+    if licence:
+        yield f"- **Licence of the base model**: {licence}; it holds for what is derived from it"
+
+
+def _differing(method: Method, configuration: Mapping[str, Any]) -> str:
+    """Return the settings that differ from the method's defaults."""
+    usual = method.settings().model_dump(mode="json")
+    other = [f"`{key}={value}`" for key, value in configuration.items() if key != "seed" and usual.get(key) != value]
+    return ", ".join(other) if other else "all other settings are the method's defaults"
+
+
+def _measured(record: Mapping[str, Any]) -> Iterator[str]:
+    before, after = record["details"]["before"], record["details"]["after"]
+    first, last = record["losses"][0], record["losses"][-1]
+    yield "## What was measured"
+    yield ""
+    yield "| | before | after |"
+    yield "|:--|--:|--:|"
+    for name in first:
+        yield f"| {name} term of the loss, first and last step | {first[name]:.4f} | {last[name]:.4f} |"
+    for name in before or ():
+        n = record["details"]["held_out"]["n"]
+        yield f"| {name} on {n} held-out rows | {before[name]:.4f} | {after[name]:.4f} |"
+    if not before:
+        yield ""
+        yield "No rows were held out, so nothing is known about other rows than those it was trained on."
+
+
+def _use(base: str, adapter: bool) -> Iterator[str]:
+    yield "## How to load it"
+    yield ""
+    yield "```python"
+    if not adapter:
+        yield 'from transformers import AutoModelForCausalLM, AutoTokenizer\n\nfolder = "path/to/this/folder"'
+        yield "model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)"
+    elif base and not base.endswith(".gguf"):
+        yield "from peft import PeftModel\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n"
+        yield f'base = AutoModelForCausalLM.from_pretrained("{base}")'
+        yield 'model = PeftModel.from_pretrained(base, "path/to/this/folder")'
+        yield f'tokenizer = AutoTokenizer.from_pretrained("{base}")'
+    else:
+        yield "from peft import PeftModel\nfrom semalign import load_model\n"
+        yield f'base, tokenizer = load_model("{base or "path/to/the/base/model"}")'
+        yield 'model = PeftModel.from_pretrained(base, "path/to/this/folder")'
+    yield "```"

@@ -1,0 +1,80 @@
+"""Verdicts of paired differences, on scores that are made by hand."""
+
+import pytest
+from helpers.claims import FakeScores
+
+from semalign.book.claims.rules import RULES, comparisons, evaluate
+from semalign.book.claims.verdicts import NotRunError
+
+
+@pytest.fixture
+def scored(monkeypatch):
+    def use(right, **options):
+        monkeypatch.setattr(comparisons, "Scores", lambda name, patterns: FakeScores(right, **options))
+
+    return use
+
+
+def right(**scores):
+    """Return right answers from the general teacher by task and method, as in ``a_semalign=100``."""
+    return {(name[2:], name[0], "general"): k for name, k in scores.items()}
+
+
+def better(**given):
+    return evaluate("better", [], {"profile": "p", "theirs": "none", **given})
+
+
+def test_a_clear_gain_everywhere_reproduces_and_one_somewhere_partly(scored):
+    scored(right(a_semalign=140, a_none=100, b_semalign=120, b_none=90), tasks=("a", "b"))
+    found = better()
+    assert found.verdict == "reproduced" and found.numbers["scores"] == "a 50.0 → 70.0, b 45.0 → 60.0"
+    assert found.numbers["above"] == 2 and found.numbers["untrained"] == "; 1 of 2 runs did not train"
+    scored(right(a_semalign=140, a_none=100, b_semalign=90, b_none=91), tasks=("a", "b"))
+    assert better().verdict == "partly"
+
+
+def test_no_gain_is_refuted_by_an_interval_below_the_margin_and_open_otherwise(scored):
+    scored(right(a_semalign=100, a_none=100))
+    assert better().verdict == "not"
+    scored(right(a_semalign=102, a_none=100))  # +1.0 [0.0, 2.5]
+    assert better().verdict == "undecided" and better(margin=5.0).verdict == "not"
+    scored(right(a_semalign=100, a_none=140))
+    assert better().verdict == "not"
+
+
+def test_tasks_and_further_teachers_can_be_asked_for(scored):
+    scored({("semalign", "code", "coder"): 150, ("seeking", "code", "coder"): 100})
+    found = better(theirs="seeking", further=True)
+    assert found.verdict == "reproduced" and found.numbers["each"].startswith("code from coder +25.0 [")
+
+
+def test_methods_are_alike_inside_a_margin_and_differ_by_a_shown_difference(scored):
+    given = {"profile": "p", "ours": "x", "theirs": "y", "margin": 3.0}
+    for ours, verdict in {101: "reproduced", 103: "undecided", 140: "not"}.items():
+        scored(right(a_x=ours, a_y=100))
+        assert evaluate("alike", [], given).verdict == verdict
+
+
+def test_nothing_to_explain_without_a_gain(scored):
+    given = {"profile": "p", "controls": ["x"]}
+    scored(right(a_semalign=140, a_none=100, a_x=100))
+    assert evaluate("content_kept", [], given).verdict == "reproduced"
+    scored(right(a_semalign=140, a_none=100, a_x=140))
+    assert evaluate("content_kept", [], given).verdict == "not"
+    scored(right(a_semalign=100, a_none=100, a_x=100))
+    assert evaluate("content_kept", [], given).verdict == "undecided"
+
+
+def test_teachers_are_compared_by_what_is_reached_from_them(scored):
+    scored({("semalign", "code", "coder"): 150, ("semalign", "code", "general"): 100})
+    assert evaluate("teachers_differ", [], {"profile": "p"}).verdict == "reproduced"
+    scored({("semalign", "code", "coder"): 100, ("semalign", "code", "general"): 100})
+    assert evaluate("teachers_differ", [], {"profile": "p"}).verdict == "not"
+
+
+def test_an_unknown_rule_is_an_error_with_the_known_ones():
+    assert "better" in RULES
+    with pytest.raises(ValueError, match="beter"):
+        evaluate("beter", [], {})
+    with pytest.raises(NotRunError):
+        evaluate("parallel", ["nowhere/*.json"], {"mark": 0.9, "partly": 0.5})

@@ -1,0 +1,51 @@
+"""Verdicts on costs, from records that are made by hand, and by arithmetic on a profile."""
+
+import pytest
+from helpers.claims import put
+
+from semalign.book.claims.rules import evaluate
+from semalign.book.claims.verdicts import NotRunError
+
+SIZE = {"vocabulary": 10, "width": 2}
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
+    return tmp_path
+
+
+def bench(root, device, seconds):
+    sizes = [{"size": SIZE, "ours": {"median": seconds}, "peer": {"median": 3 * seconds}}]
+    put(root, f"bench/{device}/basis--1.json", device=device, details={"sizes": sizes})
+
+
+def test_a_slow_cpu_does_not_decide_what_a_gpu_takes(root):
+    given = {"seconds": 10.0, "size": SIZE}
+    bench(root, "cpu", 15.0)
+    found = evaluate("seconds_at_size", ["bench/*/basis--*.json"], given)
+    assert found.verdict == "undecided" and (found.numbers["seconds"], found.numbers["peer"]) == (15.0, 45.0)
+    bench(root, "H100", 2.0)
+    assert evaluate("seconds_at_size", ["bench/*/basis--*.json"], given).verdict == "reproduced"
+    bench(root, "H100", 12.0)
+    assert evaluate("seconds_at_size", ["bench/*/basis--*.json"], given).verdict == "not"
+    with pytest.raises(NotRunError, match="not measured at"):
+        evaluate("seconds_at_size", ["bench/*/basis--*.json"], {**given, "size": {"vocabulary": 11, "width": 2}})
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(10.0, "reproduced"), (15.0, "partly"), (30.0, "not")])
+def test_a_cost_is_a_ratio_of_seconds(root, seconds, verdict):
+    put(root, "cost/semalign.json", seconds=seconds)
+    with pytest.raises(NotRunError, match="no cost record of sft"):
+        evaluate("cost_ratio", ["cost/*.json"], {"theirs": "sft", "mark": 1.1, "partly": 2.0})
+    put(root, "cost/sft.json", method="sft", seconds=10.0)
+    found = evaluate("cost_ratio", ["cost/*.json"], {"theirs": "sft", "mark": 1.1, "partly": 2.0})
+    assert found.verdict == verdict and found.numbers["ratio"] == seconds / 10
+
+
+def test_bandwidth_of_the_papers_settings_is_arithmetic():
+    """Each of 1,000 answers of MMLU has 3 positions of 4,096 numbers; a layer of Llama-2-7B has 202 million weights."""
+    found = evaluate("bandwidth", [], {"profile": "llama2"})
+    layer = 4 * 4096**2 + 3 * 4096 * 11008 + 2 * 4096
+    assert found.numbers["each"].startswith(f"MMLU {1000 * 3 * 4096 / layer:.2f}, GSM8K ")
+    assert found.numbers["logits"] == 32000 / 4096 and found.verdict == "partly"

@@ -1,0 +1,70 @@
+"""A record counts while it is whole and of what is here; otherwise a claim is not run, never an old number."""
+
+import numpy as np
+import pytest
+from helpers.claims import put
+
+from semalign.book.claims import evidence
+from semalign.book.claims.evidence import Scores, paths_of, records_of
+from semalign.book.claims.verdicts import NotRunError
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
+    return tmp_path
+
+
+def test_no_record_is_not_run(root):
+    with pytest.raises(NotRunError, match=r"no record small/\*\.json"):
+        records_of(["small/*.json"])
+
+
+def test_a_damaged_record_is_not_run(root):
+    path = put(root, "small/one.json")
+    assert [record["value"] for record in records_of(["small/*.json"])] == [1.0]
+    path.write_text(path.read_text().replace('"value": 1.0', '"value": 2.0'))
+    with pytest.raises(NotRunError, match="damaged"):
+        records_of(["small/*.json"])
+
+
+def test_a_record_of_another_bundled_model_is_stale(root, monkeypatch):
+    (root / "data" / "models" / "mine").mkdir(parents=True)
+    monkeypatch.setattr(evidence, "fingerprint_of", lambda name: f"of {name}")
+    put(root, "small/one.json", student="mine", fingerprints={"student": "of mine"})
+    assert records_of(["small/*.json"])
+    put(root, "small/one.json", student="mine", fingerprints={"student": "of an older one"})
+    with pytest.raises(NotRunError, match=r"one.json is stale: other student"):
+        records_of(["small/*.json"])
+
+
+def test_patterns_find_records_in_folders_and_no_other_files(root):
+    paths = [put(root, f"diagnosis/{name}/diagnosis.json") for name in "ab"]
+    (paths[0].parent / "readings.csv").write_text("")
+    assert paths_of(["diagnosis/**/*"]) == paths_of(["diagnosis/**/*.json"]) == paths
+
+
+def test_scores_are_those_of_current_records_of_all_seeds(root, monkeypatch):
+    for seed, correct in enumerate(["1100", "1110"]):
+        put(root, f"micro/semalign--{seed}.json", teacher="micro-teacher", student="micro-student", task="micro_mmlu",
+            seed=seed, details={"correct": correct})  # fmt: skip
+    kept = {"semalign--0.json", "semalign--1.json"}
+    monkeypatch.setattr(evidence, "_current", lambda name, names: frozenset(kept & names))
+    seeds = evidence.load_profile("micro").model_copy(update={"seeds": [0, 1]})
+    monkeypatch.setattr(evidence, "load_profile", lambda name: seeds)
+    scores = Scores("micro", ["micro/semalign--*"])
+    assert np.array_equal(scores.flags("semalign", "micro_mmlu", "micro-teacher"), [[1, 1, 0, 0], [1, 1, 1, 0]])
+    with pytest.raises(NotRunError, match="0 of 1 current records of micro-student on micro_mmlu"):
+        scores.flags("none", "micro_mmlu", "micro-teacher")
+    with pytest.raises(NotRunError, match="0 of 2"):
+        Scores("micro", ["micro/other--*"]).flags("semalign", "micro_mmlu", "micro-teacher")
+    with pytest.raises(NotRunError, match="profile micro has no entry other"):
+        scores.flags("other", "micro_mmlu", "micro-teacher")
+    kept.discard("semalign--1.json")  # it is stale
+    with pytest.raises(NotRunError, match="1 of 2 current records of semalign"):
+        Scores("micro", ["micro/semalign--*"]).flags("semalign", "micro_mmlu", "micro-teacher")
+
+
+def test_a_profile_without_records_is_not_run(root):
+    with pytest.raises(NotRunError, match="no record of profile micro"):
+        Scores("micro", ["micro/*"])

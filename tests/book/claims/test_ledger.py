@@ -1,0 +1,74 @@
+"""The ledger: its form, its expansion over profiles, and texts whose numbers come from the records."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers.claims import put
+
+from semalign.book.claims.ledger import Claim, read_ledger
+from semalign.book.claims.rules import RULES
+
+ROOT = Path(__file__).parents[3]
+TEST = {
+    "subject": "Profile {profile}", "rule": "cost_ratio", "records": ["cost/*.json"], "text": "{ratio:.1f} times",
+    "given": {"theirs": "sft", "mark": 1.0, "partly": 2.0}, "command": "make cost",
+}  # fmt: skip
+CLAIM = {
+    "number": 1, "claim": "It is cheap", "section": "Section 1", "paper": "no number", "test": "Seconds.",
+    "chapter": "notebooks/07_controls", "tests": [TEST],
+}  # fmt: skip
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
+    return tmp_path
+
+
+def write(root, *claims):
+    (root / "data").mkdir(exist_ok=True)
+    content = {"groups": [{"group": "Costs", "claims": list(claims)}]}
+    (root / "data" / "claims.yaml").write_text(yaml.safe_dump(content))
+
+
+def test_verdict_and_text_follow_the_records(root):
+    (test,) = Claim.model_validate(CLAIM).all_tests
+    assert test.told == "not run (no record cost/*.json): `make cost`" and test.finding.verdict == "not run"
+    put(root, "cost/sft.json", method="sft", seconds=10.0)
+    for seconds, verdict, text in ((9.0, "reproduced", "0.9 times"), (30.0, "not", "3.0 times")):
+        put(root, "cost/semalign.json", seconds=seconds)
+        claim = Claim.model_validate(CLAIM)
+        assert (claim.verdict, claim.all_tests[0].told) == (verdict, text)
+
+
+def test_a_test_runs_for_each_of_its_profiles_that_has_a_folder_of_records(root):
+    for name in ("micro", "sibling"):
+        (root / "data" / "results" / name).mkdir(parents=True)
+    test = {**TEST, "records": ["{profile}/*"], "given": {"profile": ["micro", "later", "sibling"]}}
+    first, second = Claim.model_validate({**CLAIM, "tests": [test]}).all_tests
+    assert (first.subject, first.records, first.given) == ("Profile micro", ["micro/*"], {"profile": "micro"})
+    assert (second.subject, second.records, second.given) == ("Profile sibling", ["sibling/*"], {"profile": "sibling"})
+    (only,) = Claim.model_validate({**CLAIM, "tests": [{**test, "given": {"profile": ["later", "last"]}}]}).all_tests
+    assert only.given == {"profile": "later"}
+
+
+def test_mistakes_in_the_file_are_named(root):
+    write(root, {**CLAIM, "number": 2})
+    with pytest.raises(ValueError, match=r"claims.yaml: claims are numbered \[2\], not 1 to 1"):
+        read_ledger()
+    write(root, {**CLAIM, "tests": []})
+    with pytest.raises(ValueError, match="claim 1 has neither tests nor a command"):
+        read_ledger()
+    write(root, {**CLAIM, "verdict": "reproduced"})
+    with pytest.raises(ValueError, match=r"claims.yaml: .*verdict"):
+        read_ledger()
+
+
+def test_the_ledger_of_the_project_names_rules_chapters_and_at_least_twenty_claims(monkeypatch):
+    monkeypatch.setenv("SEMALIGN_ROOT", str(ROOT))
+    claims = read_ledger().claims
+    assert len(claims) >= 20
+    for claim in claims:
+        assert any((ROOT / f"{claim.chapter}{end}").is_file() for end in (".py", ".md")), claim.number
+        assert all(test.rule in RULES for test in claim.all_tests)

@@ -1,0 +1,48 @@
+"""Sentences whose numbers come from tables that are made by hand."""
+
+import pandas as pd
+import pytest
+
+from semalign.book.readings import differences, gains, half_width, leaders, search_differences
+from semalign.experiments.profiles import load_profile
+
+NAMES = ["method", "teacher", "student", "task", "value"]
+
+
+def test_gains_are_means_over_the_students_score():
+    lines = [
+        ["none", None, "micro-student", "micro_mmlu", 50.0],
+        ["sft", "micro-teacher", "micro-student", "micro_mmlu", 51.24],
+        ["sft", "micro-coder", "micro-student", "micro_mmlu", 90.0],
+        ["none", None, "micro-student", "micro_mbpp", 30.0],
+        ["sft", "micro-teacher", "micro-student", "micro_mbpp", 28.0],
+        ["none", None, "micro-student", "micro_gsm8k", 30.0],
+    ]
+    scores = pd.DataFrame(lines, columns=NAMES)
+    assert gains(load_profile("micro"), scores, "sft") == "MMLU +1.2, MBPP -2.0"
+    assert gains(load_profile("micro"), scores, "laten") == "not run"
+
+
+def test_leaders_are_counted():
+    assert leaders(pd.DataFrame({"highest": ["a", "b", "a", ""]})) == "`a` in 2 of 4, `b` in 1 of 4"
+    assert leaders(pd.DataFrame({"highest": [""]})) == "not run"
+
+
+def test_differences_are_those_from_one_teacher():
+    columns = ["teacher", "minus", "task", "difference", "low", "high"]
+    lines = [["t", "x", "micro_mmlu", 1.25, 0.5, 2.0], ["u", "x", "micro_mmlu", 9.0, 8.0, 10.0]]
+    frame = pd.DataFrame(lines, columns=columns)
+    assert differences(frame, "x", "t") == "MMLU +1.2 [+0.5, +2.0]"
+    assert differences(frame, "y", "t") == "not run"
+
+
+def test_a_search_compares_the_lowest_losses():
+    lines = [("x", 0.5), ("x", 0.4), ("y", 0.45), ("y", 0.6)]
+    frame = pd.DataFrame([{"variant": name, "task": "micro_mbpp", "response_nll": nll} for name, nll in lines])
+    assert search_differences(frame, ["x", "absent"], "y") == "`x` MBPP -0.0500"
+    assert search_differences(frame, ["x"], "absent") == "not run"
+
+
+def test_half_of_an_interval():
+    """Wilson's interval of one half over n items is 1.96 sqrt(1 / 4n) / sqrt(1 + 1.96^2 / n) on both sides."""
+    assert half_width(200) == pytest.approx(100 * 1.96 * (1 / 800) ** 0.5 / (1 + 1.96**2 / 200) ** 0.5, abs=1e-3)

@@ -1,0 +1,33 @@
+"""What is current is told without the libraries of models, once identities are remembered."""
+
+import subprocess
+import sys
+
+import pytest
+from helpers.profiles import write_profile
+
+from semalign.experiments import currency, runs
+from semalign.experiments.profiles import load_profile
+from semalign.models import remembered
+
+
+def test_runs_ask_here():
+    assert (runs.missing, runs.current) == (currency.missing, currency.current)
+
+
+@pytest.mark.slow
+def test_a_dry_run_loads_no_model_library_once_the_models_are_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(remembered, "RECENT", 0)
+    monkeypatch.setenv("SEMALIGN_CACHE", str(tmp_path / "cache"))
+    write_profile(tmp_path, teachers={})
+    profile = load_profile(tmp_path / "tiny.yaml")
+    for name in (profile.teacher, profile.student):
+        runs.fingerprint_of(name)
+    script = (
+        "import sys; from pathlib import Path; from semalign.experiments import currency; "
+        "from semalign.experiments.profiles import load_profile; "
+        f"cells = currency.missing(load_profile({str(tmp_path / 'tiny.yaml')!r}), Path('none'), ['all']); "
+        "print(set(cells.values()), {'torch', 'transformers', 'peft'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert told.stdout == "{'missing'} set()\n", told.stderr

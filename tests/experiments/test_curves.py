@@ -1,0 +1,51 @@
+"""Curves on tiny models: the points of a training that is the same without them."""
+
+import pytest
+from helpers.profiles import FAST, write_profile
+
+from semalign.experiments import curves
+from semalign.experiments.curves import lengthened, run, table
+from semalign.experiments.inputs import held_out_rows, source_once, training_rows
+from semalign.methods.runner import run_method
+from semalign.results.records import read_record
+
+
+def test_every_entry_trains_for_as_many_epochs_as_the_last_point_needs(profile):
+    long = lengthened(profile, ["semalign", "entropy", "sft"], 7)  # two steps an epoch
+    found = [long.settings_for("micro_gsm8k", name) for name in ("semalign", "entropy", "sft")]
+    assert [each["epochs"] for each in found] == [4, 4, 4]
+    assert found[1]["output_loss"] == "cross_entropy" and long.method_of("sft").name == "sft"
+    assert profile.settings_for("micro_gsm8k", "semalign")["epochs"] == 1
+
+
+@pytest.mark.parametrize("name", ["laten", "frontier"])
+def test_a_method_of_several_trainings_or_none_is_refused_before_anything_runs(profile, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(curves, "run_method", lambda *_, **__: pytest.fail("it ran"))
+    with pytest.raises(ValueError, match=f"{name} does not train the student in one go"):
+        run(profile, [name], tmp_path / "curves")
+
+
+@pytest.mark.slow
+def test_a_curve_is_that_of_the_training_without_it(profile, tmp_path, monkeypatch):
+    profile = write_profile(tmp_path, seeds=[1], transfer={**FAST, "learning_rate": 1e-2, "lora_dropout": 0.1})
+    folder = tmp_path / "curves"
+    points = run(profile, ["semalign", "sft"], folder, steps=(0, 3, 4))
+    assert points[["method", "step"]].to_numpy().tolist() == [[m, n] for m in ("semalign", "sft") for n in (0, 3, 4)]
+    assert points["layer_cosine"].isna().tolist() == [False] * 3 + [True] * 3
+    assert points["score"].between(0, 100).all()
+    for method, line in points.groupby("method"):
+        record = read_record(next(folder.glob(f"{method}--*.json")))
+        settings = {**profile.settings_for("micro_gsm8k", method), "epochs": 2, "seed": 1}
+        rows, validation = training_rows(profile, "micro_gsm8k"), held_out_rows(profile, "micro_gsm8k")[0]
+        models = source_once(profile.teacher), source_once(profile.student)
+        plain = run_method(method, *models, rows, validation=validation, **settings).record
+        assert record["losses"] == plain["losses"]  # bit for bit, with dropout
+        found, expected = record["details"]["held_out"], plain["details"]["held_out"]
+        assert found["after"] == expected["after"] != found["before"]
+        nll = line["response_nll"].tolist()
+        assert [nll[0], nll[-1]] == pytest.approx([found["before"], found["after"]], rel=1e-6)
+        assert nll[1] not in nll[::2]
+    last, record = points["layer_cosine"].tolist()[:3], read_record(next(folder.glob("semalign*.json")))
+    assert [last[0], last[-1]] == list(record["details"]["layer_cosine"].values())
+    monkeypatch.setattr(curves, "run_method", lambda *_, **__: pytest.fail("it ran again"))
+    assert run(profile, ["semalign", "sft"], folder, steps=(0, 3, 4)).equals(table(folder))

@@ -1,0 +1,112 @@
+"""The model card of a result: what it says, and that what it says to run runs."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from helpers.saved_models import save
+
+from semalign import run_method
+from semalign.methods.card import licence_of, model_card
+from semalign.methods.registry import method
+from semalign.settings import TrainingSettings
+from semalign.training.lora import add_lora
+
+RECORD = {
+    "method": "semalign",
+    "teacher": "large",
+    "student": "small",
+    "task": "sums",
+    "seed": 3,
+    "configuration": {**method("semalign").settings(rank=4, map="ridge").model_dump(mode="json"), "seed": 3},
+    "losses": [{"layer": 0.5, "output": 0.25}, {"layer": 0.125, "output": 0.0625}],
+    "details": {
+        "teacher_layers": [[4, 1.0]],
+        "student_layer": 2,
+        "before": {"response_nll": 2.5},
+        "after": {"response_nll": 1.5},
+        "held_out": {"n": 7},
+    },
+}
+
+
+def adapter_on(name, student, **options):
+    student.model.config.name_or_path = name
+    return student._replace(model=add_lora(student.model, [2], TrainingSettings(rank=2)))
+
+
+def test_a_card_says_how_the_adapter_was_made_and_what_was_measured(student):
+    card = model_card(adapter_on("me/small", student), method("semalign"), RECORD, 12)
+    head = yaml.safe_load(card.split("---")[1])
+    assert head == {
+        "base_model": "me/small",
+        "library_name": "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["base_model:adapter", "lora", "semalign"],
+    }
+    for line in (
+        "- **Base model**: small (`me/small`)",
+        "- **Teacher**: large",
+        "- **Method**: semalign, seed 3; `rank=4`, `map=ridge`",
+        "- **Layers**: teacher 1 x layer 4 -> student layer 2",
+        "- **Data**: 12 rows of sums, 2 steps",
+        "| layer term of the loss, first and last step | 0.5000 | 0.1250 |",
+        "| response_nll on 7 held-out rows | 2.5000 | 1.5000 |",
+        'base = AutoModelForCausalLM.from_pretrained("me/small")',
+    ):
+        assert line in card.splitlines()
+
+
+def test_a_card_without_held_out_rows_says_so_and_defaults_are_not_listed(student):
+    settings = method("semalign").settings().model_dump(mode="json")
+    record = {**RECORD, "configuration": settings, "details": {"before": None, "after": None}}
+    card = model_card(adapter_on("", student), method("semalign"), record, 12)
+    assert "all other settings are the method's defaults" in card and "**Layers**" not in card
+    assert "No rows were held out" in card and "base_model" not in yaml.safe_load(card.split("---")[1])
+
+
+def test_the_licence_of_the_base_is_what_its_files_say(tmp_path):
+    assert licence_of("") is None and licence_of(str(tmp_path)) is None
+    (tmp_path / "LICENSE").touch()
+    assert licence_of(str(tmp_path)) == "see its file LICENSE"
+    (tmp_path / "source.json").write_text(json.dumps({"licence": "Gemma terms of use"}))
+    assert licence_of(str(tmp_path)) == "Gemma terms of use"
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# Model\nlicense: other\n")
+    assert licence_of(str(tmp_path)) == "mit"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "fast"), [("sft", {"epochs": 1, "rank": 2}), ("laten", {"extract_size": 2, "steps": 1})]
+)
+def test_what_a_card_says_to_run_loads_the_result(teacher, student, rows, tmp_path, monkeypatch, name, fast):
+    places = save(teacher, tmp_path / "teacher"), save(student, tmp_path / "student")
+    result = run_method(name, *places, rows, output_dir=tmp_path / "run", **fast)
+    card = (tmp_path / "run" / "README.md").read_text()
+    (code,) = re.findall("```python\n(.*?)```", card, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    found: dict = {}
+    exec(code.replace("path/to/this/folder", "run"), found)
+    tokens = torch.tensor([[5, 6, 7]])
+    with torch.no_grad():
+        ours, theirs = (each.float()(tokens).logits for each in (result.model.model, found["model"]))
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+    assert found["tokenizer"].get_vocab() == student.tokenizer.get_vocab()
+
+
+@pytest.mark.slow
+def test_the_quick_start_loads_an_adapter_in_any_folder(teacher, student, rows, tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "book" / "quickstart.md").read_text()
+    (code,) = (block for block in re.findall("```python\n(.*?)```", page, re.DOTALL) if "import PeftConfig" in block)
+    places = save(teacher, tmp_path / "teacher"), save(student, tmp_path / "student")
+    monkeypatch.chdir(tmp_path)
+    result = run_method("sft", *places, rows, output_dir="runs/first", epochs=1, rank=2, learning_rate=0.1)
+    found: dict = {}
+    exec(code, found)
+    tokens = torch.tensor([[5, 6, 7]])
+    with torch.no_grad():
+        ours, theirs = (each.float()(tokens).logits for each in (result.model.model, found["adapted"]))
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
