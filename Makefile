@@ -21,7 +21,7 @@ endif
 export TOKENIZERS_PARALLELISM ?= false
 export SEMALIGN_PROFILE := $(PROFILE)
 
-.PHONY: help install run book test test-fast test-vllm bench lint types format clean distclean
+.PHONY: help install run book test test-fast test-book test-vllm bench lint types format clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -46,11 +46,19 @@ book: run  ## run the pipeline and build the book
 TEST := -m pytest --numprocesses=logical --dist=worksteal
 
 test: install  ## run all tests
-	"$(VENV)/bin/python" $(TEST)
+	"$(VENV)/bin/python" $(TEST) -m "not browser"
 
 # Without the check of array shapes, which takes a third of the time; `make test` has it.
 test-fast: install  ## run the tests that take less than a third of a second: under a minute in all
 	"$(VENV)/bin/python" $(TEST) -q -m "not slow" --jaxtyping-packages=
+
+# After `make book`; chromium comes from the system.
+test-book: $(VENV)/.browser  ## open each page of the built book in chromium, wide and narrow, light and dark
+	"$(VENV)/bin/python" -m pytest -q --jaxtyping-packages= tests/book/test_browser.py
+
+$(VENV)/.browser: $(INSTALLED)
+	"$(VENV)/bin/python" -m pip install --progress-bar off -c constraints.txt -e '.[browser]'
+	@touch "$@"
 
 test-vllm: $(VENV)-vllm/.installed  ## the tests that need vLLM, in an environment of their own
 	"$(VENV)-vllm/bin/python" -m pytest -rs tests/evaluation/test_vllm.py \

@@ -69,7 +69,7 @@ found = pd.DataFrame(
 )
 found.head(3)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Attribution of the teacher's layers for each task at the MLP output, each task scaled to its largest score. Absolute (left) and signed (right) aggregation. What to see: which layer is critical, whether it differs between tasks, and whether the sign of the sum matters.", "name": "fig-attribution"}, "image": {"alt": "Two heat maps, tasks by layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Attribution of the teacher's layers for each task at the MLP output, each task scaled to its largest score. Absolute aggregation on a logarithmic scale (top) and signed aggregation (bottom). What to see: which layer is critical, whether it differs between tasks, and whether the sign of the sum matters.", "name": "fig-attribution"}, "image": {"alt": "Two heat maps, tasks by layers."}}
 figure = figures.attribution_maps(found)
 page.save(found, "attribution")
 

@@ -14,7 +14,7 @@
 # # Pairing
 #
 # - **Purpose**: assign a teacher layer to each student layer (Section 4.1), find the student layer for a critical teacher layer, and draw Fig. 3 from a real pair.
-# - **Cost**: about 10 seconds for the micro family on a CPU.
+# - **Cost**: about 40 seconds for the micro family on a CPU.
 # - **Command**: `semalign run --profile micro --only 04`
 
 # %% tags=["parameters"]
@@ -30,7 +30,7 @@ page = open_page("04_pairing", profile, inputs)
 # %%
 import torch
 
-from semalign import SemanticBasis, alignment_map, attribute_layers, load_model
+from semalign import SemanticBasis, alignment_map, attribute_layers, load_model, transfer
 from semalign.data.rows import batches, encode, pad
 from semalign.data.tasks import rows
 from semalign.experiments.profiles import load_profile
@@ -65,7 +65,7 @@ print(LayerMap(5, 4, override={3: 4}))
 # %% [markdown]
 # ## Fig. 3 from a real pair
 #
-# The paper's Fig. 3 is a sketch of the whole method. The figure below shows the same three steps with numbers: the layer map, with the teacher's attribution as colour; the teacher's states at the paired layer and the targets that the map $M$ makes of them in the student's space, each on the plane of its own largest spread; and the student's own states before any training.
+# The paper's Fig. 3 is a sketch of the whole method. The figure below shows the same three steps with numbers, in the paper's colours: the layer map, with the teacher's attribution as bars; the teacher's states at the paired layer, the targets that the map $M$ makes of them in the student's space, and the student's own states before any training; and these states after the training of [the next page](05_alignment.ipynb), which changes the paired layer only.
 
 # %%
 task = "micro_gsm8k" if "micro_gsm8k" in settings.tasks else next(iter(settings.tasks))
@@ -81,13 +81,15 @@ def response_states(model, number):
     return torch.cat([states[i, list(example.positions())] for i, example in enumerate(examples)])
 
 
-h_teacher, h_student = response_states(teacher, layer), response_states(student, k)
+h_teacher, h_before = response_states(teacher, layer), response_states(student, k)
+all_rows = rows(task, "train", settings.tasks[task].train_size)
+h_after = response_states(transfer(teacher, student, all_rows, task=task, **settings.settings_for(task)).model, k)
 targets = h_teacher @ alignment_map(SemanticBasis.from_model(teacher), SemanticBasis.from_model(student))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 3 from a real pair. Left: dashed lines join paired layers, colour is the teacher's attribution, the thick line is the pair that the critical layer leads to. Right: response positions at that pair, coloured by what comes next: teacher states, the targets made from them, and the student's own states on the plane of the targets. What to see: whether the targets keep the teacher's grouping, and how far the student's states are from them.", "name": "fig-pairing"}, "image": {"alt": "Layer columns joined by dashed lines, and three scatter plots of hidden states."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The three steps of the paper's Fig. 3 for a real pair. 1: dashed lines join paired layers, bars are the teacher's attribution, orange is the pair that the critical layer leads to, Δ the layer that is trained. 2: response positions at that pair, with a mark for what comes next: teacher states (orange), the targets made from them (grey) and the student's own states (blue) on the plane of the targets. 3: the same after the training. What to see: whether the targets keep the teacher's grouping, and how far the student's states come towards them.", "name": "fig-pairing"}, "image": {"alt": "Columns of teacher and student layers joined by dashed lines, and three scatter plots: teacher states, targets with the student's states before the training, and targets with them after it."}}
 examples = encode(train_rows[:12], student.tokenizer, 512)
 kinds = figures.kinds_of([e.tokens[i + 1] for e in examples for i in e.positions()])
-points = figures.cloud_table(figures.clouds(h_teacher, targets, h_student, (layer, k)), kinds)
+points = figures.cloud_table(figures.clouds(h_teacher, targets, h_before, h_after), kinds)
 figure = figures.layer_pairs(layer_map, scores.tolist(), k, points)
 page.save(points, "pairing")
 

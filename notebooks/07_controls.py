@@ -33,7 +33,7 @@ inputs = [
 from IPython.display import display
 
 from semalign.book import figures, readings
-from semalign.book.markdown import Markdown, table
+from semalign.book.markdown import Markdown, folded, table
 from semalign.book.page import open_page
 from semalign.book.tables import controls, costs, grids
 from semalign.book.tables.transfers import NOT_RUN
@@ -60,6 +60,39 @@ current = runs.current(settings, folder, ["all"])
 scores = runs.summary(folder, current)
 print(f"{len(current)} of {len(list(cells(settings, ['all'])))} records are current")
 
+# %%
+# Enough for a corrected p of 0.02 where no resample is on the other side of zero.
+RESAMPLES = max(
+    10_000, 100 * len(entries_of(settings, ["all"])) * sum(len(settings.teachers_for(t)) for t in settings.tasks)
+)
+ours = [PAPER, *(name for name in settings.variants if name != PAPER and settings.method_of(name).name == PAPER)]
+compared = {name: differences(folder, name, only=current, resamples=RESAMPLES) for name in ours}
+
+# %% [markdown]
+# ## In short
+#
+# If the interval of a difference contains zero, these data do not show a difference. A control that scores as SemAlign does needs no semantic alignment for its score.
+#
+# What it means for the paper's claims is on the page [Claims](../claims.md).
+
+
+# %% tags=["hide-input"]
+def minus(ours, other):
+    return readings.differences(compared.get(ours, compared[PAPER].iloc[:0]), other, settings.teacher)
+
+
+ALONE = ("output-cosine", "layer-cosine")
+display(
+    Markdown(
+        f"""Differences of the profile `{settings.name}` in points, with 95% intervals before correction:
+
+- **Maps without semantics.** `semalign-tuned` minus `permuted-atoms`: {minus("semalign-tuned", "permuted-atoms")}; minus `random-bases`: {minus("semalign-tuned", "random-bases")}.
+- **One of the two terms alone**, minus the student: {"; ".join(f"`{name}` {readings.gains(settings, scores, name)}" for name in ALONE)}.
+- **The aligned state beside cross-entropy.** `semalign-ce` minus `cross-entropy`: {minus("semalign-ce", "cross-entropy")}. Each has the learning rate that was best for it.
+- **Labels alone, all layers.** `semalign` minus `sft`, which uses no teacher: {minus(PAPER, "sft")}."""
+    )
+)
+
 # %% [markdown]
 # ## What is compared
 #
@@ -67,7 +100,10 @@ print(f"{len(current)} of {len(list(cells(settings, ['all'])))} records are curr
 
 # %% tags=["hide-input"]
 page.show_table(
-    controls.method_table(settings), "The methods: for a control, the citation is of what it varies.", "methods"
+    controls.method_table(settings),
+    "The methods: for a control, the citation is of what it varies.",
+    "methods",
+    fold="Every method and variant in one line",
 )
 
 # %% [markdown]
@@ -90,6 +126,7 @@ if settings.teachers:
         f"The same from the further teachers of profile {settings.name}.",
         "controls-code",
         command=COMPARE,
+        fold="Scores from the further teachers",
     )
 
 # %% [markdown]
@@ -97,13 +134,12 @@ if settings.teachers:
 #
 # Both methods were scored on the same test items. A resample draws items, the same for both, and seeds of each method; the interval is the percentile interval {cite}`efron1979bootstrap`. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`: if lines with a corrected value below 0.05 are taken as differences, the chance that any of them has no difference is below 5%. With few seeds the spread over seeds is underestimated: with $S$ seeds, by a factor $(S - 1)/S$ in the variance.
 
-# %%
-# Enough for a corrected p of 0.02 where no resample is on the other side of zero.
-RESAMPLES = max(
-    10_000, 100 * len(entries_of(settings, ["all"])) * sum(len(settings.teachers_for(t)) for t in settings.tasks)
-)
-ours = [PAPER, *(name for name in settings.variants if name != PAPER and settings.method_of(name).name == PAPER)]
-compared = {name: differences(folder, name, only=current, resamples=RESAMPLES) for name in ours}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign under the paper's settings minus every other entry, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or at zero explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
+figure = figures.differences(settings, compared[PAPER])
+
+# %% tags=["remove-input"]
+page.save(compared[PAPER], f"differences-{PAPER}")
+page.provenance(f"differences-{PAPER}", COMPARE)
 
 # %% tags=["hide-input"]
 for name, lines in compared.items():
@@ -113,15 +149,10 @@ for name, lines in compared.items():
         continue
     smallest = min(1.0, 2 / (RESAMPLES + 1) * len(lines))
     for suffix, teachers, shown in controls.difference_tables(settings, name, lines):
-        caption = f"`{name}` minus X in points, from {' and '.join(teachers)}: 95% interval, and p corrected for all {len(lines)} lines (bold: below 0.05; the smallest that {RESAMPLES:,} resamples can give is {smallest:.2g}). Above zero `{name}` is better."
-        display(table(shown, caption, f"tab-differences-{name}{suffix}"))
+        caption = f"`{name}` minus X in points, from {' and '.join(teachers)}, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05 (the smallest that {RESAMPLES:,} resamples can give is {smallest:.2g}); the data have every p. Above zero `{name}` is better."
+        made = table(shown, caption, f"tab-differences-{name}{suffix}")
+        display(folded(made, f"{name} minus X, from {' and '.join(teachers)}"))
     display(page.provenance(f"differences-{name}", COMPARE))
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign under the paper's settings minus every other entry, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or at zero explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
-figure = figures.differences(settings, compared[PAPER])
-
-# %% tags=["remove-input"]
-page.provenance(f"differences-{PAPER}", COMPARE)
 
 # %% [markdown]
 # ## How settings were chosen
@@ -139,17 +170,19 @@ else:
     print(grids.grid_size(grid))
     page.save(grid, "selection")
     caption = "The chosen point of each entry and task: the settings that it changes."
-    display(table(grids.chosen_table(settings, grid), caption, "tab-chosen"), page.provenance("selection", SELECT))
+    made = table(grids.chosen_table(settings, grid), caption, "tab-chosen")
+    display(folded(made, "The chosen points"), page.provenance("selection", SELECT))
 
 # %% tags=["hide-input"]
 if grid is not None:
     differing = grids.not_as_chosen(settings, grid)
     print(f"Entries whose settings in the profile are not the chosen point: {', '.join(differing) or 'none'}")
 
-# %% tags=["hide-cell"]
+# %% tags=["hide-input"]
 if grid is not None:
     caption = "The whole grid: validation scores in percent, the chosen points bold."
-    display(table(grids.whole_grid_table(settings, grid), caption, "tab-grid"), page.provenance("selection", SELECT))
+    made = table(grids.whole_grid_table(settings, grid), caption, "tab-grid")
+    display(folded(made, "The whole grid"), page.provenance("selection", SELECT))
 
 # %% [markdown]
 # ## A version that works?
@@ -171,10 +204,8 @@ for name, size in SEARCHES.items():
     searches[name] = searched
     page.save(searched, f"search-{name}")
     caption = f"Search with {size}: response NLL on {searched['n'].max()} validation items in nats per token (lower is better) at the point where it is lowest, and the score there in percent."
-    display(
-        table(grids.search_table(settings, searched), caption, f"tab-search-{name}"),
-        page.provenance(f"search-{name}", command),
-    )
+    made = table(grids.search_table(settings, searched), caption, f"tab-search-{name}")
+    display(folded(made, f"The search with {size}"), page.provenance(f"search-{name}", command))
 
 # %% tags=["hide-input"]
 NLLS = {
@@ -218,34 +249,9 @@ else:
         page.provenance("cost", COST, first),
     )
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score against the cost of one transfer: seconds (left) and peak memory of the process (right); bars are 95% intervals of the score, numbers those of the table above. What to see: whether a method that costs more scores more; up and to the left is better.", "name": "fig-cost"}, "image": {"alt": "Two scatter plots of score against seconds and against memory, one numbered point for each method, or a note that costs were not run."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score against the cost of one transfer: seconds (top) and peak memory of the process (bottom); bars are 95% intervals of the score, numbers those of the table above. What to see: whether a method that costs more scores more; up and to the left is better.", "name": "fig-cost"}, "image": {"alt": "Two scatter plots of score against seconds and against memory, one numbered point for each method, or a note that costs were not run."}}
 figure = figures.score_over_cost(spent)
 
 # %% tags=["hide-input"]
 if not spent.empty:
     display(page.provenance("cost", COST))
-
-# %% [markdown]
-# ## Reading
-#
-# If the interval of a difference contains zero, these data do not show a difference. A control that scores as SemAlign does needs no semantic alignment for its score.
-#
-# What it means for the paper's claims is on the page [Claims](../claims.md).
-
-
-# %% tags=["hide-input"]
-def minus(ours, other):
-    return readings.differences(compared.get(ours, compared[PAPER].iloc[:0]), other, settings.teacher)
-
-
-ALONE = ("output-cosine", "layer-cosine")
-display(
-    Markdown(
-        f"""Differences of the profile `{settings.name}` in points, with 95% intervals before correction:
-
-- **Maps without semantics.** `semalign-tuned` minus `permuted-atoms`: {minus("semalign-tuned", "permuted-atoms")}; minus `random-bases`: {minus("semalign-tuned", "random-bases")}.
-- **One of the two terms alone**, minus the student: {"; ".join(f"`{name}` {readings.gains(settings, scores, name)}" for name in ALONE)}.
-- **The aligned state beside cross-entropy.** `semalign-ce` minus `cross-entropy`: {minus("semalign-ce", "cross-entropy")}. Each has the learning rate that was best for it.
-- **Labels alone, all layers.** `semalign` minus `sft`, which uses no teacher: {minus(PAPER, "sft")}."""
-    )
-)

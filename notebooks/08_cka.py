@@ -26,6 +26,7 @@ from IPython.display import display
 
 from semalign.analysis.cka_summary import CONDITIONS, findings, summarise
 from semalign.book import figures
+from semalign.book.figures.similarity import CONTROLS
 from semalign.book.markdown import Markdown, commands, nested_list, table
 from semalign.book.page import open_page
 
@@ -87,13 +88,21 @@ def show_summary(similarities, name, caption, command, record):
     display(table(shown, caption, f"tab-readings-{name}"), page.provenance(f"readings-{name}", command, record))
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on the micro pair: CKA of layer outputs as they are, linear (top) and RBF (bottom). Rings mark the layers that the layer map pairs. What to see: whether the rings lie on the brightest cells of their columns, whether the first three matrices are alike, and what the untrained pair shows.", "name": "fig-cka-micro"}, "image": {"alt": "Two rows of five heat maps of teacher layers by student layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on the micro pair: CKA of layer outputs as they are, before and after alignment, linear (left) and RBF (right), each with its own scale. Rings mark the layers that the layer map pairs. What to see: whether the rings lie on the highest values of their columns, and whether both rows have the same pattern.", "name": "fig-cka-micro"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if settings.name == "micro":
     figure = figures.layer_similarity(micro, "raw")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for states at unit length, as in Eq. 1. What to see: what changes when a few long states no longer dominate.", "name": "fig-cka-micro-unit"}, "image": {"alt": "Two rows of five heat maps of teacher layers by student layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Controls: the pair after a transfer, after alignment with permuted atoms, and untrained. What to see: whether permuted atoms change the pattern, and what two untrained models show.", "name": "fig-cka-micro-controls"}, "image": {"alt": "Heat maps of teacher layers by student layers for each control, linear and RBF kernel."}}
+if settings.name == "micro":
+    figure = figures.layer_similarity(micro, "raw", CONTROLS)
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "As {numref}`fig-cka-micro`, for states at unit length, as in Eq. 1. What to see: what changes when a few long states no longer dominate.", "name": "fig-cka-micro-unit"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if settings.name == "micro":
     figure = figures.layer_similarity(micro, "unit")
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The controls for states at unit length.", "name": "fig-cka-micro-unit-controls"}, "image": {"alt": "Heat maps of teacher layers by student layers for each control, linear and RBF kernel."}}
+if settings.name == "micro":
+    figure = figures.layer_similarity(micro, "unit", CONTROLS)
 
 # %% tags=["hide-input"]
 if settings.name == "micro":
@@ -134,13 +143,21 @@ if real is None:
 else:
     page.save(real, "cka-smollm2")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on SmolLM2-135M-Instruct and the student cut from it, HumanEval prompts: CKA of layer outputs as they are, linear (top) and RBF (bottom). What to see: the same as for the micro pair; in the lower left corner both models have the same layers.", "name": "fig-cka-smollm2"}, "image": {"alt": "Two rows of heat maps of teacher layers by student layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on SmolLM2-135M-Instruct and the student cut from it, HumanEval prompts: CKA of layer outputs as they are, before and after alignment, linear (left) and RBF (right). What to see: the same as for the micro pair; in the lower left corner both models have the same layers.", "name": "fig-cka-smollm2"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if real is not None:
     figure = figures.layer_similarity(real, "raw")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for states at unit length.", "name": "fig-cka-smollm2-unit"}, "image": {"alt": "Two rows of heat maps of teacher layers by student layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The controls for SmolLM2-135M-Instruct and the student cut from it.", "name": "fig-cka-smollm2-controls"}, "image": {"alt": "Heat maps of teacher layers by student layers for each control, linear and RBF kernel."}}
+if real is not None:
+    figure = figures.layer_similarity(real, "raw", CONTROLS)
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "As {numref}`fig-cka-smollm2`, for states at unit length.", "name": "fig-cka-smollm2-unit"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if real is not None:
     figure = figures.layer_similarity(real, "unit")
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The controls for states at unit length.", "name": "fig-cka-smollm2-unit-controls"}, "image": {"alt": "Heat maps of teacher layers by student layers for each control, linear and RBF kernel."}}
+if real is not None:
+    figure = figures.layer_similarity(real, "unit", CONTROLS)
 
 # %% tags=["hide-input"]
 if real is not None:

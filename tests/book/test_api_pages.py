@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 
 from semalign.book import api_pages
 from semalign.methods.setting_lines import SettingLine, setting_lines
+from semalign.models.layouts import LAYOUTS
 from semalign.registry import T
 from semalign.settings import TransferSettings
 
@@ -40,6 +41,18 @@ def test_the_directive_makes_a_table(monkeypatch):
     assert [part.astext() for part in table.findall(nodes.literal)][:2] == ["rank", "lora_alpha"]
 
 
+def test_every_architecture_is_in_the_table_with_what_is_adapted(monkeypatch):
+    monkeypatch.setitem(directives._directives, "layouts", api_pages.LayoutsTable)
+    (table,) = publish_doctree(".. layouts::").findall(nodes.table)
+    lines = [[entry.astext() for entry in row.findall(nodes.entry)] for row in table.findall(nodes.row)]
+    assert lines[0][:2] == ["model_type", "adapted by LoRA"]
+    listed = [name for line in lines[1:] for name in line[0].split(", ")]
+    assert sorted(listed) == sorted(LAYOUTS)
+    llama = next(line for line in lines if line[0].startswith("llama, mistral"))
+    lora = "mlp.up_proj, mlp.down_proj, self_attn.v_proj, self_attn.o_proj"
+    assert llama[1:] == [lora, "self_attn.o_proj", "mlp.down_proj", "yes"]
+
+
 def test_a_package_has_a_section_for_each_module_but_those_left_out(monkeypatch):
     monkeypatch.setitem(directives._directives, "modules", api_pages.PackageModules)
     monkeypatch.setitem(directives._directives, "automodule", Module)
@@ -64,9 +77,9 @@ class Module(api_pages.Directive):
         return [nodes.comment("", self.arguments[0])]
 
 
-def test_the_page_of_modules_lists_every_package_that_it_does_not_exclude():
-    text = (ROOT / "book" / "api_internals.md").read_text()
-    listed = re.findall(r"^\.\. modules:: semalign\.(\w+)$", text, re.MULTILINE)
+def test_the_pages_of_modules_list_every_package_that_they_do_not_exclude():
+    pages = [path.read_text() for path in (ROOT / "book" / "modules").glob("*.md")]
+    listed = [name for text in pages for name in re.findall(r"^\.\. modules:: semalign\.(\w+)$", text, re.MULTILINE)]
     source = ROOT / "src" / "semalign"
     top = [path.stem for path in source.iterdir() if path.is_dir() or path.suffix == ".py"]
     expected = {name for name in top if not name.startswith("_")} - {"py", "micro", "cli", "shipped"}

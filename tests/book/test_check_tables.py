@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from semalign.book.check_tables import gpu_check, half_precision
+from semalign.book.check_tables import gpu_check, half_precision, paper_table
 from semalign.files import write_json
 from semalign.results.records import make_record, write_record
 
@@ -23,6 +23,19 @@ LINE = {
 def results(monkeypatch, tmp_path):
     monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
     return tmp_path / "data" / "results"
+
+
+def test_tables_of_the_paper_have_its_layout_and_a_heading():
+    models, alignment, training = (paper_table(number).splitlines() for number in (3, 4, 5))
+    assert models[0] == ":::{table} Table 3 of the paper: its Llama 2 models."
+    assert models[3:6] == [
+        "|  | Llama2 7B | Llama2 13B | CodeLlama 13B | WizardCoder 13B |",
+        "| :-- | --: | --: | --: | --: |",
+        "| attention heads | 32 | 40 | 40 | 40 |",
+    ]
+    assert alignment[1] == ":name: tab-paper-4" and alignment[6] == "| align size | 32 | 64 | 48 | 128 |"
+    assert training[3] == "|  | MMLU | GSM8K | HumanEval | MBPP |"
+    assert training[7] == "| learning rate | 3e-4 | 3e-4 | 3e-5 | 3e-4 |"
 
 
 def test_without_a_record_a_table_is_not_run(results):

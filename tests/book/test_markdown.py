@@ -2,8 +2,19 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from semalign.book.markdown import commands, interval, nested_list, settings_text, table
+from semalign.book.markdown import (
+    SPACE,
+    Interval,
+    commands,
+    folded,
+    interval,
+    nested_list,
+    numbers,
+    settings_text,
+    table,
+)
 
 
 def test_a_table_trims_decimals_and_keeps_its_columns_apart():
@@ -22,9 +33,48 @@ def test_a_table_trims_decimals_and_keeps_its_columns_apart():
 
 
 def test_numbers_read_well():
+    def read(*given, **options):
+        return str(Interval(*given, **options)).replace(SPACE, " ")
+
+    assert read(-0.04, -2.0, 3.0) == "0.0 ± 2.5"
+    assert read(1.26, -0.01, 3.0, signed=True) == "+1.3 ± 1.5"
+    assert read(2.0) == "2.0" and read(0.12344, 0.1, 0.2, decimals=4) == "0.1234 ± 0.0500"
+    assert read(2.0, 1.0, 3.0, bold=True, note=" (25%)") == "**2.0 ± 1.0** (25%)"
+
+
+def test_sentences_have_both_ends_of_an_interval():
     assert interval(-0.04, -2.0, 3.0) == "0.0 [-2.0, 3.0]"
     assert interval(1.26, -0.01, 3.0, signed=True) == "+1.3 [+0.0, +3.0]"
     assert interval(2.0, float("nan"), float("nan")) == "2.0"
+
+
+@pytest.mark.parametrize(
+    ("cells", "side"),
+    [
+        ([Interval(1, 0, 2), "not run"], "--:"),
+        (["1.50", "–"], "--:"),
+        (["12 %", "3.2 M"], "--:"),
+        (["a", Interval(1)], ":--"),
+        (["–", ""], ":--"),
+        (["3 to 5", "5"], ":--"),
+    ],
+)
+def test_columns_of_numbers_are_aligned_to_the_right(cells, side):
+    text = table(pd.DataFrame({"x": cells}), "x", "tab-x").text
+    assert text.splitlines()[4] == f"| {side} |"
+
+
+def test_data_hold_numbers_where_the_table_has_intervals():
+    frame = pd.DataFrame({"name": ["a", "b"], "score": [Interval(2.0, 1.0, 4.0, bold=True), "not run"]})
+    found = numbers(frame)
+    assert found.columns.tolist() == ["name", "score", "score, low", "score, high"]
+    assert found.iloc[0].tolist() == ["a", 2.0, 1.0, 4.0] and found.iloc[1, 1:].isna().all()
+    assert found.dtypes.iloc[1:].eq(float).all()
+
+
+def test_a_folded_table_is_below_its_title():
+    text = folded(table(pd.DataFrame({"x": [1]}), "One.", "tab-x"), "Numbers").text
+    assert text.startswith("::::{dropdown} Numbers\n:::{table} One.\n") and text.endswith(":::\n::::\n")
 
 
 def test_settings_commands_and_lists_as_text():

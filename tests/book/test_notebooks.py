@@ -5,15 +5,19 @@ import json
 import os
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import nbformat
 import pytest
+from docutils import nodes
 from helpers.disks import ended_process
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
 from semalign.book import freshness, notebooks
 from semalign.book.notebooks import NotebookError, run_notebooks, stale_notebooks
+from semalign.book.sphinx_extension import link_repository, take_in_drawings
 from semalign.disk import temporary_folder
 
 GOOD = """# %% [markdown]
@@ -57,6 +61,15 @@ def build_book(project: Path) -> None:
     Sphinx(project / "book", None, out, out, "dummy", confoverrides=extensions, status=None, warning=None)
 
 
+@pytest.mark.parametrize("url", ["", "https://example.org/me/semalign"])
+def test_the_repository_is_linked_if_one_value_names_it(url):
+    options = {"use_issues_button": False, "toc_title": "a"}
+    config = Mock(spec=Config, semalign_repository=url, html_theme_options=options)
+    link_repository(Mock(spec=Sphinx), config)
+    linked = {"repository_url": url, "use_repository_button": True, "use_issues_button": True}
+    assert config.html_theme_options == {"use_issues_button": False, "toc_title": "a"} | (linked if url else {})
+
+
 def test_a_damaged_page_is_stale(project):
     page = project / "book" / "notebooks" / "01_first.ipynb"
     page.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +78,19 @@ def test_a_damaged_page_is_stale(project):
         assert stale_notebooks()["01_first"] == ["its executed form is damaged"]
     page.write_text('{"metadata": {}}')
     assert "notebook changed" in stale_notebooks()["01_first"]
+
+
+def test_drawings_of_notebooks_become_part_of_their_page(tmp_path):
+    (tmp_path / "jupyter_execute").mkdir()
+    (tmp_path / "jupyter_execute" / "a.svg").write_text('<svg width="72pt" height="72pt" viewBox="0 0 72 72"></svg>')
+    of_notebook = nodes.image(uri="jupyter_execute/a.svg", alt="a line")
+    other = nodes.image(uri="_static/packages.svg")
+    page = nodes.paragraph("", "", of_notebook, other)
+    app = Mock(srcdir=tmp_path, builder=Mock(format="html"))
+    take_in_drawings(app, page, "page")
+    drawing, kept = page.children
+    assert drawing["format"] == "html" and 'aria-label="a line" style="width: 96px' in drawing.astext()
+    assert kept is other
 
 
 @pytest.mark.slow

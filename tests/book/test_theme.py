@@ -1,12 +1,56 @@
-"""The one style of all figures."""
+"""The one style of all figures, and drawings as parts of a page."""
+
+import re
+from io import StringIO
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pytest
 
-from semalign.book.theme import apply_theme
+from semalign.book.theme import INK, LEAST, apply_theme, inline_svg
 
 
-def test_figures_are_white_and_frameless():
+@pytest.fixture(autouse=True)
+def style():
     with mpl.rc_context():
         apply_theme()
-        assert mpl.rcParams["savefig.facecolor"] == "white" and not mpl.rcParams["axes.spines.top"]
-        assert mpl.rcParams["figure.constrained_layout.use"]
+        yield
+    plt.close("all")
+
+
+def drawing():
+    figure, axis = plt.subplots(figsize=(6, 3))
+    axis.plot([0, 1], label="a line")
+    axis.set(title="title", xlabel="x")
+    axis.legend(title="legend")
+    text = StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()
+
+
+def test_figures_are_frameless_and_without_a_background():
+    assert mpl.rcParams["figure.facecolor"] == mpl.rcParams["axes.facecolor"] == "none"
+    assert not mpl.rcParams["axes.spines.top"] and mpl.rcParams["figure.constrained_layout.use"]
+
+
+def test_no_text_is_below_eleven_pixels():
+    sizes = [float(size) for size in re.findall(r"font(?:-size)?: ([\d.]+)px", drawing())]  # points of the document
+    assert len(sizes) > 5 and min(sizes) * 4 / 3 * LEAST >= 11
+
+
+def test_a_drawing_takes_the_size_and_the_colour_of_the_page():
+    text = inline_svg(drawing(), 'points & "marks"')
+    opening = re.search(r"<svg [^>]*>", text)[0]
+    assert text.startswith('<div class="drawing"><svg role="img" aria-label="points &amp; &quot;marks&quot;"')
+    assert "width: 576px; min-width: 432px; max-width: 100%; height: auto" in opening  # 6 inches, and 75% of them
+    assert 'viewBox="0 0 432 216"' in opening and not re.search(r' (width|height)="', opening)
+    assert "currentColor" in text and INK not in text and "<?xml" not in text
+
+
+def test_the_same_drawing_is_the_same_text():
+    assert drawing() == drawing()
+
+
+def test_a_drawing_of_another_program_is_an_error():
+    with pytest.raises(ValueError, match=r"^this SVG has no width in points: draw it with matplotlib$"):
+        inline_svg("<svg viewBox='0 0 1 1'></svg>", "")

@@ -1,6 +1,7 @@
 """Tables on pages that are no notebooks: checks that are run by hand, "not run" without a record, and the plan."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -10,9 +11,9 @@ from sphinx.util.docutils import SphinxDirective
 from semalign.book.markdown import table
 from semalign.book.paper_notes import counts_table, shares_table
 from semalign.book.plan_table import measured_table, plan_table
-from semalign.book.speed_page import speed_tables
+from semalign.book.speed_page import generation, profiles, speed_tables
 from semalign.files import read_json
-from semalign.paths import results_dir
+from semalign.paths import data_dir, results_dir
 from semalign.results.records import read_record
 
 GB = 1e9
@@ -71,13 +72,42 @@ def half_precision() -> str:
     return table(pd.DataFrame(lines), caption, "tab-half-precision").text
 
 
+# The paper's headings of its Tables 3 to 5, and its names of their rows.
+PAPER_TABLES = {
+    3: (
+        "Table 3 of the paper: its Llama 2 models.",
+        {"heads": "attention heads", "layers": "layers", "dimension": "dimension", "vocabulary": "vocabulary"},
+    ),
+    4: (
+        "Table 4 of the paper: settings of alignment.",
+        {"steps": "steps", "align_size": "align size", "learning_rate": "learning rate"},
+    ),
+    5: (
+        "Table 5 of the paper: settings of training.",
+        {"epochs": "epochs", "train_size": "train size", "learning_rate": "learning rate"},
+    ),
+}
+
+
+def paper_table(number: int) -> str:
+    """Return Table 3, 4 or 5 of the paper in its layout, with models or benchmarks as columns, in MyST."""
+    caption, rows = PAPER_TABLES[number]
+    found = pd.read_csv(data_dir() / "paper" / f"table{number}.csv", dtype=str)
+    columns = found["task"] if "task" in found else found["family"] + " " + found["size"]
+    shown = found[list(rows)].T.set_axis(columns, axis=1).rename(index=rows).rename_axis("").reset_index()
+    return table(shown, caption, f"tab-paper-{number}").text
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "generation": generation,
     "gpu-check": gpu_check,
     "half-precision": half_precision,
+    **{f"paper-{number}": partial(paper_table, number) for number in PAPER_TABLES},
     "paper-counts": counts_table,
     "paper-shares": shares_table,
     "plan": plan_table,
     "plan-check": measured_table,
+    "profiles": profiles,
     "speed": speed_tables,
 }
 

@@ -1,11 +1,16 @@
 """Output of notebooks other than figures: numbered MyST tables, text and HTML."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+
+SPACE = "\N{NO-BREAK SPACE}"
+NUMBER = re.compile(r"[+-]?\d[\d.,]*(e[+-]?\d+)?( ?%| M)?( \(-?\d+%\))?")
+MISSING = ("", "–", "not run")
 
 
 @dataclass(frozen=True)
@@ -28,22 +33,81 @@ class Markdown:
         return self.text
 
 
+@dataclass(frozen=True)
+class Interval:
+    r"""A number with its 95% interval: in a table with half its width, in a table's data with both ends.
+
+    Attributes:
+        value: the number.
+        low: lower end; NaN for a number without an interval.
+        high: upper end.
+        signed: whether the sign is always shown.
+        decimals: number of decimals.
+        bold: whether it is shown in bold.
+        note: text after it.
+
+    >>> str(Interval(1.25, 0.0, 2.5)).replace("\N{NO-BREAK SPACE}", " ")
+    '1.2 ± 1.2'
+    """
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    signed: bool = False
+    decimals: int = 1
+    bold: bool = False
+    note: str = ""
+
+    def __str__(self) -> str:
+        value = 0.0 if round(self.value, self.decimals) == 0 else self.value  # never -0.0
+        text = f"{value:{'+' if self.signed else ''}.{self.decimals}f}"
+        if not math.isnan(self.low):
+            text += f"{SPACE}±{SPACE}{(self.high - self.low) / 2:.{self.decimals}f}"
+        return f"**{text}**{self.note}" if self.bold else text + self.note
+
+
+def numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with three columns of numbers in place of each column of intervals: value, low and high end."""
+    columns: dict[Any, Any] = {}
+    for name in frame:
+        cells = list(frame[name])
+        if any(isinstance(cell, Interval) for cell in cells):
+            for part, title in (("value", name), ("low", f"{name}, low"), ("high", f"{name}, high")):
+                columns[title] = [getattr(cell, part, math.nan) for cell in cells]
+        else:
+            columns[name] = frame[name]
+    return pd.DataFrame(columns)
+
+
 def table(frame: pd.DataFrame, caption: str, label: str, decimals: int = 2) -> Markdown:
     """Return a frame as a numbered table with rounded numbers; ``{numref}`label``` refers to it.
 
     Args:
-        frame: content of the table; columns of numbers are aligned to the right.
+        frame: content of the table; columns of numbers, also as text, are aligned to the right.
         caption: caption above the table.
         label: label of the table in the book.
         decimals: number of decimals of floats; NaN is shown as a dash.
     """
     lines = [
         frame.columns,
-        ["--:" if pd.api.types.is_numeric_dtype(dtype) else ":--" for dtype in frame.dtypes],
+        ["--:" if _of_numbers(frame.iloc[:, i]) else ":--" for i in range(frame.shape[1])],
         *(frame.itertuples(index=False)),
     ]
     rows = "\n".join("| " + " | ".join(_cell(value, decimals) for value in line) + " |" for line in lines)
     return Markdown(f":::{{table}} {caption}\n:name: {label}\n\n{rows}\n:::\n")
+
+
+def folded(shown: Markdown, title: str) -> Markdown:
+    """Return Markdown that is shown when the reader opens its title."""
+    return Markdown(f"::::{{dropdown}} {title}\n{shown.text}::::\n")
+
+
+def _of_numbers(column: pd.Series) -> bool:
+    """Return whether a column holds numbers, as such or as text; some may be missing."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return True
+    found = [isinstance(cell, float | int | Interval) or bool(NUMBER.fullmatch(str(cell))) for cell in column]
+    return any(found) and all(number or str(cell) in MISSING for number, cell in zip(found, column, strict=True))
 
 
 def _cell(value: Any, decimals: int) -> str:
@@ -53,13 +117,12 @@ def _cell(value: Any, decimals: int) -> str:
 
 
 def interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
-    """Return a number with its interval to one decimal; the interval is left out if its ends are NaN.
+    """Return a number with both ends of its interval, for sentences; the interval is left out if its ends are NaN.
 
     >>> interval(1.25, 0.0, 2.5)
     '1.2 [0.0, 2.5]'
     """
-    sign = "+" if signed else ""
-    parts = [f"{0.0 if round(part, 1) == 0 else part:{sign}.1f}" for part in (value, low, high)]  # never -0.0
+    parts = [str(Interval(part, signed=signed)) for part in (value, low, high)]
     return parts[0] if math.isnan(low) else f"{parts[0]} [{parts[1]}, {parts[2]}]"
 
 

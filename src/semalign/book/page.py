@@ -10,7 +10,7 @@ import pandas as pd
 from IPython.display import display
 
 from semalign.book.inputs import hold_to
-from semalign.book.markdown import Html, table
+from semalign.book.markdown import Html, folded, numbers, table
 from semalign.book.theme import apply_theme
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.provision import check_provided
@@ -59,9 +59,9 @@ class Page:
     command: str
 
     def save(self, frame: pd.DataFrame, name: str) -> None:
-        """Save the data of a figure or table as ``NAME.csv``, which the book offers for download."""
+        """Save the data of a figure or table as ``NAME.csv``, intervals as numbers; the book offers it for download."""
         with atomic_path(_published(f"{name}.csv")) as temporary:
-            frame.to_csv(temporary, index=False, float_format="%.6g")
+            numbers(frame).to_csv(temporary, index=False, float_format="%.6g")
 
     def provenance(self, data: str, command: str | None = None, record: Path | None = None) -> Html:
         """Return the line under a figure or table: source · data (CSV) · run record (JSON) · command.
@@ -90,6 +90,7 @@ class Page:
         decimals: int = 2,
         command: str | None = None,
         record: Path | None = None,
+        fold: str = "",
     ) -> None:
         """Save and show a table with its provenance; ``{numref}`tab-NAME``` refers to it.
 
@@ -100,9 +101,11 @@ class Page:
             decimals: see :func:`semalign.book.markdown.table`.
             command: see :meth:`provenance`.
             record: see :meth:`provenance`.
+            fold: if given, the title under which the reader opens the table.
         """
         self.save(frame, name)
-        display(table(frame, caption, f"tab-{name}", decimals), self.provenance(name, command, record))
+        shown = table(frame, caption, f"tab-{name}", decimals)
+        display(folded(shown, fold) if fold else shown, self.provenance(name, command, record))
 
 
 def _published(name: str) -> Path:

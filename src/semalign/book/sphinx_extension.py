@@ -1,20 +1,24 @@
 """Sphinx extension of the book: run missing and stale notebooks first, and fail the build if one raises.
 
-The environment variable ``SEMALIGN_PROFILE`` sets the profile, ``micro`` by default.
+It also takes drawings into their pages, and corrects HTML that a screen reader cannot follow. The environment variable
+``SEMALIGN_PROFILE`` sets the profile, ``micro`` by default.
 """
 
 import os
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
+from semalign.book.accessible import accessible
 from semalign.book.check_tables import CheckTable
 from semalign.book.claims.directive import Claims
 from semalign.book.notebooks import NotebookError, run_notebooks
 from semalign.book.numbers_role import NumberRole
+from semalign.book.theme import inline_svg
 
 
 def run_stale_notebooks(app: Sphinx, config: Config) -> None:
@@ -31,10 +35,38 @@ def load_mathjax_once(app: Sphinx, config: Config) -> None:
     config.html_js_files = [name for name in config.html_js_files if not str(name).startswith("mathjax/")]
 
 
+def link_repository(app: Sphinx, config: Config) -> None:
+    """Show links to the repository and its issues if the value ``semalign_repository`` of ``_config.yml`` names one."""
+    if url := config.semalign_repository:
+        links = {"repository_url": url, "use_repository_button": True, "use_issues_button": True}
+        config.html_theme_options = {**config.html_theme_options, **links}
+
+
+def take_in_drawings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Make the drawings of notebooks part of their page, where they take the colour of its text."""
+    if app.builder.format != "html":
+        return
+    for image in list(doctree.findall(nodes.image)):
+        path = Path(app.srcdir, image["uri"])
+        if path.suffix == ".svg" and "jupyter_execute" in path.parts:
+            text = inline_svg(path.read_text(encoding="utf-8"), image.get("alt", ""))
+            image.replace_self(nodes.raw("", text, format="html"))
+
+
+def correct_html(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Correct the HTML of a page; see :func:`semalign.book.accessible.accessible`."""
+    if "body" in context:
+        context["body"] = accessible(context["body"])
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension, ahead of the others."""
     app.connect("config-inited", run_stale_notebooks, priority=1)
     app.connect("config-inited", load_mathjax_once, priority=1)
+    app.add_config_value("semalign_repository", "", "html")
+    app.connect("config-inited", link_repository, priority=1)
+    app.connect("doctree-resolved", take_in_drawings)
+    app.connect("html-page-context", correct_html)
     app.add_directive("check-table", CheckTable)
     app.add_directive("claims", Claims)
     app.add_role("num", NumberRole())

@@ -1,28 +1,68 @@
-"""The style of the book's figures.
+"""The style of the book's figures, and their place in a page.
 
-Figures have a white background in the book's dark mode too, so their colours are chosen for white only. The palette is
-Wong's, whose colours remain distinct for readers with the common forms of colour blindness.
+Figures are drawings (SVG) without a background, and the page takes them in as part of itself: text and axes have the
+colour of its text, so that one drawing serves light and dark mode. The palette is Wong's, whose colours remain distinct
+on both and for readers with the common forms of colour blindness.
+
+Text is 11 points, and a drawing is never shown at less than three quarters of its size: no text is below 11 pixels.
+What is then wider than a phone scrolls in its own box.
 """
 
+import re
 import sys
+from html import escape
 
 import seaborn as sns
+
+INK = "#272625"  # of text and axes; becomes the colour of the page's text
+LEAST = 0.75  # of a drawing's size
+POINT = 4 / 3  # pixels
+OPENING = re.compile(r'<svg [^>]*?width="([\d.]+)pt"[^>]*>')
 
 
 def apply_theme() -> None:
     """Set the common style of all figures."""
+    ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     settings = {
-        "figure.figsize": (7.0, 3.8),
+        **dict.fromkeys(ink, INK),
+        "figure.figsize": (4.6, 3.4),
         "figure.constrained_layout.use": True,
-        "savefig.facecolor": "white",
-        "axes.titlesize": "medium",
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "font.size": 11,
+        "axes.titlesize": 11,
+        "axes.labelsize": 11,
+        "legend.title_fontsize": 11,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "legend.frameon": False,
-        "grid.color": "0.9",
+        "grid.color": "#8080804d",
+        "svg.fonttype": "none",
+        "svg.hashsalt": "semalign",
     }
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", rc=settings)
     if "ipykernel" in sys.modules:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-        set_matplotlib_formats("retina")
+        set_matplotlib_formats("svg", metadata={"Date": None})
+
+
+def inline_svg(drawing: str, alt: str) -> str:
+    """Return a drawing by matplotlib as HTML that is part of a page, in the colour of its text.
+
+    Args:
+        drawing: the SVG document.
+        alt: what the drawing shows, for readers who cannot see it.
+
+    Raises:
+        ValueError: if the document has no width in points, as matplotlib writes it.
+    """
+    start = OPENING.search(drawing)
+    if start is None:
+        raise ValueError("this SVG has no width in points: draw it with matplotlib")
+    width = float(start[1]) * POINT
+    style = f"width: {width:.0f}px; min-width: {LEAST * width:.0f}px; max-width: 100%; height: auto"
+    opening = re.sub(r'(width|height)="[\d.]+pt" ?', "", start[0])
+    opening = opening.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}" style="{style}"', 1)
+    inside = drawing[start.end() :].replace(INK, "currentColor")
+    return f'<div class="drawing">{opening}{inside}</div>'

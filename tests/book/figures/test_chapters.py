@@ -5,11 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.colors import LogNorm
 
 from semalign.book import figures
 from semalign.book.figures.attribution import scaled
-from semalign.book.figures.pairing import project, spread_plane
-from semalign.book.figures.scores import errors
+from semalign.book.figures.pairing import ORANGE, project, spread_plane
+from semalign.book.figures.scores import ROOM, errors
+from semalign.book.figures.similarity import CONTROLS
 from semalign.experiments.profiles import load_profile
 from semalign.targets.pairing import LayerMap
 
@@ -58,8 +60,9 @@ def attributions():
 def test_attribution_is_scaled_to_the_largest_size_of_a_task(attributions):
     assert scaled(attributions, "signed").loc["b"].tolist() == [-0.25, -0.5, -1.0]
     figure = figures.attribution_maps(attributions)
-    assert [axis.get_title() for axis in figure.axes[:2]] == ["absolute", "signed"]
-    assert [text.get_text() for text in figure.axes[0].texts] == ["0.2", "0.5", "1.0"] * 2
+    assert [axis.get_title() for axis in figure.axes[:2]] == ["absolute, logarithmic scale", "signed"]
+    assert isinstance(figure.axes[0].collections[0].norm, LogNorm)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["0.25", "0.50", "1.00"] * 2
 
 
 def test_tokens_are_of_three_kinds():
@@ -78,16 +81,19 @@ def test_states_keep_their_distances_on_the_plane_of_their_spread():
 
 def test_pairs_are_joined_and_the_chosen_one_is_marked():
     torch.manual_seed(0)
-    states, targets, own = torch.randn(6, 5), torch.randn(6, 4), torch.randn(6, 4)
-    clouds = figures.clouds(states, targets, own, (3, 2))
-    assert list(clouds) == ["teacher, layer 3", "targets, student's space", "student, layer 2, before"]
+    states, targets, before, after = torch.randn(6, 5), *torch.randn(3, 6, 4)
+    clouds = figures.clouds(states, targets, before, after)
+    assert list(clouds) == ["teacher", "targets", "before", "after"]
     table = figures.cloud_table(clouds, ["other"] * 6)
-    assert len(table) == 18
+    assert len(table) == 24
     figure = figures.layer_pairs(LayerMap(4, 3), [1.0, 2.0, 3.0, 4.0], 2, table)
     lines = figure.axes[0].lines
-    assert [line.get_linestyle() for line in lines] == ["--", "-", "--"]
+    assert [line.get_color() == ORANGE for line in lines] == [False, True, False]
     assert [line.get_ydata()[0] for line in lines] == [layer for _, layer in LayerMap(4, 3)]
-    assert [axis.get_title() for axis in figure.axes[1:4]] == list(clouds)
+    steps = ["2. teacher states, layer 2", "2. targets; student before", "3. targets; student layer 2 + Δ"]
+    assert [axis.get_title() for axis in figure.axes[1:4]] == steps
+    drawn = [collection.get_offsets().tolist() for collection in figure.axes[3].collections]
+    assert drawn[2] == clouds["targets"].tolist() and drawn[5] == clouds["after"].tolist()
 
 
 def test_losses_are_drawn_from_step_one():
@@ -146,14 +152,26 @@ def test_scores_are_drawn_over_costs_with_their_numbers():
     for axis, x in ((seconds, 2.0), (memory, 20.0)):
         (note,) = axis.texts
         assert note.get_text() == "2" and note.xy == (x, 50.0)
+
+
+def test_numbers_of_points_that_coincide_are_apart():
+    columns = ["method", "kind", "seconds", "memory", "before", "value", "low", "high", "task"]
+    lines = [[name, "control", 2.0, 20.0, 5.0, 50.0, 45.0, 55.0, "gsm8k"] for name in "abcdef"]
+    seconds, _ = figures.score_over_cost(pd.DataFrame(lines, columns=columns)).axes
+    places = np.array([note.get_position() for note in seconds.texts])
+    distances = np.linalg.norm(places[:, None] - places[None], axis=-1) + 99 * np.eye(6)
+    assert distances.min() >= ROOM
+
+
+def test_without_costs_a_note_says_so():
     empty = figures.score_over_cost(pd.DataFrame())
     assert [axis.texts[0].get_text() for axis in empty.axes] == ["not run", "not run"]
 
 
-def test_similarities_have_kernels_as_rows_and_rings_on_the_pairs():
+def test_similarities_have_conditions_as_rows_and_rings_on_the_pairs():
     lines = [
-        (condition, states, kernel, layer, k, layer / 4)
-        for condition in ("permuted", "before")
+        (condition, states, kernel, layer, k, layer / (8 if kernel == "rbf" else 4))
+        for condition in ("permuted", "after", "before")
         for states in ("raw", "unit")
         for kernel in ("linear", "rbf")
         for layer in (1, 2, 3, 4)
@@ -163,7 +181,10 @@ def test_similarities_have_kernels_as_rows_and_rings_on_the_pairs():
         lines, columns=["condition", "states", "kernel", "teacher_layer", "student_layer", "cka"]
     )
     axes = figures.layer_similarity(similarities, "raw").axes[:4]
-    assert [axis.get_title() for axis in axes] == ["before alignment", "permuted atoms", "", ""]
-    assert [axis.get_ylabel().split("\n")[0] for axis in axes[::2]] == ["linear", "rbf"]
+    titles = [f"{when} alignment, {kernel}" for when in ("before", "after") for kernel in ("linear", "rbf")]
+    assert [axis.get_title() for axis in axes] == titles
     assert axes[0].images[0].get_array()[:, 0].tolist() == [0.25, 0.5, 0.75, 1.0]
-    assert axes[0].collections[0].get_offsets().tolist() == [list(pair) for pair in LayerMap(4, 2)]
+    assert [axis.images[0].get_clim() for axis in axes[:2]] == [(0.25, 1.0), (0.125, 0.5)]
+    assert axes[0].collections[-1].get_offsets().tolist() == [list(pair) for pair in LayerMap(4, 2)]
+    controls = figures.layer_similarity(similarities, "raw", CONTROLS).axes[:2]
+    assert [axis.get_title() for axis in controls] == ["permuted atoms, linear", "permuted atoms, rbf"]

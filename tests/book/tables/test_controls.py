@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from semalign.book.markdown import Interval
 from semalign.book.tables import controls
 from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import load_profile
@@ -56,9 +57,9 @@ def test_scores_of_student_teacher_and_entries(profile):
         ["sft", "micro-teacher", "micro-student", "micro_gsm8k", 50.0, 49.0, 51.0, 3],
     )
     table = controls.control_table(profile, found, ["micro-teacher"]).set_index("name")
-    assert table.loc["micro-student (student)"].tolist()[:4] == ["as it is", "–", "30.0 [26.0, 34.0]", "not run"]
-    assert table.loc["micro-teacher (teacher)", "MMLU"] == "60.0 [56.0, 64.0]"
-    assert table.loc["sft"].tolist()[1:4] == ["3 to 5", "40.0 [39.0, 41.0]", "50.0 [49.0, 51.0]"]
+    assert table.loc["micro-student (student)"].tolist()[:4] == ["as it is", "–", Interval(30, 26, 34), "not run"]
+    assert table.loc["micro-teacher (teacher)", "MMLU"] == Interval(60, 56, 64)
+    assert table.loc["sft"].tolist()[1:4] == ["3 to 5", Interval(40, 39, 41), Interval(50, 49, 51)]
     assert table.loc["semalign-ce"].tolist()[:3] == ["variant", "–", "not run"]
 
 
@@ -73,8 +74,8 @@ def test_differences_are_bold_where_the_corrected_p_is_small(profile):
     general, code = controls.difference_tables(profile, "semalign", differences)
     assert [general[:2], code[:2]] == [("", ["micro-teacher"]), ("-code", ["micro-coder", "micro-wizard"])]
     table = general[2].set_index("minus")
-    assert table.loc["student as it is", "MMLU"] == "**+1.2 [+0.5, +2.0]**, p 0.049"
-    assert table.loc["sft", "MMLU"] == "-9.0 [-12.0, +1.0], p 0.05"
+    assert table.loc["student as it is", "MMLU"] == Interval(1.25, 0.5, 2, signed=True, bold=True)
+    assert table.loc["sft", "MMLU"] == Interval(-9, -12, 1, signed=True)
     assert table.loc["sft", "MBPP"] == "not run" and "semalign" not in table.index
-    assert code[2].set_index("minus").loc["seeking", "MBPP, micro-coder"] == "+0.0 [-1.0, +1.0], p 1"
+    assert code[2].set_index("minus").loc["seeking", "MBPP, micro-coder"] == Interval(0, -1, 1, signed=True)
     assert [suffix for suffix, *_ in controls.difference_tables(profile, "semalign", differences[:2])] == [""]

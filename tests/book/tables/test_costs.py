@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from semalign.book.markdown import Interval
 from semalign.book.tables import costs
 from semalign.experiments.profiles import load_profile
 from semalign.results.records import make_record, write_record
@@ -48,7 +49,7 @@ def test_costs_stand_in_the_order_of_the_tables_with_scores(profile, tmp_path):
         "score",
     ]
     assert table["no."].tolist() == ["1", "2", "3"]
-    assert table["score"].tolist() == ["not run", "50.0 [45.0, 55.0]", "not run"]
+    assert table["score"].tolist() == ["not run", Interval(50, 45, 55), "not run"]
     caption = costs.cost_caption(profile, records)
     assert caption.startswith("Cost of one transfer on GSM8K (300 training rows, 1 thread), and the score there.")
     assert "not run: " in caption and "ridge" in caption and "sft" not in caption

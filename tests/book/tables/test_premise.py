@@ -5,6 +5,7 @@ import math
 import pytest
 from helpers.diagnoses import patch, record
 
+from semalign.book.markdown import Interval
 from semalign.book.tables import premise
 
 
@@ -24,8 +25,8 @@ def test_readings_are_those_of_the_last_layer():
 def test_patches_are_shown_where_they_serve_best():
     (row,) = premise.patch_table([record()]).to_dict("records")
     assert row["layer"] == "5 → 4" and row["strength"] == "0.5"
-    assert row["against its own"] == "-0.2500 [-0.3500, -0.1500]"
-    assert row["against permuted"] == "-0.5000 [-0.5000, -0.5000]" and row["against zero"] == ""
+    assert row["against its own"] == Interval(-0.25, -0.35, -0.15, signed=True, decimals=4)
+    assert row["against permuted"] == Interval(-0.5, -0.5, -0.5, signed=True, decimals=4) and row["against zero"] == ""
     assert premise.patch_table([record()], "ridge").empty
 
 

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from semalign.book.markdown import Interval
 from semalign.book.tables.paper import Key
 from semalign.book.tables.transfers import (
     NOT_RUN,
@@ -11,8 +12,8 @@ from semalign.book.tables.transfers import (
     gap_table,
     lead_table,
     record_counts,
+    score_cell,
     score_table,
-    score_text,
     table_entries,
     transfer_entries,
 )
@@ -33,11 +34,11 @@ def lines(columns, *values):
 
 
 def test_entries_are_those_of_the_paper_and_the_variants_of_its_method(profile):
-    assert transfer_entries(profile) == ["laten", "seeking", "semalign", "tuned"]
+    assert transfer_entries(profile) == ["seeking", "laten", "semalign", "tuned"]
     labels = [entry.label for entry in table_entries(profile, ["micro-teacher", "micro-coder"])]
-    assert labels[:3] == ["micro-student (student)", "micro-teacher (teacher)", "laten from micro-teacher"]
+    assert labels[:3] == ["micro-student (student)", "micro-teacher (teacher)", "Seeking"]
     assert labels[6:] == [
-        "micro-coder (teacher)", "laten from micro-coder", "seeking from micro-coder", "semalign from micro-coder",
+        "micro-coder (teacher)", "Seeking", "LaTen", "SemAlign",
     ]  # fmt: skip
     assert table_entries(profile, ["micro-teacher"])[-1] == ("tuned", "tuned", "micro-teacher", "micro-student")
 
@@ -50,9 +51,11 @@ def test_scores_stand_next_to_the_papers_and_what_is_not_there_is_not_run(profil
     )
     table = score_table(profile, scores, table_entries(profile, ["micro-teacher"]), ["MMLU", "MBPP"]).set_index("model")
     assert table.columns.tolist() == ["MMLU, paper", "MMLU, here", "MBPP, paper", "MBPP, here"]
-    assert table.loc["micro-student (student)"].tolist() == ["44.20", "30.0 [26.0, 34.0]", "17.80", NOT_RUN]
-    assert table.loc["tuned"].tolist() == ["–", "31.2 [31.2, 31.2]", "–", NOT_RUN]
-    assert table.loc["semalign", "MMLU, here"] == NOT_RUN
+    assert table.loc["micro-student (student)"].tolist() == [
+        Interval(44.2, decimals=2), Interval(30, 26, 34), Interval(17.8, decimals=2), NOT_RUN,
+    ]  # fmt: skip
+    assert table.loc["tuned"].tolist() == ["–", Interval(31.24, 31.24, 31.24), "–", NOT_RUN]
+    assert table.loc["SemAlign", "MMLU, here"] == NOT_RUN
 
 
 def test_gaps_of_the_paper_are_those_of_its_text(profile):
@@ -64,11 +67,13 @@ def test_gaps_of_the_paper_are_those_of_its_text(profile):
         ["laten", "micro-teacher", "micro-student", "micro_mmlu", 1.0, -3.0, 5.0, float("nan")],
     )  # fmt: skip
     table = gap_table(profile, gaps, entries, TASKS).set_index("model")
-    assert table.index.tolist() == ["laten", "seeking", "semalign", "tuned"]
-    assert table["mean size, paper"].tolist() == ["3.43", "3.92", "1.44", "–"]
-    assert table.loc["semalign", "MMLU, paper"] == "2.60 (70%)"
-    assert table.loc["semalign", "MMLU, here"] == "1.0 [-3.0, 5.0] (25%)"
-    assert table.loc["laten", "MMLU, here"] == "1.0 [-3.0, 5.0]"
+    assert table.index.tolist() == ["Seeking", "LaTen", "SemAlign", "tuned"]
+    assert table["mean size, paper"].tolist() == ["3.92", "3.43", "1.44", "–"]
+    assert str(table.loc["SemAlign", "MMLU, paper"]) == "2.60 (70%)"
+    assert table.loc["SemAlign", "MMLU, here"] == Interval(1, -3, 5, note=" (25%)")
+    assert table.loc["LaTen", "MMLU, here"] == Interval(1, -3, 5)
+    both = gap_table(profile, gaps, table_entries(profile, ["micro-teacher", "micro-coder"]), TASKS)
+    assert both["model"].tolist()[::4] == ["Seeking from micro-teacher", "Seeking from micro-coder"]
     assert table["mean size, here"].tolist() == [NOT_RUN, NOT_RUN, "1.0", NOT_RUN]
 
 
@@ -76,8 +81,8 @@ def test_lines_are_found_by_what_they_are_of():
     frame = lines(["value", "low", "high"], ["none", float("nan"), "s", "micro_mmlu", 1.0, 0.0, 2.0])
     (key,) = by_key(frame)
     assert key == Key("none", None, "s", "MMLU") == Entry("any", "none", None, "s").key("MMLU")
-    assert score_text(by_key(frame)[key]) == "1.0 [0.0, 2.0]"
-    assert score_text(None) == NOT_RUN
+    assert score_cell(by_key(frame)[key]) == Interval(1, 0, 2)
+    assert score_cell(None) == NOT_RUN
 
 
 def test_current_records_are_counted_for_each_transfer(profile):

@@ -3,10 +3,12 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 MOST_NUMBERED = 12  # up to this many layers, cells show their numbers
-PANELS = {"absolute": ("viridis", 0), "signed": ("vlag", -1)}  # colour map, and the lower end of its scale
+TICKS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]  # of the logarithmic scale
 
 
 def scaled(scores: pd.DataFrame, aggregation: str, interface: str = "mlp") -> pd.DataFrame:
@@ -23,13 +25,24 @@ def scaled(scores: pd.DataFrame, aggregation: str, interface: str = "mlp") -> pd
 
 
 def attribution_maps(scores: pd.DataFrame) -> Figure:
-    """Draw heat maps of attribution, tasks by layers, one for each aggregation; arguments as in :func:`scaled`."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 2.8), sharey=True)
-    for axis, (aggregation, (colours, low)) in zip(axes, PANELS.items(), strict=True):
-        matrix = scaled(scores, aggregation)
-        sns.heatmap(
-            matrix, ax=axis, cmap=colours, vmin=low, vmax=1, annot=matrix.shape[1] <= MOST_NUMBERED, fmt=".1f",
-            annot_kws={"size": 8}, cbar_kws={"shrink": 0.8},
-        )  # fmt: skip
-        axis.set(title=aggregation, xlabel="teacher layer", ylabel="")
+    """Draw heat maps of attribution, tasks by layers, one for each aggregation; arguments as in :func:`scaled`.
+
+    Absolute attribution has a logarithmic scale, since one layer may be far above the others.
+    """
+    absolute, signed = scaled(scores, "absolute"), scaled(scores, "signed")
+    figure, axes = plt.subplots(2, 1, figsize=(7, 1.8 + 0.7 * len(absolute)), sharex=True)
+    lowest = absolute[absolute > 0].min().min()
+    _heat_map(axes[0], absolute, "absolute, logarithmic scale", "viridis", LogNorm(lowest, 1))
+    _heat_map(axes[1], signed, "signed", "vlag", Normalize(-1, 1))
+    axes[1].set_xlabel("teacher layer")
     return figure
+
+
+def _heat_map(axis: Axes, matrix: pd.DataFrame, name: str, colours: str, norm: Normalize) -> None:
+    numbered = matrix.shape[1] <= MOST_NUMBERED
+    ticks = {"ticks": TICKS, "format": "%g"} if isinstance(norm, LogNorm) else {}
+    sns.heatmap(
+        matrix, ax=axis, cmap=colours, norm=norm, annot=numbered, fmt=".2f", annot_kws={"size": 11}, cbar_kws=ticks
+    )
+    axis.set(title=name, xlabel="", ylabel="")
+    axis.tick_params(axis="y", rotation=0)

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from semalign.bases.basis import SemanticBasis
+from semalign.book.theme import INK
 from semalign.data.rows import Row
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import evaluating
@@ -44,7 +45,7 @@ def cosine_table(bases: Mapping[tuple[str, str], SemanticBasis]) -> pd.DataFrame
 def atom_cosines(cosines: pd.DataFrame) -> Figure:
     """Draw the densities of cosines between atoms, one panel for each model; see :func:`cosine_table`."""
     grid = sns.displot(
-        cosines, x="cosine", hue="side", col="model", kind="kde", height=3.2, aspect=1.1, common_norm=False,
+        cosines, x="cosine", hue="side", col="model", kind="kde", height=2.8, aspect=1.05, common_norm=False,
         facet_kws={"sharey": True},
     )  # fmt: skip
     grid.set_titles("{col_name}")
@@ -116,18 +117,18 @@ def semantic_association(seen: Association) -> Figure:
     colours = sns.color_palette("colorblind", len(seen.tokens))
     points, dot = seen.project(seen.unit), seen.project(seen.state[None])[0]
     span = 1.25 * max(np.abs(points).max(), np.abs(dot).max())
-    figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.3), width_ratios=[0.5, 1, 1])
+    figure, axes = plt.subplots(1, 3, figsize=(7, 3.1), width_ratios=[0.4, 1, 1])
     _vocabulary(axes[0], seen.tokens, colours)
     ticks = np.linspace(-span, span, MESH)
     nearest = seen.nearest(np.stack(np.meshgrid(ticks, ticks), -1).reshape(-1, 2)).reshape(MESH, MESH)
     axes[2].imshow(np.asarray(colours)[nearest], extent=(-span, span, -span, span), origin="lower", alpha=0.45)
     for axis, title in zip(axes[1:], ["latent space", "semantic regions"], strict=True):
         axis.scatter(*points.T, c=colours, s=60, edgecolor="white", zorder=3)
-        axis.scatter(*dot, c="black", s=40, zorder=4)
+        axis.scatter(*dot, c=INK, s=40, edgecolor="white", zorder=4)
         axis.set(title=title, xticks=[], yticks=[], xlim=(-span, span), ylim=(-span, span), aspect="equal")
     for point, value, colour in zip(points, seen.table()["cosine with state"], colours, strict=True):
         axes[1].plot(*zip(dot, point, strict=True), color=colour, lw=0.8, zorder=1)
-        axes[1].annotate(f"{value:.2f}", point, xytext=(5, 5), textcoords="offset points", fontsize=8)
+        axes[1].annotate(f"{value:.2f}", point, xytext=(5, 5), textcoords="offset points")
     return figure
 
 
@@ -136,7 +137,7 @@ def _vocabulary(axis: Axes, tokens: Sequence[str], colours: Sequence[tuple[float
     axis.axis("off")
     axis.set_title("vocabulary")
     for i, (name, colour) in enumerate(zip(tokens, colours, strict=True)):
-        box = plt.Rectangle((0.25, 0.86 - 0.15 * i), 0.5, 0.12, color=colour, transform=axis.transAxes)
+        box = plt.Rectangle((0.1, 0.86 - 0.15 * i), 0.8, 0.12, color=colour, transform=axis.transAxes)
         axis.add_patch(box)
         axis.text(
             0.5, 0.92 - 0.15 * i, repr(name), ha="center", va="center", color="white", weight="bold",

@@ -24,11 +24,11 @@ def resultant_cosines(curves: pd.DataFrame) -> Figure:
     named = curves[curves["interface"].isin(PLACES)].replace({"basis": BASES, "interface": PLACES})
     grid = sns.relplot(
         named, x="layer", y="cosine", hue="basis", style="basis", col="interface", kind="line", markers=True,
-        dashes=False, col_order=list(PLACES.values()), hue_order=list(BASES.values()), height=2.9, aspect=0.85,
-        errorbar=None,
+        dashes=False, col_order=list(PLACES.values()), hue_order=list(BASES.values()), col_wrap=2, height=2.6,
+        aspect=1.3, errorbar=None,
     )  # fmt: skip
     grid.set_titles("{col_name}").set_axis_labels("layer", "cos(h, S Sᵀ h)").set(ylim=(-0.1, 1.05))
-    sns.move_legend(grid, "lower center", bbox_to_anchor=(0.45, -0.13), ncol=4, title=None)
+    sns.move_legend(grid, "lower center", bbox_to_anchor=(0.45, -0.14), ncol=2, title=None)
     return grid.figure
 
 

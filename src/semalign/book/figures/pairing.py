@@ -1,16 +1,15 @@
-"""Figure of Chapter 4: the paper's Fig. 3 for a real pair, with the layer map and states in both spaces."""
+"""Figure of Chapter 4: the three steps of the paper's Fig. 3 for a real pair, with states in both spaces."""
 
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy import ndarray
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -18,6 +17,10 @@ from torch.nn.functional import normalize
 from semalign.targets.pairing import LayerMap
 
 KINDS = ["digit next", "word next", "other"]
+MARKS = dict(zip(KINDS, "o^s", strict=True))
+# The colours of the paper's Fig. 3: layers that are paired are orange, targets grey, the student's states blue.
+ORANGE, GREY, BLUE = "#c95f00", "#6f7680", "#1f7fd0"
+COLOURS = {"teacher": ORANGE, "targets": GREY, "before": BLUE, "after": BLUE}
 
 
 def kinds_of(tokens: Sequence[str]) -> list[str]:
@@ -39,32 +42,31 @@ def project(states: Float[Tensor, "n d"], plane: Float[Tensor, "2 d"]) -> Float[
 def clouds(
     teacher: Float[Tensor, "n d_teacher"],
     targets: Float[Tensor, "n d_student"],
-    student: Float[Tensor, "n d_student"],
-    layers: tuple[int, int],
+    before: Float[Tensor, "n d_student"],
+    after: Float[Tensor, "n d_student"],
 ) -> dict[str, Float[ndarray, "n 2"]]:
-    """Return the points of the three panels: teacher states, targets and student states, by the panel's title.
+    """Return the points of teacher states, targets, and student states before and after the training, by name.
 
-    Teacher states are shown on their own plane of largest variance, the other two on that of the targets.
+    Teacher states are shown on their own plane of largest variance, all others on that of the targets.
     """
     plane = spread_plane(targets)
-    return {
-        f"teacher, layer {layers[0]}": project(teacher, spread_plane(teacher)),
-        "targets, student's space": project(targets, plane),
-        f"student, layer {layers[1]}, before": project(student, plane),
+    others = {"targets": targets, "before": before, "after": after}
+    return {"teacher": project(teacher, spread_plane(teacher))} | {
+        name: project(states, plane) for name, states in others.items()
     }
 
 
 def cloud_table(points: Mapping[str, Float[ndarray, "n 2"]], kinds: Sequence[str]) -> pd.DataFrame:
-    """Return the points of all panels, one on each line."""
+    """Return all points of :func:`clouds`, one on each line."""
     parts = [
-        pd.DataFrame({"panel": title, "x": cloud[:, 0], "y": cloud[:, 1], "next": kinds})
-        for title, cloud in points.items()
+        pd.DataFrame({"states": name, "x": cloud[:, 0], "y": cloud[:, 1], "next": kinds})
+        for name, cloud in points.items()
     ]
     return pd.concat(parts)
 
 
 def layer_pairs(layer_map: LayerMap, scores: Sequence[float], k: int, table: pd.DataFrame) -> Figure:
-    """Draw the layer map with the teacher's attribution, and the panels of states.
+    """Draw the paper's three steps: layers and their pairs, teacher states and targets, the student on its way there.
 
     Args:
         layer_map: layer map of teacher and student.
@@ -72,32 +74,49 @@ def layer_pairs(layer_map: LayerMap, scores: Sequence[float], k: int, table: pd.
         k: student layer of the highlighted pair.
         table: see :func:`cloud_table`.
     """
-    figure, axes = plt.subplots(1, 4, figsize=(12, 3.9), width_ratios=[1.05, 1, 1, 1])
-    norm = Normalize(0, max(scores))
-    _layers(axes[0], layer_map, scores, k, norm)
-    colours = plt.cm.ScalarMappable(norm, "viridis")
-    figure.colorbar(colours, ax=axes[0], shrink=0.6, label="attribution", location="left")
-    for axis, (title, points) in zip(axes[1:], table.groupby("panel", sort=False), strict=True):
-        sns.scatterplot(
-            points, x="x", y="y", hue="next", style="next", ax=axis, s=18, legend=axis is axes[1], hue_order=KINDS,
-            style_order=KINDS,
-        )  # fmt: skip
+    figure, axes = plt.subplots(2, 2, figsize=(7, 7.4))
+    _layers(axes[0, 0], layer_map, scores, k)
+    panels = {
+        f"2. teacher states, layer {dict(layer_map)[k]}": ["teacher"],
+        "2. targets; student before": ["targets", "before"],
+        f"3. targets; student layer {k} + Δ": ["targets", "after"],
+    }
+    for axis, (title, shown) in zip(axes.flat[1:], panels.items(), strict=True):
+        for name in shown:
+            _cloud(axis, table[table["states"] == name], COLOURS[name])
         axis.set(title=title, xticks=[], yticks=[], xlabel="", ylabel="")
-    axes[1].legend(fontsize=7, loc="best")
+    for axis in axes[1]:  # so that they can be compared
+        axis.set(xlim=_span(table, "x"), ylim=_span(table, "y"))
+    marks = [Line2D([], [], ls="", marker=mark, color="0.5", label=kind) for kind, mark in MARKS.items()]
+    figure.legend(handles=marks, loc="outside lower center", ncol=len(marks))
     return figure
 
 
-def _layers(axis: Axes, layer_map: LayerMap, scores: Sequence[float], k: int, norm: Normalize) -> None:
-    """Draw a column of layers for each model, and a line between paired layers."""
-    height, colours = layer_map.n_teacher, plt.get_cmap("viridis")
+def _span(table: pd.DataFrame, column: str) -> tuple[float, float]:
+    values = table.loc[table["states"] != "teacher", column]
+    return float(values.min()) - 0.1, float(values.max()) + 0.1
+
+
+def _cloud(axis: Axes, points: pd.DataFrame, colour: str) -> None:
+    """Draw states of one kind, with a mark for what comes next."""
+    for kind, mark in MARKS.items():
+        part = points[points["next"] == kind]
+        axis.scatter(part["x"], part["y"], s=22, marker=mark, color=colour, alpha=0.7, linewidths=0)
+
+
+def _layers(axis: Axes, layer_map: LayerMap, scores: Sequence[float], k: int) -> None:
+    """Draw a column of layers for each model, lines between pairs, and bars as long as the attribution."""
+    height, largest = layer_map.n_teacher, max(scores)
+    partner = dict(layer_map)[k]
     for number, score in enumerate(scores, start=1):
-        axis.add_patch(plt.Rectangle((0, number - 0.4), 0.8, 0.8, color=colours(norm(score))))
-        axis.text(-0.15, number, str(number), ha="right", va="center", fontsize=8)
+        axis.add_patch(plt.Rectangle((0, number - 0.4), 0.8, 0.8, color=ORANGE if number == partner else GREY))
+        axis.barh(number, -1.4 * score / largest, 0.5, color=ORANGE, alpha=0.5)
+        axis.text(0.4, number, str(number), ha="center", va="center", color="white")
     places = height * np.arange(1, layer_map.n_student + 1) / layer_map.n_student
     for (number, paired), place in zip(layer_map, places, strict=True):
         chosen = number == k
-        axis.add_patch(plt.Rectangle((2.4, place - 0.4), 0.8, 0.8, color="tab:orange" if chosen else "0.8"))
-        axis.text(3.35, place, str(number), ha="left", va="center", fontsize=8)
-        axis.plot([0.8, 2.4], [paired, place], "k-" if chosen else "k--", lw=2 if chosen else 0.7)
-    axis.set(xlim=(-0.8, 4), ylim=(0.2, height + 0.8), title="teacher   student")
+        axis.add_patch(plt.Rectangle((2.4, place - 0.4), 0.8, 0.8, color=ORANGE if chosen else GREY))
+        axis.text(2.8, place, f"{number}{' + Δ' if chosen else ''}", ha="center", va="center", color="white")
+        axis.plot([0.8, 2.4], [paired, place], color=ORANGE if chosen else GREY, ls="--", lw=2 if chosen else 1)
+    axis.set(xlim=(-1.5, 3.4), ylim=(0.2, height + 0.8), title="1. teacher and student layers")
     axis.axis("off")

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 
 def ratios(data: pd.DataFrame) -> Figure:
@@ -23,6 +24,8 @@ def ratios(data: pd.DataFrame) -> Figure:
     axis.plot(reach, range(len(order)), "|", ms=14, mew=2, color="0.5", label="to reach")
     axis.axvline(1, color="0.5", lw=1)
     axis.set(xscale="log", xlabel="times faster than the peer")
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_yticks(range(len(order)), order)
     axis.legend(loc="lower right")
     return figure

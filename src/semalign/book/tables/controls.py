@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from semalign.book.markdown import interval, settings_text
+from semalign.book.markdown import Interval, settings_text
 from semalign.book.tables.paper import Key, title
-from semalign.book.tables.transfers import NOT_RUN, by_key, score_text
+from semalign.book.tables.transfers import NOT_RUN, by_key, score_cell
 from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import Profile
 from semalign.methods.registry import methods
@@ -84,17 +84,15 @@ def control_table(profile: Profile, scores: pd.DataFrame, teachers: Sequence[str
     found, asked, student = by_key(scores), columns(profile, teachers), profile.student
     teacher_name = "its teacher" if len(teachers) > 1 else f"{profile.teacher} (teacher)"
     own = {"kind": "as it is", "seeds": NO_SEEDS}
-    lines = [
-        {"name": f"{student} (student)", **own}
-        | {column.name: score_text(found.get(Key(NONE, None, student, title(column.task)))) for column in asked},
-        {"name": teacher_name, **own}
-        | {column.name: score_text(found.get(Key(NONE, None, column.teacher, title(column.task)))) for column in asked},
-    ]
+    lines: list[dict[str, str | Interval]] = []
+    for name, model in ((f"{student} (student)", student), (teacher_name, None)):
+        keys = {column.name: Key(NONE, None, model or column.teacher, title(column.task)) for column in asked}
+        lines.append({"name": name, **own, **{column: score_cell(found.get(key)) for column, key in keys.items()}})
     for name in entries_from(profile, teachers):
         keys = {column.name: Key(name, column.teacher, student, title(column.task)) for column in asked}
         seeds = sorted({found[key]["seeds"] for key in found if key.method == name and key.teacher in teachers})
         line = {"name": name, "kind": kind_of(name), "seeds": " to ".join(map(str, seeds)) or NO_SEEDS}
-        lines.append(line | {column: score_text(found.get(key)) for column, key in keys.items()})
+        lines.append({**line, **{column: score_cell(found.get(key)) for column, key in keys.items()}})
     return pd.DataFrame(lines)
 
 
@@ -111,18 +109,17 @@ def difference_table(profile: Profile, ours: str, differences: pd.DataFrame, tea
         teachers: teachers of the profile.
     """
     asked = columns(profile, teachers)
-    texts = {(line["minus"], line["teacher"], line["task"]): _difference(line) for _, line in differences.iterrows()}
+    cells = {(line["minus"], line["teacher"], line["task"]): _difference(line) for _, line in differences.iterrows()}
     lines = []
     for other in [NONE, *(name for name in entries_from(profile, teachers) if name != ours)]:
-        found = {column.name: texts.get((other, column.teacher, column.task), NOT_RUN) for column in asked}
+        found = {column.name: cells.get((other, column.teacher, column.task), NOT_RUN) for column in asked}
         lines.append({"minus": AS_IT_IS if other == NONE else other, **found})
     return pd.DataFrame(lines)
 
 
-def _difference(line: pd.Series) -> str:
-    mark = "**" if line["p_holm"] < ALPHA else ""
-    text = interval(line["difference"], line["low"], line["high"], signed=True)
-    return f"{mark}{text}{mark}, p {line['p_holm']:.2g}"
+def _difference(line: pd.Series) -> Interval:
+    clear = bool(line["p_holm"] < ALPHA)
+    return Interval(line["difference"], line["low"], line["high"], signed=True, bold=clear)
 
 
 def difference_tables(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semalign.book.markdown import interval
+from semalign.book.markdown import Interval
 from semalign.book.tables.controls import kind_of
 from semalign.book.tables.paper import Key, title
 from semalign.book.tables.transfers import NOT_RUN, by_key
@@ -55,7 +55,7 @@ def cost_table(data: pd.DataFrame) -> pd.DataFrame:
     shown = data[["method", "kind", "seconds", "memory", "before"]].copy()
     shown.insert(0, "no.", [str(number) for number in range(1, len(data) + 1)])
     numbers = zip(data["value"], data["low"], data["high"], strict=True)
-    shown["score"] = [NOT_RUN if pd.isna(value) else interval(value, low, high) for value, low, high in numbers]
+    shown["score"] = [NOT_RUN if pd.isna(value) else Interval(value, low, high) for value, low, high in numbers]
     return shown.rename(columns={"memory": "peak MiB", "before": "MiB before the transfer"})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from semalign.book.markdown import Interval
 from semalign.book.tables.published import BENCHMARKS
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.results.records import NONE, read_record
@@ -50,9 +51,9 @@ def family_table(records: Mapping[tuple[str, str], Sequence[Record]]) -> pd.Data
 
 def _numbers(
     runs: Sequence[Record], records: Mapping[tuple[str, str], Sequence[Record]], task: str, method: str
-) -> dict[str, str]:
+) -> dict[str, str | Interval]:
     mean = sum(run["value"] for run in runs) / len(runs)
-    line = {"NLL": f"{mean:.4f}", "seeds": "" if method == NONE else str(len(runs))}
+    line: dict[str, str | Interval] = {"NLL": f"{mean:.4f}", "seeds": "" if method == NONE else str(len(runs))}
     for column, other in (("against before", NONE), ("against permuted", CONTROL)):
         compared = method not in (NONE, other) and bool(records.get((task, other)))
         line[column] = _difference(runs, records[task, other]) if compared else ""
@@ -62,6 +63,6 @@ def _numbers(
     return line
 
 
-def _difference(ours: Sequence[Record], theirs: Sequence[Record]) -> str:
+def _difference(ours: Sequence[Record], theirs: Sequence[Record]) -> Interval:
     found = seeded_bootstrap(*(np.array([run["details"]["row_nll"] for run in side]) for side in (ours, theirs)))
-    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
+    return Interval(found.value, found.low, found.high, signed=True, decimals=4)

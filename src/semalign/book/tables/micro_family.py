@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from safetensors import safe_open
 
-from semalign.book.markdown import interval
+from semalign.book.markdown import Interval
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.micro.benchmarks import SPLITS
@@ -52,10 +52,10 @@ def _parameters(folder: Path) -> int:
     return total
 
 
-def _scores(model: str, scores: Mapping[tuple[str, str], Record], tasks: Sequence[str]) -> dict[str, str]:
+def _scores(model: str, scores: Mapping[tuple[str, str], Record], tasks: Sequence[str]) -> dict[str, str | Interval]:
     found = {title(task): scores.get((model, task)) for task in tasks}
     return {
-        name: NOT_RUN if record is None else interval(record["value"], *record["interval"])
+        name: NOT_RUN if record is None else Interval(record["value"], *record["interval"])
         for name, record in found.items()
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.book.markdown import nested_list
+from semalign.book.markdown import Interval, nested_list
 from semalign.results.records import read_record
 
 Record = Mapping[str, Any]
@@ -90,10 +90,10 @@ def patch_table(records: Sequence[Record], name: str = "semantic") -> pd.DataFra
     return pd.DataFrame(lines)
 
 
-def _change(line: pd.Series, name: str) -> str:
+def _change(line: pd.Series, name: str) -> str | Interval:
     if name not in line or pd.isna(line[name]):
         return ""
-    return f"{line[name]:+.4f} [{line[f'{name}_low']:+.4f}, {line[f'{name}_high']:+.4f}]"
+    return Interval(line[name], line[f"{name}_low"], line[f"{name}_high"], signed=True, decimals=4)
 
 
 def verdicts(records: Sequence[Record]) -> str:

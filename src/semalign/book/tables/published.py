@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.book.markdown import interval
+from semalign.book.markdown import Interval
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.results.records import read_record
 
@@ -38,12 +38,12 @@ def benchmark_table(records: Mapping[str, Mapping[str, Any] | None], card: pd.Da
     return pd.DataFrame(lines)
 
 
-def _score(record: Mapping[str, Any] | None) -> dict[str, str]:
+def _score(record: Mapping[str, Any] | None) -> dict[str, str | Interval]:
     if record is None:
         return {"score": NOT_RUN, "metric": "", "items": "", "also": "", "minutes": ""}
     others = {key: value for key, value in record["details"]["scores"].items() if key != record["metric"]}
     return {
-        "score": interval(record["value"], *record["interval"]),
+        "score": Interval(record["value"], *record["interval"]),
         "metric": record["metric"].replace(",", ", "),
         "items": str(record["n"]),
         "also": "; ".join(f"{key.replace(',', ', ')} {value:.1f}" for key, value in others.items()),

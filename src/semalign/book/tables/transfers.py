@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from semalign.book.markdown import interval
+from semalign.book.markdown import Interval
 from semalign.book.tables.paper import PAPER_METHODS, Key, paper_gaps, paper_scores, title
 from semalign.experiments.cells import cells
 from semalign.experiments.profiles import Profile
-from semalign.methods.registry import methods
-from semalign.results.records import NONE, PAPER
+from semalign.results.records import NONE
 
 NOT_RUN = "not run"
 NO_NUMBER = "–"  # the paper has none
+NAMES = {name: label for label, name in PAPER_METHODS.items()}  # the paper's names of its methods
 
 
 class Entry(NamedTuple):
@@ -30,10 +30,9 @@ class Entry(NamedTuple):
 
 
 def transfer_entries(profile: Profile) -> list[str]:
-    """Return the transfers of Tables 1 and 2: baselines, SemAlign, and their variants, but no variants of controls."""
-    baselines = [name for name, method in methods().items() if method.kind == "baseline"]
+    """Return the transfers of Tables 1 and 2: the paper's methods in its order, and their variants; no controls'."""
     varied = [name for name in profile.variants if profile.method_of(name).kind != "control"]
-    return list(dict.fromkeys([*baselines, PAPER, *varied]))
+    return list(dict.fromkeys([*PAPER_METHODS.values(), *varied]))
 
 
 def table_entries(profile: Profile, teachers: Sequence[str]) -> list[Entry]:
@@ -41,9 +40,8 @@ def table_entries(profile: Profile, teachers: Sequence[str]) -> list[Entry]:
     entries = [Entry(f"{profile.student} (student)", NONE, None, profile.student)]
     for teacher in teachers:
         entries.append(Entry(f"{teacher} (teacher)", NONE, None, teacher))
-        of = f" from {teacher}" if len(teachers) > 1 else ""
         run = [name for name in transfer_entries(profile) if teacher in _teachers(profile, name)]
-        entries += [Entry(name + of, name, teacher, profile.student) for name in run]
+        entries += [Entry(NAMES.get(name, name), name, teacher, profile.student) for name in run]
     return entries
 
 
@@ -60,9 +58,9 @@ def by_key(frame: pd.DataFrame) -> dict[Key, pd.Series]:
     return found
 
 
-def score_text(line: pd.Series | None) -> str:
+def score_cell(line: pd.Series | None) -> str | Interval:
     """Return a line of a summary as a score with its interval, or "not run"."""
-    return NOT_RUN if line is None else interval(line["value"], line["low"], line["high"])
+    return NOT_RUN if line is None else Interval(line["value"], line["low"], line["high"])
 
 
 def score_table(
@@ -76,8 +74,8 @@ def score_table(
         entries: see :func:`table_entries`.
         benchmarks: titles.
     """
-    paper = {key: f"{score:.2f}" for key, score in paper_scores(profile).items()}
-    here = {key: score_text(line) for key, line in by_key(scores).items()}
+    paper = {key: Interval(score, decimals=2) for key, score in paper_scores(profile).items()}
+    here = {key: score_cell(line) for key, line in by_key(scores).items()}
     return _side_by_side(entries, benchmarks, paper, here)
 
 
@@ -95,9 +93,9 @@ def gap_table(
         benchmarks: titles.
     """
     paper, here = paper_gaps(paper_scores(profile)), by_key(gaps)
-    entries = [entry for entry in entries if entry.teacher is not None]
-    paper_texts = {key: f"{gap.points:.2f} ({_whole(gap.share)}%)" for key, gap in paper.items()}
-    frame = _side_by_side(entries, benchmarks, paper_texts, {key: _gap_text(line) for key, line in here.items()})
+    entries = _with_teachers([entry for entry in entries if entry.teacher is not None])
+    theirs = {key: Interval(gap.points, decimals=2, note=f" ({_whole(gap.share)}%)") for key, gap in paper.items()}
+    frame = _side_by_side(entries, benchmarks, theirs, {key: _gap_cell(line) for key, line in here.items()})
     paper_sizes = {key: abs(gap.points) for key, gap in paper.items()}
     our_sizes = {key: abs(line["gap"]) for key, line in here.items()}
     keys = [[entry.key(benchmark) for benchmark in benchmarks] for entry in entries]
@@ -106,9 +104,16 @@ def gap_table(
     return frame
 
 
-def _gap_text(line: pd.Series) -> str:
+def _with_teachers(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return entries whose labels name the teacher where there are several, since its own line is not there."""
+    if len({entry.teacher for entry in entries}) <= 1:
+        return entries
+    return [entry._replace(label=f"{entry.label} from {entry.teacher}") for entry in entries]
+
+
+def _gap_cell(line: pd.Series) -> Interval:
     share = "" if pd.isna(line["share"]) else f" ({_whole(line['share'])}%)"
-    return interval(line["gap"], line["low"], line["high"]) + share
+    return Interval(line["gap"], line["low"], line["high"], note=share)
 
 
 def _whole(value: float) -> str:
@@ -122,11 +127,14 @@ def _mean(sizes: Mapping[Key, float], keys: Sequence[Key], decimals: int) -> str
 
 
 def _side_by_side(
-    entries: Sequence[Entry], benchmarks: Sequence[str], paper: Mapping[Key, str], here: Mapping[Key, str]
+    entries: Sequence[Entry],
+    benchmarks: Sequence[str],
+    paper: Mapping[Key, Interval],
+    here: Mapping[Key, str | Interval],
 ) -> pd.DataFrame:
     lines = []
     for entry in entries:
-        line = {"model": entry.label}
+        line: dict[str, str | Interval] = {"model": entry.label}
         for benchmark in benchmarks:
             key = entry.key(benchmark)
             line[f"{benchmark}, paper"] = paper.get(key, NO_NUMBER)

@@ -1,0 +1,18 @@
+// What is wider than its box scrolls there; who reads with a keyboard must be able to reach it.
+function reachScrolling() {
+  for (const box of document.querySelectorAll(".bd-article :is(.pst-scrollable-table-container, pre, .math, .text_html, .drawing, .method-scroll, figure)")) {
+    const wide = box.scrollWidth > box.clientWidth;
+    if (wide === (box.getAttribute("tabindex") === "0")) continue;
+    if (wide) {
+      const caption = box.querySelector("caption .caption-text");
+      box.setAttribute("tabindex", "0");
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", caption ? caption.textContent.trim() : "scrolls sideways");
+    } else {
+      ["tabindex", "role", "aria-label"].forEach((name) => box.removeAttribute(name));
+    }
+  }
+}
+window.addEventListener("load", reachScrolling);
+window.addEventListener("resize", reachScrolling);
+document.addEventListener("toggle", reachScrolling, true); // of what is folded

@@ -1,0 +1,22 @@
+"""Corrected HTML: arguments of signatures and entries of bibliographies."""
+
+from semalign.book.accessible import accessible
+
+SIGNATURE = '(</span>\n\n<dl>\n<dd>x: <a href="#">int</a>,</dd>\n<dd>y,</dd>\n</dl>\n\n<span class="sig-paren">)</span>'
+
+
+def test_arguments_become_a_plain_list():
+    assert accessible(SIGNATURE) == (
+        '(</span>\n\n<ul class="sig-arguments">\n<li>x: <a href="#">int</a>,</li>\n<li>y,</li>\n</ul>'
+        '\n\n<span class="sig-paren">)</span>'
+    )
+
+
+def test_other_lists_of_definitions_stay():
+    text = "<dl>\n<dt>term</dt>\n<dd>meaning</dd>\n</dl>\n\n<p>text</p>"
+    assert accessible(text) == text
+
+
+def test_references_are_items_of_their_list():
+    text = '<div role="list"><div class="citation" role="doc-biblioentry">a paper</div></div>'
+    assert accessible(text) == '<div role="list"><div class="citation" role="listitem">a paper</div></div>'

@@ -1,0 +1,104 @@
+"""The built book as a reader has it: `make test-book` opens each page in chromium, wide and narrow, light and dark."""
+
+import pytest
+from helpers.browser import CHROMIUM, HTML, Reader, book_pages, broken_links, read_anchors, served, user_flags
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make test-book")
+pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed: make test-book")
+if CHROMIUM is None:
+    pytest.skip("there is no chromium: apt-get install chromium", allow_module_level=True)
+if not (HTML / "index.html").is_file():
+    pytest.skip("there is no built book: make book", allow_module_level=True)
+
+PAGES = book_pages()
+SCHEMES = ("light", "dark")
+FIRST = ("index.html", "notebooks/03_attribution.html")  # with them a reader has styles, scripts and formulas
+MOST = 1_500_000  # bytes
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
+
+@pytest.fixture(scope="module")
+def base():
+    with served(HTML) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=user_flags())
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def readers(browser, base):
+    """A reader for each colour scheme, who has been on the first pages."""
+    found = {scheme: Reader(browser, base, scheme) for scheme in SCHEMES}
+    for reader in found.values():
+        for name in FIRST:
+            reader.read(name)
+    yield found
+    for reader in found.values():
+        reader.context.close()
+
+
+@pytest.fixture(scope="module")
+def anchors():
+    return read_anchors()
+
+
+@pytest.fixture(params=PAGES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(params=SCHEMES)
+def seen(request, name, readers):
+    return readers[request.param].read(name)
+
+
+def test_the_console_is_silent(seen):
+    assert seen.messages == []
+
+
+def test_no_request_fails_or_leaves_the_machine(seen):
+    assert seen.failed == [] and seen.foreign == []
+
+
+def test_a_page_does_not_scroll_sideways(seen):
+    assert seen.sideways == {"desktop": 0, "phone": 0}
+
+
+def test_tables_fit_their_column_on_a_desktop(seen):
+    assert seen.wide_tables == []
+
+
+def test_text_of_drawings_can_be_read(seen):
+    assert seen.small_text == []
+
+
+def test_every_image_is_drawn_and_described(seen):
+    assert seen.images == []
+
+
+def test_axe_finds_nothing_grave(seen):
+    assert not any(seen.findings.values()), seen.findings
+
+
+def test_a_page_after_the_first_is_light(name, seen):
+    assert name in FIRST or seen.transferred <= MOST
+
+
+def test_every_link_within_the_book_leads_somewhere(name, anchors):
+    assert broken_links(name, anchors) == []
+
+
+def test_search_finds_a_term(browser, base):
+    page = browser.new_page()
+    page.goto(f"{base}search.html?q=semantic+basis", wait_until="networkidle")
+    results = page.locator("#search-results li a")
+    results.first.wait_for()
+    assert "notebooks/01_semantic_basis" in " ".join(link.get_attribute("href") for link in results.all())
+    page.close()
