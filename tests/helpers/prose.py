@@ -30,6 +30,7 @@ NO_PROSE = [
     re.compile(r"\]\([^)]*\)"),  # the target of a link
     re.compile(r"https?://\S+"),
     re.compile(r"^\s*\d+\.\s", re.MULTILINE),  # the number of a list's item
+    re.compile(r"\b\d+\.\d+\.\d+\b"),  # versions
     re.compile(r"\b95% (?:\w+ )?intervals?"),
     re.compile(r"^- \*\*Cost\*\*:.*$", re.MULTILINE),  # how long a notebook takes, roughly: its order in a run
 ]
