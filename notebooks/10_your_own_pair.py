@@ -35,7 +35,7 @@ page = open_page("10_your_own_pair", profile, inputs)
 #
 # - **The teacher is better on your task.** Score both models as they are first (`semalign evaluate`). A teacher that is no better has nothing to give.
 # - **The vocabularies overlap.** The atoms that both models share carry the map $M$, and tokens are matched by the bytes that they stand for, so that the tokenizers may be of different kinds. There must be at least as many shared atoms as the wider model has dimensions. Below half of a vocabulary, a warning says so.
-# - **The architectures are known.** A model of one of the types in the table of {py:data}`~semalign.models.layouts.LAYOUTS` runs as it is, and another one needs a [few lines of YAML](add-architecture). When a model is opened, its layout proves itself on two tokens, and an error says what does not hold.
+# - **The architectures are known.** A model of one of the types in [this table](table-of-architectures) runs as it is, and another one needs a [few lines of YAML](add-architecture). When a model is opened, its layout proves itself on two tokens, and an error says what does not hold.
 # - **Teacher and student read the same text.** A conversation is rendered by the *student's* chat template for both, because the student is the one that will be used. A teacher that was tuned on another chat format then reads a format that it does not know; plain rows of prompt and response avoid this.
 #
 # Depth and width may differ freely, and the teacher may have fewer layers than the student.
@@ -154,7 +154,7 @@ page.show_table(
 #
 # ## Memory and time
 #
-# `semalign plan --profile mine.yaml` says before a run what a profile needs that names your teacher, student and tasks ({ref}`here <plan>` for the paper's), from the configurations alone; [Published weights](09_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. What can be changed where memory is short, none of which changes the results beyond rounding:
+# `semalign plan --profile mine.yaml` says before a run what a profile needs that names your teacher, student and tasks ({ref}`here <plan>` for the paper's), from the configurations alone; [Published weights](09_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. What can be changed where memory is short ([all settings](table-of-settings)), none of which changes the results beyond rounding:
 #
 # - `--set micro_batch_size=4`: rows in memory at once while training. The optimiser's step still sees the whole batch.
 # - `--set activation_checkpointing=true`: a third more computation, and only the states between layers are kept.

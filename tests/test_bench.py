@@ -24,7 +24,8 @@ def bench(monkeypatch):
 @pytest.fixture
 def step(bench):
     sizes = ({"n": 10, "m": 3}, {"n": 20, "m": 3}, {"n": 20, "m": 6})
-    return bench[0].Step("product", "A product", "`peer`", 2.0, sizes, lambda n, m: None, {"n": 2.0, "m": 1.0}, short="Why.")
+    growth = {"n": 2.0, "m": 1.0}
+    return bench[0].Step("product", "A product", "`peer`", 2.0, sizes, lambda n, m: None, growth, short="Why.")
 
 
 def time(size, side, median, **info):

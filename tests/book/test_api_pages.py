@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 
 from semalign.book import api_pages
 from semalign.methods.setting_lines import SettingLine, setting_lines
+from semalign.models.layouts import LAYOUTS
 from semalign.registry import T
 from semalign.settings import TransferSettings
 
@@ -38,6 +39,18 @@ def test_the_directive_makes_a_table(monkeypatch):
     assert lines[0] == ["setting", "values", "default", "meaning"]
     assert lines[1] == ["rank", "integer ≥ 1", "16", "LoRA rank r"]
     assert [part.astext() for part in table.findall(nodes.literal)][:2] == ["rank", "lora_alpha"]
+
+
+def test_every_architecture_is_in_the_table_with_what_is_adapted(monkeypatch):
+    monkeypatch.setitem(directives._directives, "layouts", api_pages.LayoutsTable)
+    (table,) = publish_doctree(".. layouts::").findall(nodes.table)
+    lines = [[entry.astext() for entry in row.findall(nodes.entry)] for row in table.findall(nodes.row)]
+    assert lines[0][:2] == ["model_type", "adapted by LoRA"]
+    listed = [name for line in lines[1:] for name in line[0].split(", ")]
+    assert sorted(listed) == sorted(LAYOUTS)
+    llama = next(line for line in lines if line[0].startswith("llama, mistral"))
+    lora = "mlp.up_proj, mlp.down_proj, self_attn.v_proj, self_attn.o_proj"
+    assert llama[1:] == [lora, "self_attn.o_proj", "mlp.down_proj", "yes"]
 
 
 def test_a_package_has_a_section_for_each_module_but_those_left_out(monkeypatch):

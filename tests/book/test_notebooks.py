@@ -12,11 +12,12 @@ import pytest
 from docutils import nodes
 from helpers.disks import ended_process
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
 from semalign.book import freshness, notebooks
 from semalign.book.notebooks import NotebookError, run_notebooks, stale_notebooks
-from semalign.book.sphinx_extension import take_in_drawings
+from semalign.book.sphinx_extension import link_repository, take_in_drawings
 from semalign.disk import temporary_folder
 
 GOOD = """# %% [markdown]
@@ -58,6 +59,15 @@ def build_book(project: Path) -> None:
     out = project / "out"
     extensions = {"extensions": ["semalign.book.sphinx_extension"]}
     Sphinx(project / "book", None, out, out, "dummy", confoverrides=extensions, status=None, warning=None)
+
+
+@pytest.mark.parametrize("url", ["", "https://example.org/me/semalign"])
+def test_the_repository_is_linked_if_one_value_names_it(url):
+    options = {"use_issues_button": False, "toc_title": "a"}
+    config = Mock(spec=Config, semalign_repository=url, html_theme_options=options)
+    link_repository(Mock(spec=Sphinx), config)
+    linked = {"repository_url": url, "use_repository_button": True, "use_issues_button": True}
+    assert config.html_theme_options == {"use_issues_button": False, "toc_title": "a"} | (linked if url else {})
 
 
 def test_a_damaged_page_is_stale(project):

@@ -42,6 +42,9 @@ def test_a_page_shows_it(root):
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "text", root / "page", root / "out"]
     subprocess.run(list(map(str, command)), check=True)
     assert "It has 1,319 items." in (root / "out" / "index.txt").read_text()
+    write_json(root / "data" / "results" / "speed" / "a.json", {"n": 1320})
+    subprocess.run(list(map(str, command)), check=True)  # the page is the same, but not its record
+    assert "It has 1,320 items." in (root / "out" / "index.txt").read_text()
     (root / "page" / "index.md").write_text("# Page\n\nIt has {num}`speed/a.json:m` items.\n")
     failed = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert failed.returncode and "data/results/speed/a.json has no m" in failed.stderr

@@ -1,9 +1,10 @@
 """The page on speed: "not run" without records, tables and a drawing with them."""
 
-from helpers.speed import speed_record
+from helpers.speed import PROFILES, speed_record
 
 from semalign.book import speed_page
 from semalign.book.theme import INK
+from semalign.files import write_json
 
 
 def test_without_records_the_page_says_which_command_makes_them(tmp_path, monkeypatch):
@@ -36,3 +37,21 @@ def test_every_gpu_has_tables_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(speed_page, "speed_records", lambda _: {"basis": [speed_record(1)]})
     text = speed_page.speed_tables()
     assert ":name: tab-speed-nvidia-h100" in text and ":name: tab-speed-cpu" in text and speed_page.NO_GPU not in text
+
+
+def test_generation_and_profiles_come_from_their_records(tmp_path, monkeypatch):
+    monkeypatch.setattr(speed_page, "results_dir", lambda: tmp_path)
+    assert all(show().startswith("**not run**") for show in (speed_page.generation, speed_page.profiles))
+    side = {"seconds": 10.0, "tokens": 50, "tokens_per_second": 5.0}
+    write_json(
+        tmp_path / "speed" / "generation.json",
+        {
+            "model": "a-model", "task": "gsm8k", "items": 32, "batch_size": 16, "threads": 2, "ratio": 2.5,
+            "equal_texts": 31, "ours": {**side, "tokens_per_second": 12.5}, "lm_eval": side,
+        },
+    )  # fmt: skip
+    text = speed_page.generation()
+    assert "wrote 5.0 tokens a second and `semalign evaluate` 12.5, which took 2.5 times less" in text
+    (tmp_path / "bench").mkdir()
+    PROFILES.to_csv(tmp_path / "bench" / "profiles.csv", index=False)
+    assert "before (commit 111) and after (commit 222)" in speed_page.profiles()

@@ -86,7 +86,9 @@ def test_mistakes_are_errors(change, message):
 
 
 def test_an_unknown_profile_lists_the_known():
-    with pytest.raises(FileNotFoundError, match="llama2, micro, micro-fair, micro-few, micro-plus, micro-sibling, small"):
+    with pytest.raises(
+        FileNotFoundError, match="llama2, micro, micro-fair, micro-few, micro-plus, micro-sibling, small"
+    ):
         load_profile("macro")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from semalign.book.claims.evidence import Scores
 from semalign.results.records import make_record, write_record
@@ -39,6 +40,7 @@ class FakeScores(Scores):
 
     def __init__(self, right: Mapping[tuple[str, str, str], int], n: int = 200, tasks: tuple[str, ...] = ("a",)):
         self.right, self.n, self.profile = right, n, FakeProfile(tasks=tasks)
+        self.records = pd.DataFrame({"method": ["semalign"] * 3, "trained": [True, False, None]})
 
     def flags(self, method: str, task: str, teacher: str) -> np.ndarray:
         return (np.arange(self.n) < self.right[method, task, teacher]).astype(float)[None]

@@ -4,6 +4,7 @@ Measured numbers come into the text by the role ``num`` (:mod:`semalign.book.num
 notebooks by cells that show Markdown. What is left are the paper's numbers, settings, and definitions.
 """
 
+import ast
 import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -29,6 +30,7 @@ NO_PROSE = [
     re.compile(r"\]\([^)]*\)"),  # the target of a link
     re.compile(r"https?://\S+"),
     re.compile(r"^\s*\d+\.\s", re.MULTILINE),  # the number of a list's item
+    re.compile(r"\b95% (?:\w+ )?intervals?"),
     re.compile(r"^- \*\*Cost\*\*:.*$", re.MULTILINE),  # how long a notebook takes, roughly: its order in a run
 ]
 MORE = r"(?:,? ?(?:and|or|to|–)? ?\d[\d.]*\d?)*"
@@ -41,11 +43,23 @@ NUMBER = re.compile(r"(?<![\w.,/^-])[−+±]?(?P<digits>\d[\d,]*(?:\.\d+)?)(?P<u
 
 
 def prose_of(path: Path) -> str:
-    """Return the text of a page: a Markdown file, or the Markdown cells of a notebook."""
+    """Return the text of a page: a Markdown file, or Markdown cells, captions and sentences of a notebook."""
     if path.suffix == ".md":
         return path.read_text(encoding="utf-8")
-    cells = jupytext.read(path).cells
-    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    parts: list[str] = []
+    for cell in jupytext.read(path).cells:
+        parts += [cell.source] if cell.cell_type == "markdown" else _sentences(cell)
+    return "\n\n".join(parts)
+
+
+def _sentences(cell: Any) -> Iterator[str]:
+    """Yield the caption of a code cell's figure, and its texts of at least five words that are no commands."""
+    if caption := cell.metadata.get("mystnb", {}).get("figure", {}).get("caption"):
+        yield caption
+    for node in ast.walk(ast.parse(cell.source)):
+        text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+        if len(text.split()) >= 5 and "semalign " not in text:
+            yield text
 
 
 def bare(text: str) -> str:

@@ -1,6 +1,6 @@
 """Sphinx extension of the API pages: settings as tables, the modules of a package, named tuples without noise.
 
-Both directives are generated from the code: new settings and new modules appear without further edits.
+The directives are generated from the code: new settings and new modules appear without further edits.
 """
 
 import pkgutil
@@ -16,9 +16,12 @@ from pydantic import BaseModel
 from sphinx.application import Sphinx
 
 from semalign.methods.setting_lines import SettingLine, setting_lines
+from semalign.models.layouts import LAYOUTS
 
 HEAD = ("setting", "values", "default", "meaning")
 WIDTHS = (20, 25, 12, 43)
+LAYOUT_HEAD = ("model_type", "adapted by LoRA", "attention writes", "MLP writes", "can be sliced")
+LAYOUT_WIDTHS = (22, 34, 18, 16, 10)
 
 
 class SettingsTable(Directive):
@@ -30,21 +33,46 @@ class SettingsTable(Directive):
         """Return the table."""
         module, _, name = self.arguments[0].rpartition(".")
         try:
-            return [_table(setting_lines(getattr(import_module(module), name)))]
+            lines = setting_lines(getattr(import_module(module), name))
         except ValueError as error:
             raise self.error(str(error)) from error
+        return [_table(HEAD, WIDTHS, [([line.name], *line[1:]) for line in lines])]
 
 
-def _table(lines: Sequence[SettingLine]) -> nodes.table:
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in WIDTHS), cols=len(HEAD))
-    group += nodes.thead("", _row([nodes.Text(text) for text in HEAD]))
-    cells = ([nodes.literal("", line.name), *map(nodes.Text, line[1:])] for line in lines)
-    group += nodes.tbody("", *map(_row, cells))
+class LayoutsTable(Directive):
+    """``.. layouts::``: the architectures of :data:`semalign.models.layouts.LAYOUTS` as a table."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        return [_table(LAYOUT_HEAD, LAYOUT_WIDTHS, layout_rows())]
+
+
+def layout_rows() -> list[tuple[list[str], ...]]:
+    """Return for each layout its architectures, the matrices that are adapted, and what writes to the stream."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, layout in LAYOUTS.items():
+        slices = "yes" if layout.readers else "no"
+        found.setdefault((*layout.lora, layout.attention, layout.mlp, slices), []).append(name)
+    return [(names, list(key[:-3]), [key[-3]], [key[-2]], [key[-1]]) for key, names in found.items()]
+
+
+def _table(head: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str | list[str]]]) -> nodes.table:
+    """Return a table; a cell is a text, or a list of names that are shown as code."""
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in widths), cols=len(head))
+    group += nodes.thead("", _row([[nodes.Text(text)] for text in head]))
+    group += nodes.tbody("", *(_row(map(_cell, row)) for row in rows))
     return nodes.table("", group, classes=["colwidths-given"])
 
 
-def _row(cells: Iterable[nodes.Node]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells))
+def _cell(content: str | list[str]) -> list[nodes.Node]:
+    if isinstance(content, str):
+        return [nodes.Text(content)]
+    parts = [node for name in content for node in (nodes.Text(", "), nodes.literal("", name))]
+    return parts[1:]
+
+
+def _row(cells: Iterable[Sequence[nodes.Node]]) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
 
 
 class PackageModules(Directive):
@@ -90,9 +118,10 @@ def hide_arguments(app: Sphinx, what: str, name: str, member: Any, *_: Any) -> t
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register both directives and the autodoc hooks that they need."""
+    """Register the directives and the autodoc hooks that they need."""
     app.setup_extension("sphinx.ext.autodoc")
     app.add_directive("settings", SettingsTable)
+    app.add_directive("layouts", LayoutsTable)
     app.add_directive("modules", PackageModules)
     app.connect("autodoc-skip-member", skip_tuple_fields)
     app.connect("autodoc-process-signature", hide_arguments)

@@ -11,7 +11,7 @@ from sphinx.util.docutils import SphinxDirective
 from semalign.book.markdown import table
 from semalign.book.paper_notes import counts_table, shares_table
 from semalign.book.plan_table import measured_table, plan_table
-from semalign.book.speed_page import speed_tables
+from semalign.book.speed_page import generation, profiles, speed_tables
 from semalign.files import read_json
 from semalign.paths import data_dir, results_dir
 from semalign.results.records import read_record
@@ -99,6 +99,7 @@ def paper_table(number: int) -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "generation": generation,
     "gpu-check": gpu_check,
     "half-precision": half_precision,
     **{f"paper-{number}": partial(paper_table, number) for number in PAPER_TABLES},
@@ -106,6 +107,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "paper-shares": shares_table,
     "plan": plan_table,
     "plan-check": measured_table,
+    "profiles": profiles,
     "speed": speed_tables,
 }
 
@@ -116,5 +118,6 @@ class CheckTable(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return the nodes of the table."""
+        """Return the nodes of the table; the page is read again in every build, since its records may have changed."""
+        self.env.note_reread()
         return self.parse_text_to_nodes(TABLES[self.arguments[0]]())

@@ -42,7 +42,8 @@ class NumberRole(SphinxRole):
     """The role ``num``, whose text is that of :func:`number`."""
 
     def run(self) -> tuple[list[Node], list[system_message]]:
-        """Return the number as text."""
+        """Return the number as text; the page is read again in every build, since the record may have changed."""
+        self.env.note_reread()
         try:
             return [nodes.Text(number(self.text))], []
         except ValueError as error:

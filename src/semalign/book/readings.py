@@ -35,7 +35,11 @@ NAN = float("nan")
 
 
 def leaders(leads: pd.DataFrame) -> str:
-    """Return which method has the highest mean score how often; see ``lead_table`` of the tables of transfers."""
+    """Return which method has the highest mean score how often.
+
+    Args:
+        leads: see :func:`semalign.book.tables.transfers.lead_table`.
+    """
     counted = leads[leads["highest"] != ""]["highest"].value_counts()
     return ", ".join(f"`{name}` in {number} of {len(leads)}" for name, number in counted.items()) or NOT_RUN
 
@@ -69,7 +73,8 @@ def search_differences(searched: pd.DataFrame, entries: Sequence[str], other: st
     for entry in entries:
         if {entry, other} <= set(lowest.index):
             change = (lowest.loc[entry] - lowest.loc[other]).dropna()
-            texts.append(f"`{entry}` " + ", ".join(f"{title(task)} {value:+.4f}" for task, value in change.items()))
+            by_task = (f"{title(task)} {round(value, 4) + 0.0:+.4f}" for task, value in change.items())
+            texts.append(f"`{entry}` {', '.join(by_task)}")
     return "; ".join(texts) or NOT_RUN
 
 

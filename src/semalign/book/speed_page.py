@@ -1,14 +1,24 @@
-"""What the page on speed shows: the table, the figure and the growth of cost, from the records of ``make bench``."""
+"""What the page on speed shows, all from records: tables, figure, reasons, growth of cost, profiles, generation."""
 
 from collections.abc import Mapping
 from io import StringIO
 
 import matplotlib.pyplot as plt
+import pandas as pd
 
 from semalign.book.figures.speed import ratios
 from semalign.book.markdown import table
-from semalign.book.tables.speed import Runs, growth_table, shortfalls, speed_data, speed_records, speed_table
+from semalign.book.tables.speed import (
+    Runs,
+    growth_table,
+    profile_table,
+    shortfalls,
+    speed_data,
+    speed_records,
+    speed_table,
+)
 from semalign.book.theme import apply_theme, inline_svg
+from semalign.files import read_json
 from semalign.paths import results_dir
 
 ALT = "A point for each step and run on a logarithmic axis of ratios, with a mark at the ratio to reach."
@@ -29,6 +39,37 @@ def speed_tables() -> str:
     others = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name != "cpu"]
     on_gpus = [_tables(speed_records(path), path.name) for path in others]
     return "\n".join([_tables(on_cpu, "cpu"), drawn, *(on_gpus or [NO_GPU])])
+
+
+def profiles() -> str:
+    """Return the table of where the time of the three largest costs goes, in MyST."""
+    path = results_dir() / "bench" / "profiles.csv"
+    if not path.exists():
+        return "**not run**: `python -m bench.profiles` makes this table.\n"
+    found = pd.read_csv(path)
+    commits = found.groupby("code")["commit"].first()
+    caption = (
+        "Where the time goes on one thread, by PyTorch's profiler, whose own time is in it: the slowest operations, "
+        f"before (commit {commits.get('before', '–')}) and after (commit {commits.get('after', '–')}) the changes. "
+        "Between operations, Python runs. An operation without a number is not among the five slowest there."
+    )
+    return table(profile_table(found), caption, "tab-profiles").text
+
+
+def generation() -> str:
+    """Return a sentence on greedy decoding of a published model beside lm-eval's class."""
+    path = results_dir() / "speed" / "generation.json"
+    if not path.exists():
+        return "**not run**: `benchmarks/generation_speed.py` measures it.\n"
+    found = read_json(path)
+    ours, theirs = found["ours"], found["lm_eval"]
+    return (
+        f"{found['items']} items of {found['task']} by {found['model']}, {found['batch_size']} at a time on "
+        f"{found['threads']} threads: lm-eval's class wrote {theirs['tokens_per_second']} tokens a second and "
+        f"`semalign evaluate` {ours['tokens_per_second']}, which took {found['ratio']} times less time; "
+        f"{found['equal_texts']} of the texts are equal (`data/results/speed/generation.json`, made by "
+        "`benchmarks/generation_speed.py`).\n"
+    )
 
 
 def _tables(records: Mapping[str, Runs], device: str) -> str:

@@ -52,10 +52,19 @@ def correct_html(app: Sphinx, pagename: str, templatename: str, context: dict[st
         context["body"] = accessible(context["body"])
 
 
+def link_repository(app: Sphinx, config: Config) -> None:
+    """Show links to the repository and its issues if the value ``semalign_repository`` of ``_config.yml`` names one."""
+    if url := config.semalign_repository:
+        links = {"repository_url": url, "use_repository_button": True, "use_issues_button": True}
+        config.html_theme_options = {**config.html_theme_options, **links}
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension, ahead of the others."""
     app.connect("config-inited", run_stale_notebooks, priority=1)
     app.connect("config-inited", load_mathjax_once, priority=1)
+    app.add_config_value("semalign_repository", "", "html")
+    app.connect("config-inited", link_repository, priority=1)
     app.connect("doctree-resolved", take_in_drawings)
     app.connect("html-page-context", correct_html)
     app.add_directive("check-table", CheckTable)

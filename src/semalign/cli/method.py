@@ -188,6 +188,9 @@ def transfer(
 
     with usage("--method"):
         found = method_of(method)
+    if layer_map is not None:
+        with usage("--layer-map", f"; it is in {layer_map}"):
+            found.settings(layer_map=chosen["layer_map"])
     with usage("--set", f"; `semalign settings {method}` lists them"):
         found.settings(**chosen)
     check_models(teacher, student)

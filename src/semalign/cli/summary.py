@@ -39,7 +39,7 @@ def _measured(details: Mapping[str, Any]) -> Iterator[str]:
     if not before or not after:
         yield "no held-out rows: with --hold-out 50 or --validation FILE, it is told whether the response NLL fell"
         return
-    for key in before.keys() - {"response_nll"}:
+    for key in (key for key in before if key != "response_nll"):
         yield f"held-out {key}: {before[key]:.4f} -> {after[key]:.4f}"
     old, new, n = before["response_nll"], after["response_nll"], details["held_out"]["n"]
     change = "did not change" if new == old else f"{'fell' if new < old else 'rose'} by {abs(new - old):.4f}"

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from peft import PeftModel
-from transformers import PreTrainedModel
 
 from semalign.evaluation.run import evaluate
 from semalign.experiments.cells import Cell, cells
@@ -95,7 +93,7 @@ def lengthened(profile: Profile, names: Sequence[str], steps: int) -> Profile:
 
 
 def _epochs(profile: Profile, name: str, task: str, steps: int) -> int:
-    settings = profile.method_of(name).settings(**profile.settings_for(task, name))
+    settings: Any = profile.method_of(name).settings(**profile.settings_for(task, name))
     if not hasattr(settings, "epochs") or getattr(settings, "schedule", ONE_TRAINING) != ONE_TRAINING:
         raise ValueError(NO_CURVE.format(name))
     return math.ceil(steps / math.ceil(len(training_rows(profile, task)) / settings.batch_size))
@@ -113,17 +111,17 @@ def _record(profile: Profile, cell: Cell, steps: Sequence[int]) -> dict[str, Any
     """Return the record of a curve: that of the transfer, with the points in ``details.curve``."""
     student, (held_out, split) = source_once(cell.student), held_out_rows(profile, cell.task)
     tokenizer, examples = student.outline.tokenizer, student.outline.encode(held_out)
-    chosen = {"batch_size": profile.evaluation.batch_size, "chat": profile.evaluation.chat}
+    chosen: dict[str, Any] = {"batch_size": profile.evaluation.batch_size, "chat": profile.evaluation.chat}
 
-    def measure(model: PreTrainedModel | PeftModel) -> dict[str, float]:
+    def measure(model: Any) -> dict[str, float]:
         score = evaluate(LanguageModel(model, tokenizer), cell.task, split=SPLIT, limit=ITEMS, **chosen)
         return {"score": score.value, "response_nll": response_nll(Architecture(model), examples)}
 
     watch = Watch(steps, measure)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
-    given = source_once(cell.teacher or ""), student, training_rows(profile, cell.task)
+    method, rows = profile.method_of(cell.method), training_rows(profile, cell.task)
     places: dict[str, Any] = {"validation": held_out, "task": cell.task, "watch": watch}
-    record = run_method(profile.method_of(cell.method), *given, **places, **settings).record
+    record = run_method(method, source_once(profile.teacher), student, rows, **places, **settings).record
     student.release()
     if not watch.points:
         raise ValueError(NO_CURVE.format(cell.method))

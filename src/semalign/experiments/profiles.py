@@ -131,13 +131,14 @@ def load_profile(name: str | Path, **overrides: Any) -> Profile:
     """
     path = profile_path(name)
     content = merge(merge(read_mapping(FOLDER / "defaults.yaml"), read_mapping(path)), overrides)
+    what = f"profile {path.stem if path.parent == FOLDER else path}"
     try:
         profile = Profile.model_validate({"name": path.stem, **content})
         _check(profile)
     except ValidationError as error:
-        raise ValueError(f"profile {path.stem}: {problems(error, _known_keys())}") from error
+        raise ValueError(f"{what}: {problems(error, _known_keys())}") from error
     except ValueError as error:
-        raise ValueError(f"profile {path.stem}: {error}") from error
+        raise ValueError(f"{what}: {error}") from error
     return profile
 
 

@@ -78,7 +78,7 @@ def load_gguf(path: Path | str, dtype: torch.dtype = torch.float32) -> tuple[Pre
         raise FileNotFoundError(f"There is no GGUF file {path}")
     with _readable(path):
         metadata, _ = read_gguf_metadata(str(path))
-    _rules(metadata)  # fail on an unknown tokenizer before the slow part
+    _rules(path, metadata)  # fail on an unknown tokenizer before the slow part
     return _load_model(path, dtype), _load_tokenizer(path, metadata)
 
 
@@ -125,7 +125,7 @@ def _plain(config: PretrainedConfig, path: Path) -> PretrainedConfig:
 
 
 def _load_tokenizer(path: Path, metadata: dict[str, Any]) -> PreTrainedTokenizerFast:
-    rules = _rules(metadata)
+    rules = _rules(path, metadata)
     with _readable(path):
         tokenizer = AutoTokenizer.from_pretrained(
             path.parent,
@@ -144,17 +144,19 @@ def _load_tokenizer(path: Path, metadata: dict[str, Any]) -> PreTrainedTokenizer
     return tokenizer
 
 
-def _rules(metadata: dict[str, Any]) -> _Rules | None:
+def _rules(path: Path, metadata: dict[str, Any]) -> _Rules | None:
     """Return the splitting rules that a file names, or None for SentencePiece, which needs none."""
     kind, name = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.pre")
     if kind == "llama":
         return None
     if kind != "gpt2":
-        raise ValueError(f"Cannot rebuild a tokenizer of type {kind!r} from a GGUF file: only 'gpt2' and 'llama'.")
+        raise ValueError(
+            f"{path} has a tokenizer of type {kind!r}: only 'gpt2' and 'llama' can be read from a GGUF file"
+        )
     if name not in _RULES:
         raise ValueError(
-            f"The GGUF file names the pre-tokenizer {name!r}, whose rules are not known here (known: "
-            f"{', '.join(sorted(_RULES))}). Load the original Hugging Face folder of this model instead."
+            f"{path} names the pre-tokenizer {name!r}, whose rules are not known here (known: "
+            f"{', '.join(sorted(_RULES))}). Load the original Hugging Face folder of this model instead"
         )
     return _RULES[name]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-UNMOVED = 0.01  # a change of the weights below this share of their norm is small
+UNMOVED = 0.02  # a change of the weights below this share of their norm is small
 Cosine = Annotated[FiniteFloat, Field(ge=-1.000001, le=1.000001)]
 Nats = Annotated[FiniteFloat, Field(ge=0)]
 

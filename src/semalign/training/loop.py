@@ -106,7 +106,7 @@ class Training(ABC):
         self.checkpoint = Checkpoint(checkpoint, identity, self.parameters, self.optimizer, self.rate)
         self.parts = None if self.student is None else fitting_parts(self.student, settings, self.trained_from)
         self.losses: list[dict[str, float]] = []
-        self._watch = unwatched
+        self._watch: Watcher = unwatched
         self.scale = LossScale(model)
 
     @abstractmethod

@@ -58,6 +58,8 @@ def test_scores_are_those_of_current_records_of_all_seeds(root, monkeypatch):
         scores.flags("none", "micro_mmlu", "micro-teacher")
     with pytest.raises(NotRunError, match="0 of 2"):
         Scores("micro", ["micro/other--*"]).flags("semalign", "micro_mmlu", "micro-teacher")
+    with pytest.raises(NotRunError, match="profile micro has no entry other"):
+        scores.flags("other", "micro_mmlu", "micro-teacher")
     kept.discard("semalign--1.json")  # it is stale
     with pytest.raises(NotRunError, match="1 of 2 current records of semalign"):
         Scores("micro", ["micro/semalign--*"]).flags("semalign", "micro_mmlu", "micro-teacher")

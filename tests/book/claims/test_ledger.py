@@ -42,11 +42,15 @@ def test_verdict_and_text_follow_the_records(root):
         assert (claim.verdict, claim.all_tests[0].told) == (verdict, text)
 
 
-def test_a_test_runs_for_each_of_its_profiles():
-    test = {**TEST, "records": ["{profile}/*"], "given": {"profile": ["micro", "sibling"]}}
+def test_a_test_runs_for_each_of_its_profiles_that_has_a_folder_of_records(root):
+    for name in ("micro", "sibling"):
+        (root / "data" / "results" / name).mkdir(parents=True)
+    test = {**TEST, "records": ["{profile}/*"], "given": {"profile": ["micro", "later", "sibling"]}}
     first, second = Claim.model_validate({**CLAIM, "tests": [test]}).all_tests
     assert (first.subject, first.records, first.given) == ("Profile micro", ["micro/*"], {"profile": "micro"})
     assert (second.subject, second.records, second.given) == ("Profile sibling", ["sibling/*"], {"profile": "sibling"})
+    (only,) = Claim.model_validate({**CLAIM, "tests": [{**test, "given": {"profile": ["later", "last"]}}]}).all_tests
+    assert only.given == {"profile": "later"}
 
 
 def test_mistakes_in_the_file_are_named(root):

@@ -2,9 +2,9 @@
 
 import math
 
-from helpers.speed import speed_record
+from helpers.speed import PROFILES, speed_record
 
-from semalign.book.tables.speed import growth_table, shortfalls, size_text, speed_data, speed_table
+from semalign.book.tables.speed import growth_table, profile_table, shortfalls, size_text, speed_data, speed_table
 
 RECORDS = {
     "basis": [speed_record(1), speed_record(2, ratio=4.0)],
@@ -44,3 +44,12 @@ def test_growth_stands_beside_what_the_algorithm_should_have():
 
 def test_a_size_reads_as_text():
     assert size_text({"rows": 12_000, "layer": "last"}) == "rows 12,000, layer last"
+
+
+def test_operations_stand_before_and_after():
+    assert profile_table(PROFILES).drop(columns=["step", "size"]).to_numpy().tolist() == [
+        ["`aten::mm`", "3.00 s, 1,200 calls", "1.50 s, 600 calls"],
+        ["between operations", "1.00 s", "–"],
+        ["`aten::add`", "–", "0.25 s, 7 calls"],
+        ["all", "4.00 s", "1.75 s"],
+    ]

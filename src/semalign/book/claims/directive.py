@@ -12,7 +12,8 @@ class Claims(SphinxDirective):
     optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return the nodes."""
+        """Return the nodes; the page is read again in every build, since its records may have changed."""
+        self.env.note_reread()
         return self.parse_text_to_nodes(
             counts() if self.arguments == ["counts"] else tables(), allow_section_headings=True
         )

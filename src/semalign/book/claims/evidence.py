@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from semalign.book.claims.verdicts import NotRunError
+from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import Profile, load_profile
 from semalign.experiments.runs import current, fingerprint_of
 from semalign.paths import models_dir, results_dir
@@ -89,6 +90,8 @@ class Scores:
             NotRunError: if a seed of the profile has no current record.
         """
         asis = {NONE: self.profile.student, TEACHER: teacher}.get(method)
+        if not asis and method not in entries_of(self.profile, ["all"]):
+            raise NotRunError(f"profile {self.profile.name} has no entry {method}")
         records, seeds = self.records, 1 if asis else len(self.profile.seeds)
         same = records["task"] == task
         if asis:
@@ -99,3 +102,9 @@ class Scores:
             raise NotRunError(f"{len(found)} of {seeds} current records of {asis or method} on {task} from {teacher}")
         found = found.sort_values("seed")
         return np.array([[float(flag) for flag in details["correct"]] for details in found["details"]])
+
+    def untrained(self, method: str) -> str:
+        """Return how many runs of a method did not train, with a semicolon before; nothing if all did or none says."""
+        trained = self.records[self.records["method"] == method]["trained"].dropna()
+        idle = int((~trained.astype(bool)).sum())
+        return f"; {idle} of {len(trained)} runs did not train" if idle else ""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from semalign.book.claims.rules import evaluate
 from semalign.book.claims.verdicts import NOT_RUN, Finding, NotRunError, combined
 from semalign.errors import problems
-from semalign.paths import data_dir
+from semalign.paths import data_dir, results_dir
 from semalign.yaml_text import read_mapping
 
 PROFILE = "{profile}"  # in a test: stands for each of the profiles that it is given
@@ -43,22 +43,22 @@ class Test(Strict):
     command: str
 
     def for_profiles(self) -> Iterator["Test"]:
-        """Yield the test for each of its profiles, or itself if it names no list of them."""
+        """Yield the test for each of its profiles that has a folder of records, or itself without a list of them."""
         profiles = self.given.get("profile")
         if not isinstance(profiles, list):
             yield self
             return
-        for profile in profiles:
+        for profile in [name for name in profiles if (results_dir() / name).is_dir()] or profiles[:1]:
             update = {key: getattr(self, key).replace(PROFILE, profile) for key in ("subject", "command")}
             records = [pattern.replace(PROFILE, profile) for pattern in self.records]
             yield self.model_copy(update={**update, "records": records, "given": {**self.given, "profile": profile}})
 
     @cached_property
     def finding(self) -> Finding:
-        """What the rule finds; ``not run`` where records are missing, damaged or stale."""
+        """What the rule finds; ``not run`` where records are missing, damaged or stale, or models or data are."""
         try:
             return evaluate(self.rule, self.records, self.given)
-        except NotRunError as error:
+        except (NotRunError, FileNotFoundError) as error:
             return Finding(NOT_RUN, {"why": str(error)})
 
     @property

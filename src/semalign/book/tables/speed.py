@@ -119,3 +119,31 @@ def shortfalls(records: Mapping[str, Runs]) -> list[str]:
             why = settings.get("short") or "not explained yet"
             lines.append(f"- **{settings['title']}** ({ratio:.2f} of {settings['reach']:g}): {why}")
     return lines
+
+
+def profile_table(profiles: pd.DataFrame) -> pd.DataFrame:
+    """Return the seconds and calls of the slowest operations of each cost, before and after the code was changed.
+
+    Args:
+        profiles: a row for each step, code (``before`` or ``after``) and operation, as ``bench.profiles`` writes them.
+    """
+    rows = []
+    for (step, size), part in profiles.groupby(["step", "size"], sort=False):
+        for operation, lines in part.groupby("operation", sort=False):
+            code = lines.set_index("code")
+            cells = {when: _own_time(code.loc[when]) if when in code.index else "–" for when in ("before", "after")}
+            rows.append({"step": step, "size": size, "operation": _operation(operation), **cells})
+        whole = part.groupby("code")["seconds"].sum()
+        totals = {when: f"{whole[when]:.2f} s" if when in whole else "–" for when in ("before", "after")}
+        rows.append({"step": step, "size": size, "operation": "all", **totals})
+    return pd.DataFrame(rows)
+
+
+def _operation(name: str) -> str:
+    """Return the name of an operation as code, and other words as they are."""
+    return f"`{name}`" if "::" in name else name
+
+
+def _own_time(line: "pd.Series[Any]") -> str:
+    """Return the seconds of an operation with its calls; what lies between operations has none."""
+    return f"{line['seconds']:.2f} s" + (f", {line['calls']:,} calls" if line["calls"] else "")

@@ -28,7 +28,7 @@ def test_a_clear_gain_everywhere_reproduces_and_one_somewhere_partly(scored):
     scored(right(a_semalign=140, a_none=100, b_semalign=120, b_none=90), tasks=("a", "b"))
     found = better()
     assert found.verdict == "reproduced" and found.numbers["scores"] == "a 50.0 → 70.0, b 45.0 → 60.0"
-    assert found.numbers["above"] == 2
+    assert found.numbers["above"] == 2 and found.numbers["untrained"] == "; 1 of 2 runs did not train"
     scored(right(a_semalign=140, a_none=100, b_semalign=90, b_none=91), tasks=("a", "b"))
     assert better().verdict == "partly"
 

@@ -37,6 +37,10 @@ def test_a_prediction_is_a_rank_correlation_over_pairs(root, slope, verdict):
         before = {"layer_cosine": i / 20, "response_nll": 1.0}
         after = {"response_nll": 1.0 - slope * i}
         details = {"before": before, "after": after}
+        if i % 2:  # as a cell of a comparison has them
+            nll = {**dict.fromkeys(("before", "low", "high"), 1.0), "after": after["response_nll"]}
+            cosine = {"before": before["layer_cosine"], "after": 0.5}
+            details = {"layer_cosine": cosine, "held_out": {**nll, "n": 1, "split": None, "row_nll": [1.0]}}
         put(root, f"grid/{i}.json", configuration={"map": "semantic"}, details=details)
     put(
         root,

@@ -73,8 +73,10 @@ def better(
         further: compare from the further teachers, not from the general one.
         margin: points.
     """
-    cases = cases_of(Scores(profile, patterns), ours, theirs, tasks, further)
-    return Finding(over(case.holds(margin) for case in cases), _numbers(cases))
+    scores = Scores(profile, patterns)
+    cases = cases_of(scores, ours, theirs, tasks, further)
+    numbers = {**_numbers(cases), "untrained": scores.untrained(ours)}
+    return Finding(over(case.holds(margin) for case in cases), numbers)
 
 
 @rule

@@ -13,6 +13,7 @@ from semalign.book.claims.verdicts import NOT, REPRODUCED, UNDECIDED, Finding, N
 from semalign.book.tables.published import BENCHMARKS
 from semalign.results.records import PAPER
 from semalign.results.statistics import Difference, seeded_bootstrap
+from semalign.results.training import training_of
 
 Record = Mapping[str, Any]
 
@@ -66,15 +67,25 @@ def predicts(patterns: Sequence[str], *, least: int, resamples: int = 2000) -> F
     """
     gains: dict[float, list[float]] = defaultdict(list)
     for record in records_of(patterns):
-        before, after = (record["details"].get(when) or {} for when in ("before", "after"))
-        if record["configuration"].get("map") == "semantic" and {"layer_cosine", "response_nll"} <= set(before):
-            gains[round(before["layer_cosine"], 6)].append(1 - after["response_nll"] / before["response_nll"])
+        if record["configuration"].get("map") == "semantic" and (found := _measured(record)):
+            gains[round(found[0], 6)].append(found[1])
     if len(gains) < least:
         raise NotRunError(f"{len(gains)} of at least {least} pairs, tasks or interfaces with held-out losses")
     x, y = np.array(list(gains)), np.array([np.mean(found) for found in gains.values()])
     low, high = _interval(x, y, resamples)
     verdict = REPRODUCED if low > 0 else NOT if high < 0 else UNDECIDED
     return Finding(verdict, {"correlation": spearmanr(x, y).statistic, "low": low, "high": high, "pairs": len(x)})
+
+
+def _measured(record: Record) -> tuple[float, float] | None:
+    """Return the layer cosine before training and the relative fall of the NLL; None if a record lacks them."""
+    training = training_of(record)
+    if training.layer_cosine and training.held_out:
+        return training.layer_cosine.before, 1 - training.held_out.after / training.held_out.before
+    before, after = (record["details"].get(when) or {} for when in ("before", "after"))
+    if not {"layer_cosine", "response_nll"} <= set(before):
+        return None
+    return before["layer_cosine"], 1 - after["response_nll"] / before["response_nll"]
 
 
 def _interval(x: np.ndarray, y: np.ndarray, resamples: int) -> tuple[float, float]:
