@@ -19,7 +19,7 @@
 
 # %% tags=["parameters"]
 profile = "micro"
-inputs = ["models", "benchmarks", "results/{profile}"]
+inputs = ["models", "benchmarks", "results/{profile}", "results/micro-sibling"]
 
 # %% tags=["hide-input"]
 from IPython.display import display
@@ -32,11 +32,11 @@ from semalign.book.tables.paper import title
 page = open_page("00_micro_family", profile, inputs)
 
 # %% [markdown]
-# A claim about a method is easiest to check where a run takes seconds. The micro family makes that possible: two general models and two code models with the architecture of Llama, which anyone can train again from text that the project generates, and four small benchmarks with the rows, prompts and scorers of MMLU, GSM8K, HumanEval and MBPP.
+# A claim about a method is easiest to check where a run takes seconds. The micro family makes that possible: three general models and two code models with the architecture of Llama, which anyone can train again from text that the project generates, and four small benchmarks with the rows, prompts and scorers of MMLU, GSM8K, HumanEval and MBPP.
 #
 # ## Models
 #
-# `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. The student has seen the same facts and skills as the teacher, mostly told in other words and layouts, and the benchmarks' own form in a few of its documents only: it lacks the form more than the skill, so that there is something to transfer.
+# `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. `micro-sibling` is a second student, made as students of real families often are: the teacher with a narrower residual stream and fewer layers, trained on. The first student has seen the same facts and skills as the teacher, mostly told in other words and layouts, and the benchmarks' own form in a few of its documents only: it lacks the form more than the skill, so that there is something to transfer.
 
 # %%
 from semalign.experiments import runs
@@ -47,9 +47,10 @@ from semalign.results.records import NONE, read_record
 settings = load_profile(profile)
 folder = results_dir() / settings.name
 current = runs.current(settings, folder, ["all"])
-scores = {
-    (r["student"], r["task"]): r for name in sorted(current) if (r := read_record(folder / name))["method"] == NONE
-}
+second = results_dir() / "micro-sibling"
+found = [folder / name for name in current]
+found += [second / name for name in runs.current(load_profile(second.name), second, ["all"])]
+scores = {(r["student"], r["task"]): r for path in sorted(found) if (r := read_record(path))["method"] == NONE}
 print(len(scores), "scores of models as they are")
 
 # %% tags=["hide-input"]
@@ -95,5 +96,5 @@ for task in settings.tasks:
 # ## What it is not good for
 #
 # - **Size.** A score says how a model of this size handles these templates. It says nothing about the real benchmarks, and nothing about models of billions of parameters.
-# - **The pair is unlike real pairs in one respect that matters**: its two trainings have nothing in common but the tokenizer and the kind of text, and the atoms of the two models hardly correspond ([Does the premise hold?](11_premise.ipynb)). Students of real families are often made from their teachers.
+# - **Teacher and first student are unlike real pairs in one respect that matters**: their two trainings have nothing in common but the tokenizer and the kind of text, and the atoms of the two models hardly correspond ([Does the premise hold?](11_premise.ipynb)). Students of real families are often made from their teachers, as `micro-sibling` is.
 # - **One family.** Methods that rank alike here may rank differently elsewhere. The page [Published weights](09_published_weights.ipynb) has the other models that were run.

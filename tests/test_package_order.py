@@ -9,7 +9,7 @@ ORDER = (
     *("paths", "errors", "hub", "outputs", "disk", "yaml_text", "files", "tensor_files"),
     *("cache_folder", "declarations", "registry", "settings", "stopping"),
     *("sandbox", "results", "data", "models", "bases", "targets", "training", "methods"),
-    *("evaluation", "analysis", "experiments", "planning", "book", "micro", "cli"),
+    *("evaluation", "analysis", "experiments", "planning", "micro", "book", "cli"),
 )
 ROOT = Path(semalign.__file__).parent
 APART = {"__init__", "__main__"}  # they hand names on, to whoever imports semalign

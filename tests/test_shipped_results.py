@@ -45,14 +45,34 @@ def test_every_folder_is_described():
     assert all(f"`{path.name}/`" in described for path in RESULTS.iterdir() if path.is_dir())
 
 
-@pytest.mark.parametrize("name", ["micro-student", "micro-teacher", "micro-coder", "micro-wizard"])
+def test_the_second_pair_has_records_of_its_own_cells_and_those_of_the_student_as_it_is():
+    profile = load_profile("micro-sibling")
+    assert files("micro-sibling") <= {cell.file_name for cell in cells(profile, ["all"])}
+    assert files("micro-sibling") >= {f"none--micro-sibling--{task}.json" for task in profile.tasks}
+
+
+def test_diagnoses_are_named_after_pair_and_task():
+    pairs = [("teacher", "sibling"), ("teacher", "student"), ("coder", "teacher")]
+    tasks = load_profile("micro").tasks
+    assert files("diagnosis") >= {f"micro-{a}--micro-{b}--{task}.json" for a, b in pairs for task in tasks}
+    for path in (RESULTS / "diagnosis").iterdir():
+        record = read_record(path)
+        assert path.name == f"{record['teacher']}--{record['student']}--{record['task']}.json"
+        assert record["method"] == "diagnose"
+
+
+MICRO = ("micro-student", "micro-teacher", "micro-coder", "micro-wizard", "micro-sibling")
+
+
+@pytest.mark.parametrize("name", MICRO)
 def test_records_have_the_identities_of_the_shipped_models(name):
     identity = model_identity(load_model(name))
-    records = [read_record(path) for path in RESULTS.glob("micro*/*.json")]
+    folders = ("micro*", "micro-validation/*", "diagnosis")
+    records = [read_record(path) for folder in folders for path in RESULTS.glob(f"{folder}/*.json")]
     found = [
         record["fingerprints"][role] for record in records for role in ("teacher", "student") if record[role] == name
     ]
-    assert len(found) > 40 and set(found) == {identity}
+    assert len(found) >= 12 and set(found) == {identity}
 
 
 @pytest.fixture

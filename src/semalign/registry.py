@@ -50,9 +50,11 @@ class Registry(Generic[T]):
         Raises:
             ValueError: if the name is taken.
         """
-        if name in self._items:
+        owner = _running_module()
+        own = owner.startswith(f"{self.package}.")
+        if name in self._items or (not own and name in declared(f"{self.package}:")):
             raise ValueError(f"there is already a {self.kind} {name!r}: choose another name")
-        self._items[name], self._owners[name] = item, _running_module()
+        self._items[name], self._owners[name] = item, owner
         _registries.add(self)
         return item
 

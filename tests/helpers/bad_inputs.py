@@ -259,7 +259,7 @@ FILES = [
         Command(f"transfer {{place}}/teacher {name} --data {{place}}/rows.jsonl --out {{place}}/out", DATA, words)
         for name, words in {
             "no-such-model": "no model 'no-such-model'",
-            "nobody/nothing": "the Hugging Face hub did not give it",
+            "nobody/nothing": "the Hugging Face hub does not give it",
             "''": "no model ''",
             "{place}/rows.jsonl": "rows.jsonl",
             "{place}/nothing_in_it": "no model",

@@ -133,7 +133,7 @@ def test_bad_input_is_refused_before_any_training(teacher, student, rows, monkey
     refused("no data file", data="missing.jsonl", error=FileNotFoundError)
     broken_head(student)
     refused("NaN or infinity")
-    with pytest.raises(FileNotFoundError, match="semalign fetch missing-model"):
+    with pytest.raises(FileNotFoundError, match="no model 'missing-model'"):
         semalign.transfer("missing-model", student, rows)
 
 
