@@ -22,7 +22,7 @@ def test_scores_stand_with_other_metrics_and_the_model_card():
     card = pd.DataFrame({"score": [30.5], "how": ["5-shot"]}, index=["gsm8k"])
     table = published.benchmark_table(records, card).set_index("benchmark")
     assert table.loc["MBPP"].tolist() == [
-        Interval(12.34, 10, 15), "pass@1, strict", "164", "pass@1, flexible 15.0", "1", "none",
+        Interval(12.34, 10.0, 15.0), "pass@1, strict", "164", "pass@1, flexible 15.0", "1", "none",
     ]  # fmt: skip
     assert table.loc["GSM8K", ["score", "model card"]].tolist() == ["not run", "30.5 (5-shot)"]
 
