@@ -35,13 +35,6 @@ def load_mathjax_once(app: Sphinx, config: Config) -> None:
     config.html_js_files = [name for name in config.html_js_files if not str(name).startswith("mathjax/")]
 
 
-def link_repository(app: Sphinx, config: Config) -> None:
-    """Show links to the repository and its issues if the value ``semalign_repository`` of ``_config.yml`` names one."""
-    if url := config.semalign_repository:
-        links = {"repository_url": url, "use_repository_button": True, "use_issues_button": True}
-        config.html_theme_options = {**config.html_theme_options, **links}
-
-
 def take_in_drawings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Make the drawings of notebooks part of their page, where they take the colour of its text."""
     if app.builder.format != "html":
@@ -57,6 +50,13 @@ def correct_html(app: Sphinx, pagename: str, templatename: str, context: dict[st
     """Correct the HTML of a page; see :func:`semalign.book.accessible.accessible`."""
     if "body" in context:
         context["body"] = accessible(context["body"])
+
+
+def link_repository(app: Sphinx, config: Config) -> None:
+    """Show links to the repository and its issues if the value ``semalign_repository`` of ``_config.yml`` names one."""
+    if url := config.semalign_repository:
+        links = {"repository_url": url, "use_repository_button": True, "use_issues_button": True}
+        config.html_theme_options = {**config.html_theme_options, **links}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

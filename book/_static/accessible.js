@@ -13,6 +13,15 @@ function reachScrolling() {
     }
   }
 }
+
+// The theme's switches of folded parts of the table of contents have a picture and no name.
+function nameSwitches() {
+  for (const toggle of document.querySelectorAll("summary:has(.toctree-toggle)")) {
+    toggle.setAttribute("aria-label", `pages below ${toggle.closest("li").querySelector("a").textContent.trim()}`);
+  }
+}
+
+window.addEventListener("load", nameSwitches);
 window.addEventListener("load", reachScrolling);
 window.addEventListener("resize", reachScrolling);
 document.addEventListener("toggle", reachScrolling, true); // of what is folded
