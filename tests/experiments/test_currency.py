@@ -16,7 +16,10 @@ def test_runs_ask_here():
 
 
 @pytest.mark.slow
-def test_a_dry_run_loads_no_model_library_once_the_models_are_known(tmp_path, monkeypatch):
+def test_a_dry_run_loads_no_model_library_once_the_models_are_known(tmp_path, monkeypatch, teacher, student):
+    for name, model in (("teacher", teacher), ("student", student)):
+        model.model.save_pretrained(tmp_path / name)
+        model.tokenizer.save_pretrained(tmp_path / name)
     monkeypatch.setattr(remembered, "RECENT", 0)
     monkeypatch.setenv("SEMALIGN_CACHE", str(tmp_path / "cache"))
     write_profile(tmp_path, teachers={})
