@@ -19,7 +19,7 @@
 
 # %% tags=["parameters"]
 profile = "micro"
-inputs = ["models", "results/diagnosis"]
+inputs = ["models", "benchmarks", "results/diagnosis", "results/sibling-plus-selection"]
 
 # %% tags=["hide-input"]
 from IPython.display import display
@@ -103,6 +103,28 @@ page.show_table(
     "The layer and the strength at which the paper's targets serve each pair best: change of the response NLL, with paired 95% intervals, against the student's own states, against permuted atoms and against zero. The best of several places is chosen on the rows that are shown, so that small gains are overstated.",
     "premise-patches",
     command="semalign diagnose TEACHER STUDENT --data TASK --out FOLDER",
+)
+
+# %% [markdown]
+# ## Does training keep it?
+#
+# The last pair of layers of the two models whose atoms correspond, trained on the training rows of each task. In the entries `alone`, the student learns from the teacher's aligned states and nothing else: no label, no logit of the teacher. In `labels`, cross-entropy is the output term, alone or with a layer term beside it. `logits` is distillation from the teacher's distribution. Each entry has the same four learning rates, and the one with the lowest loss on 200 validation rows is shown. One seed; nothing was measured on a test split.
+
+# %% tags=["hide-input"]
+from semalign.book.tables.searches import best_points, loss_table
+
+search = load_profile("sibling-plus")
+CONTROLS = {
+    "alone-semantic": "alone-permuted",
+    "alone-least-squares": "alone-permuted-least-squares",
+    "alone-procrustes": "alone-permuted-procrustes",
+    **{f"labels-{name}": "labels" for name in ("semantic", "permuted", "least-squares", "procrustes")},
+}
+page.show_table(
+    loss_table(search, best_points(search, results_dir() / "sibling-plus-selection"), CONTROLS),
+    f"{search.teacher} → {search.student}, last layers: response NLL in nats per token on 200 validation rows. The control of a map alone is its permuted form, that of a layer term beside labels is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better.",
+    "premise-training",
+    command="semalign select --profile sibling-plus",
 )
 
 # %% [markdown]

@@ -1,0 +1,79 @@
+"""A search on validation data as a table of losses: each entry at its best rate, beside its permuted form."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from semalign.book.tables.paper import title
+from semalign.book.tables.transfers import NOT_RUN
+from semalign.experiments.grids import Point, points
+from semalign.experiments.profiles import Profile
+from semalign.experiments.selection import missing
+from semalign.results.records import read_record
+from semalign.results.statistics import paired_bootstrap
+
+Record = Mapping[str, Any]
+Best = dict[tuple[str, str], tuple[Point, Record]]
+
+
+def best_points(profile: Profile, folder: Path) -> Best:
+    """Return for each task and entry the point with the lowest held-out NLL, and its record.
+
+    An entry of which not every point has a current record is left out.
+
+    Args:
+        profile: profile of the search.
+        folder: its records.
+    """
+    lacking = missing(profile, folder)
+    grids: dict[tuple[str, str], list[Point]] = {}
+    for point in points(profile):
+        grids.setdefault((point.task, point.entry), []).append(point)
+    return {
+        key: min(((point, read_record(folder / point.file_name)) for point in grid), key=lambda each: _nll(each[1]))
+        for key, grid in grids.items()
+        if not any(point.file_name in lacking for point in grid)
+    }
+
+
+def loss_table(profile: Profile, found: Best, controls: Mapping[str, str]) -> pd.DataFrame:
+    """Return the held-out NLL of every entry at its best rate, in nats per token, one line for each task and entry.
+
+    Args:
+        profile: profile of the search.
+        found: see :func:`best_points`.
+        controls: the entry that each entry is compared with, row by row, with a 95% interval.
+    """
+    return pd.DataFrame([_line(found, controls, task, entry) for task in profile.tasks for entry in profile.selection])
+
+
+def _line(found: Best, controls: Mapping[str, str], task: str, entry: str) -> dict[str, Any]:
+    line: dict[str, Any] = {"data": title(task), "entry": entry}
+    if (task, entry) not in found:
+        return {**line, "rate": "", "NLL": NOT_RUN, "against before": "", "against its control": ""}
+    point, record = found[task, entry]
+    change = _nll(record) - record["details"]["before"]["response_nll"]
+    control = found.get((task, controls.get(entry, "")))
+    return {
+        **line,
+        "rate": f"{point.settings['learning_rate']:g}",
+        "NLL": f"{_nll(record):.4f}",
+        "against before": f"{change:+.4f}",
+        "against its control": "" if control is None else _against(record, control[1]),
+    }
+
+
+def _against(record: Record, control: Record) -> str:
+    estimate = paired_bootstrap(*(_rows(each) for each in (record, control)))
+    return f"{estimate.value:+.4f} [{estimate.low:+.4f}, {estimate.high:+.4f}]"
+
+
+def _rows(record: Record) -> Sequence[float]:
+    """Return the NLL of each held-out row, in nats per token."""
+    return record["details"]["held_out"]["row_nll"]
+
+
+def _nll(record: Record) -> float:
+    return record["details"]["after"]["response_nll"]
