@@ -135,4 +135,3 @@ def _publish(path: Path) -> Path:
     with atomic_path(target) as temporary:
         shutil.copyfile(path, temporary)
     return target
-

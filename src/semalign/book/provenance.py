@@ -15,7 +15,7 @@ import pandas as pd
 from semalign.paths import project_root
 from semalign.results.records import read_record
 
-MIME = "application/vnd.semalign.provenance+json"
+KEY = "semalign_provenance"  # in the metadata of an output
 LISTED = (
     "method", "teacher", "student", "task", "seed", "metric", "value", "n",
     "seconds", "peak_memory_bytes", "device", "commit", "created", "command",
@@ -47,8 +47,9 @@ class Provenance:
         parts += [f"<code>{escape(self.command)}</code>", '<a href="../provenance.html">all</a>']
         return f'<p class="provenance">{" · ".join(parts)}</p>'
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {MIME: asdict(self), "text/html": self._repr_html_()}
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        """Return the line, and the same as data in the metadata of the output, which nothing shows."""
+        return {"text/html": self._repr_html_()}, {KEY: asdict(self)}
 
 
 def record_files(records: Path | Iterable[Path]) -> list[Path]:
@@ -72,8 +73,8 @@ def listing(paths: Iterable[Path]) -> pd.DataFrame:
 def summary(listed: pd.DataFrame) -> dict[str, Any]:
     """Return what is the same for many records of a listing, or goes over them all.
 
-    The dictionary holds their number, the number of records in their folders (``of``), folders, commits, devices, seeds,
-    methods, smallest and largest n, seconds added up, peak memory, and the first and last day.
+    The dictionary holds their number, the number of records in their folders (``of``), folders, commits, devices,
+    methods, seeds, smallest and largest n, seconds added up, peak memory, and the first and last day.
     """
     folders = sorted({str(Path(name).parent) for name in listed["file"]})
     days = sorted(created[:10] for created in listed["created"])

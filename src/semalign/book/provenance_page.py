@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from semalign.book.notebooks import executed_path, notebook_sources
-from semalign.book.provenance import MIME
+from semalign.book.provenance import KEY
 
 Entry = Mapping[str, Any]
 MB = 1e6
@@ -21,7 +21,7 @@ def provenance_tables() -> str:
 def entries(notebook: Mapping[str, Any]) -> list[Entry]:
     """Return the provenance that an executed notebook holds, one entry for each data set, in order."""
     outputs = (output for cell in notebook["cells"] for output in cell.get("outputs", []))
-    found = (output.get("data", {}).get(MIME) for output in outputs)
+    found = (output.get("metadata", {}).get(KEY) for output in outputs)
     return list({entry["data"]: entry for entry in found if entry}.values())
 
 
@@ -56,16 +56,21 @@ def _chapter(name: str, path: Path) -> str:
     peak = max((entry["peak_memory_bytes"] for entry in found), default=0)
     title = f"## {{doc}}`/notebooks/{name}`" if path.is_file() else f"## `{name}`"
     said = run_text(notebook["metadata"].get("semalign_run", {}), peak)
-    return "\n\n".join([title, said, *([_table(name, found)] if found else [])]) + "\n"
+    return "\n\n".join([title, said, *([_table(found)] if found else [])]) + "\n"
 
 
-def _table(name: str, found: Sequence[Entry]) -> str:
+def _table(found: Sequence[Entry]) -> str:
+    """Return a table with a row for all data that come from the same records by the same command."""
+    alike: dict[tuple[str, str], list[Entry]] = {}
+    for entry in found:
+        alike.setdefault((entry["command"], json.dumps(entry["records"])), []).append(entry)
     rows = "".join(
-        f"* - {_link(entry['links']['data (CSV)'], entry['data'])}\n  - {_records(entry)}\n  - `{entry['command']}`\n"
-        for entry in found
+        f"* - {', '.join(_link(entry['links']['data (CSV)'], entry['data']) for entry in group)}\n"
+        f"  - {_records(group[0])}\n  - `{group[0]['command']}`\n"
+        for group in alike.values()
     )
-    head = ":header-rows: 1\n:widths: 22 44 34\n\n* - data (CSV)\n  - computed from\n  - command\n"
-    return f":::{{list-table}} The data of the figures and tables of `{name}`.\n{head}{rows}:::"
+    head = ":header-rows: 1\n:widths: 26 42 32\n\n* - data (CSV)\n  - computed from\n  - command\n"
+    return f":::{{list-table}}\n{head}{rows}:::"
 
 
 def _records(entry: Entry) -> str:

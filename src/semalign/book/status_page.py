@@ -1,8 +1,6 @@
 """The page *Provenance and status*, second part: what was run, when, with which versions, and what was not, in MyST."""
 
 import os
-from collections import Counter
-from functools import cache
 from importlib.metadata import version
 
 import pandas as pd
@@ -13,11 +11,11 @@ from semalign.book.claims.verdicts import NOT_RUN
 from semalign.book.freshness import DRAWING
 from semalign.book.markdown import table
 from semalign.book.notebooks import executed_path, notebook_sources, stale_notebooks
-from semalign.book.provenance_page import duration, read_notebook
+from semalign.book.provenance_page import duration, entries, read_notebook
 from semalign.experiments.cells import cells
+from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import load_profile
 from semalign.paths import results_dir
-from semalign.results.records import read_record
 from semalign.results.surroundings import versions
 
 BUILDING = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme")
@@ -48,10 +46,9 @@ def _notebooks() -> str:
 
 
 def _profiles() -> str:
-    names = sorted(path.stem for path in _profile_files())
     lines = []
-    for name in names:
-        planned, here = len(list(cells(load_profile(name), ["all"]))), len(_kept(name))
+    for name in profile_names():
+        planned, here = len(list(cells(load_profile(name), ["all"]))), len(kept_records(name))
         chosen = len(list((results_dir() / f"{name}-selection").glob("*.json")))
         lines.append(
             {
@@ -66,3 +63,31 @@ def _profiles() -> str:
         "and how many records `semalign select` has left."
     )
     return table(pd.DataFrame(lines), caption, "tab-status-profiles").text
+
+
+def _claims() -> str:
+    """Return what tests of claims were not run, or say that all were."""
+    claims = ledger().claims
+    tests = [(c, test.subject, test.command) for c in claims for test in c.all_tests if test.finding.verdict == NOT_RUN]
+    lacking = tests + [(claim, claim.test, claim.command) for claim in claims if not claim.tests]
+    if not lacking:
+        return "Every test of a claim was run.\n"
+    lines = "".join(f"- Claim {claim.number}, {what}: `{command}`\n" for claim, what, command in lacking)
+    return f"Of the tests of [claims](claims.md), {len(lacking)} were **{NOT_RUN}**:\n\n{lines}"
+
+
+def _devices() -> str:
+    """Return the devices of the records that chapters show; without a GPU among them, that none was used."""
+    notebooks = [read_notebook(executed_path(source)) for source in notebook_sources()]
+    kept = [entry["records"] for notebook in notebooks for entry in entries(notebook) if entry["records"]]
+    devices = sorted({device for records in kept for device in records["devices"]})
+    said = f"Devices of the records that the chapters show: {', '.join(devices) or 'none'}. "
+    return said + (f"On a GPU: **{NOT_RUN}**.\n" if set(devices) <= {"cpu"} else "\n")
+
+
+def _versions() -> str:
+    found = versions() | {name: version(name) for name in (*DRAWING, *BUILDING)}
+    frame = pd.DataFrame([{"package": f"`{name}`", "version": number} for name, number in found.items()])
+    return table(
+        frame, "Versions of Python and the packages with which this book was built.", "tab-status-versions"
+    ).text
