@@ -110,10 +110,11 @@ page.show_table(
 # %% [markdown]
 # ## Does training keep it?
 #
-# The last pair of layers of the two models whose atoms correspond, trained on the training rows of each task. In the entries `alone`, the student learns from the teacher's aligned states and nothing else: no label, no logit of the teacher. In `labels`, cross-entropy is the output term, alone or with a layer term beside it. `logits` is distillation from the teacher's distribution. Each entry has the same four learning rates, and the one with the lowest loss on 200 validation rows is shown. One seed; nothing was measured on a test split.
+# The last pair of layers of the two models whose atoms correspond, trained on the training rows of each task. In the entries `alone`, the student learns from the teacher's aligned states and nothing else: no label, no logit of the teacher. In `labels`, cross-entropy is the output term, alone or with a layer term beside it. `logits` is distillation from the teacher's distribution. Each entry has the same four learning rates, and the one with the lowest loss on validation rows is shown. One seed; nothing was measured on a test split.
 
 # %% tags=["hide-input"]
 from semalign.book.tables.searches import best_points, loss_table
+from semalign.experiments.selection import ITEMS
 
 search = load_profile("sibling-plus")
 CONTROLS = {
@@ -124,7 +125,7 @@ CONTROLS = {
 }
 page.show_table(
     loss_table(search, best_points(search, results_dir() / "sibling-plus-selection"), CONTROLS),
-    f"{search.teacher} → {search.student}, last layers: response NLL in nats per token on 200 validation rows. The control of a map alone is its permuted form, that of a layer term beside labels is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better.",
+    f"{search.teacher} → {search.student}, last layers: response NLL in nats per token on {ITEMS} validation rows. The control of a map alone is its permuted form, that of a layer term beside labels is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better.",
     "premise-training",
     command="semalign select --profile sibling-plus",
     records=sorted((results_dir() / "sibling-plus-selection").glob("*.json")),
