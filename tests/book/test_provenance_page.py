@@ -22,7 +22,8 @@ def entry(data, records, **links):
 
 def notebook(*found, run=RUN):
     outputs = [{"output_type": "display_data", "data": {}, "metadata": {KEY: each}} for each in found]
-    cells = [{"cell_type": "markdown", "source": ""}, {"cell_type": "code", "outputs": [{"name": "stdout"}, *outputs]}]
+    first = {"cell_type": "markdown", "source": ["# The first\n", "Purpose"]}
+    cells = [first, {"cell_type": "code", "outputs": [{"name": "stdout"}, *outputs]}]
     return {"cells": cells, "metadata": {"semalign_run": run} if run else {}}
 
 
@@ -40,7 +41,7 @@ def test_each_chapter_has_its_run_its_data_and_their_records(project):
     found = [entry("a", KEPT, **{"2 of 3 records": "a-records.csv"}), entry("b", {}), entry("c", {})]
     (project / "book" / "notebooks" / "01_x.ipynb").write_text(json.dumps(notebook(*found)))
     text = provenance_tables()
-    assert "## {doc}`/notebooks/01_x`" in text
+    assert "## {doc}`The first </notebooks/01_x>`" in text
     assert "Run on 2026-02-03 at commit `abc`, profile `micro`: 90 s, 3 MB at most." in text
     assert (
         "* - {download}`a </_static/data/a.csv>`\n"

@@ -54,9 +54,14 @@ def _chapter(name: str, path: Path) -> str:
     notebook = read_notebook(path)
     found = entries(notebook)
     peak = max((entry["peak_memory_bytes"] for entry in found), default=0)
-    title = f"## {{doc}}`/notebooks/{name}`" if path.is_file() else f"## `{name}`"
+    title = f"## {{doc}}`{_title(notebook)} </notebooks/{name}>`" if path.is_file() else f"## `{name}`"
     said = run_text(notebook["metadata"].get("semalign_run", {}), peak)
     return "\n\n".join([title, said, *([_table(found)] if found else [])]) + "\n"
+
+
+def _title(notebook: Mapping[str, Any]) -> str:
+    """Return the heading of a notebook, which its first cell begins with."""
+    return "".join(notebook["cells"][0]["source"]).partition("\n")[0].lstrip("# ")
 
 
 def _table(found: Sequence[Entry]) -> str:
