@@ -19,10 +19,13 @@ def provenance_tables() -> str:
 
 
 def entries(notebook: Mapping[str, Any]) -> list[Entry]:
-    """Return the provenance that an executed notebook holds, one entry for each data set, in order."""
+    """Return the provenance that an executed notebook holds, the first of each data set, in order."""
     outputs = (output for cell in notebook["cells"] for output in cell.get("outputs", []))
     found = (output.get("metadata", {}).get(KEY) for output in outputs)
-    return list({entry["data"]: entry for entry in found if entry}.values())
+    kept: dict[str, Entry] = {}
+    for entry in filter(None, found):
+        kept.setdefault(entry["data"], entry)
+    return list(kept.values())
 
 
 def run_text(run: Mapping[str, Any], peak: int = 0) -> str:
