@@ -21,7 +21,7 @@ endif
 export TOKENIZERS_PARALLELISM ?= false
 export SEMALIGN_PROFILE := $(PROFILE)
 
-.PHONY: help install run book test test-fast test-book test-vllm bench lint types format clean distclean
+.PHONY: help install run book pdf test test-fast test-book test-vllm bench lint types format clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -41,6 +41,14 @@ run: install  ## run the stale notebooks of a profile (PROFILE=micro)
 book: run  ## run the pipeline and build the book
 	"$(VENV)/bin/jupyter-book" build book/ -n -W --keep-going
 	@echo "The book is at $(CURDIR)/book/_build/html/index.html"
+
+# All pages as one, printed by chromium, which comes from the system.
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome || echo chromium)
+
+pdf: book  ## print the whole book to book/_build/semalign.pdf
+	"$(VENV)/bin/jupyter-book" build book/ -n --keep-going --builder singlehtml
+	"$(CHROMIUM)" --headless --no-sandbox --disable-gpu --virtual-time-budget=120000 --no-pdf-header-footer \
+		--print-to-pdf=book/_build/semalign.pdf "file://$(CURDIR)/book/_build/singlehtml/index.html"
 
 # A process for each core; one that is done takes tests from another.
 TEST := -m pytest --numprocesses=logical --dist=worksteal

@@ -60,6 +60,7 @@ page.show_table(
     "The bundled models, and their scores on the test splits in percent, with 95% Wilson intervals over 500 items. Code models are scored on the code benchmarks.",
     "micro-models",
     command=f"semalign compare --profile {profile} --methods semalign --seeds 1",
+    records=[path for path in found if path.name.startswith(f"{NONE}--")],
 )
 
 # %% [markdown]

@@ -77,7 +77,7 @@ record_path = scratch / "training-record.json"
 write_record(record_path, result.record)
 
 # %% tags=["remove-input"]
-page.provenance("training", record=record_path)
+page.provenance("training", records=record_path)
 
 # %% [markdown]
 # ## One thing at a time

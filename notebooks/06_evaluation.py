@@ -55,6 +55,7 @@ for cell, reason in list(lacking.items())[:10]:
 current = runs.current(settings, folder, ["all"])
 scores = runs.summary(folder, current)
 to_teacher = gaps(folder, only=current)
+kept = [folder / name for name in sorted(current)]
 
 # %% tags=["hide-input"]
 page.save(scores, "scores")
@@ -64,6 +65,7 @@ page.show_table(
     f"Current records behind the entries of this page: one for each teacher, benchmark and seed (seeds {', '.join(map(str, settings.seeds))}).",
     "records",
     command=f"{COMPARE} --dry-run",
+    records=kept,
 )
 
 # %% [markdown]
@@ -102,7 +104,7 @@ page.show_table(
     f"Table 1 at the scale of profile {settings.name}: scores in percent with 95% intervals, up to {len(settings.seeds)} seeds, n = {items} test items per task. 'Paper' is Llama 2 on the real benchmarks, 'here' is this profile.",
     "table-1",
     command=COMPARE,
-    record=folder / cell.file_name if cell else None,
+    records=kept,
 )
 
 # %% [markdown]
@@ -116,13 +118,14 @@ page.show_table(
     "Teacher minus method, in points, with the share of the gap closed in brackets. Our values have 95% intervals.",
     "gaps-1",
     command=COMPARE,
+    records=kept,
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Scores of student, transfers and teacher on each benchmark, general teacher; bars are 95% intervals. What to see: whether a transfer lies above the student it started from, and how far it is from the teacher.", "name": "fig-gap"}, "image": {"alt": "Point plot of scores for each benchmark, one colour and marker for each model or method."}}
 figure = figures.gap_to_teacher(settings, scores)
 
 # %% tags=["remove-input"]
-page.provenance("scores", COMPARE)
+page.provenance("scores", COMPARE, kept)
 
 # %% [markdown]
 # ## Table 2: code teachers
@@ -139,6 +142,7 @@ page.show_table(
     + ("" if code else " This profile has no further teachers."),
     "table-2",
     command=COMPARE,
+    records=kept,
 )
 
 # %% tags=["hide-input"]
@@ -147,6 +151,7 @@ page.show_table(
     "Gaps of Table 2, as in the table of gaps above: teacher minus method in points, share of the gap closed in brackets.",
     "gaps-2",
     command=COMPARE,
+    records=kept,
 )
 
 # %% [markdown]
@@ -160,6 +165,7 @@ page.show_table(
     "Which of the paper's three methods has the highest mean score here.",
     "leads",
     command=COMPARE,
+    records=kept,
 )
 
 # %% [markdown]

@@ -58,6 +58,7 @@ folder = results_dir() / settings.name
 folder.mkdir(parents=True, exist_ok=True)
 current = runs.current(settings, folder, ["all"])
 scores = runs.summary(folder, current)
+kept = [folder / name for name in sorted(current)]
 print(f"{len(current)} of {len(list(cells(settings, ['all'])))} records are current")
 
 # %%
@@ -117,6 +118,7 @@ page.show_table(
     f"Scores of every method in percent with 95% intervals, teacher {settings.teacher}, profile {settings.name}.",
     "controls",
     command=COMPARE,
+    records=kept,
 )
 
 # %% tags=["hide-input"]
@@ -126,6 +128,7 @@ if settings.teachers:
         f"The same from the further teachers of profile {settings.name}.",
         "controls-code",
         command=COMPARE,
+        records=kept,
         fold="Scores from the further teachers",
     )
 
@@ -139,7 +142,7 @@ figure = figures.differences(settings, compared[PAPER])
 
 # %% tags=["remove-input"]
 page.save(compared[PAPER], f"differences-{PAPER}")
-page.provenance(f"differences-{PAPER}", COMPARE)
+page.provenance(f"differences-{PAPER}", COMPARE, kept)
 
 # %% tags=["hide-input"]
 for name, lines in compared.items():
@@ -152,7 +155,7 @@ for name, lines in compared.items():
         caption = f"`{name}` minus X in points, from {' and '.join(teachers)}, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05 (the smallest that {RESAMPLES:,} resamples can give is {smallest:.2g}); the data have every p. Above zero `{name}` is better."
         made = table(shown, caption, f"tab-differences-{name}{suffix}")
         display(folded(made, f"{name} minus X, from {' and '.join(teachers)}"))
-    display(page.provenance(f"differences-{name}", COMPARE))
+    display(page.provenance(f"differences-{name}", COMPARE, kept))
 
 # %% [markdown]
 # ## How settings were chosen
@@ -171,7 +174,7 @@ else:
     page.save(grid, "selection")
     caption = "The chosen point of each entry and task: the settings that it changes."
     made = table(grids.chosen_table(settings, grid), caption, "tab-chosen")
-    display(folded(made, "The chosen points"), page.provenance("selection", SELECT))
+    display(folded(made, "The chosen points"), page.provenance("selection", SELECT, chosen_from.parent))
 
 # %% tags=["hide-input"]
 if grid is not None:
@@ -182,7 +185,7 @@ if grid is not None:
 if grid is not None:
     caption = "The whole grid: validation scores in percent, the chosen points bold."
     made = table(grids.whole_grid_table(settings, grid), caption, "tab-grid")
-    display(folded(made, "The whole grid"), page.provenance("selection", SELECT))
+    display(folded(made, "The whole grid"), page.provenance("selection", SELECT, chosen_from.parent))
 
 # %% [markdown]
 # ## A version that works?
@@ -205,7 +208,7 @@ for name, size in SEARCHES.items():
     page.save(searched, f"search-{name}")
     caption = f"Search with {size}: response NLL on {searched['n'].max()} validation items in nats per token (lower is better) at the point where it is lowest, and the score there in percent."
     made = table(grids.search_table(settings, searched), caption, f"tab-search-{name}")
-    display(folded(made, f"The search with {size}"), page.provenance(f"search-{name}", command))
+    display(folded(made, f"The search with {size}"), page.provenance(f"search-{name}", command, path.parent))
 
 # %% tags=["hide-input"]
 NLLS = {
@@ -243,10 +246,9 @@ if spent.empty:
 else:
     print(f"{len(records)} of {len(list(costs_from.glob('*.json')))} cost records are of the models of this profile")
     page.save(spent, "cost")
-    first = costs_from / f"{spent['method'].iloc[0]}.json"
     display(
         table(costs.cost_table(spent), costs.cost_caption(settings, records), "tab-cost", decimals=1),
-        page.provenance("cost", COST, first),
+        page.provenance("cost", COST, [costs_from / name for name in records["path"]]),
     )
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Score against the cost of one transfer: seconds (top) and peak memory of the process (bottom); bars are 95% intervals of the score, numbers those of the table above. What to see: whether a method that costs more scores more; up and to the left is better.", "name": "fig-cost"}, "image": {"alt": "Two scatter plots of score against seconds and against memory, one numbered point for each method, or a note that costs were not run."}}
@@ -254,4 +256,4 @@ figure = figures.score_over_cost(spent)
 
 # %% tags=["hide-input"]
 if not spent.empty:
-    display(page.provenance("cost", COST))
+    display(page.provenance("cost", COST, [costs_from / name for name in records["path"]]))

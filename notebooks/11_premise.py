@@ -54,7 +54,7 @@ page.show_table(
     "premise-atoms",
     decimals=3,
     command="semalign diagnose TEACHER STUDENT --data TASK --out FOLDER",
-    record=folder / premise.file_of(records[0]) if records else None,
+    records=[folder / premise.file_of(record) for record in records],
 )
 
 # %% [markdown]
@@ -87,6 +87,7 @@ page.show_table(
     "premise-readings",
     decimals=1,
     command="semalign diagnose TEACHER STUDENT --data TASK --out FOLDER",
+    records=[folder / premise.file_of(record) for record in records],
 )
 
 # %% [markdown]
@@ -103,6 +104,7 @@ page.show_table(
     "The layer and the strength at which the paper's targets serve each pair best: change of the response NLL, with paired 95% intervals, against the student's own states, against permuted atoms and against zero. The best of several places is chosen on the rows that are shown, so that small gains are overstated.",
     "premise-patches",
     command="semalign diagnose TEACHER STUDENT --data TASK --out FOLDER",
+    records=[folder / premise.file_of(record) for record in records],
 )
 
 # %% [markdown]
@@ -126,6 +128,7 @@ page.show_table(
     f"{search.teacher} → {search.student}, last layers: response NLL in nats per token on {ITEMS} validation rows. The control of a map alone is its permuted form, that of a layer term beside labels is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better.",
     "premise-training",
     command="semalign select --profile sibling-plus",
+    records=sorted((results_dir() / "sibling-plus-selection").glob("*.json")),
 )
 
 # %% [markdown]

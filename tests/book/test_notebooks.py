@@ -100,6 +100,8 @@ def test_a_notebook_runs_once_and_again_after_a_change(project):
     assert stale_notebooks() == {"01_first": ["never run"]}
     assert run_notebooks() == [project / "book" / "notebooks" / "01_first.ipynb"]
     assert executed_files(project) == ["01_first.ipynb"]
+    run = nbformat.read(project / "book" / "notebooks" / "01_first.ipynb", 4).metadata["semalign_run"]
+    assert run["profile"] == "micro" and run["seconds"] > 0 and run["created"].startswith("20")
     assert stale_notebooks() == {} and run_notebooks() == []
     write(project / "data" / "models" / "weights.bin", "2")
     assert stale_notebooks() == {"01_first": ["data/models changed"]}

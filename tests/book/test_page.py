@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from helpers.claims import put
 
 from semalign.book import page as pages
 from semalign.book.page import NotProvidedError, Page, open_page
@@ -21,15 +22,31 @@ def page(project):
 
 
 def test_provenance_publishes_what_it_links(project, page):
-    (project / "run.json").write_text("{}")
+    record = put(project, "run.json")
     page.save(pd.DataFrame({"x": [1 / 3]}), "fig-x")
-    line = page.provenance("fig-x", record=project / "run.json")
+    line = page.provenance("fig-x", records=record)
     published = project / "book" / "_static" / "data"
     assert (published / "fig-x.csv").read_text() == "x\n0.333333\n"
     for name in ("01_x.py", "fig-x.csv", "run.json"):
         assert f'href="../_static/data/{name}"' in line._repr_html_() and (published / name).is_file()
     assert "--only &#x27;01&#x27;" in line._repr_html_()
     assert "<code>other</code>" in page.provenance("fig-x", "other")._repr_html_()
+
+
+def test_of_several_records_a_line_for_each_is_offered(project, page):
+    for seed in (0, 1):
+        put(project, f"runs/{seed}.json", seed=seed)
+    page.save(pd.DataFrame({"x": [1]}), "fig-x")
+    line = page.provenance("fig-x", records=project / "data" / "results" / "runs")._repr_html_()
+    assert (
+        '<a href="../_static/data/fig-x-records.csv" download>2 of 2 records</a> of <code>data/results/runs</code>'
+        in line
+    )
+    listed = pd.read_csv(project / "book" / "_static" / "data" / "fig-x-records.csv")
+    assert list(listed["file"]) == ["data/results/runs/0.json", "data/results/runs/1.json"] and list(
+        listed["seed"]
+    ) == [0, 1]
+    assert "records" not in page.provenance("fig-x", records=[])._repr_html_()
 
 
 def test_provenance_without_data_is_an_error(page):

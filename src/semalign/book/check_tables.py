@@ -1,4 +1,4 @@
-"""Tables on pages that are no notebooks: checks that are run by hand, "not run" without a record, and the plan."""
+"""Tables on pages that are no notebooks: checks that are run by hand, the plan, provenance, status."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +11,9 @@ from sphinx.util.docutils import SphinxDirective
 from semalign.book.markdown import table
 from semalign.book.paper_notes import counts_table, shares_table
 from semalign.book.plan_table import measured_table, plan_table
+from semalign.book.provenance_page import provenance_tables
 from semalign.book.speed_page import generation, profiles, speed_tables
+from semalign.book.status_page import status_tables
 from semalign.files import read_json
 from semalign.paths import data_dir, results_dir
 from semalign.results.records import read_record
@@ -108,7 +110,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "plan": plan_table,
     "plan-check": measured_table,
     "profiles": profiles,
+    "provenance": provenance_tables,
     "speed": speed_tables,
+    "status": status_tables,
 }
 
 
@@ -120,4 +124,4 @@ class CheckTable(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the nodes of the table; the page is read again in every build, since its records may have changed."""
         self.env.note_reread()
-        return self.parse_text_to_nodes(TABLES[self.arguments[0]]())
+        return self.parse_text_to_nodes(TABLES[self.arguments[0]](), allow_section_headings=True)

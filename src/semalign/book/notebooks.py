@@ -30,8 +30,10 @@ from semalign.book.at_once import at_once, before, run_all
 from semalign.book.freshness import changes, dependencies, downloads
 from semalign.book.inputs import input_hashes
 from semalign.disk import temporary_folder, write_errors
+from semalign.experiments.profiles import load_profile
 from semalign.files import atomic_path
 from semalign.paths import project_root
+from semalign.results.surroundings import commit
 
 
 class NotebookError(RuntimeError):
@@ -137,7 +139,13 @@ def _run(source: Path, profile: str, progress: bool) -> Path:
             running.replace(failed)
             raise NotebookError(_explain(source, error, failed)) from error
     _show_one_parameters_cell(notebook)
-    notebook.metadata.pop("papermill", None)  # it contains folders of this machine
+    timed = notebook.metadata.pop("papermill", {})  # it contains folders of this machine
+    notebook.metadata["semalign_run"] = {
+        "profile": load_profile(profile).name,
+        "commit": commit(),
+        "created": timed["start_time"],
+        "seconds": timed["duration"],
+    }
     # A notebook may write records that it also reads, so the inputs are hashed after the run.
     now = before | input_hashes(source, profile)
     notebook.metadata["semalign"] = now | {"downloads": downloads(nbformat.writes(notebook))}

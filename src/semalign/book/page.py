@@ -3,19 +3,21 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from IPython.display import display
 
 from semalign.book.inputs import hold_to
-from semalign.book.markdown import Html, folded, numbers, table
+from semalign.book.markdown import folded, numbers, table
+from semalign.book.provenance import Provenance, listing, record_files, summary
 from semalign.book.theme import apply_theme
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.provision import check_provided
 from semalign.files import atomic_path
 from semalign.paths import project_root
+from semalign.results.surroundings import peak_memory
 
 
 class NotProvidedError(FileNotFoundError):
@@ -63,23 +65,38 @@ class Page:
         with atomic_path(_published(f"{name}.csv")) as temporary:
             numbers(frame).to_csv(temporary, index=False, float_format="%.6g")
 
-    def provenance(self, data: str, command: str | None = None, record: Path | None = None) -> Html:
-        """Return the line under a figure or table: source · data (CSV) · run record (JSON) · command.
+    def provenance(
+        self, data: str, command: str | None = None, records: Path | Sequence[Path] | None = None
+    ) -> Provenance:
+        """Return the line under a figure or table: source · data (CSV) · run records · command.
+
+        One record is offered as it is; of several, ``DATA-records.csv`` has a line for each.
 
         Args:
             data: the name given to :meth:`save`.
             command: the command that reproduces it; None for the command of the page.
-            record: the run record of the data, if they come from a run; its file name must be unique in the book.
+            records: the run record of the data, a folder of records, or several, if the data come from runs. The file
+                name of a single record must be unique in the book.
 
         Raises:
-            FileNotFoundError: if the data were not saved or the record does not exist.
+            FileNotFoundError: if the data were not saved or a record does not exist.
         """
         source = project_root() / "notebooks" / f"{self.name}.py"
-        links = [_link(_publish(source), "source"), _link(_published(f"{data}.csv"), "data (CSV)")]
-        if record is not None:
-            links.append(_link(_publish(record), "run record (JSON)"))
-        parts = " · ".join([*links, f"<code>{escape(command or self.command)}</code>"])
-        return Html(f'<p class="provenance">{parts}</p>')
+        links = {"source": _publish(source), "data (CSV)": _published(f"{data}.csv")}
+        if not links["data (CSV)"].is_file():
+            raise FileNotFoundError(f"{data}.csv is missing: save the data of a figure before its provenance.")
+        found: dict[str, Any] = {}
+        if records is not None and records != []:
+            files = record_files(records)
+            listed = listing(files)
+            found = summary(listed)
+            if len(files) == 1:
+                links["run record (JSON)"] = _publish(files[0])
+            else:
+                self.save(listed, f"{data}-records")
+                links[f"{len(files)} of {found['of']} records"] = _published(f"{data}-records.csv")
+        names = {text: path.name for text, path in links.items()}
+        return Provenance(data, command or self.command, names, found, peak_memory())
 
     def show_table(
         self,
@@ -89,7 +106,7 @@ class Page:
         *,
         decimals: int = 2,
         command: str | None = None,
-        record: Path | None = None,
+        records: Path | Sequence[Path] | None = None,
         fold: str = "",
     ) -> None:
         """Save and show a table with its provenance; ``{numref}`tab-NAME``` refers to it.
@@ -100,12 +117,12 @@ class Page:
             name: name of the table and of its CSV file.
             decimals: see :func:`semalign.book.markdown.table`.
             command: see :meth:`provenance`.
-            record: see :meth:`provenance`.
+            records: see :meth:`provenance`.
             fold: if given, the title under which the reader opens the table.
         """
         self.save(frame, name)
         shown = table(frame, caption, f"tab-{name}", decimals)
-        display(folded(shown, fold) if fold else shown, self.provenance(name, command, record))
+        display(folded(shown, fold) if fold else shown, self.provenance(name, command, records))
 
 
 def _published(name: str) -> Path:
@@ -118,9 +135,3 @@ def _publish(path: Path) -> Path:
     with atomic_path(target) as temporary:
         shutil.copyfile(path, temporary)
     return target
-
-
-def _link(path: Path, label: str) -> str:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: save the data of a figure before its provenance.")
-    return f'<a href="../_static/data/{escape(path.name)}" download>{label}</a>'

@@ -16,6 +16,7 @@ from sphinx.errors import ExtensionError
 from semalign.book.accessible import accessible
 from semalign.book.check_tables import CheckTable
 from semalign.book.claims.directive import Claims
+from semalign.book.edition import edition
 from semalign.book.notebooks import NotebookError, run_notebooks
 from semalign.book.numbers_role import NumberRole
 from semalign.book.theme import inline_svg
@@ -47,7 +48,8 @@ def take_in_drawings(app: Sphinx, doctree: nodes.document, docname: str) -> None
 
 
 def correct_html(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Correct the HTML of a page; see :func:`semalign.book.accessible.accessible`."""
+    """Correct the HTML of a page, see :func:`semalign.book.accessible.accessible`; its footer names the edition."""
+    context["edition"] = app.config.semalign_edition
     if "body" in context:
         context["body"] = accessible(context["body"])
 
@@ -59,12 +61,19 @@ def link_repository(app: Sphinx, config: Config) -> None:
         config.html_theme_options = {**config.html_theme_options, **links}
 
 
+def name_edition(app: Sphinx, config: Config) -> None:
+    """Give the footer of each page version, commit and date; pages are written again once they have changed."""
+    config.semalign_edition = edition(Path(app.srcdir).parent)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension, ahead of the others."""
     app.connect("config-inited", run_stale_notebooks, priority=1)
     app.connect("config-inited", load_mathjax_once, priority=1)
     app.add_config_value("semalign_repository", "", "html")
     app.connect("config-inited", link_repository, priority=1)
+    app.add_config_value("semalign_edition", {}, "html")
+    app.connect("config-inited", name_edition, priority=1)
     app.connect("doctree-resolved", take_in_drawings)
     app.connect("html-page-context", correct_html)
     app.add_directive("check-table", CheckTable)

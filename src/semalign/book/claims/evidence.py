@@ -58,6 +58,12 @@ def _current(profile: str, names: frozenset[str]) -> frozenset[str]:
     return frozenset(current(load_profile(profile), results_dir() / profile, ["all"]))
 
 
+def kept_records(name: str) -> frozenset[str]:
+    """Return the names of a profile's current records; none where it has no folder of them."""
+    folder = results_dir() / name
+    return _current(name, frozenset(path.name for path in folder.glob("*.json"))) if folder.is_dir() else frozenset()
+
+
 class Scores:
     """The current scores of a profile, item by item.
 
@@ -74,7 +80,7 @@ class Scores:
         folder = results_dir() / name
         if not folder.is_dir():
             raise NotRunError(f"no record of profile {name}")
-        kept = _current(name, frozenset(path.name for path in folder.glob("*.json")))
+        kept = kept_records(name)
         allowed = [each for each in kept if any(fnmatch(f"{name}/{each}", pattern) for pattern in patterns)]
         self.records: pd.DataFrame = read_records(folder, allowed)
 

@@ -1,0 +1,93 @@
+"""The page *Provenance and status*, second part: what was run, when, with which versions, and what was not, in MyST."""
+
+import os
+from importlib.metadata import version
+
+import pandas as pd
+
+from semalign.book.claims.evidence import kept_records
+from semalign.book.claims.page import ledger
+from semalign.book.claims.verdicts import NOT_RUN
+from semalign.book.freshness import DRAWING
+from semalign.book.markdown import table
+from semalign.book.notebooks import executed_path, notebook_sources, stale_notebooks
+from semalign.book.provenance_page import duration, entries, read_notebook
+from semalign.experiments.cells import cells
+from semalign.experiments.profile_paths import profile_names
+from semalign.experiments.profiles import load_profile
+from semalign.paths import results_dir
+from semalign.results.surroundings import versions
+
+BUILDING = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme")
+
+
+def status_tables() -> str:
+    """Return the tables of notebooks, profiles and versions, and the claims and devices without a run."""
+    return "\n".join([_notebooks(), _profiles(), _claims(), _devices(), _versions()])
+
+
+def _notebooks() -> str:
+    profile = os.environ.get("SEMALIGN_PROFILE") or "micro"
+    stale = stale_notebooks(profile)
+    lines = []
+    for source in notebook_sources():
+        run = read_notebook(executed_path(source))["metadata"].get("semalign_run", {})
+        lines.append(
+            {
+                "notebook": f"`{source.stem}`",
+                "time": duration(run["seconds"]) if run else "–",
+                "run on": run.get("created", "–")[:10],
+                "commit": f"`{run['commit']}`" if run.get("commit") else "–",
+                "state": f"stale: {', '.join(stale[source.stem])}" if source.stem in stale else "fresh",
+            }
+        )
+    caption = f"The notebooks, profile {profile}: how long each took when it last ran, and whether it is still fresh."
+    return table(pd.DataFrame(lines), caption, "tab-status-notebooks").text
+
+
+def _profiles() -> str:
+    lines = []
+    for name in profile_names():
+        planned, here = len(list(cells(load_profile(name), ["all"]))), len(kept_records(name))
+        chosen = len(list((results_dir() / f"{name}-selection").glob("*.json")))
+        lines.append(
+            {
+                "profile": f"`{name}`",
+                "current records": f"{here} of {planned}" if here else NOT_RUN,
+                "records of choices": str(chosen) if chosen else "–",
+                "command": f"`semalign compare --profile {name} --methods all`",
+            }
+        )
+    caption = (
+        "The profiles: how many cells of a comparison have a record of the models, data and settings that are here, "
+        "and how many records `semalign select` has left."
+    )
+    return table(pd.DataFrame(lines), caption, "tab-status-profiles").text
+
+
+def _claims() -> str:
+    """Return what tests of claims were not run, or say that all were."""
+    claims = ledger().claims
+    tests = [(c, test.subject, test.command) for c in claims for test in c.all_tests if test.finding.verdict == NOT_RUN]
+    lacking = tests + [(claim, claim.test, claim.command) for claim in claims if not claim.tests]
+    if not lacking:
+        return "Every test of a claim was run.\n"
+    lines = "".join(f"- Claim {claim.number}, {what}: `{command}`\n" for claim, what, command in lacking)
+    return f"Of the tests of [claims](claims.md), {len(lacking)} were **{NOT_RUN}**:\n\n{lines}"
+
+
+def _devices() -> str:
+    """Return the devices of the records that chapters show; without a GPU among them, that none was used."""
+    notebooks = [read_notebook(executed_path(source)) for source in notebook_sources()]
+    kept = [entry["records"] for notebook in notebooks for entry in entries(notebook) if entry["records"]]
+    devices = sorted({device for records in kept for device in records["devices"]})
+    said = f"Devices of the records that the chapters show: {', '.join(devices) or 'none'}. "
+    return said + (f"On a GPU: **{NOT_RUN}**.\n" if set(devices) <= {"cpu"} else "\n")
+
+
+def _versions() -> str:
+    found = versions() | {name: version(name) for name in (*DRAWING, *BUILDING)}
+    frame = pd.DataFrame([{"package": f"`{name}`", "version": number} for name, number in found.items()])
+    return table(
+        frame, "Versions of Python and the packages with which this book was built.", "tab-status-versions"
+    ).text
