@@ -14,7 +14,7 @@
 # # Attribution
 #
 # - **Purpose**: find the teacher's *critical* layer for each task, the one with the largest score (Section 4.1), by Layer Gradient × Activation, and see how much that choice depends on what the paper leaves open.
-# - **Cost**: about 70 seconds for the micro family on a CPU.
+# - **Cost**: about 90 seconds for the micro family on a CPU.
 # - **Command**: `semalign run --profile micro --only 03`
 #
 # ## In short

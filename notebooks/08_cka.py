@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Is a student layer most similar to the teacher layer with which the layer map pairs it, and does alignment leave the pattern as it is? For most layers of the micro student it is, but at unit length two untrained models show nearly as much. Alignment lowers the similarities and moves many of their maxima off the diagonal, and permuted atoms change the pattern no more than real ones do, so that a stable pattern is no sign of semantics. A transfer under the paper's settings changes nothing that one could see, and none of this was measured on the paper's models.
+# Is a student layer most similar to the teacher layer with which the layer map pairs it, and does alignment leave the pattern as it is? For most layers of the micro student it is, but at unit length two untrained models show nearly as much. Alignment lowers the similarities and moves many of their maxima off the diagonal, and permuted atoms change the pattern no more than real ones do, so that a stable pattern is no sign of semantics. In this pair a transfer under the paper's settings changes nothing that one could see, and none of this was measured on the paper's models.
 
 # %% tags=["parameters"]
 profile = "micro"

@@ -79,7 +79,7 @@ for record in own:
 # %% [markdown]
 # ## What do the targets say?
 #
-# An aligned state is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the teacher's next token comes first. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one; a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes maps (the best rotation) and ridge maps (the best linear map) are fitted on states of both models at the same positions of other rows.
+# An aligned state is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the teacher's next token comes first. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one ([Decisions](#decisions-controls-of-a-map)); a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes maps (the best rotation) and ridge maps (the best linear map) are fitted on states of both models at the same positions of other rows.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of positions at which the student's head reads the teacher's next token first, from aligned states of each teacher layer. 'The teacher's own states' are read by the teacher's head; the horizontal lines are the student's own states, and the best that any head of the student's width could do. What to see: how far the paper's map lies above its permuted form and below the others.", "name": "fig-premise-readings"}, "image": {"alt": "A panel for each pair of models; in each a line for every map over the teacher's layers."}}
 figure = readings_of_pairs(records)
@@ -116,6 +116,7 @@ page.show_table(
 
 # %% tags=["hide-input"]
 from semalign.book.tables.searches import best_points, loss_table
+from semalign.experiments.selection import ITEMS
 
 search = load_profile("sibling-plus")
 CONTROLS = {
@@ -126,7 +127,7 @@ CONTROLS = {
 }
 page.show_table(
     loss_table(search, best_points(search, results_dir() / "sibling-plus-selection"), CONTROLS),
-    f"{search.teacher} → {search.student}, last layers: response NLL in nats per token on validation rows. The control of a map alone is its permuted form, that of a layer term beside labels is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better.",
+    f"{search.teacher} → {search.student}, last layers: response NLL in nats per token on {ITEMS} validation rows. The control of a map alone is its permuted form, that of a layer term beside labels is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better.",
     "premise-training",
     command="semalign select --profile sibling-plus",
 )

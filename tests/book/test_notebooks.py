@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import nbformat
 import pytest
 from docutils import nodes
+from docutils.utils import new_document
 from helpers.disks import ended_process
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -85,8 +86,9 @@ def test_drawings_of_notebooks_become_part_of_their_page(tmp_path):
     (tmp_path / "jupyter_execute" / "a.svg").write_text('<svg width="72pt" height="72pt" viewBox="0 0 72 72"></svg>')
     of_notebook = nodes.image(uri="jupyter_execute/a.svg", alt="a line")
     other = nodes.image(uri="_static/packages.svg")
-    page = nodes.paragraph("", "", of_notebook, other)
-    app = Mock(srcdir=tmp_path, builder=Mock(format="html"))
+    page = new_document("page")
+    page += [of_notebook, other]
+    app = Mock(spec=Sphinx, srcdir=tmp_path, builder=Mock(format="html"))
     take_in_drawings(app, page, "page")
     drawing, kept = page.children
     assert drawing["format"] == "html" and 'aria-label="a line" style="width: 96px' in drawing.astext()

@@ -97,14 +97,16 @@ def test_a_row_that_does_not_fit_a_bundled_task_is_named(root, name, row, messag
 def test_the_command_says_it_before_a_model_is_loaded(root, tmp_path, command):
     for split in ("test", "train"):
         write(root, f"semalign/micro-gsm8k/{split}", [GSM8K, renamed(GSM8K, "answer", "solution")])
-    out = ["--out", str(tmp_path / "out")]
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")  # there, but it cannot be loaded
+    model, out = str(tmp_path / "model"), ["--out", str(tmp_path / "out")]
     asked = {
-        "evaluate": ["x", "--task", "micro_gsm8k"],
-        "transfer": ["x", "x", "--data", "micro_gsm8k", *out],
-        "attribute": ["x", "--data", "micro_gsm8k"],
-        "decompose": ["x", "--prompts", "micro_gsm8k", *out],
-        "cka": ["x", "x", "--prompts", "micro_gsm8k", *out],
-        "slice": ["x", "--data", "micro_gsm8k", "--width", "8", *out],
+        "evaluate": [model, "--task", "micro_gsm8k"],
+        "transfer": [model, model, "--data", "micro_gsm8k", *out],
+        "attribute": [model, "--data", "micro_gsm8k"],
+        "decompose": [model, "--prompts", "micro_gsm8k", *out],
+        "cka": [model, model, "--prompts", "micro_gsm8k", *out],
+        "slice": [model, "--data", "micro_gsm8k", "--width", "8", *out],
     }
     result = CliRunner().invoke(cli.app, [command, *asked[command]])
     assert "line 2: no column 'answer'" in str(result.exception)

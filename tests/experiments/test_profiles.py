@@ -9,7 +9,8 @@ from semalign.settings import TransferSettings
 
 
 def test_packaged_profiles_load():
-    assert profile_names() == ["llama2", "micro", "micro-fair", "micro-few", "micro-plus", "micro-sibling", "small"]
+    names = ["llama2", "micro", "micro-fair", "micro-few", "micro-plus", "micro-sibling", "sibling-plus", "small"]
+    assert profile_names() == names
     for name in profile_names():
         profile = load_profile(name)
         assert profile.name == name
@@ -87,7 +88,7 @@ def test_mistakes_are_errors(change, message):
 
 def test_an_unknown_profile_lists_the_known():
     with pytest.raises(
-        FileNotFoundError, match="llama2, micro, micro-fair, micro-few, micro-plus, micro-sibling, small"
+        FileNotFoundError, match="llama2, micro, micro-fair, micro-few, micro-plus, micro-sibling, sibling-plus, small"
     ):
         load_profile("macro")
 

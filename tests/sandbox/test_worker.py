@@ -118,6 +118,8 @@ def test_a_worker_that_is_gone_is_replaced(mode):
         assert examiner.examine(*RIGHT) == PASSED
         worker = examiner._workers.get()
         stop(worker.process)
+        while worker._control.recv(1024):  # what it said, until nobody is left who could say more
+            pass
         examiner._workers.put(worker)
         with pytest.raises(SandboxError, match="did not start"):
             examiner.examine(*RIGHT)

@@ -50,9 +50,9 @@ class Interval:
     '1.2 ± 1.2'
     """
 
-    value: float
-    low: float = math.nan
-    high: float = math.nan
+    value: float | int
+    low: float | int = math.nan
+    high: float | int = math.nan
     signed: bool = False
     decimals: int = 1
     bold: bool = False

@@ -133,7 +133,7 @@ def test_a_teacher_of_fewer_neurons_gives_all_it_has(tokenizer, student, rows):
 
 
 def test_bad_input_is_refused_before_any_long_work(teacher, student, rows, tokenizer, monkeypatch):
-    for long_work in ("laten.method.attribute_neurons", "runner.response_nll", "laten.method.Alignment.run"):
+    for long_work in ("laten.method.attribute_neurons", "held_out.row_nll", "laten.method.Alignment.run"):
         monkeypatch.setattr(f"semalign.methods.{long_work}", lambda *_, **__: pytest.fail("long work"))
 
     def refused(message, data=rows, teacher=teacher, student=student, error=ValueError, **settings):
@@ -149,4 +149,4 @@ def test_bad_input_is_refused_before_any_long_work(teacher, student, rows, token
     refused("more than the context of 64", data=[*rows[:5], {"prompt": "x", "response": "y" * 64}])
     refused("less than or equal to 1", neuron_share=1.5)
     refused("no data file", data="missing.jsonl", error=FileNotFoundError)
-    refused("semalign fetch missing-model", teacher="missing-model", error=FileNotFoundError)
+    refused("no model 'missing-model'", teacher="missing-model", error=FileNotFoundError)
