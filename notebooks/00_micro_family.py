@@ -16,6 +16,10 @@
 # - **Purpose**: the small models and benchmarks that come with this project, and on which most of this book runs: how large they are, how they were made, what a task looks like, and what they are not good for.
 # - **Cost**: about 10 seconds on a CPU. Scores and answers come from records.
 # - **Command**: `semalign run --profile micro --only 00`
+#
+# ## In short
+#
+# Which models and tasks do most measurements in this book come from? The teacher answers far more test items than the student: {num}`micro/none--micro-teacher--micro_gsm8k.json:value:.0f` against {num}`micro/none--micro-student--micro_gsm8k.json:value:.0f` percent of micro-GSM8K, for example, so there is something to transfer. None of these scores says anything about the real benchmarks, or about Llama 2.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -32,11 +36,11 @@ from semalign.book.tables.paper import title
 page = open_page("00_micro_family", profile, inputs)
 
 # %% [markdown]
-# A claim about a method is easiest to check where a run takes seconds. The micro family makes that possible: three general models and two code models with the architecture of Llama, which anyone can train again from text that the project generates, and four small benchmarks with the rows, prompts and scorers of MMLU, GSM8K, HumanEval and MBPP.
+# A claim about a method is easiest to check where a run takes seconds. The micro family makes that possible: three general models (`micro-teacher` and two students) and two code models with the architecture of Llama, which anyone can train again from text that the project generates, and four small benchmarks with the rows, prompts and scorers of MMLU, GSM8K, HumanEval and MBPP.
 #
 # ## Models
 #
-# `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. `micro-sibling` is a second student, made as students of real families often are: the teacher with a narrower residual stream and fewer layers, trained on. The first student has seen the same facts and skills as the teacher, mostly told in other words and layouts, and the benchmarks' own form in a few of its documents only: it lacks the form more than the skill, so that there is something to transfer.
+# `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. `micro-sibling` is a second student, made as students of real families often are: the teacher with a narrower residual stream and fewer layers, trained on. The first student has seen the same facts and skills as the teacher, mostly told in other words and layouts. It met the benchmarks' own form in a few of its documents only. So it lacks the form more than the skill, and there is something to transfer.
 
 # %%
 from semalign.experiments import runs
@@ -68,7 +72,7 @@ page.show_table(
 #
 # ## Benchmarks
 #
-# All items are generated from a seed. *micro-MMLU* asks for one of four values of an invented fact, *micro-GSM8K* for the answer to a word problem of one to four steps, *micro-HumanEval* for the body of a function from its head and description, and *micro-MBPP* for a function from its description and three asserts. No prompt occurs twice, the facts and functions of the three splits are different ones, and no row of any split is in the models' training text. Tests of a function fail for every function of the same family that behaves differently.
+# All items are generated from a seed. *micro-MMLU* asks for one of four values of an invented fact, *micro-GSM8K* for the answer to a word problem of one to four steps, *micro-HumanEval* for the body of a function from its head and description, and *micro-MBPP* for a function from its description and three asserts. No prompt occurs twice, the facts and functions of the three splits are different ones, and no row of any split is in the models' training text. The tests of a function fail for every other function of its family that behaves differently.
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -80,7 +84,7 @@ page.show_table(
 # %% [markdown]
 # ## One item of each
 #
-# This is the first item of each test split, not a chosen one, and what the models answer: the student, the teacher, the student after SemAlign with the paper's settings, and the student after the same training with cross-entropy in place of the teacher's states. Seed 0.
+# This is the first item of each test split, not a chosen one, and what the models answer: the student, the teacher, the student after SemAlign with the [paper's settings](../paper_settings.md), and the student after the same training with cross-entropy in place of the teacher's states. Both trainings have seed 0.
 
 # %% tags=["hide-input"]
 AFTER = {"after SemAlign": "semalign", "after cross-entropy": "cross-entropy"}
@@ -99,3 +103,5 @@ for task in settings.tasks:
 # - **Size.** A score says how a model of this size handles these templates. It says nothing about the real benchmarks, and nothing about models of billions of parameters.
 # - **Teacher and first student are unlike real pairs in one respect that matters**: their two trainings have nothing in common but the tokenizer and the kind of text, and the atoms of the two models hardly correspond ([Does the premise hold?](11_premise.ipynb)). Students of real families are often made from their teachers, as `micro-sibling` is.
 # - **One family.** Methods that rank alike here may rank differently elsewhere. The page [Published weights](09_published_weights.ipynb) has the other models that were run.
+#
+# **Read next**: [Semantic basis](01_semantic_basis.ipynb), where the method begins, or [Claims](../claims.md) for the verdicts.

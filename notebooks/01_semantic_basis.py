@@ -16,6 +16,10 @@
 # - **Purpose**: compute the vocabulary-defined semantic bases of teacher and student (Section 3.1 of the paper), check them, and draw Fig. 1 from them.
 # - **Cost**: about 15 seconds for the micro family on a CPU; a Llama-2-7B head takes well under a minute on two cores.
 # - **Command**: `semalign run --profile micro --only 01`
+#
+# ## In short
+#
+# Does every token of the vocabulary have a vector of its own in the space of hidden states, and what are these vectors like? In the micro models every token has one, and it is computed exactly up to rounding. For most tokens the logits of this vector are largest at the token itself, but for many they are not. The page does not show that hidden states are made of these vectors, nor that those of two models mean the same.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -23,8 +27,10 @@ inputs = ["models", "benchmarks"]  # below data/: when these change, the page is
 
 # %% tags=["hide-input"]
 import pandas as pd
+from IPython.display import display
 
 from semalign.book import figures
+from semalign.book.markdown import Markdown
 from semalign.book.page import open_page
 from semalign.book.tables.analyses import basis_checks
 from semalign.data.tasks import rows
@@ -45,14 +51,16 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # %% [markdown]
 # ## One vector for each token
 #
-# A language model turns a hidden state $h$ into logits by its LM head, $z = W h$, with one row of $W$ for each of the $V$ tokens of the vocabulary.
-# The other direction, from a label to the latent space, uses the pseudoinverse: the *semantic basis* of token $i$ is
+# You need to know how a transformer computes logits, and what a pseudoinverse is; all other terms are explained where they first occur, and in the [glossary](../glossary.md).
+#
+# A language model turns a hidden state $h$ of $D$ numbers into logits by its LM head, $z = W h$, with one row of $W$ for each of the $V$ tokens of the vocabulary. (The [final norm](#decisions-final-norm) that comes before the head is left out here.)
+# The other direction leads from a token to the space of hidden states, the *latent space*. It uses the [pseudoinverse](#decisions-pseudoinverse) $W^+$ and the one-hot vector $\vec e_i$ of token $i$. The result is one vector of the {term}`semantic basis`, called the {term}`semantic atom` of token $i$:
 #
 # $$
 # \vec s_i = \vec e_i\, W^+ , \qquad W^+ = (W^\top W)^{-1} W^\top ,
 # $$ (eq-basis)
 #
-# the least-squares answer to "which state gives logit 1 to token $i$ and 0 to all others?". The library computes it through the $D \times D$ Gram matrix in float64, so it needs two matrix products and no factorisation of size $V$.
+# which is the least-squares answer to "which state gives logit 1 to token $i$ and 0 to all others?". The matrix $S$ has one atom in each row. The library computes it through the $D \times D$ Gram matrix in float64, so it needs two matrix products and no factorisation of size $V$.
 
 # %%
 teacher_basis = SemanticBasis.from_model(teacher)
@@ -60,7 +68,7 @@ student_basis = SemanticBasis.from_model(student)
 student_basis.vectors.shape, student_basis.method, student_basis.rank
 
 # %% [markdown]
-# Three checks follow. $S$ must be the pseudoinverse, so $S^\top W$ must be the identity of the latent space. $S$ must agree with `torch.linalg.pinv` in float64. And the logits of $s_i$ should have their maximum at token $i$.
+# Three checks follow. $S$ must be the pseudoinverse, so $S^\top W$ must be the identity of the latent space. $S$ must agree with `torch.linalg.pinv` in float64. The third check asks how often the logits of $s_i$ have their maximum at token $i$. This need not be so: $V$ tokens share $D < V$ dimensions, so $S W^\top$ can only be a projection and not the identity.
 
 
 # %%
@@ -78,7 +86,7 @@ checks = {"teacher": check(teacher, teacher_basis), "student": check(student, st
 # %% tags=["hide-input"]
 page.show_table(
     basis_checks({"teacher": teacher_basis, "student": student_basis}, checks),
-    "Checks of the two semantic bases; the last column is the share of bases whose own token has the largest logit.",
+    "Checks of the two semantic bases; the last column is the share of atoms whose own token has the largest logit.",
     "basis-checks",
     decimals=1,
 )
@@ -86,7 +94,7 @@ page.show_table(
 # %% [markdown]
 # ## The angles between atoms
 #
-# $V$ vectors in $D < V$ dimensions cannot be orthogonal. How far they are from orthogonal matters for everything that follows, because a state's coefficients are its cosines with *all* atoms (Eq. 1 of the paper). For comparison, the figure also shows the same number of random vectors.
+# $V$ vectors in $D < V$ dimensions cannot be orthogonal. How far they are from orthogonal matters for everything that follows, because the next page describes a state by its cosines with *all* atoms (Eq. 1 of the paper). For comparison, the figure also shows the same number of random vectors.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Cosines between atoms of one model: output side (columns of the pseudoinverse), input side (embedding rows) and the same number of random vectors. What to see: how far each side's atoms are from the random vectors, whose cosines have standard deviation $1/\\sqrt{D}$.", "name": "fig-atom-cosines"}, "image": {"alt": "Two panels of three overlaid density curves of pairwise cosines."}}
 bases = {
@@ -119,7 +127,7 @@ page.provenance("semantic-association")
 # %% [markdown]
 # ## What the choices change
 #
-# The paper leaves some details of the basis open; [Decisions](../decisions.md) says what is done here. The table shows what another choice would change on the two LM heads of this profile. Its values, except those of the last line, are cosines between the results of the two choices; the cosine is 1 where they agree.
+# The paper leaves some details of the basis open. *Decisions* says what is done here about the [pseudoinverse](#decisions-pseudoinverse), the [final norm](#decisions-final-norm), [equal rows](#decisions-equal-rows) and [unit length](#decisions-unit-length). The table shows what another choice would change on the two LM heads of this profile. Its values, except those of the last line, are cosines between the results of the two choices; the cosine is 1 where they agree.
 
 
 # %%
@@ -151,7 +159,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# The choice between unit and raw atoms concerns the sum, not the atoms: with raw vectors, the map to the student is $S_T S_S^\top$ of the raw bases. For states drawn at random, the targets of the two maps have this mean cosine:
+# The choice between unit and raw atoms concerns sums over atoms. The [next page](02_decomposition.ipynb) makes of teacher and student atoms one map, $M = S_T^\top S_S$ with atoms in rows; it may be made of atoms of unit length or of raw ones. For states drawn at random, the targets of the two maps have this mean cosine:
 
 # %%
 drawn = torch.randn(512, teacher_basis.vectors.shape[1], dtype=torch.float64, generator=torch.manual_seed(0))
@@ -161,6 +169,21 @@ raw_map = teacher_basis.vectors[shared_teacher].double().T @ student_basis.vecto
 round(agreement(drawn @ unit_map, drawn @ raw_map), 3)
 
 # %% [markdown]
+# ## Reading
+
+# %% tags=["hide-input"]
+own = {name: found["own token first (%)"] for name, found in checks.items()}
+spread = cosines.groupby(["model", "side"])["cosine"].std()
+display(
+    Markdown(
+        f"""- **Own token first**: for {own["teacher"]:.0f}% of the teacher's atoms and {own["student"]:.0f}% of the student's. For the other tokens, the state that is nearest to "this token and no other" reads as another token.
+- **Angles**: cosines between output-side atoms have standard deviation {spread["teacher", "output"]:.3f} in the teacher and {spread["student", "output"]:.3f} in the student; those between random vectors have {spread["teacher", "random"]:.3f} and {spread["student", "random"]:.3f}."""
+    )
+)
+
+# %% [markdown]
+# A coefficient of one token is therefore never about this token alone: it also contains what the state has along the atoms near it.
+#
 # ## On your own model
 #
 # ```python
@@ -171,4 +194,6 @@ round(agreement(drawn @ unit_map, drawn @ raw_map), 3)
 # basis.save("basis.safetensors")
 # ```
 #
-# On the command line, use `semalign basis my-model-folder --out basis.safetensors`. [Decisions](../decisions.md) says what the options mean and what the alternatives are.
+# On the command line, use `semalign basis my-model-folder --out basis.safetensors`. What the options mean is said in [Decisions](#decisions-pseudoinverse).
+#
+# **Read next**: [Decomposition](02_decomposition.ipynb), which takes hidden states apart along these vectors.

@@ -16,6 +16,10 @@
 # - **Purpose**: decompose hidden states into semantic components and recompose them (Section 3.2, Eq. 1 and 2), and see what the paper's Fig. 2 shows: how well the direction of a state survives.
 # - **Cost**: about 15 seconds for the micro family on a CPU; the curves of SmolLM2-135M come from committed results.
 # - **Command**: `semalign run --profile micro --only 02`
+#
+# ## In short
+#
+# Does a hidden state keep its direction when it is taken apart along the atoms of its model and put together again? In a published model it mostly does for output-side atoms and hardly for input-side ones, as the paper says; in the micro student it is the other way round. As many random vectors keep the direction better than either, so a high cosine does not show that states are made of semantic atoms. The paper's own models, Qwen3 and Llama 2, were not run.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -26,6 +30,7 @@ import pandas as pd
 from IPython.display import display
 
 from semalign.book import figures
+from semalign.book.markdown import Markdown
 from semalign.book.page import open_page
 from semalign.book.tables.analyses import random_frames
 from semalign.paths import results_dir
@@ -53,13 +58,13 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # %% [markdown]
 # ## Two equations, one product
 #
-# The coefficients of a teacher state are its cosines with all teacher atoms, and the supervisory state is their sum in the student's basis:
+# {term}`Decomposition <decomposition>` describes a teacher state by its cosines with all teacher {term}`atoms <semantic atom>`, its *coefficients*. {term}`Recomposition <recomposition>` is the sum of the student's atoms with these coefficients. It gives the state that the student should have, the {term}`target`. With one unit atom in each column of $S_T$ and $S_S$,
 #
 # $$
 # \mathbf a = \frac{S_T^\top \mathbf h^T}{\lVert \mathbf h^T \rVert_2} \quad (1), \qquad \tilde{\mathbf h}^S = S_S\, \mathbf a \quad (2).
 # $$ (eq-decompose)
 #
-# Together they are one linear map, $\tilde{\mathbf h}^S = S_S S_T^\top \mathbf h^T / \lVert \mathbf h^T \rVert$, and a cosine loss does not depend on the length. So the library computes $M = S_T^{} S_S^\top$ once, a $D_T \times D_S$ matrix for row vectors, and never computes the $m$ coefficients of a state.
+# Together they are one linear map, $\tilde{\mathbf h}^S = S_S S_T^\top \mathbf h^T / \lVert \mathbf h^T \rVert$. A cosine loss does not depend on the length. So the library computes the {term}`alignment map` $M = S_T^{} S_S^\top$ once, a $D_T \times D_S$ matrix for row vectors, and never the $m$ coefficients of a state ([Decisions](#decisions-one-product)).
 
 # %%
 task = next(iter(settings.tasks))
@@ -76,7 +81,7 @@ print(f"{len(states)} states: the two forms agree to a cosine of 1 - {(1 - cosin
 # %% [markdown]
 # ## Fig. 2: does the direction survive?
 #
-# Within one model the same map is the *frame operator* $F = S S^\top$. The paper says that if semantics are vectors, then $\mathbf r \parallel \sum_i \mathbf c_i = F \mathbf r$ for the output-side bases, and $\mathbf r \perp F \mathbf r$ for random vectors. The figure shows $\cos(\mathbf h, F \mathbf h)$ at every layer.
+# Within one model the same map is the *frame operator* $F = S S^\top$: it takes a state $\mathbf r$ apart into components $\mathbf c_i$ along the atoms and adds these up. The paper says that if semantics are vectors, the sum is parallel to the state for {term}`output-side <output-side basis>` atoms, $\mathbf r \parallel \sum_i \mathbf c_i = F \mathbf r$. For random vectors it should be orthogonal, $\mathbf r \perp F \mathbf r$. The {term}`input-side basis` is a third case. The figures show $\cos(\mathbf h, F \mathbf h)$ at every layer.
 
 # %%
 texts = [row["prompt"] for row in rows("micro_humaneval", "validation", 164)] if profile == "micro" else []
@@ -91,9 +96,9 @@ if texts:
 # %% [markdown]
 # ### A published model: SmolLM2-135M-Instruct on HumanEval
 #
-# The paper's text names Qwen3 and its caption names Llama 2 7B. Neither is available everywhere, so this section uses a Llama-type model with published weights and 135 million parameters. Its LM head is tied to its embeddings.
+# The paper's text names Qwen3 and its caption names Llama 2 7B. Neither is available everywhere ([Decisions](#decisions-which-states)), so this section uses a Llama-type model with published weights and 135 million parameters. Its LM head is [tied](#decisions-tied-heads) to its embeddings.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 2 on SmolLM2-135M-Instruct, 164 HumanEval prompts: mean cosine between a state and its recombined components, by layer, for each supervision interface. What to see: the output side is far above the input side, as in the paper; but *random, as many* is higher still, so a high cosine alone says nothing about semantics.", "name": "fig-decomposition-smollm2"}, "image": {"alt": "Four panels, one for each interface, with four curves over 30 layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 2 on SmolLM2-135M-Instruct, 164 HumanEval prompts: mean cosine between a state and its recombined components, by layer, for each {term}`interface`. What to see: the output side is far above the input side, as in the paper; but *random, as many* is higher still, so a high cosine alone says nothing about semantics.", "name": "fig-decomposition-smollm2"}, "image": {"alt": "Four panels, one for each interface, with four curves over 30 layers."}}
 figure = figures.resultant_cosines(real)
 
 # %% tags=["remove-input"]
@@ -123,7 +128,7 @@ if texts:
 # \sqrt{\frac{m}{m + D - 1}} .
 # $$ (eq-random-frame)
 #
-# With as many vectors as a vocabulary has tokens, $m \gg D$, and this is close to 1: many random directions form a nearly tight frame. With few vectors it is close to $\sqrt{m/D}$. "$\mathbf r \perp \sum_i \mathbf c_i$ for random vectors" holds only for a small number of them.
+# With as many vectors as a vocabulary has tokens, $m \gg D$, and this is close to 1: many random directions form a nearly *tight* frame, one that gives every state back up to its length. With few vectors it is close to $\sqrt{m/D}$. "$\mathbf r \perp \sum_i \mathbf c_i$ for random vectors" holds only for a small number of them.
 
 # %%
 m, width = SemanticBasis.from_model(student).vectors.shape
@@ -131,8 +136,9 @@ for vectors in (64, m):
     print(f"{vectors} random vectors in {width} dimensions: {random_basis_cosine(vectors, width):.3f} expected")
 
 # %% tags=["hide-input"]
+frames = random_frames(real, read_record(published)["details"]["bases"])
 page.show_table(
-    random_frames(real, read_record(published)["details"]["bases"]),
+    frames,
     "Cosine of layer outputs with their recombined components, SmolLM2-135M-Instruct, next to what the frame would give for states without a preferred direction, and what the same number of random vectors would give.",
     "random-frames",
     decimals=3,
@@ -140,7 +146,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# The second-to-last column is the test that the paper's figure lacks. A frame whose directions are unevenly filled turns even a state without a preferred direction by a certain angle, and for the output side this alone gives a *higher* cosine than the model's own states have. So the output-side curve measures how even the frame is; it does not show that states are made of the frame's atoms. A comparison that could show this is the map between two models against the same map with permuted atoms.
+# The second-to-last column is the test that the paper's figure lacks. Atoms do not fill all directions evenly, so the frame turns even a state without a preferred direction by some angle. For the output side this alone gives a *higher* cosine than the model's own states have. So the output-side curve measures how even the frame is. It does not show that states are made of the frame's atoms. A comparison that could show this is the map between two models against the same map with permuted atoms, as in [Does the premise hold?](11_premise.ipynb).
 #
 # ## How much of it is one direction
 #
@@ -155,3 +161,17 @@ page.provenance(
     "semalign decompose smollm2-135m --out data/results/small/fig2-smollm2-135m",
     published,
 )
+
+# %% [markdown]
+# ## Reading
+
+# %% tags=["hide-input"]
+of = frames.set_index("basis")
+display(
+    Markdown(
+        f"""On SmolLM2-135M-Instruct the mean cosine is {of.loc["output side", "measured: mean"]:.2f} for the output side and {of.loc["input side", "measured: mean"]:.2f} for the input side, but {of.loc["random, as many", "measured: mean"]:.2f} for as many random vectors. For the output side, the shape of the frame alone would give {of.loc["output side", "by the frame's shape alone"]:.2f}."""
+    )
+)
+
+# %% [markdown]
+# **Read next**: [Attribution](03_attribution.ipynb), which chooses a layer of the teacher, or [Inside a state](12_inside_a_state.ipynb), which shows the atoms of single states.

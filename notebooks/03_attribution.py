@@ -13,16 +13,26 @@
 # %% [markdown]
 # # Attribution
 #
-# - **Purpose**: find the teacher's critical layer for each task (Section 4.1) by Layer Gradient × Activation, and see how much that choice depends on what the paper leaves open.
-# - **Cost**: about 45 seconds for the micro family on a CPU.
+# - **Purpose**: find the teacher's *critical* layer for each task, the one with the largest score (Section 4.1), by Layer Gradient × Activation, and see how much that choice depends on what the paper leaves open.
+# - **Cost**: about 90 seconds for the micro family on a CPU.
 # - **Command**: `semalign run --profile micro --only 03`
+#
+# ## In short
+#
+# Which layer of the teacher matters for a task? Under the absolute score it is always the first layer or, where whole layer outputs are scored, the second, whatever the task. Without the output of the first MLP the teacher loses every task: the score finds a layer that everything needs, not one that is special to a task. The signed score gives other layers, which depend on the interface and on the task; whether any of them is a good place to train is not asked here.
 
 # %% tags=["parameters"]
 profile = "micro"
 inputs = ["models", "benchmarks"]
 
 # %% tags=["hide-input"]
+from statistics import mean
+
+from IPython.display import display
+
+from semalign.analysis.diagnosis.patching import PatchTest
 from semalign.book import figures
+from semalign.book.markdown import Markdown
 from semalign.book.page import open_page
 from semalign.book.tables.analyses import critical_layers
 
@@ -45,13 +55,13 @@ n_examples = TransferSettings().attribution_examples
 # %% [markdown]
 # ## The score
 #
-# For layer $\ell$ with activations $\mathbf h^{(\ell)}$ at the supervision interface and the supervised objective $J = \log p(\text{response} \mid \text{prompt})$,
+# SemAlign trains one layer of the student only. To choose it, {term}`attribution` gives every layer of the teacher a score. Activations $\mathbf h^{(\ell)}$ of layer $\ell$ are taken at an {term}`interface`: the output of its attention or of its MLP, both together (`residual`), or the layer's whole output (`layer`). The [objective](#decisions-the-objective-that-is-attributed) is the log-likelihood of the response, $J = \log p(\text{response} \mid \text{prompt})$. With tokens $t$ and channels $d$,
 #
 # $$
 # A_\ell = \sum_{t, d} \Big| h^{(\ell)}_{t,d} \, \frac{\partial J}{\partial h^{(\ell)}_{t,d}} \Big| ,
 # $$ (eq-attribution)
 #
-# averaged over rows: one number for each layer. `aggregation="signed"` omits the absolute value, so that positive and negative contributions cancel. The gradients come from captum's `LayerGradientXActivation` {cite}`kokhlikyan2020captum`.
+# averaged over rows: one number for each layer. A layer has a large score if its activations are large where the objective reacts to them. `aggregation="signed"` omits the absolute value, so that positive and negative contributions cancel. The gradients come from captum's `LayerGradientXActivation` {cite}`kokhlikyan2020captum`.
 
 
 # %%
@@ -79,7 +89,7 @@ page.provenance("attribution")
 # %% [markdown]
 # ## What the open choices change
 #
-# The paper does not say at which interface layers are attributed, nor how the products are summed. The table gives the critical teacher layer $\ell_\star$ for each reading, and the student layer $k^\dagger$ with which the [pairing](04_pairing.ipynb) pairs it.
+# The paper does not say at which [interface](#decisions-interface) layers are attributed, nor how the products are summed. The table gives the critical teacher layer $\ell_\star$ for each reading, and the student layer $k^\dagger$ with which the [pairing](04_pairing.ipynb) pairs it.
 
 # %%
 n_teacher, n_student = Architecture(teacher.model).n_layers, Architecture(student.model).n_layers
@@ -99,6 +109,59 @@ page.show_table(
 )
 
 # %% [markdown]
+# ## What the score finds
+#
+# Two more measurements say what it means that a layer has the largest score. The first one replaces the MLP's output of one layer by zero, at all positions, and measures how much the {term}`response NLL` rises, that is, the mean negative log-likelihood of the response's tokens in nats. The second one computes the scores again from as many other training rows.
+
+
+# %% tags=["hide-input"]
+def rises(task):
+    """Return how far the response NLL rises without the MLP of each layer, in nats per token."""
+    examples = encode(rows(task, "train", n_examples), teacher.tokenizer, context)
+    everywhere = [range(len(example)) for example in examples]
+    tests = [PatchTest(Architecture(teacher.model), examples, everywhere, k + 1, "mlp") for k in range(n_teacher)]
+    return [mean(test.patched(None, 1.0)) - mean(test.own()) for test in tests]
+
+
+without = pd.DataFrame({task: rises(task) for task in settings.tasks})
+without.insert(0, "layer without MLP", range(1, n_teacher + 1))
+page.show_table(
+    without,
+    f"Rise of the teacher's response NLL if the output of one layer's MLP is zero, in nats per token, over {n_examples} training rows of each task.",
+    "without-layer",
+)
+
+# %% tags=["hide-input"]
+others = {task: rows(task, "train", 2 * n_examples)[n_examples:] for task in settings.tasks}
+critical_by = found[found["interface"] == "mlp"].set_index("layer").groupby(["task", "aggregation"])["score"].idxmax()
+
+
+def same_layers(aggregation):
+    """Return for how many tasks other rows give the same critical layer."""
+    again = {
+        task: attribute_layers(
+            teacher, batches(encode(of, teacher.tokenizer, context), 8), "mlp", aggregation=aggregation
+        )
+        for task, of in others.items()
+    }
+    return sum(int(scores.argmax()) + 1 == critical_by[task, aggregation] for task, scores in again.items())
+
+
+first, deeper = without.iloc[0, 1:], without.iloc[1:, 1:]
+n_tasks = len(settings.tasks)
+same = {aggregation: same_layers(aggregation) for aggregation in ("absolute", "signed")}
+display(
+    Markdown(
+        f"""- **Without the first MLP**, the response NLL rises by {first.min():.1f} to {first.max():.1f} nats per token, depending on the task; without any other one, by at most {deeper.max().max():.1f}.
+- **With other rows**, the absolute sums give the same critical layer for {same["absolute"]} of {n_tasks} tasks, the signed sums for {same["signed"]} of {n_tasks} (at the MLP output)."""
+    )
+)
+
+# %% [markdown]
+# A layer that every task needs has a large score for every task. So the score does not say where knowledge about *this* task is. Why the absolute sum is the default here all the same, and what the text of the paper allows, is said in [Decisions](#decisions-the-objective-that-is-attributed).
+#
 # ## Several processes
 #
 # On a node with four GPUs, `accelerate launch --multi_gpu --num_processes 4 -m semalign attribute MODEL --data TASK` shares out the batches over four processes and adds up their scores. Every process has the same result, which the first one prints. `transfer` is launched in the same way; the [quick start](several-gpus) says how on several machines.
+#
+# **Read next**: [Pairing](04_pairing.ipynb), which finds the student's layer for a critical teacher layer.

@@ -16,13 +16,20 @@
 # - **Purpose**: assign a teacher layer to each student layer (Section 4.1), find the student layer for a critical teacher layer, and draw Fig. 3 from a real pair.
 # - **Cost**: about 40 seconds for the micro family on a CPU.
 # - **Command**: `semalign run --profile micro --only 04`
+#
+# ## In short
+#
+# Which teacher layer supervises which student layer, and what does this look like for a real pair? The formula gives each student layer a teacher layer of its own and leaves some teacher layers without a partner. In the drawn pair, the training under the paper's settings moves the student's states only a little towards their targets. Nothing here says that layers at equal depth do equal work.
 
 # %% tags=["parameters"]
 profile = "micro"
 inputs = ["models", "benchmarks"]
 
 # %% tags=["hide-input"]
+from IPython.display import display
+
 from semalign.book import figures
+from semalign.book.markdown import Markdown
 from semalign.book.page import open_page
 
 page = open_page("04_pairing", profile, inputs)
@@ -44,20 +51,20 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # %% [markdown]
 # ## The layer map
 #
-# Student layer $k$ of $L_S$ pairs with teacher layer
+# Teacher and student may differ in depth: the teacher has $L_T$ layers, the student $L_S$. The {term}`layer map` pairs student layer $k$ with teacher layer
 #
 # $$
 # \ell_k^T = \max\!\left(1, \left\lfloor \tfrac{L_T}{L_S} k \right\rfloor\right).
 # $$ (eq-pairing)
 #
-# A critical teacher layer $\ell_\star^T$ is paired with the nearest student layer that is as deep or deeper, $k^\dagger = \min\{k : \ell_k^T \ge \ell_\star^T\}$. Layers count from 1. The last column shows the interpolated alternative, which mixes the two teacher layers around the student's exact depth $L_T\, k / L_S$.
+# [Attribution](03_attribution.ipynb) chooses a critical teacher layer $\ell_\star^T$. It leads to the first student layer whose partner is as deep or deeper, $k^\dagger = \min\{k : \ell_k^T \ge \ell_\star^T\}$. Layers count from 1. The last column shows the [interpolated](#decisions-interpolation) alternative, which mixes the two teacher layers around the student's exact depth $L_T\, k / L_S$.
 
 # %%
 layer_map = LayerMap(Architecture(teacher.model).n_layers, Architecture(student.model).n_layers)
 print(layer_map)
 
 # %% [markdown]
-# With $L_T \ge L_S$ the map never uses a teacher layer twice: $\lfloor L_T k / L_S \rfloor$ grows by at least 1 with each $k$. Instead it *skips* teacher layers, and $k^\dagger$ is needed for those. Sharing, which the paper mentions, needs a teacher with fewer layers than the student. You can override single pairs of the map:
+# With $L_T \ge L_S$ the map never uses a teacher layer twice: $\lfloor L_T k / L_S \rfloor$ grows by at least 1 with each $k$. If the teacher is deeper, the map *skips* teacher layers, and $k^\dagger$ is needed for those. The paper also mentions that student layers may share a teacher layer. This needs a teacher with fewer layers than the student. You can override single pairs of the map:
 
 # %%
 print(LayerMap(5, 4, override={3: 4}))
@@ -65,7 +72,7 @@ print(LayerMap(5, 4, override={3: 4}))
 # %% [markdown]
 # ## Fig. 3 from a real pair
 #
-# The paper's Fig. 3 is a sketch of the whole method. The figure below shows the same three steps with numbers, in the paper's colours: the layer map, with the teacher's attribution as bars; the teacher's states at the paired layer, the targets that the map $M$ makes of them in the student's space, and the student's own states before any training; and these states after the training of [the next page](05_alignment.ipynb), which changes the paired layer only.
+# The paper's Fig. 3 is a sketch of the whole method. The figure below shows the same three steps for real models, in the paper's colours. Step 1 is the layer map, with the teacher's attribution as bars. Step 2 has the teacher's states at the paired layer, the {term}`targets <target>` that the map $M$ makes of them in the student's space, and the student's own states before any training. Step 3 has these states after the training of the page [Alignment and training](05_alignment.ipynb), which changes the paired layer only.
 
 # %%
 task = "micro_gsm8k" if "micro_gsm8k" in settings.tasks else next(iter(settings.tasks))
@@ -95,3 +102,30 @@ page.save(points, "pairing")
 
 # %% tags=["remove-input"]
 page.provenance("pairing")
+
+# %% [markdown]
+# ## Reading
+
+# %% tags=["hide-input"]
+cosine = torch.nn.functional.cosine_similarity
+near = {name: cosine(states, targets).mean().item() for name, states in (("before", h_before), ("after", h_after))}
+
+
+def same_kind(states):
+    """Return how often the nearest other state, by cosine, comes before a token of the same kind."""
+    unit = torch.nn.functional.normalize(states, dim=-1)
+    nearest = (unit @ unit.T).fill_diagonal_(-1).argmax(1).tolist()
+    return sum(kinds[i] == kinds[j] for i, j in enumerate(nearest)) / len(kinds)
+
+
+alike = {name: cosine(states, states.mean(0)).mean().item() for name, states in (("t", h_teacher), ("m", targets))}
+display(
+    Markdown(
+        f"""- **Grouping**: the nearest other state, by cosine, comes before a token of the same kind for {same_kind(h_teacher):.0%} of the teacher's states, {same_kind(targets):.0%} of the targets and {same_kind(h_before):.0%} of the student's own states before the training.
+- **Distance**: at student layer {k}, the mean cosine between the student's states and their targets is {near["before"]:.3f} before the training and {near["after"]:.3f} after it, where 1 would be the same direction.
+- **What all positions share**: with their common mean, teacher states have a mean cosine of {alike["t"]:.2f}, targets one of {alike["m"]:.2f}."""
+    )
+)
+
+# %% [markdown]
+# **Read next**: [Does the premise hold?](11_premise.ipynb), which asks what such targets are worth before any training, or [Alignment and training](05_alignment.ipynb).

@@ -16,13 +16,20 @@
 # - **Purpose**: make the targets (Section 4.2), train one student layer on them (Section 4.3), and follow both cosine losses; then repeat this with one setting changed at a time.
 # - **Cost**: about 5 minutes for the micro family on a CPU.
 # - **Command**: `semalign run --profile micro --only 05`
+#
+# ## In short
+#
+# What does the paper's objective do to the layer that it trains? Under the paper's settings both losses fall, but in so few steps the layer hardly changes: on held-out rows its states come only slightly closer to the targets, and the student does not predict the responses better. At ten times the rate the states come much closer, and the predictions become clearly worse unless cross-entropy is the output term. This is one task and one seed, without a benchmark score.
 
 # %% tags=["parameters"]
 profile = "micro"
 inputs = ["models", "benchmarks"]
 
 # %% tags=["hide-input"]
+from IPython.display import display
+
 from semalign.book import figures
+from semalign.book.markdown import Markdown
 from semalign.book.page import open_page
 from semalign.book.tables.analyses import variant_table
 from semalign.results.records import write_record
@@ -48,7 +55,7 @@ scratch = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## What is minimised
 #
-# Layer $k$ of the student gets a LoRA adapter on its up, down, value and output matrices; everything else is frozen. Over supervised positions, those whose next token belongs to the response,
+# Layer $k$ of the student gets a LoRA {term}`adapter` on its up, down, value and output matrices ([Decisions](#decisions-what-trains)); everything else is frozen. Two cosines are maximised. The first is that between the student's state $\mathbf h^{(k)}$ and its {term}`target` $\mathbf h^{(k)}_*$, the aligned teacher state. The second is that between the student's logits $\mathbf z$ and the one-hot vector $\mathbf y^\text{oh}$ of the next token. Averages are over [supervised positions](#decisions-supervised-positions), those whose next token belongs to the response:
 #
 # $$
 # \mathcal L = \underbrace{1 - \operatorname{Avg}\big[\cos(\mathbf h^{(k)}, \mathbf h^{(k)}_*)\big]}_{\mathcal L_\text{layer}} + \underbrace{1 - \operatorname{Avg}\big[\cos(\mathbf z, \mathbf y^\text{oh})\big]}_{\mathcal L_\text{out}} .
@@ -57,7 +64,7 @@ scratch = Path(tempfile.mkdtemp())
 # Two things make this fast without changing the result. Tests compare both with the plain computation in float64, for losses and gradients.
 #
 # * Nothing below layer $k$ trains, so the states that enter it never change. They are computed once and kept on disk, and only layers $k..L$ run.
-# * $\cos(\mathbf z, \mathbf y)$ needs no logits: $\langle \mathbf z, \mathbf y^\text{oh} \rangle = \mathbf w_y^\top \mathbf h$ and $\lVert \mathbf z \rVert^2 = \mathbf h^\top (W^\top W)\, \mathbf h$, a $D \times D$ form instead of $V$ logits.
+# * $\cos(\mathbf z, \mathbf y)$ needs no logits: $\langle \mathbf z, \mathbf y^\text{oh} \rangle = \mathbf w_y^\top \mathbf h$ and $\lVert \mathbf z \rVert^2 = \mathbf h^\top (W^\top W)\, \mathbf h$, a $D \times D$ form instead of $V$ logits. Here $y$ is the right token and $\mathbf w_y$ its row of the head.
 #
 # ## One transfer under the paper's settings
 
@@ -80,9 +87,26 @@ write_record(record_path, result.record)
 page.provenance("training", records=record_path)
 
 # %% [markdown]
+# ### Was the training long enough?
+
+# %% tags=["hide-input"]
+falls = [term["layer"] for term in result.record["losses"]]
+half = len(falls) // 2
+was, now = details["before"], details["after"]
+display(
+    Markdown(
+        f"""- **Steps**: {details["steps"]} in all. The layer term falls by {falls[0] - falls[half]:.3f} in the first half and by {falls[half] - falls[-1]:.3f} in the second, in which the learning rate goes to zero. Its final value is {falls[-1]:.3f}, where 0 would be reached targets.
+- **Weights**: the trained matrices change by {details["weight_change"]:.1%} of their norm.
+- **Held-out rows**, before → after: layer cosine {was["layer_cosine"]:.3f} → {now["layer_cosine"]:.3f}, output cosine {was["output_cosine"]:.3f} → {now["output_cosine"]:.3f}, response NLL {was["response_nll"]:.4f} → {now["response_nll"]:.4f} nats per token."""
+    )
+)
+
+# %% [markdown]
+# So this run cannot tell what a student would do that has reached its targets. With fewer rows than the paper's, it has fewer steps too ([Decisions](#decisions-training-rows-at-micro-scale)). The next section raises the rate instead; [Does the premise hold?](11_premise.ipynb) puts the targets themselves in place of the student's states.
+#
 # ## One thing at a time
 #
-# Here the same transfer runs on the first 200 training rows at ten times the paper's learning rate, with one setting changed. 200 rows give only 20 steps, and at the paper's rate most lines of the table would not differ from "before". Three quantities are measured on 100 held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the response's negative log-likelihood, which is what matters for next-token prediction.
+# Here the same transfer runs on the first 200 training rows at ten times the paper's learning rate, with one setting changed. 200 rows give only 20 steps, and at the paper's rate most lines of the table would not differ from "before". Three quantities are measured on 100 held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the {term}`response NLL`, the negative log-likelihood of the response's tokens, which is what matters for next-token prediction. What each setting means is in [Decisions](#decisions-output-cosine).
 
 # %%
 few = train[:200]
@@ -132,7 +156,9 @@ page.show_table(
 )
 
 # %% [markdown]
-# Keep two things in mind when reading it.
+# ## Reading
+#
+# Keep two things in mind when reading {numref}`tab-variants`.
 #
 # * $\cos(\mathbf z, \mathbf y^\text{oh})$ is largest when *every* other logit is zero. A language model's logits have a common offset, which means nothing for probabilities, and a spread, which means much. The literal output term rewards removing both. The centred form ignores the offset.
 # * Part of the targets is one fixed direction; the last column is its share. A layer can reach this part by moving its mean alone, without learning anything about any particular position.
@@ -140,3 +166,5 @@ page.show_table(
 # ## Use the result
 #
 # The result is a PEFT adapter folder: load it with `PeftModel.from_pretrained(student, folder)`, merge it with `merge_and_unload()`, or serve it like any LoRA. `record.json` in the same folder says how it was made.
+#
+# **Read next**: [Inside a state](12_inside_a_state.ipynb) for single states before and after such a training, or [Evaluation](06_evaluation.ipynb) for the scores.

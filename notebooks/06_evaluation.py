@@ -16,6 +16,10 @@
 # - **Purpose**: Tables 1 and 2 of the paper, with the models of this profile: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, on all benchmarks, with the paper's numbers and the gap to the teacher next to them.
 # - **Cost**: about 60 seconds on a CPU. Scores come from run records under `data/results/`, which the page only reads; it names those that are missing or stale. One transfer is run live and compared with its record.
 # - **Command**: `semalign run --profile micro --only 06`; `semalign compare --profile micro --methods all` makes all records.
+#
+# ## In short
+#
+# Does the student score higher after SemAlign, and does it come as close to its teacher as the paper says? In the micro family, SemAlign under the paper's settings leaves the scores about where they were. Training on labels raises them, and of the paper's three methods Seeking, which also trains on labels, is above the other two. These are small models and invented benchmarks: the tables neither support nor refute the paper's numbers for Llama 2.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -49,7 +53,7 @@ for cell, reason in list(lacking.items())[:10]:
     print(f"  {cell.file_name}: {reason}")
 
 # %% [markdown]
-# `semalign compare` makes those that are missing or stale. Only current records count: those made from the present models, data and settings. Entries without records are *not run*.
+# `semalign compare` makes those that are missing or stale. Only current {term}`run records <run record>` count: those made from the present models, data and settings. A *cell* is one entry of a table with one seed. Entries without records are *not run*.
 
 # %%
 current = runs.current(settings, folder, ["all"])
@@ -93,7 +97,9 @@ else:
 # %% [markdown]
 # ## Table 1: one teacher, four benchmarks
 #
-# The table gives means over seeds with 95% intervals: Student's $t$ over the seeds of a method, and Wilson's over the items for a model as it is. An interval over seeds says nothing about the choice of test items: where all seeds agree it has no width, and the item interval of the student's line still applies. `semalign` has the paper's rates, epochs and weights; what the paper leaves open is decided in [Decisions](../decisions.md), and two things differ between data sets: the number of rows is the profile's, and attribution chooses the layer on the training rows. All other entries, Seeking and LaTen included, have settings chosen on validation data ([Controls](07_controls.ipynb)); compare them with `semalign-tuned`. The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: what shares of the gap they are ({numref}`tab-paper-shares`), and how many right answers with what standard error ({numref}`tab-paper-counts`).
+# Plain numbers, such as Table 1, are the paper's; numbers such as {numref}`tab-table-1` are this book's.
+#
+# The table gives means over seeds with 95% intervals: Student's $t$ over the seeds of a method, and Wilson's over the items for a model as it is. An interval over seeds says nothing about the choice of test items: where all seeds agree it has no width, and the item interval of the student's line still applies. `semalign` has the paper's rates, epochs and weights; what the paper leaves open is decided in [Decisions](../decisions.md). Two things differ between data sets: the [number of rows](#decisions-training-rows-at-micro-scale) is the profile's, and attribution chooses the layer on the training rows. All other entries, Seeking and LaTen included, have settings chosen on validation data ([Decisions](#decisions-settings-of-the-tuned-entries)); compare them with `semalign-tuned`. The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: what shares of the gap they are ({numref}`tab-paper-shares`), and how many right answers with what standard error ({numref}`tab-paper-counts`).
 
 # %% tags=["hide-input"]
 benchmarks = [title(task) for task in settings.tasks]
@@ -187,3 +193,5 @@ display(
 
 # %% [markdown]
 # A transfer from 13 to 7 billion parameters may behave differently: nothing here refutes Tables 1 and 2, and nothing supports them. The page [Controls](07_controls.ipynb) examines whether another form of alignment helps beyond its controls.
+#
+# **Read next**: [Controls](07_controls.ipynb) for what explains these scores, or [Claims](../claims.md) for the verdicts.

@@ -16,6 +16,10 @@
 # - **Purpose**: find out whether the difference comes from semantic alignment. The page compares every method of the registry with SemAlign: what it is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
 # - **Cost**: about 30 seconds, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
 # - **Command**: `semalign run --profile micro --only 07`. `semalign compare --profile micro --methods all` makes the scores, `semalign select --profile micro` the grid, and `python benchmarks/method_cost.py` the costs.
+#
+# ## In short
+#
+# Does a change of the student's score come from semantic alignment? In the micro family no control shows that it does: maps without semantics score about as well as the paper's map, and training on labels without a teacher scores higher. A control that scores as SemAlign does needs no semantic alignment for its score; an interval that contains zero shows no difference, which does not mean that there is none.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -70,11 +74,9 @@ ours = [PAPER, *(name for name in settings.variants if name != PAPER and setting
 compared = {name: differences(folder, name, only=current, resamples=RESAMPLES) for name in ours}
 
 # %% [markdown]
-# ## In short
+# ## The answer in numbers
 #
-# If the interval of a difference contains zero, these data do not show a difference. A control that scores as SemAlign does needs no semantic alignment for its score.
-#
-# What it means for the paper's claims is on the page [Claims](../claims.md).
+# `semalign` is the paper's method with the paper's settings, `semalign-tuned` the same with settings chosen on validation data. The other names are {term}`controls <control>`; [Baselines and controls](../baselines.md) describes each.
 
 
 # %% tags=["hide-input"]
@@ -97,7 +99,7 @@ display(
 # %% [markdown]
 # ## What is compared
 #
-# A method that transfers knowledge through semantic alignment should do better than the same training without a teacher, better than the same training with a map without semantics, and better than the usual ways to distil. The page [Baselines and controls](../baselines.md) describes each method in full. The *method* is the paper's, the *baselines* are those that the paper compares with, and the *controls* are this project's. Entries that are not in the registry are variants: a method under settings that were chosen on validation data.
+# A method that transfers knowledge through semantic alignment should do better than the same training without a teacher, better than the same training with a map without semantics, and better than the usual ways to distil. The page [Baselines and controls](../baselines.md) describes each method in full. The *method* is the paper's, the *baselines* are those that the paper compares with, and the *controls* are this project's. Entries that are not in the registry of methods are {term}`variants <variant>`: a method under settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries).
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -135,7 +137,7 @@ if settings.teachers:
 # %% [markdown]
 # ## SemAlign minus X
 #
-# Both methods were scored on the same test items. A resample draws items, the same for both, and seeds of each method; the interval is the percentile interval {cite}`efron1979bootstrap`. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`: if lines with a corrected value below 0.05 are taken as differences, the chance that any of them has no difference is below 5%. With few seeds the spread over seeds is underestimated: with $S$ seeds, by a factor $(S - 1)/S$ in the variance.
+# Both methods were scored on the same test items ([Decisions](#decisions-differences)). A resample draws items, the same for both, and seeds of each method; the interval is the percentile interval {cite}`efron1979bootstrap`. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`: if lines with a corrected value below 0.05 are taken as differences, the chance that any of them has no difference is below 5%. With few seeds the spread over seeds is underestimated: with $S$ seeds, by a factor $(S - 1)/S$ in the variance.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign under the paper's settings minus every other entry, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or at zero explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
 figure = figures.differences(settings, compared[PAPER])
@@ -257,3 +259,6 @@ figure = figures.score_over_cost(spent)
 # %% tags=["hide-input"]
 if not spent.empty:
     display(page.provenance("cost", COST, [costs_from / name for name in records["path"]]))
+
+# %% [markdown]
+# **Read next**: [Similarity of layers](08_cka.ipynb), or [Claims](../claims.md) for what all this means for the paper's claims.

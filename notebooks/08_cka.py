@@ -16,6 +16,10 @@
 # - **Purpose**: make Fig. 4 and 6 of the paper: CKA between every teacher layer and every student layer, linear and RBF, before and after alignment and after a transfer, with untrained models and permuted atoms as controls.
 # - **Cost**: about 30 seconds for the micro family on a CPU; the matrices of SmolLM2-135M come from committed results.
 # - **Command**: `semalign run --profile micro --only 08`
+#
+# ## In short
+#
+# Is a student layer most similar to the teacher layer with which the layer map pairs it, and does alignment leave the pattern as it is? For most layers of the micro student it is, but at unit length two untrained models show nearly as much. Alignment lowers the similarities and moves many of their maxima off the diagonal, and permuted atoms change the pattern no more than real ones do, so that a stable pattern is no sign of semantics. In this pair a transfer under the paper's settings changes nothing that one could see, and none of this was measured on the paper's models.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -47,7 +51,7 @@ out = project_root() / "book" / "_static" / "data" / "cka-micro"
 # %% [markdown]
 # ## What is measured
 #
-# For the centred states $X$ of a teacher layer and $Y$ of a student layer, each with $n$ rows, and their kernel matrices $K$ and $L$ {cite}`kornblith2019cka`,
+# CKA (centred kernel alignment) compares two sets of states of the same tokens: 1 means that they are arranged alike. For the centred states $X$ of a teacher layer and $Y$ of a student layer, each with $n$ rows, and their kernel matrices $K$ and $L$ {cite}`kornblith2019cka`,
 #
 # $$
 # \operatorname{CKA}(K, L) = \frac{\operatorname{HSIC}(K, L)}{\sqrt{\operatorname{HSIC}(K, K)\, \operatorname{HSIC}(L, L)}} .
@@ -55,7 +59,7 @@ out = project_root() / "book" / "_static" / "data" / "cka-micro"
 #
 # The linear kernel is $K = X X^\top$; the RBF kernel has the median distance as its width. HSIC is the unbiased estimate {cite}`song2012hsic`, summed over minibatches of rows {cite}`nguyen2021wide`. Each row is the layer output at one token of a code prompt. CKA is invariant to a rotation and to a common scale of either space. It is not invariant to a map that stretches, as $M = S_T S_S^\top$ does, so alignment can change it.
 #
-# There are five conditions: the models as they are (*before*); teacher states mapped by $M$ (*after alignment*); the adapted student in place of the student (*after transfer*); two untrained models of the same architectures, initialised independently (*untrained*); and teacher states mapped by an $M$ whose atoms are permuted, which keeps the form of the map and none of its semantics. States are taken first as they are and then at unit length. The states of a few tokens, often the first, may be hundreds of times longer than the rest, and linear CKA then depends on little else.
+# There are five conditions: the models as they are (*before*); teacher states mapped by $M$ (*after alignment*); the adapted student in place of the student (*after transfer*); two untrained models of the same architectures, initialised independently (*untrained*); and teacher states mapped by an $M$ whose atoms are permuted, which keeps the form of the map and none of its semantics. What a row is, and which estimate is used, is said in [Decisions](#decisions-rows-estimate-and-kernel-width). States are taken first as they are and then at unit length. The states of a few tokens, often the first, may be hundreds of times longer than the rest, and linear CKA then depends on little else.
 #
 # ## The micro pair
 #
@@ -183,9 +187,20 @@ if settings.name == "micro":
         for states, called in (("raw", "as they are"), ("unit", "at unit length"))
         for kernel in ("linear", "rbf")
     )
+    patterns = "; ".join(
+        f"{called}, {kernel}: {round(of['after', states, kernel]['diagonal_share'] * n_student)} of {n_student} layers, pattern {of['after', states, kernel]['pairing_correlation']:.2f}, with permuted atoms {of['permuted', states, kernel]['pairing_correlation']:.2f}"
+        for states, called in (("raw", "as they are"), ("unit", "at unit length"))
+        for kernel in ("linear", "rbf")
+    )
     moved = max(line["mean_difference"] for key, line in of.items() if key[0] == "transferred")
     display(
         Markdown(
-            f"In the micro pair, the largest mean difference that the transfer makes to any of its matrices is {moved:.0e}. Student layers whose most similar teacher layer is within one of their partner, for states {shares}."
+            f"""In the micro pair:
+
+- **Before alignment**, student layers whose most similar teacher layer is within one of their partner, for states {shares}.
+- **After alignment**, the same number, and how well the pattern of pairs agrees with that before (correlation without row and column means), for states {patterns}.
+- **After the transfer**, the largest mean difference to any of the matrices before is {moved:.0e}."""
         )
     )
+# %% [markdown]
+# **Read next**: [Published weights](09_published_weights.ipynb), where models of other makers are run.

@@ -16,6 +16,10 @@
 # - **Purpose**: choose a teacher and a student of your own, check them before any training, run a transfer on your own rows, and read what it gives.
 # - **Cost**: about 45 seconds on a CPU. The micro models stand in for yours; replace their names.
 # - **Command**: `semalign run --profile micro --only 10`
+#
+# ## In short
+#
+# How do you find out, in minutes, whether alignment helps with your own models? Check the vocabularies, diagnose the pair before any training, run a hundred rows, and subtract what permuted atoms and labels alone reach. In the example, the micro pair, the paper's settings leave the held-out loss where it was, and what cross-entropy gains, labels alone gain too. One seed and a few steps of your pair are a first look and no result.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -34,7 +38,7 @@ page = open_page("10_your_own_pair", profile, inputs)
 # Four things decide whether a pair is worth an hour of a GPU:
 #
 # - **The teacher is better on your task.** Score both models as they are first (`semalign evaluate`). A teacher that is no better has nothing to give.
-# - **The vocabularies overlap.** The atoms that both models share carry the map $M$, and tokens are matched by the bytes that they stand for, so that the tokenizers may be of different kinds. There must be at least as many shared atoms as the wider model has dimensions. Below half of a vocabulary, a warning says so.
+# - **The vocabularies overlap.** The {term}`atoms <semantic atom>` that both models share carry the {term}`alignment map` $M$ ([Decisions](#decisions-vocabularies-that-differ)), and tokens are matched by the bytes that they stand for, so that the tokenizers may be of different kinds. There must be at least as many shared atoms as the wider model has dimensions. Below half of a vocabulary, a warning says so.
 # - **The architectures are known.** A model of one of the types in [this table](table-of-architectures) runs as it is, and another one needs a [few lines of YAML](add-architecture). When a model is opened, its layout proves itself on two tokens, and an error says what does not hold.
 # - **Teacher and student read the same text.** A conversation is rendered by the *student's* chat template for both, because the student is the one that will be used. A teacher that was tuned on another chat format then reads a format that it does not know; plain rows of prompt and response avoid this.
 #
@@ -158,7 +162,9 @@ page.show_table(
 #
 # - `--set micro_batch_size=4`: rows in memory at once while training. The optimiser's step still sees the whole batch.
 # - `--set activation_checkpointing=true`: a third more computation, and only the states between layers are kept.
-# - `--dtype bfloat16` halves the frozen weights. Losses, maps and adapters stay in float32 ([Decisions](../decisions.md)).
+# - `--dtype bfloat16` halves the frozen weights. Losses, maps and adapters stay in float32 ([Decisions](#decisions-half-precision)).
 # - `--device-map auto` spreads a model that no single GPU holds.
 #
 # Teacher and student, given by name, are not in memory together: first the teacher gives its attribution and its states, which the cache keeps for the next run, and then the student trains on them.
+#
+# **Read next**: the [settings](#table-of-settings) of a transfer, or [Controls](07_controls.ipynb) for what a full comparison looks like.

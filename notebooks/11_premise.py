@@ -16,6 +16,10 @@
 # - **Purpose**: Section 4.2 of the paper takes it that atom $i$ of the teacher's basis and atom $i$ of the student's basis mean the same. This page measures, before any training, for which pairs of models that holds, what the aligned states say, and what they do in place of the student's own states.
 # - **Cost**: about 20 seconds on a CPU. Everything comes from records of `semalign diagnose`; the correspondence of the profile's own pair is computed again.
 # - **Command**: `semalign run --profile micro --only 11`; the table of records below has the command of each pair.
+#
+# ## In short
+#
+# Do atoms of two models mean the same, and do aligned states help? On a scale from 0 to 1 the atoms correspond by {num}`diagnosis/micro-coder--micro-teacher--micro_gsm8k.json:value:.2f` for a teacher and the code model trained on from it, by {num}`diagnosis/micro-teacher--micro-sibling--micro_gsm8k.json:value:.2f` for a student cut from its teacher, and by {num}`diagnosis/micro-teacher--micro-student--micro_gsm8k.json:value:.2f` for two models trained apart. Where they correspond, the student's head reads most of the teacher's next tokens from aligned states; and for the cut student such states, mixed into its last layer, lower the loss on all four benchmarks. Whether a training keeps such a gain is asked for the last layers of this one pair only, and there is one pair of each kind.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -43,9 +47,9 @@ print(len(records), "diagnoses on record")
 # %% [markdown]
 # ## Do the atoms correspond?
 #
-# The target of a student's state is $\sum_i \cos(h, s^T_i)\, s^S_i$: the teacher's cosine with its atom $i$ is the coefficient of the student's atom $i$. This carries meaning from one space to the other only if the two sets of atoms are arranged alike. A rotation between the spaces does no harm, since the map contains it; but where two tokens are neighbours for the teacher, they must be neighbours for the student too.
+# The {term}`target` of a student's state is $\sum_i \cos(h, s^T_i)\, s^S_i$: the teacher's cosine with its atom $i$ is the coefficient of the student's atom $i$. This carries meaning from one space to the other only if the two sets of atoms are arranged alike. A rotation between the spaces does no harm, since the map contains it; but where two tokens are neighbours for the teacher, they must be neighbours for the student too.
 #
-# Linear CKA measures this without any training. It compares the two sets of unit atoms, paired by token: 1 means equal arrangements, whatever the rotation and the scale, and random pairs of the same atoms show what chance gives. The rows of the LM heads, from which the atoms are made by a pseudoinverse, are compared in the same way. The last two columns describe the map $M = S_T S_S^\top$: which share of its energy $\lVert M \rVert_F^2$ lies in its first singular direction, and over how many equal directions it would spread alike (the participation ratio). A map with nearly all energy in one direction moves every state to about the same place.
+# Linear CKA (centred kernel alignment) measures this without any training. It compares the two sets of unit atoms, paired by token: 1 means equal arrangements, whatever the rotation and the scale, and random pairs of the same atoms show what chance gives. The rows of the LM heads, from which the atoms are made by a pseudoinverse, are compared in the same way. The last two columns describe the map $M = S_T S_S^\top$: which share of its energy $\lVert M \rVert_F^2$ lies in its first singular direction, and over how many equal directions it would spread alike (the participation ratio). A map with nearly all energy in one direction moves every state to about the same place.
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -75,7 +79,7 @@ for record in own:
 # %% [markdown]
 # ## What do the targets say?
 #
-# An aligned state is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the teacher's next token comes first. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one; a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes and ridge maps are fitted on states of both models at the same positions of other rows.
+# An aligned state is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the teacher's next token comes first. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one ([Decisions](#decisions-controls-of-a-map)); a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes maps (the best rotation) and ridge maps (the best linear map) are fitted on states of both models at the same positions of other rows.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of positions at which the student's head reads the teacher's next token first, from aligned states of each teacher layer. 'The teacher's own states' are read by the teacher's head; the horizontal lines are the student's own states, and the best that any head of the student's width could do. What to see: how far the paper's map lies above its permuted form and below the others.", "name": "fig-premise-readings"}, "image": {"alt": "A panel for each pair of models; in each a line for every map over the teacher's layers."}}
 figure = readings_of_pairs(records)
@@ -132,9 +136,19 @@ page.show_table(
 )
 
 # %% [markdown]
+# ## Reading
+#
+# One line for each pair, from all its data. A place is a layer at one strength.
+
+# %% tags=["hide-input"]
+display(Markdown(premise.findings(records)))
+
+# %% [markdown]
 # ## Verdicts
 #
 # These are the verdicts of `semalign diagnose` on each pair, made from the numbers above. It is the first thing to run with a pair of your own ([Your own pair](10_your_own_pair.ipynb)).
 
 # %% tags=["hide-input"]
 display(Markdown(premise.verdicts(records)))
+# %% [markdown]
+# **Read next**: [Alignment and training](05_alignment.ipynb), or [Your own pair](10_your_own_pair.ipynb) to diagnose your models.

@@ -16,6 +16,10 @@
 # - **Purpose**: look at single hidden states: which semantic atoms are strongest in the teacher's state, what the target makes of them in the student's space, and what the student's own state says there, before and after steering.
 # - **Cost**: about 40 seconds on a CPU, most of it for the four short trainings of "after".
 # - **Command**: `semalign run --profile micro --only 12`
+#
+# ## In short
+#
+# What does a single state say, in terms of tokens? In the micro pair the strongest atoms of a target are mostly not those of the teacher's state from which it was made; the student's own state, before any training, shares more atoms with the teacher's. Steering hardly changes which atoms are strongest. Four texts of one pair are examples: the page [Does the premise hold?](11_premise.ipynb) has the measurements over many rows and three pairs.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -27,6 +31,8 @@ import pandas as pd
 import seaborn as sns
 from IPython.display import display
 
+from semalign.analysis.inside import TOP, shared_atoms_share
+from semalign.book.markdown import Markdown
 from semalign.book.page import open_page
 from semalign.book.state_explorer import VIEW_NAMES, explorer, strongest_lines
 from semalign.book.tables.paper import title
@@ -34,9 +40,9 @@ from semalign.book.tables.paper import title
 page = open_page("12_inside_a_state", profile, inputs)
 
 # %% [markdown]
-# Everything in this book rests on one idea: a hidden state can be read as a sum of *semantic atoms*, one for each token of the vocabulary ([Semantic basis](01_semantic_basis.ipynb)). The cosines of the teacher's state with its atoms are its coefficients, and the same coefficients with the student's atoms give the target ([Decomposition](02_decomposition.ipynb)). If atoms of the two models mean the same, the strongest atoms of the target should be those of the teacher.
+# Everything in this book rests on one idea: a hidden state can be read as a sum of {term}`semantic atoms <semantic atom>`, one for each token of the vocabulary ([Semantic basis](01_semantic_basis.ipynb)). The cosines of the teacher's state with its atoms are its coefficients, and the same coefficients with the student's atoms give the target ([Decomposition](02_decomposition.ipynb)). If atoms of the two models mean the same, the strongest atoms of the target should be those of the teacher.
 #
-# Four texts, the first validation item of each benchmark with its answer, are read by both models. States are the outputs of whole layers. For "after", the student's layer in the middle is trained toward such targets on 128 rows of the same benchmark, at ten times the paper's learning rate, so that a few steps show.
+# Four texts, the first validation item of each benchmark with its answer, are read by both models. States are the outputs of whole layers. For "after", {term}`steering` trains the student's layer in the middle toward such targets on 128 rows of the same benchmark, at ten times the paper's learning rate, so that a few steps show.
 
 # %%
 from semalign import load_model, transfer
@@ -86,3 +92,22 @@ for axis, (view, part) in zip(axes.flat, lines.groupby("view", sort=False), stri
 
 # %% tags=["remove-input"]
 page.provenance("inside")
+
+# %% [markdown]
+# ## Reading
+
+# %% tags=["hide-input"]
+shared = {view: 100 * shared_atoms_share(looks.values(), "teacher", view) for view in ("target", "before", "after")}
+towards = {view: 100 * shared_atoms_share(looks.values(), "target", view) for view in ("before", "after")}
+chance = 100 * TOP / len(student.tokenizer)
+display(
+    Markdown(
+        f"""Over all texts, layers and tokens above, and among the {TOP} strongest atoms of each state:
+
+- **The teacher's state** shares {shared["target"]:.0f}% of them with its target, {shared["before"]:.0f}% with the student's state before steering and {shared["after"]:.0f}% after it. Atoms drawn at random would share {chance:.1f}%.
+- **The target** shares {towards["before"]:.0f}% with the student's state before steering and {towards["after"]:.0f}% after it."""
+    )
+)
+
+# %% [markdown]
+# **Read next**: [Evaluation](06_evaluation.ipynb), for what all this does to scores.

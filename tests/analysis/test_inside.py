@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import cosine_similarity
 
-from semalign.analysis.inside import LAST, TOP, VIEWS, Inside, used_tokens
+from semalign.analysis.inside import LAST, TOP, VIEWS, Inside, shared_atoms_share, used_tokens
 from semalign.bases.basis import SemanticBasis
 from semalign.data.rows import encode
 from semalign.targets.alignment import alignment_map
@@ -66,3 +66,14 @@ def test_the_tokens_that_occur_are_known(teacher, student):
     _, found = looked(teacher, student)
     used = used_tokens([found])
     assert set(found["tokens"]) <= set(used) and used == sorted(set(used))
+
+
+def test_the_share_of_common_atoms_is_over_all_layers_and_positions():
+    def layer(teacher, target):
+        views = {"teacher": teacher, "target": target}
+        atoms = {view: {"atoms": [[(i, 0.5) for i in ids] for ids in of]} for view, of in views.items()}
+        return {"views": atoms}
+
+    look = {"layers": [layer([[1, 2], [3, 4]], [[2, 5], [6, 7]]), layer([[1, 2], [3, 4]], [[2, 1], [4, 9]])]}
+    assert shared_atoms_share([look], "teacher", "target") == 4 / 8
+    assert shared_atoms_share([look], "teacher", "teacher") == 1.0

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import re
 from pathlib import Path
 
 import jupytext
@@ -11,8 +12,10 @@ from semalign.book import page as pages
 from semalign.book.inputs import declared_inputs
 from semalign.book.page import NotProvidedError
 
+SENTENCE_END = re.compile(r"(?<!Fig)[.?](?=\s|$)")
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.py"))
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 
 
 def shown(path: Path) -> list[str]:
@@ -57,3 +60,31 @@ def test_a_chapter_without_the_models_of_its_profile_stops_in_the_first_cell_beh
         return
     with pytest.raises(NotProvidedError, match=r"`semalign fetch --profile llama2` gets them where there is a network"):
         exec(first, names)
+
+
+def text_cells(path: Path) -> list[str]:
+    return [cell.source for cell in jupytext.read(path).cells if cell.cell_type == "markdown"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_opens_with_its_question_and_finding_in_short(path):
+    heading, _, short = text_cells(path)[0].partition("\n\n## In short\n\n")
+    assert heading.startswith("# ") and "- **Command**" in heading
+    assert "\n" not in short, "one paragraph behind the title block"
+    assert "?" in short, "the question comes first"
+    assert 2 <= len(SENTENCE_END.findall(re.sub(r"\{num\}`[^`]*`", "1", short))) <= 4
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_ends_with_what_to_read_next(path):
+    last = text_cells(path)[-1].splitlines()[-1]
+    assert jupytext.read(path).cells[-1].cell_type == "markdown"
+    assert last.startswith("**Read next**: ") and 1 <= last.count("](") <= 2
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_names_the_entry_of_decisions_that_it_means(path):
+    labels = re.findall(r"^\((decisions-[\w-]+)\)=$", (ROOT / "book" / "decisions.md").read_text("utf-8"), re.MULTILINE)
+    used = re.findall(r"\]\(#(decisions-[\w-]+)\)", path.read_text("utf-8"))
+    assert set(used) <= set(labels)
+    assert path.read_text("utf-8").count("(../decisions.md)") <= 1

@@ -3,7 +3,7 @@
 The numbers behind the interactive page of the book.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -105,3 +105,17 @@ def used_tokens(looks: Sequence[Mapping[str, Any]]) -> list[int]:
     views = [view for look in looks for layer in look["layers"] for view in layer["views"].values()]
     found |= {i for view in views for kind in view.values() for strongest in kind for i, _ in strongest}
     return sorted(found)
+
+
+def shared_atoms_share(looks: Iterable[Mapping[str, Any]], view: str, other: str) -> float:
+    """Return which share of the strongest atoms of one view are among those of another, over all layers and positions.
+
+    Args:
+        looks: see :meth:`Inside.look`.
+        view: one of :data:`VIEWS`.
+        other: another one.
+    """
+    views = [layer["views"] for look in looks for layer in look["layers"]]
+    pairs = [pair for at in views for pair in zip(at[view]["atoms"], at[other]["atoms"], strict=True)]
+    common = sum(len({i for i, _ in one} & {i for i, _ in two}) for one, two in pairs)
+    return common / sum(len(one) for one, _ in pairs)

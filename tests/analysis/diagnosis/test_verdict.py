@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from semalign.analysis.diagnosis.atoms import Correspondence
-from semalign.analysis.diagnosis.verdict import verdict
+from semalign.analysis.diagnosis.verdict import carrying, verdict
 
 CHANCE = {"permuted": 0.04, "low": 0.03, "high": 0.05}
 
@@ -71,3 +71,9 @@ def test_the_advice_is_the_best_map_that_lowers_the_nll_and_never_a_control(read
     advice = of(readings, *lines)[3]
     assert "-s map=ridge -s interface=mlp -s student_layer=8 -s teacher_layer=10" in advice
     assert "no map lowers the NLL" in of(readings, patch("ridge", 0.1, 0, 0), patch("semantic", 0.1, 0, 0))[3]
+
+
+def test_places_that_carry_something_are_those_of_the_papers_map_with_three_intervals_below_zero():
+    good, other = patch("semantic", -0.05, -0.1, -0.2), patch("ridge", -0.5, -0.5, -0.5)
+    bad = [patch("semantic", *worse) for worse in ((0.0, -0.1, -0.2), (-0.05, 0.0, -0.2), (-0.05, -0.1, 0.0))]
+    assert carrying(pd.DataFrame([other, *bad, good])).index.tolist() == [4]

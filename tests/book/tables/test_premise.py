@@ -46,4 +46,16 @@ def test_records_of_other_kinds_are_left_out_and_the_closest_pairs_come_first(tm
     assert premise.verdicts([record()]).splitlines()[1:] == ["  - Atoms correspond.", "  - Run it."]
 
 
+def test_findings_of_a_pair_are_over_all_its_data():
+    with_zero = {"against_zero_high": -0.1}
+    words, sums = record(task="words"), record(task="sums")
+    words["details"]["patches"] = [patch("semantic", 4, -0.25, -0.5) | with_zero, patch("zero", 4, 1.0, 0.0)]
+    sums["details"]["patches"] = [patch("semantic", k, 0.25, -0.5) | with_zero for k in (1, 4)]
+    sums["details"]["readings"][3]["top_1"] = 0.4
+    pair, atoms, read, places = premise.findings([words, sums]).splitlines()
+    assert "big → small" in pair and "CKA 0.50, at random 0.10" in atoms
+    assert "from 30–40% of the aligned states" in read and "from 2–2% with permuted" in read and "60–60%" in read
+    assert "at 1 of 3 places, on 1 of 2 data sets" in places
+
+
 KNOWN = {}

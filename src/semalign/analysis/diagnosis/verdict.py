@@ -24,6 +24,17 @@ def verdict(atoms: Correspondence, readings: pd.DataFrame, patches: pd.DataFrame
     return [_of_atoms(atoms), _of_readings(readings), _of_patches(patches), _advice(patches)]
 
 
+def carrying(patches: pd.DataFrame) -> pd.DataFrame:
+    """Return the places where alignment carries something, as :func:`verdict` has it: the lines of the paper's map.
+
+    Args:
+        patches: see :func:`semalign.analysis.diagnosis.diagnosing.diagnose`.
+    """
+    ours = patches[patches["map"] == METHOD]
+    bounds = ours[["change_high", "against_control_high", "against_zero_high"]]
+    return ours[(bounds < 0).all(axis=1)]
+
+
 def _of_atoms(atoms: Correspondence) -> str:
     chance = f"random pairs {atoms.permuted:.3f} [{atoms.low:.3f}, {atoms.high:.3f}]"
     if not atoms.holds:
@@ -49,7 +60,7 @@ def _of_readings(readings: pd.DataFrame) -> str:
 def _of_patches(patches: pd.DataFrame) -> str:
     ours = patches[patches["map"] == METHOD]
     better = ours[ours["against_control_high"] < 0]
-    good = better[(better["change_high"] < 0) & (better["against_zero_high"] < 0)]
+    good = carrying(patches)
     if len(good):
         places = "; ".join(_place(line) for _, line in good.iterrows())
         return f"Alignment can carry something: aligned states in place of the student's own lower its NLL {places}."

@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from semalign.analysis.diagnosis.verdict import METHOD, carrying
 from semalign.book.markdown import Interval, nested_list
 from semalign.results.records import read_record
 
 Record = Mapping[str, Any]
+OWN = "student's own"
 
 
 def diagnoses(folder: Path) -> list[dict[str, Any]]:
@@ -61,7 +63,7 @@ def reading_table(records: Sequence[Record]) -> pd.DataFrame:
         last = readings[(readings["read"] == "target") & (readings["layer"] == readings["layer"].max())]
         shares = (100 * last.set_index("map")["top_1"]).to_dict()
         own, width = (100 * readings[readings["map"] == name]["top_1"].iloc[0] for name in ("student", "width"))
-        lines.append({"pair": pair_name(record), **shares, "student's own": own, "width": width})
+        lines.append({"pair": pair_name(record), **shares, OWN: own, "width": width})
     return pd.DataFrame(lines)
 
 
@@ -94,6 +96,38 @@ def _change(line: pd.Series, name: str) -> str | Interval:
     if name not in line or pd.isna(line[name]):
         return ""
     return Interval(line[name], line[f"{name}_low"], line[f"{name}_high"], signed=True, decimals=4)
+
+
+def findings(records: Sequence[Record]) -> str:
+    """Return what the diagnoses of each pair show over all its data, as a nested list in Markdown."""
+    return nested_list({pair: _findings(of) for pair, of in _by_pair(records).items()})
+
+
+def _by_pair(records: Sequence[Record]) -> dict[str, list[Record]]:
+    pairs: dict[str, list[Record]] = {}
+    for record in records:
+        pairs.setdefault(f"{record['teacher']} → {record['student']}", []).append(record)
+    return pairs
+
+
+def _findings(records: Sequence[Record]) -> list[str]:
+    atoms, readings = correspondence_table(records).iloc[0], reading_table(records)
+    patches = [pd.DataFrame(record["details"]["patches"]) for record in records]
+    places = [(len(carrying(each)), int((each["map"] == METHOD).sum())) for each in patches]
+    good, tried = map(sum, zip(*places, strict=True))
+    return [
+        f"Atoms: CKA {atoms['CKA of atoms']:.2f}, at random {atoms['at random']:.2f}.",
+        f"The teacher's next token is read first from {_range(readings[METHOD])} of the aligned states of the last "
+        f"layer, from {_range(readings['permuted'])} with permuted atoms, and from {_range(readings[OWN])} of the "
+        "student's own states.",
+        f"In place of the student's own, aligned states lower the response NLL, and do better than permuted atoms and "
+        f"zero, at {good} of {tried} places, on {sum(found > 0 for found, _ in places)} of {len(records)} data sets "
+        "(95% intervals, not corrected for the number of places).",
+    ]
+
+
+def _range(shares: pd.Series) -> str:
+    return f"{shares.min():.0f}–{shares.max():.0f}%"
 
 
 def verdicts(records: Sequence[Record]) -> str:
