@@ -110,7 +110,11 @@ display(
 
 # %%
 few = train[:100]
-usual = {**settings.settings_for(task), "batch_size": 32, "learning_rate": 3e-3}  # ten times the task's: few steps show a difference
+usual = {
+    **settings.settings_for(task),
+    "batch_size": 32,
+    "learning_rate": 3e-3,
+}  # ten times the task's: few steps show a difference
 
 
 @cache
