@@ -20,7 +20,7 @@ from semalign.models.versions import PACKAGES, STATE_VERSION, package_version
 from semalign.paths import cache_dir
 
 if TYPE_CHECKING:
-    from semalign.models.loading import LanguageModel
+    import semalign.models.loading
 
 # What a model and its tokenizer are made from; other files may come and go, such as notes, logs and other formats.
 OF_A_MODEL = re.compile(
@@ -36,7 +36,7 @@ class Facts(NamedTuple):
     types: list[str]
 
 
-def facts_of(model: "LanguageModel") -> Facts:
+def facts_of(model: "semalign.models.loading.LanguageModel") -> Facts:
     """Return the facts of a model in memory."""
     from semalign.models.identity import model_identity
     from semalign.models.precision import types_of
@@ -91,7 +91,7 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def remembered(name: str | Path, load: "Callable[[], LanguageModel]") -> Facts:
+def remembered(name: str | Path, load: "Callable[[], semalign.models.loading.LanguageModel]") -> Facts:
     """Return the facts of a model by name; ``load`` is called only if they are not known of these files.
 
     They are kept in the cache folder, if that can be written.
