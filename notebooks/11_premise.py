@@ -114,7 +114,7 @@ page.show_table(
 # %% [markdown]
 # ## Does training keep it?
 #
-# The last pair of layers of the two models whose atoms correspond, trained on the training rows of each task. In the entries `alone`, the student learns from the teacher's aligned states and nothing else: no label, no logit of the teacher. In `labels`, cross-entropy is the output term, alone or with a layer term beside it. `logits` is distillation from the teacher's distribution. Each entry has the same four learning rates, and the one with the lowest loss on validation rows is shown. One seed; nothing was measured on a test split.
+# The last pair of layers of the two models whose atoms correspond, trained on the training rows of each task. In the entries `alone`, the student learns from the teacher's aligned states and nothing else: no label, no logit of the teacher. In `labels`, cross-entropy is the output term, alone or with a layer term beside it. `logits` is distillation from the teacher's distribution. Each entry has the same four learning rates, and the one with the lowest loss on validation rows is shown. A rate at an end of the grid is marked, since one beyond it might be better. One seed; rates were chosen on the rows that are shown, so that small differences are uncertain beyond their intervals; nothing was measured on a test split.
 
 # %% tags=["hide-input"]
 from semalign.book.tables.searches import best_points, loss_table

@@ -71,3 +71,8 @@ def test_the_files_of_a_model_are_in_its_folder_or_nowhere(roots):
 def test_where_a_model_is_needs_no_model_library():
     script = "import sys, semalign.models.located; print({'torch', 'transformers', 'numpy'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_a_path_that_does_not_exist_is_not_taken_for_a_misspelt_name(roots):
+    with pytest.raises(FileNotFoundError, match=r"^no model '/nowhere/own-tyni': it is not a folder"):
+        locate("/nowhere/own-tyni")

@@ -37,7 +37,7 @@ def _instead(name: str) -> str:
     """Return what to say of a name that stands for no model: the nearest one that does, or how to get one."""
     if name in MODELS:
         return f" on this machine: `semalign fetch {name}` gets it"
-    if near := nearest(Path(name).name, known_models()):
+    if "/" not in name and (near := nearest(name, known_models())):
         return near
     places = " or ".join(map(str, model_roots()))
     return (

@@ -18,7 +18,7 @@ def test_sizes_are_those_of_the_files_and_scores_those_of_the_records():
     table = model_table(folders, {("micro-student", "micro_mmlu"): scored(0, True)}, ["micro_mmlu"])
     counted = sum(tensor.numel() for tensor in load_file(folders[0] / "model.safetensors").values())
     student, coder = table.to_dict("records")
-    assert student["parameters"] == f"{counted / 1e6:.1f} M" and student["tokens seen"] == "8.4 M"
+    assert student["parameters"] == f"{counted / 1e6:.1f} M" and student["tokens of its own training"] == "8.4 M"
     assert (student["layers"], student["width"], student["made from"]) == (8, 96, "scratch")
     assert student["MMLU"] == Interval(50, 40, 60) and coder["MMLU"] == "not run"
     assert coder["made from"] == "micro-teacher"

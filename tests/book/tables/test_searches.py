@@ -42,6 +42,9 @@ def test_differences_are_paired_over_rows(profile):
     }
     table = searches.loss_table(profile, found, {"alone-semantic": "alone-permuted"}).set_index(["data", "entry"])
     ours, control = table.loc["MMLU", "alone-semantic"], table.loc["MMLU", "alone-permuted"]
-    assert ours.tolist() == ["0.01", "0.7500", "-0.2500", "-0.5000 [-0.5000, -0.5000]"]
-    assert control["against before"] == "+0.2500" and control["against its control"] == ""
+    assert ours["rate"] == "0.01 (end of the grid)"
+    assert [str(cell) for cell in ours[["NLL", "against before"]]] == ["0.7500", "-0.2500"]
+    against = ours["against its control"]
+    assert (against.value, against.low, against.high) == (-0.5, -0.5, -0.5)
+    assert str(control["against before"]) == "+0.2500" and control["against its control"] == ""
     assert table.loc["GSM8K", "labels"]["NLL"] == "not run"

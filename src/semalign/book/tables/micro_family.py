@@ -39,7 +39,7 @@ def _size(folder: Path) -> dict[str, Any]:
         "layers": config["num_hidden_layers"],
         "width": config["hidden_size"],
         "parameters": f"{_parameters(folder) / 1e6:.1f} M",
-        "tokens seen": f"{sum(stage['tokens'] for stage in recipe['stages']) / 1e6:.1f} M",
+        "tokens of its own training": f"{sum(stage['tokens'] for stage in recipe['stages']) / 1e6:.1f} M",
     }
 
 

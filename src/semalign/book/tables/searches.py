@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from semalign.book.markdown import Interval
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.grids import Point, points
@@ -41,15 +42,19 @@ def best_points(profile: Profile, folder: Path) -> Best:
 def loss_table(profile: Profile, found: Best, controls: Mapping[str, str]) -> pd.DataFrame:
     """Return the held-out NLL of every entry at its best rate, in nats per token, one line for each task and entry.
 
+    A rate at an end of its grid is marked, since one beyond it might be better.
+
     Args:
         profile: profile of the search.
         found: see :func:`best_points`.
         controls: the entry that each entry is compared with, row by row, with a 95% interval.
     """
-    return pd.DataFrame([_line(found, controls, task, entry) for task in profile.tasks for entry in profile.selection])
+    return pd.DataFrame(
+        [_line(profile, found, controls, task, entry) for task in profile.tasks for entry in profile.selection]
+    )
 
 
-def _line(found: Best, controls: Mapping[str, str], task: str, entry: str) -> dict[str, Any]:
+def _line(profile: Profile, found: Best, controls: Mapping[str, str], task: str, entry: str) -> dict[str, Any]:
     line: dict[str, Any] = {"data": title(task), "entry": entry}
     if (task, entry) not in found:
         return {**line, "rate": "", "NLL": NOT_RUN, "against before": "", "against its control": ""}
@@ -58,16 +63,20 @@ def _line(found: Best, controls: Mapping[str, str], task: str, entry: str) -> di
     control = found.get((task, controls.get(entry, "")))
     return {
         **line,
-        "rate": f"{point.settings['learning_rate']:g}",
-        "NLL": f"{_nll(record):.4f}",
-        "against before": f"{change:+.4f}",
+        "rate": _rate(point.settings["learning_rate"], profile.selection[entry]["learning_rate"]),
+        "NLL": Interval(_nll(record), decimals=4),
+        "against before": Interval(change, signed=True, decimals=4),
         "against its control": "" if control is None else _against(record, control[1]),
     }
 
 
-def _against(record: Record, control: Record) -> str:
+def _rate(chosen: float, tried: Sequence[float]) -> str:
+    return f"{chosen:g}" + (" (end of the grid)" if chosen in (min(tried), max(tried)) else "")
+
+
+def _against(record: Record, control: Record) -> Interval:
     estimate = paired_bootstrap(*(_rows(each) for each in (record, control)))
-    return f"{estimate.value:+.4f} [{estimate.low:+.4f}, {estimate.high:+.4f}]"
+    return Interval(*estimate, signed=True, decimals=4)
 
 
 def _rows(record: Record) -> Sequence[float]:
