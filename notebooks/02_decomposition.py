@@ -146,7 +146,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# The second-to-last column is the test that the paper's figure lacks. Atoms do not fill all directions evenly, so the frame turns even a state without a preferred direction by some angle. For the output side this alone gives a *higher* cosine than the model's own states have. So the output-side curve measures how even the frame is. It does not show that states are made of the frame's atoms. A comparison that could show this is the map between two models against the same map with permuted atoms, as in [Does the premise hold?](11_premise.ipynb).
+# The second-to-last column is the test that the paper's figure lacks. Atoms do not fill all directions evenly, so the frame turns even a state without a preferred direction by some angle. For the output side this alone gives a *higher* cosine than the model's own states have. So the output-side curve measures how even the frame is. It does not show that states are made of the frame's atoms. A comparison that could show this is the map between two models against the same map with permuted atoms, as in [Does the premise hold?](05_premise.ipynb).
 #
 # ## How much of it is one direction
 #
@@ -174,4 +174,4 @@ display(
 )
 
 # %% [markdown]
-# **Read next**: [Attribution](03_attribution.ipynb), which chooses a layer of the teacher, or [Inside a state](12_inside_a_state.ipynb), which shows the atoms of single states.
+# **Read next**: [Attribution](03_attribution.ipynb), which chooses a layer of the teacher, or [Inside a state](07_inside_a_state.ipynb), which shows the atoms of single states.

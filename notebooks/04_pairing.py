@@ -72,7 +72,7 @@ print(LayerMap(5, 4, override={3: 4}))
 # %% [markdown]
 # ## Fig. 3 from a real pair
 #
-# The paper's Fig. 3 is a sketch of the whole method. The figure below shows the same three steps for real models, in the paper's colours. Step 1 is the layer map, with the teacher's attribution as bars. Step 2 has the teacher's states at the paired layer, the {term}`targets <target>` that the map $M$ makes of them in the student's space, and the student's own states before any training. Step 3 has these states after the training of the page [Alignment and training](05_alignment.ipynb), which changes the paired layer only.
+# The paper's Fig. 3 is a sketch of the whole method. The figure below shows the same three steps for real models, in the paper's colours. Step 1 is the layer map, with the teacher's attribution as bars. Step 2 has the teacher's states at the paired layer, the {term}`targets <target>` that the map $M$ makes of them in the student's space, and the student's own states before any training. Step 3 has these states after the training of the page [Alignment and training](06_alignment.ipynb), which changes the paired layer only.
 
 # %%
 task = "micro_gsm8k" if "micro_gsm8k" in settings.tasks else next(iter(settings.tasks))
@@ -128,4 +128,4 @@ display(
 )
 
 # %% [markdown]
-# **Read next**: [Does the premise hold?](11_premise.ipynb), which asks what such targets are worth before any training, or [Alignment and training](05_alignment.ipynb).
+# **Read next**: [Does the premise hold?](05_premise.ipynb), which asks what such targets are worth before any training, or [Alignment and training](06_alignment.ipynb).

@@ -16,7 +16,7 @@ TEST = {
 }  # fmt: skip
 CLAIM = {
     "number": 1, "claim": "It is cheap", "section": "Section 1", "paper": "no number", "test": "Seconds.",
-    "chapter": "notebooks/07_controls", "tests": [TEST],
+    "chapter": "notebooks/09_controls", "tests": [TEST],
 }  # fmt: skip
 
 

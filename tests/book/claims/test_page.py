@@ -16,7 +16,7 @@ TEST = {
 }  # fmt: skip
 CLAIM = {
     "claim": "It is cheap", "section": "Section 1", "paper": "no number", "test": "Seconds.",
-    "chapter": "notebooks/07_controls",
+    "chapter": "notebooks/09_controls",
 }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ import pandas as pd
 
 from semalign.book.page import open_page
 
-page = open_page("10_your_own_pair", profile, inputs)
+page = open_page("12_your_own_pair", profile, inputs)
 
 # %% [markdown]
 # ## Choose
@@ -154,11 +154,11 @@ page.show_table(
 # - **Subtract the permuted control.** What the real atoms reach beyond the permuted ones is the part that semantics explain.
 # - **Subtract the labels.** If `sft` on the same rows is as good, the teacher added nothing.
 #
-# When the NLL falls, score the task itself: `semalign evaluate path/to/student --adapter runs/mine --task mine.yaml`. What our own pairs gave, with all controls, is in [Controls](07_controls.ipynb) and in [Claims](../claims.md).
+# When the NLL falls, score the task itself: `semalign evaluate path/to/student --adapter runs/mine --task mine.yaml`. What our own pairs gave, with all controls, is in [Controls](09_controls.ipynb) and in [Claims](../claims.md).
 #
 # ## Memory and time
 #
-# `semalign plan --profile mine.yaml` says before a run what a profile needs that names your teacher, student and tasks ({ref}`here <plan>` for the paper's), from the configurations alone; [Published weights](09_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. What can be changed where memory is short ([all settings](table-of-settings)), none of which changes the results beyond rounding:
+# `semalign plan --profile mine.yaml` says before a run what a profile needs that names your teacher, student and tasks ({ref}`here <plan>` for the paper's), from the configurations alone; [Published weights](11_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. What can be changed where memory is short ([all settings](table-of-settings)), none of which changes the results beyond rounding:
 #
 # - `--set micro_batch_size=4`: rows in memory at once while training. The optimiser's step still sees the whole batch.
 # - `--set activation_checkpointing=true`: a third more computation, and only the states between layers are kept.
@@ -167,4 +167,4 @@ page.show_table(
 #
 # Teacher and student, given by name, are not in memory together: first the teacher gives its attribution and its states, which the cache keeps for the next run, and then the student trains on them.
 #
-# **Read next**: the [settings](#table-of-settings) of a transfer, or [Controls](07_controls.ipynb) for what a full comparison looks like.
+# **Read next**: the [settings](#table-of-settings) of a transfer, or [Controls](09_controls.ipynb) for what a full comparison looks like.

@@ -34,7 +34,7 @@ from semalign.book.page import open_page
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import gap_table, lead_table, record_counts, score_table, table_entries
 
-page = open_page("06_evaluation", profile, inputs)
+page = open_page("08_evaluation", profile, inputs)
 COMPARE = f"semalign compare --profile {profile} --methods all"
 
 # %%
@@ -163,7 +163,7 @@ page.show_table(
 # %% [markdown]
 # ### Which method leads
 #
-# For each teacher and benchmark, the table gives the transfer with the highest mean score among the three that the paper compares. A lead within the intervals is not a result; paired differences, with a correction for their number, are on the page [Controls](07_controls.ipynb).
+# For each teacher and benchmark, the table gives the transfer with the highest mean score among the three that the paper compares. A lead within the intervals is not a result; paired differences, with a correction for their number, are on the page [Controls](09_controls.ipynb).
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -183,7 +183,7 @@ page.show_table(
 said = {name: readings.gains(settings, scores, name) for name in ("semalign", "semalign-tuned", "semalign-ce", "cross-entropy", "seeking", "sft", "laten")}  # fmt: skip
 display(
     Markdown(
-        f"""What they say of the profile `{settings.name}`, as mean score minus the student's, in points; which of these differences exceed chance is on the pages [Controls](07_controls.ipynb) and [Claims](../claims.md):
+        f"""What they say of the profile `{settings.name}`, as mean score minus the student's, in points; which of these differences exceed chance is on the pages [Controls](09_controls.ipynb) and [Claims](../claims.md):
 
 - **The paper's settings**, `semalign`: {said["semalign"]}. With settings chosen on validation data, `semalign-tuned`: {said["semalign-tuned"]}.
 - **Labels.** `semalign-ce`, with cross-entropy in place of the output cosine: {said["semalign-ce"]}. `cross-entropy`, the same training without an aligned state: {said["cross-entropy"]}.
@@ -192,6 +192,6 @@ display(
 )
 
 # %% [markdown]
-# A transfer from 13 to 7 billion parameters may behave differently: nothing here refutes Tables 1 and 2, and nothing supports them. The page [Controls](07_controls.ipynb) examines whether another form of alignment helps beyond its controls.
+# A transfer from 13 to 7 billion parameters may behave differently: nothing here refutes Tables 1 and 2, and nothing supports them. The page [Controls](09_controls.ipynb) examines whether another form of alignment helps beyond its controls.
 #
-# **Read next**: [Controls](07_controls.ipynb) for what explains these scores, or [Claims](../claims.md) for the verdicts.
+# **Read next**: [Controls](09_controls.ipynb) for what explains these scores, or [Claims](../claims.md) for the verdicts.

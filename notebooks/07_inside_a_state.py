@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# What does a single state say, in terms of tokens? In the micro pair the strongest atoms of a target are mostly not those of the teacher's state from which it was made; the student's own state, before any training, shares more atoms with the teacher's. Steering hardly changes which atoms are strongest. Four texts of one pair are examples: the page [Does the premise hold?](11_premise.ipynb) has the measurements over many rows and three pairs.
+# What does a single state say, in terms of tokens? In the micro pair the strongest atoms of a target are mostly not those of the teacher's state from which it was made; the student's own state, before any training, shares more atoms with the teacher's. Steering hardly changes which atoms are strongest. Four texts of one pair are examples: the page [Does the premise hold?](05_premise.ipynb) has the measurements over many rows and three pairs.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -37,7 +37,7 @@ from semalign.book.page import open_page
 from semalign.book.state_explorer import VIEW_NAMES, explorer, strongest_lines
 from semalign.book.tables.paper import title
 
-page = open_page("12_inside_a_state", profile, inputs)
+page = open_page("07_inside_a_state", profile, inputs)
 
 # %% [markdown]
 # Everything in this book rests on one idea: a hidden state can be read as a sum of {term}`semantic atoms <semantic atom>`, one for each token of the vocabulary ([Semantic basis](01_semantic_basis.ipynb)). The cosines of the teacher's state with its atoms are its coefficients, and the same coefficients with the student's atoms give the target ([Decomposition](02_decomposition.ipynb)). If atoms of the two models mean the same, the strongest atoms of the target should be those of the teacher.
@@ -110,4 +110,4 @@ display(
 )
 
 # %% [markdown]
-# **Read next**: [Evaluation](06_evaluation.ipynb), for what all this does to scores.
+# **Read next**: [Evaluation](08_evaluation.ipynb), for what all this does to scores.

@@ -42,7 +42,7 @@ from semalign.book.page import open_page
 from semalign.book.tables import controls, costs, grids
 from semalign.book.tables.transfers import NOT_RUN
 
-page = open_page("07_controls", profile, inputs)
+page = open_page("09_controls", profile, inputs)
 COMPARE, SELECT = f"semalign compare --profile {profile} --methods all", f"semalign select --profile {profile}"
 COST = f"python benchmarks/method_cost.py --profile {profile}"
 
@@ -112,7 +112,7 @@ page.show_table(
 # %% [markdown]
 # ## Scores
 #
-# The scores are means over seeds with 95% intervals, as in [Table 1](06_evaluation.ipynb): Student's $t$ over the seeds, or Wilson's over the items where there is only one run.
+# The scores are means over seeds with 95% intervals, as in [Table 1](08_evaluation.ipynb): Student's $t$ over the seeds, or Wilson's over the items where there is only one run.
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -261,4 +261,4 @@ if not spent.empty:
     display(page.provenance("cost", COST, [costs_from / name for name in records["path"]]))
 
 # %% [markdown]
-# **Read next**: [Similarity of layers](08_cka.ipynb), or [Claims](../claims.md) for what all this means for the paper's claims.
+# **Read next**: [Similarity of layers](10_cka.ipynb), or [Claims](../claims.md) for what all this means for the paper's claims.

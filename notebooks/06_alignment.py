@@ -34,7 +34,7 @@ from semalign.book.page import open_page
 from semalign.book.tables.analyses import variant_table
 from semalign.results.records import write_record
 
-page = open_page("05_alignment", profile, inputs)
+page = open_page("06_alignment", profile, inputs)
 
 # %%
 import tempfile
@@ -102,7 +102,7 @@ display(
 )
 
 # %% [markdown]
-# So this run cannot tell what a student would do that has reached its targets. With fewer rows than the paper's, it has fewer steps too ([Decisions](#decisions-training-rows-at-micro-scale)). The next section raises the rate instead; [Does the premise hold?](11_premise.ipynb) puts the targets themselves in place of the student's states.
+# So this run cannot tell what a student would do that has reached its targets. With fewer rows than the paper's, it has fewer steps too ([Decisions](#decisions-training-rows-at-micro-scale)). The next section raises the rate instead; [Does the premise hold?](05_premise.ipynb) puts the targets themselves in place of the student's states.
 #
 # ## One thing at a time
 #
@@ -171,4 +171,4 @@ page.show_table(
 #
 # The result is a PEFT adapter folder: load it with `PeftModel.from_pretrained(student, folder)`, merge it with `merge_and_unload()`, or serve it like any LoRA. `record.json` in the same folder says how it was made.
 #
-# **Read next**: [Inside a state](12_inside_a_state.ipynb) for single states before and after such a training, or [Evaluation](06_evaluation.ipynb) for the scores.
+# **Read next**: [Inside a state](07_inside_a_state.ipynb) for single states before and after such a training, or [Evaluation](08_evaluation.ipynb) for the scores.
