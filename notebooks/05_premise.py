@@ -15,7 +15,7 @@
 #
 # - **Purpose**: Section 4.2 of the paper takes it that atom $i$ of the teacher's basis and atom $i$ of the student's basis mean the same. This page measures, before any training, for which pairs of models that holds, what the aligned states say, and what they do in place of the student's own states.
 # - **Cost**: about 20 seconds on a CPU. Everything comes from records of `semalign diagnose`; the correspondence of the profile's own pair is computed again.
-# - **Command**: `semalign run --profile micro --only 11`; the table of records below has the command of each pair.
+# - **Command**: `semalign run --profile micro --only 05`; the table of records below has the command of each pair.
 #
 # ## In short
 #

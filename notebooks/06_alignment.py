@@ -15,7 +15,7 @@
 #
 # - **Purpose**: make the targets (Section 4.2), train one student layer on them (Section 4.3), and follow both cosine losses; then repeat this with one setting changed at a time.
 # - **Cost**: about 5 minutes for the micro family on a CPU.
-# - **Command**: `semalign run --profile micro --only 05`
+# - **Command**: `semalign run --profile micro --only 06`
 #
 # ## In short
 #

@@ -15,7 +15,7 @@
 #
 # - **Purpose**: look at single hidden states: which semantic atoms are strongest in the teacher's state, what the target makes of them in the student's space, and what the student's own state says there, before and after steering.
 # - **Cost**: about 40 seconds on a CPU, most of it for the four short trainings of "after".
-# - **Command**: `semalign run --profile micro --only 12`
+# - **Command**: `semalign run --profile micro --only 07`
 #
 # ## In short
 #

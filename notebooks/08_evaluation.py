@@ -15,7 +15,7 @@
 #
 # - **Purpose**: Tables 1 and 2 of the paper, with the models of this profile: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, on all benchmarks, with the paper's numbers and the gap to the teacher next to them.
 # - **Cost**: about 60 seconds on a CPU. Scores come from run records under `data/results/`, which the page only reads; it names those that are missing or stale. One transfer is run live and compared with its record.
-# - **Command**: `semalign run --profile micro --only 06`; `semalign compare --profile micro --methods all` makes all records.
+# - **Command**: `semalign run --profile micro --only 08`; `semalign compare --profile micro --methods all` makes all records.
 #
 # ## In short
 #

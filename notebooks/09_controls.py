@@ -15,7 +15,7 @@
 #
 # - **Purpose**: find out whether the difference comes from semantic alignment. The page compares every method of the registry with SemAlign: what it is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
 # - **Cost**: about 30 seconds, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 07`. `semalign compare --profile micro --methods all` makes the scores, `semalign select --profile micro` the grid, and `python benchmarks/method_cost.py` the costs.
+# - **Command**: `semalign run --profile micro --only 09`. `semalign compare --profile micro --methods all` makes the scores, `semalign select --profile micro` the grid, and `python benchmarks/method_cost.py` the costs.
 #
 # ## In short
 #

@@ -15,7 +15,7 @@
 #
 # - **Purpose**: make Fig. 4 and 6 of the paper: CKA between every teacher layer and every student layer, linear and RBF, before and after alignment and after a transfer, with untrained models and permuted atoms as controls.
 # - **Cost**: about 30 seconds for the micro family on a CPU; the matrices of SmolLM2-135M come from committed results.
-# - **Command**: `semalign run --profile micro --only 08`
+# - **Command**: `semalign run --profile micro --only 10`
 #
 # ## In short
 #
@@ -127,7 +127,7 @@ if settings.name == "micro":
         out.with_suffix(".json"),
     )
 else:
-    display(commands("*Not run. These commands make it:*", "semalign run --profile micro --only 08"))
+    display(commands("*Not run. These commands make it:*", "semalign run --profile micro --only 10"))
 
 # %% [markdown]
 # ## Published weights

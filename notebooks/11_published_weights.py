@@ -15,7 +15,7 @@
 #
 # - **Purpose**: run the four real benchmarks on SmolLM2-135M-Instruct {cite}`allal2025smollm2`, a model that is small enough for a CPU, a transfer into a student cut from it, and one from Gemma 3 270M.
 # - **Cost**: about 10 seconds; all numbers are read from committed run records, and what has no record is *not run*. Making the records takes hours on two cores.
-# - **Command**: `semalign run --only 09`; the commands that make the records are given below.
+# - **Command**: `semalign run --only 11`; the commands that make the records are given below.
 #
 # ## In short
 #

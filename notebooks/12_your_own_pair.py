@@ -15,7 +15,7 @@
 #
 # - **Purpose**: choose a teacher and a student of your own, check them before any training, run a transfer on your own rows, and read what it gives.
 # - **Cost**: about 45 seconds on a CPU. The micro models stand in for yours; replace their names.
-# - **Command**: `semalign run --profile micro --only 10`
+# - **Command**: `semalign run --profile micro --only 12`
 #
 # ## In short
 #

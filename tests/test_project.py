@@ -87,7 +87,8 @@ def test_every_page_of_the_contents_has_a_source():
     for page in pages:
         source = ROOT / f"{page}.py" if page.startswith("notebooks/") else ROOT / "book" / f"{page}.md"
         assert source.is_file(), page
-    assert {f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.py")} <= set(pages)
+    chapters = [page for page in pages if page.startswith("notebooks/")]
+    assert chapters == sorted(f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.py"))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda path: path.stem)
@@ -97,6 +98,7 @@ def test_a_notebook_says_what_it_is_for_what_it_costs_and_how_to_run_it(path):
     for word in ("purpose", "cost", "command"):
         assert word in cells[0].source.lower(), word
     assert stated_seconds(path) > 0  # by which the longest begins first
+    assert set(re.findall(r"--only (\d+)", path.read_text())) == {path.stem[:2]}
     (parameters,) = (cell for cell in cells if "parameters" in cell.metadata.get("tags", []))
     assert 'profile = "micro"' in parameters.source.splitlines()
 

@@ -67,7 +67,7 @@ def test_a_table_is_shown_with_its_numbers_saved(project, page, monkeypatch):
 def test_a_notebook_opens_with_its_command_and_held_to_its_inputs(monkeypatch):
     held = []
     monkeypatch.setattr(pages, "hold_to", lambda *given: held.append(given))
-    assert open_page("09_controls", "micro", ["paper"]).command == "semalign run --profile micro --only 07"
+    assert open_page("09_controls", "micro", ["paper"]).command == "semalign run --profile micro --only 09"
     assert held == [(["paper"], "micro")]
 
 
