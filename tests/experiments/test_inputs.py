@@ -64,12 +64,11 @@ def test_training_rows_are_the_first_of_the_task(profile):
     assert len(found) == 6 and "what is 0+1?" in found[0]["prompt"]
 
 
-def test_held_out_rows_are_of_the_validation_split_and_none_is_trained_on(profile, monkeypatch):
+def test_held_out_rows_are_of_the_validation_split_and_none_is_trained_on(profile):
     found, split = held_out_rows(profile, "micro_gsm8k")  # its splits are equal, and six of eight rows are trained on
     assert split == "validation"
     assert [row["prompt"].split("?")[0][-3:] for row in found] == ["3+1", "3+2"]
-    monkeypatch.setattr(inputs, "HELD_OUT", 1)
-    assert held_out_rows(profile, "micro_gsm8k")[0] == found[:1]
+    assert held_out_rows(profile.model_copy(update={"held_out": 1}), "micro_gsm8k")[0] == found[:1]
 
 
 def test_a_task_that_trains_on_its_validation_split_is_measured_on_what_follows_its_training_rows(monkeypatch, profile):

@@ -18,8 +18,6 @@ from semalign.models import remembered
 if TYPE_CHECKING:
     from semalign.models.source import FiledModel
 
-HELD_OUT = 200  # rows
-
 
 def source_once(name: str) -> "FiledModel":
     """Return a model by name, kept with its identity for the next cells; its weights are read when one needs them.
@@ -66,7 +64,7 @@ def _chat(profile: Profile, task: str) -> dict[str, Any]:
 
 
 def held_out_rows(profile: Profile, task: str) -> tuple[list[dict[str, str]], str]:
-    """Return the rows that every training of a task is measured on, at most :data:`HELD_OUT`, and where they are from.
+    """Return the rows that each training of a task is measured on, at most ``profile.held_out``, and their split.
 
     They are the first of the validation split. Where a task has none, or trains on it, they are what follows the rows
     that it trains on. No row that is trained on is among them, and none of the test split.
@@ -78,7 +76,7 @@ def held_out_rows(profile: Profile, task: str) -> tuple[list[dict[str, str]], st
     else:
         found, place = _rows_to_train(profile, task, None), "train"
     trained = {tuple(row.values()) for row in training_rows(profile, task)}
-    return [row for row in found if tuple(row.values()) not in trained][:HELD_OUT], place
+    return [row for row in found if tuple(row.values()) not in trained][: profile.held_out], place
 
 
 def check_data(profile: Profile, task: str, split: str, trained: bool = True) -> None:

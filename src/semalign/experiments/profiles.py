@@ -77,6 +77,7 @@ class Profile(Strict):
         {}, description="for each entry, the values of each setting to choose from on validation data"
     )
     seeds: list[int] = Field(min_length=1)
+    held_out: int = Field(200, ge=1, description="rows, at most, on which every training is measured")
     evaluation: EvaluationProfile = EvaluationProfile.model_validate({})
     models: Placement = Field(
         Placement.model_validate({}), description="type and devices of all models, where the process names none"
