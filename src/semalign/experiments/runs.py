@@ -74,9 +74,7 @@ def _record(profile: Profile, cell: Cell, record_path: Path | None, folder: Path
     }
 
 
-def _transferred(
-    profile: Profile, cell: Cell, folder: Path | None
-) -> tuple[dict[str, Any], LanguageModel | VllmModel]:
+def _transferred(profile: Profile, cell: Cell, folder: Path | None) -> tuple[dict[str, Any], LanguageModel | VllmModel]:
     """Return the record of a transfer, and the model to score; nothing else of the transfer stays in memory."""
     result = _transfer(profile, cell, folder)
     return result.record, scored_model(profile, cell.student, result)
