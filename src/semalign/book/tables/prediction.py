@@ -26,7 +26,7 @@ def measured(record: Record) -> tuple[float, float, float] | None:
         cosine, nll = training.layer_cosine, training.held_out
         return cosine.before, cosine.after - cosine.before, 1 - nll.after / nll.before
     before, after = (record["details"].get(when) or {} for when in ("before", "after"))
-    if not {"layer_cosine", "response_nll"} <= set(before):
+    if not {"layer_cosine", "response_nll"} <= set(before) & set(after):
         return None
     change = after["layer_cosine"] - before["layer_cosine"]
     return before["layer_cosine"], change, 1 - after["response_nll"] / before["response_nll"]
