@@ -69,7 +69,7 @@ print(len(kept), "of", len(cells(settings)), "records are current")
 # %% [markdown]
 # ## What is changed, and around what
 #
-# The pair is micro-teacher and micro-sibling, whose atoms correspond ([Does the premise hold?](05_premise.ipynb)), with the rows and epochs of the paper's Table 5. Nothing is scored on a test split: variants are compared by the {term}`response NLL` on held-out rows, which tells more than a score on a few hundred items. There are four *bases*, and every variant is one of them with one thing changed:
+# The pair is micro-teacher and micro-sibling, whose atoms correspond ([Does the premise hold?](05_premise.ipynb)), with the rows and epochs of the paper's Table 5. Nothing is scored on a test split: variants are compared by the {term}`response NLL` on held-out rows, which tells more than a score on a few hundred items ([Decisions](#decisions-what-ablations-are-compared-by)). There are four *bases*, and every variant is one of them with one thing changed:
 #
 # - `literal`: the paper's settings, at the pair of layers that attribution chooses;
 # - `labels`: cross-entropy beside the layer term, at the last pair, with states taken after the residual addition of the layer;
