@@ -28,6 +28,7 @@ class Factor(NamedTuple):
 FACTORS = {
     "layers": Factor("number of layers", frozenset({"student_layers"})),
     "map": Factor("map", frozenset({"map"})),
+    "strength": Factor("strength of decomposition", frozenset({"top_atoms"})),
     "weight": Factor("weight of the layer term", frozenset({"layer_weight"})),
     "interface": Factor("granularity", frozenset({"interface"})),
     "pairing": Factor("pairing", frozenset({"teacher_layer", "student_layer", "interpolate", "attribution"})),
