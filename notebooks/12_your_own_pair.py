@@ -28,6 +28,7 @@ inputs = ["models", "benchmarks"]
 # %% tags=["hide-input"]
 import pandas as pd
 
+from semalign.book.markdown import Interval
 from semalign.book.page import open_page
 
 page = open_page("12_your_own_pair", profile, inputs)
@@ -135,10 +136,9 @@ change = {name: paired_bootstrap(row_nll(result.model), before) for name, result
 lines = []
 for name, result in results.items():
     details = result.record["details"]
-    mean, low, high = change[name]
     cosine = [details[when].get("layer_cosine", float("nan")) for when in ("before", "after")]
-    lines.append([name, f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]", *cosine, result.record["seconds"]])
-columns = ["recipe", "change of NLL [95%]", "layer cosine before", "after", "seconds"]
+    lines.append([name, Interval(*change[name], signed=True, decimals=3), *cosine, result.record["seconds"]])
+columns = ["recipe", "change of NLL", "layer cosine before", "after", "seconds"]
 page.show_table(
     pd.DataFrame(lines, columns=columns),
     f"{student} on {len(held_out)} held-out rows of {task} after {len(training)} rows and three epochs, one seed: the change of the response NLL, averaged over rows, in nats per token, with the 95% interval of a bootstrap over the rows; and the mean cosine between the student's states and the aligned teacher states. Below zero is better.",

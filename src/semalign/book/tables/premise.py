@@ -8,6 +8,7 @@ import pandas as pd
 
 from semalign.analysis.diagnosis.verdict import METHOD, carrying
 from semalign.book.markdown import Interval, nested_list
+from semalign.book.tables.analyses import layers
 from semalign.results.records import read_record
 
 Record = Mapping[str, Any]
@@ -82,7 +83,7 @@ def patch_table(records: Sequence[Record], name: str = "semantic") -> pd.DataFra
         lines.append(
             {
                 "pair": pair_name(record),
-                "layer": f"{best['teacher_layer']} → {best['layer']}",
+                "layer": layers(int(best["teacher_layer"]), int(best["layer"])),
                 "strength": f"{best['strength']:g}",
                 "against its own": _change(best, "change"),
                 "against permuted": _change(best, "against_control"),
