@@ -18,18 +18,20 @@ from helpers.browser import (
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make test-book")
 pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed: make test-book")
-if CHROMIUM is None:
-    pytest.skip("there is no chromium: apt-get install chromium", allow_module_level=True)
-if not (HTML / "index.html").is_file():
-    pytest.skip("there is no built book: make book", allow_module_level=True)
 
-PAGES = book_pages()
+# Each page is read once, by one process, for all tests of it.
+PAGES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in book_pages()]
 SCHEMES = ("light", "dark")
 FIRST = ("index.html", "notebooks/03_attribution.html")  # with them a reader has styles, scripts and formulas
 MOST = 1_500_000  # bytes
-NUMBERS = re.compile(r"\d (→|±|>) [-+]?\d|\d \[[-+]?\d")  # several in one text
+NUMBERS = re.compile(r"\d (→|±|>) |\d \[[-+]?\d")  # several in one text
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
+    pytest.mark.skipif(not (HTML / "index.html").is_file(), reason="there is no built book: make book"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ def readers(browser, base):
     found = {scheme: Reader(browser, base, scheme) for scheme in SCHEMES}
     for reader in found.values():
         for name in FIRST:
-            reader.read(name)
+            reader.visit(name)
     yield found
     for reader in found.values():
         reader.context.close()

@@ -120,12 +120,21 @@ class Reader:
             self.seen[name] = self._read(name)
         return self.seen[name]
 
-    def _read(self, name: str) -> Seen:
-        seen, page = Seen(), self.context.new_page()
+    def visit(self, name: str) -> None:
+        """Open a page, so that what it loads is in the cache."""
+        self._open(name, Seen()).close()
+
+    def _open(self, name: str, seen: Seen) -> Any:
+        page = self.context.new_page()
         self._watch(page, seen)
         page.set_viewport_size({"width": WIDTHS["desktop"], "height": 900})
         page.goto(self.base + name, wait_until="networkidle")
         page.wait_for_selector(f'html[data-theme="{self.scheme}"]', state="attached")
+        return page
+
+    def _read(self, name: str) -> Seen:
+        seen = Seen()
+        page = self._open(name, seen)
         page.evaluate(UNFOLD)
         seen.images, seen.wide_tables = page.evaluate(BAD_IMAGES), page.evaluate(WIDE_TABLES)
         seen.findings["contrast"] = poor_contrast(page)

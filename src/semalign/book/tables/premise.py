@@ -64,7 +64,8 @@ def reading_table(records: Sequence[Record]) -> pd.DataFrame:
         last = readings[(readings["read"] == "target") & (readings["layer"] == readings["layer"].max())]
         shares = (100 * last.set_index("map")["top_1"]).to_dict()
         own, width = (100 * readings[readings["map"] == name]["top_1"].iloc[0] for name in ("student", "width"))
-        lines.append({"pair": pair_name(record), **shares, OWN: own, "width": width})
+        named = {str(name).replace("_", " "): share for name, share in shares.items()}  # so that they break
+        lines.append({"pair": pair_name(record), **named, OWN: own, "width": width})
     return pd.DataFrame(lines)
 
 
