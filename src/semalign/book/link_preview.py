@@ -31,7 +31,7 @@ def preview_tags(book: str, title: str, doctree: nodes.document | None, address:
 
 
 def first_paragraph(doctree: nodes.document) -> str:
-    """Return the first paragraph of a page that stands for itself, not in a list or table, in at most 200 characters."""
+    """Return the first paragraph of a page that is in no list or table, cut to at most 200 characters."""
     found = (node for node in doctree.findall(nodes.paragraph) if isinstance(node.parent, nodes.section))
     return next((shorten(node.astext(), LONGEST, placeholder=" …") for node in found), "")
 

@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
+from semalign.book import figure_numbers
 from semalign.book.accessible import accessible
 from semalign.book.check_tables import CheckTable
 from semalign.book.claims.directive import Claims
@@ -88,6 +89,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", take_in_drawings)
     app.connect("html-page-context", correct_html)
     app.connect("html-page-context", preview_links)
+    figure_numbers.connect(app)
     app.add_directive("check-table", CheckTable)
     app.add_directive("claims", Claims)
     app.add_role("num", NumberRole())

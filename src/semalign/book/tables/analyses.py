@@ -7,7 +7,7 @@ import pandas as pd
 
 from semalign.bases.basis import SemanticBasis
 from semalign.bases.frames import random_basis_cosine
-from semalign.book.markdown import Cell
+from semalign.book.markdown import SPACE, Cell
 from semalign.models.architecture import INTERFACES
 from semalign.targets.pairing import student_layer
 
@@ -69,7 +69,9 @@ def critical_layers(scores: pd.DataFrame, n_teacher: int, n_student: int) -> pd.
 
 def layers(teacher: int, student: int, prefix: str = "") -> Cell:
     """Return a teacher layer and the student layer that it supervises: shown as one text, in the data two numbers."""
-    return Cell(f"{teacher} → {student}", {f"{prefix}teacher layer": teacher, f"{prefix}student layer": student})
+    return Cell(
+        f"{teacher}{SPACE}→{SPACE}{student}", {f"{prefix}teacher layer": teacher, f"{prefix}student layer": student}
+    )
 
 
 def variant_table(before: Mapping[str, float], details: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

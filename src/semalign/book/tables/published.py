@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.book.markdown import Cell, Interval
+from semalign.book.markdown import SPACE, Cell, Interval
 from semalign.book.tables.analyses import layers
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.results.records import read_record
@@ -88,7 +88,7 @@ def _change(record: Mapping[str, Any]) -> dict[str, str | Cell]:
 
 def _before_after(details: Mapping[str, Any], key: str, name: str) -> Cell:
     before, after = (details[when][key] for when in ("before", "after"))
-    return Cell(f"{before:.3f} → {after:.3f}", {f"{name}, before": before, f"{name}, after": after})
+    return Cell(f"{before:.3f}{SPACE}→{SPACE}{after:.3f}", {f"{name}, before": before, f"{name}, after": after})
 
 
 def engine_text(run: Mapping[str, Any]) -> str:
