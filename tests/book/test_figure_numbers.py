@@ -1,9 +1,9 @@
 """Numbers of figures and tables of pages that are no chapters."""
 
-from types import SimpleNamespace
 from unittest.mock import Mock
 
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 from semalign.book.figure_numbers import lettered, restore, set_letters
 
@@ -23,6 +23,6 @@ def test_each_page_that_is_no_chapter_has_a_letter():
 
 
 def test_sphinx_compares_its_own_numbers_so_that_unchanged_pages_are_not_written_again():
-    app, env = Mock(spec=Sphinx), SimpleNamespace(toc_fignumbers=PLAIN)
+    app, env = Mock(spec=Sphinx), Mock(spec=BuildEnvironment, toc_fignumbers=PLAIN)
     assert set_letters(app, env) == [] and env.toc_fignumbers == lettered(PLAIN)
     assert restore(app, env) == [] and env.toc_fignumbers == PLAIN
