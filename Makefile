@@ -48,7 +48,7 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 pdf: book  ## print the whole book to book/_build/semalign.pdf
 	"$(VENV)/bin/jupyter-book" build book/ -n --keep-going --builder singlehtml
 	"$(CHROMIUM)" --headless --no-sandbox --disable-gpu --virtual-time-budget=120000 --no-pdf-header-footer \
-		--print-to-pdf=book/_build/semalign.pdf "file://$(CURDIR)/book/_build/singlehtml/index.html"
+		--generate-pdf-document-outline --print-to-pdf=book/_build/semalign.pdf "file://$(CURDIR)/book/_build/singlehtml/index.html"
 
 # A process for each core; one that is done takes tests from another.
 TEST := -m pytest --numprocesses=logical --dist=worksteal

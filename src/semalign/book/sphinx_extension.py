@@ -21,6 +21,7 @@ from semalign.book.edition import edition
 from semalign.book.link_preview import CARD, page_address, preview_tags
 from semalign.book.notebooks import NotebookError, run_notebooks
 from semalign.book.numbers_role import NumberRole
+from semalign.book.printed import without_file_links
 from semalign.book.theme import inline_svg
 
 
@@ -54,6 +55,8 @@ def correct_html(app: Sphinx, pagename: str, templatename: str, context: dict[st
     context["edition"] = app.config.semalign_edition
     if "body" in context:
         context["body"] = accessible(context["body"])
+        if app.builder.name == "singlehtml":
+            context["body"] = without_file_links(context["body"])
 
 
 def preview_links(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
