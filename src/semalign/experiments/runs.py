@@ -82,12 +82,12 @@ def _transferred(profile: Profile, cell: Cell, folder: Path | None) -> tuple[dic
 
 def _transfer(profile: Profile, cell: Cell, folder: Path | None) -> TransferResult:
     """Return the transfer of a cell, measured on the held-out rows of its task."""
-    models = source_once(str(cell.teacher)), source_once(cell.student)
+    teacher, student = source_once(str(cell.teacher)), source_once(cell.student)
     rows = training_rows(profile, cell.task)
     held_out, split = held_out_rows(profile, cell.task)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
     places: dict[str, Any] = {"output_dir": folder, "validation": held_out or None, "task": cell.task}
-    result = run_method(profile.method_of(cell.method), *models, rows, **places, **settings)
+    result = run_method(profile.method_of(cell.method), teacher, student, rows, **places, **settings)
     if held_out:
         result.record["details"]["held_out"]["split"] = split
     return result
