@@ -267,7 +267,7 @@ else:
         records=results_dir() / "side-effects",
     )
     means = side_effects.mean_rises(matrix)
-    said = "; ".join(f"`{name}` {own:+.4f} on its own task, {other:+.4f} on the others" for name, own, other in means.itertuples())  # fmt: skip
+    said = "; ".join(f"`{name}` {own:+.4f} on its own task, {other:+.4f} on the others ({n} tasks trained on)" for name, own, other, n in means.itertuples())  # fmt: skip
     display(Markdown(f"Means over tasks, in nats per token: {said}."))
 
 # %% [markdown]
