@@ -17,6 +17,7 @@ from semalign.book import figure_numbers
 from semalign.book.accessible import accessible
 from semalign.book.check_tables import CheckTable
 from semalign.book.claims.directive import Claims
+from semalign.book.claims.verdict_role import VerdictRole
 from semalign.book.edition import edition
 from semalign.book.link_preview import CARD, page_address, preview_tags
 from semalign.book.notebooks import NotebookError, run_notebooks
@@ -96,4 +97,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("check-table", CheckTable)
     app.add_directive("claims", Claims)
     app.add_role("num", NumberRole())
+    app.add_role("verdict", VerdictRole())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,7 +15,7 @@
 #
 # - **Purpose**: choose a teacher and a student of your own, check them before any training, run a transfer on your own rows, and read what it gives.
 # - **Cost**: about 45 seconds on a CPU. The micro models stand in for yours; replace their names.
-# - **Command**: `semalign run --profile micro --only 12`
+# - **Command**: `semalign run --profile micro --only 13`
 #
 # ## In short
 #
@@ -31,7 +31,7 @@ import pandas as pd
 from semalign.book.markdown import Interval
 from semalign.book.page import open_page
 
-page = open_page("12_your_own_pair", profile, inputs)
+page = open_page("13_your_own_pair", profile, inputs)
 
 # %% [markdown]
 # ## Choose
@@ -158,7 +158,7 @@ page.show_table(
 #
 # ## Memory and time
 #
-# `semalign plan --profile mine.yaml` says before a run what a profile needs that names your teacher, student and tasks ({ref}`here <plan>` for the paper's), from the configurations alone; [Published weights](11_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. What can be changed where memory is short ([all settings](table-of-settings)), none of which changes the results beyond rounding:
+# `semalign plan --profile mine.yaml` says before a run what a profile needs that names your teacher, student and tasks ({ref}`here <plan>` for the paper's), from the configurations alone; [Published weights](12_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. What can be changed where memory is short ([all settings](table-of-settings)), none of which changes the results beyond rounding:
 #
 # - `--set micro_batch_size=4`: rows in memory at once while training. The optimiser's step still sees the whole batch.
 # - `--set activation_checkpointing=true`: a third more computation, and only the states between layers are kept.
