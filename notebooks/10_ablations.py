@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Which part of the method does the work, and are few layers enough? Each part is changed by itself, around the paper's settings and around training on labels, and the loss on held-out rows says whether the change helps. The tables say what was run, and with how many seeds; everything else is *not run*.
+# Which part of the method does the work, and are few layers enough? In the pair whose atoms correspond, the map decides the loss where the layer term trains alone, and permuted atoms do great harm there; beside labels, the layer term changes the loss by less than its interval. Training more layers than one lowers the loss further, up to all of them. Most of this is one seed of one benchmark, and the tables name what was not run.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -267,7 +267,7 @@ else:
         records=results_dir() / "side-effects",
     )
     means = side_effects.mean_rises(matrix)
-    said = "; ".join(f"`{name}` {own:+.4f} on its own task, {other:+.4f} on the others" for name, own, other in means.itertuples())  # fmt: skip
+    said = "; ".join(f"`{name}` {own:+.4f} on its own task, {other:+.4f} on the others ({n} tasks trained on)" for name, own, other, n in means.itertuples())  # fmt: skip
     display(Markdown(f"Means over tasks, in nats per token: {said}."))
 
 # %% [markdown]

@@ -9,7 +9,17 @@ from semalign.settings import TransferSettings
 
 
 def test_packaged_profiles_load():
-    names = ["llama2", "micro", "micro-fair", "micro-few", "micro-plus", "micro-sibling", "sibling-plus", "small"]
+    names = [
+        "ablations",
+        "llama2",
+        "micro",
+        "micro-fair",
+        "micro-few",
+        "micro-plus",
+        "micro-sibling",
+        "sibling-plus",
+        "small",
+    ]
     assert profile_names() == names
     for name in profile_names():
         profile = load_profile(name)

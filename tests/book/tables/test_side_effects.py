@@ -28,6 +28,7 @@ def test_the_mean_over_the_other_tasks_leaves_the_own_one_out(lines):
     found = mean_rises(lines).loc["sft"]
     assert found["own task"] == pytest.approx((-1.5 + 0.0) / 2)
     assert found["other tasks"] == pytest.approx((0.5 + 0.125) / 2)
+    assert found["trained"] == 2
 
 
 def test_without_records_there_is_no_line(tmp_path):

@@ -57,9 +57,12 @@ def side_effect_table(lines: pd.DataFrame) -> pd.DataFrame:
 def mean_rises(lines: pd.DataFrame) -> pd.DataFrame:
     """Return for each method the mean change on the task it was trained on, and on the others, in nats per token.
 
+    ``trained`` is the number of tasks that it was trained on.
+
     Args:
         lines: see :func:`side_effects`.
     """
     own = lines["trained"] == lines["measured"]
     parts = {"own task": lines[own], "other tasks": lines[~own]}
-    return pd.DataFrame({name: part.groupby("method", sort=False)["value"].mean() for name, part in parts.items()})
+    found = {name: part.groupby("method", sort=False)["value"].mean() for name, part in parts.items()}
+    return pd.DataFrame({**found, "trained": lines.groupby("method", sort=False)["trained"].nunique()})
