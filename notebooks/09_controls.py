@@ -361,4 +361,4 @@ if not spent.empty:
     display(page.provenance("cost", COST, [costs_from / name for name in records["path"]]))
 
 # %% [markdown]
-# **Read next**: [Similarity of layers](10_cka.ipynb), or [Claims](../claims.md) for what all this means for the paper's claims.
+# **Read next**: [Ablations](10_ablations.ipynb), or [Claims](../claims.md) for what all this means for the paper's claims.

@@ -9,7 +9,7 @@ from semalign.settings import TransferSettings
 
 
 def test_packaged_profiles_load():
-    names = ["llama2", "micro", "micro-depth", "micro-fair", "micro-few", "micro-plus", "micro-sibling"]
+    names = ["ablations", "llama2", "micro", "micro-depth", "micro-fair", "micro-few", "micro-plus", "micro-sibling"]
     names += ["micro-sibling-depth", "sibling-plus", "small"]
     assert profile_names() == names
     for name in profile_names():

@@ -182,6 +182,7 @@ VALUES = settings(
     ("'layer_map={0: 1}'", "layer_map"),
     ("fold_norm=maybe", "fold_norm"),
     ("ridge_penalty=0", "ridge_penalty"),
+    ("top_atoms=0", "top_atoms"),
     ("student_layer=0", "student_layer"),
     ("teacher_layer=1.5", "teacher_layer"),
     ("rank=1 --set rank=2", "rank"),

@@ -1,5 +1,7 @@
 """Parts that fit the memory: as wanted where it is plentiful, fewer by the estimate, halves after an error."""
 
+import math
+
 import pytest
 import torch
 
@@ -113,13 +115,23 @@ def test_an_attempt_that_failed_is_undone_and_its_tensors_are_gone(architecture)
     assert undone == [[None], [None, None]]
 
 
-def test_parts_hold_similar_lengths_and_the_longest_comes_first(architecture, monkeypatch):
-    monkeypatch.setattr(batching, "ENOUGH", 20)
+def test_parts_hold_similar_lengths_and_the_longest_comes_first(architecture):
     lengths = [3, 12, 4, 10, 8, 5, 4, 4]
-    parts = list(FittingParts(architecture, 4).results(list, lengths, lengths))
-    # 12 and 10 are enough together, and 8 is less than three quarters of 12; so are three times 8, and 4 is less of 8.
-    assert parts == [[12, 10], [8, 5, 4], [4, 4, 3]]
-    assert [batching.alike(each) for each in ([], [9], [30, 1], [9, 1])] == [0, 1, 1, 2]
+    parts = list(FittingParts(architecture, 4, padding=5.0).results(list, lengths, lengths))
+    # 12 and 10 are padded by 2, and 8 would be by 4 more; 8 and 5 are by 3, and 4 would be by 4 more; 3 is by 3.
+    assert parts == [[12, 10], [8, 5], [4, 4, 4, 3]]
+
+
+def test_a_pass_and_a_batch_that_is_sorted_hold_the_same_padding(architecture, monkeypatch):
+    """One rule, whoever asks: at most so many tokens of padding in a part, by default a fixed number."""
+    monkeypatch.setattr(batching, "free_bytes", lambda model: 2**50)
+    lengths = [40 * n for n in range(1, 13)]
+    descending = lengths[::-1]
+    parts = list(FittingParts(architecture).results(list, lengths, lengths))
+    assert parts == list(FittingParts(architecture).split(descending, descending))
+    assert [sum(part[0] - length for length in part) for part in parts] == [240, 240, 240]
+    whole = FittingParts(architecture, padding=math.inf)
+    assert list(whole.results(list, lengths, lengths)) == [descending]
 
 
 def test_what_is_computed_for_each_item_has_its_place(architecture):

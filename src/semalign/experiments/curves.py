@@ -83,9 +83,8 @@ class Curves:
         """Return why a curve has to be made, None if it need not; see :mod:`semalign.experiments.staleness`."""
 
         def asked(record: dict[str, Any]) -> Asked:
-            known = fingerprints(cell, self._data)
             made_with = {**configuration(self.long, cell, record), **self.measured_as}
-            return {key: value for key, value in known.items() if key != "test"}, made_with
+            return fingerprints(cell, self._data, scored=False), made_with
 
         return problem(self.place / cell.file_name, asked, "value")
 

@@ -8,7 +8,6 @@ that little of a padded part is padding.
 """
 
 import logging
-import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -23,8 +22,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 SHARE = 0.7  # of the free memory that a part may need by the estimate
-# A part with enough tokens to keep a processor busy takes no example that would be padded by more than a quarter.
-ENOUGH, ALIKE = 512, 0.75
+PADDING = 256  # tokens; more of them cost more than a further part
 
 
 class FittingParts:
@@ -36,8 +34,7 @@ class FittingParts:
         kept_layers: number of layers whose activations are kept for a backward pass.
         kept_states: number of further states of width D that are kept for each token.
         logits: whether logits are computed, in parts (:func:`semalign.models.token_losses.by_parts`).
-        padding: the most tokens of padding in a part of :meth:`split`.
-        padded: whether a part is padded to its longest example; else each example runs by itself.
+        padding: the most tokens of padding in a part; infinity where each example of a part runs by itself.
     """
 
     def __init__(
@@ -48,10 +45,9 @@ class FittingParts:
         kept_layers: int = 0,
         kept_states: int = 0,
         logits: bool = False,
-        padding: float = math.inf,
-        padded: bool = True,
+        padding: float = PADDING,
     ) -> None:
-        self.architecture, self.size, self.padding, self.padded = architecture, most, padding, padded
+        self.architecture, self.size, self.padding = architecture, most, padding
         self.kept_layers, self.kept_states, self.logits = kept_layers, kept_states, logits
         self._tried: tuple[int, int] = (most, 0)  # examples and tokens of the largest part since the last error
 
@@ -126,8 +122,7 @@ class FittingParts:
         order = longest_first(lengths)
         items, lengths, start = [items[i] for i in order], [lengths[i] for i in order], 0
         while start < len(items):
-            most = lengths[start : start + self.size]
-            stop = start + (alike(most) if self.padded else len(most))
+            stop = start + self.size
             rest = items[start:stop]
             number = len(next(self.split(rest, lengths[start:stop])))
             yield self.retried(partial(self._first, compute, rest, number))
@@ -181,11 +176,3 @@ class FittingParts:
 def longest_first(lengths: Sequence[int]) -> list[int]:
     """Return the indices of lengths in descending order, of equal lengths the first one first."""
     return sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
-
-
-def alike(lengths: Sequence[int]) -> int:
-    """Return how many of the first lengths, which descend, one part may hold; at least one, if there is one."""
-    for number in range(1, len(lengths)):
-        if number * lengths[0] >= ENOUGH and lengths[number] < ALIKE * lengths[0]:
-            return number
-    return len(lengths)

@@ -1,6 +1,7 @@
 """Sensitivity of a teacher's weights (Appendix B.1), which selects layers and a block of each matrix."""
 
 import logging
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -108,7 +109,7 @@ def _add_up(
     """Add the sensitivities to ``scores``, layer by layer; return the sum of each layer."""
     copy = Architecture(shared_copy(teacher.model), teacher.layout)
     totals = torch.zeros(copy.n_layers, dtype=torch.float64)
-    parts = FittingParts(copy, EXAMPLES_AT_ONCE, kept_layers=copy.n_layers, padded=False)
+    parts = FittingParts(copy, EXAMPLES_AT_ONCE, kept_layers=copy.n_layers, padding=math.inf)
     forward = partial(forward_passes, copy)
     with tqdm(total=len(examples), desc="sensitivity", leave=False, disable=processes.quiet()) as bar:
         for passes in parts.results(forward, examples, list(map(len, examples))):

@@ -15,7 +15,7 @@
 #
 # - **Purpose**: run the four real benchmarks on SmolLM2-135M-Instruct {cite}`allal2025smollm2`, a model that is small enough for a CPU, a transfer into a student cut from it, and one from Gemma 3 270M.
 # - **Cost**: about 10 seconds; all numbers are read from committed run records, and what has no record is *not run*. Making the records takes hours on two cores.
-# - **Command**: `semalign run --only 11`; the commands that make the records are given below.
+# - **Command**: `semalign run --only 12`; the commands that make the records are given below.
 #
 # ## In short
 #
@@ -34,7 +34,7 @@ from semalign.book.markdown import Markdown, commands
 from semalign.book.page import open_page
 from semalign.book.tables.published import benchmark_table, engine_text, transfer_table
 
-page = open_page("11_published_weights", profile, inputs)
+page = open_page("12_published_weights", profile, inputs)
 
 # %%
 import pandas as pd
@@ -181,4 +181,4 @@ One seed cannot tell whether the difference between real and permuted atoms is c
 # %% [markdown]
 # Of the transfers between two families, the table has paired intervals: real atoms count for something where the paper's objective is below permuted atoms, and the transfer for something where it is below the student before. A base model of this size need be no better teacher of these texts than the labels.
 #
-# **Read next**: [Your own pair](12_your_own_pair.ipynb), to try this with models of your own.
+# **Read next**: [Your own pair](13_your_own_pair.ipynb), to try this with models of your own.
