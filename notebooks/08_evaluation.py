@@ -186,7 +186,7 @@ page.show_table(
 #
 # The tables above have the rows of the profile, which are fewer than the paper's. Here both students are trained with the numbers of rows, epochs and rates of [Table 5](../paper_settings.md), from the general teacher: `micro-student`, which was trained independently of the teacher, and `micro-sibling`, which was cut from it and whose atoms correspond to the teacher's ([Does the premise hold?](05_premise.ipynb)). No entry has a setting that was chosen on data. The entries `-literal` change one thing: permuted atoms, one of the two terms alone, cross-entropy on the same layer; Seeking and LaTen have their authors' settings. Attribution pairs the first layers. The entries `-last` pair the last layers, as the paper's Figure 3 does.
 #
-# A score says little about a training that changed little. So each score stands beside the steps taken, the change of the trained weights as a share of their norm, the cosine of the layer's states with their targets, and the NLL of the responses on held-out rows. An entry *did not train* if its weights changed by less than 2% and its held-out NLL by less than 0.01 nats per token ([Decisions](#decisions-what-a-record-says-of-a-training)).
+# A score says little about a training that changed little. So each score stands beside the steps taken, the change of the trained weights as a share of their norm, the cosine of the layer's states with their targets, and the NLL of the responses on held-out rows. An entry *did not train* if its weights and its held-out NLL both changed by less than 2% ([Decisions](#decisions-what-a-record-says-of-a-training)).
 
 # %% tags=["hide-input"]
 beside = paper_sized(settings.name)

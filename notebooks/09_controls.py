@@ -209,7 +209,7 @@ for each in beside:
 # %% [markdown]
 # ### Are real and permuted atoms equal?
 #
-# A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins were set before these records were looked at: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%; *differs*, that the corrected $p$ of the table above is below 0.05; both, that there is a difference, and that it is smaller than the margin; *open*, that the data show neither. Whether real atoms equal permuted ones in all cases of a student needs no correction, since every single test must then reject.
+# A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins were set before these records were looked at: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%; *differs*, that the corrected $p$ of the table above is below 0.05; both, that there is a difference, and that it is smaller than the margin; *open*, that the data show neither. Entries that [did not train](08_evaluation.ipynb) are equal for that reason alone. Whether real atoms equal permuted ones in all cases of a student needs no correction, since every single test must then reject.
 
 # %% tags=["hide-input"]
 for each in beside:
