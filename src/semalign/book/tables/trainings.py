@@ -33,7 +33,7 @@ def training_lines(
         profile: the profile.
         records: current ones, see :func:`semalign.results.records.read_records`.
         entries: methods and variants.
-        before: the NLL of each held-out row by the student as it is, for each task.
+        before: the NLL of each held-out row by the student as it is, for each task; without it there is no ``change``.
     """
     of_student = records[records["student"] == profile.student]
     starts = of_student[of_student["method"] == NONE].set_index("task")["value"]
@@ -69,8 +69,8 @@ def _losses(runs: pd.DataFrame, before: Sequence[float] | None) -> dict[str, Any
     after = values_of(runs, NLL)
     if after is None:
         return {}
-    if before is None:
-        return {"nll": float(after.mean())}
+    if before is None:  # as the records give both, over all tokens and without rows
+        return {name: float(runs[of].astype(float).mean()) for name, of in (("nll", "nll_after"), ("nll_before",) * 2)}
     start = np.array([before], dtype=float)
     change, low, high, _ = seeded_bootstrap(after, start)
     found = {"nll": float(after.mean()), "nll_before": float(start.mean())}
@@ -121,6 +121,7 @@ def _cells(line: pd.Series | None) -> dict[str, Any]:
         cells["layer cosine"] = _change("layer cosine", line["layer_cosine_before"], line["layer_cosine_after"], 3)
     if not np.isnan(line["nll_before"]):
         cells["NLL"] = _change("NLL", line["nll_before"], line["nll"], NLL.decimals)
+    if not np.isnan(line["change"]):
         cells["change of NLL"] = Interval(
             line["change"], line["change_low"], line["change_high"], signed=True, decimals=NLL.decimals
         )
