@@ -132,7 +132,7 @@ def shortfalls(records: Mapping[str, Runs]) -> list[str]:
 
 def _largest(run: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what a run measured at the largest size."""
-    return run["details"]["sizes"][-1]  # type: ignore[no-any-return]
+    return run["details"]["sizes"][-1]
 
 
 def profile_table(profiles: pd.DataFrame) -> pd.DataFrame:
