@@ -48,7 +48,7 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 pdf: book  ## print the whole book to book/_build/semalign.pdf
 	"$(VENV)/bin/jupyter-book" build book/ -n --keep-going --builder singlehtml
 	"$(CHROMIUM)" --headless --no-sandbox --disable-gpu --virtual-time-budget=120000 --no-pdf-header-footer \
-		--print-to-pdf=book/_build/semalign.pdf "file://$(CURDIR)/book/_build/singlehtml/index.html"
+		--generate-pdf-document-outline --print-to-pdf=book/_build/semalign.pdf "file://$(CURDIR)/book/_build/singlehtml/index.html"
 
 # A process for each core; one that is done takes tests from another.
 TEST := -m pytest --numprocesses=logical --dist=worksteal
@@ -62,7 +62,7 @@ test-fast: install  ## run the tests that take less than a third of a second: un
 
 # After `make book`; chromium comes from the system.
 test-book: $(VENV)/.browser  ## open each page of the built book in chromium, wide and narrow, light and dark
-	"$(VENV)/bin/python" -m pytest -q --jaxtyping-packages= tests/book/test_browser.py
+	"$(VENV)/bin/python" $(TEST) --dist=loadgroup -q --jaxtyping-packages= tests/book/test_browser.py
 
 $(VENV)/.browser: $(INSTALLED)
 	"$(VENV)/bin/python" -m pip install --progress-bar off -c constraints.txt -e '.[browser]'

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from gpu_models import Measured, measured, only
+from gpu_models import Measured, free, measured, only
 from torch import Tensor
 
 from semalign import LanguageModel, SemanticBasis, attribute_layers
 from semalign.data.rows import Example, batches
 from semalign.evaluation.transformers_engine import transformers_engine
 from semalign.models.architecture import Architecture
+from semalign.models.parking import parked
 from semalign.settings import TransferSettings
 from semalign.targets.alignment import alignment_map
 from semalign.targets.passes import FORWARD_EXAMPLES, StatePasses
@@ -97,10 +98,11 @@ def aligned(teacher: SemanticBasis, student: SemanticBasis, device: torch.device
 
 def steering(student: LanguageModel, data: Supervision, settings: TransferSettings, device: torch.device) -> Measured:
     """Measure one step of training on a whole batch; a step before it on two rows warms the device up."""
-    k, layers = data.trained[0], Architecture(student.model).n_layers
+    k = data.trained[0]
     tokens = sum(map(len, data.examples))
-    with only(student, range(k, layers + 1), device):
-        adapted = Architecture(add_lora(student.model, data.trained, settings))
+    adapted = Architecture(add_lora(student.model, data.trained, settings))  # tried out with all layers in place
+    with parked([adapted, Architecture(student.model)], k):
+        free(device)
         trainer = Steering(Objective(adapted, data, settings))
         trainer.backward([0, 1])
         with measured("training", "student", device, tokens) as found:

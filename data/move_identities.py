@@ -3,7 +3,7 @@
     python data/move_identities.py
 
 For each model of a record, the old hash is computed again from the model that is here: those in ``data/models``, and
-``smollm2-135m`` and ``smollm2-135m-cut`` if they are in the cache (the page *Published weights* says how they are made). If it is the
+``smollm2-135m`` and ``smollm2-135m-cut`` if they are in the cache (the page *Published weights* says how). If it is the
 record's, the new identity takes its place, and no other byte of the record changes. A record with a hash that is not
 that of a model here is named and left as it is.
 """

@@ -40,7 +40,7 @@ page = open_page("00_micro_family", profile, inputs)
 #
 # ## Models
 #
-# `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. `micro-sibling` is a second student, made as students of real families often are: the teacher with a narrower residual stream and fewer layers, trained on. The first student has seen the same facts and skills as the teacher, mostly told in other words and layouts. It met the benchmarks' own form in a few of its documents only. So it lacks the form more than the skill, and there is something to transfer.
+# `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. `micro-sibling` is a second student, made as students of real families often are: the teacher with a narrower residual stream and fewer layers, trained on. The first student has seen the same facts and skills as the teacher, mostly told in other words and layouts. Only a few of its documents had the form of the benchmarks. So it answers fewer of their items, and there is something to transfer.
 
 # %%
 from semalign.experiments import runs
@@ -102,6 +102,6 @@ for task in settings.tasks:
 #
 # - **Size.** A score says how a model of this size handles these templates. It says nothing about the real benchmarks, and nothing about models of billions of parameters.
 # - **Teacher and first student are unlike real pairs in one respect that matters**: their two trainings have nothing in common but the tokenizer and the kind of text, and the atoms of the two models hardly correspond ([Does the premise hold?](05_premise.ipynb)). Students of real families are often made from their teachers, as `micro-sibling` is.
-# - **One family.** Methods that rank alike here may rank differently elsewhere. The page [Published weights](11_published_weights.ipynb) has the other models that were run.
+# - **One family.** Methods that rank alike here may rank differently elsewhere. The page [Published weights](12_published_weights.ipynb) has the other models that were run.
 #
 # **Read next**: [Semantic basis](01_semantic_basis.ipynb), where the method begins, or [Claims](../claims.md) for the verdicts.

@@ -146,7 +146,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# The second-to-last column is the test that the paper's figure lacks. Atoms do not fill all directions evenly, so the frame turns even a state without a preferred direction by some angle. For the output side this alone gives a *higher* cosine than the model's own states have. So the output-side curve measures how even the frame is. It does not show that states are made of the frame's atoms. A comparison that could show this is the map between two models against the same map with permuted atoms, as in [Does the premise hold?](05_premise.ipynb).
+# The second-to-last column is a comparison that the paper's figure does not have. Atoms do not fill all directions evenly, so the frame turns even a state without a preferred direction by some angle. For the output side this alone gives a *higher* cosine than the model's own states have. So the output-side curve measures how even the frame is. It does not show that states are made of the frame's atoms. A comparison that could show this is the map between two models against the same map with permuted atoms, as in [Does the premise hold?](05_premise.ipynb).
 #
 # ## How much of it is one direction
 #

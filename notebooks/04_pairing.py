@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Which teacher layer supervises which student layer, and what does this look like for a real pair? The formula gives each student layer a teacher layer of its own and leaves some teacher layers without a partner. In the drawn pair, the training under the paper's settings moves the student's states only a little towards their targets. Nothing here says that layers at equal depth do equal work.
+# Which teacher layer supervises which student layer, and what does this look like for a real pair? The formula gives each student layer a teacher layer of its own and leaves some teacher layers without a partner. In the drawn pair, the training under the paper's settings moves the student's states only a little towards their targets. Nothing here shows that layers at equal depth compute the same.
 
 # %% tags=["parameters"]
 profile = "micro"

@@ -146,9 +146,9 @@ display(Markdown(premise.findings(records)))
 # %% [markdown]
 # ## Verdicts
 #
-# These are the verdicts of `semalign diagnose` on each pair, made from the numbers above. It is the first thing to run with a pair of your own ([Your own pair](12_your_own_pair.ipynb)).
+# These are the verdicts of `semalign diagnose` on each pair, made from the numbers above. It is the first thing to run with a pair of your own ([Your own pair](13_your_own_pair.ipynb)).
 
 # %% tags=["hide-input"]
 display(Markdown(premise.verdicts(records)))
 # %% [markdown]
-# **Read next**: [Alignment and training](06_alignment.ipynb), or [Your own pair](12_your_own_pair.ipynb) to diagnose your models.
+# **Read next**: [Alignment and training](06_alignment.ipynb), or [Your own pair](13_your_own_pair.ipynb) to diagnose your models.

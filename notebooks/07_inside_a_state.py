@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Inside a state
 #
-# - **Purpose**: look at single hidden states: which semantic atoms are strongest in the teacher's state, what the target makes of them in the student's space, and what the student's own state says there, before and after steering.
+# - **Purpose**: look at single hidden states: which semantic atoms are strongest in the teacher's state, which in the target that is made from it, and which in the student's own state before and after steering.
 # - **Cost**: about 40 seconds on a CPU, most of it for the four short trainings of "after".
 # - **Command**: `semalign run --profile micro --only 07`
 #
 # ## In short
 #
-# What does a single state say, in terms of tokens? In the micro pair the strongest atoms of a target are mostly not those of the teacher's state from which it was made; the student's own state, before any training, shares more atoms with the teacher's. Steering hardly changes which atoms are strongest. Four texts of one pair are examples: the page [Does the premise hold?](05_premise.ipynb) has the measurements over many rows and three pairs.
+# Which tokens' atoms are strongest in a single state? In the micro pair the strongest atoms of a target are mostly not those of the teacher's state from which it was made; the student's own state, before any training, shares more atoms with the teacher's. Steering hardly changes which atoms are strongest. Four texts of one pair are examples: the page [Does the premise hold?](05_premise.ipynb) has the measurements over many rows and three pairs.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -40,9 +40,9 @@ from semalign.book.tables.paper import title
 page = open_page("07_inside_a_state", profile, inputs)
 
 # %% [markdown]
-# Everything in this book rests on one idea: a hidden state can be read as a sum of {term}`semantic atoms <semantic atom>`, one for each token of the vocabulary ([Semantic basis](01_semantic_basis.ipynb)). The cosines of the teacher's state with its atoms are its coefficients, and the same coefficients with the student's atoms give the target ([Decomposition](02_decomposition.ipynb)). If atoms of the two models mean the same, the strongest atoms of the target should be those of the teacher.
+# The method rests on one idea: a hidden state can be read as a sum of {term}`semantic atoms <semantic atom>`, one for each token of the vocabulary ([Semantic basis](01_semantic_basis.ipynb)). The cosines of the teacher's state with its atoms are its coefficients, and the same coefficients with the student's atoms give the target ([Decomposition](02_decomposition.ipynb)). If atoms of the two models mean the same, the strongest atoms of the target should be those of the teacher.
 #
-# Four texts, the first validation item of each benchmark with its answer, are read by both models. States are the outputs of whole layers. For "after", {term}`steering` trains the student's layer in the middle toward such targets on 128 rows of the same benchmark, at ten times the paper's learning rate, so that a few steps show.
+# Four texts, the first validation item of each benchmark with its answer, are read by both models. States are the outputs of whole layers. For "after", {term}`steering` trains the student's layer in the middle towards such targets on 128 rows of the same benchmark, at ten times the paper's learning rate, so that a few steps show.
 
 # %%
 from semalign import load_model, transfer
@@ -110,4 +110,4 @@ display(
 )
 
 # %% [markdown]
-# **Read next**: [Evaluation](08_evaluation.ipynb), for what all this does to scores.
+# **Read next**: [Evaluation](08_evaluation.ipynb), for the scores of trained students.

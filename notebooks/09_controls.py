@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Controls
 #
-# - **Purpose**: find out whether the difference comes from semantic alignment. The page compares every method of the registry with SemAlign: what it is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
+# - **Purpose**: find out whether the difference comes from semantic alignment. The page compares every method of the registry with SemAlign: what it is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs; and the paper's method minus its controls at Table 5's own sizes, for two students.
 # - **Cost**: about 30 seconds, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
 # - **Command**: `semalign run --profile micro --only 09`. `semalign compare --profile micro --methods all` makes the scores, `semalign select --profile micro` the grid, and `python benchmarks/method_cost.py` the costs.
 #
 # ## In short
 #
-# Does a change of the student's score come from semantic alignment? In the micro family no control shows that it does: maps without semantics score about as well as the paper's map, and training on labels without a teacher scores higher. A control that scores as SemAlign does needs no semantic alignment for its score; an interval that contains zero shows no difference, which does not mean that there is none.
+# Does a change of the student's score come from semantic alignment? With the rows of this profile no control shows that it does: maps without semantics score about as well as the paper's map, and training on labels without a teacher scores higher. At Table 5's own sizes, the verdict on whether the meaning of the atoms is what helps is {verdict}`6:micro-fair` for the student that was trained independently of the teacher, and {verdict}`6:micro-sibling` for the one that was cut from it. A control that scores as SemAlign does needs no semantic alignment for its score; an interval that contains zero shows no difference, which does not mean that there is none.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -27,6 +27,8 @@ inputs = [
     "models",
     "benchmarks",
     "results/{profile}",
+    "results/{profile}-fair",
+    "results/{profile}-sibling",
     "results/{profile}-cost",
     "results/{profile}-selection",
     "results/{profile}-plus-selection",
@@ -39,7 +41,8 @@ from IPython.display import display
 from semalign.book import figures, readings
 from semalign.book.markdown import Markdown, folded, table
 from semalign.book.page import open_page
-from semalign.book.tables import controls, costs, grids
+from semalign.book.paper_sized import paper_sized
+from semalign.book.tables import controls, costs, grids, pairs
 from semalign.book.tables.transfers import NOT_RUN
 
 page = open_page("09_controls", profile, inputs)
@@ -55,6 +58,7 @@ from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
 from semalign.paths import results_dir
 from semalign.results.comparisons import differences
+from semalign.results.pairs import NLL, SCORE, pair_differences
 from semalign.results.records import PAPER
 
 settings = load_profile(profile)
@@ -160,6 +164,74 @@ for name, lines in compared.items():
     display(page.provenance(f"differences-{name}", COMPARE, kept))
 
 # %% [markdown]
+# ## The same at Table 5's own sizes
+#
+# The tables above are after fewer training rows than the paper's. [Evaluation](08_evaluation.ipynb) has the scores at the sizes and rates of [Table 5](../paper_settings.md) for two students; here are the differences. A pair changes one thing: the atoms, which are permuted; one term of the objective; or which layers are paired. The last lines are the paper's method against the baselines under their authors' settings. Besides the score each pair is compared in the NLL of the responses on held-out rows, which is the finer measure: every row counts with all its tokens, where a score counts an item as right or wrong.
+
+# %% tags=["hide-input"]
+PAIRS = [
+    ("semalign", "permuted-literal"),
+    ("semalign", "output-literal"),
+    ("semalign", "layer-literal"),
+    ("semalign", "cross-entropy-literal"),
+    ("semalign-last", "permuted-last"),
+    ("semalign-last", "output-last"),
+    ("semalign-last", "semalign"),
+    ("semalign", "seeking-literal"),
+    ("semalign", "laten-literal"),
+]
+ATOMS = [pair for pair in PAIRS if pair[1].startswith("permuted")]
+beside = paper_sized(settings.name)
+found = {
+    each.profile.name: {
+        measure: pair_differences(each.records[each.records["teacher"] == each.profile.teacher], PAIRS, measure)
+        for measure in (NLL, SCORE)
+    }
+    for each in beside
+}
+
+# %% tags=["hide-input"]
+for each in beside:
+    suffix, of = each.profile.name.removeprefix(f"{settings.name}-"), found[each.profile.name]
+    print(f"{each.profile.name}: {len(each.paths)} current records; `{each.command}` makes those that are missing")
+    for measure, short, better in ((NLL, "nll", "below"), (SCORE, "score", "above")):
+        page.save(of[measure], f"pairs-{short}-{suffix}")
+        caption = f"Student {each.profile.student}: differences in {measure.name}, in {measure.unit}, ± half of the 95% interval over {'rows' if measure is NLL else 'items'} and seeds. Bold: p, corrected for all {len(of[measure])} lines, is below 0.05. The first entry is better {better} zero."
+        shown = pairs.pair_table(each.profile, PAIRS, of[measure], measure)
+        display(
+            table(shown, caption, f"tab-pairs-{short}-{suffix}"),
+            page.provenance(f"pairs-{short}-{suffix}", each.command, each.paths),
+        )
+
+# %% [markdown]
+# ### Are real and permuted atoms equal?
+#
+# A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins were set before these records were looked at: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%; *differs*, that the corrected $p$ of the table above is below 0.05; both, that there is a difference, and that it is smaller than the margin; *open*, that the data show neither. Whether real atoms equal permuted ones in all cases of a student needs no correction, since every single test must then reject.
+
+# %% tags=["hide-input"]
+for each in beside:
+    suffix, of = each.profile.name.removeprefix(f"{settings.name}-"), found[each.profile.name]
+    equal = pd.concat([pairs.equality_table(each.profile, ATOMS, of[measure], measure) for measure in (NLL, SCORE)])
+    page.show_table(
+        equal,
+        f"Student {each.profile.student}: real atoms minus permuted ones, with the 90% interval; held-out NLL in nats per token (margin {NLL.margin:g}), score in points (margin {SCORE.margin:g}).",
+        f"equality-{suffix}",
+        command=each.command,
+        records=each.paths,
+    )
+if not beside:
+    print(f"no profile {settings.name}-fair or {settings.name}-sibling: not run")
+
+# %% tags=["hide-input"]
+sentences = [
+    f"- **{each.profile.student}**, {ours} minus {minus}: {measure.name} {readings.verdicts(lines[(lines['ours'] == ours) & (lines['minus'] == minus)])}."
+    for each in beside
+    for ours, minus in ATOMS
+    for measure, lines in found[each.profile.name].items()
+]
+display(Markdown("Over the benchmarks with records:\n\n" + "\n".join(sentences)))
+
+# %% [markdown]
 # ## How settings were chosen
 #
 # `semalign select` scores every point of a grid on validation data, with one seed, the general teacher, and the same number of points for every entry, so that no method is tuned more than another. The profile's variants hold the best point of each entry and task by validation score; the test split is not used.
@@ -261,4 +333,4 @@ if not spent.empty:
     display(page.provenance("cost", COST, [costs_from / name for name in records["path"]]))
 
 # %% [markdown]
-# **Read next**: [Similarity of layers](10_cka.ipynb), or [Claims](../claims.md) for what all this means for the paper's claims.
+# **Read next**: [Ablations](10_ablations.ipynb), or [Claims](../claims.md) for what all this means for the paper's claims.

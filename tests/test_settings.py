@@ -53,3 +53,11 @@ def test_settings_that_change_memory_only_decide_nothing():
 def test_the_objective_weighs_its_terms():
     settings = TransferSettings(layer_weight=0.25, output_weight=2.0)
     assert settings.objective({"layer": 4.0, "output": 0.5}) == 2.0
+
+
+def test_atoms_are_left_out_of_maps_from_atom_to_atom_only():
+    assert TransferSettings(top_atoms=3, map="permuted").top_atoms == 3
+    with pytest.raises(
+        ValueError, match="top_atoms keeps atoms of the maps semantic and permuted: leave it out with ridge"
+    ):
+        TransferSettings(top_atoms=3, map="ridge")

@@ -32,6 +32,8 @@ SCHEDULES = "semalign.training.schedules:SCHEDULES"
 Interface = Literal["attention", "mlp", "residual", "layer"]
 Layer = Annotated[int, Field(ge=1)]
 
+OF_ATOMS = ("semantic", "permuted")  # maps from atom to atom, of which some can be left out
+
 MEMORY = frozenset({"micro_batch_size", "activation_checkpointing"})
 """The settings that change memory and time but no result, apart from rounding and from the numbers that dropout draws.
 They mean the same in every method that has them, and are in no identity: a checkpoint or a record that was made with
@@ -111,6 +113,9 @@ class TransferSettings(TrainingSettings):
     map: Annotated[str, Registered(MAPS)] = Field(
         "semantic", description="map of teacher states into the student's space"
     )
+    top_atoms: int | None = Field(
+        None, ge=1, description="atoms, those most like a state, that its target is made of; None: all"
+    )
     ridge_penalty: float = Field(1e-3, gt=0, description="ridge penalty, relative to the states' mean square")
     layer_loss: Annotated[str, Registered(LAYER_LOSSES)] = Field(
         "cosine", description="layer term, which compares states with their targets"
@@ -138,6 +143,10 @@ class TransferSettings(TrainingSettings):
             raise ValueError(
                 f"map {self.map!r} leaves targets in the teacher's space: only layer_loss "
                 f"{', '.join(repr(name) for name in losses if losses[name].any_space)} can use them"
+            )
+        if self.top_atoms is not None and self.map not in OF_ATOMS:
+            raise ValueError(
+                f"top_atoms keeps atoms of the maps {' and '.join(OF_ATOMS)}: leave it out with {self.map}"
             )
         given = [self.teacher_layer, self.student_layer, self.student_layers]
         if any(given) and fact(SCHEDULES, self.schedule, "every_layer", False):

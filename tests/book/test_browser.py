@@ -1,21 +1,37 @@
 """The built book as a reader has it: `make test-book` opens each page in chromium, wide and narrow, light and dark."""
 
+import re
+
+import pandas as pd
 import pytest
-from helpers.browser import CHROMIUM, HTML, Reader, book_pages, broken_links, read_anchors, served, user_flags
+from helpers.browser import (
+    CHROMIUM,
+    HTML,
+    Reader,
+    book_pages,
+    broken_links,
+    poor_contrast,
+    read_anchors,
+    served,
+    user_flags,
+)
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make test-book")
 pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed: make test-book")
-if CHROMIUM is None:
-    pytest.skip("there is no chromium: apt-get install chromium", allow_module_level=True)
-if not (HTML / "index.html").is_file():
-    pytest.skip("there is no built book: make book", allow_module_level=True)
 
-PAGES = book_pages()
+# Each page is read once, by one process, for all tests of it.
+PAGES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in book_pages()]
 SCHEMES = ("light", "dark")
 FIRST = ("index.html", "notebooks/03_attribution.html")  # with them a reader has styles, scripts and formulas
 MOST = 1_500_000  # bytes
+NUMBERS = re.compile(r"\d (→|±|>) |\d \[[-+]?\d")  # several in one text
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
+    pytest.mark.skipif(not (HTML / "index.html").is_file(), reason="there is no built book: make book"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +54,7 @@ def readers(browser, base):
     found = {scheme: Reader(browser, base, scheme) for scheme in SCHEMES}
     for reader in found.values():
         for name in FIRST:
-            reader.read(name)
+            reader.visit(name)
     yield found
     for reader in found.values():
         reader.context.close()
@@ -95,6 +111,15 @@ def test_every_link_within_the_book_leads_somewhere(name, anchors):
     assert broken_links(name, anchors) == []
 
 
+def test_a_single_pale_text_is_found(browser):
+    page = browser.new_page()
+    rows = "".join(f"<tr style='background: {back}'><td>text</td></tr>" for back in ["white"] * 50 + ["#333"])
+    page.set_content(f"<body style='color: #222'><table>{rows}</table><p style='color: #ccc'>pale</p>")
+    (found,) = poor_contrast(page)
+    assert found.startswith("color-contrast: 2 places")
+    page.close()
+
+
 def test_search_finds_a_term(browser, base):
     page = browser.new_page()
     page.goto(f"{base}search.html?q=semantic+basis", wait_until="networkidle")
@@ -102,3 +127,13 @@ def test_search_finds_a_term(browser, base):
     results.first.wait_for()
     assert "notebooks/01_semantic_basis" in " ".join(link.get_attribute("href") for link in results.all())
     page.close()
+
+
+def test_data_for_download_hold_numbers_rather_than_texts_of_them():
+    texts = [
+        f"{path.name}: {cell}"
+        for path in sorted((HTML / "_static" / "data").glob("*.csv"))
+        for cell in pd.read_csv(path).select_dtypes(exclude="number").stack()
+        if NUMBERS.search(str(cell))
+    ]
+    assert texts == []

@@ -43,8 +43,9 @@ def test_outside_git_or_without_it_only_the_version_is_known(tmp_path, monkeypat
 def test_the_footer_shows_the_edition_and_leads_to_how_to_cite(known, shown):
     book = project_root() / "book"
     template = Template((book / "_templates" / "edition.html").read_text(encoding="utf-8"))
-    footer = template.render(edition=known, pathto=lambda page: f"../{page}.html")
-    assert shown in " ".join(footer.split()) and 'href="../index.html#how-to-cite"' in footer
+    for page, link in {"../index.html": "../index.html#how-to-cite", "#": "#how-to-cite"}.items():  # "#": from itself
+        footer = template.render(edition=known, pathto=lambda name, page=page: page)
+        assert shown in " ".join(footer.split()) and f'href="{link}"' in footer
     assert "(how-to-cite)=" in (book / "index.md").read_text(encoding="utf-8")
     options = yaml.safe_load((book / "_config.yml").read_text())["sphinx"]["config"]["html_theme_options"]
     assert options["footer_content_items"] == ["edition.html"] and options["use_download_button"]

@@ -6,6 +6,7 @@ import pytest
 
 from semalign.book.markdown import (
     SPACE,
+    Cell,
     Interval,
     commands,
     folded,
@@ -70,6 +71,14 @@ def test_data_hold_numbers_where_the_table_has_intervals():
     assert found.columns.tolist() == ["name", "score", "score, low", "score, high"]
     assert found.iloc[0].tolist() == ["a", 2.0, 1.0, 4.0] and found.iloc[1, 1:].isna().all()
     assert found.dtypes.iloc[1:].eq(float).all()
+
+
+def test_data_hold_columns_of_their_own_where_the_table_has_a_text():
+    frame = pd.DataFrame({"layers": [Cell("3 → 2", {"teacher": 3, "student": 2}), ""], "n": [1, 2]})
+    assert "| 3 → 2 | 1 |" in table(frame, "x", "tab-x").text
+    found = numbers(frame)
+    assert found.columns.tolist() == ["teacher", "student", "n"]
+    assert found.iloc[0].tolist() == [3, 2, 1] and found.iloc[1, :2].isna().all()
 
 
 def test_a_folded_table_is_below_its_title():

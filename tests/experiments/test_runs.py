@@ -102,6 +102,26 @@ def test_a_record_says_what_the_training_did_on_validation_rows(profile):
 
 
 @pytest.mark.slow
+def test_a_profile_that_is_not_scored_measures_held_out_losses_and_answers_nothing(profile, tmp_path, monkeypatch):
+    for name in ("evaluate", "scored_model"):
+        monkeypatch.setattr(experiments, name, lambda *_, **__: pytest.fail("it answered items"))
+    monkeypatch.setattr(preflight, "sandbox_of", lambda _: pytest.fail("it asked for a sandbox"))
+    (tmp_path / "roots/semalign/micro-gsm8k/test.jsonl").unlink()
+    bare, folder = write_profile(tmp_path, scored=False, teachers={}, held_out=2), tmp_path / "results"
+    assert [cell.method for cell in cells(bare)] == ["semalign"] * 2 + ["entropy"] * 2, "no model as it is"
+    run(bare, folder, ["entropy"])
+    record = read_record(folder / f"{cells(bare, ['entropy'])[0].file_name}")
+    assert (record["method"], record["metric"], record["configuration"]["method"]) == (
+        "entropy", "response_nll", "semalign",
+    )  # fmt: skip
+    held_out = record["details"]["held_out"]
+    assert record["value"] == held_out["after"] and len(held_out["row_nll"]) == 2
+    assert missing(bare, folder, ["entropy"]) == {}
+    fewer = write_profile(tmp_path, scored=False, teachers={}, held_out=1)
+    assert set(missing(fewer, folder, ["entropy"]).values()) == {"stale: other held_out"}
+
+
+@pytest.mark.slow
 def test_a_method_of_the_registry_is_run_under_its_settings(profile):
     cell = next(cell for cell in cells(profile, ["sft"]) if cell.method == "sft")
     record = run_cell(profile, cell)

@@ -34,6 +34,24 @@ SMALL_TEXT = """[...document.querySelectorAll(".drawing text")].filter(text => {
     const drawing = text.ownerSVGElement, scale = drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width;
     return parseFloat(getComputedStyle(text).fontSize) * scale < 10.9 }).map(text => text.textContent)"""
 
+# Marks one text of each kind: what decides on its contrast are its colour, size, weight and what is painted behind it.
+MARK_KINDS = """() => { const seen = new Set();
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT, node => node.data.trim() ? 1 : 2);
+    while (texts.nextNode()) {
+        const holder = texts.currentNode.parentElement, style = getComputedStyle(holder);
+        const kind = [style.color, style.fill, style.fontSize, style.fontWeight, holder instanceof SVGElement];
+        for (let around = holder; around; around = around.parentElement) {
+            const { backgroundColor, backgroundImage, opacity } = getComputedStyle(around);
+            kind.push(opacity, backgroundImage);
+            if (!backgroundColor.endsWith(", 0)")) kind.push(backgroundColor);
+        }
+        const name = [...new Set(kind)].join("|");
+        if (!seen.has(name) && holder.checkVisibility({ visibilityProperty: true }) && holder.getClientRects().length) {
+            seen.add(name);
+            holder.setAttribute("data-kind", "");
+        }
+    } }"""
+
 
 def book_pages() -> list[str]:
     """Return the pages of the built book, relative to its folder."""
@@ -74,7 +92,7 @@ class Seen:
         wide_tables: tables that are wider than their column on a desktop.
         small_text: text of drawings below 11 pixels.
         images: images that are not drawn or have no alternative text.
-        findings: grave findings of axe, by the name of the width.
+        findings: grave findings of axe: ``rules`` by the name of the width, and ``contrast``.
         transferred: bytes that came over the network.
     """
 
@@ -102,20 +120,30 @@ class Reader:
             self.seen[name] = self._read(name)
         return self.seen[name]
 
-    def _read(self, name: str) -> Seen:
-        seen, page = Seen(), self.context.new_page()
+    def visit(self, name: str) -> None:
+        """Open a page, so that what it loads is in the cache."""
+        self._open(name, Seen()).close()
+
+    def _open(self, name: str, seen: Seen) -> Any:
+        page = self.context.new_page()
         self._watch(page, seen)
         page.set_viewport_size({"width": WIDTHS["desktop"], "height": 900})
         page.goto(self.base + name, wait_until="networkidle")
         page.wait_for_selector(f'html[data-theme="{self.scheme}"]', state="attached")
+        return page
+
+    def _read(self, name: str) -> Seen:
+        seen = Seen()
+        page = self._open(name, seen)
         page.evaluate(UNFOLD)
         seen.images, seen.wide_tables = page.evaluate(BAD_IMAGES), page.evaluate(WIDE_TABLES)
+        seen.findings["contrast"] = poor_contrast(page)
         for width, pixels in WIDTHS.items():
             page.set_viewport_size({"width": pixels, "height": 900})
             seen.sideways[width] = page.evaluate(SIDEWAYS)
             seen.small_text += page.evaluate(SMALL_TEXT)
-            if width == "desktop" or self.scheme == "light":  # what a width changes, it changes in both schemes
-                seen.findings[width] = grave_findings(page)
+            if self.scheme == "light":  # a scheme changes colours only
+                seen.findings[f"rules, {width}"] = broken_rules(page)
         page.close()
         return seen
 
@@ -137,12 +165,23 @@ class Reader:
         network.on("Network.loadingFinished", note_bytes)
 
 
-def grave_findings(page: Any) -> list[str]:
-    """Return axe's critical and serious findings: rule, number of places, and the first of them."""
+def broken_rules(page: Any) -> list[str]:
+    """Return axe's critical and serious findings other than those of contrast."""
+    return _findings(page, None, {"rules": {"color-contrast": {"enabled": False}}})
+
+
+def poor_contrast(page: Any) -> list[str]:
+    """Return axe's findings on the contrast of one text of each kind; to look at each text takes minutes."""
+    page.evaluate(MARK_KINDS)
+    return _findings(page, "[data-kind]", {"runOnly": ["color-contrast"]})
+
+
+def _findings(page: Any, context: str | None, options: dict[str, Any]) -> list[str]:
+    """Return the grave findings of axe: rule, number of places, and the first of them."""
     from axe_playwright_python.sync_playwright import Axe
 
-    options = {"resultTypes": ["violations"], "preload": False}  # else axe loads every style sheet again
-    found = Axe().run(page, options=options).response["violations"]
+    usual = {"resultTypes": ["violations"], "preload": False}  # else axe loads every style sheet again
+    found = Axe().run(page, context, {**usual, **options}).response["violations"]
     return [
         f"{each['id']}: {len(each['nodes'])} places, such as {each['nodes'][0]['html'][:200]}"
         for each in found

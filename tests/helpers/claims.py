@@ -29,6 +29,7 @@ def put(root: Path, name: str, **fields: Any) -> Path:
 class FakeProfile:
     """The parts of a profile that rules on scores read."""
 
+    name: str = "p"
     teacher: str = "general"
     student: str = "small"
     tasks: tuple[str, ...] = ("a",)
@@ -40,7 +41,9 @@ class FakeScores(Scores):
 
     def __init__(self, right: Mapping[tuple[str, str, str], int], n: int = 200, tasks: tuple[str, ...] = ("a",)):
         self.right, self.n, self.profile = right, n, FakeProfile(tasks=tasks)
-        self.records = pd.DataFrame({"method": ["semalign"] * 3, "trained": [True, False, None]})
+        self.records = pd.DataFrame(
+            {"method": "semalign", "teacher": ["general"] * 3 + ["coder"], "trained": [True, False, None, False]}
+        )
 
     def flags(self, method: str, task: str, teacher: str) -> np.ndarray:
         return (np.arange(self.n) < self.right[method, task, teacher]).astype(float)[None]

@@ -25,11 +25,10 @@ def _logits_passing_over(model, numbers, ids):
             layer.forward = forward
 
 
-@pytest.mark.parametrize("every", [2, 3, 5])
-def test_logits_are_those_without_the_layers(teacher, every):
-    student = drop_layers(teacher, every)
+@pytest.mark.parametrize(("given", "removed"), [(2, [2, 4]), (3, [3]), (5, [5]), ([4, 1], [1, 4])])
+def test_logits_are_those_without_the_layers(teacher, given, removed):
+    student = drop_layers(teacher, given)
     ids = torch.tensor([teacher.tokenizer("what is 1+2?")["input_ids"]])
-    removed = range(every, 6, every)
     with torch.no_grad():
         logits = student.model(ids).logits
     torch.testing.assert_close(logits, _logits_passing_over(teacher.model, removed, ids))

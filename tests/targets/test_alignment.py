@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from semalign.bases.basis import SemanticBasis
-from semalign.targets.alignment import alignment_map, decompose, recompose
+from semalign.targets.alignment import SparseAlignment, alignment_map, decompose, recompose
 from semalign.targets.vocabularies import shared_atoms
 
 
@@ -38,6 +38,23 @@ def test_the_operator_is_the_literal_form_up_to_scale():
     m = alignment_map(teacher, student)
     assert m.shape == (10, 7)
     torch.testing.assert_close(h @ m / h.norm(dim=-1, keepdim=True), literal, rtol=1e-12, atol=1e-12)
+
+
+def test_a_target_of_one_atom_by_hand():
+    teacher, student = torch.tensor([[1.0, 0.0], [0.0, -1.0], [0.6, 0.8]]), torch.eye(3)
+    few = SparseAlignment(teacher, student, 1)
+    states = torch.tensor([[3.0, 4.0], [1.0, 5.0]])  # cosines 0.6, -0.8, 1.0; and 1, -5, 4.6 over the length
+    torch.testing.assert_close(few.targets(states), torch.tensor([[0.0, 0.0, 5.0], [0.0, -5.0, 0.0]]))
+
+
+def test_targets_of_all_atoms_are_those_of_the_operator():
+    teacher, student = basis(90, 10, 1), basis(90, 7, 2)
+    h = torch.randn(4, 10)
+    for kept in (90, 1000):
+        found = SparseAlignment.of(teacher, student, kept).targets(h)
+        torch.testing.assert_close(found, h @ alignment_map(teacher, student), rtol=1e-4, atol=1e-4)
+    few = SparseAlignment.of(teacher, student, 60).targets(h)
+    assert not torch.allclose(few, h @ alignment_map(teacher, student), rtol=1e-2)
 
 
 def test_chunks_do_not_matter(monkeypatch):

@@ -47,6 +47,23 @@ def test_the_factor_of_a_model_s_logits_is_in_the_map_that_keeps_them(teacher, s
     torch.testing.assert_close(kept, nearest, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["semantic", "permuted"])
+def test_targets_of_few_atoms_are_the_sum_of_the_largest_components(teacher, student, rows, tmp_path, kind):
+    settings = TransferSettings(map=kind, interface="layer", top_atoms=3, seed=5)
+    (layer,) = (
+        TargetBuilder(Pair(teacher, student), settings).supervision(rows, [LayerPair([(3, 1.0)], 2)], tmp_path).layers
+    )
+    found, states = layer.of(range(len(rows)), torch.device("cpu")), states_of(teacher, rows, 3)
+    s_t, s_s = exact_basis(teacher).unit, exact_basis(student).unit
+    if kind == "permuted":
+        s_s = s_s[torch.randperm(len(s_s), generator=torch.Generator().manual_seed(5))]
+    for h, target in zip(states.to(s_t), found, strict=True):
+        cosines = s_t @ h / h.norm()
+        chosen = sorted(range(len(s_t)), key=lambda i: -abs(float(cosines[i])))[:3]
+        literal = sum(cosines[i] * s_s[i] for i in chosen)
+        assert torch.cosine_similarity(literal, target.to(literal), dim=0) > 0.999
+
+
 @pytest.mark.parametrize("kind", ["procrustes", "ridge", "learned"])
 def test_fitted_maps_are_those_of_the_states_at_the_paired_layers(teacher, student, rows, tmp_path, kind):
     settings = TransferSettings(map=kind, interface="layer")

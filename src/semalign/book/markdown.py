@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,10 @@ class Interval:
     bold: bool = False
     note: str = ""
 
+    def columns(self, name: str) -> dict[str, float]:
+        """Return what the data have in place of the column of this name: the number and both ends."""
+        return {name: self.value, f"{name}, low": self.low, f"{name}, high": self.high}
+
     def __str__(self) -> str:
         value = 0.0 if round(self.value, self.decimals) == 0 else self.value  # never -0.0
         text = f"{value:{'+' if self.signed else ''}.{self.decimals}f}"
@@ -66,14 +70,34 @@ class Interval:
         return f"**{text}**{self.note}" if self.bold else text + self.note
 
 
+@dataclass(frozen=True)
+class Cell:
+    """A text in a table, with what the table's data have in its place.
+
+    Attributes:
+        text: what the table shows.
+        data: numbers or plain texts by the names of their columns.
+    """
+
+    text: str
+    data: Mapping[str, Any]
+
+    def columns(self, name: str) -> Mapping[str, Any]:
+        """Return what the data have in place of the column of this name."""
+        return self.data
+
+    def __str__(self) -> str:
+        return self.text
+
+
 def numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with three columns of numbers in place of each column of intervals: value, low and high end."""
+    """Return the data of a table: the columns of its intervals and cells in place of those that are shown."""
     columns: dict[Any, Any] = {}
     for name in frame:
-        cells = list(frame[name])
-        if any(isinstance(cell, Interval) for cell in cells):
-            for part, title in (("value", name), ("low", f"{name}, low"), ("high", f"{name}, high")):
-                columns[title] = [getattr(cell, part, math.nan) for cell in cells]
+        found = [cell.columns(name) if isinstance(cell, Interval | Cell) else {} for cell in frame[name]]
+        if any(found):
+            titles = dict.fromkeys(title for cell in found for title in cell)
+            columns |= {title: [cell.get(title, math.nan) for cell in found] for title in titles}
         else:
             columns[name] = frame[name]
     return pd.DataFrame(columns)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from semalign.book.markdown import interval
+from semalign.book.tables.controls import ALPHA
 from semalign.book.tables.grids import lowest_points
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
@@ -76,6 +77,45 @@ def search_differences(searched: pd.DataFrame, entries: Sequence[str], other: st
             by_task = (f"{title(task)} {round(value, 4) + 0.0:+.4f}" for task, value in change.items())
             texts.append(f"`{entry}` {', '.join(by_task)}")
     return "; ".join(texts) or NOT_RUN
+
+
+def nll_changes(profile: Profile, lines: pd.DataFrame, entry: str) -> str:
+    """Return the change of an entry's held-out NLL with its 95% interval, in nats per token, by benchmark.
+
+    Args:
+        profile: the profile.
+        lines: see :func:`semalign.book.tables.trainings.training_lines`.
+        entry: a method or variant.
+    """
+    found = []
+    for _, line in lines[lines["entry"] == entry].dropna(subset=["change"]).iterrows():
+        change, low, high = (f"{line[end] + 0.0:+.4f}" for end in ("change", "change_low", "change_high"))
+        found.append(f"{title(line['task'])} {change} [{low}, {high}]")
+    return ", ".join(found) or NOT_RUN
+
+
+def untrained(lines: pd.DataFrame) -> str:
+    """Return how many entries and benchmarks did not train in any run, and which; lines as in :func:`nll_changes`."""
+    said = lines.dropna(subset=["idle"])
+    if said.empty:
+        return NOT_RUN
+    idle = said[said["idle"] == said["seeds"]]
+    tasks = idle.groupby("entry", sort=False)["task"].agg(lambda names: ", ".join(map(title, names)))
+    named = f": {'; '.join(f'`{entry}` on {names}' for entry, names in tasks.items())}" if len(idle) else ""
+    return f"{len(idle)} of {len(said)}{named}"
+
+
+def verdicts(lines: pd.DataFrame) -> str:
+    """Return in how many cases of a table of pairs two entries are equal, differ, and neither.
+
+    Args:
+        lines: see :func:`semalign.results.pairs.pair_differences`.
+    """
+    if lines.empty:
+        return NOT_RUN
+    equal, differ = lines["equal"].astype(bool), lines["p_holm"] < ALPHA
+    neither = int((~equal & ~differ).sum())
+    return f"equal in {equal.sum()} of {len(lines)} cases, different in {differ.sum()}, neither in {neither}"
 
 
 def half_width(n: int) -> float:

@@ -13,12 +13,16 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
+from semalign.book import figure_numbers
 from semalign.book.accessible import accessible
 from semalign.book.check_tables import CheckTable
 from semalign.book.claims.directive import Claims
+from semalign.book.claims.verdict_role import VerdictRole
 from semalign.book.edition import edition
+from semalign.book.link_preview import CARD, page_address, preview_tags
 from semalign.book.notebooks import NotebookError, run_notebooks
 from semalign.book.numbers_role import NumberRole
+from semalign.book.printed import without_file_links
 from semalign.book.theme import inline_svg
 
 
@@ -52,6 +56,18 @@ def correct_html(app: Sphinx, pagename: str, templatename: str, context: dict[st
     context["edition"] = app.config.semalign_edition
     if "body" in context:
         context["body"] = accessible(context["body"])
+        if app.builder.name == "singlehtml":
+            context["body"] = without_file_links(context["body"])
+
+
+def preview_links(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Say what a link to the page shows where it is shared; the picture's address is relative if the book has none."""
+    base, titles = app.config.html_baseurl, app.env.titles
+    if pagename in titles:
+        address = page_address(base, app.builder.get_target_uri(pagename))
+        card = page_address(base, CARD) or context["pathto"](CARD, 1)
+        title = titles[pagename].astext()
+        context["metatags"] += preview_tags(app.config.html_title, title, doctree, address, card)
 
 
 def link_repository(app: Sphinx, config: Config) -> None:
@@ -76,7 +92,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", name_edition, priority=1)
     app.connect("doctree-resolved", take_in_drawings)
     app.connect("html-page-context", correct_html)
+    app.connect("html-page-context", preview_links)
+    figure_numbers.connect(app)
     app.add_directive("check-table", CheckTable)
     app.add_directive("claims", Claims)
     app.add_role("num", NumberRole())
+    app.add_role("verdict", VerdictRole())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

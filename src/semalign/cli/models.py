@@ -95,13 +95,24 @@ def drop_layers(
     model: Model,
     out: OutFolder,
     every: Annotated[int, typer.Option(min=2, help="remove layers EVERY, 2 * EVERY, ...")] = 3,
+    layers: Annotated[str | None, typer.Option(help="remove these instead, such as 4,11,15")] = None,
 ) -> None:
     """Make a student from a model by removing some of its layers."""
+    removed = every if layers is None else _numbers(layers)
     check_models(model)
     from semalign import load_model
     from semalign.models.students import drop_layers as drop
 
-    _save(drop(load_model(model), every), out)
+    _save(drop(load_model(model), removed), out)
+
+
+def _numbers(layers: str) -> list[int]:
+    try:
+        return [int(number) for number in layers.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{layers!r} must be numbers with commas, such as 4,11,15", param_hint="--layers"
+        ) from error
 
 
 @placed

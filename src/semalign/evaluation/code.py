@@ -118,6 +118,6 @@ def unbiased_pass_at_k(n: int, passed: int, k: int) -> float:
 
 
 def pass_at_k(document: Document, results: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, float]:
-    """Return pass@1, and pass@10 if there are that many samples, of an item (lm-eval's ``process_results``)."""
+    """Return ``pass@1``, and ``pass@10`` if there are that many samples, of an item (lm-eval's ``process_results``)."""
     n, passed = len(results[0]), sum(sample["passed"] for sample in results[0])
     return {f"pass@{k}": unbiased_pass_at_k(n, passed, k) for k in KS if k <= n}

@@ -72,6 +72,8 @@ def entries_of(profile: Profile, names: Sequence[str] | None = None) -> list[str
 def cells(profile: Profile, names: Sequence[str] | None = None, records: Sequence[str] | None = None) -> list[Cell]:
     """Return the cells of a profile: models as they are, then every method from every teacher with every seed.
 
+    Of a profile that is not scored, each transfer measures the models before it, so that they are no cells.
+
     Args:
         profile: the profile.
         names: see :func:`entries_of`; with ``records``, None means all.
@@ -81,7 +83,7 @@ def cells(profile: Profile, names: Sequence[str] | None = None, records: Sequenc
 
 
 def _cells(profile: Profile, names: Sequence[str] | None) -> Iterator[Cell]:
-    for task in profile.tasks:
+    for task in profile.tasks if profile.scored else ():
         for model in (profile.student, *profile.teachers_for(task)):
             yield Cell(NONE, None, model, task, None)
     for task in profile.tasks:

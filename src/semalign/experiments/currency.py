@@ -39,7 +39,7 @@ def reasons(profile: Profile, folder: Path) -> Callable[[Cell], str | None]:
     data = cache(lambda task: json_fingerprint(training_rows(profile, task)))
 
     def asked(cell: Cell, record: dict[str, Any]) -> Asked:
-        return fingerprints(cell, data), configuration(profile, cell, record)
+        return fingerprints(cell, data, profile.scored), configuration(profile, cell, record)
 
     return lambda cell: problem(folder / cell.file_name, partial(asked, cell), "value")
 

@@ -60,7 +60,7 @@ def run(
     data = cache(lambda task: json_fingerprint(training_rows(long, task)))
 
     def asked(cell: Cell, record: dict[str, Any]) -> Asked:
-        return _identities(cell, data), {**configuration(long, cell, record), **_measured_as(steps)}
+        return fingerprints(cell, data, scored=False), {**configuration(long, cell, record), **_measured_as(steps)}
 
     check_runnable(profile, folder, dict.fromkeys(profile.tasks, True), SPLIT)
 
@@ -97,10 +97,6 @@ def _epochs(profile: Profile, name: str, task: str, steps: int) -> int:
     if not hasattr(settings, "epochs") or getattr(settings, "schedule", ONE_TRAINING) != ONE_TRAINING:
         raise ValueError(NO_CURVE.format(name))
     return math.ceil(steps / math.ceil(len(training_rows(profile, task)) / settings.batch_size))
-
-
-def _identities(cell: Cell, data: Any) -> dict[str, str]:
-    return {key: value for key, value in fingerprints(cell, data).items() if key != "test"}
 
 
 def _measured_as(steps: Sequence[int]) -> dict[str, Any]:

@@ -91,12 +91,20 @@ def check_data(profile: Profile, task: str, split: str, trained: bool = True) ->
         held_out_rows(profile, task)
 
 
-def fingerprints(cell: Cell, data: Callable[[str], str]) -> dict[str, str]:
-    """Return the fingerprints that a record of a cell must have; ``data`` gives the hash of a task's training rows."""
-    scored = {"student": fingerprint_of(cell.student), "test": tasks.split_fingerprint(cell.task, "test")}
-    if cell.teacher is None:
-        return scored
-    return {**scored, "teacher": fingerprint_of(cell.teacher), "data": data(cell.task)}
+def fingerprints(cell: Cell, data: Callable[[str], str], scored: bool = True) -> dict[str, str]:
+    """Return the fingerprints that a record of a cell must have.
+
+    Args:
+        cell: the cell.
+        data: gives the hash of a task's training rows.
+        scored: whether the cell is scored on the test split.
+    """
+    found = {"student": fingerprint_of(cell.student)}
+    if scored:
+        found["test"] = tasks.split_fingerprint(cell.task, "test")
+    if cell.teacher is not None:
+        found |= {"teacher": fingerprint_of(cell.teacher), "data": data(cell.task)}
+    return found
 
 
 def configuration(profile: Profile, cell: Cell, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,8 +114,7 @@ def configuration(profile: Profile, cell: Cell, record: Mapping[str, Any]) -> di
     """
     source = task_file(cell.task)
     evaluation = {
-        "split": "test",
-        "limit": profile.evaluation.limit,
+        **({"split": "test", "limit": profile.evaluation.limit} if profile.scored else {"held_out": profile.held_out}),
         "chat": tasks.chat_name(cell.task, profile.evaluation.chat),
         "task_version": source.version,
         **({} if source.bundled else {"task_file": source.fingerprint}),

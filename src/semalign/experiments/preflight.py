@@ -35,5 +35,6 @@ def check_runnable(profile: Profile, folder: Path, tasks: Mapping[str, bool], sp
         check_given(name)
     check_engine(profile, models_of(profile) if tasks else [])
     for task, trained in tasks.items():
-        sandbox_of(task)
-        check_data(profile, task, split, trained)
+        if profile.scored:
+            sandbox_of(task)
+        check_data(profile, task, split if profile.scored else "train", trained)

@@ -78,6 +78,9 @@ class Profile(Strict):
     )
     seeds: list[int] = Field(min_length=1)
     held_out: int = Field(200, ge=1, description="rows, at most, on which every training is measured")
+    scored: bool = Field(
+        True, description="whether models are scored on the test split; if not, only their held-out losses are measured"
+    )
     evaluation: EvaluationProfile = EvaluationProfile.model_validate({})
     models: Placement = Field(
         Placement.model_validate({}), description="type and devices of all models, where the process names none"

@@ -14,14 +14,13 @@ from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.experiments.cells import Cell
 from semalign.experiments.currency import current, missing, reasons
-from semalign.experiments.inputs import fingerprint_of, held_out_rows, source_once, training_rows
+from semalign.experiments.inputs import configuration, fingerprint_of, held_out_rows, source_once, training_rows
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.scored_models import needs_folder, scored_model
 from semalign.experiments.work_folder import make, share_out
-from semalign.methods.runner import run_method
+from semalign.methods.runner import TransferResult, run_method
 from semalign.models.loading import LanguageModel
-from semalign.models.source import FiledModel
 from semalign.paths import results_dir
 from semalign.results.records import read_records
 from semalign.results.statistics import mean_interval
@@ -53,10 +52,14 @@ def _record(profile: Profile, cell: Cell, record_path: Path | None, folder: Path
         student = fingerprint_of(cell.student)
         scored = _scored(profile, scored_model(profile, cell.student), cell.task, record_path)
         return {**scored, "fingerprints": {**scored["fingerprints"], "student": student}}
+    if not profile.scored:
+        record = _transfer(profile, cell, folder).record
+        asked = {"method": record["method"], **record["configuration"], **configuration(profile, cell, record)}
+        return {**record, "method": cell.method, "configuration": asked, "losses": []}
     if needs_folder(profile, folder):
         with TemporaryDirectory() as temporary:
             return _record(profile, cell, record_path, Path(temporary))
-    record, model = _transferred(profile, cell, source_once(cell.teacher), folder)
+    record, model = _transferred(profile, cell, folder)
     scored = _scored(profile, model, cell.task, record_path)
     fingerprints = {**record["fingerprints"], **scored["fingerprints"]}
     return {
@@ -71,18 +74,23 @@ def _record(profile: Profile, cell: Cell, record_path: Path | None, folder: Path
     }
 
 
-def _transferred(
-    profile: Profile, cell: Cell, teacher: FiledModel, folder: Path | None
-) -> tuple[dict[str, Any], LanguageModel | VllmModel]:
+def _transferred(profile: Profile, cell: Cell, folder: Path | None) -> tuple[dict[str, Any], LanguageModel | VllmModel]:
     """Return the record of a transfer, and the model to score; nothing else of the transfer stays in memory."""
-    student, rows = source_once(cell.student), training_rows(profile, cell.task)
+    result = _transfer(profile, cell, folder)
+    return result.record, scored_model(profile, cell.student, result)
+
+
+def _transfer(profile: Profile, cell: Cell, folder: Path | None) -> TransferResult:
+    """Return the transfer of a cell, measured on the held-out rows of its task."""
+    teacher, student = source_once(str(cell.teacher)), source_once(cell.student)
+    rows = training_rows(profile, cell.task)
     held_out, split = held_out_rows(profile, cell.task)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
     places: dict[str, Any] = {"output_dir": folder, "validation": held_out or None, "task": cell.task}
     result = run_method(profile.method_of(cell.method), teacher, student, rows, **places, **settings)
     if held_out:
         result.record["details"]["held_out"]["split"] = split
-    return result.record, scored_model(profile, cell.student, result)
+    return result
 
 
 def _scored(profile: Profile, model: LanguageModel | VllmModel, task: str, record_path: Path | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Students made from a model by leaving out layers, for families that have no smaller member."""
 
 import re
+from collections.abc import Collection
 
 from transformers import AutoModelForCausalLM
 
@@ -12,8 +13,8 @@ from semalign.models.offload import whole_state
 
 
 @plain_torch(gradients=True)
-def drop_layers(model: LanguageModel, every: int = 3) -> LanguageModel:
-    """Return a copy of a model without its decoder layers ``every``, ``2 * every``, ... (counted from 1).
+def drop_layers(model: LanguageModel, removed: int | Collection[int] = 3) -> LanguageModel:
+    """Return a copy of a model without some of its decoder layers, counted from 1.
 
     The copy is built from a shorter configuration, so that its layers are numbered without gaps (the key-value
     cache relies on these numbers) and it saves and loads like any model of its architecture. It shares nothing
@@ -21,15 +22,13 @@ def drop_layers(model: LanguageModel, every: int = 3) -> LanguageModel:
 
     Args:
         model: a causal language model with its tokenizer.
-        every: which layers to remove; 3 leaves two thirds of them.
+        removed: the layers to remove; a number n stands for n, 2n, ..., so that 3 leaves two thirds of them.
 
     Raises:
-        ValueError: if that would remove no layer or all of them.
+        ValueError: for a layer that the model does not have, or if that would remove no layer or all of them.
     """
     architecture = Architecture(model.model)
-    if not 2 <= every <= architecture.n_layers:
-        raise ValueError(f"every must be 2..{architecture.n_layers}, the number of layers; it is {every}")
-    kept = [k for k in range(1, architecture.n_layers + 1) if k % every]
+    kept = _kept(architecture.n_layers, removed)
     config = with_layers(model.model.config, kept)
     named = config.name_or_path or config.get_text_config().model_type
     config.name_or_path = f"{named.rstrip('/')}-{len(kept)}-layers"
@@ -45,3 +44,16 @@ def drop_layers(model: LanguageModel, every: int = 3) -> LanguageModel:
         weights[name] = tensor
     student.load_state_dict(weights)
     return LanguageModel(student.to(architecture.device).eval(), model.tokenizer)
+
+
+def _kept(n_layers: int, removed: int | Collection[int]) -> list[int]:
+    if isinstance(removed, int):
+        if not 2 <= removed <= n_layers:
+            raise ValueError(f"every must be 2..{n_layers}, the number of layers; it is {removed}")
+        removed = range(removed, n_layers + 1, removed)
+    if wrong := [k for k in removed if not 1 <= k <= n_layers]:
+        raise ValueError(f"there is no layer {wrong[0]} to remove: the model has layers 1..{n_layers}")
+    kept = [k for k in range(1, n_layers + 1) if k not in removed]
+    if len(kept) in (0, n_layers):
+        raise ValueError(f"some of the {n_layers} layers must be removed, and not all; {len(kept)} would be left")
+    return kept

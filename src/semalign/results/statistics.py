@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Shaped
 from numpy import ndarray
-from scipy.stats import norm, t
+from scipy.stats import norm, rankdata, spearmanr, t
 
 PART = 1000  # resamples whose weights are in memory at once
 
@@ -114,6 +114,22 @@ def paired_bootstrap(
     drawn = np.random.default_rng(seed).multinomial(difference.size, counts / difference.size, size=resamples)
     low, high = np.quantile(drawn @ levels / difference.size, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(float(difference.mean()), float(low), float(high))
+
+
+def rank_correlation(
+    x: Float[ndarray, " pairs"], y: Float[ndarray, " pairs"], *, resamples: int = 2000, seed: int = 0
+) -> Estimate:
+    """Return Spearman's rank correlation of pairs with its 95% percentile bootstrap interval over the pairs.
+
+    Resamples in which all x or all y are equal have no correlation and are left out.
+    """
+    drawn = np.random.default_rng(seed).integers(len(x), size=(resamples, len(x)))
+    ranks = [rankdata(side[drawn], axis=1) - (len(x) + 1) / 2 for side in (x, y)]  # of mean zero
+    products = [(one * other).sum(1) for one, other in ((ranks[0], ranks[1]), (ranks[0],) * 2, (ranks[1],) * 2)]
+    varied = (products[1] > 0) & (products[2] > 0)
+    found = products[0][varied] / np.sqrt(products[1] * products[2])[varied]
+    low, high = np.quantile(found, [0.025, 0.975])
+    return Estimate(float(spearmanr(x, y).statistic), float(low), float(high))
 
 
 def bootstrap_interval(values: Shaped[ndarray, " items"] | Sequence[float | int], *, seed: int = 0) -> Estimate:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 UNMOVED = 0.02  # a change of the weights below this share of their norm is small
+STILL = 0.01  # a change of the response NLL below this, in nats a token, is small
 Cosine = Annotated[FiniteFloat, Field(ge=-1.000001, le=1.000001)]
 Nats = Annotated[FiniteFloat, Field(ge=0)]
 
@@ -47,13 +48,12 @@ class Training(BaseModel):
     def trained(self) -> bool | None:
         """Whether the training did anything; None if the record does not say.
 
-        It did nothing if the response NLL after is within the 95% interval of the one before, and the weights have
-        changed by less than :data:`UNMOVED` of their norm.
+        It did nothing if the response NLL on the held-out rows has changed by less than :data:`STILL` in either
+        direction, and the weights by less than :data:`UNMOVED` of their norm.
         """
-        nll = self.held_out
-        if nll is None or nll.low is None or nll.high is None or self.weight_change is None:
+        if self.held_out is None or self.weight_change is None:
             return None
-        return not (nll.low <= nll.after <= nll.high and self.weight_change < UNMOVED)
+        return abs(self.held_out.after - self.held_out.before) >= STILL or self.weight_change >= UNMOVED
 
     def columns(self) -> dict[str, Any]:
         """Return the numbers as columns of a table: None where the record does not say."""

@@ -1,5 +1,7 @@
 """Latent semantic alignment (Section 4.2): decompose in the teacher's basis, recompose in the student's."""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -30,6 +32,43 @@ def recompose(coefficients: Float[Tensor, "*batch m"], unit_basis: Float[Tensor,
         unit_basis: the student's basis S with atoms of unit length, shape (m, D_S), in the same order.
     """
     return coefficients @ unit_basis
+
+
+@dataclass(frozen=True)
+class SparseAlignment:
+    """Targets from the few atoms of each state that are most like it, which no single product can give.
+
+    Attributes:
+        teacher: unit atoms of the teacher, shape (m, D_T).
+        student: unit atoms of the student for the same tokens, shape (m, D_S).
+        kept: how many coefficients of a state are kept, those of the largest magnitude.
+    """
+
+    teacher: Float[Tensor, "m d_teacher"]
+    student: Float[Tensor, "m d_student"]
+    kept: int
+
+    @classmethod
+    @plain_torch(gradients=False)
+    def of(cls, teacher_basis: Basis, student_basis: Basis, kept: int) -> "SparseAlignment":
+        """Return the alignment of the atoms that two bases share; it raises as :func:`alignment_map` does."""
+        atoms = shared_atoms(teacher_basis, student_basis)
+        units = (
+            normalize(basis.rows(part), dim=-1)
+            for basis, part in zip((teacher_basis, student_basis), atoms, strict=True)
+        )
+        teacher, student = units
+        return cls(teacher.to(student), student, kept)
+
+    def targets(self, states: Float[Tensor, "n d_teacher"]) -> Float[Tensor, "n d_student"]:
+        """Return ``|h| S_S a'`` for each state h, where a' has the largest coefficients of Eq. 1, and zeros.
+
+        With all coefficients kept it is ``h @ M``.
+        """
+        coefficients = decompose(states, self.teacher)
+        largest = coefficients.abs().topk(min(self.kept, len(self.teacher)), dim=-1).indices
+        sparse = torch.zeros_like(coefficients).scatter(-1, largest, coefficients.gather(-1, largest))
+        return states.norm(dim=-1, keepdim=True) * recompose(sparse, self.student)
 
 
 @plain_torch(gradients=False)

@@ -17,6 +17,7 @@ from semalign.models.architecture import Architecture
 from semalign.models.pair import Encoded, Pair
 from semalign.models.precision import wide_type
 from semalign.settings import TransferSettings
+from semalign.targets.alignment import SparseAlignment
 from semalign.targets.choice import LayerPair, check_layers
 from semalign.targets.maps import MAPS
 from semalign.targets.passes import StatePasses
@@ -107,6 +108,16 @@ class TargetBuilder:
         teacher, student = self._needed()
         found = self.map.make(teacher, student, self.settings)  # (D_T, D_S)
         return None if found is None else found.to(self.device, torch.float32)
+
+    @cached_property
+    def sparse(self) -> SparseAlignment | None:
+        """What makes targets from few atoms, if the settings ask for it."""
+        if self.settings.top_atoms is None:
+            return None
+        teacher, student = self.inverted
+        if self.settings.map == "permuted":
+            student = student.permuted(self.settings.seed)
+        return SparseAlignment.of(teacher, student, self.settings.top_atoms)
 
     def _needed(self) -> Sequence[Any]:
         """Return what the map of the settings needs of teacher and student."""
@@ -206,7 +217,7 @@ class TargetBuilder:
         if fitted is not None:
             return replace(fitted, teacher_states=states)
         if self.map.needs != "states" or self.alignment is not None:
-            return LayerTargets(pair.student, states, self.alignment)
+            return LayerTargets(pair.student, states, self.alignment, sparse=self.sparse)
         # The map is fitted on states of both models at the same matched positions.
         student_states = passes.layer_states([(pair.student, 1.0)], interface)
         found = self.map.make(states, student_states, self.settings)

@@ -12,6 +12,7 @@ from torch import Tensor
 from semalign.data.rows import Example, Matched, matching_positions, pad
 from semalign.models.architecture import Architecture
 from semalign.models.precision import wide
+from semalign.targets.alignment import SparseAlignment
 from semalign.targets.store import StateStore
 
 
@@ -47,12 +48,14 @@ class LayerTargets:
         alignment: operator M of shape (D_T, D_S), ``target = h @ M``; None if targets stay in the teacher's space.
         projection: initial value of a projection of the student's states into the teacher's space, shape (D_S, D_T),
             which is trained with the adapter; None if there is no projection.
+        sparse: makes targets from few atoms, in place of the operator.
     """
 
     k: int
     teacher_states: StateStore
     alignment: Float[Tensor, "d_teacher d_student"] | None = None
     projection: Float[Tensor, "d_student d_teacher"] | None = None
+    sparse: SparseAlignment | None = None
 
     @property
     def comparable(self) -> bool:
@@ -64,7 +67,8 @@ class LayerTargets:
         states = torch.cat([self.teacher_states[i] for i in indices]).to(device)
         if self.alignment is None:
             return wide(states)
-        return states.to(self.alignment.dtype) @ self.alignment
+        states = states.to(self.alignment.dtype)
+        return states @ self.alignment if self.sparse is None else self.sparse.targets(states)
 
     def mean_direction_share(self, n_examples: int = 64) -> float:
         """Return the share of the targets' energy in their mean direction, over the first examples.

@@ -8,6 +8,7 @@ from helpers.claims import put
 
 from semalign.book.claims.ledger import Claim, read_ledger
 from semalign.book.claims.rules import RULES
+from semalign.book.claims.verdicts import Finding
 
 ROOT = Path(__file__).parents[3]
 TEST = {
@@ -51,6 +52,39 @@ def test_a_test_runs_for_each_of_its_profiles_that_has_a_folder_of_records(root)
     assert (second.subject, second.records, second.given) == ("Profile sibling", ["sibling/*"], {"profile": "sibling"})
     (only,) = Claim.model_validate({**CLAIM, "tests": [{**test, "given": {"profile": ["later", "last"]}}]}).all_tests
     assert only.given == {"profile": "later"}
+
+
+def test_a_profile_may_call_entries_otherwise_or_have_none_of_them(root):
+    (root / "data" / "results" / "micro-fair").mkdir(parents=True)
+    given = {"profile": {"micro": {}, "micro-fair": {"sft": "sft-literal", "random": None}}, "theirs": "sft",
+             "others": ["sft", "random"], "mark": 1.0, "tasks": ["micro_mmlu"]}  # fmt: skip
+    records = ["{profile}/sft--*", "{profile}/random--*", "{profile}/semalign--*"]
+    test = {**TEST, "subject": "{profile}, {rows} rows", "records": records, "given": given}
+    (only,) = Claim.model_validate({**CLAIM, "tests": [test]}).all_tests
+    assert only.subject == "micro-fair, 300 to 1,000 rows"
+    assert only.records == ["micro-fair/sft-literal--*", "micro-fair/semalign--*"]
+    expected = {"theirs": "sft-literal", "others": ["sft-literal"], "profile": "micro-fair"}
+    assert only.given == {**given, **expected}
+
+
+def test_results_after_fewer_rows_do_not_count_beside_those_at_the_papers_sizes(root):
+    for name in ("micro", "micro-fair", "micro-sibling"):
+        (root / "data" / "results" / name).mkdir(parents=True)
+    given = {**TEST["given"], "profile": ["micro", "micro-fair", "micro-sibling"]}
+    test = {**TEST, "rule": "of_profile", "given": given}
+
+    def verdict(**verdicts):
+        claim = Claim.model_validate({**CLAIM, "tests": [test]})
+        for each in claim.all_tests:
+            each.__dict__["finding"] = Finding(verdicts[each.given["profile"].replace("-", "_")])
+        return claim.verdict, [each.given["profile"] for each in claim.counted]
+
+    here = {"micro": "not", "micro_fair": "reproduced", "micro_sibling": "reproduced"}
+    assert verdict(**here) == ("reproduced", ["micro-fair", "micro-sibling"])
+    assert verdict(**here | {"micro_sibling": "undecided"}) == ("reproduced", ["micro-fair", "micro-sibling"])
+    assert verdict(**here | {"micro_fair": "not"})[0] == "partly"
+    assert verdict(**here | {"micro_fair": "not run"}) == ("reproduced", ["micro-sibling"])
+    assert verdict(**here | {"micro_fair": "not run", "micro_sibling": "not run"}) == ("not", ["micro"])
 
 
 def test_mistakes_in_the_file_are_named(root):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from semalign.bases.basis import SemanticBasis
+from semalign.book.markdown import SPACE, numbers
 from semalign.book.tables import analyses
 
 
@@ -33,11 +34,17 @@ def test_the_critical_layer_is_that_of_the_highest_score_and_is_paired():
         for layer in (1, 2, 3, 4)
     ]
     scores = pd.DataFrame(lines, columns=["task", "interface", "aggregation", "layer", "score"])
-    (line,) = analyses.critical_layers(scores, 4, 2).to_dict("records")
-    assert line == {
-        "task": "t", "aggregation": "absolute",
-        "attention": "1 → 1", "mlp": "2 → 1", "residual": "3 → 2", "layer": "4 → 2",
-    }  # fmt: skip
+    table = analyses.critical_layers(scores, 4, 2)
+    assert [str(cell).replace(SPACE, " ") for cell in table.iloc[0]] == [
+        "t",
+        "absolute",
+        "1 → 1",
+        "2 → 1",
+        "3 → 2",
+        "4 → 2",
+    ]
+    (data,) = numbers(table).to_dict("records")
+    assert data["residual, teacher layer"] == 3 and data["residual, student layer"] == 2 and len(data) == 2 + 2 * 4
 
 
 def test_variants_stand_below_the_student_before_any_transfer():
@@ -52,5 +59,6 @@ def test_variants_stand_below_the_student_before_any_transfer():
         "response NLL",
         "mean share",
     ]
-    assert table.iloc[1].tolist() == ["one", "3 → 2", 0.5, 0.25, 1.0, 0.75]
+    assert table.iloc[1].tolist() == ["one", analyses.layers(3, 2), 0.5, 0.25, 1.0, 0.75]
+    assert numbers(table)[["teacher layer", "student layer"]].iloc[1].tolist() == [3, 2]
     assert table["variant"].tolist() == ["before", "one"] and torch.isnan(torch.tensor(table["mean share"][0]))

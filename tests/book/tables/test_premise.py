@@ -7,6 +7,7 @@ from helpers.diagnoses import patch, record
 
 from semalign.book.markdown import Interval
 from semalign.book.tables import premise
+from semalign.book.tables.analyses import layers
 
 
 def test_a_pair_has_one_line_of_correspondence_whatever_the_data():
@@ -24,7 +25,7 @@ def test_readings_are_those_of_the_last_layer():
 
 def test_patches_are_shown_where_they_serve_best():
     (row,) = premise.patch_table([record()]).to_dict("records")
-    assert row["layer"] == "5 → 4" and row["strength"] == "0.5"
+    assert row["layer"] == layers(5, 4) and row["strength"] == "0.5"
     assert row["against its own"] == Interval(-0.25, -0.35, -0.15, signed=True, decimals=4)
     assert row["against permuted"] == Interval(-0.5, -0.5, -0.5, signed=True, decimals=4) and row["against zero"] == ""
     assert premise.patch_table([record()], "ridge").empty

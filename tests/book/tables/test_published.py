@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from semalign.book.markdown import Interval
+from semalign.book.markdown import SPACE, Interval, numbers
 from semalign.book.tables import published
 
 RECORD = {
@@ -29,7 +29,11 @@ def test_scores_stand_with_other_metrics_and_the_model_card():
 
 def test_transfers_show_what_changed_on_held_out_rows():
     table = published.transfer_table({("gsm8k", "own"): RECORD, ("mbpp", "other"): None})
-    assert table.iloc[0].tolist() == ["GSM8K", "own", "1 → 2", "164", "2.000 → 1.500", "0.100 → 0.250", "2"]
+    shown = ["GSM8K", "own", "1 → 2", "164", "2.000 → 1.500", "0.100 → 0.250", "2"]
+    assert [str(cell).replace(SPACE, " ") for cell in table.iloc[0]] == shown
+    data = numbers(table)
+    assert data[["teacher layer", "student layer"]].iloc[0].tolist() == [1, 2]
+    assert data[["response NLL, before", "response NLL, after"]].iloc[0].tolist() == [2.0, 1.5]
     assert table.iloc[1][["data", "response NLL", "layers"]].tolist() == ["MBPP", "not run", ""]
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from semalign.book.markdown import Interval
+from semalign.book.markdown import Interval, numbers
 from semalign.book.tables.paper import Key
 from semalign.book.tables.transfers import (
     NOT_RUN,
@@ -33,6 +33,10 @@ def lines(columns, *values):
     return pd.DataFrame(values, columns=["method", "teacher", "student", "task", *columns])
 
 
+def by_model(table):
+    return table.set_index(table["model"].map(str)).drop(columns="model")
+
+
 def test_entries_are_those_of_the_paper_and_the_variants_of_its_method(profile):
     assert transfer_entries(profile) == ["seeking", "laten", "semalign", "tuned"]
     labels = [entry.label for entry in table_entries(profile, ["micro-teacher", "micro-coder"])]
@@ -49,13 +53,23 @@ def test_scores_stand_next_to_the_papers_and_what_is_not_there_is_not_run(profil
         ["none", None, "micro-student", "micro_mmlu", 30.0, 26.0, 34.0],
         ["tuned", "micro-teacher", "micro-student", "micro_mmlu", 31.24, 31.24, 31.24],
     )
-    table = score_table(profile, scores, table_entries(profile, ["micro-teacher"]), ["MMLU", "MBPP"]).set_index("model")
+    table = by_model(score_table(profile, scores, table_entries(profile, ["micro-teacher"]), ["MMLU", "MBPP"]))
     assert table.columns.tolist() == ["MMLU, paper", "MMLU, here", "MBPP, paper", "MBPP, here"]
     assert table.loc["micro-student (student)"].tolist() == [
         Interval(44.2, decimals=2), Interval(30, 26, 34), Interval(17.8, decimals=2), NOT_RUN,
     ]  # fmt: skip
     assert table.loc["tuned"].tolist() == ["–", Interval(31.24, 31.24, 31.24), "–", NOT_RUN]
     assert table.loc["SemAlign", "MMLU, here"] == NOT_RUN
+
+
+def test_each_line_of_the_data_names_its_method_and_models(profile):
+    scores = lines(["value", "low", "high"], ["none", None, "micro-student", "micro_mmlu", 30.0, 26.0, 34.0])
+    entries = table_entries(profile, ["micro-teacher", "micro-coder"])
+    data = numbers(score_table(profile, scores, entries, ["MMLU"]))
+    assert data.iloc[0].tolist()[:2] == ["micro-student (student)", "none"] and pd.isna(data["teacher"][0])
+    assert data["MMLU, here"][0] == 30.0 and data["MMLU, here"].isna()[1:].all()
+    semalign = data[data["method"] == "semalign"]
+    assert semalign["teacher"].tolist() == ["micro-teacher", "micro-coder"] and set(semalign["model"]) == {"SemAlign"}
 
 
 def test_gaps_of_the_paper_are_those_of_its_text(profile):
@@ -66,14 +80,14 @@ def test_gaps_of_the_paper_are_those_of_its_text(profile):
           for t, gap in zip(TASKS, (1.0, -1.0, 2.0, 0.0), strict=True)),
         ["laten", "micro-teacher", "micro-student", "micro_mmlu", 1.0, -3.0, 5.0, float("nan")],
     )  # fmt: skip
-    table = gap_table(profile, gaps, entries, TASKS).set_index("model")
+    table = by_model(gap_table(profile, gaps, entries, TASKS))
     assert table.index.tolist() == ["Seeking", "LaTen", "SemAlign", "tuned"]
     assert table["mean size, paper"].tolist() == ["3.92", "3.43", "1.44", "–"]
     assert str(table.loc["SemAlign", "MMLU, paper"]) == "2.60 (70%)"
     assert table.loc["SemAlign", "MMLU, here"] == Interval(1, -3, 5, note=" (25%)")
     assert table.loc["LaTen", "MMLU, here"] == Interval(1, -3, 5)
     both = gap_table(profile, gaps, table_entries(profile, ["micro-teacher", "micro-coder"]), TASKS)
-    assert both["model"].tolist()[::4] == ["Seeking from micro-teacher", "Seeking from micro-coder"]
+    assert [*map(str, both["model"])][::4] == ["Seeking from micro-teacher", "Seeking from micro-coder"]
     assert table["mean size, here"].tolist() == [NOT_RUN, NOT_RUN, "1.0", NOT_RUN]
 
 
@@ -104,6 +118,7 @@ def test_the_leading_method_is_the_one_with_the_highest_mean(profile):
     table = lead_table(profile, scores).set_index(["benchmark", "teacher"])
     first, second = table.loc[("MMLU", "micro-teacher")], table.loc[("GSM8K", "micro-teacher")]
     assert set(first["highest"].split(", ")) == {"seeking", "semalign"} and first["not run"] == ""
-    assert first["order"].endswith(" > laten 30.0") and "sft" not in first["order"]
-    assert second.tolist() == ["laten", "laten 5.0", "seeking, semalign"]
+    assert str(first["order"]).endswith(" > laten 30.0") and "sft" not in str(first["order"])
+    assert [*map(str, second)] == ["laten", "laten 5.0", "seeking, semalign"]
+    assert numbers(table.loc[["MMLU"]])[["seeking", "laten"]].values.tolist() == [[31.0, 30.0]]
     assert len(table) == 1 + 1 + 3 + 3

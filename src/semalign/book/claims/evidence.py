@@ -1,6 +1,6 @@
 """The records that rules read: whole, and of the models, data and settings that are here; anything else is not run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -109,8 +109,9 @@ class Scores:
         found = found.sort_values("seed")
         return np.array([[float(flag) for flag in details["correct"]] for details in found["details"]])
 
-    def untrained(self, method: str) -> str:
+    def untrained(self, method: str, teachers: Collection[str]) -> str:
         """Return how many runs of a method did not train, with a semicolon before; nothing if all did or none says."""
-        trained = self.records[self.records["method"] == method]["trained"].dropna()
+        runs = self.records[(self.records["method"] == method) & self.records["teacher"].isin(teachers)]
+        trained = runs["trained"].dropna()
         idle = int((~trained.astype(bool)).sum())
         return f"; {idle} of {len(trained)} runs did not train" if idle else ""

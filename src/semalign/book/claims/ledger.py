@@ -1,6 +1,6 @@
 """The ledger ``data/claims.yaml``: claims in order, each with tests that name a rule, their records and a text."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -9,10 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from semalign.book.claims.rules import evaluate
 from semalign.book.claims.verdicts import NOT_RUN, Finding, NotRunError, combined
 from semalign.errors import problems
+from semalign.experiments.profiles import load_profile
 from semalign.paths import data_dir, results_dir
 from semalign.yaml_text import read_mapping
 
 PROFILE = "{profile}"  # in a test: stands for each of the profiles that it is given
+ROWS = "{rows}"  # in its subject: the numbers of training rows of the profile
+Renamed = Mapping[str, str | None]
 
 
 class Strict(BaseModel):
@@ -28,7 +31,8 @@ class Test(Strict):
         subject: what it is measured on.
         rule: name of the rule, see :mod:`semalign.book.claims.rules`.
         records: patterns of the records below ``data/results`` that the rule may read.
-        given: what else the rule gets.
+        given: what else the rule gets; ``profile`` may be a list, or a mapping that says which entries of a profile
+            have other names.
         text: what is found; ``{name}`` stands for a number of the finding.
         command: what makes the records.
     """
@@ -42,16 +46,31 @@ class Test(Strict):
     text: str
     command: str
 
-    def for_profiles(self) -> Iterator["Test"]:
-        """Yield the test for each of its profiles that has a folder of records, or itself without a list of them."""
-        profiles = self.given.get("profile")
-        if not isinstance(profiles, list):
-            yield self
-            return
-        for profile in [name for name in profiles if (results_dir() / name).is_dir()] or profiles[:1]:
-            update = {key: getattr(self, key).replace(PROFILE, profile) for key in ("subject", "command")}
-            records = [pattern.replace(PROFILE, profile) for pattern in self.records]
-            yield self.model_copy(update={**update, "records": records, "given": {**self.given, "profile": profile}})
+    @property
+    def profiles(self) -> dict[str, Renamed]:
+        """The profiles that it is for, each with the entries that stand there for those that the test names."""
+        given = self.given.get("profile") or []
+        named = [given] if isinstance(given, str) else given
+        return {name: named[name] if isinstance(named, dict) else {} for name in named}
+
+    def for_profiles(self) -> list["Test"]:
+        """Return the test for each of its profiles that has a folder of records, or itself without several of them."""
+        if not isinstance(self.given.get("profile"), list | dict):
+            return [self]
+        here = [name for name in self.profiles if (results_dir() / name).is_dir()]
+        return [self._on(name, self.profiles[name]) for name in here or list(self.profiles)[:1]]
+
+    def _on(self, profile: str, renamed: Renamed) -> "Test":
+        """Return the test for one profile. An entry renamed to nothing is left out, where the test lists several."""
+        subject = self.subject.replace(ROWS, rows_text(profile)) if ROWS in self.subject else self.subject
+        records = [_renamed(pattern.replace(PROFILE, profile), renamed) for pattern in self.records]
+        update = {
+            "subject": subject.replace(PROFILE, profile),
+            "command": self.command.replace(PROFILE, profile),
+            "records": [pattern for pattern in records if pattern],
+            "given": {**{key: _entries(value, renamed) for key, value in self.given.items()}, "profile": profile},
+        }
+        return self.model_copy(update=update)
 
     @cached_property
     def finding(self) -> Finding:
@@ -93,14 +112,59 @@ class Claim(Strict):
     command: str = Field("", description="needed without tests")
 
     @cached_property
+    def trials(self) -> list[list[Test]]:
+        """Each of its tests on all profiles."""
+        return [test.for_profiles() for test in self.tests]
+
+    @property
     def all_tests(self) -> list[Test]:
         """Its tests, one for each profile."""
-        return [each for test in self.tests for each in test.for_profiles()]
+        return [each for trial in self.trials for each in trial]
+
+    @property
+    def counted(self) -> list[Test]:
+        """The tests that the verdict is of: of one test on several profiles, those run with the most training rows.
+
+        Results after a few hundred rows are so never mixed with those at the sizes of the paper.
+        """
+        return [test for trial in self.trials for test in _largest(trial)]
 
     @cached_property
     def verdict(self) -> str:
         """The verdict of its tests together."""
-        return combined(test.finding.verdict for test in self.all_tests)
+        return combined(test.finding.verdict for test in self.counted)
+
+
+def _renamed(pattern: str, renamed: Renamed) -> str | None:
+    """Return a pattern of records, such as ``micro/sft--*``, with another entry in its place."""
+    folder, _, name = pattern.rpartition("/")
+    entry, dashes, rest = name.partition("--")
+    new = renamed.get(entry, entry)
+    return None if new is None else f"{folder}/{new}{dashes}{rest}"
+
+
+def _entries(value: Any, renamed: Renamed) -> Any:
+    if isinstance(value, list):
+        return [new for each in value if (new := _entries(each, renamed)) is not None]
+    return renamed.get(value, value) if isinstance(value, str) else value
+
+
+def rows_text(profile: str) -> str:
+    """Return the numbers of training rows of a profile's tasks, as in ``300 to 1,000``."""
+    sizes = sorted(_sizes(profile))
+    return " to ".join(f"{size:,}" for size in dict.fromkeys([sizes[0], sizes[-1]]))
+
+
+def _sizes(profile: str) -> list[int]:
+    return [task.train_size or 0 for task in load_profile(profile).tasks.values()]
+
+
+def _largest(trial: Sequence[Test]) -> list[Test]:
+    if len(trial) == 1:
+        return list(trial)
+    run = [test for test in trial if test.finding.verdict != NOT_RUN]
+    rows = {test.given["profile"]: sum(_sizes(test.given["profile"])) for test in run}
+    return [test for test in run if rows[test.given["profile"]] == max(rows.values())]
 
 
 class Group(Strict):
@@ -111,9 +175,9 @@ class Group(Strict):
 
 
 class Ledger(Strict):
-    """All claims; ``profiles`` is where the file keeps the list of profiles that its tests share."""
+    """All claims; ``profiles`` keeps the profiles that the tests share, with their names of entries."""
 
-    profiles: list[str] = []
+    profiles: dict[str, dict[str, str | None]] = {}
     groups: list[Group]
 
     @property

@@ -55,7 +55,10 @@ def _group(group: Group, number: int) -> str:
 
 def _line(claim: Claim) -> str:
     what = f"{claim.claim} ({claim.section}).\n\nThe paper: {claim.paper}."
-    parts = [f"{claim.test} {{doc}}`/{claim.chapter}`", *(_test(test) for test in claim.all_tests)]
+    parts = [
+        f"{claim.test} {{doc}}`/{claim.chapter}`",
+        *(_test(test, test in claim.counted) for test in claim.all_tests),
+    ]
     if not claim.tests:
         parts.append(f"- {NOT_RUN}: `{claim.command}`")
     cells = [str(claim.number), what, "\n".join([parts[0], "", *parts[1:]]), f"**{claim.verdict}**"]
@@ -67,8 +70,9 @@ def _indented(cell: str) -> str:
     return cell.strip().replace("\n", "\n    ")
 
 
-def _test(test: Test) -> str:
-    mark = f" (**{test.finding.verdict}**)" if test.finding.verdict != NOT_RUN else ""
+def _test(test: Test, counts: bool) -> str:
+    verdict = f"**{test.finding.verdict}**" if counts else f"{test.finding.verdict}; does not count beside more rows"
+    mark = f" ({verdict})" if test.finding.verdict != NOT_RUN else ""
     return f"- {test.subject}{mark}: {test.told}{_records(test.records)}"
 
 

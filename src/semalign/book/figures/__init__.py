@@ -2,6 +2,7 @@
 
 from semalign.book.figures.attribution import attribution_maps
 from semalign.book.figures.bases import associate, atom_cosines, cosine_table, semantic_association
+from semalign.book.figures.changes import score_over_change
 from semalign.book.figures.decomposition import mean_shares, resultant_cosines
 from semalign.book.figures.pairing import cloud_table, clouds, kinds_of, layer_pairs
 from semalign.book.figures.scores import differences, gap_to_teacher, score_over_cost
@@ -23,6 +24,7 @@ __all__ = [
     "loss_table",
     "mean_shares",
     "resultant_cosines",
+    "score_over_change",
     "score_over_cost",
     "semantic_association",
     "training_losses",

@@ -7,6 +7,7 @@ import pandas as pd
 
 from semalign.bases.basis import SemanticBasis
 from semalign.bases.frames import random_basis_cosine
+from semalign.book.markdown import SPACE, Cell
 from semalign.models.architecture import INTERFACES
 from semalign.targets.pairing import student_layer
 
@@ -57,13 +58,20 @@ def critical_layers(scores: pd.DataFrame, n_teacher: int, n_student: int) -> pd.
     """
     lines = []
     for (task, aggregation), part in scores.groupby(["task", "aggregation"], sort=False):
-        line = {"task": task, "aggregation": aggregation}
+        line: dict[str, Any] = {"task": task, "aggregation": aggregation}
         for interface in INTERFACES:
             found = part[part["interface"] == interface]
             layer = int(found.loc[found["score"].idxmax(), "layer"])
-            line[interface] = f"{layer} → {student_layer(layer, n_teacher, n_student)}"
+            line[interface] = layers(layer, student_layer(layer, n_teacher, n_student), f"{interface}, ")
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def layers(teacher: int, student: int, prefix: str = "") -> Cell:
+    """Return a teacher layer and the student layer that it supervises: shown as one text, in the data two numbers."""
+    return Cell(
+        f"{teacher}{SPACE}→{SPACE}{student}", {f"{prefix}teacher layer": teacher, f"{prefix}student layer": student}
+    )
 
 
 def variant_table(before: Mapping[str, float], details: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -73,10 +81,9 @@ def variant_table(before: Mapping[str, float], details: Mapping[str, Mapping[str
         before: held-out measurements before a transfer.
         details: ``details`` of the record of the transfer with each change.
     """
-    lines = [{"variant": "before", "layers": "", **before, "mean share": float("nan")}]
+    lines: list[dict[str, Any]] = [{"variant": "before", "layers": "", **before, "mean share": float("nan")}]
     for name, found in details.items():
-        layers = f"{found['teacher_layers'][0][0]} → {found['student_layer']}"
-        share = found["mean_direction_share"]
-        lines.append({"variant": name, "layers": layers, **found["after"], "mean share": share})
+        pair, share = layers(found["teacher_layers"][0][0], found["student_layer"]), found["mean_direction_share"]
+        lines.append({"variant": name, "layers": pair, **found["after"], "mean share": share})
     names = {"layer_cosine": "layer cosine", "output_cosine": "output cosine", "response_nll": "response NLL"}
     return pd.DataFrame(lines).rename(columns=names)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from semalign.analysis.diagnosis.verdict import METHOD, carrying
 from semalign.book.markdown import Interval, nested_list
+from semalign.book.tables.analyses import layers
 from semalign.results.records import read_record
 
 Record = Mapping[str, Any]
@@ -63,7 +64,8 @@ def reading_table(records: Sequence[Record]) -> pd.DataFrame:
         last = readings[(readings["read"] == "target") & (readings["layer"] == readings["layer"].max())]
         shares = (100 * last.set_index("map")["top_1"]).to_dict()
         own, width = (100 * readings[readings["map"] == name]["top_1"].iloc[0] for name in ("student", "width"))
-        lines.append({"pair": pair_name(record), **shares, OWN: own, "width": width})
+        named = {str(name).replace("_", " "): share for name, share in shares.items()}  # so that they break
+        lines.append({"pair": pair_name(record), **named, OWN: own, "width": width})
     return pd.DataFrame(lines)
 
 
@@ -82,7 +84,7 @@ def patch_table(records: Sequence[Record], name: str = "semantic") -> pd.DataFra
         lines.append(
             {
                 "pair": pair_name(record),
-                "layer": f"{best['teacher_layer']} → {best['layer']}",
+                "layer": layers(int(best["teacher_layer"]), int(best["layer"])),
                 "strength": f"{best['strength']:g}",
                 "against its own": _change(best, "change"),
                 "against permuted": _change(best, "against_control"),

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.book.markdown import Interval
+from semalign.book.markdown import SPACE, Cell, Interval
+from semalign.book.tables.analyses import layers
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.results.records import read_record
 
@@ -74,16 +75,20 @@ def change_text(records: Mapping[tuple[str, str], Mapping[str, Any] | None], nam
     return "; ".join(texts) or NOT_RUN
 
 
-def _change(record: Mapping[str, Any]) -> dict[str, str]:
+def _change(record: Mapping[str, Any]) -> dict[str, str | Cell]:
     details = record["details"]
-    before, after = details["before"], details["after"]
     return {
-        "layers": f"{details['teacher_layers'][0][0]} → {details['student_layer']}",
+        "layers": layers(details["teacher_layers"][0][0], details["student_layer"]),
         "held out": str(record["n"]),
-        "response NLL": f"{before['response_nll']:.3f} → {after['response_nll']:.3f}",
-        "layer cosine": f"{before['layer_cosine']:.3f} → {after['layer_cosine']:.3f}",
+        "response NLL": _before_after(details, "response_nll", "response NLL"),
+        "layer cosine": _before_after(details, "layer_cosine", "layer cosine"),
         "minutes": f"{record['seconds'] / 60:.0f}",
     }
+
+
+def _before_after(details: Mapping[str, Any], key: str, name: str) -> Cell:
+    before, after = (details[when][key] for when in ("before", "after"))
+    return Cell(f"{before:.3f}{SPACE}→{SPACE}{after:.3f}", {f"{name}, before": before, f"{name}, after": after})
 
 
 def engine_text(run: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.book.markdown import Interval
+from semalign.book.markdown import Cell, Interval
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.grids import Point, points
@@ -70,8 +70,9 @@ def _line(profile: Profile, found: Best, controls: Mapping[str, str], task: str,
     }
 
 
-def _rate(chosen: float, tried: Sequence[float]) -> str:
-    return f"{chosen:g}" + (" (end of the grid)" if chosen in (min(tried), max(tried)) else "")
+def _rate(chosen: float, tried: Sequence[float]) -> Cell:
+    at_end = chosen in (min(tried), max(tried))
+    return Cell(f"{chosen:g}" + (" (end of the grid)" if at_end else ""), {"rate": chosen, "end of the grid": at_end})
 
 
 def _against(record: Record, control: Record) -> Interval:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from semalign.book.markdown import Interval
+from semalign.book.markdown import Cell, Interval
 from semalign.book.tables.paper import PAPER_METHODS, Key, paper_gaps, paper_scores, title
 from semalign.experiments.cells import cells
 from semalign.experiments.profiles import Profile
@@ -134,7 +134,8 @@ def _side_by_side(
 ) -> pd.DataFrame:
     lines = []
     for entry in entries:
-        line: dict[str, str | Interval] = {"model": entry.label}
+        named = {"model": entry.label, "method": entry.method, "teacher": entry.teacher, "student": entry.student}
+        line: dict[str, str | Interval | Cell] = {"model": Cell(entry.label, named)}
         for benchmark in benchmarks:
             key = entry.key(benchmark)
             line[f"{benchmark}, paper"] = paper.get(key, NO_NUMBER)
@@ -166,12 +167,13 @@ def lead_table(profile: Profile, scores: pd.DataFrame) -> pd.DataFrame:
         for teacher in profile.teachers_for(task):
             part = compared[(compared["task"] == task) & (compared["teacher"] == teacher)]
             ranked = part.sort_values("value", ascending=False)
+            found = dict(zip(ranked["method"], ranked["value"], strict=True))
             lines.append(
                 {
                     "benchmark": title(task),
                     "teacher": teacher,
                     "highest": ", ".join(ranked[ranked["value"] == ranked["value"].max()]["method"]),
-                    "order": " > ".join(f"{m} {v:.1f}" for m, v in zip(ranked["method"], ranked["value"], strict=True)),
+                    "order": Cell(" > ".join(f"{m} {v:.1f}" for m, v in found.items()), found),
                     "not run": ", ".join(sorted(set(PAPER_METHODS.values()) - set(ranked["method"]))),
                 }
             )

@@ -46,6 +46,15 @@ def test_tasks_and_further_teachers_can_be_asked_for(scored):
     scored({("semalign", "code", "coder"): 150, ("seeking", "code", "coder"): 100})
     found = better(theirs="seeking", further=True)
     assert found.verdict == "reproduced" and found.numbers["each"].startswith("code from coder +25.0 [")
+    assert found.numbers["untrained"] == "; 1 of 1 runs did not train"  # of those from the coder
+
+
+def test_a_profile_without_further_teachers_is_not_run(monkeypatch):
+    scores = FakeScores(right(a_semalign=140, a_none=100))
+    scores.profile.teachers.clear()
+    monkeypatch.setattr(comparisons, "Scores", lambda name, patterns: scores)
+    with pytest.raises(NotRunError, match="profile p has no further teachers"):
+        better(further=True)
 
 
 def test_methods_are_alike_inside_a_margin_and_differ_by_a_shown_difference(scored):

@@ -43,6 +43,19 @@ def test_a_cost_is_a_ratio_of_seconds(root, seconds, verdict):
     assert found.verdict == verdict and found.numbers["ratio"] == seconds / 10
 
 
+@pytest.mark.parametrize(("slow", "verdict"), [(2.0, "reproduced"), (11.0, "not")])
+def test_bases_on_a_gpu_are_judged_by_the_slowest_of_all_types(root, slow, verdict):
+    def basis(seconds, width, **details):
+        return {"phase": "basis", "seconds": seconds, "details": {"rows": 30, "width": width, **details}}
+
+    other = {"phase": "training", "seconds": 99.0, "details": {}}
+    phases = {"bfloat16": [basis(1.0, 4, error=2e-6), other], "float16": [basis(slow, 5)]}
+    put(root, "gpu-check/llama2--X.json", device="X", details={"phases": phases})
+    found = evaluate("bases_on_gpu", ["gpu-check/*.json"], {"seconds": 10.0})
+    assert found.verdict == verdict
+    assert found.numbers == {"seconds": slow, "error": 2e-6, "device": "X", "rows": 30, "width": 5}
+
+
 def test_bandwidth_of_the_papers_settings_is_arithmetic():
     """Each of 1,000 answers of MMLU has 3 positions of 4,096 numbers; a layer of Llama-2-7B has 202 million weights."""
     found = evaluate("bandwidth", [], {"profile": "llama2"})

@@ -35,7 +35,7 @@ def test_one_run_without_an_interval_decides_nothing(root):
 def test_a_prediction_is_a_rank_correlation_over_pairs(root, slope, verdict):
     for i in range(12):
         before = {"layer_cosine": i / 20, "response_nll": 1.0}
-        after = {"response_nll": 1.0 - slope * i}
+        after = {"layer_cosine": 0.5, "response_nll": 1.0 - slope * i}
         details = {"before": before, "after": after}
         if i % 2:  # as a cell of a comparison has them
             nll = {**dict.fromkeys(("before", "low", "high"), 1.0), "after": after["response_nll"]}

@@ -7,7 +7,7 @@ from numpy import ndarray
 
 from semalign.book.claims.evidence import Scores
 from semalign.book.claims.rules import rule
-from semalign.book.claims.verdicts import NOT, UNDECIDED, Finding, over
+from semalign.book.claims.verdicts import NOT, UNDECIDED, Finding, NotRunError, over
 from semalign.book.markdown import interval
 from semalign.book.tables.paper import title
 from semalign.results.records import NONE, PAPER
@@ -75,7 +75,8 @@ def better(
     """
     scores = Scores(profile, patterns)
     cases = cases_of(scores, ours, theirs, tasks, further)
-    numbers = {**_numbers(cases), "untrained": scores.untrained(ours)}
+    teachers = list(scores.profile.teachers) if further else [scores.profile.teacher]
+    numbers = {**_numbers(cases), "untrained": scores.untrained(ours, teachers)}
     return Finding(over(case.holds(margin) for case in cases), numbers)
 
 
@@ -126,6 +127,8 @@ def teachers_differ(
 
 
 def _further(scores: Scores, tasks: Sequence[str] | None) -> Iterator[tuple[str, str]]:
+    if not scores.profile.teachers:
+        raise NotRunError(f"profile {scores.profile.name} has no further teachers")
     for teacher, taught in scores.profile.teachers.items():
         yield from ((task, teacher) for task in taught if tasks is None or task in tasks)
 

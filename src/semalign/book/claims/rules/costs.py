@@ -36,6 +36,20 @@ def _at(record: dict[str, Any], size: dict[str, int]) -> tuple[float, float]:
 
 
 @rule
+def bases_on_gpu(patterns: Sequence[str], *, seconds: float) -> Finding:
+    """Reproduced if each basis of ``benchmarks/gpu_check.py`` took at most ``seconds`` on a GPU, else not."""
+    records = records_of(patterns)
+    phases = [phase for record in records for of_type in record["details"]["phases"].values() for phase in of_type]
+    bases = [phase for phase in phases if phase["phase"] == "basis"]
+    slowest = max(bases, key=lambda phase: phase["seconds"])
+    error = max(phase["details"].get("error", 0.0) for phase in bases)
+    size = {"rows": slowest["details"]["rows"], "width": slowest["details"]["width"]}
+    devices = ", ".join(sorted({record["device"] for record in records}))
+    verdict = REPRODUCED if slowest["seconds"] <= seconds else NOT
+    return Finding(verdict, {"seconds": slowest["seconds"], "error": error, "device": devices, **size})
+
+
+@rule
 def cost_ratio(patterns: Sequence[str], *, theirs: str, mark: float, partly: float, ours: str = PAPER) -> Finding:
     """Reproduced if a transfer by ``ours`` takes at most ``mark`` times as long as one by ``theirs``.
 

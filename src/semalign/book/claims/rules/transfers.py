@@ -5,15 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from semalign.book.claims.evidence import records_of
 from semalign.book.claims.rules import rule
 from semalign.book.claims.verdicts import NOT, REPRODUCED, UNDECIDED, Finding, NotRunError, over
+from semalign.book.tables.prediction import measured
 from semalign.book.tables.published import BENCHMARKS
 from semalign.results.records import PAPER
-from semalign.results.statistics import Difference, seeded_bootstrap
-from semalign.results.training import training_of
+from semalign.results.statistics import Difference, rank_correlation, seeded_bootstrap
 
 Record = Mapping[str, Any]
 
@@ -67,30 +66,12 @@ def predicts(patterns: Sequence[str], *, least: int, resamples: int = 2000) -> F
     """
     gains: dict[float, list[float]] = defaultdict(list)
     for record in records_of(patterns):
-        if record["configuration"].get("map") == "semantic" and (found := _measured(record)):
-            gains[round(found[0], 6)].append(found[1])
+        if record["configuration"].get("map") == "semantic" and (found := measured(record)):
+            cosine, _, gain = found
+            gains[round(cosine, 6)].append(gain)
     if len(gains) < least:
         raise NotRunError(f"{len(gains)} of at least {least} pairs, tasks or interfaces with held-out losses")
     x, y = np.array(list(gains)), np.array([np.mean(found) for found in gains.values()])
-    low, high = _interval(x, y, resamples)
-    verdict = REPRODUCED if low > 0 else NOT if high < 0 else UNDECIDED
-    return Finding(verdict, {"correlation": spearmanr(x, y).statistic, "low": low, "high": high, "pairs": len(x)})
-
-
-def _measured(record: Record) -> tuple[float, float] | None:
-    """Return the layer cosine before training and the relative fall of the NLL; None if a record lacks them."""
-    training = training_of(record)
-    if training.layer_cosine and training.held_out:
-        return training.layer_cosine.before, 1 - training.held_out.after / training.held_out.before
-    before, after = (record["details"].get(when) or {} for when in ("before", "after"))
-    if not {"layer_cosine", "response_nll"} <= set(before):
-        return None
-    return before["layer_cosine"], 1 - after["response_nll"] / before["response_nll"]
-
-
-def _interval(x: np.ndarray, y: np.ndarray, resamples: int) -> tuple[float, float]:
-    """Return the 95% percentile interval of the rank correlation over resamples of the pairs."""
-    drawn = np.random.default_rng(0).integers(len(x), size=(resamples, len(x)))
-    found = [spearmanr(x[i], y[i]).statistic for i in drawn if len(set(x[i])) > 2]
-    low, high = np.nanquantile(found, [0.025, 0.975])
-    return float(low), float(high)
+    found = rank_correlation(x, y, resamples=resamples)
+    verdict = REPRODUCED if found.low > 0 else NOT if found.high < 0 else UNDECIDED
+    return Finding(verdict, {"correlation": found.value, "low": found.low, "high": found.high, "pairs": len(x)})

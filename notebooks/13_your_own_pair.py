@@ -15,11 +15,11 @@
 #
 # - **Purpose**: choose a teacher and a student of your own, check them before any training, run a transfer on your own rows, and read what it gives.
 # - **Cost**: about 45 seconds on a CPU. The micro models stand in for yours; replace their names.
-# - **Command**: `semalign run --profile micro --only 12`
+# - **Command**: `semalign run --profile micro --only 13`
 #
 # ## In short
 #
-# How do you find out, in minutes, whether alignment helps with your own models? Check the vocabularies, diagnose the pair before any training, run a hundred rows, and subtract what permuted atoms and labels alone reach. In the example, the micro pair, the paper's settings leave the held-out loss where it was, and what cross-entropy gains, labels alone gain too. One seed and a few steps of your pair are a first look and no result.
+# How do you find out, in minutes, whether alignment helps with your own models? Check the vocabularies, diagnose the pair before any training, run a hundred rows, and subtract what permuted atoms and labels alone reach. In the example, the micro pair, the paper's settings leave the held-out loss where it was, and labels alone gain as much as cross-entropy does. One seed and a few steps of your pair are a first look, not a result.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -28,18 +28,19 @@ inputs = ["models", "benchmarks"]
 # %% tags=["hide-input"]
 import pandas as pd
 
+from semalign.book.markdown import Interval
 from semalign.book.page import open_page
 
-page = open_page("12_your_own_pair", profile, inputs)
+page = open_page("13_your_own_pair", profile, inputs)
 
 # %% [markdown]
 # ## Choose
 #
 # Four things decide whether a pair is worth an hour of a GPU:
 #
-# - **The teacher is better on your task.** Score both models as they are first (`semalign evaluate`). A teacher that is no better has nothing to give.
+# - **The teacher is better on your task.** Score both models as they are first (`semalign evaluate`). Where the teacher is no better, there is nothing to transfer.
 # - **The vocabularies overlap.** The {term}`atoms <semantic atom>` that both models share carry the {term}`alignment map` $M$ ([Decisions](#decisions-vocabularies-that-differ)), and tokens are matched by the bytes that they stand for, so that the tokenizers may be of different kinds. There must be at least as many shared atoms as the wider model has dimensions. Below half of a vocabulary, a warning says so.
-# - **The architectures are known.** A model of one of the types in [this table](table-of-architectures) runs as it is, and another one needs a [few lines of YAML](add-architecture). When a model is opened, its layout proves itself on two tokens, and an error says what does not hold.
+# - **The architectures are known.** A model of one of the types in [this table](table-of-architectures) runs as it is, and another one needs a [few lines of YAML](add-architecture). When a model is opened, its layout is checked on two tokens, and an error says what does not hold.
 # - **Teacher and student read the same text.** A conversation is rendered by the *student's* chat template for both, because the student is the one that will be used. A teacher that was tuned on another chat format then reads a format that it does not know; plain rows of prompt and response avoid this.
 #
 # Depth and width may differ freely, and the teacher may have fewer layers than the student.
@@ -73,17 +74,17 @@ compare_vocabularies(teacher, student, training)
 # semalign diagnose path/to/teacher path/to/student --data mine.jsonl --out runs/diagnosis
 # ```
 #
-# It tells how far the atoms correspond; how often the aligned state of a teacher layer says the teacher's next token, when the student's head reads it; what aligned states do to the student's answers when they take the place of its own; and what to run. Each number stands beside its controls: permuted atoms, random bases, zero, and other maps.
+# It tells how far the atoms correspond; how often the student's head, given the aligned state of a teacher layer, puts the teacher's next token first; what aligned states do to the student's answers when they take the place of its own; and what to run. Each number stands beside its controls: permuted atoms, random bases, zero, and other maps.
 #
 # ## Run
 #
 # Begin small: a hundred rows tell whether anything moves. Hold rows out, and run three recipes on the same rows:
 #
 # - `semalign`, the paper's method with the paper's settings;
-# - the same with `output_loss=cross_entropy`, so that the output term pulls toward the label's probability and not only toward its direction. The rate is higher too, since cross-entropy bears one, so that a difference from the first recipe is not due to the loss alone;
+# - the same with `output_loss=cross_entropy`, so that the output term raises the probability of the label. The learning rate is higher too, since cross-entropy allows it, so a difference from the first recipe is not due to the loss alone;
 # - `sft`, which trains a LoRA of all layers on the labels alone, without a teacher. What the teacher adds is what the others gain beyond it.
 #
-# And one control: `map=permuted` gives each teacher atom another student atom. The map keeps its form and loses its meaning, so that a gain which it reaches too does not come from semantics.
+# And one control: `map=permuted` gives each teacher atom another student atom. The map has the same form, but tokens no longer correspond, so a gain that it also reaches does not come from semantics.
 
 # %%
 from semalign import run_method
@@ -115,7 +116,7 @@ results = {
 #
 # ## Read the result
 #
-# The number to look at first is the change of the response NLL on the held-out rows. It is a mean over tokens; whether the change is more than the luck of these rows is told by the rows themselves, each with its own change.
+# The number to look at first is the change of the response NLL on the held-out rows. To see whether the change depends on which rows were held out, it is computed for each row, and a bootstrap over the rows gives its interval.
 
 # %%
 from semalign import load_model
@@ -135,10 +136,9 @@ change = {name: paired_bootstrap(row_nll(result.model), before) for name, result
 lines = []
 for name, result in results.items():
     details = result.record["details"]
-    mean, low, high = change[name]
     cosine = [details[when].get("layer_cosine", float("nan")) for when in ("before", "after")]
-    lines.append([name, f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]", *cosine, result.record["seconds"]])
-columns = ["recipe", "change of NLL [95%]", "layer cosine before", "after", "seconds"]
+    lines.append([name, Interval(*change[name], signed=True, decimals=3), *cosine, result.record["seconds"]])
+columns = ["recipe", "change of NLL", "layer cosine before", "after", "seconds"]
 page.show_table(
     pd.DataFrame(lines, columns=columns),
     f"{student} on {len(held_out)} held-out rows of {task} after {len(training)} rows and three epochs, one seed: the change of the response NLL, averaged over rows, in nats per token, with the 95% interval of a bootstrap over the rows; and the mean cosine between the student's states and the aligned teacher states. Below zero is better.",
@@ -149,7 +149,7 @@ page.show_table(
 # %% [markdown]
 # How to read such a table:
 #
-# - **Under the paper's settings little moves** with this few steps: the rate is 3e-4 and the two cosines have small gradients. A change of NLL whose interval holds zero is no result; train longer, or at another rate, chosen on *validation* rows with the same number of tries for each recipe (`semalign select`).
+# - **Under the paper's settings little moves** with this few steps: the rate is 3e-4 and the two cosines have small gradients. A change of NLL whose interval contains zero is no result; train longer, or at another rate, chosen on *validation* rows with the same number of tries for each recipe (`semalign select`).
 # - **The layer cosine rises in any case**, since it is trained. It says that the objective works, not that the student is better.
 # - **Subtract the permuted control.** What the real atoms reach beyond the permuted ones is the part that semantics explain.
 # - **Subtract the labels.** If `sft` on the same rows is as good, the teacher added nothing.
@@ -158,7 +158,7 @@ page.show_table(
 #
 # ## Memory and time
 #
-# `semalign plan --profile mine.yaml` says before a run what a profile needs that names your teacher, student and tasks ({ref}`here <plan>` for the paper's), from the configurations alone; [Published weights](11_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. What can be changed where memory is short ([all settings](table-of-settings)), none of which changes the results beyond rounding:
+# `semalign plan --profile mine.yaml` says before a run what a profile needs that names your teacher, student and tasks ({ref}`here <plan>` for the paper's), from the configurations alone; [Published weights](12_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. What can be changed where memory is short ([all settings](table-of-settings)), none of which changes the results beyond rounding:
 #
 # - `--set micro_batch_size=4`: rows in memory at once while training. The optimiser's step still sees the whole batch.
 # - `--set activation_checkpointing=true`: a third more computation, and only the states between layers are kept.

@@ -1,0 +1,301 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Ablations
+#
+# - **Purpose**: change one thing at a time about the method, and see what the held-out loss makes of it. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
+# - **Cost**: about 60 seconds on a CPU. Losses are only read from run records; what has no current record is *not run*.
+# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, and `python benchmarks/side_effects.py --methods semalign,cross-entropy-literal,sft` the side effects.
+#
+# ## In short
+#
+# Which part of the method does the work, and are few layers enough? Each part is changed by itself, around the paper's settings and around training on labels, and the loss on held-out rows says whether the change helps. The tables say what was run, and with how many seeds; everything else is *not run*.
+
+# %% tags=["parameters"]
+profile = "micro"
+inputs = [
+    "models",
+    "benchmarks",
+    "results/ablations",
+    "results/ablations-analysis",
+    "results/side-effects",
+    "results/micro-cost",
+    "results/micro",
+    "results/micro-fair",
+    "results/micro-sibling",
+    "results/micro-selection",
+    "results/micro-plus-selection",
+    "results/micro-few-selection",
+    "results/sibling-plus-selection",
+]
+
+# %% tags=["hide-input"]
+import pandas as pd
+from IPython.display import display
+
+from semalign.book.figures.ablations import factor_effects, gain_over_alignment
+from semalign.book.markdown import Markdown
+from semalign.book.page import open_page
+
+page = open_page("10_ablations", profile, inputs)
+COMPARE = "semalign compare --profile ablations"
+SIDE = "python benchmarks/side_effects.py --methods semalign,cross-entropy-literal,sft"
+
+# %%
+from semalign.book.tables import ablations, medium, prediction, side_effects
+from semalign.experiments.cells import cells
+from semalign.experiments.currency import current
+from semalign.experiments.profiles import load_profile
+from semalign.paths import results_dir
+
+settings = load_profile("ablations")
+folder = results_dir() / settings.name
+folder.mkdir(parents=True, exist_ok=True)
+kept = current(settings, folder)
+lines = ablations.ablation_data(settings, folder, kept)
+records = [folder / name for name in sorted(kept)]
+print(len(kept), "of", len(cells(settings)), "records are current")
+
+# %% [markdown]
+# ## What is changed, and around what
+#
+# The pair is micro-teacher and micro-sibling, whose atoms correspond ([Does the premise hold?](05_premise.ipynb)), with the rows and epochs of the paper's Table 5. Nothing is scored on a test split: variants are compared by the {term}`response NLL` on held-out rows, which tells more than a score on a few hundred items ([Decisions](#decisions-what-ablations-are-compared-by)). There are four *bases*, and every variant is one of them with one thing changed:
+#
+# - `literal`: the paper's settings, at the pair of layers that attribution chooses;
+# - `labels`: cross-entropy beside the layer term, at the last pair, with states taken after the residual addition of the layer;
+# - `alone`: the layer term without labels, at the same place;
+# - `inner`: the same one layer further down, so that there are teacher layers above and below to pair it with.
+#
+# A difference is the variant's loss minus the base's, on the same rows, in nats per token: below zero the change helps. Intervals are bootstraps over rows and seeds; with one seed they say nothing about other seeds. Bold differences are those whose $p$, corrected by Holm's procedure for all differences of this chapter, is below 0.05.
+
+# %% tags=["hide-input"]
+page.show_table(
+    ablations.base_table(settings, folder, kept),
+    "The bases: response NLL of the student before, and after the transfer, mean over seeds.",
+    "ablation-bases",
+    command=COMPARE,
+    records=records,
+)
+page.save(lines, "ablations")
+
+# %% [markdown]
+# ## The map
+#
+# Which map takes the teacher's states into the student's space? `semantic`, the paper's, pairs token with token. Permuted forms keep the geometry of both spaces and pair wrong tokens, or wrong positions; `random` has no correspondence at all. If the meaning of the atoms matters, the paper's map must be better than its permuted form.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with another map minus that with the paper's map, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: where the permuted form of a map is worse than the map itself, its correspondence carries something.", "name": "fig-ablation-map"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each of eight maps and each benchmark, and a line at zero."}}
+figure = factor_effects(settings, lines, "map")
+
+# %% tags=["hide-input"]
+page.show_table(
+    ablations.factor_table(settings, lines, "map"),
+    "Response NLL with another map minus that with the paper's, ± half of the 95% interval.",
+    "ablation-map",
+    command=COMPARE,
+    records=records,
+    fold="The numbers: the map",
+)
+display(Markdown(f"Read from them: {ablations.reading(lines, 'map')}."))
+
+# %% [markdown]
+# ## Are few layers enough?
+#
+# The paper trains one layer and says that a small set is enough. Here the same objective trains more layers at once, each with the teacher layer that the formula gives it: the first ones around `literal`, whose pair is the first, and the last ones around the others. Few layers are enough if more of them do not lower the loss.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with two, four and all eight layers trained minus that with one. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: left of zero, more layers help, and one was not enough.", "name": "fig-ablation-layers"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for two, four and eight layers and each benchmark."}}
+figure = factor_effects(settings, lines, "layers")
+
+# %% tags=["hide-input"]
+page.show_table(
+    ablations.factor_table(settings, lines, "layers"),
+    "Response NLL with more layers minus that with one, ± half of the 95% interval.",
+    "ablation-layers",
+    command=COMPARE,
+    records=records,
+    fold="The numbers: layers",
+)
+display(Markdown(f"Read from them: {ablations.reading(lines, 'layers')}."))
+
+# %% [markdown]
+# ## Strength of decomposition
+#
+# A target is a sum over all atoms, each with its cosine as the coefficient. Here only the atoms with the largest cosines, in magnitude, are kept. If a few of them carry the meaning, few are enough; if the sum works as a product with one fixed matrix and not as a decomposition, it needs all.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with the targets made of few atoms minus that with all, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how many atoms it takes until the loss is that of all of them.", "name": "fig-ablation-strength"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for 1, 10, 100 and 500 atoms and each benchmark."}}
+figure = factor_effects(settings, lines, "strength")
+
+# %% tags=["hide-input"]
+page.show_table(
+    ablations.factor_table(settings, lines, "strength"),
+    "Response NLL with targets of few atoms minus that with all, ± half of the 95% interval.",
+    "ablation-strength",
+    command=COMPARE,
+    records=records,
+    fold="The numbers: strength",
+)
+display(Markdown(f"Read from them: {ablations.reading(lines, 'strength')}."))
+
+# %% [markdown]
+# ## The weight of the layer term
+#
+# The paper adds its two terms without weights. With weight 0 nothing of the teacher is left. If alignment adds to what the output term gives, the loss must be lower with the layer term than without it.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with another weight of the layer term minus that with weight 1, around two bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether weight 0, which removes the teacher, is right of zero.", "name": "fig-ablation-weight"}, "image": {"alt": "Two panels, one for each base, with a point and an interval for five weights and each benchmark."}}
+figure = factor_effects(settings, lines, "weight")
+
+# %% tags=["hide-input"]
+page.show_table(
+    ablations.factor_table(settings, lines, "weight"),
+    "Response NLL with another weight minus that with weight 1, ± half of the 95% interval.",
+    "ablation-weight",
+    command=COMPARE,
+    records=records,
+    fold="The numbers: weights",
+)
+display(Markdown(f"Read from them: {ablations.reading(lines, 'weight')}."))
+
+# %% [markdown]
+# ## Pairing
+#
+# Around `inner`, one layer of the student learns from every layer of the teacher in turn. So the formula's layer, the nearest one by similarity of layer outputs (linear CKA), shifts by one and two, and what a random pairing would give, are all among them; `interpolated` is the paper's mixture of two layers. Around `literal`, the pair that attribution chose is replaced: by the pair of the signed sum, by a pair in the middle, by the last one, and by deeper teacher layers for the same student layer.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with another pair of layers minus that with the pair of the base. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether the formula's pair is better than its neighbours, and how much the distance matters.", "name": "fig-ablation-pairing"}, "image": {"alt": "Two panels, one for each base, with a point and an interval for each pairing and each benchmark."}}
+figure = factor_effects(settings, lines, "pairing")
+
+# %% tags=["hide-input"]
+page.show_table(
+    ablations.factor_table(settings, lines, "pairing"),
+    "Response NLL with another pair minus that with the base's, ± half of the 95% interval.",
+    "ablation-pairing",
+    command=COMPARE,
+    records=records,
+    fold="The numbers: pairings",
+)
+similar = results_dir() / "ablations-analysis" / "cka-micro-sibling.csv"
+where = ablations.pairs_of(settings, pd.read_csv(similar)) if similar.is_file() else ablations.NOT_RUN
+display(Markdown(f"{where}. Read from the table: {ablations.reading(lines, 'pairing')}."))
+
+# %% [markdown]
+# ## Granularity
+#
+# Attribution and training can look at what attention adds, at what the MLP adds, at both together, or at the layer's output. The paper attributes and compares at one of them; which, it does not say exactly. What layer each choice and each way of attributing finds is in [Attribution](03_attribution.ipynb); single heads and integrated gradients are not settings of the library and were not run.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL at another interface minus that at the base's, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether the choice of the interface changes more than the choice of the map.", "name": "fig-ablation-interface"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each interface and each benchmark."}}
+figure = factor_effects(settings, lines, "interface")
+
+# %% tags=["hide-input"]
+page.show_table(
+    ablations.factor_table(settings, lines, "interface"),
+    "Response NLL at another interface minus that at the base's, ± half of the 95% interval. For `literal` the interface also decides what is attributed.",
+    "ablation-interface",
+    command=COMPARE,
+    records=records,
+    fold="The numbers: granularity",
+)
+display(Markdown(f"Read from them: {ablations.reading(lines, 'interface')}."))
+
+# %% [markdown]
+# ## Readings of the text
+#
+# Three things that the text leaves open, each the other way: the gain of the final norm folded into the head before it is inverted, means subtracted from states and targets, and every position supervised instead of the response alone ([Decisions](../decisions.md)).
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL under another reading of the text minus that under the base's, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether a decision of this project changes the result.", "name": "fig-ablation-reading"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each of three readings and each benchmark."}}
+figure = factor_effects(settings, lines, "reading")
+
+# %% tags=["hide-input"]
+page.show_table(
+    ablations.factor_table(settings, lines, "reading"),
+    "Response NLL under another reading minus that under the base's, ± half of the 95% interval.",
+    "ablation-reading",
+    command=COMPARE,
+    records=records,
+    fold="The numbers: readings",
+)
+display(Markdown(f"Read from them: {ablations.reading(lines, 'reading')}."))
+
+# %% [markdown]
+# Two things that could be varied were left out. A temperature on the coefficients, and a part of the vocabulary in place of all tokens, are no settings of the library. The number of training rows belongs to a task, not to a variant; the search with few rows is in [Controls](09_controls.ipynb).
+#
+# ## Does alignment predict the gain?
+#
+# Every transfer on record with a layer term says how similar the student's states were to their targets before training, how much that changed, and how far the held-out loss fell, relative to what it was. If alignment before the update predicts the transfer, the rank correlation of the first and the last is above zero. Runs that differ in their seed only count once. Settings also differ in their rate, their layer and their output term, and those move the loss too: a correlation over them all is no effect of alignment.
+
+# %%
+FOLDERS = ["ablations", "micro", "micro-fair", "micro-sibling", "micro-selection", "micro-plus-selection", "micro-few-selection", "sibling-plus-selection"]  # fmt: skip
+paths = [path for name in FOLDERS for path in sorted((results_dir() / name).glob("*.json"))]
+runs = prediction.measured_runs(paths)
+print(len(runs), "settings with layer cosine and held-out loss")
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Relative fall of the response NLL over the layer cosine before training, one point for each setting, by benchmark; the vertical axis is linear within 0.1 of zero. What to see: whether points further right are higher, among the students each for itself.", "name": "fig-prediction"}, "image": {"alt": "A panel for each benchmark with a cloud of points for each student, and a line at zero."}}
+figure = gain_over_alignment(runs)
+
+# %% tags=["hide-input"]
+page.save(runs, "prediction-runs")
+page.show_table(
+    prediction.prediction_table(runs),
+    "Spearman's rank correlation of the layer cosine with the relative fall of the response NLL, ± half of the 95% bootstrap interval over settings. With too few different cosines nothing is computed.",
+    "prediction",
+    command="semalign compare and semalign select, for the profiles of the other chapters",
+    records=paths,
+)
+
+# %% [markdown]
+# ## Side effects
+#
+# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here the student is trained on one task and measured on the held-out rows of all four. In the diagonal is the task that it was trained on.
+
+# %% tags=["hide-input"]
+matrix = side_effects.side_effects(results_dir() / "side-effects")
+if matrix.empty:
+    display(Markdown(f"*Side effects were not run: `{SIDE}` measures them.*"))
+else:
+    page.show_table(
+        side_effects.side_effect_table(matrix),
+        f"Change of the response NLL on each task after a transfer on one, in nats per token, seeds: {matrix['seeds'].min()}. Above zero is harm; bold where the 95% interval over rows does not contain zero.",
+        "side-effects",
+        command=SIDE,
+        records=results_dir() / "side-effects",
+    )
+    means = side_effects.mean_rises(matrix)
+    said = "; ".join(f"`{name}` {own:+.4f} on its own task, {other:+.4f} on the others" for name, own, other in means.itertuples())  # fmt: skip
+    display(Markdown(f"Means over tasks, in nats per token: {said}."))
+
+# %% [markdown]
+# ## What moves, and what is computed
+#
+# Appendix D.1 says that layer outputs need less bandwidth than parameters or logits, and that alignment costs almost nothing. Both can be computed from the shapes of the models and the lengths of the rows. The targets of all training rows are compared with the weights of one student layer and with the logits at the same positions; operations are those of one transfer under the paper's settings. Lengths of texts are counted for the micro tasks; for the real ones they are assumed where the data are not here.
+
+# %% tags=["hide-input"]
+COLUMNS = "For each task: megabytes of the targets of all training rows, of the logits at the same positions and of one student layer, in the type of the weights; billions of operations of a transfer, part by part."
+for name, models in (("llama2", "Llama 2, 13B to 7B"), (settings.name, "The micro pair of this chapter")):
+    moved = medium.medium_table(load_profile(name))
+    page.show_table(moved, f"{models}. {COLUMNS}", f"medium-{name}", decimals=1)
+    share = medium.share_of_alignment(moved)
+    less = ", ".join(moved.loc[moved["targets, MB"] < moved["one layer, MB"], "data"]) or "no task"
+    said = f"Bases, map and targets are {share.min():.2g} to {share.max():.2g} percent of the operations. The targets are smaller than one layer for {less}, and smaller than the logits by {(moved['logits, MB'] / moved['targets, MB']).iloc[0]:.1f} times."
+    display(Markdown(said))
+
+# %% tags=["hide-input"]
+from semalign.results.records import read_record
+
+spent = {name: results_dir() / "micro-cost" / f"{name}.json" for name in ("semalign", "cross-entropy")}
+if all(path.is_file() for path in spent.values()):
+    ours, theirs = (read_record(path)["seconds"] for path in spent.values())
+    display(
+        Markdown(
+            f"Measured in the micro family, a transfer takes {ours:.1f} s, and the same training of the same layer by cross-entropy, without any alignment, {theirs:.1f} s; both compute attribution."
+        )
+    )
+
+# %% [markdown]
+# **Read next**: [Similarity of layers](11_cka.ipynb), or [Claims](../claims.md) for what this means for the paper's claims.

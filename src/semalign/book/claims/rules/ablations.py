@@ -1,0 +1,122 @@
+"""Rules on ablations and side effects: held-out losses of variants of one training, paired by row."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from semalign.book.claims.evidence import records_of
+from semalign.book.claims.rules import rule
+from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Finding, NotRunError, over
+from semalign.book.tables.ablations import BASES
+from semalign.book.tables.paper import title
+from semalign.results.records import PAPER
+from semalign.results.statistics import Difference, seeded_bootstrap
+from semalign.results.training import training_of
+
+
+class Losses(NamedTuple):
+    """The loss of the student before, and of each held-out row after, of all seeds of an entry on a task."""
+
+    before: float
+    rows: Float[ndarray, "seeds rows"]
+
+
+def _losses(patterns: Sequence[str]) -> dict[tuple[str, str], Losses]:
+    found: dict[tuple[str, str], list[tuple[float, list[float]]]] = {}
+    for record in records_of(patterns):
+        if (nll := training_of(record).held_out) is not None:
+            found.setdefault((record["task"], record["method"]), []).append((nll.before, nll.row_nll))
+    return {key: Losses(runs[0][0], np.array([rows for _, rows in runs])) for key, runs in found.items()}
+
+
+def _told(name: str, found: Difference) -> str:
+    return f"{name} {found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
+
+
+@rule
+def few_layers(patterns: Sequence[str], *, bases: Sequence[str], more: Sequence[int], margin: float) -> Finding:
+    """Reproduced if one layer lowers the held-out loss, and more layers do not lower it further by ``margin`` nats.
+
+    A base and task is refuted if more layers lower the loss beyond the interval and the margin; it is open where one
+    layer does not lower the loss, since then nothing is shared out among layers, or where an interval is too wide.
+    """
+    found, outcomes, lines = _losses(patterns), [], []
+    for (task, entry), one in found.items():
+        for base in [name for name in bases if BASES[name] == entry]:
+            further = {n: found.get((task, f"{base}-{n}-layers")) for n in more}
+            changes = {n: seeded_bootstrap(each.rows, one.rows) for n, each in further.items() if each is not None}
+            if len(changes) < len(more):
+                continue
+            outcomes.append(_enough(one, list(changes.values()), margin))
+            told = ", ".join(_told(str(n), change) for n, change in changes.items())
+            lines.append(f"{title(task)}, `{base}`, one layer {one.rows.mean() - one.before:+.4f}; against it {told}")
+    if not outcomes:
+        raise NotRunError(f"no base with {', '.join(map(str, more))} layers on record")
+    return Finding(over(outcomes), {"each": "; ".join(lines)})
+
+
+def _enough(one: Losses, changes: Sequence[Difference], margin: float) -> bool | None:
+    if one.rows.mean() >= one.before:
+        return None
+    if any(change.high < 0 and change.value < -margin for change in changes):
+        return False
+    return True if all(change.low > -margin for change in changes) else None
+
+
+@rule
+def design_stands(patterns: Sequence[str], *, base: str, least: int) -> Finding:
+    """Reproduced if some changes of a base raise the held-out loss beyond their interval and none lowers it.
+
+    Partly if some raise and some lower it, not if only some lower it. Fewer than ``least`` changes say nothing.
+    """
+    found = _losses(patterns)
+    changes = [
+        (f"{name.removeprefix(f'{base}-').replace('-', ' ')} on {title(task)}", seeded_bootstrap(losses.rows, own.rows))
+        for (task, name), losses in found.items()
+        if name.startswith(f"{base}-") and (own := found.get((task, BASES[base]))) is not None
+    ]
+    if len(changes) < least:
+        raise NotRunError(f"{len(changes)} of at least {least} changes of `{base}` on record")
+    lower, higher = (sum(beyond(change) for _, change in changes) for beyond in (_below, _above))
+    verdict = (PARTLY if lower else REPRODUCED) if higher else NOT if lower else UNDECIDED
+    best = _told(*min(changes, key=lambda each: each[1].value))
+    return Finding(verdict, {"lower": lower, "higher": higher, "of": len(changes), "best": best})
+
+
+def _below(change: Difference) -> bool:
+    return change.high < 0
+
+
+def _above(change: Difference) -> bool:
+    return change.low > 0
+
+
+@rule
+def fewer_side_effects(patterns: Sequence[str], *, theirs: Sequence[str], ours: str = PAPER) -> Finding:
+    """Reproduced if the loss on tasks that were not trained rises less by ``ours`` than by each of ``theirs``.
+
+    Differences are paired by held-out row; each row counts for the mean over the other tasks that were trained.
+    """
+    found: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for record in records_of(patterns):
+        found.setdefault(record["method"], {})[record["task"]] = record["details"]["rises"]
+    if absent := [name for name in (ours, *theirs) if name not in found]:
+        raise NotRunError(f"no record of {', '.join(absent)}")
+    own = np.concatenate(list(_on_others(found[ours])))
+    changes = {
+        name: seeded_bootstrap(own[None], np.concatenate(list(_on_others(found[name])))[None]) for name in theirs
+    }
+    each = ", ".join(_told(name, change) for name, change in changes.items())
+    outcomes = [True if _below(change) else False if _above(change) else None for change in changes.values()]
+    return Finding(over(outcomes), {"each": each, "ours": float(own.mean())})
+
+
+def _on_others(rises: dict[str, dict[str, list[float]]]) -> Iterator[Float[ndarray, " rows"]]:
+    """Yield for each task the mean rise of its rows over the trainings on other tasks."""
+    for task in next(iter(rises.values())):
+        others = [rows[task] for trained, rows in rises.items() if trained != task]
+        if others:
+            yield np.array(others).mean(0)

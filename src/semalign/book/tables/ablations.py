@@ -1,0 +1,165 @@
+"""Tables of ablations: how far one changed setting moves the held-out loss of a base, factor by factor."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from semalign.book.markdown import Interval
+from semalign.book.tables.paper import title
+from semalign.book.tables.transfers import NOT_RUN
+from semalign.experiments.profiles import Profile
+from semalign.results.losses import loss_differences
+from semalign.results.records import PAPER, read_records
+from semalign.targets.pairing import LayerMap
+
+BASES = {"literal": PAPER, "labels": "labels", "alone": "alone", "inner": "inner"}
+"""The entry behind each base; a variant of one begins with its name."""
+
+
+class Factor(NamedTuple):
+    """A factor: its title, and the settings by which a variant is known to change it."""
+
+    title: str
+    settings: frozenset[str]
+
+
+FACTORS = {
+    "layers": Factor("number of layers", frozenset({"student_layers"})),
+    "map": Factor("map", frozenset({"map"})),
+    "strength": Factor("strength of decomposition", frozenset({"top_atoms"})),
+    "weight": Factor("weight of the layer term", frozenset({"layer_weight"})),
+    "interface": Factor("granularity", frozenset({"interface"})),
+    "pairing": Factor("pairing", frozenset({"teacher_layer", "student_layer", "interpolate", "attribution"})),
+    "reading": Factor("readings of the text", frozenset({"fold_norm", "centre_targets", "positions"})),
+}
+"""The factors; of several that a variant could belong to it belongs to the first."""
+
+
+class Change(NamedTuple):
+    """A variant: the base that it belongs to, the factor that it changes, and its value of it."""
+
+    entry: str
+    base: str
+    factor: str
+    value: str
+
+
+def changes(profile: Profile) -> list[Change]:
+    """Return the variants of a profile that change one factor of a base, in the order of the profile.
+
+    Raises:
+        ValueError: for a variant that changes no factor.
+    """
+    found = []
+    for entry in profile.variants:
+        base, _, value = entry.partition("-")
+        if value and base in BASES:
+            found.append(Change(entry, base, _factor(profile, entry, BASES[base]), value.replace("-", " ")))
+    return found
+
+
+def _factor(profile: Profile, entry: str, base: str) -> str:
+    task = next(iter(profile.tasks))
+    method = profile.method_of(entry)
+    ours, theirs = (method.settings(**profile.settings_for(task, name)).model_dump() for name in (entry, base))
+    changed = {key for key in ours if ours[key] != theirs[key]}
+    for name, factor in FACTORS.items():
+        if changed & factor.settings:
+            return name
+    raise ValueError(f"variant {entry!r} of profile {profile.name} changes no factor of {base!r}")
+
+
+def ablation_data(profile: Profile, folder: Path, only: Collection[str]) -> pd.DataFrame:
+    """Return what each change does to the held-out loss: the lines of ``loss_differences`` with base, factor and value.
+
+    Args:
+        profile: the profile.
+        folder: its records.
+        only: names of its current records.
+    """
+    found = {change.entry: change for change in changes(profile)}
+    lines = loss_differences(folder, {entry: BASES[each.base] for entry, each in found.items()}, only=only)
+    for column in ("base", "factor", "value"):
+        lines[column] = [getattr(found[entry], column) for entry in lines["entry"]]
+    return lines
+
+
+def base_table(profile: Profile, folder: Path, only: Collection[str]) -> pd.DataFrame:
+    """Return the held-out loss of each base, and how far it is from the student's, one column for each task."""
+    records = read_records(folder, only)
+    table = []
+    for name, entry in BASES.items():
+        line: dict[str, object] = {"base": f"`{name}`"}
+        for task in profile.tasks:
+            part = records[(records["method"] == entry) & (records["task"] == task)]
+            before, after = part["nll_before"].mean(), part["nll_after"].mean()
+            line[f"{title(task)}, before"] = NOT_RUN if part.empty else Interval(before, decimals=4)
+            line[f"{title(task)}, after"] = NOT_RUN if part.empty else Interval(after, decimals=4)
+            line[f"{title(task)}, seeds"] = str(len(part))
+        table.append(line)
+    return pd.DataFrame(table)
+
+
+def factor_table(profile: Profile, lines: pd.DataFrame, factor: str) -> pd.DataFrame:
+    """Return one factor: a line for each value, a column for each benchmark and base, bold where p is below 0.05.
+
+    Args:
+        profile: the profile.
+        lines: see :func:`ablation_data`.
+        factor: one of :data:`FACTORS`.
+    """
+    of_factor = [change for change in changes(profile) if change.factor == factor]
+    cells = {(line["task"], line["entry"]): line for _, line in lines.iterrows()}
+    table = []
+    for value in dict.fromkeys(change.value for change in of_factor):
+        entries = {change.base: change.entry for change in of_factor if change.value == value}
+        line: dict[str, object] = {FACTORS[factor].title: value}
+        for task in profile.tasks:
+            for base in dict.fromkeys(change.base for change in of_factor):
+                found = cells.get((task, entries.get(base, "")))
+                line[f"{title(task)}, {base}"] = _cell(found) if base in entries else ""
+        table.append(line)
+    return pd.DataFrame(table)
+
+
+def _cell(line: pd.Series | None) -> str | Interval:
+    if line is None:
+        return NOT_RUN
+    numbers = line["difference"], line["low"], line["high"]
+    return Interval(*numbers, signed=True, decimals=4, bold=line["p_holm"] < 0.05)
+
+
+def pairs_of(profile: Profile, similarity: pd.DataFrame, base: str = "inner") -> str:
+    """Return in a sentence which teacher layer the formula gives a base's student layer, and which is most like it.
+
+    Args:
+        profile: the profile.
+        similarity: CKA of the layer outputs before training; the CSV of ``semalign cka``.
+        base: the base.
+    """
+    k = profile.settings_for(next(iter(profile.tasks)), BASES[base])["student_layer"]
+    plain = (similarity["condition"] == "before") & (similarity["states"] == "raw") & (similarity["kernel"] == "linear")
+    formula = LayerMap(int(similarity["teacher_layer"].max()), int(similarity["student_layer"].max()))
+    column = similarity[plain & (similarity["student_layer"] == k)].set_index("teacher_layer")["cka"]
+    return (
+        f"Around `{base}`, student layer {k} has teacher layer {formula[k]} by the formula, and is most similar to "
+        f"teacher layer {column.idxmax()} by linear CKA ({column.max():.3f}, against {column[formula[k]]:.3f})"
+    )
+
+
+def reading(lines: pd.DataFrame, factor: str) -> str:
+    """Return in a sentence how many values of a factor lower and raise the loss, and which lower it most, by base.
+
+    Args:
+        lines: see :func:`ablation_data`.
+        factor: one of :data:`FACTORS`.
+    """
+    texts = []
+    for (task, base), part in lines[lines["factor"] == factor].groupby(["task", "base"], sort=False):
+        below, above = int((part["high"] < 0).sum()), int((part["low"] > 0).sum())
+        best, worst = part.loc[part["difference"].idxmin()], part.loc[part["difference"].idxmax()]
+        ends = " to ".join(f"{line['difference']:+.4f} ({line['value']})" for line in (best, worst))
+        texts.append(f"{title(task)}, `{base}`: {below} of {len(part)} lower, {above} higher, from {ends}")
+    return "; ".join(texts) or NOT_RUN

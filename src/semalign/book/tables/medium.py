@@ -1,0 +1,57 @@
+"""What moves between the models and what alignment computes (Appendix D.1), by arithmetic on the models' shapes."""
+
+import pandas as pd
+
+from semalign.book.tables.paper import title
+from semalign.experiments.profiles import Profile
+from semalign.planning import transfer
+from semalign.planning.machines import MACHINES
+from semalign.planning.setup import AS_GIVEN, Setup
+from semalign.planning.shapes import shapes_of
+from semalign.planning.texts import ProfileTexts
+from semalign.settings import TransferSettings
+
+MEGA, GIGA = 10**6, 10**9
+
+
+def medium_table(profile: Profile) -> pd.DataFrame:
+    """Return for each task the megabytes of targets, logits and one student layer, and gigaflops of each part.
+
+    Targets are ``positions * D_S`` numbers and logits ``positions * V`` numbers in the type of the student's weights,
+    for all training rows. Operations are those of :mod:`semalign.planning.transfer`, by its phases; the product of
+    states and map is that of all positions, once.
+
+    Args:
+        profile: the profile; lengths of texts are counted where its data are here, else assumed.
+    """
+    setup = Setup(MACHINES["a100"], shapes_of(profile.teacher), shapes_of(profile.student), AS_GIVEN)
+    texts, student = ProfileTexts(profile), setup.student
+    lines = []
+    for task in profile.tasks:
+        rows = texts.training(task)
+        settings = TransferSettings(**profile.settings_for(task))
+        work = {phase.name: phase.flops for phase in transfer.phases(setup, settings, rows)}
+        size = student.dtype.itemsize / MEGA
+        lines.append(
+            {
+                "data": title(task),
+                "targets, MB": rows.positions * student.width * size,
+                "logits, MB": rows.positions * student.vocabulary * size,
+                "one layer, MB": student.layer_parameters * size,
+                "bases and map, GFLOP": work["bases and map"] / GIGA,
+                "targets, GFLOP": 2 * setup.teacher.width * student.width * rows.positions / GIGA,
+                "teacher's pass, GFLOP": work["teacher states"] / GIGA,
+                "training, GFLOP": work["training"] / GIGA,
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def share_of_alignment(table: pd.DataFrame) -> pd.Series:
+    """Return the share of bases, map and targets in all operations of a transfer, in percent, by task.
+
+    Args:
+        table: see :func:`medium_table`.
+    """
+    work = table.set_index("data").filter(like="GFLOP")
+    return 100 * work[["bases and map, GFLOP", "targets, GFLOP"]].sum(axis=1) / work.sum(axis=1)

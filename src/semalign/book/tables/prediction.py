@@ -1,0 +1,71 @@
+"""Whether alignment predicts the gain: layer cosines and held-out losses of all transfers that have both."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from semalign.book.markdown import Interval
+from semalign.book.tables.paper import title
+from semalign.book.tables.transfers import NOT_RUN
+from semalign.files import json_fingerprint
+from semalign.results.records import read_record
+from semalign.results.statistics import rank_correlation
+from semalign.results.training import training_of
+
+Record = Mapping[str, Any]
+LEAST = 10  # settings, below which no correlation is computed
+COLUMNS = ["student", "task", "map", "setting", "before", "change", "gain"]
+
+
+def measured(record: Record) -> tuple[float, float, float] | None:
+    """Return a run's layer cosine before, its change, and the relative fall of the NLL; None if it lacks them."""
+    training = training_of(record)
+    if training.layer_cosine and training.held_out:
+        cosine, nll = training.layer_cosine, training.held_out
+        return cosine.before, cosine.after - cosine.before, 1 - nll.after / nll.before
+    before, after = (record["details"].get(when) or {} for when in ("before", "after"))
+    if not {"layer_cosine", "response_nll"} <= set(before) & set(after):
+        return None
+    change = after["layer_cosine"] - before["layer_cosine"]
+    return before["layer_cosine"], change, 1 - after["response_nll"] / before["response_nll"]
+
+
+def measured_runs(paths: Iterable[Path]) -> pd.DataFrame:
+    """Return all transfers whose layer term counts, a line for each setting, task and student: means over seeds.
+
+    Args:
+        paths: run records; those of other runs are left out.
+    """
+    lines = []
+    for record in map(read_record, paths):
+        settings = record["configuration"]
+        if "map" in settings and settings.get("layer_weight") and (found := measured(record)):
+            key = json_fingerprint({name: value for name, value in settings.items() if name != "seed"})
+            lines.append([record["student"], record["task"], settings["map"], key, *found])
+    runs = pd.DataFrame(lines, columns=COLUMNS)
+    return runs.groupby(COLUMNS[:4], sort=False, as_index=False).mean()
+
+
+def prediction_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return Spearman's correlation of alignment with the gain: of the cosine before and of its change, by task.
+
+    Args:
+        runs: see :func:`measured_runs`.
+    """
+    chosen = {"every map": runs, "the paper's map": runs[runs["map"] == "semantic"]}
+    table = []
+    for which, frame in chosen.items():
+        for task, part in [*frame.groupby("task", sort=False), ("all", frame)]:
+            line = {"maps": which, "data": title(str(task)), "settings": str(len(part))}
+            for column, name in (("before", "cosine before"), ("change", "change of the cosine")):
+                line[name] = _correlation(part, column)
+            table.append(line)
+    return pd.DataFrame(table)
+
+
+def _correlation(part: pd.DataFrame, column: str) -> Any:
+    if part[column].nunique() < LEAST:
+        return NOT_RUN
+    return Interval(*rank_correlation(part[column].to_numpy(), part["gain"].to_numpy()), signed=True, decimals=2)

@@ -1,0 +1,96 @@
+"""Differences of two entries in scores and in held-out NLL, over items or rows and seeds; equality of entries."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from numpy import ndarray
+
+from semalign.results.statistics import holm, seeded_bootstrap
+
+Details = Mapping[str, Any]
+COLUMNS = ["task", "ours", "minus", "difference", "low", "high", "p", "p_holm"]
+COLUMNS += ["equal_low", "equal_high", "equal", "seeds", "other_seeds", "n"]
+
+
+class Measure(NamedTuple):
+    """What two entries are compared in.
+
+    Attributes:
+        name: its name.
+        unit: its unit.
+        margin: differences inside of it, on both sides of zero, make two entries equal.
+        decimals: with which it is shown.
+        values: the values of all items of a record, from its details; None if it has none.
+    """
+
+    name: str
+    unit: str
+    margin: float
+    decimals: int
+    values: Callable[[Details], Sequence[float] | None]
+
+
+def _flags(details: Details) -> list[float] | None:
+    return [100 * float(flag) for flag in details["correct"]] if "correct" in details else None
+
+
+def _row_nll(details: Details) -> Sequence[float] | None:
+    return (details.get("held_out") or {}).get("row_nll")
+
+
+SCORE = Measure("score", "points", 2.0, 1, _flags)
+NLL = Measure("held-out NLL", "nats per token", 0.01, 4, _row_nll)
+
+
+def values_of(records: pd.DataFrame, measure: Measure) -> Float[ndarray, "seeds items"] | None:
+    """Return the values of some runs, one line for each seed; None if there is no record, or one has no values.
+
+    Raises:
+        ValueError: if they were measured on different numbers of items.
+    """
+    found = [measure.values(details) for details in records.sort_values("seed")["details"]]
+    if not found or any(each is None for each in found):
+        return None
+    if len({len(each) for each in found if each is not None}) > 1:
+        raise ValueError(f"runs of {records['method'].iloc[0]} were measured on different numbers of items")
+    return np.array(found, dtype=float)
+
+
+def pair_differences(
+    records: pd.DataFrame, pairs: Sequence[tuple[str, str]], measure: Measure, *, resamples: int = 10_000
+) -> pd.DataFrame:
+    """Return "ours minus X" for pairs of entries, on every task where both have values.
+
+    Intervals and p values come from :func:`semalign.results.statistics.seeded_bootstrap`; ``p_holm`` is corrected over
+    all lines of the table. ``equal`` says whether two one-sided tests at 5% reject that the difference lies outside the
+    measure's margin: they do if the 90% interval from ``equal_low`` to ``equal_high`` lies inside it (Schuirmann 1987).
+
+    Args:
+        records: of one teacher and one student, see :func:`semalign.results.records.read_records`.
+        pairs: ours and X, each an entry.
+        measure: what they are compared in.
+        resamples: number of bootstrap resamples.
+
+    Raises:
+        ValueError: if two entries were measured on different numbers of items.
+    """
+    lines = []
+    for task, of_task in records.groupby("task", sort=False):
+        runs = {method: values_of(part, measure) for method, part in of_task.groupby("method")}
+        for ours, minus in pairs:
+            a, b = runs.get(ours), runs.get(minus)
+            if a is not None and b is not None:
+                lines.append([task, ours, minus, *_line(a, b, measure, resamples)])
+    table = pd.DataFrame(lines, columns=COLUMNS)
+    table["p_holm"] = holm(table["p"].tolist())
+    return table
+
+
+def _line(a: ndarray, b: ndarray, measure: Measure, resamples: int) -> list[Any]:
+    found = seeded_bootstrap(a, b, resamples=resamples)
+    _, low, high, _ = seeded_bootstrap(a, b, confidence=0.9, resamples=resamples)
+    equal = -measure.margin < low and high < measure.margin
+    return [*found, None, low, high, equal, len(a), len(b), a.shape[1]]

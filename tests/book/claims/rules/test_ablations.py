@@ -1,0 +1,70 @@
+"""Verdicts on ablations and side effects, from records that are made by hand."""
+
+import pytest
+from helpers.losses import write_losses
+
+from semalign.book.claims.rules import evaluate
+from semalign.book.claims.verdicts import NotRunError
+
+LAYERS = {"bases": ["labels"], "more": [2, 4], "margin": 0.01}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
+    found = tmp_path / "data" / "results" / "ablations"
+    found.mkdir(parents=True)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("one", "four", "verdict"),
+    [
+        ([1.0, 1.0], [1.0, 1.005], "reproduced"),
+        ([1.0, 1.0], [0.5, 0.6], "not"),
+        ([1.0, 1.0], [0.9, 1.2], "undecided"),  # an interval from below the margin to above zero
+        ([3.0, 3.0], [3.0, 3.0], "undecided"),  # one layer does harm
+    ],
+)
+def test_few_layers_are_enough_if_more_of_them_do_not_help(folder, one, four, verdict):
+    for method, rows in (("labels", one), ("labels-2-layers", one), ("labels-4-layers", four)):
+        write_losses(folder, method, 0, rows, before=2.0)
+    found = evaluate("few_layers", ["ablations/*"], LAYERS)
+    assert found.verdict == verdict
+    change = sum(one) / 2 - 2
+    assert found.numbers["each"].startswith(f"GSM8K, `labels`, one layer {change:+.4f}; against it 2 +0.0000 [")
+
+
+def test_a_base_without_all_sets_of_layers_is_not_run(folder):
+    write_losses(folder, "labels", 0, [1.0])
+    write_losses(folder, "labels-2-layers", 0, [1.0])
+    with pytest.raises(NotRunError, match="no base with 2, 4 layers on record"):
+        evaluate("few_layers", ["ablations/*"], LAYERS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"), [([1.5], "reproduced"), ([1.5, 0.5], "partly"), ([0.5], "not"), ([1.0], "undecided")]
+)
+def test_the_design_stands_if_changes_only_do_harm(folder, changes, verdict):
+    write_losses(folder, "semalign", 0, [1.0, 2.0])
+    for i, change in enumerate(changes):
+        write_losses(folder, f"literal-way-{i}", 0, [change, 1 + change])
+    found = evaluate("design_stands", ["ablations/*"], {"base": "literal", "least": 1})
+    assert found.verdict == verdict and found.numbers["of"] == len(changes)
+    lowest = min(changes) - 1
+    assert found.numbers["best"] == f"way {len(changes) - 1} on GSM8K {lowest:+.4f} [{lowest:+.4f}, {lowest:+.4f}]"
+    with pytest.raises(NotRunError, match="at least 9 changes"):
+        evaluate("design_stands", ["ablations/*"], {"base": "literal", "least": 9})
+
+
+@pytest.mark.parametrize(("rise", "verdict"), [(0.5, "reproduced"), (-0.5, "not"), (0.0, "undecided")])
+def test_side_effects_are_compared_on_tasks_that_were_not_trained(folder, rise, verdict):
+    for method, other in (("semalign", 0.25), ("seeking", 0.25 + rise)):
+        for trained in ("a", "b"):
+            rises = {task: [-9.0, -9.0] if task == trained else [other, other] for task in ("a", "b")}
+            write_losses(folder, method, 0, [1.0], task=trained, details={"rises": rises})
+    found = evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["seeking"]})
+    assert found.verdict == verdict and found.numbers["ours"] == 0.25
+    assert found.numbers["each"] == f"seeking {0 - rise:+.4f} [{0 - rise:+.4f}, {0 - rise:+.4f}]"
+    with pytest.raises(NotRunError, match="no record of laten"):
+        evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["laten"]})

@@ -1,0 +1,65 @@
+"""Verdicts in prose."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from semalign.book.claims import page
+from semalign.book.claims.verdict_role import verdict
+from semalign.book.claims.verdicts import Finding
+
+TESTS = [
+    {"subject": "s", "rule": "cost_ratio", "records": ["{profile}/*.json"], "text": "t", "command": "c",
+     "given": {"profile": ["micro", "micro-fair"], "theirs": "sft", "mark": 1.0, "partly": 2.0}},
+]  # fmt: skip
+CLAIM = {"number": 1, "claim": "c", "section": "s", "paper": "p", "test": "t", "chapter": "index", "tests": TESTS}
+CONFIGURATION = """from semalign.book.claims.verdict_role import VerdictRole
+extensions = ['myst_parser']
+def setup(app):
+    app.add_role('verdict', VerdictRole())
+"""
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
+    page.ledger.cache_clear()
+    (tmp_path / "data" / "results" / "micro").mkdir(parents=True)
+    (tmp_path / "data" / "claims.yaml").write_text(yaml.safe_dump({"groups": [{"group": "g", "claims": [CLAIM]}]}))
+    yield tmp_path
+    page.ledger.cache_clear()
+
+
+def found(verdict):
+    (test,) = page.ledger().claims[0].all_tests
+    test.__dict__["finding"] = Finding(verdict)
+
+
+def test_the_verdict_is_that_of_one_profile_and_not_run_without_its_records(root):
+    found("partly")
+    assert verdict("1:micro") == "partly" and verdict("1:micro-fair") == "not run"
+
+
+@pytest.mark.parametrize("wrong", ["1", "1:other", "2:micro", "micro"])
+def test_a_claim_or_profile_that_is_not_there_is_an_error(root, wrong):
+    with pytest.raises(ValueError, match="names no claim with a test of a profile"):
+        verdict(wrong)
+
+
+@pytest.mark.slow
+def test_a_page_shows_it(root):
+    given = {"profile": ["later", "micro"]}
+    tests = [{**TESTS[0], "given": given}]
+    content = {"groups": [{"group": "g", "claims": [{**CLAIM, "tests": tests}]}]}
+    (root / "data" / "claims.yaml").write_text(yaml.safe_dump(content))
+    (root / "page").mkdir()
+    (root / "page" / "index.md").write_text("# Page\n\nIt is {verdict}`1:later`.\n")
+    (root / "page" / "conf.py").write_text(CONFIGURATION)
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "text", root / "page", root / "out"]
+    subprocess.run(list(map(str, command)), check=True)
+    assert "It is *not run*." in (root / "out" / "index.txt").read_text()
+    (root / "page" / "index.md").write_text("# Page\n\nIt is {verdict}`9:later`.\n")
+    failed = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert failed.returncode and "'9:later' names no claim" in failed.stderr

@@ -1,0 +1,91 @@
+"""Tables of ablations: each variant has a base and a factor, and a difference from its base."""
+
+import pandas as pd
+import pytest
+from helpers.losses import write_losses
+
+from semalign.book.tables.ablations import (
+    BASES,
+    FACTORS,
+    ablation_data,
+    base_table,
+    changes,
+    factor_table,
+    pairs_of,
+    reading,
+)
+from semalign.experiments.profiles import load_profile
+from semalign.results.losses import COLUMNS
+
+
+@pytest.fixture(scope="module")
+def profile():
+    return load_profile("ablations")
+
+
+def test_every_variant_is_a_base_or_changes_one_factor_of_one(profile):
+    found = changes(profile)
+    assert {change.entry for change in found} | set(BASES.values()) == {*profile.variants, "semalign"}
+    assert {change.factor for change in found} == set(FACTORS)
+    of = {change.entry: change for change in found}
+    assert of["labels-2-layers"] == ("labels-2-layers", "labels", "layers", "2 layers")
+    assert of["inner-teacher-9"].factor == "pairing" and of["literal-signed"].factor == "pairing"
+
+
+def test_a_variant_differs_from_its_base_in_its_factor_only(profile):
+    """But for the layers: where several train, the map of layers gives the pairs."""
+    for change in changes(profile):
+        method = profile.method_of(change.entry)
+        assert method is profile.method_of(BASES[change.base])
+        for task in profile.tasks:
+            names = (change.entry, BASES[change.base])
+            ours, theirs = (method.settings(**profile.settings_for(task, name)).model_dump() for name in names)
+            differing = {key for key in ours if ours[key] != theirs[key]}
+            assert differing <= FACTORS[change.factor].settings | {"student_layer", "teacher_layer"}, change.entry
+
+
+def test_a_variant_without_a_factor_is_an_error(profile):
+    added = {"labels-more": profile.variants["labels"]}
+    with pytest.raises(ValueError, match="variant 'labels-more' of profile ablations changes no factor of 'labels'"):
+        changes(profile.model_copy(update={"variants": {**profile.variants, **added}}))
+
+
+def test_differences_stand_by_value_and_base_and_the_rest_is_not_run(profile, tmp_path):
+    names = [
+        write_losses(tmp_path, method, 0, rows, task="micro_mmlu").name
+        for method, rows in (("semalign", [1.0, 2.0]), ("literal-permuted", [1.5, 2.5]), ("literal-random", [0.5, 1.5]))
+    ]
+    lines = ablation_data(profile, tmp_path, names)
+    assert lines[["base", "factor", "value", "difference"]].to_numpy().tolist() == [
+        ["literal", "map", "permuted", 0.5], ["literal", "map", "random", -0.5],
+    ]  # fmt: skip
+    table = factor_table(profile, lines, "map").set_index("map")
+    assert list(table) == [f"{data}, {base}" for data in ("MMLU", "GSM8K") for base in ("literal", "labels", "alone")]
+    cell = table.loc["permuted", "MMLU, literal"]
+    assert (cell.value, cell.low, cell.high, cell.bold) == (0.5, 0.5, 0.5, True)
+    assert table.loc["ridge", "MMLU, literal"] == table.loc["permuted", "GSM8K, alone"] == "not run"
+    said = reading(lines, "map")
+    assert said == "MMLU, `literal`: 1 of 2 lower, 1 higher, from -0.5000 (random) to +0.5000 (permuted)"
+    assert reading(lines, "weight") == "not run"
+    bases = base_table(profile, tmp_path, names).set_index("base")
+    assert [str(bases.loc["`literal`", f"MMLU, {what}"]) for what in ("before", "after", "seeds")] == [
+        "2.0000", "1.5000", "1",
+    ]  # fmt: skip
+    assert bases.loc["`labels`", "MMLU, after"] == "not run"
+
+
+def test_a_value_that_a_base_does_not_have_is_blank(profile):
+    empty = pd.DataFrame(columns=[*COLUMNS, "factor", "value"])
+    table = factor_table(profile, empty, "pairing").set_index("pairing")
+    assert table.loc["interpolated", "MMLU, inner"] == "not run" and table.loc["interpolated", "MMLU, literal"] == ""
+
+
+def test_the_nearest_layer_is_that_of_the_highest_similarity(profile):
+    cells = [(layer, k, 0.5 + 0.1 * (layer == 9)) for layer in range(1, 11) for k in range(1, 9)]
+    similarity = pd.DataFrame(cells, columns=["teacher_layer", "student_layer", "cka"])
+    similarity = similarity.assign(condition="before", states="raw", kernel="linear")
+    after = similarity.assign(condition="after", cka=1.0)
+    assert pairs_of(profile, pd.concat([after, similarity])) == (
+        "Around `inner`, student layer 7 has teacher layer 8 by the formula, and is most similar to teacher layer 9 by "
+        "linear CKA (0.600, against 0.500)"
+    )

@@ -1,0 +1,24 @@
+"""What moves and what is computed, against the arithmetic of Appendix D.1."""
+
+import pytest
+
+from semalign.book.tables.medium import medium_table, share_of_alignment
+from semalign.experiments.profiles import load_profile
+from semalign.planning.shapes import shapes_of
+from semalign.planning.texts import ProfileTexts
+
+
+def test_targets_logits_and_a_layer_are_counted_in_the_type_of_the_weights():
+    profile = load_profile("llama2")
+    table = medium_table(profile).set_index("data")
+    positions = ProfileTexts(profile).training("gsm8k").positions
+    line = table.loc["GSM8K"]
+    assert line["targets, MB"] == pytest.approx(positions * 4096 * 2 / 1e6)
+    assert line["logits, MB"] == pytest.approx(positions * 32000 * 2 / 1e6)
+    assert line["one layer, MB"] == pytest.approx(shapes_of(profile.student).layer_parameters * 2 / 1e6)
+    assert line["targets, GFLOP"] == pytest.approx(2 * 5120 * 4096 * positions / 1e9)
+    assert (table["teacher's pass, GFLOP"] > 100 * table["targets, GFLOP"]).all()
+    share = share_of_alignment(table.reset_index())
+    alignment = line["bases and map, GFLOP"] + line["targets, GFLOP"]
+    work = alignment + line["teacher's pass, GFLOP"] + line["training, GFLOP"]
+    assert share["GSM8K"] == pytest.approx(100 * alignment / work)

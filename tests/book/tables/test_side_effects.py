@@ -1,0 +1,34 @@
+"""The matrix of side effects on records made by hand."""
+
+import pytest
+from helpers.losses import write_losses
+
+from semalign.book.tables.side_effects import mean_rises, side_effect_table, side_effects
+
+
+@pytest.fixture
+def lines(tmp_path):
+    for method, task, rises in (
+        ("sft", "micro_gsm8k", {"micro_mmlu": [0.5, 0.5], "micro_gsm8k": [-1.0, -2.0]}),
+        ("sft", "micro_mmlu", {"micro_mmlu": [-0.5, 0.5], "micro_gsm8k": [0.0, 0.25]}),
+    ):
+        write_losses(tmp_path, method, 0, [1.0], task=task, details={"rises": rises})
+    return side_effects(tmp_path)
+
+
+def test_a_line_has_a_column_for_each_task_that_was_measured(lines):
+    table = side_effect_table(lines)
+    assert table["trained on"].tolist() == ["MMLU", "GSM8K"]
+    own, other = table.iloc[1]["GSM8K"], table.iloc[1]["MMLU"]
+    assert (own.value, own.bold) == (-1.5, True) and (other.value, other.low, other.bold) == (0.5, 0.5, True)
+    assert not table.iloc[0]["MMLU"].bold  # from -0.5 to 0.5
+
+
+def test_the_mean_over_the_other_tasks_leaves_the_own_one_out(lines):
+    found = mean_rises(lines).loc["sft"]
+    assert found["own task"] == pytest.approx((-1.5 + 0.0) / 2)
+    assert found["other tasks"] == pytest.approx((0.5 + 0.125) / 2)
+
+
+def test_without_records_there_is_no_line(tmp_path):
+    assert side_effects(tmp_path / "nowhere").empty

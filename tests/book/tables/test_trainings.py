@@ -1,0 +1,90 @@
+"""Tables of what trainings did, from records made by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from semalign.book.tables.trainings import change_points, trained_text, training_lines, training_table
+from semalign.experiments.profiles import load_profile
+from semalign.results.records import make_record, read_records, write_record
+from semalign.results.statistics import mean_interval
+
+BEFORE = {"micro_gsm8k": [0.5, 0.1]}
+
+
+def record(folder, method, seed, value, **details):
+    teacher = None if method == "none" else "micro-teacher"
+    fields = dict(method=method, teacher=teacher, student="micro-sibling", task="micro_gsm8k", seed=seed, metric="m",
+                  value=value, n=2, interval=[0.0, 100.0], configuration={}, fingerprints={}, seconds=1.0)  # fmt: skip
+    write_record(folder / f"{method}-{seed}.json", make_record(**fields, details=details))
+
+
+def details(change, rows):
+    nll = {"before": 0.3, "after": float(np.mean(rows)), "low": 0.2, "high": 0.4, "n": 2, "split": "validation"}
+    cosine = {"before": 0.05, "after": 0.25}
+    return {"steps": 80, "weight_change": change, "layer_cosine": cosine, "held_out": {**nll, "row_nll": rows}}
+
+
+@pytest.fixture
+def profile():
+    return load_profile("micro-sibling")
+
+
+@pytest.fixture
+def records(tmp_path):
+    record(tmp_path, "none", None, 40.0)
+    record(tmp_path, "semalign", 0, 44.0, **details(0.01, [0.7, 0.2]))
+    record(tmp_path, "semalign", 1, 50.0, **details(0.03, [0.9, 0.2]))
+    record(tmp_path, "layer-literal", 0, 41.0, **details(0.001, [0.5, 0.1]))
+    record(tmp_path, "seeking-literal", 0, 60.0)  # an older record, without what the training did
+    return read_records(tmp_path)
+
+
+ENTRIES = ["semalign", "layer-literal", "seeking-literal", "output-literal"]
+
+
+def test_a_line_has_means_over_seeds_and_differences_paired_by_row(profile, records):
+    lines = training_lines(profile, records, ENTRIES, BEFORE).set_index("entry")
+    assert list(lines.index) == ENTRIES[:3]
+    ours = lines.loc["semalign"]
+    assert ours[["score", "low", "high"]].tolist() == pytest.approx(list(mean_interval([44.0, 50.0])))
+    assert ours[["seeds", "gain", "steps", "weight_change", "idle"]].tolist() == pytest.approx([2, 7.0, 80, 0.02, 0])
+    assert ours[["nll_before", "nll", "change"]].tolist() == pytest.approx([0.3, 0.5, 0.2])
+    assert ours["change_low"] == pytest.approx(0.1) and ours["change_high"] == pytest.approx(0.4)
+    still = lines.loc["layer-literal", ["low", "high", "change", "idle"]].tolist()
+    assert still == pytest.approx([0.0, 100.0, 0.0, 1])
+    assert lines.loc["seeking-literal", ["steps", "weight_change", "nll", "idle"]].isna().all()
+    without = training_lines(profile, records, ENTRIES, {}).set_index("entry")
+    assert without.loc["semalign", "nll"] == pytest.approx(0.5) and np.isnan(without.loc["semalign", "change"])
+
+
+def test_the_table_says_what_is_there_and_what_was_not_run(profile, records):
+    lines = training_lines(profile, records, ENTRIES, BEFORE)
+    table = training_table(profile, lines, records, ENTRIES)
+    assert len(table) == 1 + 4 * len(ENTRIES)
+    found = {(line["data"], line["entry"]): [str(cell) for cell in line.iloc[3:]] for _, line in table.iterrows()}
+    assert table.set_index(["data", "entry"]).loc[("GSM8K", "semalign"), "seeds"] == "2"
+    own = found["GSM8K", "student as it is"]
+    assert own[0].startswith("40.0") and own[1:6] == ["–"] * 5
+    still = found["GSM8K", "layer-literal"]
+    assert still[1:5] == ["80", "0.10", "0.050 → 0.250", "0.3000 → 0.3000"]
+    assert still[5].startswith("+0.0000") and still[6] == "no"
+    assert found["GSM8K", "seeking-literal"][1:] == ["–"] * 6
+    assert found["GSM8K", "output-literal"] == ["not run", *["–"] * 6] == found["MMLU", "semalign"]
+
+
+def test_an_entry_trained_if_all_of_its_runs_did():
+    said = [trained_text(pd.Series({"idle": idle, "seeds": 5})) for idle in (0.0, 5.0, 2.0, float("nan"))]
+    assert said == ["yes", "no", "3 of 5", "–"]
+
+
+def test_points_have_profile_and_kind_of_method(profile, records):
+    lines = training_lines(profile, records, ENTRIES, {})
+    points = change_points([(profile, lines), (profile, lines[:0])])
+    assert points[["profile", "entry", "kind"]].values.tolist() == [
+        ["micro-sibling", "semalign", "method"],
+        ["micro-sibling", "layer-literal", "control"],
+        ["micro-sibling", "seeking-literal", "baseline"],
+    ]
+    assert points["gain"].tolist() == [7.0, 1.0, 20.0]
+    assert change_points([(profile, lines[:0])]).empty

@@ -1,0 +1,63 @@
+"""Differences of two entries, from records made by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from semalign.results.pairs import NLL, SCORE, pair_differences, values_of
+from semalign.results.statistics import holm, paired_bootstrap
+
+
+def frame(*lines):
+    return pd.DataFrame(
+        [
+            {"task": task, "method": method, "seed": seed, "details": {"correct": flags, "held_out": {"row_nll": rows}}}
+            for task, method, seed, flags, rows in lines
+        ]
+    )
+
+
+@pytest.fixture
+def records():
+    return frame(
+        ("sums", "ours", 1, "1110", [0.4, 0.2, 0.3, 0.1]),
+        ("sums", "ours", 0, "1100", [0.6, 0.2, 0.3, 0.1]),
+        ("sums", "control", 0, "1100", [0.5, 0.2, 0.3, 0.1]),
+        ("sums", "worse", 0, "0000", [1.5, 1.2, 1.3, 1.1]),
+        ("words", "ours", 0, "1", [0.1]),
+    )
+
+
+def test_values_have_a_line_for_each_seed_in_order(records):
+    ours = records[(records["method"] == "ours") & (records["task"] == "sums")]
+    assert values_of(ours, SCORE).tolist() == [[100, 100, 0, 0], [100, 100, 100, 0]]
+    assert values_of(ours, NLL)[:, 0].tolist() == [0.6, 0.4]
+    assert values_of(records[:0], NLL) is None
+    assert values_of(frame(("sums", "none", None, "1", None)).assign(details=[{"correct": "1"}]), NLL) is None
+
+
+def test_pairs_are_compared_where_both_have_values(records):
+    table = pair_differences(records, [("ours", "control"), ("ours", "worse"), ("ours", "absent")], NLL, resamples=500)
+    assert table[["task", "ours", "minus"]].values.tolist() == [["sums", "ours", m] for m in ("control", "worse")]
+    assert table["difference"].tolist() == pytest.approx([0.0, -1.0])
+    assert table.loc[0, ["seeds", "other_seeds", "n"]].tolist() == [2, 1, 4]
+    assert table["p_holm"].tolist() == holm(table["p"].tolist()) and table.loc[1, "p_holm"] < 0.05
+    points = pair_differences(records, [("ours", "control")], SCORE, resamples=500)
+    assert points["difference"].tolist() == pytest.approx([12.5])
+
+
+def test_two_entries_are_equal_if_the_90_percent_interval_is_inside_the_margin():
+    ours = np.random.default_rng(0).normal(0.5, 0.1, 100)
+    for shift, equal in {0.0: True, 0.0085: False, 0.05: False}.items():
+        theirs = ours - shift + np.tile([-0.02, 0.02], 50)
+        made = frame(("a", "x", 0, "1", ours.tolist()), ("a", "y", 0, "1", theirs.tolist()))
+        (line,) = pair_differences(made, [("x", "y")], NLL).to_dict("records")
+        low, high = paired_bootstrap(ours, theirs, confidence=0.9)[1:]
+        assert [line["equal_low"], line["equal_high"]] == pytest.approx([low, high], abs=1e-3)
+        assert bool(line["equal"]) is equal
+
+
+def test_nothing_to_compare_gives_an_empty_table(records):
+    assert pair_differences(records, [("a", "b")], SCORE).empty
+    with pytest.raises(ValueError, match="runs of ours were measured on different numbers of items"):
+        pair_differences(records.assign(task="sums"), [("ours", "control")], NLL)
