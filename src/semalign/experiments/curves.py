@@ -18,7 +18,7 @@ from semalign.experiments.cells import Cell, cells
 from semalign.experiments.inputs import configuration, fingerprints, held_out_rows, source_once, training_rows
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile, Variant
-from semalign.experiments.selection import ITEMS, SPLIT
+from semalign.experiments.selection_currency import ITEMS, SPLIT
 from semalign.experiments.staleness import Asked, problem
 from semalign.experiments.work_folder import make, share_out
 from semalign.files import json_fingerprint
