@@ -24,13 +24,9 @@
 # %% tags=["parameters"]
 profile = "micro"
 inputs = [
-    "models",
-    "benchmarks",
-    "paper",
-    "results/{profile}",
-    "results/{profile}-fair",
-    "results/{profile}-sibling",
-]
+    "models", "benchmarks", "paper", "results/{profile}", "results/{profile}-fair", "results/{profile}-sibling",
+    "results/{profile}-curves", "results/{profile}-fair-curves", "results/{profile}-sibling-curves",
+]  # fmt: skip
 
 # %% tags=["hide-input"]
 from IPython.display import display
@@ -42,6 +38,8 @@ from semalign.book.paper_sized import paper_sized
 from semalign.book.tables import trainings
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import gap_table, lead_table, record_counts, score_table, table_entries
+from semalign.experiments.curves import Curves
+from semalign.experiments.curves import points as curve_points
 
 page = open_page("08_evaluation", profile, inputs)
 COMPARE = f"semalign compare --profile {profile} --methods all"
@@ -188,7 +186,7 @@ page.show_table(
 #
 # The tables above have the rows of the profile, which are fewer than the paper's. Here both students are trained with the numbers of rows, epochs and rates of [Table 5](../paper_settings.md), from the general teacher: `micro-student`, which was trained independently of the teacher, and `micro-sibling`, which was cut from it and whose atoms correspond to the teacher's ([Does the premise hold?](05_premise.ipynb)). No entry has a setting that was chosen on data. The entries `-literal` change one thing: permuted atoms, one of the two terms alone, cross-entropy on the same layer; Seeking and LaTen have their authors' settings. Attribution pairs the first layers. The entries `-last` pair the last layers, as the paper's Figure 3 does.
 #
-# A score says little about a training that changed little. So each score stands beside the steps taken, the change of the trained weights as a share of their norm, the cosine of the layer's states with their targets, and the NLL of the responses on held-out rows. An entry *did not train* if its weights changed by less than 2% and its held-out NLL by less than 0.01 nats per token ([Decisions](#decisions-what-a-record-says-of-a-training)).
+# A score says little about a training that changed little. So each score stands beside the steps taken, the change of the trained weights as a share of their norm, the cosine of the layer's states with their targets, and the NLL of the responses on held-out rows. An entry *did not train* if its weights and its held-out NLL both changed by less than 2% ([Decisions](#decisions-what-a-record-says-of-a-training)).
 
 # %% tags=["hide-input"]
 beside = paper_sized(settings.name)
@@ -234,6 +232,35 @@ figure = figures.score_over_change(points, list(settings.tasks))
 
 # %% tags=["remove-input"]
 page.provenance("score-over-change", COMPARE, kept + [path for each in beside for path in each.paths])
+
+# %% [markdown]
+# ### Along the training
+#
+# The curves follow one training each for five times the steps that Table 5 gives at its sizes, and measure the student on the way: held-out NLL and layer cosine after many steps, the score on 200 validation items after a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training. The last figure has the rows of the profile and the settings that were chosen on validation data.
+
+# %% tags=["hide-input"]
+followed = [Curves(each) for each in (*(each.profile for each in beside), settings)]
+paths = {each.profile.name: each.current for each in followed}
+lines = {name: curve_points(found) for name, found in paths.items()}
+for each in followed:
+    name = each.profile.name
+    print(f"{name}: {len(paths[name])} curves; `semalign curves --profile {name}` makes those of one seed")
+    page.save(lines[name], f"curves-{name.removeprefix(f'{settings.name}-')}")
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score, held-out NLL and layer cosine over the steps at Table 5's sizes, the student that was trained independently of the teacher; means over seeds. What to see: whether the NLL falls at all while the layer cosine rises, and whether permuted atoms do as well as real ones.", "name": "fig-curves-fair"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a column for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
+figure = figures.curves(lines.get(f"{settings.name}-fair", curve_points([])))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for the student that was cut from the teacher.", "name": "fig-curves-sibling"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a column for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
+figure = figures.curves(lines.get(f"{settings.name}-sibling", curve_points([])))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same with the rows of the profile: the paper's settings beside the entries whose settings were chosen on validation data.", "name": "fig-curves"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a column for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
+figure = figures.curves(lines[settings.name])
+
+# %% tags=["remove-input"]
+for each in followed:
+    name = each.profile.name
+    data = f"curves-{name.removeprefix(f'{settings.name}-')}"
+    display(page.provenance(data, f"semalign curves --profile {name}", paths[name]))
 
 # %% [markdown]
 # ## Reading

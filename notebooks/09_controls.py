@@ -29,6 +29,8 @@ inputs = [
     "results/{profile}",
     "results/{profile}-fair",
     "results/{profile}-sibling",
+    "results/{profile}-depth-sweep",
+    "results/{profile}-sibling-depth-sweep",
     "results/{profile}-cost",
     "results/{profile}-selection",
     "results/{profile}-plus-selection",
@@ -52,8 +54,9 @@ COST = f"python benchmarks/method_cost.py --profile {profile}"
 # %%
 import pandas as pd
 
-from semalign.experiments import runs
+from semalign.experiments import runs, sweep
 from semalign.experiments.cells import cells, entries_of
+from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
 from semalign.paths import results_dir
@@ -206,7 +209,7 @@ for each in beside:
 # %% [markdown]
 # ### Are real and permuted atoms equal?
 #
-# A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins were set before these records were looked at: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%; *differs*, that the corrected $p$ of the table above is below 0.05; both, that there is a difference, and that it is smaller than the margin; *open*, that the data show neither. Whether real atoms equal permuted ones in all cases of a student needs no correction, since every single test must then reject.
+# A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins were set before these records were looked at: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%; *differs*, that the corrected $p$ of the table above is below 0.05; both, that there is a difference, and that it is smaller than the margin; *open*, that the data show neither. Entries that [did not train](08_evaluation.ipynb) are equal for that reason alone. Whether real atoms equal permuted ones in all cases of a student needs no correction, since every single test must then reject.
 
 # %% tags=["hide-input"]
 for each in beside:
@@ -230,6 +233,31 @@ sentences = [
     for measure, lines in found[each.profile.name].items()
 ]
 display(Markdown("Over the benchmarks with records:\n\n" + "\n".join(sentences)))
+
+# %% [markdown]
+# ### Every layer
+#
+# Is it the layer? Each student layer is trained towards the teacher layer that the layer map gives it, by the layer term alone, at Table 5's rows, epochs and rate, through several maps and at both interfaces. Only the held-out NLL is measured. The first seed stands for all.
+
+# %% tags=["hide-input"]
+swept, SWEPT = {}, ["micro_mmlu", "micro_gsm8k"]
+for name in (f"{settings.name}-depth", f"{settings.name}-sibling-depth"):
+    if name not in profile_names():
+        print(f"no profile {name}: not run")
+        continue
+    depth = load_profile(name)
+    paths = sweep.current(depth, sweep.sweep_folder(depth))
+    swept[name] = sweep.table(paths)
+    command, data = f"semalign sweep --profile {name}", name.removeprefix(f"{settings.name}-")
+    print(f"{name}: {len(paths)} of {len(sweep.points(depth))} points; `{command}` makes the others")
+    page.save(swept[name], f"sweep-{data}")
+    display(page.provenance(f"sweep-{data}", command, paths))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Change of the held-out NLL after training one student layer towards its teacher layer, by map (rows) and student layer (columns), for the student that was trained independently of the teacher; in nats per token, below zero (blue) the predictions became better. What to see: whether any map or layer is blue, and whether the paper's map differs from permuted atoms.", "name": "fig-sweep"}, "image": {"alt": "Heat maps with a number in each cell, for each benchmark and interface, or a note that they were not run."}}
+figure = figures.nll_by_layer(swept.get(f"{settings.name}-depth", sweep.table([])), SWEPT, ["mlp", "residual"])
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for the student that was cut from the teacher.", "name": "fig-sweep-sibling"}, "image": {"alt": "Heat maps with a number in each cell, for each benchmark and interface, or a note that they were not run."}}
+figure = figures.nll_by_layer(swept.get(f"{settings.name}-sibling-depth", sweep.table([])), SWEPT, ["mlp", "residual"])
 
 # %% [markdown]
 # ## How settings were chosen

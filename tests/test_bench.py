@@ -25,7 +25,7 @@ def bench(monkeypatch):
 def step(bench):
     sizes = ({"n": 10, "m": 3}, {"n": 20, "m": 3}, {"n": 20, "m": 6})
     growth = {"n": 2.0, "m": 1.0}
-    return bench[0].Step("product", "A product", "`peer`", 2.0, sizes, lambda n, m: None, growth, short="Why.")
+    return bench[0].Step("product", "A product", "`peer`", 2.0, sizes, lambda n, m: None, growth)
 
 
 def time(size, side, median, **info):
@@ -66,7 +66,6 @@ def test_a_ratio_that_fell_by_more_than_a_third_of_the_record_is_named(bench, st
     report = bench[1]
     sizes = report.sizes_of(step, times)
     assert report.fallen(step, sizes, tmp_path) is None
-    assert report.record(step, sizes, {"device": "cpu"}, 1)["configuration"]["short"] == step.short
     write_record(tmp_path / "product--1.json", report.record(step, sizes, {"device": "cpu"}, 1))
     assert report.fallen(step, sizes, tmp_path) is None
     sizes[-1]["ratio"] = 1.9

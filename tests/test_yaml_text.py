@@ -56,3 +56,10 @@ def test_a_file_holds_keys_and_values(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match=r"a\.yaml must hold keys and values"):
             read_mapping(path)
+
+
+def test_what_was_read_may_be_changed(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("a: {b: [1]}\n")
+    read_mapping(path)["a"]["b"].append(2)
+    assert read_mapping(path) == {"a": {"b": [1]}}

@@ -46,7 +46,6 @@ class Step:
         growth: expected exponent of the time in each number of the sizes; those that do not grow alone are left out.
         rounds: how often a side runs, for each size.
         says: one sentence on what is compared, where the title does not say it.
-        short: why the step falls short of ``reach``, and what was tried; shown if it does.
     """
 
     name: str
@@ -58,7 +57,6 @@ class Step:
     growth: Mapping[str, float] = field(default_factory=dict)
     rounds: Sequence[int] = ()
     says: str = ""
-    short: str = ""
 
 
 STEPS: dict[str, Step] = {}
@@ -73,13 +71,12 @@ def step(
     growth: Mapping[str, float] | None = None,
     rounds: Sequence[int] = (),
     says: str = "",
-    short: str = "",
 ) -> Callable[[Callable[..., Race]], Callable[..., Race]]:
     """Register a function that prepares a :class:`Race` as a step of its name; see :class:`Step`."""
 
     def register(build: Callable[..., Race]) -> Callable[..., Race]:
         name = build.__name__
-        rest = growth or {}, rounds or (5,) * len(sizes), says, short
+        rest = growth or {}, rounds or (5,) * len(sizes), says
         STEPS[name] = Step(name, title, peer, reach, sizes, build, *rest)
         return build
 

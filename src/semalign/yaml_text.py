@@ -1,6 +1,8 @@
 """YAML from users: no tags that make objects, no key twice, no anchors that grow without end, errors in one line."""
 
 from collections.abc import Hashable
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +56,16 @@ def parse(text: str, what: str, loader: type[yaml.SafeLoader] = Loader) -> Any:
         ValueError: if it is not YAML, or holds a key twice or anchors that repeat too much; in one line.
     """
     try:
-        return yaml.load(text, loader)
+        return deepcopy(_plain(text)) if loader is Loader else yaml.load(text, loader)
     # PyYAML raises the last ones for scalars that look like dates or numbers, and for wrong tags.
     except (yaml.YAMLError, RecursionError, ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
         raise ValueError(f"{what} is not YAML that can be read: {_reason(error)}") from error
+
+
+@lru_cache(maxsize=64)
+def _plain(text: str) -> Any:
+    """Return the content of a text without tags; the same profiles are read many times while the book is built."""
+    return yaml.load(text, Loader)
 
 
 def _reason(error: Exception) -> str:

@@ -28,7 +28,7 @@ def test_a_step_that_falls_short_is_explained_below_its_table(tmp_path, monkeypa
     (tmp_path / "bench").mkdir()
     monkeypatch.setattr(speed_page, "results_dir", lambda: tmp_path)
     monkeypatch.setattr(speed_page, "speed_records", lambda _: {"basis": [speed_record(1, ratio=2.0)]})
-    assert "and why:\n\n- **The basis** (2.00 of 2.5): Why.\n" in speed_page.speed_tables()
+    assert "and why:\n\n- **The basis** (2.00 of 2.5): Products of rows take 50% of" in speed_page.speed_tables()
 
 
 def test_every_gpu_has_tables_of_its_own(tmp_path, monkeypatch):
@@ -37,6 +37,17 @@ def test_every_gpu_has_tables_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(speed_page, "speed_records", lambda _: {"basis": [speed_record(1)]})
     text = speed_page.speed_tables()
     assert ":name: tab-speed-nvidia-h100" in text and ":name: tab-speed-cpu" in text and speed_page.NO_GPU not in text
+
+
+def test_the_map_by_half_products_has_the_seconds_that_are_saved_and_come_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(speed_page, "results_dir", lambda: tmp_path)
+    assert speed_page.map_by_triangle().startswith("**not run**")
+    seconds = {"product": 2.0, "half_product": 1.25, "factor": 0.25, "rotation": 0.5}
+    write_json(
+        tmp_path / "speed" / "map-by-triangle.json", {"vocabulary": 16_000, "width": 2_048, "threads": 1} | seconds
+    )
+    text = speed_page.map_by_triangle()
+    assert "Of a head of 16,000 x 2,048 on 1 thread" in text and "0.75 s are saved, and 0.75 s come in" in text
 
 
 def test_generation_and_profiles_come_from_their_records(tmp_path, monkeypatch):

@@ -9,8 +9,8 @@ from typer.main import get_command
 from semalign import cli
 
 VERBS = (
-    "basis decompose attribute pair diagnose transfer settings cka evaluate plan compare select run pretrain fetch "
-    "cache drop-layers slice"
+    "basis decompose attribute pair diagnose transfer settings cka evaluate plan compare select curves sweep run "
+    "pretrain fetch cache drop-layers slice"
 ).split()
 
 

@@ -9,7 +9,19 @@ from semalign import cli
 from semalign.cli.placing import placed
 from semalign.models.placement import VARIABLES
 
-LOADING = ["basis", "decompose", "attribute", "transfer", "cka", "evaluate", "compare", "select", "run"]
+LOADING = [
+    "basis",
+    "decompose",
+    "attribute",
+    "transfer",
+    "cka",
+    "evaluate",
+    "compare",
+    "select",
+    "curves",
+    "sweep",
+    "run",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,11 @@ import pytest
 from helpers.profiles import FAST, write_profile
 
 from semalign.experiments import curves
-from semalign.experiments.curves import lengthened, run, table
+from semalign.experiments.curves import Curves, lengthened, points, run
 from semalign.experiments.inputs import held_out_rows, source_once, training_rows
+from semalign.experiments.profiles import load_profile
 from semalign.methods.runner import run_method
+from semalign.paths import results_dir
 from semalign.results.records import read_record
 
 
@@ -22,30 +24,42 @@ def test_every_entry_trains_for_as_many_epochs_as_the_last_point_needs(profile):
 def test_a_method_of_several_trainings_or_none_is_refused_before_anything_runs(profile, tmp_path, monkeypatch, name):
     monkeypatch.setattr(curves, "run_method", lambda *_, **__: pytest.fail("it ran"))
     with pytest.raises(ValueError, match=f"{name} does not train the student in one go"):
-        run(profile, [name], tmp_path / "curves")
+        run(Curves(profile, [name], tmp_path / "curves"))
 
 
 @pytest.mark.slow
 def test_a_curve_is_that_of_the_training_without_it(profile, tmp_path, monkeypatch):
     profile = write_profile(tmp_path, seeds=[1], transfer={**FAST, "learning_rate": 1e-2, "lora_dropout": 0.1})
     folder = tmp_path / "curves"
-    points = run(profile, ["semalign", "sft"], folder, steps=(0, 3, 4))
-    assert points[["method", "step"]].to_numpy().tolist() == [[m, n] for m in ("semalign", "sft") for n in (0, 3, 4)]
-    assert points["layer_cosine"].isna().tolist() == [False] * 3 + [True] * 3
-    assert points["score"].between(0, 100).all()
-    for method, line in points.groupby("method"):
+    wanted = Curves(profile, ["semalign", "sft"], folder, steps=(0, 3, 4), scored=(0, 4))
+    found = run(wanted)
+    assert found[["method", "step"]].to_numpy().tolist() == [[m, n] for m in ("semalign", "sft") for n in (0, 3, 4)]
+    assert found["layer_cosine"].isna().tolist() == [False] * 3 + [True] * 3
+    assert found["score"].isna().tolist() == [False, True, False] * 2
+    assert found["score"].dropna().between(0, 100).all()
+    for method, line in found.groupby("method"):
         record = read_record(next(folder.glob(f"{method}--*.json")))
         settings = {**profile.settings_for("micro_gsm8k", method), "epochs": 2, "seed": 1}
         rows, validation = training_rows(profile, "micro_gsm8k"), held_out_rows(profile, "micro_gsm8k")[0]
         models = source_once(profile.teacher), source_once(profile.student)
         plain = run_method(method, *models, rows, validation=validation, **settings).record
         assert record["losses"] == plain["losses"]  # bit for bit, with dropout
-        found, expected = record["details"]["held_out"], plain["details"]["held_out"]
-        assert found["after"] == expected["after"] != found["before"]
+        own, expected = record["details"]["held_out"], plain["details"]["held_out"]
+        assert own["after"] == expected["after"] != own["before"]
         nll = line["response_nll"].tolist()
-        assert [nll[0], nll[-1]] == pytest.approx([found["before"], found["after"]], rel=1e-6)
+        assert [nll[0], nll[-1]] == pytest.approx([own["before"], own["after"]], rel=1e-6)
         assert nll[1] not in nll[::2]
-    last, record = points["layer_cosine"].tolist()[:3], read_record(next(folder.glob("semalign*.json")))
+    last, record = found["layer_cosine"].tolist()[:3], read_record(next(folder.glob("semalign*.json")))
     assert [last[0], last[-1]] == list(record["details"]["layer_cosine"].values())
     monkeypatch.setattr(curves, "run_method", lambda *_, **__: pytest.fail("it ran again"))
-    assert run(profile, ["semalign", "sft"], folder, steps=(0, 3, 4)).equals(table(folder))
+    assert run(wanted).equals(found) and found.equals(points(wanted.current))
+    assert len(wanted.current) == 2
+    longer = Curves(profile, ["semalign", "sft"], folder, steps=(0, 3, 4), scored=(0,))
+    assert longer.current == [] and longer.reason(longer.cells[0]) == "stale: other scored_steps"
+
+
+def test_curves_are_of_the_papers_method_its_terms_and_controls():
+    fair = Curves(load_profile("micro-fair"))
+    assert fair.entries[:2] == ["semalign", "permuted-literal"] and "laten-literal" not in fair.entries
+    assert {"semalign-tuned", "output-cosine", "cross-entropy"} <= set(Curves(load_profile("micro")).entries)
+    assert fair.place == results_dir() / "micro-fair-curves"

@@ -9,17 +9,8 @@ from semalign.settings import TransferSettings
 
 
 def test_packaged_profiles_load():
-    names = [
-        "ablations",
-        "llama2",
-        "micro",
-        "micro-fair",
-        "micro-few",
-        "micro-plus",
-        "micro-sibling",
-        "sibling-plus",
-        "small",
-    ]
+    names = ["ablations", "llama2", "micro", "micro-depth", "micro-fair", "micro-few", "micro-plus", "micro-sibling"]
+    names += ["micro-sibling-depth", "sibling-plus", "small"]
     assert profile_names() == names
     for name in profile_names():
         profile = load_profile(name)
@@ -97,9 +88,7 @@ def test_mistakes_are_errors(change, message):
 
 
 def test_an_unknown_profile_lists_the_known():
-    with pytest.raises(
-        FileNotFoundError, match="llama2, micro, micro-fair, micro-few, micro-plus, micro-sibling, sibling-plus, small"
-    ):
+    with pytest.raises(FileNotFoundError, match=", ".join(profile_names())):
         load_profile("macro")
 
 

@@ -42,7 +42,12 @@ class FakeScores(Scores):
     def __init__(self, right: Mapping[tuple[str, str, str], int], n: int = 200, tasks: tuple[str, ...] = ("a",)):
         self.right, self.n, self.profile = right, n, FakeProfile(tasks=tasks)
         self.records = pd.DataFrame(
-            {"method": "semalign", "teacher": ["general"] * 3 + ["coder"], "trained": [True, False, None, False]}
+            {
+                "method": "semalign",
+                "task": ["a", "a", "a", "code", "other"],
+                "teacher": ["general", "general", "general", "coder", "general"],
+                "trained": [True, False, None, False, False],
+            }
         )
 
     def flags(self, method: str, task: str, teacher: str) -> np.ndarray:

@@ -38,7 +38,7 @@ def speed_record(run=1, ratio=3.0, name="basis", limit=0.5, memory=200_000_000):
     return {
         "method": name,
         "seed": run,
-        "configuration": {"title": f"The {name}", "peer": "`peer`", "reach": 2.5, "says": "", "short": "Why."},
+        "configuration": {"title": f"The {name}", "peer": "`peer`", "reach": 2.5, "says": ""},
         "details": {"sizes": sizes, "growth": growth, "machine": machine},
         "created": "2026-01-01T00:00:00+00:00",
         "commit": "0123456789abcdef",

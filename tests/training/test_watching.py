@@ -14,8 +14,8 @@ from semalign.training.watching import Watch, unwatched
 def test_only_the_chosen_steps_are_measured_without_dropout_or_gradients():
     model, seen = nn.Sequential(nn.Dropout(0.5)).train(), []
 
-    def measure(student):
-        seen.append((student.training, torch.is_grad_enabled()))
+    def measure(step, student):
+        seen.append((step, student.training, torch.is_grad_enabled()))
         torch.rand(3)
         return {"value": len(seen)}
 
@@ -24,7 +24,7 @@ def test_only_the_chosen_steps_are_measured_without_dropout_or_gradients():
     for step in range(4):
         watching(step)
     assert watch.points == [{"step": 0, "value": 1, "more": 0.5}, {"step": 2, "value": 2, "more": 0.5}]
-    assert seen == [(False, False)] * 2 and model.training
+    assert seen == [(0, False, False), (2, False, False)] and model.training
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
@@ -33,7 +33,7 @@ def test_a_watched_training_is_the_same_bit_for_bit(student, rows):
     for steps in ((), (0, 1, 4, 6)):
         adapted = add_lora(student.model, [1, 3], settings)
         training = FineTuning(Architecture(adapted), encode(rows, student.tokenizer, 64), settings)
-        watch = Watch(steps, lambda model: {"drawn": torch.rand(1).item(), "b": _of_b(model)})
+        watch = Watch(steps, lambda _, model: {"drawn": torch.rand(1).item(), "b": _of_b(model)})
         losses = training.run(watch.of(adapted) if steps else unwatched)
         runs.append((losses, [p.detach().clone() for p in training.parameters.values()], watch.points))
     assert runs[0][0] == runs[1][0] and all(map(torch.equal, runs[0][1], runs[1][1]))

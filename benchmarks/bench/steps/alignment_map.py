@@ -25,10 +25,6 @@ from semalign.targets.alignment import alignment_map as streamed
     rounds=[3, 2, 2, 1],
     says="Two random heads of one size, in float32: 0.87 is 15% more than the two bases take. Neither basis is in "
     "memory on our side.",
-    short="In units of V D^2, each basis takes three operations, and the product of their vectors two more, a third of "
-    "both bases; what is saved are their fingerprints and writing them. Lengths of vectors from a triangular factor "
-    "would save two, but come from a matrix whose condition is the fourth power of the head's, which float32 cannot "
-    "hold for published heads.",
 )
 def alignment_map(vocabulary: int, width: int) -> Race:
     """Prepare two heads."""

@@ -22,7 +22,6 @@ LARGEST = {"vocabulary": 32_000, "width": 4_096, "positions": 256}
 MANY = {"vocabulary": 32_000, "width": 1_024, "positions": 2_048}
 ALL = [*SIZES, LARGEST, MANY]
 SAYS = "The head is frozen. The logits of some positions at a time, so that memory does not grow with their number."
-SHORT = "Nearly all of the time are products with the head, which both sides need."
 
 
 def head(vocabulary: int, width: int) -> Architecture:
@@ -63,7 +62,7 @@ def output_cosine(vocabulary: int, width: int, positions: int) -> Race:
 
 
 @step(title="Cross-entropy", peer="logits, then `cross_entropy`", reach=1.0, sizes=ALL,
-      rounds=(5, 3, 2, 2), says=SAYS, short=SHORT)  # fmt: skip
+      rounds=(5, 3, 2, 2), says=SAYS)  # fmt: skip
 def output_cross_entropy(vocabulary: int, width: int, positions: int) -> Race:
     def literal(h: Tensor, weight: Tensor, batch: Batch) -> Tensor:
         return cross_entropy(h @ weight.T, batch.labels, reduction="none")
@@ -72,7 +71,7 @@ def output_cross_entropy(vocabulary: int, width: int, positions: int) -> Race:
 
 
 @step(title="KL from the teacher", peer="logits of both, then `kl_div`", reach=1.0, sizes=ALL,
-      rounds=(5, 3, 2, 2), says=SAYS, short=SHORT)  # fmt: skip
+      rounds=(5, 3, 2, 2), says=SAYS)  # fmt: skip
 def output_kl(vocabulary: int, width: int, positions: int) -> Race:
     def literal(h: Tensor, weight: Tensor, batch: Batch) -> Tensor:
         target = (batch.teacher_final @ weight.T).log_softmax(-1)

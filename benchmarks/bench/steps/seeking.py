@@ -54,10 +54,6 @@ def best_corner(sensitivity: torch.Tensor, shape: torch.Size) -> int:
     sizes=[{"examples": 8, "width": 256}, {"examples": 16, "width": 256}, {"examples": 16, "width": 512}],
     rounds=(5, 3, 2),
     growth={"examples": 1.0},
-    short="Both sides make the same passes. Without elementwise sums in memory, the sums of windows are made for every "
-    "layer and every four examples, and not once for the layers that are chosen: a cost for each weight, beside six "
-    "operations for each weight and token of the passes, so that it falls with longer texts. Eight examples at a "
-    "time, and products in float32 instead of float64, changed nothing that could be measured.",
 )
 def seeking(examples: int, width: int) -> Race:
     """Layers and blocks of a teacher of four layers for a student of two, three quarters as wide."""

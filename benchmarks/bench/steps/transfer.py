@@ -33,11 +33,6 @@ SAYS = (
     "The student has the named size, the teacher a third more width and a quarter more layers; five epochs of two "
     "steps, after the map. The last size is SmolLM2-135M's."
 )
-SHORT = (
-    "The passes through the teacher and through the student's layers below the trained one are made once instead of "
-    "in every one of five epochs, which bounds the ratio at about five, and at more only where sorted rows hold less "
-    "padding; what remains in every step are the trained layer and all behind it, forward and backward."
-)
 WORDS = "one two three four five six seven eight nine ten".split()
 
 
@@ -130,16 +125,16 @@ def race(part: float, vocabulary: int, width: int, layers: int, rows: int) -> Ra
     )
 
 
-@step(title="A transfer, first layer", peer=PEER, reach=1.5, sizes=SIZES, rounds=(3, 1, 1), says=SAYS, short=SHORT)
+@step(title="A transfer, first layer", peer=PEER, reach=1.5, sizes=SIZES, rounds=(3, 1, 1), says=SAYS)
 def transfer_first(vocabulary: int, width: int, layers: int, rows: int) -> Race:
     return race(0, vocabulary, width, layers, rows)
 
 
-@step(title="A transfer, middle layer", peer=PEER, reach=3.0, sizes=SIZES, rounds=(3, 1, 1), says=SAYS, short=SHORT)
+@step(title="A transfer, middle layer", peer=PEER, reach=3.0, sizes=SIZES, rounds=(3, 1, 1), says=SAYS)
 def transfer_middle(vocabulary: int, width: int, layers: int, rows: int) -> Race:
     return race(0.5, vocabulary, width, layers, rows)
 
 
-@step(title="A transfer, last layer", peer=PEER, reach=10.0, sizes=SIZES, rounds=(3, 1, 1), says=SAYS, short=SHORT)
+@step(title="A transfer, last layer", peer=PEER, reach=10.0, sizes=SIZES, rounds=(3, 1, 1), says=SAYS)
 def transfer_last(vocabulary: int, width: int, layers: int, rows: int) -> Race:
     return race(1, vocabulary, width, layers, rows)

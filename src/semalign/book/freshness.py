@@ -8,6 +8,7 @@ from pathlib import Path
 
 from huggingface_hub import try_to_load_from_cache
 
+from semalign.book.imports import reached
 from semalign.book.inputs import files_below, hash_files, input_hashes
 from semalign.data.sources import locate as locate_split
 from semalign.data.task_file import is_path, task_file
@@ -20,7 +21,7 @@ from semalign.registry import included_folders
 from semalign.results.surroundings import versions
 
 LIBRARY = Path(__file__).parent.parent
-CODE_SUFFIXES = {".py", ".yaml"}
+CODE_SUFFIXES = {".py", ".yaml", ".html"}
 DRAWING = ("pandas", "scipy", "matplotlib", "seaborn")  # packages that a record does not name
 DOWNLOAD = re.compile(r"_static/data/([\w.=,+-]+)")
 
@@ -28,13 +29,13 @@ DOWNLOAD = re.compile(r"_static/data/([\w.=,+-]+)")
 def dependencies(source: Path, profile: str) -> dict[str, str]:
     """Return a hash of each dependency of an executed notebook.
 
-    They are its text, the library, installed packages, included files, the resolved profile, the inputs that it
-    declares, and models, data and task files of the profile that are not below ``data/``.
+    They are its text, the parts of the library that it can run, installed packages, included files, the resolved
+    profile, the inputs that it declares, and models, data and task files of the profile that are not below ``data/``.
     """
     resolved = load_profile(profile)
     return {
         "notebook": hash_files([source], source.parent),
-        "library": hash_files(_code_below(LIBRARY), LIBRARY),
+        "library": hash_files(reached(source, LIBRARY, _code_below(LIBRARY)), LIBRARY),
         "packages": json_fingerprint(versions() | {name: version(name) for name in DRAWING}),
         "profile": json_fingerprint(resolved.model_dump(mode="json")),
         **included(),

@@ -49,7 +49,8 @@ def _texts(node: ast.expr, source: Path) -> list[str]:
 
 def input_paths(inputs: Iterable[str], profile: str) -> dict[str, Path]:
     """Return the path of each input of a notebook, by its name below ``data/``."""
-    names = [name.format(profile=load_profile(profile).name) for name in inputs]
+    called = load_profile(profile).name
+    names = [name.format(profile=called) for name in inputs]
     return {name: data_dir() / name for name in names}
 
 

@@ -72,6 +72,22 @@ def generation() -> str:
     )
 
 
+def map_by_triangle() -> str:
+    """Return a sentence on the alignment map by products with a triangle, which does not pay."""
+    path = results_dir() / "speed" / "map-by-triangle.json"
+    if not path.exists():
+        return "**not run**: `benchmarks/map_by_triangle.py` measures it.\n"
+    found = read_json(path)
+    saved, more = found["product"] - found["half_product"], found["factor"] + found["rotation"]
+    return (
+        f"Of a head of {found['vocabulary']:,} x {found['width']:,} on {found['threads']} thread, the product takes "
+        f"{found['product']:.2f} s, that with the triangle {found['half_product']:.2f} s, the triangle itself "
+        f"{found['factor']:.2f} s and the rotation {found['rotation']:.2f} s: {saved:.2f} s are saved, and "
+        f"{more:.2f} s come in (`data/results/speed/map-by-triangle.json`, made by "
+        "`benchmarks/map_by_triangle.py`).\n"
+    )
+
+
 def _tables(records: Mapping[str, Runs], device: str) -> str:
     last = max((record for runs in records.values() for record in runs), key=lambda record: record["created"])
     machine = last["details"]["machine"]

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from semalign.cli import cache, diagnosing, errors, launched, measuring, method, models, planning, settings
+from semalign.cli import cache, diagnosing, errors, following, launched, measuring, method, models, planning, settings
 from semalign.paths import spare_home
 
 app = typer.Typer(
@@ -44,6 +44,8 @@ GROUPS: dict[str, dict[str, Verb]] = {
         "plan": Verb(planning.plan, "--profile llama2 --gpu h100"),
         "compare": Verb(measuring.compare, "--profile micro --methods semalign,sft --seeds 1"),
         "select": Verb(measuring.select, "--profile micro --dry-run"),
+        "curves": Verb(following.curves, "--profile micro-fair --task micro_gsm8k"),
+        "sweep": Verb(following.sweep, "--profile micro-depth"),
         "run": Verb(measuring.run, "--profile micro --only 03"),
     },
     "Models, data and what is kept": {

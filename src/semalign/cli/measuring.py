@@ -136,9 +136,9 @@ def select(
     sandbox: Sandbox = None,
 ) -> None:
     """Choose the settings of methods and variants on validation data; print the variants to add to the profile."""
-    from semalign.experiments import selection
     from semalign.experiments.grids import check_entries, check_grids, points
     from semalign.experiments.profiles import use_profile
+    from semalign.experiments.selection_currency import missing
     from semalign.paths import results_dir
 
     loaded, names = use_profile(profile), names_of(methods)
@@ -150,9 +150,11 @@ def select(
     with usage("--only"):
         points(loaded, names, records := records_of(only))
     if dry_run:
-        missing = selection.missing(loaded, results_dir() / f"{loaded.name}-selection", names, records)
-        typer.echo("\n".join(f"{name}: {why}" for name, why in missing.items()) or "all records are current")
+        absent = missing(loaded, results_dir() / f"{loaded.name}-selection", names, records)
+        typer.echo("\n".join(f"{name}: {why}" for name, why in absent.items()) or "all records are current")
         return
+    from semalign.experiments import selection
+
     table = selection.select(loaded, names=names, records=records)
     if table.empty:  # with --only
         typer.echo("no choice yet: every method and variant has points without a record")

@@ -5,8 +5,9 @@ its last point, so a point before it is not the end of a shorter training: its r
 """
 
 import math
-from collections.abc import Sequence
-from functools import cache, partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from semalign.experiments.cells import Cell, cells
 from semalign.experiments.inputs import configuration, fingerprints, held_out_rows, source_once, training_rows
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile, Variant
-from semalign.experiments.selection import ITEMS, SPLIT
+from semalign.experiments.selection_currency import ITEMS, SPLIT
 from semalign.experiments.staleness import Asked, problem
 from semalign.experiments.work_folder import make, share_out
 from semalign.files import json_fingerprint
@@ -25,59 +26,111 @@ from semalign.methods.runner import run_method
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
 from semalign.paths import results_dir
-from semalign.results.records import read_records
+from semalign.results.records import PAPER, read_record
 from semalign.training.finetuning import response_nll
 from semalign.training.watching import Watch
 
-STEPS = (0, 15, 25, 40, 80, 160, 240, 320, 400)
+STEPS = (0, 5, 10, 15, 25, 40, 60, 80, 120, 160, 240, 320, 400)
+SCORED = (0, 15, 80, 400)
+METHODS = (PAPER, "permuted-atoms", "output-cosine", "layer-cosine", "cross-entropy")
 ONE_TRAINING = "one_layer"  # the schedule that is one training from the first step to the last
 NO_CURVE = "{} does not train the student in one go, step by step: there is no curve of it"
 
 
-def run(
-    profile: Profile, names: Sequence[str], folder: Path | None = None, steps: Sequence[int] = STEPS
-) -> pd.DataFrame:
-    """Make the curves that are missing or stale, a record each, and return the table of all of them.
+@dataclass(frozen=True)
+class Curves:
+    """The curves of a profile, a record each: every entry from the general teacher, with every seed of the profile.
 
-    Each entry is trained from the general teacher, with every seed of the profile, for the epochs that the last step
-    needs. A curve that was stopped starts anew.
+    Each entry is trained for the epochs that the last step needs.
 
-    Args:
+    Attributes:
         profile: the profile.
-        names: methods and variants.
-        folder: where records go; default ``data/results/PROFILE-curves``.
-        steps: after how many steps to measure; 0 is the student as it was.
+        names: methods and variants; None: SemAlign, permuted atoms, both terms alone and cross-entropy, with all their
+            variants in the profile.
+        folder: where records are; None: ``data/results/PROFILE-curves``.
+        steps: after how many steps to measure NLL and layer cosine; 0 is the student as it was.
+        scored: after which of them to score too, which takes longer.
+    """
 
-    Returns:
-        The table; see :func:`table`.
+    profile: Profile
+    names: Sequence[str] | None = None
+    folder: Path | None = None
+    steps: Sequence[int] = STEPS
+    scored: Sequence[int] = SCORED
+
+    @property
+    def entries(self) -> list[str]:
+        """The entries that have a curve."""
+        known = dict.fromkeys([PAPER, *self.profile.variants])
+        return list(self.names or (name for name in known if self.profile.method_of(name).name in METHODS))
+
+    @property
+    def place(self) -> Path:
+        """The folder of the records."""
+        return self.folder or results_dir() / f"{self.profile.name}-curves"
+
+    @cached_property
+    def long(self) -> Profile:
+        """The profile in which entries train until the last step; ``ValueError`` for an entry without a curve."""
+        return lengthened(self.profile, self.entries, max(self.steps))
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells, of which each has a record."""
+        return [cell for cell in cells(self.long, self.entries) if cell.teacher == self.profile.teacher]
+
+    def reason(self, cell: Cell) -> str | None:
+        """Return why a curve has to be made, None if it need not; see :mod:`semalign.experiments.staleness`."""
+
+        def asked(record: dict[str, Any]) -> Asked:
+            made_with = {**configuration(self.long, cell, record), **self.measured_as}
+            return fingerprints(cell, self._data, scored=False), made_with
+
+        return problem(self.place / cell.file_name, asked, "value")
+
+    @cached_property
+    def _data(self) -> Callable[[str], str]:
+        return cache(lambda task: json_fingerprint(training_rows(self.long, task)))
+
+    @property
+    def measured_as(self) -> dict[str, Any]:
+        """What the configuration of a record says of the measurement."""
+        return {"split": SPLIT, "limit": ITEMS, "curve_steps": list(self.steps), "scored_steps": list(self.scored)}
+
+    @property
+    def current(self) -> list[Path]:
+        """The records that are whole and not stale."""
+        return [self.place / cell.file_name for cell in self.cells if self.reason(cell) is None]
+
+
+def run(curves: Curves) -> pd.DataFrame:
+    """Make the curves that are missing or stale, and return the points of all; one that was stopped starts anew.
 
     Raises:
-        ValueError: for a method that does not train the student step by step, such as LaTen.
+        ValueError: before anything runs, for a method that does not train the student step by step, such as LaTen.
     """
-    folder = folder or results_dir() / f"{profile.name}-curves"
-    long = lengthened(profile, names, max(steps))
-    wanted = [cell for cell in cells(long, names) if cell.teacher == profile.teacher]
-    data = cache(lambda task: json_fingerprint(training_rows(long, task)))
-
-    def asked(cell: Cell, record: dict[str, Any]) -> Asked:
-        return fingerprints(cell, data, scored=False), {**configuration(long, cell, record), **_measured_as(steps)}
-
-    check_runnable(profile, folder, dict.fromkeys(profile.tasks, True), SPLIT)
+    wanted = curves.cells
+    check_runnable(curves.profile, curves.place, dict.fromkeys(curves.profile.tasks, True), SPLIT)
 
     def attempt(cell: Cell, wait: bool) -> None:
-        path = folder / cell.file_name
-        make(path, partial(problem, path, partial(asked, cell), "value"), lambda _: _record(long, cell, steps), wait)
+        make(curves.place / cell.file_name, partial(curves.reason, cell), lambda _: _record(curves, cell), wait)
 
     share_out(wanted, attempt, "curves")
-    return table(folder)
+    return points(curves.current)
 
 
-def table(folder: Path) -> pd.DataFrame:
-    """Return the points of all curves below a folder: ``method``, ``task``, ``seed``, ``step`` and the measurements."""
-    records = read_records(folder)
-    keys = ["method", "task", "seed"]
-    lines = [{**line[keys], **point} for _, line in records.iterrows() for point in line["details"]["curve"]]
-    return pd.DataFrame(lines)
+def points(paths: Sequence[Path]) -> pd.DataFrame:
+    """Return the points of some curves: ``method``, ``task``, ``seed``, ``step`` and the measurements.
+
+    The score is missing after steps that were not scored, the layer cosine for a method without targets.
+    """
+    keys = ("method", "task", "seed")
+    found = [
+        {**{key: record[key] for key in keys}, **point}
+        for record in map(read_record, paths)
+        for point in record["details"]["curve"]
+    ]
+    return pd.DataFrame(found, columns=[*keys, "step", "score", "response_nll", "layer_cosine"])
 
 
 def lengthened(profile: Profile, names: Sequence[str], steps: int) -> Profile:
@@ -99,21 +152,21 @@ def _epochs(profile: Profile, name: str, task: str, steps: int) -> int:
     return math.ceil(steps / math.ceil(len(training_rows(profile, task)) / settings.batch_size))
 
 
-def _measured_as(steps: Sequence[int]) -> dict[str, Any]:
-    return {"split": SPLIT, "limit": ITEMS, "curve_steps": list(steps)}
-
-
-def _record(profile: Profile, cell: Cell, steps: Sequence[int]) -> dict[str, Any]:
+def _record(curves: Curves, cell: Cell) -> dict[str, Any]:
     """Return the record of a curve: that of the transfer, with the points in ``details.curve``."""
+    profile = curves.long
     student, (held_out, split) = source_once(cell.student), held_out_rows(profile, cell.task)
     tokenizer, examples = student.outline.tokenizer, student.outline.encode(held_out)
     chosen: dict[str, Any] = {"batch_size": profile.evaluation.batch_size, "chat": profile.evaluation.chat}
 
-    def measure(model: Any) -> dict[str, float]:
+    def measure(step: int, model: Any) -> dict[str, float]:
+        nll = {"response_nll": response_nll(Architecture(model), examples)}
+        if step not in curves.scored:
+            return nll
         score = evaluate(LanguageModel(model, tokenizer), cell.task, split=SPLIT, limit=ITEMS, **chosen)
-        return {"score": score.value, "response_nll": response_nll(Architecture(model), examples)}
+        return {"score": score.value, **nll}
 
-    watch = Watch(steps, measure)
+    watch = Watch(curves.steps, measure)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
     method, rows = profile.method_of(cell.method), training_rows(profile, cell.task)
     places: dict[str, Any] = {"validation": held_out, "task": cell.task, "watch": watch}
@@ -125,6 +178,6 @@ def _record(profile: Profile, cell: Cell, steps: Sequence[int]) -> dict[str, Any
     return {
         **record,
         "method": cell.method,
-        "configuration": {**record["configuration"], **configuration(profile, cell, record), **_measured_as(steps)},
+        "configuration": {**record["configuration"], **configuration(profile, cell, record), **curves.measured_as},
         "details": {**record["details"], "curve": watch.points},
     }

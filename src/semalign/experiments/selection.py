@@ -1,7 +1,7 @@
 """Settings chosen on validation data: every point of a grid is a run with a record, and the best point is kept."""
 
-from collections.abc import Callable, Sequence
-from functools import cache, partial
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,20 @@ from semalign.evaluation.record import engine_configuration
 from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.experiments.grids import Point, check_grids, grid, points, settings_at
+from semalign.experiments.inputs import source_once, training_rows
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
-from semalign.experiments.runs import fingerprint_of, source_once, training_rows
 from semalign.experiments.scored_models import scored_model
-from semalign.experiments.staleness import Asked, problem, resolved
+from semalign.experiments.selection_currency import ITEMS, SPLIT, missing, reasons
 from semalign.experiments.work_folder import make, share_out
-from semalign.files import atomic_path, json_fingerprint
+from semalign.files import atomic_path
 from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
 from semalign.paths import results_dir
 from semalign.results.records import PAPER, read_record
 
-SPLIT, TABLE = "validation", "selection.csv"
+TABLE = "selection.csv"
 FIRST, LAST = ("task", "variant", "point"), ("value", "n", "response_nll")  # columns, the settings between them
-NUMBERS = ("value", "details.after.response_nll")  # what points are compared by
-ITEMS = 200  # validation items that a grid point is scored on
 
 
 def select(
@@ -57,7 +55,7 @@ def select(
     check_grids(profile, entries)
     check_runnable(profile, folder, dict.fromkeys(profile.tasks, True), SPLIT)
     lacking = missing(profile, folder, entries, records)
-    reason_of, by_name = _reasons(profile, folder), {point.file_name: point for point in points(profile, entries)}
+    reason_of, by_name = reasons(profile, folder), {point.file_name: point for point in points(profile, entries)}
 
     def attempt(name: str, wait: bool) -> None:
         make(folder / name, partial(reason_of, by_name[name]), partial(_run, profile, by_name[name]), wait)
@@ -67,30 +65,6 @@ def select(
     with atomic_path(folder / TABLE) as temporary:
         table.to_csv(temporary, index=False)
     return table[table["variant"].isin(entries)].reset_index(drop=True)
-
-
-def missing(
-    profile: Profile, folder: Path, names: Sequence[str] | None = None, records: Sequence[str] | None = None
-) -> dict[str, str]:
-    """Return the names of records of grid points that are missing, damaged or stale, each with the reason.
-
-    The reason is that of :func:`semalign.experiments.staleness.problem`. Arguments as in :func:`select`.
-    """
-    reason_of = _reasons(profile, folder)
-    found = {point.file_name: reason_of(point) for point in points(profile, names, records)}
-    return {name: reason for name, reason in found.items() if reason is not None}
-
-
-def _reasons(profile: Profile, folder: Path) -> Callable[[Point], str | None]:
-    """Return the function that says why a point has to be run, None if it need not."""
-    data = cache(lambda task: json_fingerprint(training_rows(profile, task)))
-    models = {"teacher": fingerprint_of(profile.teacher), "student": fingerprint_of(profile.student)}
-
-    def asked(point: Point, record: dict[str, Any]) -> Asked:
-        settings = resolved(profile.method_of(point.entry), settings_at(profile, point), record)
-        return {**models, "data": data(point.task)}, settings | {"split": SPLIT, "limit": ITEMS}
-
-    return lambda point: problem(folder / point.file_name, partial(asked, point), *NUMBERS)
 
 
 def finished(profile: Profile, folder: Path) -> pd.DataFrame:

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-UNMOVED = 0.02  # a change of the weights below this share of their norm is small
-STILL = 0.01  # a change of the response NLL below this, in nats a token, is small
+UNMOVED = 0.02  # a change below this share is small: of the weights' norm, and of the response NLL
 Cosine = Annotated[FiniteFloat, Field(ge=-1.000001, le=1.000001)]
 Nats = Annotated[FiniteFloat, Field(ge=0)]
 
@@ -48,12 +47,13 @@ class Training(BaseModel):
     def trained(self) -> bool | None:
         """Whether the training did anything; None if the record does not say.
 
-        It did nothing if the response NLL on the held-out rows has changed by less than :data:`STILL` in either
-        direction, and the weights by less than :data:`UNMOVED` of their norm.
+        It did nothing if the response NLL on the held-out rows has changed by less than the share :data:`UNMOVED`, in
+        either direction, and the weights by less than that share of their norm.
         """
-        if self.held_out is None or self.weight_change is None:
+        nll = self.held_out
+        if nll is None or self.weight_change is None:
             return None
-        return abs(self.held_out.after - self.held_out.before) >= STILL or self.weight_change >= UNMOVED
+        return abs(nll.after - nll.before) >= UNMOVED * nll.before or self.weight_change >= UNMOVED
 
     def columns(self) -> dict[str, Any]:
         """Return the numbers as columns of a table: None where the record does not say."""

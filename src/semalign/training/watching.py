@@ -10,7 +10,7 @@ from torch import nn
 from semalign.models.evaluating import evaluating
 from semalign.training.random_state import random_state, set_random_state
 
-Measure = Callable[[Any], Mapping[str, Any]]
+Measure = Callable[[int, Any], Mapping[str, Any]]
 Watcher = Callable[[int], None]
 
 
@@ -20,7 +20,7 @@ class Watch:
 
     Attributes:
         steps: numbers of steps; 0 is the student before the first.
-        measure: measures the student as it is.
+        measure: measures the student as it is after a number of steps.
         points: for each step, its number as ``step`` and the measurements.
     """
 
@@ -36,7 +36,7 @@ class Watch:
                 return
             state = random_state()
             with evaluating(student), torch.no_grad():
-                self.points.append({"step": step, **self.measure(student), **more()})
+                self.points.append({"step": step, **self.measure(step, student), **more()})
             set_random_state(state)
 
         return watch

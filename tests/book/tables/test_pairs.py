@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from semalign.book.markdown import numbers
 from semalign.book.tables.pairs import equality_table, pair_table
 from semalign.experiments.profiles import load_profile
 from semalign.results.pairs import COLUMNS, NLL, SCORE
@@ -43,8 +44,10 @@ def test_a_pair_has_a_column_for_each_task(profile):
 
 def test_equal_and_different_are_two_questions(profile):
     table = equality_table(profile, PAIRS[:1], FOUND, SCORE)
-    assert table.iloc[0].tolist() == [
+    assert [str(cell) for cell in table.iloc[0]] == [
         "score", "semalign", "permuted-literal",
         "equal [-0.3, +1.3]", "equal and differs [-1.9, -1.1]", "not run", "open [-3.0, +3.0]",
     ]  # fmt: skip
-    assert equality_table(profile, PAIRS[1:], FOUND, SCORE).iloc[0, 3] == "differs [+8.2, +9.8]"
+    found = numbers(table).iloc[0]
+    assert found[["MMLU", "MMLU, low", "MMLU, high"]].tolist() == ["equal", -0.3, 1.3]
+    assert str(equality_table(profile, PAIRS[1:], FOUND, SCORE).iloc[0, 3]) == "differs [+8.2, +9.8]"

@@ -109,9 +109,15 @@ class Scores:
         found = found.sort_values("seed")
         return np.array([[float(flag) for flag in details["correct"]] for details in found["details"]])
 
-    def untrained(self, method: str, teachers: Collection[str]) -> str:
-        """Return how many runs of a method did not train, with a semicolon before; nothing if all did or none says."""
-        runs = self.records[(self.records["method"] == method) & self.records["teacher"].isin(teachers)]
+    def untrained(self, method: str, cases: Collection[tuple[str, str]]) -> str:
+        """Return how many runs of a method did not train, with a semicolon before; nothing if all did or none says.
+
+        Args:
+            method: a method or variant.
+            cases: task and teacher of the runs.
+        """
+        runs = self.records[self.records["method"] == method]
+        runs = runs[[case in cases for case in zip(runs["task"], runs["teacher"], strict=True)]]
         trained = runs["trained"].dropna()
         idle = int((~trained.astype(bool)).sum())
         return f"; {idle} of {len(trained)} runs did not train" if idle else ""

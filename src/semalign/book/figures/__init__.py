@@ -3,6 +3,7 @@
 from semalign.book.figures.attribution import attribution_maps
 from semalign.book.figures.bases import associate, atom_cosines, cosine_table, semantic_association
 from semalign.book.figures.changes import score_over_change
+from semalign.book.figures.course import curves, nll_by_layer
 from semalign.book.figures.decomposition import mean_shares, resultant_cosines
 from semalign.book.figures.pairing import cloud_table, clouds, kinds_of, layer_pairs
 from semalign.book.figures.scores import differences, gap_to_teacher, score_over_cost
@@ -16,6 +17,7 @@ __all__ = [
     "cloud_table",
     "clouds",
     "cosine_table",
+    "curves",
     "differences",
     "gap_to_teacher",
     "kinds_of",
@@ -23,6 +25,7 @@ __all__ = [
     "layer_similarity",
     "loss_table",
     "mean_shares",
+    "nll_by_layer",
     "resultant_cosines",
     "score_over_change",
     "score_over_cost",

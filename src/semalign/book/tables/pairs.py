@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from semalign.book.markdown import Interval
+from semalign.book.markdown import Cell, Interval
 from semalign.book.tables.controls import ALPHA, AS_IT_IS
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
@@ -56,14 +56,18 @@ def equality_table(
     found = {(line["ours"], line["minus"], line["task"]): line for _, line in lines.iterrows()}
     rows = []
     for ours, minus in pairs:
-        cells = {title(task): _equality(found.get((ours, minus, task)), measure) for task in profile.tasks}
+        cells = {title(task): _equality(title(task), found.get((ours, minus, task)), measure) for task in profile.tasks}
         rows.append({"measure": measure.name, "ours": ours, "minus": minus, **cells})
     return pd.DataFrame(rows)
 
 
-def _equality(line: pd.Series | None, measure: Measure) -> str:
+def _equality(name: str, line: pd.Series | None, measure: Measure) -> str | Cell:
     if line is None:
         return NOT_RUN
     low, high = (f"{line[end] + 0.0:+.{measure.decimals}f}" for end in ("equal_low", "equal_high"))
     words = [word for word, holds in (("equal", line["equal"]), ("differs", line["p_holm"] < ALPHA)) if holds]
-    return f"{' and '.join(words) or 'open'} [{low}, {high}]"
+    found = " and ".join(words) or "open"
+    return Cell(
+        f"{found} [{low}, {high}]",
+        {name: found, f"{name}, low": line["equal_low"], f"{name}, high": line["equal_high"]},
+    )

@@ -11,7 +11,7 @@ from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.grids import Point, points
 from semalign.experiments.profiles import Profile
-from semalign.experiments.selection import missing
+from semalign.experiments.selection_currency import missing
 from semalign.results.records import read_record
 from semalign.results.statistics import paired_bootstrap
 

@@ -1,12 +1,15 @@
 """The tables of speed: each heavy step beside its peer, its share of the limit, and how its cost grows."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from semalign.book.markdown import SPACE
+from semalign.book.tables.speed_reasons import why
 from semalign.results.records import read_record
 
 MB = 1e6
@@ -69,25 +72,31 @@ def speed_table(records: Mapping[str, Runs]) -> pd.DataFrame:
 
 
 def _row(runs: Runs) -> dict[str, str]:
-    settings, size = runs[-1]["configuration"], runs[-1]["details"]["sizes"][-1]
+    settings, size = runs[-1]["configuration"], _largest(runs[-1])
     both = size["ours"], size["peer"]
     return {
         "step": settings["title"],
         "peer": settings["peer"],
         "size": size_text(size["size"]),
-        "seconds": " / ".join(f"{side['median']:.3g}" for side in both),
-        "ratio": "; ".join(_ratio(run["details"]["sizes"][-1]) for run in runs),
+        "seconds": _pair(f"{side['median']:.3g}" for side in both),
+        "ratio": "; ".join(_ratio(_largest(run)) for run in runs),
         "to reach": f"{settings['reach']:g}",
-        "MB": " / ".join(_whole(megabytes(side)) for side in both),
+        "MB": _pair(_whole(megabytes(side)) for side in both),
         "limit": "–" if size["limit"] is None else f"{size['limit']:.0%}",
         "difference": f"{size['difference']:.0e}",
     }
 
 
 def _ratio(size: Mapping[str, Any]) -> str:
-    """Return a ratio with its spread; a side that ran once has none."""
+    """Return a ratio with its spread, in one line; a side that ran once has none."""
     low, high = size["spread"]
-    return f"{size['ratio']:.1f}" if size["ours"]["rounds"] == 1 else f"{size['ratio']:.1f} [{low:.1f}, {high:.1f}]"
+    spread = "" if size["ours"]["rounds"] == 1 else f"{SPACE}[{low:.1f},{SPACE}{high:.1f}]"
+    return f"{size['ratio']:.1f}{spread}"
+
+
+def _pair(numbers: Iterable[str]) -> str:
+    """Return two numbers in one line."""
+    return f"{SPACE}/{SPACE}".join(numbers)
 
 
 def _whole(number: float) -> str:
@@ -111,14 +120,19 @@ def growth_table(records: Mapping[str, Runs]) -> pd.DataFrame:
 
 
 def shortfalls(records: Mapping[str, Runs]) -> list[str]:
-    """Return a line for each step that falls short of its mark at the largest size of the last run: why it does."""
+    """Return a line for each step whose slowest run falls short of its mark at the largest size: why it does."""
     lines = []
-    for runs in records.values():
-        settings, ratio = runs[-1]["configuration"], runs[-1]["details"]["sizes"][-1]["ratio"]
-        if ratio < settings["reach"]:
-            why = settings.get("short") or "not explained yet"
-            lines.append(f"- **{settings['title']}** ({ratio:.2f} of {settings['reach']:g}): {why}")
+    for step, runs in records.items():
+        settings, size = runs[-1]["configuration"], min((_largest(run) for run in runs), key=itemgetter("ratio"))
+        if size["ratio"] < settings["reach"]:
+            reach = f"{size['ratio']:.2f} of {settings['reach']:g}"
+            lines.append(f"- **{settings['title']}** ({reach}): {why(step, size)}")
     return lines
+
+
+def _largest(run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a run measured at the largest size."""
+    return run["details"]["sizes"][-1]
 
 
 def profile_table(profiles: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from semalign.book.markdown import Interval
+from semalign.book.markdown import Cell, Interval
 from semalign.book.tables.controls import AS_IT_IS
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NO_NUMBER, NOT_RUN
@@ -17,7 +17,6 @@ from semalign.results.statistics import mean_interval, seeded_bootstrap
 
 NAN = float("nan")
 MEANS = ("steps", "weight_change", "layer_cosine_before", "layer_cosine_after")
-ARROW = " → "
 
 
 def training_lines(
@@ -119,14 +118,19 @@ def _cells(line: pd.Series | None) -> dict[str, Any]:
     if not np.isnan(line["weight_change"]):
         cells["change of weights, %"] = f"{100 * line['weight_change']:.2f}"
     if not np.isnan(line["layer_cosine_before"]):
-        cells["layer cosine"] = f"{line['layer_cosine_before']:.3f}{ARROW}{line['layer_cosine_after']:.3f}"
+        cells["layer cosine"] = _change("layer cosine", line["layer_cosine_before"], line["layer_cosine_after"], 3)
     if not np.isnan(line["nll_before"]):
-        cells["NLL"] = f"{line['nll_before']:.4f}{ARROW}{line['nll']:.4f}"
+        cells["NLL"] = _change("NLL", line["nll_before"], line["nll"], NLL.decimals)
     if not np.isnan(line["change"]):
         cells["change of NLL"] = Interval(
             line["change"], line["change_low"], line["change_high"], signed=True, decimals=NLL.decimals
         )
     return cells
+
+
+def _change(name: str, before: float, after: float, decimals: int) -> Cell:
+    text = f"{before:.{decimals}f} → {after:.{decimals}f}"
+    return Cell(text, {f"{name}, before": before, f"{name}, after": after})
 
 
 def trained_text(line: pd.Series) -> str:

@@ -75,8 +75,7 @@ def better(
     """
     scores = Scores(profile, patterns)
     cases = cases_of(scores, ours, theirs, tasks, further)
-    teachers = list(scores.profile.teachers) if further else [scores.profile.teacher]
-    numbers = {**_numbers(cases), "untrained": scores.untrained(ours, teachers)}
+    numbers = {**_numbers(cases), "untrained": scores.untrained(ours, _pairs(scores, tasks, further))}
     return Finding(over(case.holds(margin) for case in cases), numbers)
 
 
@@ -133,10 +132,15 @@ def _further(scores: Scores, tasks: Sequence[str] | None) -> Iterator[tuple[str,
         yield from ((task, teacher) for task in taught if tasks is None or task in tasks)
 
 
+def _pairs(scores: Scores, tasks: Sequence[str] | None, further: bool) -> list[tuple[str, str]]:
+    """Return tasks and teachers: the general teacher, or the further ones."""
+    general = scores.profile.teacher
+    return list(_further(scores, tasks)) if further else [(task, general) for task in tasks or scores.tasks]
+
+
 def cases_of(scores: Scores, ours: str, theirs: str, tasks: Sequence[str] | None, further: bool) -> list[Case]:
     """Return the comparisons of two methods: for each task, from the general teacher or from the further ones."""
-    general = scores.profile.teacher
-    pairs = _further(scores, tasks) if further else ((task, general) for task in tasks or scores.tasks)
+    pairs = _pairs(scores, tasks, further)
     of = " from {}" if further else ""
     cases = [
         (title(task) + of.format(teacher), scores.flags(ours, task, teacher), scores.flags(theirs, task, teacher))
@@ -167,4 +171,4 @@ def _counts(cases: Sequence[Case]) -> dict[str, int]:
 
 def _numbers(cases: Sequence[Case]) -> dict[str, str | int]:
     scores = ", ".join(f"{case.name} {case.theirs:.1f} → {case.ours:.1f}" for case in cases)
-    return {"each": each_text(cases), "scores": scores, **_counts(cases)}
+    return {"each": each_text(cases), "scores": scores, "untrained": "", **_counts(cases)}

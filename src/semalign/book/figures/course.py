@@ -1,0 +1,76 @@
+"""Figures of trainings: measurements over the steps, and the change of the NLL over all student layers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from semalign.analysis.diagnosis.pictures import NAMES
+from semalign.book.tables.paper import title
+
+MEASURED = {"score": "score (%)", "response_nll": "held-out NLL", "layer_cosine": "layer cosine"}
+MARKERS = "osD^vP*Xd<>"
+INTERFACES = {"mlp": "MLP output", "residual": "layer's contribution", "attention": "attention output"}
+
+
+def _not_run(axis: Axes) -> None:
+    axis.text(0.5, 0.5, "not run", ha="center", va="center", transform=axis.transAxes)
+
+
+def curves(points: pd.DataFrame) -> Figure:
+    """Draw score, NLL and layer cosine over the steps, means over seeds; a column for each task, a line for each entry.
+
+    Args:
+        points: see :func:`semalign.experiments.curves.points`.
+    """
+    tasks, entries = list(dict.fromkeys(points["task"])), list(dict.fromkeys(points["method"]))
+    columns = max(1, len(tasks))
+    size = (max(4.6, 3.6 * columns), 7.6)
+    figure, axes = plt.subplots(len(MEASURED), columns, figsize=size, squeeze=False, sharex=True)
+    for row, (measure, label) in zip(axes, MEASURED.items(), strict=True):
+        for axis, task in zip(row, tasks or [None], strict=True):
+            drawn = points[points["task"] == task].dropna(subset=[measure])
+            colours = sns.color_palette("colorblind", len(entries))
+            for entry, colour, marker in zip(entries, colours, MARKERS, strict=False):
+                line = drawn[drawn["method"] == entry].groupby("step")[measure].mean()
+                axis.plot(line.index, line, marker=marker, ms=4, color=colour, label=entry)
+            if drawn.empty:
+                _not_run(axis)
+            axis.set(ylabel=label, title=title(task) if task and measure == "score" else "")
+    for axis in axes[-1]:
+        axis.set_xlabel("steps")
+    if entries:
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2 if columns == 1 else 3)
+    return figure
+
+
+def nll_by_layer(lines: pd.DataFrame, tasks: Sequence[str], interfaces: Sequence[str]) -> Figure:
+    """Draw the change of the held-out NLL as a heat map: a row for each map, a column for each student layer.
+
+    There is a panel for each task and interface. All have one scale, symmetric around zero.
+
+    Args:
+        lines: see :func:`semalign.experiments.sweep.table`.
+        tasks: the tasks.
+        interfaces: the interfaces.
+    """
+    change = lines.assign(change=lines["nll_after"] - lines["nll_before"])
+    largest = float(change["change"].abs().max()) if len(change) else 1.0
+    panels = [(task, interface) for task in tasks for interface in interfaces]
+    figure, axes = plt.subplots(len(panels), 1, figsize=(7.2, 2.5 * len(panels)), squeeze=False)
+    look: Mapping[str, Any] = {"cmap": "vlag", "vmin": -largest, "vmax": largest, "annot": True, "fmt": "+.2f"}
+    for axis, (task, interface) in zip(axes.flat, panels, strict=True):
+        part = change[(change["task"] == task) & (change["interface"] == interface)]
+        grid = part.pivot_table(index="map", columns="student_layer", values="change")
+        grid = grid.reindex([name for name in NAMES if name in grid.index]).rename(index=NAMES)
+        if grid.empty:
+            _not_run(axis)
+        else:
+            sns.heatmap(grid, ax=axis, cbar=False, **look)
+        axis.set(title=f"{title(task)}, {INTERFACES.get(interface, interface)}", ylabel="", xlabel="student layer")
+    return figure

@@ -1,0 +1,48 @@
+"""Why steps fall short: bounds counted by hand, and a reason for every step on record that does."""
+
+import sys
+
+import pytest
+from helpers.speed import speed_record
+
+from semalign.book.tables import speed_reasons
+from semalign.book.tables.speed import shortfalls, speed_records
+from semalign.book.tables.speed_reasons import map_bound, transfer_bound, why
+from semalign.paths import code_checkout, results_dir
+
+
+def test_the_bound_of_a_map_is_the_share_of_its_bases():
+    # In V D^2 with V = 8 D: two bases of 3 + 1/8, and 2 for the product.
+    assert map_bound({"vocabulary": 32_768, "width": 4_096}) == pytest.approx(6.25 / 8.25)
+
+
+def test_the_bound_of_a_transfer_is_counted_in_parameters():
+    size = {"vocabulary": 100, "width": 24, "layers": 4}
+    student, teacher = 4 * 24**2 + 3 * 24 * 64, 4 * 32**2 + 3 * 32 * 80  # a layer
+    whole = 2 * (5 * teacher + 100 * 32 + 4 * student + 100 * 24)
+    last = whole + 2 * (student + 100 * 24)
+    assert transfer_bound(size, 1.0) == pytest.approx(last / (2 * (5 * teacher + 3 * student) / 5 + 4 * student))
+    first = whole + 2 * (4 * student + 100 * 24)
+    assert transfer_bound(size, 0.0) == pytest.approx(first / (2 * teacher / 5 + 16 * student))
+
+
+def test_the_epochs_are_those_of_the_step(monkeypatch):
+    monkeypatch.syspath_prepend(code_checkout() / "benchmarks")
+    from bench.steps import transfer
+
+    assert speed_reasons.EPOCHS == transfer.EPOCHS
+    for name in [name for name in sys.modules if name.partition(".")[0] == "bench"]:
+        del sys.modules[name]
+
+
+def test_a_reason_has_the_numbers_of_its_record():
+    size = speed_record()["details"]["sizes"][-1]
+    assert why("basis", size).startswith("Products of rows take 50% of the time")
+    assert "A program takes 20.0 ms here and 60.0 ms there" in why("sandbox", size | {"size": {"programs": 100}})
+    assert why("nothing", size) == "not explained yet"
+
+
+def test_every_step_on_record_that_falls_short_has_a_reason():
+    for folder in (results_dir() / "bench").iterdir():
+        if folder.is_dir():
+            assert not [line for line in shortfalls(speed_records(folder)) if "not explained" in line]
