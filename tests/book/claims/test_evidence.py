@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.claims import put
+from helpers.claims import FakeScores, put
 
 from semalign.book.claims import evidence
 from semalign.book.claims.evidence import Scores, paths_of, records_of
@@ -68,3 +68,7 @@ def test_scores_are_those_of_current_records_of_all_seeds(root, monkeypatch):
 def test_a_profile_without_records_is_not_run(root):
     with pytest.raises(NotRunError, match="no record of profile micro"):
         Scores("micro", ["micro/*"])
+
+
+def test_of_a_method_without_runs_none_is_untrained():
+    assert FakeScores({}).untrained("absent", [("a", "general")]) == ""

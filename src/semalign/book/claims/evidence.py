@@ -117,7 +117,8 @@ class Scores:
             cases: task and teacher of the runs.
         """
         runs = self.records[self.records["method"] == method]
-        runs = runs[[case in cases for case in zip(runs["task"], runs["teacher"], strict=True)]]
+        chosen = [case in cases for case in zip(runs["task"], runs["teacher"], strict=True)]
+        runs = runs.loc[np.array(chosen, dtype=bool)]  # an empty list would choose columns
         trained = runs["trained"].dropna()
         idle = int((~trained.astype(bool)).sum())
         return f"; {idle} of {len(trained)} runs did not train" if idle else ""
