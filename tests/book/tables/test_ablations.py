@@ -15,7 +15,7 @@ from semalign.book.tables.ablations import (
     reading,
 )
 from semalign.experiments.profiles import load_profile
-from semalign.results.losses import COLUMNS
+from semalign.results.pairs import COLUMNS
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_differences_stand_by_value_and_base_and_the_rest_is_not_run(profile, tm
 
 
 def test_a_value_that_a_base_does_not_have_is_blank(profile):
-    empty = pd.DataFrame(columns=[*COLUMNS, "factor", "value"])
+    empty = pd.DataFrame(columns=[*COLUMNS, "entry", "base", "factor", "value"])
     table = factor_table(profile, empty, "pairing").set_index("pairing")
     assert table.loc["interpolated", "MMLU, inner"] == "not run" and table.loc["interpolated", "MMLU, literal"] == ""
 

@@ -10,7 +10,7 @@ from semalign.book.markdown import Interval
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.profiles import Profile
-from semalign.results.losses import loss_differences
+from semalign.results.pairs import NLL, pair_differences
 from semalign.results.records import PAPER, read_records
 from semalign.targets.pairing import LayerMap
 
@@ -72,7 +72,7 @@ def _factor(profile: Profile, entry: str, base: str) -> str:
 
 
 def ablation_data(profile: Profile, folder: Path, only: Collection[str]) -> pd.DataFrame:
-    """Return what each change does to the held-out loss: the lines of ``loss_differences`` with base, factor and value.
+    """Return what each change does to the held-out loss: the lines of ``pair_differences`` with base, factor and value.
 
     Args:
         profile: the profile.
@@ -80,7 +80,8 @@ def ablation_data(profile: Profile, folder: Path, only: Collection[str]) -> pd.D
         only: names of its current records.
     """
     found = {change.entry: change for change in changes(profile)}
-    lines = loss_differences(folder, {entry: BASES[each.base] for entry, each in found.items()}, only=only)
+    pairs = [(entry, BASES[each.base]) for entry, each in found.items()]
+    lines = pair_differences(read_records(folder, only), pairs, NLL).rename(columns={"ours": "entry"})
     for column in ("base", "factor", "value"):
         lines[column] = [getattr(found[entry], column) for entry in lines["entry"]]
     return lines

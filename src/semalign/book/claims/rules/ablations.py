@@ -14,22 +14,25 @@ from semalign.book.tables.ablations import BASES
 from semalign.book.tables.paper import title
 from semalign.results.records import PAPER
 from semalign.results.statistics import Difference, seeded_bootstrap
-from semalign.results.training import training_of
+from semalign.results.training import HeldOutNll, training_of
 
 
 class Losses(NamedTuple):
-    """The loss of the student before, and of each held-out row after, of all seeds of an entry on a task."""
+    """Of all seeds of an entry on a task: how far the loss of all held-out tokens rose, and the loss of each row."""
 
-    before: float
+    rise: float
     rows: Float[ndarray, "seeds rows"]
 
 
 def _losses(patterns: Sequence[str]) -> dict[tuple[str, str], Losses]:
-    found: dict[tuple[str, str], list[tuple[float, list[float]]]] = {}
+    found: dict[tuple[str, str], list[HeldOutNll]] = {}
     for record in records_of(patterns):
         if (nll := training_of(record).held_out) is not None:
-            found.setdefault((record["task"], record["method"]), []).append((nll.before, nll.row_nll))
-    return {key: Losses(runs[0][0], np.array([rows for _, rows in runs])) for key, runs in found.items()}
+            found.setdefault((record["task"], record["method"]), []).append(nll)
+    return {
+        key: Losses(float(np.mean([run.after - run.before for run in runs])), np.array([run.row_nll for run in runs]))
+        for key, runs in found.items()
+    }
 
 
 def _told(name: str, found: Difference) -> str:
@@ -52,14 +55,14 @@ def few_layers(patterns: Sequence[str], *, bases: Sequence[str], more: Sequence[
                 continue
             outcomes.append(_enough(one, list(changes.values()), margin))
             told = ", ".join(_told(str(n), change) for n, change in changes.items())
-            lines.append(f"{title(task)}, `{base}`, one layer {one.rows.mean() - one.before:+.4f}; against it {told}")
+            lines.append(f"{title(task)}, `{base}`, one layer {one.rise:+.4f}; against it {told}")
     if not outcomes:
         raise NotRunError(f"no base with {', '.join(map(str, more))} layers on record")
     return Finding(over(outcomes), {"each": "; ".join(lines)})
 
 
 def _enough(one: Losses, changes: Sequence[Difference], margin: float) -> bool | None:
-    if one.rows.mean() >= one.before:
+    if one.rise >= 0:
         return None
     if any(change.high < 0 and change.value < -margin for change in changes):
         return False
