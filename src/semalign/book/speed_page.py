@@ -83,8 +83,7 @@ def map_by_triangle() -> str:
         f"Of a head of {found['vocabulary']:,} x {found['width']:,} on {found['threads']} thread, the product takes "
         f"{found['product']:.2f} s, that with the triangle {found['half_product']:.2f} s, the triangle itself "
         f"{found['factor']:.2f} s and the rotation {found['rotation']:.2f} s: {saved:.2f} s are saved, and "
-        f"{more:.2f} s come in (`data/results/speed/map-by-triangle.json`, made by "
-        "`benchmarks/map_by_triangle.py`).\n"
+        f"{more:.2f} s come in (`benchmarks/map_by_triangle.py`).\n"
     )
 
 

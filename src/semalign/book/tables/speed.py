@@ -123,10 +123,13 @@ def shortfalls(records: Mapping[str, Runs]) -> list[str]:
     """Return a line for each step whose slowest run falls short of its mark at the largest size: why it does."""
     lines = []
     for step, runs in records.items():
-        settings, size = runs[-1]["configuration"], min((_largest(run) for run in runs), key=itemgetter("ratio"))
+        settings, sizes = runs[-1]["configuration"], [_largest(run) for run in runs]
+        size, best = (end(sizes, key=itemgetter("ratio")) for end in (min, max))
         if size["ratio"] < settings["reach"]:
             reach = f"{size['ratio']:.2f} of {settings['reach']:g}"
-            lines.append(f"- **{settings['title']}** ({reach}): {why(step, size)}")
+            reaches = best["ratio"] >= settings["reach"]
+            reason = f"another run reaches the mark, with {best['ratio']:.2f}" if reaches else why(step, size)
+            lines.append(f"- **{settings['title']}** ({reach}): {reason}")
     return lines
 
 
