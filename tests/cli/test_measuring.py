@@ -10,6 +10,8 @@ from helpers.profiles import write_profile
 
 from semalign import cli
 from semalign.book import notebooks
+from semalign.experiments import runs
+from semalign.results import comparisons
 from semalign.results.records import read_record
 
 
@@ -54,6 +56,17 @@ def test_what_cannot_be_evaluated_is_refused(model, arguments, message):
 def test_data_that_is_missing_is_told_before_the_model_is_loaded(model):
     with pytest.raises(FileNotFoundError, match="no split 'validation' of semalign/micro-gsm8k"):
         invoke("evaluate", "no-such-model", "-t", "micro_gsm8k", "--split", "validation")
+
+
+def test_a_comparison_without_pairs_prints_its_scores_alone(tmp_path, monkeypatch):
+    write_profile(tmp_path, teachers={})
+    scores = pd.DataFrame({"method": ["sft"], "value": [47.123]})
+    monkeypatch.setattr(runs, "run", lambda *_: [])
+    monkeypatch.setattr(runs, "current", lambda *_: [])
+    monkeypatch.setattr(runs, "summary", lambda *_: scores)
+    monkeypatch.setattr(comparisons, "differences", lambda *_, **__: scores.iloc[:0])
+    output = invoke("compare", "--profile", tmp_path / "tiny.yaml", "--out", tmp_path / "none")
+    assert output.split() == ["method", "value", "sft", "47.12"]
 
 
 def test_a_dry_run_lists_every_missing_record(tmp_path):

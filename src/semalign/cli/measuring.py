@@ -121,7 +121,8 @@ def compare(
     experiments.run(loaded, folder, names, records)
     current = experiments.current(loaded, folder, names, records)
     typer.echo(experiments.summary(folder, current).round(2).to_string(index=False))
-    typer.echo(differences(folder, only=current).round(4).to_string(index=False))
+    if not (paired := differences(folder, only=current)).empty:
+        typer.echo(paired.round(4).to_string(index=False))
 
 
 @placed
