@@ -27,6 +27,13 @@ def root(tmp_path, monkeypatch):
     return tmp_path
 
 
+def make_record(root, profile):
+    """Make a file where the records of a profile are; an empty folder says nothing."""
+    folder = root / "data" / "results" / profile
+    folder.mkdir(parents=True)
+    (folder / "some.json").write_text("{}")
+
+
 def write(root, *claims):
     (root / "data").mkdir(exist_ok=True)
     content = {"groups": [{"group": "Costs", "claims": list(claims)}]}
@@ -43,9 +50,10 @@ def test_verdict_and_text_follow_the_records(root):
         assert (claim.verdict, claim.all_tests[0].told) == (verdict, text)
 
 
-def test_a_test_runs_for_each_of_its_profiles_that_has_a_folder_of_records(root):
+def test_a_test_runs_for_each_of_its_profiles_that_has_records(root):
     for name in ("micro", "sibling"):
-        (root / "data" / "results" / name).mkdir(parents=True)
+        make_record(root, name)
+    (root / "data" / "results" / "later").mkdir()
     test = {**TEST, "records": ["{profile}/*"], "given": {"profile": ["micro", "later", "sibling"]}}
     first, second = Claim.model_validate({**CLAIM, "tests": [test]}).all_tests
     assert (first.subject, first.records, first.given) == ("Profile micro", ["micro/*"], {"profile": "micro"})
@@ -55,7 +63,7 @@ def test_a_test_runs_for_each_of_its_profiles_that_has_a_folder_of_records(root)
 
 
 def test_a_profile_may_call_entries_otherwise_or_have_none_of_them(root):
-    (root / "data" / "results" / "micro-fair").mkdir(parents=True)
+    make_record(root, "micro-fair")
     given = {"profile": {"micro": {}, "micro-fair": {"sft": "sft-literal", "random": None}}, "theirs": "sft",
              "others": ["sft", "random"], "mark": 1.0, "tasks": ["micro_mmlu"]}  # fmt: skip
     records = ["{profile}/sft--*", "{profile}/random--*", "{profile}/semalign--*"]
@@ -69,7 +77,7 @@ def test_a_profile_may_call_entries_otherwise_or_have_none_of_them(root):
 
 def test_results_after_fewer_rows_do_not_count_beside_those_at_the_papers_sizes(root):
     for name in ("micro", "micro-fair", "micro-sibling"):
-        (root / "data" / "results" / name).mkdir(parents=True)
+        make_record(root, name)
     given = {**TEST["given"], "profile": ["micro", "micro-fair", "micro-sibling"]}
     test = {**TEST, "rule": "of_profile", "given": given}
 

@@ -54,10 +54,10 @@ class Test(Strict):
         return {name: named[name] if isinstance(named, dict) else {} for name in named}
 
     def for_profiles(self) -> list["Test"]:
-        """Return the test for each of its profiles that has a folder of records, or itself without several of them."""
+        """Return the test for each of its profiles that has records, or itself without several of them."""
         if not isinstance(self.given.get("profile"), list | dict):
             return [self]
-        here = [name for name in self.profiles if (results_dir() / name).is_dir()]
+        here = [name for name in self.profiles if any((results_dir() / name).glob("*.json"))]
         return [self._on(name, self.profiles[name]) for name in here or list(self.profiles)[:1]]
 
     def _on(self, profile: str, renamed: Renamed) -> "Test":
