@@ -61,7 +61,7 @@ def test_directions_hold_the_states_before_every_norm(model):
 
 
 def test_a_model_with_fewer_layers_is_the_librarys(model, tokenizer):
-    expected = drop_layers(LanguageModel(model, tokenizer), every=3).model
+    expected = drop_layers(LanguageModel(model, tokenizer), 3).model
     fewer = with_layers(model, [1, 2, 4, 5])
     assert fewer.config.num_hidden_layers == 4
     assert torch.equal(_logits(fewer), _logits(expected))
