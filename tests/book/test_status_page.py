@@ -9,6 +9,7 @@ from semalign.book import status_page
 from semalign.book.claims.ledger import Claim, Group, Ledger
 from semalign.book.provenance import KEY
 from semalign.book.status_page import status_tables
+from semalign.experiments.cells import Cell
 
 
 @pytest.fixture
@@ -31,7 +32,8 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setattr(
         status_page, "kept_records", lambda name: {"micro": frozenset("abc"), "llama2": frozenset()}[name]
     )
-    monkeypatch.setattr(status_page, "cells", lambda profile, names: iter("abcd"))
+    asked = [Cell("none", None, "m", task, None) for task in "abcd"]
+    monkeypatch.setattr(status_page, "cells", lambda profile, names: iter(asked))
     (tmp_path / "data" / "results" / "micro-selection").mkdir(parents=True)
     (tmp_path / "data" / "results" / "micro-selection" / "a.json").write_text("{}")
     return tmp_path
@@ -45,6 +47,20 @@ def test_what_was_run_has_its_time_and_what_was_not_is_named(project):
     assert "- Claim 1, four layers: `try it`" in text
     assert "chapters show: cpu. On a GPU: **not run**." in text
     assert f"| `sphinx` | {version('sphinx')} |" in text and "| `torch` |" in text
+
+
+def test_records_of_a_profile_whose_models_are_not_here_are_counted_and_not_compared(project, monkeypatch):
+    def kept(name):
+        raise FileNotFoundError("no model 'm'")
+
+    monkeypatch.setattr(status_page, "kept_records", kept)
+    for file in ("none--m--a.json", "none--m--b.json", "other.json"):
+        path = project / "data" / "results" / "micro" / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{}")
+    text = status_tables()
+    assert "| `micro` | 2 of 4 on record; the models or data that they are of are not on this machine |" in text
+    assert "| `llama2` | not run |" in text
 
 
 def test_a_record_of_a_gpu_is_named(project):

@@ -48,12 +48,11 @@ def _notebooks() -> str:
 def _profiles() -> str:
     lines = []
     for name in profile_names():
-        planned, here = len(list(cells(load_profile(name), ["all"]))), len(kept_records(name))
         chosen = len(list((results_dir() / f"{name}-selection").glob("*.json")))
         lines.append(
             {
                 "profile": f"`{name}`",
-                "current records": f"{here} of {planned}" if here else NOT_RUN,
+                "current records": _current(name),
                 "records of choices": str(chosen) if chosen else "–",
                 "command": f"`semalign compare --profile {name} --methods all`",
             }
@@ -63,6 +62,17 @@ def _profiles() -> str:
         "and how many records `semalign select` has left."
     )
     return table(pd.DataFrame(lines), caption, "tab-status-profiles").text
+
+
+def _current(name: str) -> str:
+    """Return how many records of a profile are current; how many there are, where its models or data are not here."""
+    asked = {cell.file_name for cell in cells(load_profile(name), ["all"])}
+    try:
+        here, end = len(kept_records(name)), ""
+    except FileNotFoundError:
+        here = sum((results_dir() / name / file).is_file() for file in asked)
+        end = " on record; the models or data that they are of are not on this machine"
+    return f"{here} of {len(asked)}{end}" if here else NOT_RUN
 
 
 def _claims() -> str:
