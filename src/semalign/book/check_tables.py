@@ -36,7 +36,7 @@ def _gpu_table(record: dict[str, Any], number: int) -> str:
             "phase": phase["phase"],
             "model": phase["model"],
             "seconds": phase["seconds"],
-            "tokens/s": (phase["tokens"] or float("nan")) / phase["seconds"],
+            "tokens/s": f"{phase['tokens'] / phase['seconds']:.0f}" if phase["tokens"] else "–",
             "peak, GB": (phase["peak"] or float("nan")) / GB,
             "planned, GB": (phase["planned"] or {"memory": float("nan")})["memory"] / GB,
         }
@@ -45,7 +45,7 @@ def _gpu_table(record: dict[str, Any], number: int) -> str:
     ]
     problems = record["details"]["problems"]
     verdict = "everything is as planned" if not problems else f"{len(problems)} checks failed: {'; '.join(problems)}"
-    caption = f"`{record['command']}` on {record['device']}, {record['created']}: {verdict}."
+    caption = f"`python benchmarks/gpu_check.py` on {record['device']}, {record['created'][:10]}: {verdict}."
     return table(pd.DataFrame(lines), caption, f"tab-gpu-check-{number}").text
 
 

@@ -5,7 +5,9 @@ from docutils.nodes import Node, system_message
 from sphinx.util.docutils import SphinxRole
 
 from semalign.book.claims.page import ledger
-from semalign.book.claims.verdicts import combined
+from semalign.book.claims.verdicts import NOT, PARTLY, combined
+
+IN_PROSE = {PARTLY: "reproduced in part", NOT: "not reproduced"}  # the others are words for themselves
 
 
 def verdict(text: str) -> str:
@@ -28,7 +30,8 @@ class VerdictRole(SphinxRole):
         """Return the verdict as text; the page is read again in every build, since records may have changed."""
         self.env.note_reread()
         try:
-            return [nodes.emphasis("", verdict(self.text))], []
+            found = verdict(self.text)
+            return [nodes.emphasis("", IN_PROSE.get(found, found))], []
         except ValueError as error:
             message = self.inliner.reporter.error(str(error), line=self.lineno)
             return [nodes.problematic(self.rawtext, self.rawtext)], [message]
