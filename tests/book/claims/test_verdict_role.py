@@ -27,6 +27,7 @@ def root(tmp_path, monkeypatch):
     monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
     page.ledger.cache_clear()
     (tmp_path / "data" / "results" / "micro").mkdir(parents=True)
+    (tmp_path / "data" / "results" / "micro" / "some.json").write_text("{}")
     (tmp_path / "data" / "claims.yaml").write_text(yaml.safe_dump({"groups": [{"group": "g", "claims": [CLAIM]}]}))
     yield tmp_path
     page.ledger.cache_clear()
