@@ -34,6 +34,11 @@ SMALL_TEXT = """[...document.querySelectorAll(".drawing text")].filter(text => {
     const drawing = text.ownerSVGElement, scale = drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width;
     return parseFloat(getComputedStyle(text).fontSize) * scale < 10.9 }).map(text => text.textContent)"""
 
+# What is unfolded fades in, and half-way it has less contrast.
+AT_REST = """() => Promise.allSettled(document.getAnimations()
+    .filter(animation => animation.effect.getComputedTiming().endTime < Infinity)
+    .map(animation => animation.finished)).then(() => null)"""
+
 # Marks one text of each kind: what decides on its contrast are its colour, size, weight and what is painted behind it.
 MARK_KINDS = """() => { const seen = new Set();
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT, node => node.data.trim() ? 1 : 2);
@@ -136,6 +141,7 @@ class Reader:
         seen = Seen()
         page = self._open(name, seen)
         page.evaluate(UNFOLD)
+        page.evaluate(AT_REST)
         seen.images, seen.wide_tables = page.evaluate(BAD_IMAGES), page.evaluate(WIDE_TABLES)
         seen.findings["contrast"] = poor_contrast(page)
         for width, pixels in WIDTHS.items():
