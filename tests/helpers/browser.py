@@ -39,6 +39,8 @@ AT_REST = """() => Promise.allSettled(document.getAnimations()
     .filter(animation => animation.effect.getComputedTiming().endTime < Infinity)
     .map(animation => animation.finished)).then(() => null)"""
 
+SETTLES = 500  # ms in which the theme has seen that a width is another one, and which boxes scroll now
+
 # Marks one text of each kind: what decides on its contrast are its colour, size, weight and what is painted behind it.
 MARK_KINDS = """() => { const seen = new Set();
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT, node => node.data.trim() ? 1 : 2);
@@ -146,6 +148,7 @@ class Reader:
         seen.findings["contrast"] = poor_contrast(page)
         for width, pixels in WIDTHS.items():
             page.set_viewport_size({"width": pixels, "height": 900})
+            page.wait_for_timeout(SETTLES)
             seen.sideways[width] = page.evaluate(SIDEWAYS)
             seen.small_text += page.evaluate(SMALL_TEXT)
             if self.scheme == "light":  # a scheme changes colours only
