@@ -14,7 +14,7 @@
 # # Published weights
 #
 # - **Purpose**: run the four real benchmarks on SmolLM2-135M-Instruct {cite}`allal2025smollm2`, a model that is small enough for a CPU, transfers into students cut from it, and one from Gemma 3 270M.
-# - **Cost**: about 10 seconds; all numbers are read from committed run records, and what has no record is *not run*. Making the records takes hours on two cores.
+# - **Cost**: about 10 seconds; all numbers are read from committed run records, and what has no record is *not run*. Making the records takes hours on two cores, and a GPU for the first of the transfers.
 # - **Command**: `semalign run --only 12`; the commands that make the records are given below.
 #
 # ## In short
@@ -86,7 +86,7 @@ if (run := results_dir() / "speed" / "backends.json").is_file():
 # %% [markdown]
 # ## A transfer into a student cut from its teacher, at Table 5's sizes
 #
-# The student is SmolLM2-135M-Instruct without five of its 30 layers, with the residual stream of the others rotated to its principal directions and cut from 576 to 540 of them, as in SliceGPT {cite}`ashkboos2024slicegpt`, but with one rotation for all layers. Teacher and student share a vocabulary, differ in depth and width, and the student has something to regain; nothing was trained after the cut. Rows, epochs and rates are those of the paper's [Table 5](../paper_settings.md), texts have the model's own chat format, and no setting was chosen on data. Attribution pairs the first layers; entries `-last` pair the last ones. The records were made on one H100, where the student was made by the same commands. Scores on the first 100 test items are near zero for all, so the loss on 300 held-out rows is what tells the entries apart.
+# The student is SmolLM2-135M-Instruct without five of its 30 layers, with the residual stream of the others rotated to its principal directions and cut from 576 to 540 of them, as in SliceGPT {cite}`ashkboos2024slicegpt`, but with one rotation for all layers. Teacher and student share a vocabulary, differ in depth and width, and the student has something to regain; nothing was trained after the cut. Rows, epochs and rates are those of the paper's [Table 5](../paper_settings.md), texts have the model's own chat format, and frozen weights are bfloat16. No setting of a method was chosen on data; which layers to leave out was, by the loss on a few training rows of both tasks. Attribution pairs the first layers; entries `-last` pair the last ones. The records were made on one H100, where the student was made by the same commands. Scores on the first 100 test items are near zero for all, so the loss on 300 held-out rows is what tells the entries apart.
 
 # %%
 from semalign.experiments.cells import cells
@@ -220,12 +220,12 @@ from semalign.book.tables.published import change_text
 guess = math.log(read_record(results_dir() / "small" / "fig2-smollm2-135m.json")["details"]["bases"]["output"]["m"])
 display(
     Markdown(
-        f"""Of the transfers into the cut student, with one seed, {", ".join(sorted({str(record["n"]) for record in transfers.values() if record}))} held-out rows and no interval, before → after:
+        f"""Of the transfers into the student that is cut harder, with one seed, {", ".join(sorted({str(record["n"]) for record in transfers.values() if record}))} held-out rows and no interval, before → after:
 
 - **Response NLL**: {change_text(transfers, "response_nll")}. A uniform guess over the vocabulary has {guess:.2f}.
 - **Layer cosine**: {change_text(transfers, "layer_cosine")}. Closeness to the aligned states and a better student are two different things.
 
-One seed cannot tell whether the difference between real and permuted atoms is chance."""
+There, one seed cannot tell whether the difference between real and permuted atoms is chance; in the milder cut, three seeds with paired intervals can."""
     )
 )
 
