@@ -1,7 +1,7 @@
 """Attribute the teacher of a profile by every method, at every granularity, on the training rows of every task.
 
-The record has the score of every layer, from which the book tells which pair of layers each choice leads to. About 20
-minutes for the micro teacher on one core, most of it for integrated gradients. A record that is there is replaced.
+The record has the score of every layer, from which the book tells which pair of layers each choice leads to. Some
+minutes for the micro teacher on one core, most of them for integrated gradients. A record that is there is replaced.
 
     python benchmarks/attribution_choices.py --profile ablations
 """
@@ -12,7 +12,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 
-from semalign import attribute_layers
 from semalign.data.rows import batches
 from semalign.experiments.inputs import fingerprint_of, source_once, training_rows
 from semalign.experiments.profiles import Profile, load_profile
@@ -20,7 +19,7 @@ from semalign.files import json_fingerprint
 from semalign.paths import results_dir
 from semalign.results.records import make_record, write_record
 from semalign.settings import AttributionInterface, TransferSettings
-from semalign.targets.attribution import AGGREGATIONS
+from semalign.targets.attribution import attribute_units
 from semalign.targets.attribution_methods import METHODS
 from semalign.targets.choice import ATTRIBUTION_BATCH
 
@@ -32,13 +31,13 @@ def measure(profile: Profile) -> dict[str, Any]:
     lines = []
     for task, method, interface in product(profile.tasks, METHODS, get_args(AttributionInterface)):
         examples = teacher.encode(rows_of[task][:n])
-        for aggregation in AGGREGATIONS:
-            how = {"aggregation": aggregation, "method": method}
-            scores = attribute_layers(teacher, batches(examples, ATTRIBUTION_BATCH), interface, **how).tolist()
-            lines.append({"task": task, **how, "interface": interface, "scores": scores})
-            print(task, method, interface, aggregation, 1 + scores.index(max(scores)), flush=True)
-    found = [line["scores"].index(max(line["scores"])) for line in lines]
-    paper = {line["task"]: layer for line, layer in reversed(list(zip(lines, found, strict=True))) if _is_paper(line)}
+        found = attribute_units(teacher, batches(examples, ATTRIBUTION_BATCH), interface, method=method)
+        for aggregation, of_units in found.items():
+            how = {"task": task, "method": method, "aggregation": aggregation, "interface": interface}
+            lines.append({**how, "scores": of_units.amax(1).tolist()})
+            print(*how.values(), 1 + lines[-1]["scores"].index(max(lines[-1]["scores"])), flush=True)
+    layers = [line["scores"].index(max(line["scores"])) for line in lines]
+    paper = {line["task"]: layer for line, layer in zip(lines, layers, strict=True) if _is_paper(line)}
     return make_record(
         method="attribution",
         teacher=profile.teacher,
@@ -46,8 +45,8 @@ def measure(profile: Profile) -> dict[str, Any]:
         task=", ".join(profile.tasks),
         seed=0,
         metric="share of choices that find the layer of the paper's settings",
-        value=sum(layer == paper[line["task"]] for line, layer in zip(lines, found, strict=True)) / len(found),
-        n=len(found),
+        value=sum(layer == paper[line["task"]] for line, layer in zip(lines, layers, strict=True)) / len(layers),
+        n=len(layers),
         seconds=time.perf_counter() - started,
         configuration={"examples": n, "batch_size": ATTRIBUTION_BATCH},
         fingerprints={

@@ -74,7 +74,7 @@ def test_heads_are_scored_before_the_matrix_that_mixes_them(teacher, examples, a
             product = (gradient * given[k])[0].detach()
             halves = torch.stack([product[:, :8], product[:, 8:]])
             expected[k] += (halves.abs() if aggregation == "absolute" else halves).sum((1, 2)) / len(some)
-    found = attribute_units(teacher, batches(some, 2), aggregation=aggregation)
+    found = attribute_units(teacher, batches(some, 2))[aggregation]
     torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-6)
     best = attribute_layers(teacher, batches(some, 2), "heads", aggregation=aggregation)
     torch.testing.assert_close(best, found.max(1).values)

@@ -68,7 +68,7 @@ def test_an_ablation_is_the_fall_without_the_weights(teacher, some, aggregation)
     expected = without(lambda layer: (layer.mlp.down_proj.weight, slice(None)))
     torch.testing.assert_close(scores(teacher, some, "mlp", **options), expected, rtol=1e-5, atol=1e-6)
     second = without(lambda layer: (layer.self_attn.o_proj.weight, slice(8, 16)))
-    heads = attribute_units(teacher, batches(some, 2), "heads", **options).double()
+    heads = attribute_units(teacher, batches(some, 2), method="ablation")[aggregation].double()
     torch.testing.assert_close(heads[:, 1], second, rtol=1e-5, atol=1e-6)
 
 
@@ -83,5 +83,5 @@ def test_signed_integrated_gradients_add_up_to_the_ablation(teacher, some):
 def test_the_heads_of_a_layer_share_its_integrated_gradients(few_nodes, teacher, some):
     """All heads without their outputs are the layer without its attention, which has no bias here."""
     options = {"aggregation": "signed", "method": "integrated_gradients"}
-    heads = attribute_units(teacher, batches(some, 2), "heads", **options)
+    heads = attribute_units(teacher, batches(some, 2), method=options["method"])["signed"]
     torch.testing.assert_close(heads.sum(1).double(), scores(teacher, some, "attention", **options))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from semalign.files import json_fingerprint
 from semalign.models.answers import LONGEST, greedy_answers
 from semalign.models.kept import computed_once
+from semalign.outputs import check_folder
 from semalign.paths import cache_dir
 from semalign.settings import TrainingSettings
 from semalign.training.adaptation import Inputs
@@ -30,11 +31,20 @@ def rows_to_train(inputs: Inputs) -> Rows:
     return rows if settings.responses == "given" else _answered(inputs, rows)
 
 
-def check_size(rows: Rows, settings: object) -> None:
-    """Raise ``ValueError`` if there are fewer rows than the settings train on."""
-    size = settings.train_size if isinstance(settings, TrainingSettings) else None
+def check_regime(rows: Rows, settings: object) -> None:
+    """Make sure that the settings can be followed.
+
+    Raises:
+        ValueError: if there are fewer rows than ``train_size``.
+        OSError: if the teacher's answers cannot be kept.
+    """
+    if not isinstance(settings, TrainingSettings):
+        return
+    size = settings.train_size
     if size is not None and size > len(rows):
         raise ValueError(f"there are {len(rows)} training rows, fewer than train_size={size}: ask for no more")
+    if settings.responses == "teacher":
+        check_folder(cache_dir() / "answers")
 
 
 def _answered(inputs: Inputs, rows: Rows) -> Rows:

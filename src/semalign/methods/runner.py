@@ -15,7 +15,7 @@ from semalign.files import json_fingerprint
 from semalign.methods.card import model_card
 from semalign.methods.held_out import measured
 from semalign.methods.output_folder import prepare
-from semalign.methods.regime import check_size, rows_to_train
+from semalign.methods.regime import check_regime, rows_to_train
 from semalign.methods.registry import Method
 from semalign.methods.registry import method as method_of
 from semalign.models import processes
@@ -103,7 +103,7 @@ def run_method(
     base, carried = split_adapter(small)
     pair = Pair(given[0], given[1] if carried is None else base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
-    check_size(rows, chosen)
+    check_regime(rows, chosen)
     inputs = Inputs(pair, rows, held_out, chosen, folder, watch)
     placed(method.check)(inputs)
     run = _run(method, inputs, task)

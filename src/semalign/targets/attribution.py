@@ -1,5 +1,6 @@
 """Layer attribution (Section 4.1): how much each layer contributes to the supervised objective."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -27,7 +28,6 @@ BATCH = ("input_ids", "attention_mask", "labels")
 AGGREGATIONS = ("absolute", "signed")
 
 
-@plain_torch(gradients=True)
 def attribute_layers(
     model: PreTrainedModel | LanguageModel,
     batches: Iterable[Mapping[str, Tensor]],
@@ -58,7 +58,9 @@ def attribute_layers(
         ValueError: for an unknown interface, aggregation or method, if no batch has a supervised token, or if the model
             computes NaN or infinity (:class:`semalign.models.finite.NotFiniteError`).
     """
-    return attribute_units(model, batches, interface, aggregation=aggregation, method=method).amax(1)
+    if aggregation not in AGGREGATIONS:
+        raise ValueError(f"unknown aggregation {aggregation!r}: choose {' or '.join(AGGREGATIONS)}")
+    return attribute_units(model, batches, interface, method=method)[aggregation].amax(1)
 
 
 @plain_torch(gradients=True)
@@ -67,22 +69,19 @@ def attribute_units(
     batches: Iterable[Mapping[str, Tensor]],
     interface: str = "heads",
     *,
-    aggregation: str = "absolute",
     method: str = "gradient_x_activation",
-) -> Float[Tensor, "layers units"]:
+) -> dict[str, Float[Tensor, "layers units"]]:
     """Return the scores of :func:`attribute_layers` for each unit of a layer: each attention head, or the layer itself.
 
     The activation of a head is its output before the matrix that mixes the heads. Arguments and errors are those of
-    :func:`attribute_layers`.
+    :func:`attribute_layers`; the result has both aggregations by name, which one pass gives.
     """
-    for given, known in ((aggregation, AGGREGATIONS), (method, METHODS)):
-        if given not in known:
-            what = "aggregation" if known is AGGREGATIONS else "attribution method"
-            raise ValueError(f"unknown {what} {given!r}: choose {' or '.join(known)}")
+    if method not in METHODS:
+        raise ValueError(f"unknown attribution method {method!r}: choose {' or '.join(METHODS)}")
     architecture = Architecture(unwrap(model)[0])
-    shape = architecture.n_layers, units_of(architecture, interface)
+    shape = len(AGGREGATIONS), architecture.n_layers, units_of(architecture, interface)
     # All scores, then the number of examples, so that one all_reduce adds up both.
-    totals = torch.zeros(shape[0] * shape[1] + 1, dtype=torch.float64, device=architecture.device)
+    totals = torch.zeros(math.prod(shape) + 1, dtype=torch.float64, device=architecture.device)
     # Of each layer captum keeps activation, gradient and product, and checkpointing the input.
     parts = FittingParts(architecture, kept_states=4 * architecture.n_layers)
     own = islice(batches, processes.number(), None, processes.count())
@@ -91,49 +90,45 @@ def attribute_units(
         activation_modules(architecture, interface) as modules,
         evaluating(architecture.model, gradients=True),
     ):
-        rows_of = partial(Attributed, _log_likelihood(architecture), modules, shape[1])
+        rows_of = partial(Attributed, _log_likelihood(architecture), modules, shape[-1])
         for batch in tqdm(own, desc="attribution", leave=False, disable=processes.quiet()):
-            score = partial(_score_rows, architecture, rows_of, batch, aggregation, method)
+            score = partial(_score_rows, architecture, rows_of, batch, method)
             lengths = batch["attention_mask"].sum(1).tolist()
             for found in parts.results(score, range(len(lengths)), lengths):
                 totals += found
     processes.add_up([totals])
     if totals[-1] == 0:
         raise ValueError("no supervised token in the batches: give rows with a response")
-    return (totals[:-1] / totals[-1]).float().reshape(shape)
+    means = (totals[:-1] / totals[-1]).float().reshape(shape)
+    return dict(zip(AGGREGATIONS, means, strict=True))
 
 
 def _score_rows(
     architecture: Architecture,
     rows_of: partial[Attributed],
     batch: Mapping[str, Tensor],
-    aggregation: str,
     method: str,
     rows: Sequence[int],
 ) -> Float[Tensor, " scores_and_count"]:
     """Return the summed scores of some rows of a batch and the number of those that have a supervised token."""
     read = batch["attention_mask"][list(rows)].any(0)  # columns that are not padding of all these rows
     part = {name: batch[name][list(rows)][:, read].to(architecture.device) for name in BATCH}
-    score = partial(_score_part, architecture, rows_of, part, aggregation, method)
+    score = partial(_score_part, architecture, rows_of, part, method)
     found = score()
     check_finite(found, "the attribution scores", architecture, score)
     return found
 
 
 def _score_part(
-    architecture: Architecture,
-    rows_of: partial[Attributed],
-    part: Mapping[str, Tensor],
-    aggregation: str,
-    method: str,
+    architecture: Architecture, rows_of: partial[Attributed], part: Mapping[str, Tensor], method: str
 ) -> Float[Tensor, " scores_and_count"]:
     input_ids, mask, labels = (part[name] for name in BATCH)
     count = (labels[:, 1:] != IGNORED).any(-1).sum()
     # Gradients start at the embeddings, so that no layer depends on where captum looks, and each can be computed again.
     embeddings = architecture.model.get_input_embeddings()(input_ids).detach().requires_grad_()
     parts = METHODS[method](rows_of(embeddings, mask, labels))  # each of shape (batch, tokens, units, channels)
-    reduced = [(p.abs() if aggregation == "absolute" else p).sum((0, 1, 3), dtype=torch.float64) for p in parts]
-    return torch.cat([*reduced, count.double()[None]])
+    summed = partial(torch.sum, dim=(0, 1, 3), dtype=torch.float64)
+    return torch.cat([*(summed(p.abs()) for p in parts), *(summed(p) for p in parts), count.double()[None]])
 
 
 def _log_likelihood(architecture: Architecture) -> Any:

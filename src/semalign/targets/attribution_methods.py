@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from semalign.targets.attributed import scaled
 
-NODES = 16  # of the Gauss-Legendre quadrature along the path of integrated gradients
+NODES = 8  # of the Gauss-Legendre quadrature along the path of integrated gradients
 
 Forward = Callable[[Tensor, Tensor, Tensor], Float[Tensor, " batch"]]
 Contributions = list[Float[Tensor, "batch tokens units channels"]]
