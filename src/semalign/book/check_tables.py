@@ -12,7 +12,7 @@ from semalign.book.markdown import table
 from semalign.book.paper_notes import counts_table, shares_table
 from semalign.book.plan_table import measured_table, plan_table
 from semalign.book.provenance_page import provenance_tables
-from semalign.book.speed_page import generation, map_by_triangle, profiles, speed_tables
+from semalign.book.speed_page import generation, map_by_triangle, micro_cell, profiles, speed_tables
 from semalign.book.status_page import status_tables
 from semalign.files import read_json
 from semalign.paths import data_dir, results_dir
@@ -113,6 +113,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "provenance": provenance_tables,
     "speed": speed_tables,
     "map_by_triangle": map_by_triangle,
+    "micro-cell": micro_cell,
     "status": status_tables,
 }
 
