@@ -8,6 +8,7 @@ import pandas as pd
 from semalign.bases.basis import SemanticBasis
 from semalign.bases.frames import random_basis_cosine
 from semalign.book.markdown import SPACE, Cell
+from semalign.book.tables.paper import title
 from semalign.models.architecture import INTERFACES
 from semalign.targets.pairing import student_layer
 
@@ -58,7 +59,7 @@ def critical_layers(scores: pd.DataFrame, n_teacher: int, n_student: int) -> pd.
     """
     lines = []
     for (task, aggregation), part in scores.groupby(["task", "aggregation"], sort=False):
-        line: dict[str, Any] = {"task": task, "aggregation": aggregation}
+        line: dict[str, Any] = {"task": title(task), "aggregation": aggregation}
         for interface in INTERFACES:
             found = part[part["interface"] == interface]
             layer = int(found.loc[found["score"].idxmax(), "layer"])
