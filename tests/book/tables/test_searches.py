@@ -48,4 +48,8 @@ def test_differences_are_paired_over_rows(profile):
     against = ours["against its control"]
     assert (against.value, against.low, against.high) == (-0.5, -0.5, -0.5)
     assert str(control["against before"]) == "+0.2500" and control["against its control"] == ""
-    assert table.loc["GSM8K", "labels"]["NLL"] == "not run"
+    assert table.loc["GSM8K", f"all {len(profile.selection)} entries"]["NLL"] == "not run"
+    assert table.loc["MMLU", "labels"]["NLL"] == "not run"
+    text = searches.loss_text(table.reset_index())
+    assert text.startswith("- **MMLU**: the loss is lowest with `alone-semantic` (-0.2500 against before).")
+    assert "`alone-semantic` (1 of 1 entries with a control)" in text and "GSM8K" not in text
