@@ -60,6 +60,7 @@ def critical_layers(scores: pd.DataFrame, n_teacher: int, n_student: int) -> pd.
     lines, keys = [], [key for key in ("task", "method", "aggregation") if key in scores]
     for values, part in scores.groupby(keys, sort=False):
         line: dict[str, Any] = dict(zip(keys, values, strict=True))
+        line["task"] = title(line["task"])
         for interface in dict.fromkeys(scores["interface"]):
             found = part[part["interface"] == interface]
             layer = int(found.loc[found["score"].idxmax(), "layer"])
@@ -72,7 +73,7 @@ def recorded_scores(record: Mapping[str, Any]) -> pd.DataFrame:
     """Return the scores of a record of ``benchmarks/attribution_choices.py`` as :func:`critical_layers` takes them."""
     return pd.DataFrame(
         {
-            "task": title(line["task"]),
+            "task": line["task"],
             **{key: line[key].replace("_", " ") for key in ("method", "aggregation", "interface")},
             "layer": layer,
             "score": score,
