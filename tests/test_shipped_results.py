@@ -19,7 +19,7 @@ from semalign.tensor_files import tensor_fingerprint
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "data" / "results"
-PROFILES = ("micro", "micro-plus", "micro-few")
+PROFILES = ("micro", "micro-plus", "micro-few", "sibling-plus")
 
 
 def files(folder: str) -> set[str]:
