@@ -1,8 +1,5 @@
 """Tables of checks: numbers of the records, and "not run" without one."""
 
-import subprocess
-import sys
-
 import pytest
 
 from semalign.book.check_tables import gpu_check, half_precision, paper_table
@@ -64,16 +61,3 @@ def test_the_table_of_half_precision_tells_both_parts(results):
     text = half_precision()
     assert "| bfloat16 | kl | 1.50000 | 6.6e-03 | 2.0e-06 | 4.12% | 4.10% | 0.170% |" in text
     assert "1.20% in bfloat16" in text
-
-
-@pytest.mark.slow
-def test_a_page_shows_it(results, tmp_path):
-    (tmp_path / "page").mkdir()
-    (tmp_path / "page" / "index.md").write_text("# Page\n\n```{check-table} gpu-check\n```\n")
-    (tmp_path / "page" / "conf.py").write_text(
-        "from semalign.book.check_tables import CheckTable\nextensions = ['myst_parser']\n"
-        "def setup(app):\n    app.add_directive('check-table', CheckTable)\n"
-    )
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "text", tmp_path / "page", tmp_path / "out"]
-    subprocess.run(list(map(str, command)), check=True)
-    assert "nobody has run" in (tmp_path / "out" / "index.txt").read_text()

@@ -36,8 +36,9 @@ def test_a_page_shows_it(root):
     (root / "page").mkdir()
     (root / "page" / "index.md").write_text("# Page\n\nIt has {num}`speed/a.json:n:,` items.\n")
     (root / "page" / "conf.py").write_text(
-        "from semalign.book.numbers_role import NumberRole\nextensions = ['myst_parser']\n"
-        "def setup(app):\n    app.add_role('num', NumberRole())\n"
+        "from semalign.book.kept_texts import Texts\nfrom semalign.book.numbers_role import NumberRole\n"
+        "extensions = ['myst_parser']\n"
+        "def setup(app):\n    app.add_role('num', NumberRole())\n    app.add_env_collector(Texts)\n"
     )
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "text", root / "page", root / "out"]
     subprocess.run(list(map(str, command)), check=True)

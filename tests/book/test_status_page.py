@@ -8,7 +8,6 @@ import pytest
 from semalign.book import status_page
 from semalign.book.claims.ledger import Claim, Group, Ledger
 from semalign.book.provenance import KEY
-from semalign.book.status_page import status_tables
 from semalign.experiments.cells import Cell
 
 
@@ -37,6 +36,11 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "data" / "results" / "micro-selection").mkdir(parents=True)
     (tmp_path / "data" / "results" / "micro-selection" / "a.json").write_text("{}")
     return tmp_path
+
+
+def status_tables():
+    parts = (status_page.notebooks, status_page.profiles, status_page.claims_not_run, status_page.devices)
+    return "\n".join(part() for part in (*parts, status_page.packages))
 
 
 def test_what_was_run_has_its_time_and_what_was_not_is_named(project):

@@ -1,19 +1,11 @@
-"""Tables on pages that are no notebooks: checks that are run by hand, the plan, provenance, status."""
+"""Tables of checks that are run by hand, and those of the paper, in MyST."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pandas as pd
-from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
 
 from semalign.book.markdown import table
-from semalign.book.paper_notes import counts_table, shares_table
-from semalign.book.plan_table import measured_table, plan_table
-from semalign.book.provenance_page import provenance_tables
-from semalign.book.speed_page import generation, map_by_triangle, profiles, speed_tables
-from semalign.book.status_page import status_tables
 from semalign.files import read_json
 from semalign.paths import data_dir, results_dir
 from semalign.results.records import read_record
@@ -100,29 +92,4 @@ def paper_table(number: int) -> str:
     return table(shown, caption, f"tab-paper-{number}").text
 
 
-TABLES: dict[str, Callable[[], str]] = {
-    "generation": generation,
-    "gpu-check": gpu_check,
-    "half-precision": half_precision,
-    **{f"paper-{number}": partial(paper_table, number) for number in PAPER_TABLES},
-    "paper-counts": counts_table,
-    "paper-shares": shares_table,
-    "plan": plan_table,
-    "plan-check": measured_table,
-    "profiles": profiles,
-    "provenance": provenance_tables,
-    "speed": speed_tables,
-    "map_by_triangle": map_by_triangle,
-    "status": status_tables,
-}
-
-
-class CheckTable(SphinxDirective):
-    """The directive ``check-table``, whose argument names one of the tables."""
-
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        """Return the nodes of the table; the page is read again in every build, since its records may have changed."""
-        self.env.note_reread()
-        return self.parse_text_to_nodes(TABLES[self.arguments[0]](), allow_section_headings=True)
+paper_3, paper_4, paper_5 = (partial(paper_table, number) for number in PAPER_TABLES)

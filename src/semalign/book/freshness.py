@@ -12,8 +12,8 @@ from semalign.book.imports import reached
 from semalign.book.inputs import files_below, hash_files, input_hashes
 from semalign.data.sources import locate as locate_split
 from semalign.data.task_file import is_path, task_file
+from semalign.experiments.named_inputs import Split, models_of, splits_of
 from semalign.experiments.profiles import Profile, load_profile
-from semalign.experiments.provision import Split, models_of, splits_of
 from semalign.files import json_fingerprint
 from semalign.models.located import locate
 from semalign.paths import data_dir, project_root
@@ -35,7 +35,7 @@ def dependencies(source: Path, profile: str) -> dict[str, str]:
     resolved = load_profile(profile)
     return {
         "notebook": hash_files([source], source.parent),
-        "library": hash_files(reached(source, LIBRARY, _code_below(LIBRARY)), LIBRARY),
+        "library": hash_files(reached(source, LIBRARY, code_below(LIBRARY)), LIBRARY),
         "packages": json_fingerprint(versions() | {name: version(name) for name in DRAWING}),
         "profile": json_fingerprint(resolved.model_dump(mode="json")),
         **included(),
@@ -71,11 +71,16 @@ def downloads(text: str) -> str:
 
 def included() -> dict[str, str]:
     """Return a hash of each included folder, and one of the installed distributions with methods of their own."""
-    found = {f"included {folder.name}": hash_files(_code_below(folder), folder) for folder in included_folders()}
+    found = {f"included {folder.name}": hash_files(code_below(folder), folder) for folder in included_folders()}
     points = {
         f"{point.name} {point.value}": point.dist and point.dist.version for point in entry_points(group="semalign")
     }
     return found | ({"entry points": json_fingerprint(points)} if points else {})
+
+
+def code_below(folder: Path) -> Iterable[Path]:
+    """Yield the files below a folder that are code, or that code reads."""
+    return (path for path in files_below(folder) if path.suffix in CODE_SUFFIXES)
 
 
 def outside(profile: Profile) -> dict[str, str]:
@@ -116,7 +121,3 @@ def _of(places: Iterable[Path]) -> str | None:
     files = sorted(path for place in elsewhere for path in files_below(place))
     known = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     return json_fingerprint(known) if elsewhere else None
-
-
-def _code_below(folder: Path) -> Iterable[Path]:
-    return (path for path in files_below(folder) if path.suffix in CODE_SUFFIXES)

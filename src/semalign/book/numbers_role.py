@@ -8,7 +8,8 @@ from docutils import nodes
 from docutils.nodes import Node, system_message
 from sphinx.util.docutils import SphinxRole
 
-from semalign.book.tables.transfers import NOT_RUN
+from semalign.book.claims.verdicts import NOT_RUN
+from semalign.book.kept_texts import kept
 from semalign.files import read_json
 from semalign.paths import results_dir
 
@@ -42,10 +43,10 @@ class NumberRole(SphinxRole):
     """The role ``num``, whose text is that of :func:`number`."""
 
     def run(self) -> tuple[list[Node], list[system_message]]:
-        """Return the number as text; the page is read again in every build, since the record may have changed."""
-        self.env.note_reread()
+        """Return the number as text; the page is read again once its record has changed."""
         try:
-            return [nodes.Text(number(self.text))], []
+            text = kept(self.env, "numbers_role:number", [results_dir() / self.text.partition(":")[0]], self.text)
+            return [nodes.Text(text)], []
         except ValueError as error:
             message = self.inliner.reporter.error(str(error), line=self.lineno)
             return [nodes.problematic(self.rawtext, self.rawtext)], [message]

@@ -4,6 +4,7 @@ It also takes drawings into their pages, and corrects HTML that a screen reader 
 ``SEMALIGN_PROFILE`` sets the profile, ``micro`` by default.
 """
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,15 @@ from sphinx.errors import ExtensionError
 
 from semalign.book import figure_numbers
 from semalign.book.accessible import accessible, breakable
-from semalign.book.check_tables import CheckTable
 from semalign.book.claims.directive import Claims
 from semalign.book.claims.verdict_role import VerdictRole
 from semalign.book.edition import edition
+from semalign.book.kept_texts import Texts
 from semalign.book.link_preview import CARD, page_address, preview_tags
 from semalign.book.notebooks import NotebookError, run_notebooks
 from semalign.book.numbers_role import NumberRole
 from semalign.book.printed import without_file_links
+from semalign.book.table_directive import CheckTable
 from semalign.book.theme import inline_svg
 
 
@@ -82,6 +84,16 @@ def name_edition(app: Sphinx, config: Config) -> None:
     config.semalign_edition = edition(Path(app.srcdir).parent)
 
 
+def collect_no_cycles(app: Sphinx, config: Config) -> None:
+    """Switch the search for unused cycles off during the build: it looks through the millions of nodes of all pages."""
+    gc.disable()
+
+
+def collect_cycles(app: Sphinx, exception: Exception | None) -> None:
+    """Switch it on again."""
+    gc.enable()
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension, ahead of the others."""
     app.connect("config-inited", run_stale_notebooks, priority=1)
@@ -90,10 +102,13 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", link_repository, priority=1)
     app.add_config_value("semalign_edition", {}, "html")
     app.connect("config-inited", name_edition, priority=1)
+    app.connect("config-inited", collect_no_cycles, priority=900)
+    app.connect("build-finished", collect_cycles)
     app.connect("doctree-resolved", take_in_drawings)
     app.connect("html-page-context", correct_html)
     app.connect("html-page-context", preview_links)
     figure_numbers.connect(app)
+    app.add_env_collector(Texts)
     app.add_directive("check-table", CheckTable)
     app.add_directive("claims", Claims)
     app.add_role("num", NumberRole())

@@ -9,6 +9,7 @@ from semalign.book.claims.evidence import kept_records
 from semalign.book.claims.page import ledger
 from semalign.book.claims.verdicts import NOT_RUN
 from semalign.book.freshness import DRAWING
+from semalign.book.kept_texts import BUILDING
 from semalign.book.markdown import table
 from semalign.book.notebooks import executed_path, notebook_sources, stale_notebooks
 from semalign.book.provenance_page import duration, entries, read_notebook
@@ -18,15 +19,9 @@ from semalign.experiments.profiles import load_profile
 from semalign.paths import results_dir
 from semalign.results.surroundings import versions
 
-BUILDING = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme")
 
-
-def status_tables() -> str:
-    """Return the tables of notebooks, profiles and versions, and the claims and devices without a run."""
-    return "\n".join([_notebooks(), _profiles(), _claims(), _devices(), _versions()])
-
-
-def _notebooks() -> str:
+def notebooks() -> str:
+    """Return the table of the notebooks: how each last ran."""
     profile = os.environ.get("SEMALIGN_PROFILE") or "micro"
     stale = stale_notebooks(profile)
     lines = []
@@ -45,7 +40,8 @@ def _notebooks() -> str:
     return table(pd.DataFrame(lines), caption, "tab-status-notebooks").text
 
 
-def _profiles() -> str:
+def profiles() -> str:
+    """Return the table of the profiles: how many of their records are here and current."""
     lines = []
     for name in profile_names():
         chosen = len(list((results_dir() / f"{name}-selection").glob("*.json")))
@@ -75,7 +71,7 @@ def _current(name: str) -> str:
     return f"{here} of {len(asked)}{end}" if here else NOT_RUN
 
 
-def _claims() -> str:
+def claims_not_run() -> str:
     """Return what tests of claims were not run, or say that all were."""
     claims = ledger().claims
     tests = [(c, test.subject, test.command) for c in claims for test in c.all_tests if test.finding.verdict == NOT_RUN]
@@ -86,16 +82,17 @@ def _claims() -> str:
     return f"Of the tests of [claims](claims.md), {len(lacking)} were **{NOT_RUN}**:\n\n{lines}"
 
 
-def _devices() -> str:
+def devices() -> str:
     """Return the devices of the records that chapters show; without a GPU among them, that none was used."""
-    notebooks = [read_notebook(executed_path(source)) for source in notebook_sources()]
-    kept = [entry["records"] for notebook in notebooks for entry in entries(notebook) if entry["records"]]
-    devices = sorted({device for records in kept for device in records["devices"]})
-    said = f"Devices of the records that the chapters show: {', '.join(devices) or 'none'}. "
-    return said + (f"On a GPU: **{NOT_RUN}**.\n" if set(devices) <= {"cpu"} else "\n")
+    executed = [read_notebook(executed_path(source)) for source in notebook_sources()]
+    kept = [entry["records"] for notebook in executed for entry in entries(notebook) if entry["records"]]
+    found = sorted({device for records in kept for device in records["devices"]})
+    said = f"Devices of the records that the chapters show: {', '.join(found) or 'none'}. "
+    return said + (f"On a GPU: **{NOT_RUN}**.\n" if set(found) <= {"cpu"} else "\n")
 
 
-def _versions() -> str:
+def packages() -> str:
+    """Return the table of the versions with which the book was built."""
     found = versions() | {name: version(name) for name in (*DRAWING, *BUILDING)}
     frame = pd.DataFrame([{"package": f"`{name}`", "version": number} for name, number in found.items()])
     return table(

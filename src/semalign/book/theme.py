@@ -12,8 +12,6 @@ import re
 import sys
 from html import escape
 
-import seaborn as sns
-
 INK = "#272625"  # of text and axes; becomes the colour of the page's text
 LEAST = 0.75  # of a drawing's size
 POINT = 4 / 3  # pixels
@@ -22,6 +20,8 @@ OPENING = re.compile(r'<svg [^>]*?width="([\d.]+)pt"[^>]*>')
 
 def apply_theme() -> None:
     """Set the common style of all figures."""
+    import seaborn as sns  # pages that draw nothing need not wait for it
+
     ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     settings = {
         **dict.fromkeys(ink, INK),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from semalign.evaluation.run import sandbox_of
 from semalign.experiments.inputs import check_data
+from semalign.experiments.named_inputs import models_of
 from semalign.experiments.profiles import Profile
-from semalign.experiments.provision import models_of
 from semalign.experiments.scored_models import check_engine
 from semalign.models import processes
 from semalign.models.loading import check_given

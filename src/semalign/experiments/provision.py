@@ -1,12 +1,12 @@
 """The models and data that a profile needs: fetch them with a network, verify without one that they are there."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from semalign.data import sources
-from semalign.data.task_file import task_file
+from semalign.experiments.named_inputs import Split, models_of, splits_of
 from semalign.experiments.profiles import Profile
 from semalign.files import atomic_path
 from semalign.hub import HubError
@@ -19,38 +19,6 @@ from semalign.models.published import MODELS, fetch, is_complete
 from semalign.paths import cache_dir
 
 logger = logging.getLogger(__name__)
-
-
-class Split(NamedTuple):
-    """One split of a published data set."""
-
-    dataset: str
-    config: str | None
-    split: str
-
-    def __str__(self) -> str:
-        return " ".join(part for part in self if part)
-
-
-def models_of(profile: Profile) -> list[str]:
-    """Return the names of all models of a profile, each once."""
-    return list(dict.fromkeys([profile.student, profile.teacher, *profile.teachers]))
-
-
-def splits_of(profile: Profile) -> list[Split]:
-    """Return all splits that are used to train, choose settings or score on the tasks of a profile, each once."""
-    return list(dict.fromkeys(split for task in profile.tasks for split in _splits(profile, task)))
-
-
-def _splits(profile: Profile, task: str) -> Iterator[Split]:
-    data, training = task_file(task).data, task_file(task).metadata.get("training", {})
-    if "dataset" in training:
-        yield Split(profile.tasks[task].training_data or training["dataset"], None, "train")
-    if data.files:  # reading the task file has made sure that they are there
-        return
-    own = [] if "dataset" in training else training.get("splits") or [data.splits.get("train", "train")]
-    further = [data.splits[use] for use in ("validation", "test") if use in data.splits]
-    yield from (Split(data.dataset, data.config, split) for split in (*own, *further))
 
 
 def fetch_profile(profile: Profile) -> None:

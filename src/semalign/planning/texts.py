@@ -14,8 +14,8 @@ from semalign.data import training_rows as training
 from semalign.data.rows import Row
 from semalign.data.sources import first
 from semalign.data.task_file import task_file, task_name
+from semalign.experiments.named_inputs import splits_of
 from semalign.experiments.profiles import Profile
-from semalign.experiments.provision import splits_of
 from semalign.models.pretrained import load_tokenizer
 from semalign.planning.shapes import configured_folder
 

@@ -7,7 +7,6 @@ import pytest
 import yaml
 
 from semalign.book.claims import page
-from semalign.book.claims.verdict_role import verdict
 from semalign.book.claims.verdicts import Finding
 
 TESTS = [
@@ -40,13 +39,13 @@ def found(verdict):
 
 def test_the_verdict_is_that_of_one_profile_and_not_run_without_its_records(root):
     found("partly")
-    assert verdict("1:micro") == "partly" and verdict("1:micro-fair") == "not run"
+    assert page.verdict("1:micro") == "partly" and page.verdict("1:micro-fair") == "not run"
 
 
 @pytest.mark.parametrize("wrong", ["1", "1:other", "2:micro", "micro"])
 def test_a_claim_or_profile_that_is_not_there_is_an_error(root, wrong):
     with pytest.raises(ValueError, match="names no claim with a test of a profile"):
-        verdict(wrong)
+        page.verdict(wrong)
 
 
 @pytest.mark.slow

@@ -3,7 +3,8 @@
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from semalign.book.claims.page import counts, tables
+from semalign.book.kept_texts import kept
+from semalign.paths import data_dir
 
 
 class Claims(SphinxDirective):
@@ -12,8 +13,7 @@ class Claims(SphinxDirective):
     optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return the nodes; the page is read again in every build, since its records may have changed."""
-        self.env.note_reread()
-        return self.parse_text_to_nodes(
-            counts() if self.arguments == ["counts"] else tables(), allow_section_headings=True
-        )
+        """Return the nodes; the claims are evaluated where something below ``data/`` or the code has changed."""
+        function = "counts" if self.arguments == ["counts"] else "tables"
+        text = kept(self.env, f"claims.page:{function}", [data_dir()])
+        return self.parse_text_to_nodes(text, allow_section_headings=True)

@@ -6,7 +6,7 @@ from functools import cache
 
 from semalign.book.claims.evidence import paths_of
 from semalign.book.claims.ledger import Claim, Group, Ledger, Test, read_ledger
-from semalign.book.claims.verdicts import NOT_RUN, VERDICTS
+from semalign.book.claims.verdicts import NOT_RUN, VERDICTS, combined
 from semalign.paths import project_root
 
 SHOWN = 3  # records of a test that are offered one by one
@@ -40,6 +40,19 @@ def counts(of: Ledger | None = None) -> str:
     text = "Of {} claims of the paper, {} {} reproduced, {} partly, {} not, {} {} undecided and {} not run."
     is_ = ["is" if number == 1 else "are" for number in numbers]
     return text.format(len(claims), numbers[0], is_[0], *numbers[1:3], numbers[3], is_[3], numbers[4])
+
+
+def verdict(text: str) -> str:
+    """Return the verdict on a claim by the tests of one profile, as ``CLAIM:PROFILE`` asks for it.
+
+    Raises:
+        ValueError: if there is no such claim, or none of its tests is of this profile.
+    """
+    number, _, profile = text.partition(":")
+    claim = next((claim for claim in ledger().claims if str(claim.number) == number), None)
+    if claim is None or not any(profile in test.profiles for test in claim.tests):
+        raise ValueError(f"{text!r} names no claim with a test of a profile: write CLAIM:PROFILE, such as 7:micro")
+    return combined(test.finding.verdict for test in claim.all_tests if test.given.get("profile") == profile)
 
 
 def tables(of: Ledger | None = None) -> str:

@@ -1,0 +1,41 @@
+"""The directive on a page that Sphinx builds, and the functions that it names."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from pkgutil import resolve_name
+
+import pytest
+
+from semalign.book.table_directive import TABLES, places
+
+BOOK = Path(__file__).parents[2] / "book"
+CONFIGURATION = """from semalign.book.table_directive import CheckTable
+extensions = ['myst_parser']
+def setup(app):
+    app.add_directive('check-table', CheckTable)
+"""
+
+
+@pytest.mark.slow
+def test_a_page_shows_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "index.md").write_text("# Page\n\n```{check-table} gpu-check\n```\n")
+    (tmp_path / "page" / "conf.py").write_text(CONFIGURATION)
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "text", tmp_path / "page", tmp_path / "out"]
+    subprocess.run(list(map(str, command)), check=True)
+    assert "nobody has run" in (tmp_path / "out" / "index.txt").read_text()
+
+
+def test_every_table_is_made_by_a_function_and_shown_on_a_page():
+    assert all(callable(resolve_name(f"semalign.book.{function}")) for function in TABLES.values())
+    text = "\n".join(path.read_text(encoding="utf-8") for path in BOOK.glob("*.md"))
+    assert set(re.findall(r"```\{check-table\} (\S+)", text)) == TABLES.keys()
+
+
+def test_tables_of_chapters_are_made_from_executed_notebooks_and_others_from_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
+    assert places("provenance") == places("status-notebooks") == [tmp_path / "book" / "notebooks"]
+    assert places("speed") == places("status-claims") == [tmp_path / "data"]
