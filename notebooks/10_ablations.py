@@ -217,7 +217,11 @@ else:
         command=ATTRIBUTE,
         records=[attributed],
     )
-    display(Markdown(f"Of {found['n']} choices, {found['value'] * found['n']:.0f} find the layer that the paper's settings find."))
+    display(
+        Markdown(
+            f"Of {found['n']} choices, {found['value'] * found['n']:.0f} find the layer that the paper's settings find."
+        )
+    )
 
 # %% [markdown]
 # The figure and the table below change where states are *compared*.

@@ -52,7 +52,7 @@ def test_recorded_scores_are_told_apart_by_their_method():
     found = {"integrated_gradients": [0.1, 0.2], "ablation": [3, 1]}
     lines = [{**how, "method": method, "scores": scores} for method, scores in found.items()]
     scores = analyses.recorded_scores({"details": {"scores": lines}})
-    assert scores.iloc[1].tolist() == ["MMLU", "integrated gradients", "signed", "heads", 2, 0.2]
+    assert scores.iloc[1].tolist() == ["micro_mmlu", "integrated gradients", "signed", "heads", 2, 0.2]
     table = analyses.critical_layers(scores, 2, 2)
     assert [[str(cell).replace(SPACE, " ") for cell in line] for line in table.to_numpy()] == [
         ["MMLU", "integrated gradients", "signed", "2 → 2"],
