@@ -23,7 +23,7 @@
 
 # %% tags=["parameters"]
 profile = "micro"
-inputs = ["models", "benchmarks"]  # below data/: when these change, the page is stale
+inputs = ["models", "benchmarks"]  # below data/; a change makes the page stale
 
 # %% tags=["hide-input"]
 import pandas as pd

@@ -163,8 +163,10 @@ for name, lines in compared.items():
     for suffix, teachers, shown in controls.difference_tables(settings, name, lines):
         caption = f"`{name}` minus X in points, from {' and '.join(teachers)}, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05 (the smallest that {RESAMPLES:,} resamples can give is {smallest:.2g}); the data have every p. Above zero `{name}` is better."
         made = table(shown, caption, f"tab-differences-{name}{suffix}")
-        display(folded(made, f"{name} minus X, from {' and '.join(teachers)}"))
-    display(page.provenance(f"differences-{name}", COMPARE, kept))
+        display(
+            folded(made, f"{name} minus X, from {' and '.join(teachers)}"),
+            page.provenance(f"differences-{name}", COMPARE, kept),
+        )
 
 # %% [markdown]
 # ## The same at Table 5's own sizes

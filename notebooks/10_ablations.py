@@ -98,6 +98,9 @@ page.save(lines, "ablations")
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with another map minus that with the paper's map, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: where the permuted form of a map is worse than the map itself, its correspondence carries something.", "name": "fig-ablation-map"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each of eight maps and each benchmark, and a line at zero."}}
 figure = factor_effects(settings, lines, "map")
 
+# %% tags=["remove-input"]
+page.provenance("ablations", COMPARE, records)
+
 # %% tags=["hide-input"]
 page.show_table(
     ablations.factor_table(settings, lines, "map"),
@@ -116,6 +119,9 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'map')}."))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with two, four and all eight layers trained minus that with one. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: left of zero, more layers help, and one was not enough.", "name": "fig-ablation-layers"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for two, four and eight layers and each benchmark."}}
 figure = factor_effects(settings, lines, "layers")
+
+# %% tags=["remove-input"]
+page.provenance("ablations", COMPARE, records)
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -140,6 +146,9 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'layers')}."))
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with other coefficients or atoms minus that with the cosines of all atoms, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how many atoms it takes until the loss is that of all of them, and whether it matters which they are.", "name": "fig-ablation-strength"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each number of atoms, temperature and part of the vocabulary, and each benchmark."}}
 figure = factor_effects(settings, lines, "strength")
 
+# %% tags=["remove-input"]
+page.provenance("ablations", COMPARE, records)
+
 # %% tags=["hide-input"]
 page.show_table(
     ablations.factor_table(settings, lines, "strength"),
@@ -159,6 +168,9 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'strength')}."))
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with another weight of the layer term minus that with weight 1, around two bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether weight 0, which removes the teacher, is right of zero.", "name": "fig-ablation-weight"}, "image": {"alt": "Two panels, one for each base, with a point and an interval for five weights and each benchmark."}}
 figure = factor_effects(settings, lines, "weight")
 
+# %% tags=["remove-input"]
+page.provenance("ablations", COMPARE, records)
+
 # %% tags=["hide-input"]
 page.show_table(
     ablations.factor_table(settings, lines, "weight"),
@@ -177,6 +189,9 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'weight')}."))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with another pair of layers minus that with the pair of the base. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether the formula's pair is better than its neighbours, and how much the distance matters.", "name": "fig-ablation-pairing"}, "image": {"alt": "Two panels, one for each base, with a point and an interval for each pairing and each benchmark."}}
 figure = factor_effects(settings, lines, "pairing")
+
+# %% tags=["remove-input"]
+page.provenance("ablations", COMPARE, records)
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -229,6 +244,9 @@ else:
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL at another interface minus that at the base's, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether the choice of the interface changes more than the choice of the map.", "name": "fig-ablation-interface"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each interface and each benchmark."}}
 figure = factor_effects(settings, lines, "interface")
 
+# %% tags=["remove-input"]
+page.provenance("ablations", COMPARE, records)
+
 # %% tags=["hide-input"]
 page.show_table(
     ablations.factor_table(settings, lines, "interface"),
@@ -248,6 +266,9 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'interface')}."))
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL under another reading of the text minus that under the base's, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether a decision of this project changes the result.", "name": "fig-ablation-reading"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each of three readings and each benchmark."}}
 figure = factor_effects(settings, lines, "reading")
 
+# %% tags=["remove-input"]
+page.provenance("ablations", COMPARE, records)
+
 # %% tags=["hide-input"]
 page.show_table(
     ablations.factor_table(settings, lines, "reading"),
@@ -266,6 +287,9 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'reading')}."))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL after training on other rows or responses minus that after 1,000 rows with their labels, around two bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how much is lost without labels, and with few rows.", "name": "fig-ablation-regime"}, "image": {"alt": "Two panels, one for each base, with a point and an interval for each number of rows and each kind of responses, and each benchmark."}}
 figure = factor_effects(settings, lines, "regime")
+
+# %% tags=["remove-input"]
+page.provenance("ablations", COMPARE, records)
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -293,14 +317,18 @@ print(len(runs), "settings with layer cosine and held-out loss")
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Relative fall of the response NLL over the layer cosine before training, one point for each setting, by benchmark; the vertical axis is linear within 0.1 of zero. What to see: whether points further right are higher, among the students each for itself.", "name": "fig-prediction"}, "image": {"alt": "A panel for each benchmark with a cloud of points for each student, and a line at zero."}}
 figure = gain_over_alignment(runs)
+page.save(runs, "prediction-runs")
+
+# %% tags=["remove-input"]
+PREDICT = "semalign compare and semalign select, for the profiles of the other chapters"
+page.provenance("prediction-runs", PREDICT, paths)
 
 # %% tags=["hide-input"]
-page.save(runs, "prediction-runs")
 page.show_table(
     prediction.prediction_table(runs),
     "Spearman's rank correlation of the layer cosine with the relative fall of the response NLL, ± half of the 95% bootstrap interval over settings. With too few different cosines nothing is computed.",
     "prediction",
-    command="semalign compare and semalign select, for the profiles of the other chapters",
+    command=PREDICT,
     records=paths,
 )
 

@@ -13,6 +13,7 @@ from semalign.book.markdown import (
     interval,
     nested_list,
     numbers,
+    rounded,
     settings_text,
     table,
 )
@@ -55,6 +56,7 @@ def test_sentences_have_both_ends_of_an_interval():
         ([Interval(1, 0, 2), "not run"], "--:"),
         (["1.50", "–"], "--:"),
         (["12 %", "3.2 M"], "--:"),
+        (["**54.5**", "0.45 (66.5)", "2.0 (-3%)"], "--:"),
         (["a", Interval(1)], ":--"),
         (["–", ""], ":--"),
         (["3 to 5", "5"], ":--"),
@@ -93,3 +95,8 @@ def test_settings_commands_and_lists_as_text():
     )
     assert commands("Run", "a", "b").text == "Run\n\n```sh\na\nb\n```"
     assert nested_list({"Who?": ["she", "he"]}) == "- **Who?**\n  - she\n  - he"
+
+
+def test_a_number_that_rounds_to_zero_has_no_sign():
+    assert "| 0.00 |" in table(pd.DataFrame({"x": [-0.004]}), "x", "tab-x").text
+    assert str(Interval(-0.04)) == "0.0" and f"{rounded(-1e-9, 4):+.4f}" == "+0.0000"

@@ -29,8 +29,8 @@ def test_provenance_publishes_what_it_links(project, page):
     assert (published / "fig-x.csv").read_text() == "x\n0.333333\n"
     for name in ("01_x.py", "fig-x.csv", "run.json"):
         assert f'href="../_static/data/{name}"' in line._repr_html_() and (published / name).is_file()
-    assert "--only &#x27;01&#x27;" in line._repr_html_()
-    assert "<code>other</code>" in page.provenance("fig-x", "other")._repr_html_()
+    assert '--only</span> <span class="pre">&#x27;01&#x27;</span>' in line._repr_html_()
+    assert '<code><span class="pre">other</span></code>' in page.provenance("fig-x", "other")._repr_html_()
 
 
 def test_of_several_records_a_line_for_each_is_offered(project, page):
@@ -60,7 +60,10 @@ def test_a_table_is_shown_with_its_numbers_saved(project, page, monkeypatch):
     page.show_table(pd.DataFrame({"x": [0.5]}), "Half.", "half", decimals=1, command="make it")
     table, line = shown
     assert ":::{table} Half.\n:name: tab-half\n" in table._repr_markdown_() and "| 0.5 |" in table._repr_markdown_()
-    assert "half.csv" in line._repr_html_() and "<code>make it</code>" in line._repr_html_()
+    assert (
+        "half.csv" in line._repr_html_()
+        and '<span class="pre">make</span> <span class="pre">it</span></code>' in line._repr_html_()
+    )
     assert (project / "book" / "_static" / "data" / "half.csv").read_text() == "x\n0.5\n"
 
 

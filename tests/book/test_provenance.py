@@ -53,7 +53,8 @@ def test_the_line_links_its_files_and_its_data_stay_in_the_notebook():
     shown, kept = DisplayFormatter().format(line)
     text = shown["text/html"]
     assert '<a href="../_static/data/x-records.csv" download>2 of 3 records</a> of <code>data/results/tiny' in text
-    assert "<code>make &#x27;x&#x27;</code>" in text and '<a href="../provenance.html">' in text
+    assert '<code><span class="pre">make</span> <span class="pre">&#x27;x&#x27;</span></code>' in text
+    assert '<a href="../provenance.html">' in text
     records = {"folders": ["data/results/tiny"]}
     assert kept[KEY] == {
         "data": "x", "command": "make 'x'", "links": links, "records": records, "peak_memory_bytes": 7,

@@ -44,7 +44,8 @@ class Provenance:
         links = [f'<a href="../_static/data/{escape(name)}" download>{text}</a>' for text, name in self.links.items()]
         folders = ", ".join(f"<code>{escape(folder)}</code>" for folder in self.records.get("folders", []))
         parts = [*links[:-1], f"{links[-1]} of {folders}"] if folders else links
-        parts += [f"<code>{escape(self.command)}</code>", '<a href="../provenance.html">all</a>']
+        words = " ".join(f'<span class="pre">{escape(word)}</span>' for word in self.command.split())
+        parts += [f"<code>{words}</code>", '<a href="../provenance.html">all</a>']
         return f'<p class="provenance">{" · ".join(parts)}</p>'
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:

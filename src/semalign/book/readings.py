@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from semalign.book.markdown import interval
+from semalign.book.markdown import interval, rounded
 from semalign.book.tables.controls import ALPHA
 from semalign.book.tables.grids import lowest_points
 from semalign.book.tables.paper import in_order, title
@@ -74,7 +74,7 @@ def search_differences(searched: pd.DataFrame, entries: Sequence[str], other: st
     for entry in entries:
         if {entry, other} <= set(lowest.index):
             change = (lowest.loc[entry] - lowest.loc[other]).dropna().sort_index(key=in_order)
-            by_task = (f"{title(task)} {round(value, 4) + 0.0:+.4f}" for task, value in change.items())
+            by_task = (f"{title(task)} {rounded(value, 4):+.4f}" for task, value in change.items())
             texts.append(f"`{entry}` {', '.join(by_task)}")
     return "; ".join(texts) or NOT_RUN
 
@@ -89,7 +89,7 @@ def nll_changes(profile: Profile, lines: pd.DataFrame, entry: str) -> str:
     """
     found = []
     for _, line in lines[lines["entry"] == entry].dropna(subset=["change"]).iterrows():
-        change, low, high = (f"{line[end] + 0.0:+.4f}" for end in ("change", "change_low", "change_high"))
+        change, low, high = (f"{rounded(line[end], 4):+.4f}" for end in ("change", "change_low", "change_high"))
         found.append(f"{title(line['task'])} {change} [{low}, {high}]")
     return ", ".join(found) or NOT_RUN
 

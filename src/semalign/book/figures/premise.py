@@ -38,7 +38,7 @@ def _panels(records: Sequence[Record], draw: Callable[[Axes, Record], None]) -> 
         return without_records()
     rows = (len(records) + 1) // 2
     figure, axes = plt.subplots(
-        rows, 2, figsize=(7.6, 2.7 * rows + 0.8), squeeze=False, sharey="row", layout="constrained"
+        rows, 2, figsize=(7.6, 2.2 * rows + 0.8), squeeze=False, sharey="row", layout="constrained"
     )
     for axis, record in zip(axes.flat, records, strict=False):
         draw(axis, record)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.book.markdown import Cell, Interval
+from semalign.book.markdown import Cell, Interval, rounded
 from semalign.book.tables.controls import ALPHA, AS_IT_IS
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
@@ -68,7 +68,8 @@ def equality_table(
 
 def _equality(measure: Measure, line: pd.Series) -> Cell:
     name = title(line["task"])
-    low, high = (f"{line[end] + 0.0:+.{measure.decimals}f}" for end in ("equal_low", "equal_high"))
+    ends = (rounded(line[end], measure.decimals) for end in ("equal_low", "equal_high"))
+    low, high = (f"{end:+.{measure.decimals}f}" for end in ends)
     words = [word for word, holds in (("equal", line["equal"]), ("differs", line["p_holm"] < ALPHA)) if holds]
     found = " and ".join(words) or "open"
     return Cell(

@@ -6,7 +6,8 @@ from typing import Any
 from semalign.book.claims.evidence import records_of
 from semalign.book.claims.rules import rule
 from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, Finding, NotRunError, combined
-from semalign.book.tables.premise import first_of_pairs, pair_name
+from semalign.book.tables.paper import TITLES, title
+from semalign.book.tables.premise import first_of_pairs
 
 Record = Mapping[str, Any]
 LAYER = "layer"  # the interface of Fig. 2: layer outputs
@@ -68,7 +69,8 @@ def tokens_kept(patterns: Sequence[str], *, mark: float) -> Finding:
     The share is that of positions where the student's head reads the teacher's top token from the target, over the same
     for the best state of the student's width. Partly if its interval is above the share of permuted atoms.
     """
-    lines, verdicts = [], []
+    verdicts: list[str] = []
+    pairs: dict[str, list[tuple[str, float, float, float]]] = {}
     for record in _diagnoses(patterns):
         read = {(line["map"], line["layer"]): line for line in record["details"]["readings"]}
         last = max(layer for name, layer in read if name == "semantic")
@@ -76,9 +78,17 @@ def tokens_kept(patterns: Sequence[str], *, mark: float) -> Finding:
         most = next(line for (name, _), line in read.items() if name == "width")["top_1"]
         kept = ours["top_1"] / most if most else 0.0
         verdicts.append(REPRODUCED if kept >= mark else PARTLY if ours["low"] > permuted["high"] else NOT)
-        others = f"permuted {permuted['top_1']:.1%}, at best {most:.1%} at this width"
-        lines.append(f"{pair_name(record)} {ours['top_1']:.1%} ({others})")
-    return Finding(combined(verdicts), {"each": "; ".join(lines), "mark": mark})
+        pair = f"{record['teacher']} → {record['student']}"
+        pairs.setdefault(pair, []).append((title(record["task"]), ours["top_1"], permuted["top_1"], most))
+    return Finding(combined(verdicts), {"each": "; ".join(map(_kept, pairs, pairs.values())), "mark": mark})
+
+
+def _kept(pair: str, found: Sequence[tuple[str, float, float, float]]) -> str:
+    """Return the shares of a pair on each task, the largest of permuted atoms, and the least that a head could read."""
+    in_order = sorted(found, key=lambda line: [*TITLES.values(), line[0]].index(line[0]))
+    shares = ", ".join(f"{task} {ours:.1%}" for task, ours, *_ in in_order)
+    permuted, most = max(line[2] for line in found), min(line[3] for line in found)
+    return f"{pair}: {shares} (permuted at most {permuted:.1%}, any head of this width at least {most:.1%})"
 
 
 @rule
