@@ -31,7 +31,7 @@ def planned(found: Measured, shapes: Shapes, dtype: torch.dtype) -> Planned | No
     texts, k = Texts.of([(prompt, response)] * rows), found.details.get("layer", 1)
     settings = TransferSettings(epochs=1, batch_size=rows)
     phases: dict[str, Callable[[], Phase]] = {
-        "attribution": lambda: transfer.attribution(setup, texts.first(shapes.attributed)),
+        "attribution": lambda: transfer.attribution(setup, texts.first(shapes.attributed), settings),
         "teacher states": lambda: transfer.teacher_states(setup, texts, teacher.layers),
         "student prefix": lambda: transfer.student_prefix(setup, texts, k),
         "training": lambda: transfer.training(setup, settings, texts, k),

@@ -118,7 +118,7 @@ class Case:
         heads = size(teacher.model)
         yield transfer.bases(self.setup), heads, lambda: TargetBuilder(self.pair, self.settings)
         encoded = list(batches(self.examples.teacher, 8))
-        attributed = transfer.attribution(self.setup, self.texts)
+        attributed = transfer.attribution(self.setup, self.texts, self.settings)
         yield attributed, heads + bases, lambda: attribute_layers(self.pair.teacher, encoded)
         yield (
             transfer.teacher_states(self.setup, self.texts, teacher.n_layers),

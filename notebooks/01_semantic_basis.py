@@ -57,10 +57,10 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # The other direction leads from a token to the space of hidden states, the *latent space*. It uses the [pseudoinverse](#decisions-pseudoinverse) $W^+$ and the one-hot vector $\vec e_i$ of token $i$. The result is one vector of the {term}`semantic basis`, called the {term}`semantic atom` of token $i$:
 #
 # $$
-# \vec s_i = \vec e_i\, W^+ , \qquad W^+ = (W^\top W)^{-1} W^\top ,
+# \vec s_i = W^+ \vec e_i , \qquad W^+ = (W^\top W)^{-1} W^\top ,
 # $$ (eq-basis)
 #
-# which is the least-squares answer to "which state gives logit 1 to token $i$ and 0 to all others?". The matrix $S$ has one atom in each row. The library computes it through the $D \times D$ Gram matrix in float64, so it needs two matrix products and no factorisation of size $V$.
+# which is the least-squares answer to "which state gives logit 1 to token $i$ and 0 to all others?". The paper writes $\vec e\, W^+$, with states as rows and a head of shape $D \times V$; this is the same. The matrix $S = W^+$ has one atom in each of its $V$ columns. The library computes it through the $D \times D$ Gram matrix in float64, so it needs two matrix products and no factorisation of size $V$. It keeps the atoms as rows, in `vectors`.
 
 # %%
 teacher_basis = SemanticBasis.from_model(teacher)
@@ -68,16 +68,16 @@ student_basis = SemanticBasis.from_model(student)
 student_basis.vectors.shape, student_basis.method, student_basis.rank
 
 # %% [markdown]
-# Three checks follow. $S$ must be the pseudoinverse, so $S^\top W$ must be the identity of the latent space. $S$ must agree with `torch.linalg.pinv` in float64. The third check asks how often the logits of $s_i$ have their maximum at token $i$. This need not be so: $V$ tokens share $D < V$ dimensions, so $S W^\top$ can only be a projection and not the identity.
+# Three checks follow. $S$ must be the pseudoinverse, so $S W$ must be the identity of the latent space. $S$ must agree with `torch.linalg.pinv` in float64. The third check asks how often the logits of an atom $\vec s_i$ have their maximum at token $i$. This need not be so: $V$ tokens share $D < V$ dimensions, so $W S$, whose columns are these logits, can only be a projection and not the identity.
 
 
 # %%
 def check(model, basis):
-    W, S = Architecture(model.model).head_weight.detach()[basis.token_ids].double(), basis.vectors.double()
+    W, S = Architecture(model.model).head_weight.detach()[basis.token_ids].double(), basis.vectors.double().T
     return {
-        "largest error of SᵀW − I": (S.T @ W - torch.eye(S.shape[1])).abs().max().item(),
-        "largest difference to pinv": (S - torch.linalg.pinv(W).T).abs().max().item(),
-        "own token first (%)": 100 * ((S @ W.T).argmax(1) == torch.arange(len(S))).double().mean().item(),
+        "largest error of SW − I": (S @ W - torch.eye(len(S))).abs().max().item(),
+        "largest difference to pinv": (S - torch.linalg.pinv(W)).abs().max().item(),
+        "own token first (%)": 100 * ((W @ S).argmax(0) == torch.arange(len(W))).double().mean().item(),
     }
 
 
@@ -145,7 +145,7 @@ def other_choices(model, basis):
         "atoms: torch.linalg.pinv in float32 instead of Cholesky in float64": agreement(pinv, basis.vectors),
         "atoms: final norm folded in": agreement(folded.vectors, basis.vectors),
         "atoms: input side instead of output side": agreement(embeddings.vectors, basis.vectors),
-        "rows that equal an earlier row, share": 1 - len(unique.vectors) / len(basis.vectors),
+        "rows of the head that equal an earlier row (share)": 1 - len(unique.vectors) / len(basis.vectors),
     }
 
 
@@ -159,7 +159,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# The choice between unit and raw atoms concerns sums over atoms. The [next page](02_decomposition.ipynb) makes of teacher and student atoms one map, $M = S_T^\top S_S$ with atoms in rows; it may be made of atoms of unit length or of raw ones. For states drawn at random, the targets of the two maps have this mean cosine:
+# The choice between unit and raw atoms concerns sums over atoms. The [next page](02_decomposition.ipynb) makes of teacher and student atoms one map, $M = S_T^{} S_S^\top$; it may be made of atoms of unit length or of raw ones. For states drawn at random, the targets of the two maps have this mean cosine:
 
 # %%
 drawn = torch.randn(512, teacher_basis.vectors.shape[1], dtype=torch.float64, generator=torch.manual_seed(0))
@@ -169,7 +169,7 @@ raw_map = teacher_basis.vectors[shared_teacher].double().T @ student_basis.vecto
 round(agreement(drawn @ unit_map, drawn @ raw_map), 3)
 
 # %% [markdown]
-# ## Reading
+# ## What the numbers say
 
 # %% tags=["hide-input"]
 own = {name: found["own token first (%)"] for name, found in checks.items()}

@@ -96,7 +96,7 @@ if texts:
 # %% [markdown]
 # ### A published model: SmolLM2-135M-Instruct on HumanEval
 #
-# The paper's text names Qwen3 and its caption names Llama 2 7B. Neither is available everywhere ([Decisions](#decisions-which-states)), so this section uses a Llama-type model with published weights and 135 million parameters. Its LM head is [tied](#decisions-tied-heads) to its embeddings.
+# The paper's text names Qwen3 and its caption names Llama 2 7B. Neither comes with this project ([Decisions](#decisions-which-states)), so this section uses a Llama-type model with published weights and 135 million parameters. Its LM head is [tied](#decisions-tied-heads) to its embeddings.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 2 on SmolLM2-135M-Instruct, 164 HumanEval prompts: mean cosine between a state and its recombined components, by layer, for each {term}`interface`. What to see: the output side is far above the input side, as in the paper; but *random, as many* is higher still, so a high cosine alone says nothing about semantics.", "name": "fig-decomposition-smollm2"}, "image": {"alt": "Four panels, one for each interface, with four curves over 30 layers."}}
 figure = figures.resultant_cosines(real)
@@ -163,7 +163,7 @@ page.provenance(
 )
 
 # %% [markdown]
-# ## Reading
+# ## What the numbers say
 
 # %% tags=["hide-input"]
 of = frames.set_index("basis")

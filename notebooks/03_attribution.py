@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Which layer of the teacher matters for a task? Under the absolute score it is always the first layer or, where whole layer outputs are scored, the second, whatever the task. Without the output of the first MLP the teacher loses every task: the score finds a layer that everything needs, not one that is special to a task. The signed score gives other layers, which depend on the interface and on the task; whether any of them is a good place to train is not asked here.
+# Which layer of the teacher matters for a task? Under the absolute score it is always the first layer or, where whole layer outputs are scored, the second, whatever the task. Without the output of the first MLP the teacher predicts no task any more: the score finds a layer that everything needs, not one that is special to a task. The signed score gives other layers, which depend on the interface and on the task; whether any of them is a good place to train is not asked here.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -35,6 +35,7 @@ from semalign.book import figures
 from semalign.book.markdown import Markdown
 from semalign.book.page import open_page
 from semalign.book.tables.analyses import critical_layers
+from semalign.book.tables.paper import title
 
 page = open_page("03_attribution", profile, inputs)
 
@@ -123,7 +124,7 @@ def rises(task):
     return [mean(test.patched(None, 1.0)) - mean(test.own()) for test in tests]
 
 
-without = pd.DataFrame({task: rises(task) for task in settings.tasks})
+without = pd.DataFrame({title(task): rises(task) for task in settings.tasks})
 without.insert(0, "layer without MLP", range(1, n_teacher + 1))
 page.show_table(
     without,

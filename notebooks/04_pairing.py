@@ -104,7 +104,7 @@ page.save(points, "pairing")
 page.provenance("pairing")
 
 # %% [markdown]
-# ## Reading
+# ## What the numbers say
 
 # %% tags=["hide-input"]
 cosine = torch.nn.functional.cosine_similarity

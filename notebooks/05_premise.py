@@ -15,7 +15,7 @@
 #
 # - **Purpose**: Section 4.2 of the paper takes it that atom $i$ of the teacher's basis and atom $i$ of the student's basis mean the same. This page measures, before any training, for which pairs of models that holds, what the aligned states say, and what they do in place of the student's own states.
 # - **Cost**: about 20 seconds on a CPU. Everything comes from records of `semalign diagnose`; the correspondence of the profile's own pair is computed again.
-# - **Command**: `semalign run --profile micro --only 05`; the table of records below has the command of each pair.
+# - **Command**: `semalign run --profile micro --only 05`; the line under each table has the command for one pair of models.
 #
 # ## In short
 #
@@ -23,16 +23,17 @@
 
 # %% tags=["parameters"]
 profile = "micro"
-inputs = ["models", "benchmarks", "results/diagnosis", "results/sibling-plus-selection"]
+inputs = ["models", "benchmarks", "results/diagnosis", "results/sibling-plus-selection", "results/sibling-plus"]
 
 # %% tags=["hide-input"]
 from IPython.display import display
 
 from semalign.book.figures.premise import patches_of_pairs, readings_of_pairs
-from semalign.book.markdown import Markdown
+from semalign.book.markdown import Markdown, folded
 from semalign.book.page import open_page
 
 page = open_page("05_premise", profile, inputs)
+DIAGNOSE = "semalign diagnose TEACHER STUDENT --data TASK --out FOLDER"
 
 # %%
 from semalign.book.tables import premise
@@ -42,6 +43,7 @@ from semalign.paths import results_dir
 settings = load_profile(profile)
 folder = results_dir() / "diagnosis"
 records = premise.diagnoses(folder)
+diagnosed = [folder / premise.file_of(record) for record in records]
 print(len(records), "diagnoses on record")
 
 # %% [markdown]
@@ -57,8 +59,8 @@ page.show_table(
     "How far the atoms of two models correspond. CKA goes from 0 to 1; 'at random' is its mean over 20 random pairings of the same atoms.",
     "premise-atoms",
     decimals=3,
-    command="semalign diagnose TEACHER STUDENT --data TASK --out FOLDER",
-    records=[folder / premise.file_of(record) for record in records],
+    command=DIAGNOSE,
+    records=diagnosed,
 )
 
 # %% [markdown]
@@ -83,15 +85,19 @@ for record in own:
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of positions at which the student's head reads the teacher's next token first, from aligned states of each teacher layer. 'The teacher's own states' are read by the teacher's head; the horizontal lines are the student's own states, and the best that any head of the student's width could do. What to see: how far the paper's map lies above its permuted form and below the others.", "name": "fig-premise-readings"}, "image": {"alt": "A panel for each pair of models; in each a line for every map over the teacher's layers."}}
 figure = readings_of_pairs(records)
+page.save(premise.measured(records, "readings"), "premise-all-readings")
+
+# %% tags=["remove-input"]
+page.provenance("premise-all-readings", DIAGNOSE, diagnosed)
 
 # %% tags=["hide-input"]
 page.show_table(
     premise.reading_table(records),
-    "The same at the teacher's last layer, in percent.",
+    "The same at the teacher's last layer, in percent; the last two columns are the horizontal lines of the figure.",
     "premise-readings",
     decimals=1,
-    command="semalign diagnose TEACHER STUDENT --data TASK --out FOLDER",
-    records=[folder / premise.file_of(record) for record in records],
+    command=DIAGNOSE,
+    records=diagnosed,
 )
 
 # %% [markdown]
@@ -101,23 +107,27 @@ page.show_table(
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Change of the response NLL, in nats per token, if aligned states replace the student's own at one layer; bars are paired 95% intervals over rows. Open markers are permuted maps. The axis is linear near zero and logarithmic beyond. What to see: only points below zero help, and only if they lie below their permuted form too.", "name": "fig-premise-patches"}, "image": {"alt": "A panel for each pair of models; in each, points with intervals for every map at four student layers, and a line at zero."}}
 figure = patches_of_pairs(records)
+page.save(premise.measured(records, "patches"), "premise-all-patches")
+
+# %% tags=["remove-input"]
+page.provenance("premise-all-patches", DIAGNOSE, diagnosed)
 
 # %% tags=["hide-input"]
 page.show_table(
     premise.patch_table(records),
     "The layer and the strength at which the paper's targets serve each pair best: change of the response NLL, with paired 95% intervals, against the student's own states, against permuted atoms and against zero. The best of several places is chosen on the rows that are shown, so that small gains are overstated.",
     "premise-patches",
-    command="semalign diagnose TEACHER STUDENT --data TASK --out FOLDER",
-    records=[folder / premise.file_of(record) for record in records],
+    command=DIAGNOSE,
+    records=diagnosed,
 )
 
 # %% [markdown]
 # ## Does training keep it?
 #
-# The last pair of layers of the two models whose atoms correspond, trained on the training rows of each task. In the entries `alone`, the student learns from the teacher's aligned states and nothing else: no label, no logit of the teacher. In `labels`, cross-entropy is the output term, alone or with a layer term beside it. `logits` is distillation from the teacher's distribution. Each entry has the same four learning rates, and the one with the lowest loss on validation rows is shown. A rate at an end of the grid is marked, since one beyond it might be better. One seed; rates were chosen on the rows that are shown, so that small differences are uncertain beyond their intervals; nothing was measured on a test split.
+# The last pair of layers of the two models whose atoms correspond, trained on the training rows of each task. In the entries `alone`, the student learns from the teacher's aligned states and nothing else: no label, no logit of the teacher. In `labels`, cross-entropy is the output term, alone or with a layer term beside it. `logits` is distillation from the teacher's distribution. Each entry has the same seven learning rates, and the one with the lowest loss on validation rows is shown. A rate at an end of the grid is marked, since one beyond it might be better. One seed; rates were chosen on the rows that are shown, so that small differences are uncertain beyond their intervals; nothing was measured on a test split.
 
 # %% tags=["hide-input"]
-from semalign.book.tables.searches import best_points, loss_table
+from semalign.book.tables.searches import best_points, loss_table, loss_text
 from semalign.experiments.selection import ITEMS
 
 search = load_profile("sibling-plus")
@@ -127,16 +137,43 @@ CONTROLS = {
     "alone-procrustes": "alone-permuted-procrustes",
     **{f"labels-{name}": "labels" for name in ("semantic", "permuted", "least-squares", "procrustes")},
 }
+losses = loss_table(search, best_points(search, results_dir() / "sibling-plus-selection"), CONTROLS)
 page.show_table(
-    loss_table(search, best_points(search, results_dir() / "sibling-plus-selection"), CONTROLS),
+    losses,
     f"{search.teacher} → {search.student}, last layers: response NLL in nats per token on {ITEMS} validation rows. The control of a map alone is its permuted form, that of a layer term beside labels is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better.",
     "premise-training",
     command="semalign select --profile sibling-plus",
     records=sorted((results_dir() / "sibling-plus-selection").glob("*.json")),
 )
+display(Markdown(f"Of the data sets that were run:\n\n{loss_text(losses)}"))
 
 # %% [markdown]
-# ## Reading
+# ### Once on the test split
+#
+# Each entry was then trained at its best rate with three seeds, and scored once on the test split. The held-out NLL is again that of validation rows, which also chose the rates. Two one-sided tests {cite}`schuirmann1987tost` ask whether an entry equals its control within a margin that was set beforehand: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, *differs* that the $p$ of the difference, corrected for all lines of the measure, is below 0.05, and *open* that the data show neither.
+
+# %% tags=["hide-input"]
+from semalign.book.paper_sized import PaperSized
+from semalign.book.tables.pairs import equality_table
+from semalign.results.pairs import NLL, SCORE, pair_differences
+
+confirmed = PaperSized(search)
+PAIRS = [*CONTROLS.items(), ("labels", "logits")]
+tested = {measure: pair_differences(confirmed.records, PAIRS, measure) for measure in (NLL, SCORE)}
+print(f"{len(confirmed.paths)} current records; `{confirmed.command}` makes those that are missing")
+
+# %% tags=["hide-input"]
+for measure, name in ((NLL, "nll"), (SCORE, "score")):
+    page.show_table(
+        equality_table(search, PAIRS, tested[measure], measure),
+        f"{search.teacher} → {search.student}, last layers, chosen rates: differences in {measure.name}, in {measure.unit}, with 90% intervals over {'rows' if measure is NLL else 'test items'} and seeds; the margin is {measure.margin:g}.",
+        f"premise-confirmed-{name}",
+        command=confirmed.command,
+        records=confirmed.paths,
+    )
+
+# %% [markdown]
+# ## What the numbers say
 #
 # One line for each pair, from all its data. A place is a layer at one strength.
 
@@ -146,9 +183,11 @@ display(Markdown(premise.findings(records)))
 # %% [markdown]
 # ## Verdicts
 #
-# These are the verdicts of `semalign diagnose` on each pair, made from the numbers above. It is the first thing to run with a pair of your own ([Your own pair](13_your_own_pair.ipynb)).
+# These are the verdicts of `semalign diagnose` on each pair and data set, made from the numbers above. It is the first thing to run with a pair of your own ([Your own pair](13_your_own_pair.ipynb)).
 
 # %% tags=["hide-input"]
-display(Markdown(premise.verdicts(records)))
+for pair, said in premise.verdicts(records).items():
+    display(folded(Markdown(said + "\n"), pair))
+
 # %% [markdown]
 # **Read next**: [Alignment and training](06_alignment.ipynb), or [Your own pair](13_your_own_pair.ipynb) to diagnose your models.

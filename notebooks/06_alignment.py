@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# What does the paper's objective do to the layer that it trains? Under the paper's settings both losses fall, but in so few steps the layer hardly changes: on held-out rows its states come only slightly closer to the targets, and the student does not predict the responses better. At ten times the rate the states come much closer, and the predictions become clearly worse unless cross-entropy is the output term. This is one task and one seed, without a benchmark score.
+# What does the paper's objective do to the layer that it trains? Under the paper's settings both losses fall, but in so few steps the layer hardly changes: on held-out rows its states come only slightly closer to the targets, and the student does not predict the responses better. At ten times the rate the states come much closer, and the predictions become clearly worse; they do so least where cross-entropy is the output term or a late layer is trained. This is one task and one seed, without a benchmark score.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -95,7 +95,7 @@ half = len(falls) // 2
 was, now = details["before"], details["after"]
 display(
     Markdown(
-        f"""- **Steps**: {details["steps"]} in all. The layer term falls by {falls[0] - falls[half]:.3f} in the first half and by {falls[half] - falls[-1]:.3f} in the second, in which the learning rate goes to zero. Its final value is {falls[-1]:.3f}, where 0 would be reached targets.
+        f"""- **Steps**: {details["steps"]} in all. The layer term falls by {falls[0] - falls[half]:.3f} in the first half and by {falls[half] - falls[-1]:.3f} in the second, in which the learning rate goes to zero. Its final value is {falls[-1]:.3f}, where 0 would mean that the targets are reached.
 - **Weights**: the trained matrices change by {details["weight_change"]:.1%} of their norm.
 - **Held-out rows**, before → after: layer cosine {was["layer_cosine"]:.3f} → {now["layer_cosine"]:.3f}, output cosine {was["output_cosine"]:.3f} → {now["output_cosine"]:.3f}, response NLL {was["response_nll"]:.4f} → {now["response_nll"]:.4f} nats per token."""
     )
@@ -160,7 +160,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# ## Reading
+# ## How to read the table
 #
 # Keep two things in mind when reading {numref}`tab-variants`.
 #

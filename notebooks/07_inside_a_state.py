@@ -94,7 +94,7 @@ for axis, (view, part) in zip(axes.flat, lines.groupby("view", sort=False), stri
 page.provenance("inside")
 
 # %% [markdown]
-# ## Reading
+# ## What the numbers say
 
 # %% tags=["hide-input"]
 shared = {view: 100 * shared_atoms_share(looks.values(), "teacher", view) for view in ("target", "before", "after")}

@@ -32,7 +32,7 @@ inputs = [
 from IPython.display import display
 
 from semalign.book import figures, readings
-from semalign.book.markdown import Markdown
+from semalign.book.markdown import Markdown, nested_list
 from semalign.book.page import open_page
 from semalign.book.paper_sized import paper_sized
 from semalign.book.tables import trainings
@@ -199,7 +199,7 @@ for each in beside:
     trained[each.profile.name] = lines
     page.show_table(
         trainings.training_table(each.profile, lines, each.records, each.entries),
-        f"At Table 5's sizes, student {each.profile.student}, teacher {each.profile.teacher}, up to {len(each.profile.seeds)} seeds: score in percent with 95% interval over seeds (of the student over items), steps of the optimiser, change of the trained weights, layer cosine before → after, held-out NLL before → after in nats per token (mean over rows), and its change with a 95% interval, paired by row, over rows and seeds.",
+        f"At Table 5's sizes, student {each.profile.student}, teacher {each.profile.teacher}, up to {len(each.profile.seeds)} seeds: score in percent with 95% interval over seeds (of the student over items), steps of the optimiser, change of the trained weights as a share of their norm, layer cosine before → after, held-out NLL before → after in nats per token (mean over rows), and its change with a 95% interval, paired by row, over rows and seeds.",
         f"paper-sized-{suffix}",
         command=each.command,
         records=each.paths,
@@ -208,16 +208,27 @@ if not beside:
     print(f"no profile {settings.name}-fair or {settings.name}-sibling: not run")
 
 # %% tags=["hide-input"]
-parts = []
+TOLD = {
+    "semalign": "`semalign`",
+    "semalign-last": "With the last layers paired, `semalign-last`",
+    "cross-entropy-literal": "The same layer trained on labels, `cross-entropy-literal`",
+}
+parts = {}
 for each in beside:
-    lines, of = (
-        trained[each.profile.name],
-        runs.summary(results_dir() / each.profile.name, [path.name for path in each.paths]),
+    lines = trained[each.profile.name]
+    of = runs.summary(results_dir() / each.profile.name, [path.name for path in each.paths])
+    parts[each.profile.student] = [
+        *(
+            f"{called}: score {readings.gains(each.profile, of, name)}; NLL {readings.nll_changes(each.profile, lines, name)}."
+            for name, called in TOLD.items()
+        ),
+        f"Did not train, of all entries and benchmarks with records: {readings.untrained(lines)}.",
+    ]
+display(
+    Markdown(
+        f"What these records say of each student, as the change from the student as it is: scores in points, and the held-out NLL in nats per token with 95% intervals; below zero the NLL is better.\n\n{nested_list(parts)}"
     )
-    parts.append(
-        f"""- **{each.profile.student}**, `semalign` minus the student in points: {readings.gains(each.profile, of, "semalign")}; change of held-out NLL: {readings.nll_changes(each.profile, lines, "semalign")}. With the last layers paired, `semalign-last`: {readings.gains(each.profile, of, "semalign-last")}; NLL {readings.nll_changes(each.profile, lines, "semalign-last")}. `cross-entropy-literal`, the same layer trained on labels: {readings.gains(each.profile, of, "cross-entropy-literal")}; NLL {readings.nll_changes(each.profile, lines, "cross-entropy-literal")}. Did not train, of all entries and benchmarks with records: {readings.untrained(lines)}."""
-    )
-display(Markdown("What these records say; below zero the NLL is better:\n\n" + "\n".join(parts)))
+)
 
 # %% tags=["hide-input"]
 own = trainings.training_lines(settings, read_records(folder, current), entries_of(settings, ["all"]), {})
@@ -250,20 +261,33 @@ for each in followed:
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Score, held-out NLL and layer cosine over the steps at Table 5's sizes, the student that was trained independently of the teacher; means over seeds. What to see: whether the NLL falls at all while the layer cosine rises, and whether permuted atoms do as well as real ones.", "name": "fig-curves-fair"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a column for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
 figure = figures.curves(lines.get(f"{settings.name}-fair", curve_points([])))
 
+# %% tags=["remove-input"]
+if f"{settings.name}-fair" in lines:
+    display(
+        page.provenance(
+            "curves-fair", f"semalign curves --profile {settings.name}-fair", paths[f"{settings.name}-fair"]
+        )
+    )
+
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for the student that was cut from the teacher.", "name": "fig-curves-sibling"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a column for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
 figure = figures.curves(lines.get(f"{settings.name}-sibling", curve_points([])))
+
+# %% tags=["remove-input"]
+if f"{settings.name}-sibling" in lines:
+    display(
+        page.provenance(
+            "curves-sibling", f"semalign curves --profile {settings.name}-sibling", paths[f"{settings.name}-sibling"]
+        )
+    )
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The same with the rows of the profile: the paper's settings beside the entries whose settings were chosen on validation data.", "name": "fig-curves"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a column for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
 figure = figures.curves(lines[settings.name])
 
 # %% tags=["remove-input"]
-for each in followed:
-    name = each.profile.name
-    data = f"curves-{name.removeprefix(f'{settings.name}-')}"
-    display(page.provenance(data, f"semalign curves --profile {name}", paths[name]))
+page.provenance(f"curves-{settings.name}", f"semalign curves --profile {settings.name}", paths[settings.name])
 
 # %% [markdown]
-# ## Reading
+# ## What the numbers say
 #
 # These tables show small models on benchmarks invented for them; none of their numbers is for Llama 2.
 

@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Does a change of the student's score come from semantic alignment? With the rows of this profile no control shows that it does: maps without semantics score about as well as the paper's map, and training on labels without a teacher scores higher. At Table 5's own sizes, the verdict on whether the meaning of the atoms is what helps is {verdict}`6:micro-fair` for the student that was trained independently of the teacher, and {verdict}`6:micro-sibling` for the one that was cut from it. A control that scores as SemAlign does needs no semantic alignment for its score; an interval that contains zero shows no difference, which does not mean that there is none.
+# Does a change of the student's score come from semantic alignment? With the rows of this profile no control shows that it does: maps without semantics score about as well as the paper's map, and training on labels without a teacher scores higher. At Table 5's own sizes, the verdict on whether the meaning of the atoms is what helps is {verdict}`6:micro-fair` for the student that was trained independently of the teacher, and {verdict}`6:micro-sibling` for the one that was cut from it. Where a control scores as SemAlign does, the score needs no semantic alignment; an interval that contains zero shows no difference, which does not mean that there is none.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -144,7 +144,7 @@ if settings.teachers:
 # %% [markdown]
 # ## SemAlign minus X
 #
-# Both methods were scored on the same test items ([Decisions](#decisions-differences)). A resample draws items, the same for both, and seeds of each method; the interval is the percentile interval {cite}`efron1979bootstrap`. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`: if lines with a corrected value below 0.05 are taken as differences, the chance that any of them has no difference is below 5%. With few seeds the spread over seeds is underestimated: with $S$ seeds, by a factor $(S - 1)/S$ in the variance.
+# Both methods were scored on the same test items ([Decisions](#decisions-differences)). The intervals are bootstrap intervals {cite}`efron1979bootstrap`: a resample draws items, the same for both methods, and seeds of each; the ends are percentiles of the difference over all resamples. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`: if lines with a corrected value below 0.05 are taken as differences, the chance that any of them has no difference is below 5%. With few seeds the spread over seeds is underestimated: with $S$ seeds, by a factor $(S - 1)/S$ in the variance.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign under the paper's settings minus every other entry, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or at zero explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
 figure = figures.differences(settings, compared[PAPER])
@@ -240,7 +240,7 @@ display(Markdown("Over the benchmarks with records:\n\n" + "\n".join(sentences))
 # Is it the layer? Each student layer is trained towards the teacher layer that the layer map gives it, by the layer term alone, at Table 5's rows, epochs and rate, through several maps and at both interfaces. Only the held-out NLL is measured. The first seed stands for all.
 
 # %% tags=["hide-input"]
-swept, SWEPT = {}, ["micro_mmlu", "micro_gsm8k"]
+swept, sources, SWEPT = {}, {}, ["micro_mmlu", "micro_gsm8k"]
 for name in (f"{settings.name}-depth", f"{settings.name}-sibling-depth"):
     if name not in profile_names():
         print(f"no profile {name}: not run")
@@ -251,13 +251,19 @@ for name in (f"{settings.name}-depth", f"{settings.name}-sibling-depth"):
     command, data = f"semalign sweep --profile {name}", name.removeprefix(f"{settings.name}-")
     print(f"{name}: {len(paths)} of {len(sweep.points(depth))} points; `{command}` makes the others")
     page.save(swept[name], f"sweep-{data}")
-    display(page.provenance(f"sweep-{data}", command, paths))
+    sources[name] = page.provenance(f"sweep-{data}", command, paths)
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Change of the held-out NLL after training one student layer towards its teacher layer, by map (rows) and student layer (columns), for the student that was trained independently of the teacher; in nats per token, below zero (blue) the predictions became better. What to see: whether any map or layer is blue, and whether the paper's map differs from permuted atoms.", "name": "fig-sweep"}, "image": {"alt": "Heat maps with a number in each cell, for each benchmark and interface, or a note that they were not run."}}
 figure = figures.nll_by_layer(swept.get(f"{settings.name}-depth", sweep.table([])), SWEPT, ["mlp", "residual"])
 
+# %% tags=["remove-input"]
+display(*(found for name, found in sources.items() if name == f"{settings.name}-depth"))
+
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for the student that was cut from the teacher.", "name": "fig-sweep-sibling"}, "image": {"alt": "Heat maps with a number in each cell, for each benchmark and interface, or a note that they were not run."}}
 figure = figures.nll_by_layer(swept.get(f"{settings.name}-sibling-depth", sweep.table([])), SWEPT, ["mlp", "residual"])
+
+# %% tags=["remove-input"]
+display(*(found for name, found in sources.items() if name == f"{settings.name}-sibling-depth"))
 
 # %% [markdown]
 # ## How settings were chosen

@@ -15,7 +15,7 @@
 #
 # - **Purpose**: change one thing at a time about the method, and see what the held-out loss makes of it. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
 # - **Cost**: about 60 seconds on a CPU. Losses are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, and `python benchmarks/side_effects.py --methods semalign,cross-entropy-literal,sft` the side effects.
+# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py --methods semalign,cross-entropy-literal,sft` the side effects.
 #
 # ## In short
 #
@@ -49,12 +49,14 @@ from semalign.book.page import open_page
 
 page = open_page("10_ablations", profile, inputs)
 COMPARE = "semalign compare --profile ablations"
+ATTRIBUTE = "python benchmarks/attribution_choices.py"
 SIDE = "python benchmarks/side_effects.py --methods semalign,cross-entropy-literal,sft"
 
 # %%
 from semalign.book.tables import ablations, medium, prediction, side_effects
 from semalign.experiments.cells import cells
 from semalign.experiments.currency import current
+from semalign.experiments.inputs import source_once
 from semalign.experiments.profiles import load_profile
 from semalign.paths import results_dir
 
@@ -129,15 +131,19 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'layers')}."))
 # %% [markdown]
 # ## Strength of decomposition
 #
-# A target is a sum over all atoms, each with its cosine as the coefficient. Here only the atoms with the largest cosines, in magnitude, are kept. If a few of them carry the meaning, few are enough; if the sum works as a product with one fixed matrix and not as a decomposition, it needs all.
+# A target is a sum over all atoms, each with its cosine as the coefficient. Three things are changed about that sum:
+#
+# - **few atoms**: only those with the largest cosines, in magnitude, are kept. If a few of them carry the meaning, few are enough; if the sum works as a product with one fixed matrix and not as a decomposition, it needs all;
+# - **temperature**: a softmax makes probabilities on the vocabulary of the cosines, which the paper mentions (Section 3.1) and does not use. At 0.01 a target is nearly its nearest atom; at 1 all targets are nearly the mean atom ([Decisions](#decisions-which-coefficients-a-target-has));
+# - **part of the vocabulary**: the atoms are the tokens that occur in the training rows, or as many random ones.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with the targets made of few atoms minus that with all, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how many atoms it takes until the loss is that of all of them.", "name": "fig-ablation-strength"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for 1, 10, 100 and 500 atoms and each benchmark."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with other coefficients or atoms minus that with the cosines of all atoms, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how many atoms it takes until the loss is that of all of them, and whether it matters which they are.", "name": "fig-ablation-strength"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each number of atoms, temperature and part of the vocabulary, and each benchmark."}}
 figure = factor_effects(settings, lines, "strength")
 
 # %% tags=["hide-input"]
 page.show_table(
     ablations.factor_table(settings, lines, "strength"),
-    "Response NLL with targets of few atoms minus that with all, ± half of the 95% interval.",
+    "Response NLL with other coefficients or atoms minus that with the cosines of all atoms, ± half of the 95% interval.",
     "ablation-strength",
     command=COMPARE,
     records=records,
@@ -167,7 +173,7 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'weight')}."))
 # %% [markdown]
 # ## Pairing
 #
-# Around `inner`, one layer of the student learns from every layer of the teacher in turn. So the formula's layer, the nearest one by similarity of layer outputs (linear CKA), shifts by one and two, and what a random pairing would give, are all among them; `interpolated` is the paper's mixture of two layers. Around `literal`, the pair that attribution chose is replaced: by the pair of the signed sum, by a pair in the middle, by the last one, and by deeper teacher layers for the same student layer.
+# Around `inner`, one layer of the student learns from every layer of the teacher in turn. So the formula's layer, the nearest one by similarity of layer outputs (linear CKA), shifts by one and two, and what a random pairing would give, are all among them; `interpolated` is the paper's mixture of two layers. Around `literal`, the pair that attribution chose is replaced: by the pair of the signed sum, by that of attribution at the outputs of whole layers, by a pair in the middle, by the last one, and by deeper teacher layers for the same student layer.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with another pair of layers minus that with the pair of the base. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether the formula's pair is better than its neighbours, and how much the distance matters.", "name": "fig-ablation-pairing"}, "image": {"alt": "Two panels, one for each base, with a point and an interval for each pairing and each benchmark."}}
 figure = factor_effects(settings, lines, "pairing")
@@ -188,7 +194,37 @@ display(Markdown(f"{where}. Read from the table: {ablations.reading(lines, 'pair
 # %% [markdown]
 # ## Granularity
 #
-# Attribution and training can look at what attention adds, at what the MLP adds, at both together, or at the layer's output. The paper attributes and compares at one of them; which, it does not say exactly. What layer each choice and each way of attributing finds is in [Attribution](03_attribution.ipynb); single heads and integrated gradients are not settings of the library and were not run.
+# Attribution and training can look at what attention adds, at what the MLP adds, at both together, or at the layer's output. The paper attributes and compares at one of them; which, it does not say exactly.
+#
+# **Attribution** can also look at single attention heads, whose output is taken before the matrix that mixes them; a layer then has the score of its best head. And it can go another way than gradient × activation: *integrated gradients* average the gradient over activations between zero and the layer's own, and an *ablation* puts zero in place of the activation and measures how far the log-likelihood of the response falls. All that a choice can change is the pair of layers, which the table gives. A pair is trained only where it differs from that of the base: {numref}`tab-ablation-pairing` has the pairs that were.
+#
+# **Training** at single heads was not built. A head's output, before it is mixed, is not in the residual stream, where the atoms are, so that Eq. 1 does not apply to it; and of its share of what attention adds, the paper does not say which head of the student it should be compared with: a formula pairs layers by their depth, and heads have no order. The sum over heads is the interface `attention`.
+
+# %% tags=["hide-input"]
+from semalign.book.tables import analyses
+from semalign.results.records import read_record
+
+attributed = results_dir() / "ablations-analysis" / "attribution.json"
+if not attributed.is_file():
+    display(Markdown(f"*The attributions were not run: `{ATTRIBUTE}` measures them.*"))
+else:
+    found = read_record(attributed)
+    sizes = (source_once(name).outline.model.config.num_hidden_layers for name in (settings.teacher, settings.student))
+    page.show_table(
+        analyses.critical_layers(analyses.recorded_scores(found), *sizes),
+        f"Critical teacher layer → paired student layer by each method of attribution, aggregation and granularity, over {found['configuration']['examples']} training rows.",
+        "ablation-attribution",
+        command=ATTRIBUTE,
+        records=[attributed],
+    )
+    display(
+        Markdown(
+            f"Of {found['n']} choices, {found['value'] * found['n']:.0f} find the layer that the paper's settings find."
+        )
+    )
+
+# %% [markdown]
+# The figure and the table below change where states are *compared*.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL at another interface minus that at the base's, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether the choice of the interface changes more than the choice of the map.", "name": "fig-ablation-interface"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each interface and each benchmark."}}
 figure = factor_effects(settings, lines, "interface")
@@ -224,7 +260,26 @@ page.show_table(
 display(Markdown(f"Read from them: {ablations.reading(lines, 'reading')}."))
 
 # %% [markdown]
-# Two things that could be varied were left out. A temperature on the coefficients, and a part of the vocabulary in place of all tokens, are no settings of the library. The number of training rows belongs to a task, not to a variant; the search with few rows is in [Controls](09_controls.ipynb).
+# ## Rows and labels
+#
+# How much does the result depend on what is trained on? With 32, 100 or 300 rows in place of 1,000, rows come more often, so that there are as many steps. In the other regime no label is used at all: the rows have the teacher's own greedy answers to the same prompts as their responses, and the layer term trains alone, beside cross-entropy with these answers, or beside a KL term to the teacher's logits ([Decisions](#decisions-what-the-teacher-s-answers-are)). Losses are measured on held-out rows with their true responses, whatever was trained on. A teacher is worth most where labels are few: if alignment carries knowledge, the layer term must lose less than cross-entropy does when rows are taken away.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL after training on other rows or responses minus that after 1,000 rows with their labels, around two bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how much is lost without labels, and with few rows.", "name": "fig-ablation-regime"}, "image": {"alt": "Two panels, one for each base, with a point and an interval for each number of rows and each kind of responses, and each benchmark."}}
+figure = factor_effects(settings, lines, "regime")
+
+# %% tags=["hide-input"]
+page.show_table(
+    ablations.factor_table(settings, lines, "regime"),
+    "Response NLL after training on other rows or responses minus that after 1,000 rows with their labels, ± half of the 95% interval.",
+    "ablation-regime",
+    command=COMPARE,
+    records=records,
+    fold="The numbers: rows and labels",
+)
+display(Markdown(f"Read from them: {ablations.reading(lines, 'regime')}."))
+
+# %% [markdown]
+# Labels of another form, such as GSM8K's answers without the marks of its calculator, exist for the published data only (task `gsm8k_laten`): the micro benchmarks have one form each. The search with few rows in the independent pair is in [Controls](09_controls.ipynb).
 #
 # ## Does alignment predict the gain?
 #
@@ -286,8 +341,6 @@ for name, models in (("llama2", "Llama 2, 13B to 7B"), (settings.name, "The micr
     display(Markdown(said))
 
 # %% tags=["hide-input"]
-from semalign.results.records import read_record
-
 spent = {name: results_dir() / "micro-cost" / f"{name}.json" for name in ("semalign", "cross-entropy")}
 if all(path.is_file() for path in spent.values()):
     ours, theirs = (read_record(path)["seconds"] for path in spent.values())

@@ -96,19 +96,31 @@ def show_summary(similarities, name, caption, command, record):
 if settings.name == "micro":
     figure = figures.layer_similarity(micro, "raw")
 
+# %% tags=["remove-input"]
+if settings.name == "micro":
+    display(page.provenance("cka-micro"))
+
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Controls: the pair after a transfer, after alignment with permuted atoms, and untrained. What to see: whether permuted atoms change the pattern, and what two untrained models show.", "name": "fig-cka-micro-controls"}, "image": {"alt": "Heat maps of teacher layers by student layers for each control, linear and RBF kernel."}}
 if settings.name == "micro":
     figure = figures.layer_similarity(micro, "raw", CONTROLS)
+
+# %% tags=["remove-input"]
+if settings.name == "micro":
+    display(page.provenance("cka-micro"))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "As {numref}`fig-cka-micro`, for states at unit length, as in Eq. 1. What to see: what changes when a few long states no longer dominate.", "name": "fig-cka-micro-unit"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if settings.name == "micro":
     figure = figures.layer_similarity(micro, "unit")
 
+# %% tags=["remove-input"]
+if settings.name == "micro":
+    display(page.provenance("cka-micro"))
+
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The controls for states at unit length.", "name": "fig-cka-micro-unit-controls"}, "image": {"alt": "Heat maps of teacher layers by student layers for each control, linear and RBF kernel."}}
 if settings.name == "micro":
     figure = figures.layer_similarity(micro, "unit", CONTROLS)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 if settings.name == "micro":
     display(page.provenance("cka-micro"))
 
@@ -141,27 +153,45 @@ semalign drop-layers smollm2-135m --every 3 --out ~/.cache/semalign/models/smoll
 semalign slice smollm2-135m-every-third-dropped --width 504 --data gsm8k --out ~/.cache/semalign/models/smollm2-135m-cut
 semalign transfer smollm2-135m smollm2-135m-cut --data gsm8k --examples 100 --hold-out 100 -s epochs=3 -s batch_size=16 -s micro_batch_size=8 --out runs/transfer-cut-gsm8k-literal
 semalign cka smollm2-135m smollm2-135m-cut --adapter runs/transfer-cut-gsm8k-literal --out data/results/small/cka-smollm2-135m"""
+REAL_SOURCE = "semalign cka smollm2-135m smollm2-135m-cut --adapter runs/transfer-cut-gsm8k-literal --out data/results/small/cka-smollm2-135m"
 real = pd.read_csv(f"{REAL}.csv") if REAL.with_name(f"{REAL.name}.csv").is_file() else None
 if real is None:
     display(commands("*Not run. These commands make it:*", REAL_COMMAND))
 else:
     page.save(real, "cka-smollm2")
+    display(commands("The matrices are made by", REAL_COMMAND))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on SmolLM2-135M-Instruct and the student cut from it, HumanEval prompts: CKA of layer outputs as they are, before and after alignment, linear (left) and RBF (right). What to see: the same as for the micro pair; in the lower left corner both models have the same layers.", "name": "fig-cka-smollm2"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if real is not None:
     figure = figures.layer_similarity(real, "raw")
 
+# %% tags=["remove-input"]
+if real is not None:
+    display(page.provenance("cka-smollm2", REAL_SOURCE, REAL.with_name(f"{REAL.name}.json")))
+
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The controls for SmolLM2-135M-Instruct and the student cut from it.", "name": "fig-cka-smollm2-controls"}, "image": {"alt": "Heat maps of teacher layers by student layers for each control, linear and RBF kernel."}}
 if real is not None:
     figure = figures.layer_similarity(real, "raw", CONTROLS)
+
+# %% tags=["remove-input"]
+if real is not None:
+    display(page.provenance("cka-smollm2", REAL_SOURCE, REAL.with_name(f"{REAL.name}.json")))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "As {numref}`fig-cka-smollm2`, for states at unit length.", "name": "fig-cka-smollm2-unit"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if real is not None:
     figure = figures.layer_similarity(real, "unit")
 
+# %% tags=["remove-input"]
+if real is not None:
+    display(page.provenance("cka-smollm2", REAL_SOURCE, REAL.with_name(f"{REAL.name}.json")))
+
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The controls for states at unit length.", "name": "fig-cka-smollm2-unit-controls"}, "image": {"alt": "Heat maps of teacher layers by student layers for each control, linear and RBF kernel."}}
 if real is not None:
     figure = figures.layer_similarity(real, "unit", CONTROLS)
+
+# %% tags=["remove-input"]
+if real is not None:
+    display(page.provenance("cka-smollm2", REAL_SOURCE, REAL.with_name(f"{REAL.name}.json")))
 
 # %% tags=["hide-input"]
 if real is not None:
@@ -169,12 +199,12 @@ if real is not None:
         real,
         "cka-smollm2",
         "Summary of each condition of SmolLM2-135M-Instruct and the student cut from it.",
-        REAL_COMMAND.replace("\n", "; "),
+        REAL_SOURCE,
         REAL.with_name(f"{REAL.name}.json"),
     )
 
 # %% [markdown]
-# ## Reading
+# ## What the numbers say
 #
 # High similarity along the diagonal says something about two trained models only to the extent that it exceeds that of the untrained pair. A matrix that alignment leaves unchanged says something about semantics only to the extent that permuted atoms change it. "After transfer" says something only to the extent that the transfer changed the student.
 

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Published weights
 #
-# - **Purpose**: run the four real benchmarks on SmolLM2-135M-Instruct {cite}`allal2025smollm2`, a model that is small enough for a CPU, transfers into students cut from it, and one from Gemma 3 270M.
+# - **Purpose**: run the four real benchmarks on SmolLM2-135M-Instruct {cite}`allal2025smollm2`, a model that is small enough for a CPU; transfer from it into students that are cut from it; and transfer from Gemma 3 270M to it.
 # - **Cost**: about 10 seconds; all numbers are read from committed run records, and what has no record is *not run*. Making the records takes hours on two cores, and a GPU for the first of the transfers.
 # - **Command**: `semalign run --only 12`; the commands that make the records are given below.
 #
@@ -205,7 +205,7 @@ page.show_table(
 display(commands("The records are made by", FAMILIES))
 
 # %% [markdown]
-# ## Reading
+# ## What the numbers say
 #
 # Of the scores:
 #

@@ -118,6 +118,17 @@ def test_the_readme_example_is_five_lines_of_python_that_run_and_its_commands_ex
     assert all(f"\nmake {command}\n" in script for command in used)
 
 
+COLUMN = 86  # characters of code in the width of a page
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", *sorted((ROOT / "book").glob("*.md"))], ids=lambda path: path.name
+)
+def test_code_of_a_page_fits_its_column(path):
+    blocks = re.findall(r"^```(?:sh|python|json|yaml)\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert [line for block in blocks for line in block.splitlines() if len(line) > COLUMN] == []
+
+
 def test_no_file_names_a_place_on_this_machine():
     folders = [place for place in (ROOT, Path.home()) if len(place.parts) > 1]
     places = re.compile("|".join(re.escape(str(place)) + r"\b" for place in folders))

@@ -57,7 +57,8 @@ def test_the_objective_weighs_its_terms():
 
 def test_atoms_are_left_out_of_maps_from_atom_to_atom_only():
     assert TransferSettings(top_atoms=3, map="permuted").top_atoms == 3
-    with pytest.raises(
-        ValueError, match="top_atoms keeps atoms of the maps semantic and permuted: leave it out with ridge"
-    ):
+    with pytest.raises(ValueError, match="top_atoms is for the maps semantic and permuted: leave it out with ridge"):
         TransferSettings(top_atoms=3, map="ridge")
+    for setting in ({"temperature": 0.1}, {"atoms": "data"}):
+        with pytest.raises(ValueError, match="leave it out with random"):
+            TransferSettings(**setting, map="random")

@@ -24,6 +24,7 @@ KINDS = {
     "downloads": "unfinished downloads",
     "states": "hidden states of training rows",
     "attribution": "scores of a teacher's layers",
+    "answers": "a teacher's answers to training prompts",
     "heads": "LM heads of models",
     "identities": "identities of models",
     "seeking": "blocks that Seeking has found",

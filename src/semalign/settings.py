@@ -30,9 +30,10 @@ OUTPUT_TERMS = "semalign.training.output_terms:OUTPUT_TERMS"
 SCHEDULES = "semalign.training.schedules:SCHEDULES"
 
 Interface = Literal["attention", "mlp", "residual", "layer"]
+AttributionInterface = Literal["attention", "mlp", "residual", "layer", "heads"]
 Layer = Annotated[int, Field(ge=1)]
 
-OF_ATOMS = ("semantic", "permuted")  # maps from atom to atom, of which some can be left out
+OF_ATOMS = ("semantic", "permuted")  # maps from atom to atom, whose atoms and coefficients can be chosen
 
 MEMORY = frozenset({"micro_batch_size", "activation_checkpointing"})
 """The settings that change memory and time but no result, apart from rounding and from the numbers that dropout draws.
@@ -86,6 +87,11 @@ class TrainingSettings(MethodSettings):
     learning_rate: float = Field(3e-4, gt=0, description="peak learning rate, after warm-up and before linear decay")
     weight_decay: float = Field(0.0, ge=0, description="weight decay of AdamW")
     warmup_ratio: float = Field(0.03, ge=0, lt=1, description="share of steps in which the learning rate rises")
+    train_size: int | None = Field(None, ge=1, description="number of rows to train on, from the first; None: all")
+    responses: Literal["given", "teacher"] = Field(
+        "given",
+        description="responses to train on: those of the rows, or the teacher's greedy answers",
+    )
 
 
 class TransferSettings(TrainingSettings):
@@ -108,6 +114,12 @@ class TransferSettings(TrainingSettings):
     attribution: Literal["absolute", "signed"] = Field(
         "absolute", description="whether to sum magnitudes or signed values"
     )
+    attribution_method: Literal["gradient_x_activation", "integrated_gradients", "ablation"] = Field(
+        "gradient_x_activation", description="how the log-likelihood is attributed to layers"
+    )
+    attribution_interface: AttributionInterface | None = Field(
+        None, description="where layers are attributed, heads: the best attention head of each; None: the interface"
+    )
     attribution_examples: int = Field(32, ge=1, description="number of rows for attribution")
     fold_norm: bool = Field(False, description="fold the final norm's gain into the LM head before inverting it")
     map: Annotated[str, Registered(MAPS)] = Field(
@@ -115,6 +127,12 @@ class TransferSettings(TrainingSettings):
     )
     top_atoms: int | None = Field(
         None, ge=1, description="atoms, those most like a state, that its target is made of; None: all"
+    )
+    temperature: float | None = Field(
+        None, gt=0, description="temperature of the softmax over a state's cosines with the atoms; None: the cosines"
+    )
+    atoms: Literal["all", "data", "random"] = Field(
+        "all", description="which shared tokens are atoms: all, those of the training rows, or as many random ones"
     )
     ridge_penalty: float = Field(1e-3, gt=0, description="ridge penalty, relative to the states' mean square")
     layer_loss: Annotated[str, Registered(LAYER_LOSSES)] = Field(
@@ -144,12 +162,11 @@ class TransferSettings(TrainingSettings):
                 f"map {self.map!r} leaves targets in the teacher's space: only layer_loss "
                 f"{', '.join(repr(name) for name in losses if losses[name].any_space)} can use them"
             )
-        if self.top_atoms is not None and self.map not in OF_ATOMS:
-            raise ValueError(
-                f"top_atoms keeps atoms of the maps {' and '.join(OF_ATOMS)}: leave it out with {self.map}"
-            )
-        given = [self.teacher_layer, self.student_layer, self.student_layers]
-        if any(given) and fact(SCHEDULES, self.schedule, "every_layer", False):
+        of_atoms = {"top_atoms": self.top_atoms, "temperature": self.temperature, "atoms": self.atoms != "all"}
+        if (given := [name for name, value in of_atoms.items() if value]) and self.map not in OF_ATOMS:
+            raise ValueError(f"{given[0]} is for the maps {' and '.join(OF_ATOMS)}: leave it out with {self.map}")
+        layers = [self.teacher_layer, self.student_layer, self.student_layers]
+        if any(layers) and fact(SCHEDULES, self.schedule, "every_layer", False):
             raise ValueError(
                 f"the schedule {self.schedule!r} trains every student layer: leave out teacher_layer, student_layer "
                 "and student_layers"

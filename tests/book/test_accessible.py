@@ -1,6 +1,6 @@
 """Corrected HTML: arguments of signatures and entries of bibliographies."""
 
-from semalign.book.accessible import accessible
+from semalign.book.accessible import accessible, breakable
 
 SIGNATURE = '(</span>\n\n<dl>\n<dd>x: <a href="#">int</a>,</dd>\n<dd>y,</dd>\n</dl>\n\n<span class="sig-paren">)</span>'
 
@@ -20,3 +20,10 @@ def test_other_lists_of_definitions_stay():
 def test_references_are_items_of_their_list():
     text = '<div role="list"><div class="citation" role="doc-biblioentry">a paper</div></div>'
     assert accessible(text) == '<div role="list"><div class="citation" role="listitem">a paper</div></div>'
+
+
+def test_only_long_words_of_code_may_break():
+    short, long = "&lt;data&gt;.jsonl", "data/results/micro/semalign--*"
+    text = "".join(f'<code><span class="pre">{word}</span></code>' for word in (short, long))
+    assert breakable(text) == text.replace(f'"pre">{long}', f'"pre long">{long}')
+    assert breakable(f'<span class="pre">{"&lt;" * 24}</span>') == f'<span class="pre">{"&lt;" * 24}</span>'

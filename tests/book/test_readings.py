@@ -24,7 +24,7 @@ def test_gains_are_means_over_the_students_score():
 
 
 def test_leaders_are_counted():
-    assert leaders(pd.DataFrame({"highest": ["a", "b", "a", ""]})) == "`a` in 2 of 4, `b` in 1 of 4"
+    assert leaders(pd.DataFrame({"highest": ["a", "b", "a", ""]})) == "a in 2 of 4, b in 1 of 4"
     assert leaders(pd.DataFrame({"highest": [""]})) == "not run"
 
 

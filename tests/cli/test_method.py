@@ -29,6 +29,8 @@ def test_attribute_marks_the_critical_layer(folders):
     output = invoke("attribute", folders / "teacher", "--data", folders / "rows.jsonl", "--examples", 3)
     assert output.count("<- critical") == 1
     assert len(output.strip().splitlines()) == 6
+    other = ("--interface", "heads", "--method", "ablation", "--aggregation", "signed")
+    assert invoke("attribute", folders / "teacher", "--data", folders / "rows.jsonl", "--examples", 3, *other) != output
 
 
 def test_pair_takes_models_or_numbers(folders):

@@ -22,7 +22,10 @@ def record(teacher="big", task="words", value=0.5):
         "value": value,
         "details": {
             "vocabulary": {"shared": 10},
-            "correspondence": {"atoms": {"aligned": value, "permuted": 0.1}, "head": {"aligned": 0.8}},
+            "correspondence": {
+                "atoms": {"aligned": value, "permuted": 0.1, "low": 0.05, "high": 0.15},
+                "head": {"aligned": 0.8},
+            },
             "energy": {"semantic": {"first": 0.7, "directions": 3.0}},
             "readings": [
                 line("student", 0.6, read="own"),

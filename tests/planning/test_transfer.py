@@ -9,6 +9,7 @@ from semalign.planning.setup import Options, Setup
 from semalign.planning.shapes import shapes_of
 from semalign.planning.texts import Texts
 from semalign.settings import TransferSettings
+from semalign.targets.attribution_methods import NODES
 
 SMALLER, LARGER = (shapes_of(f"meta-llama/Llama-2-{size}-chat-hf") for size in ("7b", "13b"))
 SETUP = Setup(MACHINES["a100"], LARGER, SMALLER)
@@ -53,6 +54,21 @@ def test_attribution_of_llama_2_13b_by_hand():
     states = 3 * 40 * 4096 * 5120 * 2
     inverses = 20 * (5120**2 + 4096**2) + 4 * 5120 * 4096
     assert found.gpu_memory == 26_031_728_640 + inverses + states + layer
+
+
+def test_other_ways_to_attribute_take_more_passes():
+    """Forward and backward for each layer and each of the places on its path; forward without each layer or head."""
+    usual = named({})["attribution"].flops
+    assert named({"attribution_method": "integrated_gradients"})["attribution"].flops == 40 * NODES * usual
+    forward = 32 * 40 * (2 * 317_194_240 * 512 + 4 * 5120 * 512**2)
+    assert named({"attribution_method": "ablation"})["attribution"].flops == 41 * forward
+    heads = {"attribution_method": "ablation", "attribution_interface": "heads"}
+    assert named(heads)["attribution"].flops == (1 + 40 * 40) * forward
+
+
+def test_fewer_rows_and_the_teachers_answers_are_planned():
+    assert named({"train_size": 16})["teacher states"].flops * 4 == named({})["teacher states"].flops
+    assert "generation" in named({"responses": "teacher"}) and "generation" not in named({})
 
 
 def test_a_batch_that_does_not_fit_is_halved():

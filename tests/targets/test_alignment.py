@@ -1,13 +1,14 @@
 """Equations 1 and 2, literally, against the composed operator; vocabularies that differ."""
 
 import logging
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
 from semalign.bases.basis import SemanticBasis
-from semalign.targets.alignment import SparseAlignment, alignment_map, decompose, recompose
+from semalign.targets.alignment import AtomAlignment, alignment_map, decompose, recompose
 from semalign.targets.vocabularies import shared_atoms
 
 
@@ -42,7 +43,7 @@ def test_the_operator_is_the_literal_form_up_to_scale():
 
 def test_a_target_of_one_atom_by_hand():
     teacher, student = torch.tensor([[1.0, 0.0], [0.0, -1.0], [0.6, 0.8]]), torch.eye(3)
-    few = SparseAlignment(teacher, student, 1)
+    few = AtomAlignment(teacher, student, 1)
     states = torch.tensor([[3.0, 4.0], [1.0, 5.0]])  # cosines 0.6, -0.8, 1.0; and 1, -5, 4.6 over the length
     torch.testing.assert_close(few.targets(states), torch.tensor([[0.0, 0.0, 5.0], [0.0, -5.0, 0.0]]))
 
@@ -51,10 +52,25 @@ def test_targets_of_all_atoms_are_those_of_the_operator():
     teacher, student = basis(90, 10, 1), basis(90, 7, 2)
     h = torch.randn(4, 10)
     for kept in (90, 1000):
-        found = SparseAlignment.of(teacher, student, kept).targets(h)
+        found = AtomAlignment.of(teacher, student, kept).targets(h)
         torch.testing.assert_close(found, h @ alignment_map(teacher, student), rtol=1e-4, atol=1e-4)
-    few = SparseAlignment.of(teacher, student, 60).targets(h)
+    few = AtomAlignment.of(teacher, student, 60).targets(h)
     assert not torch.allclose(few, h @ alignment_map(teacher, student), rtol=1e-2)
+
+
+def test_a_temperature_makes_probabilities_of_the_cosines():
+    teacher, student = double(basis(9, 4, 1)).unit, double(basis(9, 3, 2)).unit
+    h = torch.randn(2, 4, dtype=torch.float64)
+    for temperature, kept in ((0.3, None), (0.05, 2)):
+        found = AtomAlignment(teacher, student, kept, temperature).targets(h)
+        for state, target in zip(h, found, strict=True):
+            weights = [math.exp(float(state @ s / state.norm()) / temperature) for s in teacher]
+            chosen = sorted(range(9), key=lambda i: -weights[i])[: kept or 9]
+            literal = sum(weights[i] / sum(weights) * student[i] for i in chosen)
+            torch.testing.assert_close(target, state.norm() * literal, rtol=1e-10, atol=1e-12)
+    nearest = student[(h @ teacher.T).argmax(1)]
+    cold = AtomAlignment(teacher, student, temperature=1e-4).targets(h)
+    torch.testing.assert_close(cold, h.norm(dim=1, keepdim=True) * nearest)
 
 
 def test_chunks_do_not_matter(monkeypatch):

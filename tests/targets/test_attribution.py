@@ -1,5 +1,8 @@
 """Attribution against gradients by hand, and over processes."""
 
+from contextlib import ExitStack
+from functools import partial
+
 import pytest
 import torch
 import torch.distributed as dist
@@ -9,7 +12,9 @@ from helpers.models import make_llama, make_tokenizer
 from semalign.data.rows import batches, encode
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
-from semalign.targets.attribution import attribute_layers
+from semalign.targets import attribution_methods
+from semalign.targets.attribution import attribute_layers, attribute_units
+from semalign.targets.attribution_methods import METHODS
 
 INTERFACES = ["attention", "mlp", "residual", "layer"]
 
@@ -52,10 +57,35 @@ def test_scores_are_gradient_times_activation(teacher, examples, interface, aggr
     torch.testing.assert_close(scores, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_nothing_is_left_behind(teacher, examples):
+@pytest.mark.parametrize("aggregation", ["signed", "absolute"])
+def test_heads_are_scored_before_the_matrix_that_mixes_them(teacher, examples, aggregation):
+    """What the two heads of a layer give is the output matrix's input, each in its half of the channels."""
+    some, mixers = examples[:3], [layer.self_attn.o_proj for layer in teacher.model.model.layers]
+    expected = torch.zeros(len(mixers), 2, dtype=torch.float64)
+    for example in some:
+        given = {}
+        with ExitStack() as hooks:
+            for k, mixer in enumerate(mixers):
+                keep = partial(lambda k, given, module, inputs: given.update({k: inputs[0]}), k, given)
+                hooks.callback(mixer.register_forward_pre_hook(keep).remove)
+            logits = teacher.model(torch.tensor([example.input_ids])).logits[0].log_softmax(-1)
+        said = sum(logits[t, example.input_ids[t + 1]] for t in example.positions())
+        for k, gradient in enumerate(torch.autograd.grad(said, list(given.values()))):
+            product = (gradient * given[k])[0].detach()
+            halves = torch.stack([product[:, :8], product[:, 8:]])
+            expected[k] += (halves.abs() if aggregation == "absolute" else halves).sum((1, 2)) / len(some)
+    found = attribute_units(teacher, batches(some, 2))[aggregation]
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-6)
+    best = attribute_layers(teacher, batches(some, 2), "heads", aggregation=aggregation)
+    torch.testing.assert_close(best, found.max(1).values)
+
+
+def test_nothing_is_left_behind(teacher, examples, monkeypatch):
+    monkeypatch.setattr(attribution_methods, "NODES", 2)
     flags = [p.requires_grad for p in teacher.model.parameters()]
-    for interface in INTERFACES:
-        attribute_layers(teacher.model, batches(examples, 4), interface)
+    asked = [(interface, "gradient_x_activation") for interface in INTERFACES] + [("heads", name) for name in METHODS]
+    for interface, method in asked:
+        attribute_layers(teacher.model, batches(examples[:1], 1), interface, method=method)
     assert [p.requires_grad for p in teacher.model.parameters()] == flags
     assert all(p.grad is None for p in teacher.model.parameters())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in teacher.model.modules())
@@ -66,8 +96,10 @@ def test_bad_requests_are_errors(teacher, examples):
     batch = next(iter(batches(examples, 4)))
     with pytest.raises(ValueError, match="unknown aggregation"):
         attribute_layers(teacher, [batch], aggregation="mean")
+    with pytest.raises(ValueError, match="unknown attribution method 'gradient': choose gradient_x_activation or"):
+        attribute_layers(teacher, [batch], method="gradient")
     with pytest.raises(ValueError, match="unknown interface"):
-        attribute_layers(teacher, [batch], "heads")
+        attribute_layers(teacher, [batch], "head")
     with pytest.raises(ValueError, match="no supervised token"):
         attribute_layers(teacher, [])
 

@@ -64,6 +64,18 @@ def test_targets_of_few_atoms_are_the_sum_of_the_largest_components(teacher, stu
         assert torch.cosine_similarity(literal, target.to(literal), dim=0) > 0.999
 
 
+@pytest.mark.parametrize("kind", ["semantic", "permuted"])
+def test_a_map_of_the_data_s_tokens_leaves_the_others_out(teacher, student, rows, kind):
+    """Each token keeps the vector that it has among all."""
+    used = sorted({token for example in encode(rows, student.tokenizer, 64) for token in example.input_ids})
+    s_t, s_s = (exact_basis(model).unit[used] for model in (teacher, student))
+    if kind == "permuted":
+        s_s = s_s[torch.randperm(len(used), generator=torch.Generator().manual_seed(5))]
+    found = TargetBuilder(Pair(teacher, student), TransferSettings(map=kind, atoms="data", seed=5), rows=rows).alignment
+    torch.testing.assert_close(found.double(), s_t.T @ s_s, rtol=1e-4, atol=1e-5)
+    assert len(used) < len(exact_basis(teacher).unit)
+
+
 @pytest.mark.parametrize("kind", ["procrustes", "ridge", "learned"])
 def test_fitted_maps_are_those_of_the_states_at_the_paired_layers(teacher, student, rows, tmp_path, kind):
     settings = TransferSettings(map=kind, interface="layer")

@@ -67,6 +67,11 @@ class InvertedHead:
         """Return the vectors of some atoms, by their positions, in float32."""
         return self.product(self.weight[self.made_from[atoms]]).float()
 
+    def restricted(self, atoms: Int[Tensor, " n"]) -> "InvertedHead":
+        """Return some of the atoms, by their positions; each keeps the vector that it has among all."""
+        tokens, keys = (names and tuple(names[i] for i in atoms.tolist()) for names in (self.tokens, self.keys))
+        return replace(self, token_ids=self.token_ids[atoms], made_from=self.made_from[atoms], tokens=tokens, keys=keys)
+
     def permuted(self, seed: int = 0) -> "InvertedHead":
         """Return the same vectors under shuffled token names, as :meth:`semalign.SemanticBasis.permuted` does."""
         order = torch.randperm(len(self.token_ids), generator=torch.Generator().manual_seed(seed))

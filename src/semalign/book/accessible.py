@@ -1,4 +1,4 @@
-"""Corrections of HTML that the tools of the book write and that a screen reader cannot follow."""
+"""Corrections of HTML that the tools of the book write, for screen readers and for narrow lines."""
 
 import re
 
@@ -6,6 +6,8 @@ import re
 ARGUMENTS = re.compile(r'<dl>\n((?:<dd>.*</dd>\n)+)</dl>(?=\n\n<span class="sig-paren">)')
 # Entries of a bibliography: the role is no longer one of a list's.
 ENTRY = 'role="doc-biblioentry"'
+# Words of code that are too long for a narrow column.
+LONG = re.compile(r'<span class="pre">((?:&[^;]+;|[^<&]){25,})</span>')
 
 
 def accessible(html: str) -> str:
@@ -15,6 +17,15 @@ def accessible(html: str) -> str:
     '<ul class="sig-arguments">\n<li>x,</li>\n</ul>\n\n<span class="sig-paren">)</span>'
     """
     return ARGUMENTS.sub(_arguments, html).replace(ENTRY, 'role="listitem"')
+
+
+def breakable(html: str) -> str:
+    """Return the HTML of a page where long words of code have a class of their own, by which the style lets them break.
+
+    >>> breakable('<span class="pre">--set</span> <span class="pre">semalign.analysis.diagnosis</span>')
+    '<span class="pre">--set</span> <span class="pre long">semalign.analysis.diagnosis</span>'
+    """
+    return LONG.sub(r'<span class="pre long">\1</span>', html)
 
 
 def _arguments(found: re.Match[str]) -> str:

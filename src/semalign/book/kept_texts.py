@@ -60,7 +60,7 @@ def store(env: BuildEnvironment) -> Store:
     """Return the store that is pickled with an environment."""
     if not hasattr(env, "semalign_texts"):
         env.semalign_texts = Store()  # type: ignore[attr-defined]
-    return env.semalign_texts  # type: ignore[attr-defined, no-any-return]
+    return env.semalign_texts  # type: ignore[attr-defined]
 
 
 def kept(env: BuildEnvironment, function: str, places: Sequence[Path], *arguments: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 SPACE = "\N{NO-BREAK SPACE}"
-NUMBER = re.compile(r"[+-]?\d[\d.,]*(e[+-]?\d+)?( ?%| M)?( \(-?\d+%\))?")
+NUMBER = re.compile(r"(\*\*)?[+-]?\d[\d.,]*(e[+-]?\d+)?( ?%| M)?( \(-?[\d.]+%?\))?(\*\*)?")
 MISSING = ("", "–", "not run")
 
 
@@ -63,8 +63,7 @@ class Interval:
         return {name: self.value, f"{name}, low": self.low, f"{name}, high": self.high}
 
     def __str__(self) -> str:
-        value = 0.0 if round(self.value, self.decimals) == 0 else self.value  # never -0.0
-        text = f"{value:{'+' if self.signed else ''}.{self.decimals}f}"
+        text = f"{rounded(self.value, self.decimals):{'+' if self.signed else ''}.{self.decimals}f}"
         if not math.isnan(self.low):
             text += f"{SPACE}±{SPACE}{(self.high - self.low) / 2:.{self.decimals}f}"
         return f"**{text}**{self.note}" if self.bold else text + self.note
@@ -136,8 +135,17 @@ def _of_numbers(column: pd.Series) -> bool:
 
 def _cell(value: Any, decimals: int) -> str:
     if isinstance(value, float):
-        return "–" if math.isnan(value) else f"{value:.{decimals}f}"
+        return "–" if math.isnan(value) else f"{rounded(value, decimals):.{decimals}f}"
     return str(value).replace("|", "\\|")
+
+
+def rounded(value: float | int, decimals: int) -> float:
+    """Return a rounded number, whose zero has no sign.
+
+    >>> rounded(-0.004, 2)
+    0.0
+    """
+    return float(round(value, decimals)) + 0.0
 
 
 def interval(value: float, low: float, high: float, *, signed: bool = False) -> str:

@@ -74,13 +74,15 @@ def summary(listed: pd.DataFrame) -> dict[str, Any]:
     """Return what is the same for many records of a listing, or goes over them all.
 
     The dictionary holds their number, the number of records in their folders (``of``), folders, commits, devices,
-    methods, seeds, smallest and largest n, seconds added up, peak memory, and the first and last day.
+    methods, seeds, smallest and largest n, seconds added up, peak memory, and the first and last day. A record that a
+    chapter made outside the project is in none of the folders.
     """
-    folders = sorted({str(Path(name).parent) for name in listed["file"]})
+    root = project_root()
+    folders = sorted({str(Path(name).parent) for name in listed["file"] if (root / name).is_file()})
     days = sorted(created[:10] for created in listed["created"])
     return {
         "number": len(listed),
-        "of": sum(len(list((project_root() / folder).glob("*.json"))) for folder in folders),
+        "of": sum(len(list((root / folder).glob("*.json"))) for folder in folders) or len(listed),
         "folders": folders,
         **{f"{key}s": sorted(set(listed[key].dropna())) for key in ("commit", "device", "method")},
         "seeds": sorted({int(seed) for seed in listed["seed"].dropna()}),

@@ -88,7 +88,8 @@ def _records(entry: Entry) -> str:
         return "models, data and results that the chapter reads"
     published = next((name for text, name in entry["links"].items() if "record" in text), None)
     folders = ", ".join(f"`{folder}`" for folder in kept["folders"])
-    what = f"{_link(published, '{number} of {of} records'.format(**kept))} in {folders}"
+    where = f"in {folders}" if folders else "of this run"
+    what = f"{_link(published, '{number} of {of} records'.format(**kept))} {where}"
     return "; ".join([what, *_facts(kept)])
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from semalign.book.markdown import interval
 from semalign.book.tables.controls import ALPHA
 from semalign.book.tables.grids import lowest_points
-from semalign.book.tables.paper import title
+from semalign.book.tables.paper import in_order, title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.profiles import Profile
 from semalign.results.records import NONE
@@ -42,7 +42,7 @@ def leaders(leads: pd.DataFrame) -> str:
         leads: see :func:`semalign.book.tables.transfers.lead_table`.
     """
     counted = leads[leads["highest"] != ""]["highest"].value_counts()
-    return ", ".join(f"`{name}` in {number} of {len(leads)}" for name, number in counted.items()) or NOT_RUN
+    return ", ".join(f"{name} in {number} of {len(leads)}" for name, number in counted.items()) or NOT_RUN
 
 
 def differences(lines: pd.DataFrame, minus: str, teacher: str) -> str:
@@ -56,7 +56,7 @@ def differences(lines: pd.DataFrame, minus: str, teacher: str) -> str:
     of = lines[(lines["minus"] == minus) & (lines["teacher"] == teacher)]
     texts = [
         f"{title(line['task'])} {interval(line['difference'], line['low'], line['high'], signed=True)}"
-        for _, line in of.iterrows()
+        for _, line in of.sort_values("task", key=in_order).iterrows()
     ]
     return ", ".join(texts) or NOT_RUN
 
@@ -73,7 +73,7 @@ def search_differences(searched: pd.DataFrame, entries: Sequence[str], other: st
     texts = []
     for entry in entries:
         if {entry, other} <= set(lowest.index):
-            change = (lowest.loc[entry] - lowest.loc[other]).dropna()
+            change = (lowest.loc[entry] - lowest.loc[other]).dropna().sort_index(key=in_order)
             by_task = (f"{title(task)} {round(value, 4) + 0.0:+.4f}" for task, value in change.items())
             texts.append(f"`{entry}` {', '.join(by_task)}")
     return "; ".join(texts) or NOT_RUN

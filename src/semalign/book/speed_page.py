@@ -87,6 +87,26 @@ def map_by_triangle() -> str:
     )
 
 
+def micro_cell() -> str:
+    """Return the tables of whole cells of the micro family, and of ways to make their training faster, in MyST."""
+    path = results_dir() / "speed" / "micro-cell.json"
+    if not path.exists():
+        return "**not run**: `benchmarks/micro_cell.py` measures it.\n"
+    found = read_json(path)
+    cells, ways = (pd.DataFrame(found[name]) for name in ("cells", "steps"))
+    cells["rest"] = cells["seconds"] - cells["transfer"]
+    shown = cells.rename(columns={"seconds": "cell, s", "transfer": "transfer, s", "rest": "score, s"}).round(1)
+    ways = ways.rename(columns={"first": "first time, s", "later": "later, s"})
+    of_cells = f"Whole cells of profile `{found['profile']}` on one thread, with nothing kept from before."
+    of_ways = "Training steps of such a cell in other ways: processor seconds of the first time and of later ones."
+    shares = (
+        f"In the training steps, {found['shares']['products']:.0%} of the time goes to matrix products and "
+        f"{found['shares']['attention']:.0%} to attention.\n"
+    )
+    tables = [table(shown, of_cells, "tab-micro-cells").text, table(ways, of_ways, "tab-micro-steps").text]
+    return "\n".join([tables[0], shares, tables[1]])
+
+
 def _tables(records: Mapping[str, Runs], device: str) -> str:
     last = max((record for runs in records.values() for record in runs), key=lambda record: record["created"])
     machine = last["details"]["machine"]

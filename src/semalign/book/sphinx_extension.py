@@ -15,7 +15,7 @@ from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
 from semalign.book import figure_numbers
-from semalign.book.accessible import accessible
+from semalign.book.accessible import accessible, breakable
 from semalign.book.claims.directive import Claims
 from semalign.book.claims.verdict_role import VerdictRole
 from semalign.book.edition import edition
@@ -57,7 +57,7 @@ def correct_html(app: Sphinx, pagename: str, templatename: str, context: dict[st
     """Correct the HTML of a page, see :func:`semalign.book.accessible.accessible`; its footer names the edition."""
     context["edition"] = app.config.semalign_edition
     if "body" in context:
-        context["body"] = accessible(context["body"])
+        context["body"] = breakable(accessible(context["body"]))
         if app.builder.name == "singlehtml":
             context["body"] = without_file_links(context["body"])
 

@@ -14,6 +14,7 @@ TABLES = {
     "gpu-check": "check_tables:gpu_check",
     "half-precision": "check_tables:half_precision",
     "map_by_triangle": "speed_page:map_by_triangle",
+    "micro-cell": "speed_page:micro_cell",
     "paper-3": "check_tables:paper_3",
     "paper-4": "check_tables:paper_4",
     "paper-5": "check_tables:paper_5",

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from semalign.cli.options import (
+    Attributed,
     Data,
     Interface,
     Model,
@@ -77,14 +78,18 @@ def attribute(
     model: Model,
     data: Data,
     examples: Annotated[int, typer.Option(min=1, help="number of rows")] = 32,
-    interface: Interface = "mlp",
+    interface: Attributed = "mlp",
     aggregation: Annotated[str, typer.Option(help="absolute or signed")] = "absolute",
+    method: Annotated[
+        str, typer.Option(help="gradient_x_activation, integrated_gradients or ablation")
+    ] = "gradient_x_activation",
 ) -> None:
-    """Score a model's layers by Layer Gradient x Activation (Section 4.1).
+    """Score a model's layers, by default by Layer Gradient x Activation (Section 4.1).
 
     Several processes (accelerate launch, torchrun) share out the batches; the first one prints.
     """
     choice(aggregation, "absolute", "signed")
+    choice(method, "gradient_x_activation", "integrated_gradients", "ablation")
     check_models(model)
     from semalign import attribute_layers, load_model
     from semalign.data.rows import batches
@@ -92,7 +97,7 @@ def attribute(
     rows = rows_of_data(data, "train", examples)
     loaded = load_model(model)
     encoded = loaded.encode(rows)
-    scores = attribute_layers(loaded, batches(encoded, 8), interface, aggregation=aggregation).tolist()
+    scores = attribute_layers(loaded, batches(encoded, 8), interface, aggregation=aggregation, method=method).tolist()
     typer.echo("layer  score")
     for k, score in enumerate(scores, start=1):
         typer.echo(f"{k:5d}  {score:.6g}{'  <- critical' if score == max(scores) else ''}")

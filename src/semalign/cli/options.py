@@ -33,7 +33,17 @@ def _interface(name: str) -> str:
     return choice(name, *get_args(InterfaceName))
 
 
+def _attributed(name: str) -> str:
+    from semalign.settings import AttributionInterface
+
+    return choice(name, *get_args(AttributionInterface))
+
+
 Interface = Annotated[str, typer.Option(callback=_interface, help="attention, mlp, residual or layer")]
+Attributed = Annotated[
+    str,
+    typer.Option("--interface", callback=_attributed, help="attention, mlp, residual, layer or heads (the best head)"),
+]
 
 
 def _folder(path: Path | None) -> Path | None:

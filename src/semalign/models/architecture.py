@@ -193,6 +193,15 @@ class Architecture:
         """Return the module that gives layer ``k``'s ``attention`` or ``mlp`` output, before the residual addition."""
         return self.layer(k).get_submodule({"attention": self.layout.attention, "mlp": self.layout.mlp}[interface])
 
+    @property
+    def n_heads(self) -> int:
+        """Number of attention heads of a layer."""
+        return int(self.model.config.get_text_config().num_attention_heads)
+
+    def head_mixer(self, k: int) -> nn.Module:
+        """Return the matrix of layer ``k`` that mixes its heads' outputs; it is given them side by side."""
+        return self.layer(k).get_submodule(self.layout.lora[-1])
+
     def lora_targets(self, layers: Sequence[int], all_matrices: bool = False) -> list[str]:
         """Return full names, as PEFT wants them, of the matrices of some layers: those the paper adapts, or all."""
         paths = self.layout.matrices if all_matrices else self.layout.lora

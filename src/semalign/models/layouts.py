@@ -21,7 +21,7 @@ class Layout:
         attention: the module that writes the attention output to the residual stream.
         mlp: the module that writes the MLP output to the residual stream.
         lora: the four matrices that the paper adapts (up, down, value, output; Appendix A.2), or the fused matrices
-            that hold them.
+            that hold them; the attention's output matrix is the last.
         matrices: all linear matrices of a layer.
         readers: for each norm of a layer the matrices that read what it gives, where all norms are RMSNorms in front
             of a sub-layer with a plain gain; empty for other architectures, whose residual stream cannot be rotated

@@ -7,12 +7,16 @@ The teacher is gone before the student comes. The layers are not known before at
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from semalign.models.answers import ROWS
 from semalign.planning import flops, memory
 from semalign.planning.memory import Batch
+from semalign.planning.scoring import generation
 from semalign.planning.setup import Phase, Setup, largest_batch
 from semalign.planning.shapes import Shapes
 from semalign.planning.texts import Texts
 from semalign.settings import TransferSettings
+from semalign.targets.attributed import HEADS
+from semalign.targets.attribution_methods import NODES
 from semalign.targets.choice import ATTRIBUTION_BATCH
 from semalign.targets.passes import FORWARD_EXAMPLES
 from semalign.targets.store import SHARD_EXAMPLES
@@ -39,11 +43,15 @@ def layers_of(setup: Setup, settings: TransferSettings) -> Layers:
 def phases(setup: Setup, settings: TransferSettings, texts: Texts) -> Iterator[Phase]:
     """Yield the phases of a transfer."""
     layers, every = layers_of(setup, settings), settings.schedule == "frontier"
+    texts = texts if settings.train_size is None else texts.first(settings.train_size)
     attributed = not every and settings.teacher_layer is None and settings.student_layer is None
     yield setup.reading(setup.teacher)
+    if settings.responses == "teacher":
+        longest, dtype = int(texts.responses.max()) + 1, setup.options.type_of(setup.teacher)
+        yield generation(setup, setup.teacher, texts, ROWS, longest, dtype)  # as long as the given responses
     yield bases(setup)
     if attributed and settings.student_layers is None:
-        yield attribution(setup, texts.first(settings.attribution_examples))
+        yield attribution(setup, texts.first(settings.attribution_examples), settings)
     rounds = settings.epochs if every else 1  # rows pass through the frontier's layers once for each epoch
     if OUTPUT_TERMS[settings.output_loss].needs_teacher:
         yield teacher_states(setup, texts, setup.teacher.layers, "final states", rounds)
@@ -69,8 +77,12 @@ def bases(setup: Setup) -> Phase:
     return setup.phase("bases and map", largest, work, setup.options.type_of(setup.teacher), double=work)
 
 
-def attribution(setup: Setup, texts: Texts) -> Phase:
-    """Return the phase of Layer Gradient x Activation in the teacher: forward, and back to the first layer."""
+def attribution(setup: Setup, texts: Texts, settings: TransferSettings) -> Phase:
+    """Return the phase of the attribution in the teacher, by default Layer Gradient x Activation.
+
+    It goes forward, and back to the first layer; integrated gradients do so for each layer and place of the path. An
+    ablation goes forward without each layer, or each of its heads.
+    """
     model, size = setup.teacher, setup.options.size(setup.teacher)
 
     def peak(rows: int) -> int:
@@ -83,9 +95,18 @@ def attribution(setup: Setup, texts: Texts) -> Phase:
 
     rows = largest_batch(ATTRIBUTION_BATCH, peak, setup.usable)
     padded = texts.padded(rows)
-    work = 2 * flops.layers_forward(model, padded, model.layers) + flops.layers_backward(model, padded, model.layers)
-    work += 2 * flops.head(model, texts.positions)
+    forward = flops.layers_forward(model, padded, model.layers)
+    both = 2 * (forward + flops.head(model, texts.positions)) + flops.layers_backward(model, padded, model.layers)
+    work = _attribution_passes(model, settings, both, forward)
     return setup.phase("attribution", peak(rows), work, setup.options.type_of(model), rows)
+
+
+def _attribution_passes(model: Shapes, settings: TransferSettings, both: int, forward: int) -> int:
+    """Return the operations of all passes, given those of one forward and backward, and of one forward alone."""
+    if settings.attribution_method == "ablation":
+        heads = settings.attribution_interface == HEADS
+        return forward * (1 + model.layers * (model.heads if heads else 1))
+    return both * (model.layers * NODES if settings.attribution_method == "integrated_gradients" else 1)
 
 
 def teacher_states(setup: Setup, texts: Texts, layer: int, name: str = "teacher states", rounds: int = 1) -> Phase:

@@ -35,22 +35,26 @@ def recompose(coefficients: Float[Tensor, "*batch m"], unit_basis: Float[Tensor,
 
 
 @dataclass(frozen=True)
-class SparseAlignment:
-    """Targets from the few atoms of each state that are most like it, which no single product can give.
+class AtomAlignment:
+    """Targets whose coefficients are changed between Eq. 1 and Eq. 2, which no single product can give.
 
     Attributes:
         teacher: unit atoms of the teacher, shape (m, D_T).
         student: unit atoms of the student for the same tokens, shape (m, D_S).
-        kept: how many coefficients of a state are kept, those of the largest magnitude.
+        kept: how many coefficients of a state are kept, those of the largest magnitude; None: all.
+        temperature: of the softmax that makes probabilities of the cosines; None: the cosines themselves.
     """
 
     teacher: Float[Tensor, "m d_teacher"]
     student: Float[Tensor, "m d_student"]
-    kept: int
+    kept: int | None = None
+    temperature: float | None = None
 
     @classmethod
     @plain_torch(gradients=False)
-    def of(cls, teacher_basis: Basis, student_basis: Basis, kept: int) -> "SparseAlignment":
+    def of(
+        cls, teacher_basis: Basis, student_basis: Basis, kept: int | None = None, temperature: float | None = None
+    ) -> "AtomAlignment":
         """Return the alignment of the atoms that two bases share; it raises as :func:`alignment_map` does."""
         atoms = shared_atoms(teacher_basis, student_basis)
         units = (
@@ -58,17 +62,22 @@ class SparseAlignment:
             for basis, part in zip((teacher_basis, student_basis), atoms, strict=True)
         )
         teacher, student = units
-        return cls(teacher.to(student), student, kept)
+        return cls(teacher.to(student), student, kept, temperature)
 
     def targets(self, states: Float[Tensor, "n d_teacher"]) -> Float[Tensor, "n d_student"]:
-        """Return ``|h| S_S a'`` for each state h, where a' has the largest coefficients of Eq. 1, and zeros.
+        """Return ``|h| S_S a'`` for each state h, where a' comes from the coefficients a of Eq. 1.
 
-        With all coefficients kept it is ``h @ M``.
+        With a temperature T, ``a'_i = exp(a_i / T) / sum_j exp(a_j / T)``: the state's semantics as probabilities on
+        the vocabulary, near zero those of the nearest atom alone. Of these, or of the cosines, ``kept`` leaves the
+        largest in magnitude, and zeros. With all cosines kept the target is ``h @ M``.
         """
         coefficients = decompose(states, self.teacher)
-        largest = coefficients.abs().topk(min(self.kept, len(self.teacher)), dim=-1).indices
-        sparse = torch.zeros_like(coefficients).scatter(-1, largest, coefficients.gather(-1, largest))
-        return states.norm(dim=-1, keepdim=True) * recompose(sparse, self.student)
+        if self.temperature is not None:
+            coefficients = (coefficients / self.temperature).softmax(-1)
+        if self.kept is not None:
+            largest = coefficients.abs().topk(min(self.kept, len(self.teacher)), dim=-1).indices
+            coefficients = torch.zeros_like(coefficients).scatter(-1, largest, coefficients.gather(-1, largest))
+        return states.norm(dim=-1, keepdim=True) * recompose(coefficients, self.student)
 
 
 @plain_torch(gradients=False)

@@ -17,8 +17,9 @@ from semalign.models.architecture import Architecture
 from semalign.models.pair import Encoded, Pair
 from semalign.models.precision import wide_type
 from semalign.settings import TransferSettings
-from semalign.targets.alignment import SparseAlignment
+from semalign.targets.alignment import AtomAlignment
 from semalign.targets.choice import LayerPair, check_layers
+from semalign.targets.chosen_atoms import chosen_atoms
 from semalign.targets.maps import MAPS
 from semalign.targets.passes import StatePasses
 from semalign.targets.store import StateStore
@@ -56,6 +57,7 @@ class TargetBuilder:
         settings: settings of the transfer.
         teacher_logits: whether an output term needs the teacher's logits.
         alignment: a map of shape (D_T, D_S) that replaces the map of the settings.
+        rows: training rows, for settings that choose atoms by their tokens.
 
     Raises:
         ValueError: if the settings name a layer that does not exist, for a damaged LM head, or for too few shared
@@ -69,8 +71,9 @@ class TargetBuilder:
         *,
         teacher_logits: bool = False,
         alignment: Float[Tensor, "d_teacher d_student"] | None = None,
+        rows: Sequence[Row] = (),
     ) -> None:
-        self.pair, self.settings, self.teacher_logits = pair, settings, teacher_logits
+        self.pair, self.settings, self.teacher_logits, self.rows = pair, settings, teacher_logits, rows
         self.map = MAPS[settings.map]
         check_layers(pair, settings)
         heads = self._head_models = pair.teacher_source.head(), pair.student_source.head()
@@ -110,20 +113,29 @@ class TargetBuilder:
         return None if found is None else found.to(self.device, torch.float32)
 
     @cached_property
-    def sparse(self) -> SparseAlignment | None:
-        """What makes targets from few atoms, if the settings ask for it."""
-        if self.settings.top_atoms is None:
+    def by_atoms(self) -> AtomAlignment | None:
+        """What makes targets from coefficients that differ from the cosines, if the settings ask for it."""
+        kept, temperature = self.settings.top_atoms, self.settings.temperature
+        if kept is None and temperature is None:
             return None
-        teacher, student = self.inverted
+        teacher, student = self.atoms
         if self.settings.map == "permuted":
             student = student.permuted(self.settings.seed)
-        return SparseAlignment.of(teacher, student, self.settings.top_atoms)
+        return AtomAlignment.of(teacher, student, kept, temperature)
+
+    @cached_property
+    def atoms(self) -> tuple[InvertedHead, InvertedHead]:
+        """The atoms of both models that a map from atom to atom uses."""
+        if self.settings.atoms == "all":
+            return self.inverted
+        examples = self.pair.encode(self.rows).student
+        return chosen_atoms(*self.inverted, self.settings.atoms, examples, self.settings.seed)
 
     def _needed(self) -> Sequence[Any]:
         """Return what the map of the settings needs of teacher and student."""
         if self.map.needs == "heads":
             return self._head_rows()
-        return self.bases if self.map.needs == "bases" else self.inverted
+        return self.bases if self.map.needs == "bases" else self.atoms
 
     def _head_rows(self) -> tuple[Tensor, Tensor]:
         """Return the head rows of the shared tokens in the same order, shapes (shared, D_T) and (shared, D_S)."""
@@ -217,7 +229,7 @@ class TargetBuilder:
         if fitted is not None:
             return replace(fitted, teacher_states=states)
         if self.map.needs != "states" or self.alignment is not None:
-            return LayerTargets(pair.student, states, self.alignment, sparse=self.sparse)
+            return LayerTargets(pair.student, states, self.alignment, by_atoms=self.by_atoms)
         # The map is fitted on states of both models at the same matched positions.
         student_states = passes.layer_states([(pair.student, 1.0)], interface)
         found = self.map.make(states, student_states, self.settings)

@@ -2,13 +2,12 @@
 
 import logging
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 from semalign.data.rows import Example, Row, batches
-from semalign.files import json_fingerprint, keep_json, kept_json
-from semalign.models import processes
+from semalign.files import json_fingerprint
 from semalign.models.identity import computed_by
+from semalign.models.kept import computed_once
 from semalign.models.pair import Pair
 from semalign.paths import cache_dir
 from semalign.settings import TransferSettings
@@ -101,20 +100,21 @@ def attribution(pair: Pair, settings: TransferSettings, rows: Sequence[Row]) -> 
     examples = pair.encode(rows[: settings.attribution_examples]).teacher
     seen = [[example.input_ids, example.prompt_length] for example in examples]
     made_by = [pair.fingerprints["teacher"], computed_by(pair.teacher_outline.model)]
-    key = json_fingerprint([*made_by, seen, settings.interface, settings.attribution])
-    path = cache_dir() / "attribution" / f"{key}.json"
-    scores = kept_json(path)
-    if processes.sums({"known": float(scores is not None)})["known"] < processes.count():
-        scores = _scores(pair, settings, examples)
-        processes.by_first(partial(keep_json, path, scores))
-    return scores
+    asked = [_attributed_at(settings), settings.attribution, settings.attribution_method]
+    key = json_fingerprint([*made_by, seen, *asked])
+    return computed_once(cache_dir() / "attribution" / f"{key}.json", lambda: _scores(pair, settings, examples))
 
 
 def _scores(pair: Pair, settings: TransferSettings, examples: Sequence[Example]) -> list[float]:
     scores = attribute_layers(
         pair.teacher,
         batches(examples, ATTRIBUTION_BATCH),
-        settings.interface,
+        _attributed_at(settings),
         aggregation=settings.attribution,
+        method=settings.attribution_method,
     )
     return scores.tolist()
+
+
+def _attributed_at(settings: TransferSettings) -> str:
+    return settings.attribution_interface or settings.interface

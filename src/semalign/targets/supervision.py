@@ -12,7 +12,7 @@ from torch import Tensor
 from semalign.data.rows import Example, Matched, matching_positions, pad
 from semalign.models.architecture import Architecture
 from semalign.models.precision import wide
-from semalign.targets.alignment import SparseAlignment
+from semalign.targets.alignment import AtomAlignment
 from semalign.targets.store import StateStore
 
 
@@ -48,14 +48,14 @@ class LayerTargets:
         alignment: operator M of shape (D_T, D_S), ``target = h @ M``; None if targets stay in the teacher's space.
         projection: initial value of a projection of the student's states into the teacher's space, shape (D_S, D_T),
             which is trained with the adapter; None if there is no projection.
-        sparse: makes targets from few atoms, in place of the operator.
+        by_atoms: makes targets from changed coefficients, in place of the operator.
     """
 
     k: int
     teacher_states: StateStore
     alignment: Float[Tensor, "d_teacher d_student"] | None = None
     projection: Float[Tensor, "d_student d_teacher"] | None = None
-    sparse: SparseAlignment | None = None
+    by_atoms: AtomAlignment | None = None
 
     @property
     def comparable(self) -> bool:
@@ -68,7 +68,7 @@ class LayerTargets:
         if self.alignment is None:
             return wide(states)
         states = states.to(self.alignment.dtype)
-        return states @ self.alignment if self.sparse is None else self.sparse.targets(states)
+        return states @ self.alignment if self.by_atoms is None else self.by_atoms.targets(states)
 
     def mean_direction_share(self, n_examples: int = 64) -> float:
         """Return the share of the targets' energy in their mean direction, over the first examples.

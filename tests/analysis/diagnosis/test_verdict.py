@@ -58,8 +58,8 @@ def test_something_is_carried_only_below_the_student_permuted_atoms_and_zero(rea
 
 def test_states_that_are_better_than_permuted_ones_and_no_gain(readings):
     found = of(readings, patch("semantic", 0.02, -0.1, -0.2), patch("semantic", 0.5, -0.1, 0.1, layer=1))
-    assert "better than permuted ones at layers 1, 8, but nowhere better than the student's own" in found[2]
-    assert "+0.0200 nats at layer 8 with strength 0.5, less than that of zero" in found[2]
+    assert "better than permuted ones at layers 1, 8, but nowhere clearly better than the student's own" in found[2]
+    assert "+0.0200 nats, at layer 8 with strength 0.5, lower than with zero" in found[2]
 
 
 def test_nothing_is_carried_where_permuted_atoms_do_as_well(readings):

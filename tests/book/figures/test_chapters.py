@@ -122,7 +122,7 @@ def test_scores_of_student_transfers_and_general_teacher_are_drawn(profile):
         ["ridge", "micro-teacher", "micro-student", "micro_mmlu", 35.0, 34.0, 36.0],
     )
     (axis,) = figures.gap_to_teacher(profile, scores).axes
-    assert [text.get_text() for text in axis.get_legend().texts] == ["student", "seeking", "teacher"]
+    assert [text.get_text() for text in axis.get_legend().texts] == ["student", "Seeking", "teacher"]
     assert [container.lines[0].get_ydata()[0] for container in axis.containers] == [30.0, 40.0, 60.0]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["MMLU", "GSM8K", "HumanEval", "MBPP"]
 
@@ -165,7 +165,7 @@ def test_numbers_of_points_that_coincide_are_apart():
 
 def test_without_costs_a_note_says_so():
     empty = figures.score_over_cost(pd.DataFrame())
-    assert [axis.texts[0].get_text() for axis in empty.axes] == ["not run", "not run"]
+    assert [axis.texts[0].get_text() for axis in empty.axes] == ["not run"]
 
 
 def test_similarities_have_conditions_as_rows_and_rings_on_the_pairs():
@@ -181,10 +181,10 @@ def test_similarities_have_conditions_as_rows_and_rings_on_the_pairs():
         lines, columns=["condition", "states", "kernel", "teacher_layer", "student_layer", "cka"]
     )
     axes = figures.layer_similarity(similarities, "raw").axes[:4]
-    titles = [f"{when} alignment, {kernel}" for when in ("before", "after") for kernel in ("linear", "rbf")]
+    titles = [f"{when} alignment, {kernel}" for when in ("before", "after") for kernel in ("linear", "RBF")]
     assert [axis.get_title() for axis in axes] == titles
     assert axes[0].images[0].get_array()[:, 0].tolist() == [0.25, 0.5, 0.75, 1.0]
     assert [axis.images[0].get_clim() for axis in axes[:2]] == [(0.25, 1.0), (0.125, 0.5)]
     assert axes[0].collections[-1].get_offsets().tolist() == [list(pair) for pair in LayerMap(4, 2)]
     controls = figures.layer_similarity(similarities, "raw", CONTROLS).axes[:2]
-    assert [axis.get_title() for axis in controls] == ["permuted atoms, linear", "permuted atoms, rbf"]
+    assert [axis.get_title() for axis in controls] == ["permuted atoms, linear", "permuted atoms, RBF"]

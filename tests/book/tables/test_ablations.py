@@ -1,5 +1,8 @@
 """Tables of ablations: each variant has a base and a factor, and a difference from its base."""
 
+import math
+from itertools import product
+
 import pandas as pd
 import pytest
 from helpers.losses import write_losses
@@ -29,6 +32,10 @@ def test_every_variant_is_a_base_or_changes_one_factor_of_one(profile):
     assert {change.factor for change in found} == set(FACTORS)
     of = {change.entry: change for change in found}
     assert of["labels-2-layers"] == ("labels-2-layers", "labels", "layers", "2 layers")
+    assert of["labels-teacher-answers-by-KL"] == (
+        "labels-teacher-answers-by-KL", "labels", "regime", "teacher answers by KL",
+    )  # fmt: skip
+    assert of["alone-temperature-0.01"].factor == of["literal-random-tokens"].factor == "strength"
     assert of["inner-teacher-9"].factor == "pairing" and of["literal-signed"].factor == "pairing"
 
 
@@ -42,6 +49,16 @@ def test_a_variant_differs_from_its_base_in_its_factor_only(profile):
             ours, theirs = (method.settings(**profile.settings_for(task, name)).model_dump() for name in names)
             differing = {key for key in ours if ours[key] != theirs[key]}
             assert differing <= FACTORS[change.factor].settings | {"student_layer", "teacher_layer"}, change.entry
+
+
+def test_training_on_fewer_rows_takes_as_many_steps(profile):
+    """Only then does a difference come from the rows and not from the length of the training."""
+    found = [change.entry for change in changes(profile) if change.value.endswith(" rows")]
+    assert len(found) == 6
+    for entry, task in product([*found, "labels"], profile.tasks):
+        settings = profile.method_of(entry).settings(**profile.settings_for(task, entry))
+        rows = settings.train_size or profile.tasks[task].train_size
+        assert math.ceil(rows / settings.batch_size) * settings.epochs == 80
 
 
 def test_a_variant_without_a_factor_is_an_error(profile):

@@ -47,6 +47,19 @@ def test_the_critical_layer_is_that_of_the_highest_score_and_is_paired():
     assert data["residual, teacher layer"] == 3 and data["residual, student layer"] == 2 and len(data) == 2 + 2 * 4
 
 
+def test_recorded_scores_are_told_apart_by_their_method():
+    how = {"task": "micro_mmlu", "interface": "heads", "aggregation": "signed"}
+    found = {"integrated_gradients": [0.1, 0.2], "ablation": [3, 1]}
+    lines = [{**how, "method": method, "scores": scores} for method, scores in found.items()]
+    scores = analyses.recorded_scores({"details": {"scores": lines}})
+    assert scores.iloc[1].tolist() == ["micro_mmlu", "integrated gradients", "signed", "heads", 2, 0.2]
+    table = analyses.critical_layers(scores, 2, 2)
+    assert [[str(cell).replace(SPACE, " ") for cell in line] for line in table.to_numpy()] == [
+        ["MMLU", "integrated gradients", "signed", "2 → 2"],
+        ["MMLU", "ablation", "signed", "1 → 1"],
+    ]
+
+
 def test_variants_stand_below_the_student_before_any_transfer():
     after = {"layer_cosine": 0.5, "output_cosine": 0.25, "response_nll": 1.0}
     details = {"teacher_layers": [[3, 1.0]], "student_layer": 2, "after": after, "mean_direction_share": 0.75}

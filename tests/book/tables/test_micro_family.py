@@ -26,7 +26,8 @@ def test_sizes_are_those_of_the_files_and_scores_those_of_the_records():
 
 def test_items_are_counted():
     table = benchmark_table(benchmarks_dir() / "semalign").set_index("benchmark")
-    assert table.loc["micro-mbpp"].to_dict() == {"train": 1000, "validation": 500, "test": 500}
+    assert table.index.tolist() == ["micro-MMLU", "micro-GSM8K", "micro-HumanEval", "micro-MBPP"]
+    assert table.loc["micro-MBPP"].to_dict() == {"train": 1000, "validation": 500, "test": 500}
 
 
 def test_answers_stand_below_the_prompt_that_they_are_to():

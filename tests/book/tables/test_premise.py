@@ -19,8 +19,8 @@ def test_a_pair_has_one_line_of_correspondence_whatever_the_data():
 def test_readings_are_those_of_the_last_layer():
     (row,) = premise.reading_table([record()]).to_dict("records")
     assert row["pair"] == "big → small, words"
-    assert row["semantic"] == pytest.approx(30) and row["permuted"] == pytest.approx(2)
-    assert row["student's own"] == pytest.approx(60) and row["width"] == pytest.approx(90)
+    assert row["the paper's map"] == pytest.approx(30) and row["permuted atoms"] == pytest.approx(2)
+    assert row["student's own"] == pytest.approx(60) and row["any head of its width"] == pytest.approx(90)
 
 
 def test_patches_are_shown_where_they_serve_best():
@@ -44,7 +44,29 @@ def test_records_of_other_kinds_are_left_out_and_the_closest_pairs_come_first(tm
     monkeypatch.setattr(premise, "read_record", lambda path: KNOWN[path.name])
     assert [found["value"] for found in premise.diagnoses(tmp_path)] == [0.9, 0.1]
     assert premise.file_of(record()) == "big--small--words.json"
-    assert premise.verdicts([record()]).splitlines()[1:] == ["  - Atoms correspond.", "  - Run it."]
+
+
+def test_verdicts_are_made_from_the_numbers_of_a_record():
+    made = record()
+    wide = {"against_zero_high": 0.1, "interface": "mlp"}
+    made["details"]["patches"] = [patch("semantic", 1, 0.2, -0.5) | wide, patch("ridge", 4, 1.0) | wide]
+    (pair, text), *others = premise.verdicts([made]).items()
+    assert pair == "big → small" and not others
+    first, atoms, _, states, advice = text.splitlines()
+    assert first == "- **words**" and "CKA 0.500 of 1, random pairs 0.100 [0.050, 0.150]" in atoms
+    assert "at layer 1, but nowhere clearly better" in states and "take labels" in advice
+
+
+def test_tasks_are_in_the_order_of_the_paper_and_all_measurements_in_one_frame(tmp_path, monkeypatch):
+    made = {f"{task}.json": record(task=task) for task in ("micro_gsm8k", "micro_mmlu", "words")}
+    for name in made:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(premise, "read_record", lambda path: made[path.name])
+    found = premise.diagnoses(tmp_path)
+    assert [each["task"] for each in found] == ["micro_mmlu", "micro_gsm8k", "words"]
+    frame = premise.measured(found, "readings")
+    assert len(frame) == 15 and frame.columns[:4].tolist() == ["teacher", "student", "task", "read"]
+    assert premise.measured([], "patches").empty
 
 
 def test_findings_of_a_pair_are_over_all_its_data():
@@ -55,7 +77,11 @@ def test_findings_of_a_pair_are_over_all_its_data():
     sums["details"]["readings"][3]["top_1"] = 0.4
     pair, atoms, read, places = premise.findings([words, sums]).splitlines()
     assert "big → small" in pair and "CKA 0.50, at random 0.10" in atoms
-    assert "from 30–40% of the aligned states" in read and "from 2–2% with permuted" in read and "60–60%" in read
+    assert (
+        "from 30–40% of the aligned states" in read
+        and "from 2% with permuted" in read
+        and "from 60% of the student" in read
+    )
     assert "at 1 of 3 places, on 1 of 2 data sets" in places
 
 

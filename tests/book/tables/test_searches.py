@@ -26,7 +26,9 @@ def test_the_best_point_of_an_entry_has_the_lowest_loss(profile, tmp_path, monke
     made = {p.file_name: p for p in searches.points(profile)}
     monkeypatch.setattr(searches, "missing", lambda *_: {n: "missing" for n, p in made.items() if p.entry != "labels"})
     monkeypatch.setattr(
-        searches, "read_record", lambda path: record(1.0, losses[made[path.name].settings["learning_rate"]], [0.7])
+        searches,
+        "read_record",
+        lambda path: record(1.0, losses.get(made[path.name].settings["learning_rate"], 2.0), [0.7]),
     )
     found = searches.best_points(profile, tmp_path)
     assert set(found) == {(task, "labels") for task in profile.tasks}
@@ -42,10 +44,14 @@ def test_differences_are_paired_over_rows(profile):
     }
     table = searches.loss_table(profile, found, {"alone-semantic": "alone-permuted"}).set_index(["data", "entry"])
     ours, control = table.loc["MMLU", "alone-semantic"], table.loc["MMLU", "alone-permuted"]
-    assert str(ours["rate"]) == "0.01 (end of the grid)"
-    assert ours["rate"].data == {"rate": 0.01, "end of the grid": True}
+    assert str(ours["rate"]) == "0.1 (end of the grid)"
+    assert ours["rate"].data == {"rate": 0.1, "end of the grid": True}
     assert [str(cell) for cell in ours[["NLL", "against before"]]] == ["0.7500", "-0.2500"]
     against = ours["against its control"]
     assert (against.value, against.low, against.high) == (-0.5, -0.5, -0.5)
     assert str(control["against before"]) == "+0.2500" and control["against its control"] == ""
-    assert table.loc["GSM8K", "labels"]["NLL"] == "not run"
+    assert table.loc["GSM8K", f"all {len(profile.selection)} entries"]["NLL"] == "not run"
+    assert table.loc["MMLU", "labels"]["NLL"] == "not run"
+    text = searches.loss_text(table.reset_index())
+    assert text.startswith("- **MMLU**: the loss is lowest with `alone-semantic` (-0.2500 against before).")
+    assert "`alone-semantic` (1 of 1 entries with a control)" in text and "GSM8K" not in text

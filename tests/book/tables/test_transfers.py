@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from semalign.book.markdown import Interval, numbers
+from semalign.book.markdown import SPACE, Interval, numbers
 from semalign.book.tables.paper import Key
 from semalign.book.tables.transfers import (
     NOT_RUN,
@@ -117,8 +117,8 @@ def test_the_leading_method_is_the_one_with_the_highest_mean(profile):
     )
     table = lead_table(profile, scores).set_index(["benchmark", "teacher"])
     first, second = table.loc[("MMLU", "micro-teacher")], table.loc[("GSM8K", "micro-teacher")]
-    assert set(first["highest"].split(", ")) == {"seeking", "semalign"} and first["not run"] == ""
-    assert str(first["order"]).endswith(" > laten 30.0") and "sft" not in str(first["order"])
-    assert [*map(str, second)] == ["laten", "laten 5.0", "seeking, semalign"]
-    assert numbers(table.loc[["MMLU"]])[["seeking", "laten"]].values.tolist() == [[31.0, 30.0]]
+    assert set(first["highest"].split(", ")) == {"Seeking", "SemAlign"} and first["not run"] == ""
+    assert str(first["order"]).endswith(f" > LaTen{SPACE}30.0") and "sft" not in str(first["order"])
+    assert [*map(str, second)] == ["LaTen", f"LaTen{SPACE}5.0", "Seeking, SemAlign"]
+    assert numbers(table.loc[["MMLU"]])[["Seeking", "LaTen"]].values.tolist() == [[31.0, 30.0]]
     assert len(table) == 1 + 1 + 3 + 3

@@ -81,6 +81,7 @@ def draw_patches(axis: Axes, patches: pd.DataFrame) -> None:
         )  # fmt: skip
     axis.axhline(0, color="0.4", lw=1)
     axis.set_yscale("symlog", linthresh=0.02)
+    axis.margins(y=0.1)
     axis.set_xticks(range(len(layers)), layers)
     axis.set_xlabel("student layer")
 

@@ -67,11 +67,11 @@ def _of_patches(patches: pd.DataFrame) -> str:
     if better.empty:
         return "Aligned states are no better than permuted ones at any layer: real atoms carry nothing here."
     least = better.loc[better["change"].idxmin()]
-    than_zero = "less" if least["against_zero_high"] < 0 else "no less"
+    than_zero = "lower" if least["against_zero_high"] < 0 else "not clearly lower"
     return (
-        f"Aligned states are better than permuted ones at {_layers(better['layer'])}, but nowhere better than the "
-        f"student's own. The least harm is {least['change']:+.4f} nats at layer {least['layer']} with strength "
-        f"{least['strength']:g}, {than_zero} than that of zero in their place."
+        f"Aligned states are better than permuted ones at {_layers(better['layer'])}, but nowhere clearly better than "
+        f"the student's own. The lowest change of the NLL there is {least['change']:+.4f} nats, at layer "
+        f"{least['layer']} with strength {least['strength']:g}, {than_zero} than with zero in their place."
     )
 
 

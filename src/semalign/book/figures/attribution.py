@@ -7,12 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
+from semalign.book.tables.paper import in_order, title
+
 MOST_NUMBERED = 12  # up to this many layers, cells show their numbers
 TICKS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]  # of the logarithmic scale
 
 
 def scaled(scores: pd.DataFrame, aggregation: str, interface: str = "mlp") -> pd.DataFrame:
-    """Return scores as a matrix of tasks by layers, each line divided by its largest absolute value.
+    """Return scores as a matrix of benchmarks by layers, each line divided by its largest absolute value.
 
     Args:
         scores: one line for each ``task``, ``interface``, ``aggregation`` and ``layer``, with its ``score``.
@@ -20,7 +22,7 @@ def scaled(scores: pd.DataFrame, aggregation: str, interface: str = "mlp") -> pd
         interface: one of the supervision interfaces.
     """
     part = scores[(scores["interface"] == interface) & (scores["aggregation"] == aggregation)]
-    matrix = part.pivot(index="task", columns="layer", values="score")
+    matrix = part.pivot(index="task", columns="layer", values="score").sort_index(key=in_order).rename(index=title)
     return matrix.div(matrix.abs().max(axis=1), axis=0)
 
 

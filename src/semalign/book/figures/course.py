@@ -21,18 +21,28 @@ def _not_run(axis: Axes) -> None:
     axis.text(0.5, 0.5, "not run", ha="center", va="center", transform=axis.transAxes)
 
 
+def without_records() -> Figure:
+    """Draw a note that takes the place of a figure without any record."""
+    figure, axis = plt.subplots(figsize=(4.6, 0.6))
+    axis.set_axis_off()
+    _not_run(axis)
+    return figure
+
+
 def curves(points: pd.DataFrame) -> Figure:
     """Draw score, NLL and layer cosine over the steps, means over seeds; a column for each task, a line for each entry.
 
     Args:
         points: see :func:`semalign.experiments.curves.points`.
     """
+    if points.empty:
+        return without_records()
     tasks, entries = list(dict.fromkeys(points["task"])), list(dict.fromkeys(points["method"]))
-    columns = max(1, len(tasks))
+    columns = len(tasks)
     size = (max(4.6, 3.6 * columns), 7.6)
     figure, axes = plt.subplots(len(MEASURED), columns, figsize=size, squeeze=False, sharex=True)
     for row, (measure, label) in zip(axes, MEASURED.items(), strict=True):
-        for axis, task in zip(row, tasks or [None], strict=True):
+        for axis, task in zip(row, tasks, strict=True):
             drawn = points[points["task"] == task].dropna(subset=[measure])
             colours = sns.color_palette("colorblind", len(entries))
             for entry, colour, marker in zip(entries, colours, MARKERS, strict=False):
@@ -40,12 +50,11 @@ def curves(points: pd.DataFrame) -> Figure:
                 axis.plot(line.index, line, marker=marker, ms=4, color=colour, label=entry)
             if drawn.empty:
                 _not_run(axis)
-            axis.set(ylabel=label, title=title(task) if task and measure == "score" else "")
+            axis.set(ylabel=label, title=title(task) if measure == "score" else "")
     for axis in axes[-1]:
         axis.set_xlabel("steps")
-    if entries:
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2 if columns == 1 else 3)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2 if columns == 1 else 3)
     return figure
 
 
@@ -59,8 +68,10 @@ def nll_by_layer(lines: pd.DataFrame, tasks: Sequence[str], interfaces: Sequence
         tasks: the tasks.
         interfaces: the interfaces.
     """
+    if lines.empty:
+        return without_records()
     change = lines.assign(change=lines["nll_after"] - lines["nll_before"])
-    largest = float(change["change"].abs().max()) if len(change) else 1.0
+    largest = float(change["change"].abs().max())
     panels = [(task, interface) for task in tasks for interface in interfaces]
     figure, axes = plt.subplots(len(panels), 1, figsize=(7.2, 2.5 * len(panels)), squeeze=False)
     look: Mapping[str, Any] = {"cmap": "vlag", "vmin": -largest, "vmax": largest, "annot": True, "fmt": "+.2f"}

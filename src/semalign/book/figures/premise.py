@@ -1,4 +1,4 @@
-"""Figures of the premise: readings and patches of several pairs, one panel above the other."""
+"""Figures of the premise: readings and patches, a panel for each pair and data set."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from semalign.analysis.diagnosis.pictures import draw_patches, draw_readings
+from semalign.book.figures.course import without_records
 from semalign.book.tables.premise import pair_name
 
 Record = Mapping[str, Any]
@@ -32,15 +33,24 @@ def patches_of_pairs(records: Sequence[Record]) -> Figure:
 
 
 def _panels(records: Sequence[Record], draw: Callable[[Axes, Record], None]) -> Figure:
-    """Draw a panel for each record, with one legend."""
-    rows = max(1, len(records))
-    figure, axes = plt.subplots(rows, 1, figsize=(7, 2.9 * rows + 1.2), squeeze=False, layout="constrained")
-    for axis, record in zip(axes[:, 0], records, strict=False):
+    """Draw a panel for each record, two beside each other, with one legend above them."""
+    if not records:
+        return without_records()
+    rows = (len(records) + 1) // 2
+    figure, axes = plt.subplots(
+        rows, 2, figsize=(7.6, 2.7 * rows + 0.8), squeeze=False, sharey="row", layout="constrained"
+    )
+    for axis, record in zip(axes.flat, records, strict=False):
         draw(axis, record)
         axis.set_title(pair_name(record))
+    for axis in axes.flat[len(records) :]:
+        axis.set_axis_off()
+    for axis in axes[:, 1]:
+        axis.set_ylabel("")
+    for axis in axes[:-1].flat:  # layers differ between pairs, so that every panel has its own numbers
+        axis.set_xlabel("")
     labelled = {
-        label: line for axis in axes[:, 0] for line, label in zip(*axis.get_legend_handles_labels(), strict=True)
+        label: line for axis in axes.flat for line, label in zip(*axis.get_legend_handles_labels(), strict=True)
     }
-    if labelled:
-        figure.legend(labelled.values(), labelled.keys(), loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(labelled.values(), labelled.keys(), loc="outside upper center", ncols=3, frameon=False)
     return figure

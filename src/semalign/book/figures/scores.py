@@ -1,4 +1,4 @@
-"""Figures of Chapters 6 and 7: scores of methods with their intervals, differences, and scores over costs."""
+"""Figures of Chapters 8 and 9: scores of methods with their intervals, differences, and scores over costs."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy import ndarray
 
+from semalign.book.figures.course import without_records
 from semalign.book.tables.controls import AS_IT_IS
 from semalign.book.tables.paper import title
-from semalign.book.tables.transfers import transfer_entries
+from semalign.book.tables.transfers import NAMES, transfer_entries
 from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import Profile
 from semalign.results.records import NONE
@@ -37,8 +38,12 @@ def gap_to_teacher(profile: Profile, scores: pd.DataFrame) -> Figure:
     models = {(NONE, profile.student): "student", (NONE, profile.teacher): "teacher"}
     drawn = scores[scores["teacher"].isna() | (scores["teacher"] == profile.teacher)].copy()
     pairs = zip(drawn["method"], drawn["student"], strict=True)
-    drawn["model"] = [models.get(pair, pair[0]) for pair in pairs]
-    order = [name for name in ("student", *transfer_entries(profile), "teacher") if name in set(drawn["model"])]
+    drawn["model"] = [models.get(pair, NAMES.get(pair[0], pair[0])) for pair in pairs]
+    order = [
+        name
+        for name in ("student", *(NAMES.get(each, each) for each in transfer_entries(profile)), "teacher")
+        if name in set(drawn["model"])
+    ]
     figure, axis = plt.subplots(figsize=(7, 4.6))
     for i, (name, colour) in enumerate(zip(order, sns.color_palette("colorblind", len(order)), strict=True)):
         part = drawn[drawn["model"] == name].set_index("task").reindex(list(profile.tasks))
@@ -79,17 +84,14 @@ def score_over_cost(costs: pd.DataFrame) -> Figure:
     Args:
         costs: see :func:`semalign.book.tables.costs.cost_data`.
     """
+    if costs.empty:
+        return without_records()
     figure, axes = plt.subplots(2, 1, figsize=(7, 8))
     for axis, column, name in zip(axes, ("seconds", "memory"), ("seconds", "peak memory (MiB)"), strict=True):
-        axis.set(xlabel=name)
-        if costs.empty:
-            axis.text(0.5, 0.5, "not run", ha="center", va="center", transform=axis.transAxes)
-        else:
-            _points(axis, costs, column)
-            _numbers(figure, axis, costs, column)
-            axis.set(ylabel=f"score on {title(costs['task'].iloc[0])} (%)")
-    if not costs.empty:
-        axes[0].legend(ncol=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        _points(axis, costs, column)
+        _numbers(figure, axis, costs, column)
+        axis.set(xlabel=name, ylabel=f"score on {title(costs['task'].iloc[0])} (%)")
+    axes[0].legend(ncol=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Figures of Chapter 8: the paper's Fig. 4 and 6, the similarity of all layers of a teacher and a student."""
+"""Figures of Chapter 11: the paper's Fig. 4 and 6, the similarity of all layers of a teacher and a student."""
 
 from collections.abc import Sequence
 
@@ -14,6 +14,7 @@ from semalign.targets.pairing import LayerMap
 
 PAPER = ("before", "after")  # what the paper shows
 CONTROLS = ("transferred", "permuted", "untrained")
+KERNELS = {"rbf": "RBF"}
 
 
 def layer_similarity(similarities: pd.DataFrame, states: str, conditions: Sequence[str] = PAPER) -> Figure:
@@ -34,7 +35,7 @@ def layer_similarity(similarities: pd.DataFrame, states: str, conditions: Sequen
             part = of_states[(of_states["kernel"] == kernel) & (of_states["condition"] == name)]
             image = _heat_map(axis, part.pivot(index="teacher_layer", columns="student_layer", values="cka"))
             called = CONDITIONS[name].replace("alignment with ", "")
-            axis.set(title=f"{called}, {kernel}", xlabel="student layer", ylabel="teacher layer")
+            axis.set(title=f"{called}, {KERNELS.get(kernel, kernel)}", xlabel="student layer", ylabel="teacher layer")
             figure.colorbar(image, ax=axis, shrink=0.9)
     return figure
 

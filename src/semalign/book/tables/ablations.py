@@ -25,13 +25,15 @@ class Factor(NamedTuple):
     settings: frozenset[str]
 
 
+ATTRIBUTIONS = ("attribution", "attribution_method", "attribution_interface")
 FACTORS = {
     "layers": Factor("number of layers", frozenset({"student_layers"})),
     "map": Factor("map", frozenset({"map"})),
-    "strength": Factor("strength of decomposition", frozenset({"top_atoms"})),
+    "strength": Factor("strength of decomposition", frozenset({"top_atoms", "temperature", "atoms"})),
     "weight": Factor("weight of the layer term", frozenset({"layer_weight"})),
     "interface": Factor("granularity", frozenset({"interface"})),
-    "pairing": Factor("pairing", frozenset({"teacher_layer", "student_layer", "interpolate", "attribution"})),
+    "pairing": Factor("pairing", frozenset({"teacher_layer", "student_layer", "interpolate", *ATTRIBUTIONS})),
+    "regime": Factor("training rows", frozenset({"train_size", "epochs", "responses", "output_loss"})),
     "reading": Factor("readings of the text", frozenset({"fold_norm", "centre_targets", "positions"})),
 }
 """The factors; of several that a variant could belong to it belongs to the first."""

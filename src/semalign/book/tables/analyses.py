@@ -8,7 +8,7 @@ import pandas as pd
 from semalign.bases.basis import SemanticBasis
 from semalign.bases.frames import random_basis_cosine
 from semalign.book.markdown import SPACE, Cell
-from semalign.models.architecture import INTERFACES
+from semalign.book.tables.paper import title
 from semalign.targets.pairing import student_layer
 
 BASES = {"output": "output side", "input": "input side", "random": "random, as many", "random-64": "random, only 64"}
@@ -52,19 +52,35 @@ def critical_layers(scores: pd.DataFrame, n_teacher: int, n_student: int) -> pd.
     """Return the critical teacher layer and the student layer paired with it, one column for each interface.
 
     Args:
-        scores: one line for each ``task``, ``interface``, ``aggregation`` and ``layer``, with its ``score``.
+        scores: one line for each ``task``, ``interface``, ``aggregation`` and ``layer``, with its ``score``; and for
+            each ``method``, if several attribute.
         n_teacher: number of teacher layers, L_T.
         n_student: number of student layers, L_S.
     """
-    lines = []
-    for (task, aggregation), part in scores.groupby(["task", "aggregation"], sort=False):
-        line: dict[str, Any] = {"task": task, "aggregation": aggregation}
-        for interface in INTERFACES:
+    lines, keys = [], [key for key in ("task", "method", "aggregation") if key in scores]
+    for values, part in scores.groupby(keys, sort=False):
+        line: dict[str, Any] = dict(zip(keys, values, strict=True))
+        line["task"] = title(line["task"])
+        for interface in dict.fromkeys(scores["interface"]):
             found = part[part["interface"] == interface]
             layer = int(found.loc[found["score"].idxmax(), "layer"])
             line[interface] = layers(layer, student_layer(layer, n_teacher, n_student), f"{interface}, ")
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def recorded_scores(record: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the scores of a record of ``benchmarks/attribution_choices.py`` as :func:`critical_layers` takes them."""
+    return pd.DataFrame(
+        {
+            "task": line["task"],
+            **{key: line[key].replace("_", " ") for key in ("method", "aggregation", "interface")},
+            "layer": layer,
+            "score": score,
+        }
+        for line in record["details"]["scores"]
+        for layer, score in enumerate(line["scores"], start=1)
+    )
 
 
 def layers(teacher: int, student: int, prefix: str = "") -> Cell:

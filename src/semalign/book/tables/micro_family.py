@@ -9,7 +9,7 @@ import pandas as pd
 from safetensors import safe_open
 
 from semalign.book.markdown import Interval
-from semalign.book.tables.paper import title
+from semalign.book.tables.paper import in_order, title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.micro.benchmarks import SPLITS
 from semalign.micro.knowledge import LETTERS
@@ -66,12 +66,12 @@ def benchmark_table(folder: Path) -> pd.DataFrame:
     Args:
         folder: the benchmarks' folder, with ``NAME/SPLIT.jsonl`` in it.
     """
-    return pd.DataFrame(
-        [
-            {"benchmark": path.name, **{split: _lines(path / f"{split}.jsonl") for split in SPLITS}}
-            for path in sorted(folder.glob("micro-*"))
-        ]
-    )
+    rows = [
+        {"benchmark": path.name.replace("-", "_"), **{split: _lines(path / f"{split}.jsonl") for split in SPLITS}}
+        for path in folder.glob("micro-*")
+    ]
+    shown = pd.DataFrame(rows).sort_values("benchmark", key=in_order, ignore_index=True)
+    return shown.assign(benchmark="micro-" + shown["benchmark"].map(title))
 
 
 def _lines(path: Path) -> int:

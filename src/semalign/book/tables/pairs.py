@@ -1,6 +1,8 @@
 """Tables of paired differences between entries, and what they say of equality, for score and held-out NLL."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -24,17 +26,24 @@ def pair_table(
         lines: see :func:`semalign.results.pairs.pair_differences`.
         measure: what they are compared in.
     """
+    return pd.DataFrame(_rows(profile, pairs, lines, partial(_difference, measure)))
+
+
+def _rows(
+    profile: Profile,
+    pairs: Sequence[tuple[str, str]],
+    lines: pd.DataFrame,
+    cell: Callable[[pd.Series], Interval | Cell],
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each pair, with what ``cell`` makes of its line for each task, or *not run*."""
     found = {(line["ours"], line["minus"], line["task"]): line for _, line in lines.iterrows()}
-    rows = []
     for ours, minus in pairs:
-        cells = {title(task): _difference(found.get((ours, minus, task)), measure) for task in profile.tasks}
-        rows.append({"ours": ours, "minus": AS_IT_IS if minus == NONE else minus, **cells})
-    return pd.DataFrame(rows)
+        of = {title(task): found.get((ours, minus, task)) for task in profile.tasks}
+        cells = {name: NOT_RUN if line is None else cell(line) for name, line in of.items()}
+        yield {"ours": ours, "minus": AS_IT_IS if minus == NONE else minus, **cells}
 
 
-def _difference(line: pd.Series | None, measure: Measure) -> str | Interval:
-    if line is None:
-        return NOT_RUN
+def _difference(measure: Measure, line: pd.Series) -> Interval:
     clear = bool(line["p_holm"] < ALPHA)
     return Interval(line["difference"], line["low"], line["high"], signed=True, decimals=measure.decimals, bold=clear)
 
@@ -53,17 +62,12 @@ def equality_table(
         lines: see :func:`semalign.results.pairs.pair_differences`.
         measure: what they are compared in.
     """
-    found = {(line["ours"], line["minus"], line["task"]): line for _, line in lines.iterrows()}
-    rows = []
-    for ours, minus in pairs:
-        cells = {title(task): _equality(title(task), found.get((ours, minus, task)), measure) for task in profile.tasks}
-        rows.append({"measure": measure.name, "ours": ours, "minus": minus, **cells})
-    return pd.DataFrame(rows)
+    rows = _rows(profile, pairs, lines, partial(_equality, measure))
+    return pd.DataFrame([{"measure": measure.name, **row} for row in rows])
 
 
-def _equality(name: str, line: pd.Series | None, measure: Measure) -> str | Cell:
-    if line is None:
-        return NOT_RUN
+def _equality(measure: Measure, line: pd.Series) -> Cell:
+    name = title(line["task"])
     low, high = (f"{line[end] + 0.0:+.{measure.decimals}f}" for end in ("equal_low", "equal_high"))
     words = [word for word, holds in (("equal", line["equal"]), ("differs", line["p_holm"] < ALPHA)) if holds]
     found = " and ".join(words) or "open"

@@ -35,6 +35,12 @@ def title(task: str) -> str:
     return TITLES.get(task.removeprefix("micro_"), task)
 
 
+def in_order(tasks: pd.Index | pd.Series) -> pd.Index | pd.Series:
+    """Return keys that sort tasks as the paper orders its benchmarks, others after them."""
+    places = {name: place for place, name in enumerate(TITLES.values())}
+    return tasks.map(lambda task: places.get(title(task), len(places)))
+
+
 def paper_scores(profile: Profile) -> dict[Key, float]:
     """Return the scores of the paper's Tables 1 and 2, with the profile's models in place of the paper's.
 

@@ -6,24 +6,30 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.analysis.diagnosis.verdict import METHOD, carrying
+from semalign.analysis.diagnosis.atoms import Correspondence
+from semalign.analysis.diagnosis.maps import CONTROL
+from semalign.analysis.diagnosis.pictures import NAMES
+from semalign.analysis.diagnosis.verdict import METHOD, carrying, verdict
 from semalign.book.markdown import Interval, nested_list
 from semalign.book.tables.analyses import layers
+from semalign.book.tables.paper import in_order, title
 from semalign.results.records import read_record
 
 Record = Mapping[str, Any]
-OWN = "student's own"
+OWN, WIDTH = "student's own", "any head of its width"
 
 
 def diagnoses(folder: Path) -> list[dict[str, Any]]:
-    """Return the records of diagnoses in a folder, those whose atoms correspond most first."""
+    """Return the records of diagnoses in a folder, those whose atoms correspond most first, by the paper's tasks."""
     found = [read_record(path) for path in sorted(folder.glob("*.json"))]
-    return sorted((record for record in found if record["method"] == "diagnose"), key=lambda record: -record["value"])
+    kept = pd.Series([record for record in found if record["method"] == "diagnose"], dtype=object)
+    tasks = pd.Series([record["task"] for record in kept], dtype=object)
+    return sorted(kept[tasks.sort_values(key=in_order, kind="stable").index], key=lambda record: -record["value"])
 
 
 def pair_name(record: Record) -> str:
     """Return teacher, student and data of a record as one text."""
-    return f"{record['teacher']} → {record['student']}, {record['task']}"
+    return f"{record['teacher']} → {record['student']}, {title(record['task'])}"
 
 
 def first_of_pairs(records: Sequence[Record]) -> list[Record]:
@@ -64,8 +70,8 @@ def reading_table(records: Sequence[Record]) -> pd.DataFrame:
         last = readings[(readings["read"] == "target") & (readings["layer"] == readings["layer"].max())]
         shares = (100 * last.set_index("map")["top_1"]).to_dict()
         own, width = (100 * readings[readings["map"] == name]["top_1"].iloc[0] for name in ("student", "width"))
-        named = {str(name).replace("_", " "): share for name, share in shares.items()}  # so that they break
-        lines.append({"pair": pair_name(record), **named, OWN: own, "width": width})
+        named = {NAMES[str(name)]: share for name, share in shares.items()}
+        lines.append({"pair": pair_name(record), **named, OWN: own, WIDTH: width})
     return pd.DataFrame(lines)
 
 
@@ -119,9 +125,9 @@ def _findings(records: Sequence[Record]) -> list[str]:
     good, tried = map(sum, zip(*places, strict=True))
     return [
         f"Atoms: CKA {atoms['CKA of atoms']:.2f}, at random {atoms['at random']:.2f}.",
-        f"The teacher's next token is read first from {_range(readings[METHOD])} of the aligned states of the last "
-        f"layer, from {_range(readings['permuted'])} with permuted atoms, and from {_range(readings[OWN])} of the "
-        "student's own states.",
+        f"The teacher's next token is read first from {_range(readings[NAMES[METHOD]])} of the aligned states of the "
+        f"last layer, from {_range(readings[NAMES[CONTROL]])} with permuted atoms, and from {_range(readings[OWN])} of "
+        "the student's own states.",
         f"In place of the student's own, aligned states lower the response NLL, and do better than permuted atoms and "
         f"zero, at {good} of {tried} places, on {sum(found > 0 for found, _ in places)} of {len(records)} data sets "
         "(95% intervals, not corrected for the number of places).",
@@ -129,12 +135,31 @@ def _findings(records: Sequence[Record]) -> list[str]:
 
 
 def _range(shares: pd.Series) -> str:
-    return f"{shares.min():.0f}–{shares.max():.0f}%"
+    ends = dict.fromkeys(f"{end:.0f}" for end in (shares.min(), shares.max()))
+    return f"{'–'.join(ends)}%"
 
 
-def verdicts(records: Sequence[Record]) -> str:
-    """Return the verdicts as a nested list in Markdown, a pair in each item."""
-    return nested_list({pair_name(record): record["details"]["verdict"] for record in records})
+def verdicts(records: Sequence[Record]) -> dict[str, str]:
+    """Return for each pair of models the verdicts on its data, made from the numbers, as a nested list in Markdown."""
+    return {
+        pair: nested_list({title(record["task"]): _verdict(record["details"]) for record in of})
+        for pair, of in _by_pair(records).items()
+    }
+
+
+def _verdict(details: Mapping[str, Any]) -> list[str]:
+    atoms = Correspondence(**details["correspondence"]["atoms"])
+    return verdict(atoms, pd.DataFrame(details["readings"]), pd.DataFrame(details["patches"]))
+
+
+def measured(records: Sequence[Record], what: str) -> pd.DataFrame:
+    """Return the readings or patches of all records as one frame, with teacher, student and task of each line."""
+    named = ["teacher", "student", "task"]
+    parts = [
+        pd.DataFrame(record["details"][what]).assign(**{name: record[name] for name in named}) for record in records
+    ]
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=named)
+    return frame[[*named, *frame.columns.drop(named)]]
 
 
 def file_of(record: Record) -> str:

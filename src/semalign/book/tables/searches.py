@@ -49,9 +49,35 @@ def loss_table(profile: Profile, found: Best, controls: Mapping[str, str]) -> pd
         found: see :func:`best_points`.
         controls: the entry that each entry is compared with, row by row, with a 95% interval.
     """
-    return pd.DataFrame(
-        [_line(profile, found, controls, task, entry) for task in profile.tasks for entry in profile.selection]
+    return pd.DataFrame([line for task in profile.tasks for line in _lines(profile, found, controls, task)])
+
+
+def loss_text(shown: pd.DataFrame) -> str:
+    """Return for each task that was run which entry is best, and which are below their control, as a list in Markdown.
+
+    Args:
+        shown: see :func:`loss_table`.
+    """
+    run = shown[shown["NLL"] != NOT_RUN]
+    return "\n".join(_said(str(task), of.set_index("entry")) for task, of in run.groupby("data", sort=False)) or NOT_RUN
+
+
+def _said(task: str, of: pd.DataFrame) -> str:
+    changes, against = of["against before"], of["against its control"]
+    best = min(changes.index, key=lambda entry: changes[entry].value)
+    compared = against[against != ""]
+    below = [f"`{entry}`" for entry, change in compared.items() if change.high < 0]
+    return (
+        f"- **{task}**: the loss is lowest with `{best}` ({changes[best]} against before). Below their control by more "
+        f"than the interval: {', '.join(below) or 'none'} ({len(below)} of {len(compared)} entries with a control)."
     )
+
+
+def _lines(profile: Profile, found: Best, controls: Mapping[str, str], task: str) -> list[dict[str, Any]]:
+    """Return a line for each entry of a task, or a single one if none was run."""
+    if any((task, entry) in found for entry in profile.selection):
+        return [_line(profile, found, controls, task, entry) for entry in profile.selection]
+    return [_line(profile, found, controls, task, f"all {len(profile.selection)} entries")]
 
 
 def _line(profile: Profile, found: Best, controls: Mapping[str, str], task: str, entry: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from semalign.book.markdown import Cell, Interval
+from semalign.book.markdown import SPACE, Cell, Interval
 from semalign.book.tables.controls import AS_IT_IS
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NO_NUMBER, NOT_RUN
@@ -80,7 +80,9 @@ def _losses(runs: pd.DataFrame, before: Sequence[float] | None) -> dict[str, Any
 def training_table(
     profile: Profile, lines: pd.DataFrame, records: pd.DataFrame, entries: Sequence[str]
 ) -> pd.DataFrame:
-    """Return the table of all entries and tasks of a profile, with the student as it is first; *not run* where none is.
+    """Return the table of all entries and tasks of a profile, with the student as it is first.
+
+    Entries without a record are counted in the last line of each task, which says that they were *not run*.
 
     Args:
         profile: the profile.
@@ -97,26 +99,27 @@ def training_table(
             rows.append(
                 _row(task, AS_IT_IS, {"score": Interval(start["value"], start["low"], start["high"]), "trained": ""})
             )
-        rows += [_row(task, entry, _cells(found.get((task, entry)))) for entry in entries]
+        run = [entry for entry in entries if (task, entry) in found]
+        rows += [_row(task, entry, _cells(found[task, entry])) for entry in run]
+        if lacking := len(entries) - len(run):
+            rows.append(_row(task, f"{lacking} more" if run else f"all {lacking} entries", {"score": NOT_RUN}))
     return pd.DataFrame(rows)
 
 
-SHOWN = ["seeds", "score", "steps", "change of weights, %", "layer cosine", "NLL", "change of NLL", "trained"]
+SHOWN = ["seeds", "score", "steps", "weights, %", "layer cosine", "NLL", "change of NLL", "trained"]
 
 
 def _row(task: str, entry: str, cells: Mapping[str, Any]) -> dict[str, Any]:
     return {"data": title(task), "entry": entry, **dict.fromkeys(SHOWN, NO_NUMBER), **cells}
 
 
-def _cells(line: pd.Series | None) -> dict[str, Any]:
-    if line is None:
-        return {"score": NOT_RUN}
+def _cells(line: pd.Series) -> dict[str, Any]:
     score = Interval(line["score"], line["low"], line["high"])
     cells: dict[str, Any] = {"seeds": f"{line['seeds']:.0f}", "score": score, "trained": trained_text(line)}
     if not np.isnan(line["steps"]):
         cells["steps"] = f"{line['steps']:.0f}"
     if not np.isnan(line["weight_change"]):
-        cells["change of weights, %"] = f"{100 * line['weight_change']:.2f}"
+        cells["weights, %"] = f"{100 * line['weight_change']:.2f}"
     if not np.isnan(line["layer_cosine_before"]):
         cells["layer cosine"] = _change("layer cosine", line["layer_cosine_before"], line["layer_cosine_after"], 3)
     if not np.isnan(line["nll_before"]):
@@ -129,7 +132,7 @@ def _cells(line: pd.Series | None) -> dict[str, Any]:
 
 
 def _change(name: str, before: float, after: float, decimals: int) -> Cell:
-    text = f"{before:.{decimals}f} → {after:.{decimals}f}"
+    text = f"{before:.{decimals}f}{SPACE}→{SPACE}{after:.{decimals}f}"
     return Cell(text, {f"{name}, before": before, f"{name}, after": after})
 
 

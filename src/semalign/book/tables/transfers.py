@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from semalign.book.markdown import Cell, Interval
+from semalign.book.markdown import SPACE, Cell, Interval
 from semalign.book.tables.paper import PAPER_METHODS, Key, paper_gaps, paper_scores, title
 from semalign.experiments.cells import cells
 from semalign.experiments.profiles import Profile
@@ -167,14 +167,15 @@ def lead_table(profile: Profile, scores: pd.DataFrame) -> pd.DataFrame:
         for teacher in profile.teachers_for(task):
             part = compared[(compared["task"] == task) & (compared["teacher"] == teacher)]
             ranked = part.sort_values("value", ascending=False)
-            found = dict(zip(ranked["method"], ranked["value"], strict=True))
+            found = dict(zip(ranked["method"].map(NAMES), ranked["value"], strict=True))
             lines.append(
                 {
                     "benchmark": title(task),
                     "teacher": teacher,
-                    "highest": ", ".join(ranked[ranked["value"] == ranked["value"].max()]["method"]),
-                    "order": Cell(" > ".join(f"{m} {v:.1f}" for m, v in found.items()), found),
-                    "not run": ", ".join(sorted(set(PAPER_METHODS.values()) - set(ranked["method"]))),
+                    "highest": ", ".join(name for name, value in found.items() if value == max(found.values())),
+                    "order": Cell(" > ".join(f"{m}{SPACE}{v:.1f}" for m, v in found.items()), found),
+                    "not run": ", ".join(sorted(set(PAPER_METHODS) - set(found))),
                 }
             )
-    return pd.DataFrame(lines, columns=["benchmark", "teacher", "highest", "order", "not run"])
+    shown = pd.DataFrame(lines, columns=["benchmark", "teacher", "highest", "order", "not run"])
+    return shown if shown["not run"].any() else shown.drop(columns="not run")

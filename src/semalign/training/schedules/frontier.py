@@ -37,7 +37,8 @@ def steer_frontier(inputs: Inputs) -> Adapted:
     resumes at the layer and epoch where it stopped.
     """
     settings: TransferSettings = inputs.settings
-    builder = TargetBuilder(inputs.pair, settings, teacher_logits=OUTPUT_TERMS[settings.output_loss].needs_teacher)
+    needs_logits = OUTPUT_TERMS[settings.output_loss].needs_teacher
+    builder = TargetBuilder(inputs.pair, settings, teacher_logits=needs_logits, rows=inputs.rows)
     vocabulary = builder.vocabulary(inputs.rows)
     pairs = [paired(inputs.pair, settings, layer, k) for k, layer in layer_map(inputs.pair, settings)]
     passes, parts = shares(inputs.rows, len(pairs), settings.epochs, settings.seed)

@@ -22,7 +22,8 @@ from semalign.training.steering import Steering
 def steer(inputs: Inputs) -> Adapted:
     """Attribute, pair, align and steer (Sections 4.1 to 4.3)."""
     settings: TransferSettings = inputs.settings
-    builder = TargetBuilder(inputs.pair, settings, teacher_logits=OUTPUT_TERMS[settings.output_loss].needs_teacher)
+    needs_logits = OUTPUT_TERMS[settings.output_loss].needs_teacher
+    builder = TargetBuilder(inputs.pair, settings, teacher_logits=needs_logits, rows=inputs.rows)
     vocabulary = builder.vocabulary(inputs.rows)
     choice = choose_layers(inputs.pair, settings, inputs.rows)
     states = cache_dir() / "states"

@@ -87,7 +87,7 @@ def test_tokens_are_kept_by_the_last_layer(root, top_1, verdict):
     found = evaluate("tokens_kept", ["diagnosis/**/*.json"], {"mark": 0.9})
     assert (
         found.verdict == verdict
-        and f"large → a, gsm8k {top_1:.1%} (permuted 1.0%, at best 80.0%" in found.numbers["each"]
+        and f"large → a, GSM8K {top_1:.1%} (permuted 1.0%, at best 80.0%" in found.numbers["each"]
     )
 
 

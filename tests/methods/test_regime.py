@@ -1,0 +1,64 @@
+"""What is trained on: the first rows, and the teacher's answers in place of the responses."""
+
+import pytest
+
+import semalign
+from semalign.methods import regime
+from semalign.methods.regime import rows_to_train
+from semalign.models.pair import Pair
+from semalign.settings import TransferSettings
+from semalign.training.adaptation import Inputs
+
+FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The prompts of each time that the teacher is asked; it answers all but those that begin with "what is 0"."""
+    calls = []
+
+    def answers(model, prompts):
+        calls.append(list(prompts))
+        return [None if prompt.startswith("what is 0") else f" yes {prompt[8]}" for prompt in prompts]
+
+    monkeypatch.setattr(regime, "greedy_answers", answers)
+    return calls
+
+
+def inputs(teacher, student, rows, **settings):
+    return Inputs(Pair(teacher, student), rows, rows[:2], TransferSettings(**settings))
+
+
+def test_the_first_rows_are_trained_on(teacher, student, rows):
+    assert rows_to_train(inputs(teacher, student, rows)) == rows
+    assert rows_to_train(inputs(teacher, student, rows, train_size=5)) == rows[:5]
+
+
+def test_the_teacher_is_asked_once_and_rows_without_an_answer_are_left_out(teacher, student, rows, asked, caplog):
+    given = inputs(teacher, student, rows, responses="teacher", train_size=7)
+    found = rows_to_train(given)
+    assert found == [{"prompt": row["prompt"], "response": f" yes {row['prompt'][8]}"} for row in rows[3:7]]
+    assert "3 of 7 rows are left out" in caplog.text
+    assert rows_to_train(given) == found and asked == [[row["prompt"] for row in rows[:7]]]
+    with pytest.raises(ValueError, match="the teacher ends none of its answers to 3 prompts"):
+        rows_to_train(inputs(teacher, student, rows, responses="teacher", train_size=3))
+
+
+@pytest.mark.slow
+def test_a_transfer_trains_on_them_and_measures_on_the_given_responses(teacher, student, rows, asked):
+    settings = {**FAST, "validation": rows[:2], "output_loss": "cross_entropy"}
+    answered = [{"prompt": row["prompt"], "response": f" yes {row['prompt'][8]}"} for row in rows[3:7]]
+    expected = semalign.transfer(teacher, student, answered, **settings).record
+    found = semalign.transfer(teacher, student, rows, responses="teacher", train_size=7, **settings).record
+    whole = semalign.transfer(teacher, student, rows, **settings).record
+    assert found["losses"] == expected["losses"] != whole["losses"]
+    assert found["value"] == expected["value"]
+    assert found["details"]["before"]["response_nll"] == whole["details"]["before"]["response_nll"]
+    # The record is of the rows that were given; what was made of them, its settings say.
+    assert found["fingerprints"]["data"] == whole["fingerprints"]["data"]
+    assert (found["configuration"]["responses"], found["configuration"]["train_size"]) == ("teacher", 7)
+
+
+def test_more_rows_than_there_are_is_an_error_before_any_work(teacher, student, rows):
+    with pytest.raises(ValueError, match="there are 12 training rows, fewer than train_size=13"):
+        semalign.transfer(teacher, student, rows, train_size=13)
