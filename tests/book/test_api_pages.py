@@ -1,6 +1,7 @@
 """Settings as tables, packages as pages, and what autodoc leaves out."""
 
 import re
+import sys
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import Mock
@@ -11,6 +12,7 @@ from docutils.core import publish_doctree
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 
+from semalign import models
 from semalign.book import api_pages
 from semalign.methods.setting_lines import SettingLine, setting_lines
 from semalign.models.layouts import LAYOUTS
@@ -100,6 +102,13 @@ def test_a_type_variable_is_no_reference(target, plain):
     text = nodes.Text("T")
     found = api_pages.plain_type_variable(APP, None, {"reftarget": target}, text)
     assert found is (text if plain else None)
+
+
+def test_a_type_variable_of_a_module_that_the_build_has_not_loaded_is_none_either(monkeypatch):
+    monkeypatch.setattr(models, "batching", models.batching)  # put back after the test, as in the next line
+    monkeypatch.delitem(sys.modules, "semalign.models.batching")
+    text = nodes.Text("T")
+    assert api_pages.plain_type_variable(APP, None, {"reftarget": "semalign.models.batching.T"}, text) is text
 
 
 def test_settings_show_no_arguments():
