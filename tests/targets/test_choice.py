@@ -47,3 +47,11 @@ def test_otherwise_the_largest_attribution_of_the_first_rows_decides(pair, teach
     critical = 1 + expected.index(max(expected))
     layer, k = layer_map(pair, settings).pair(critical)
     assert choice.pairs == [([(layer, 1.0)], k)]
+
+
+def test_what_is_attributed_and_how_can_differ_from_what_is_compared(pair, teacher, rows):
+    given = {"attribution_method": "ablation", "attribution_interface": "heads", "attribution": "signed"}
+    settings = TransferSettings(**given, attribution_examples=3, interface="mlp")
+    some = batches(pair.encode(rows[:3]).teacher, 8)
+    expected = attribute_layers(teacher, some, "heads", aggregation="signed", method="ablation").tolist()
+    assert choose_layers(pair, settings, rows).attribution == pytest.approx(expected, rel=1e-6)

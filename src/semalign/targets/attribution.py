@@ -49,7 +49,8 @@ def attribute_layers(
             shape (batch, tokens), as :func:`semalign.data.rows.batches` yields them. A label stands at its own
             token's position, as in transformers.
         interface: ``attention``, ``mlp``, ``residual`` or ``layer``, see :func:`semalign.models.capture.capture`; or
-            ``heads``, with which a layer's score is that of its best head (:func:`attribute_units`).
+            ``heads``, with which a layer's score is that of its best attention head, see
+            :func:`semalign.targets.attribution.attribute_units`.
         aggregation: ``absolute`` or ``signed``.
         method: how the objective is attributed, one of :data:`semalign.targets.attribution_methods.METHODS`; the
             magnitudes of an ablation are those of whole examples.
@@ -71,10 +72,10 @@ def attribute_units(
     *,
     method: str = "gradient_x_activation",
 ) -> dict[str, Float[Tensor, "layers units"]]:
-    """Return the scores of :func:`attribute_layers` for each unit of a layer: each attention head, or the layer itself.
+    """Return the scores of each unit of a layer: each of its attention heads, or the layer itself.
 
     The activation of a head is its output before the matrix that mixes the heads. Arguments and errors are those of
-    :func:`attribute_layers`; the result has both aggregations by name, which one pass gives.
+    :func:`semalign.attribute_layers`; the result has both aggregations by name, which one pass gives.
     """
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}: choose {' or '.join(METHODS)}")

@@ -65,7 +65,7 @@ def integrated_gradients(rows: Attributed) -> Contributions:
 
     One layer at a time has its activation multiplied by a; the integral is a Gauss-Legendre sum of :data:`NODES`
     terms. Summed up, it is the change of F when the activation grows from zero to h, so that the signed score of a
-    layer is that of :func:`ablation`, up to the error of the sum.
+    layer is that of :func:`semalign.targets.attribution_methods.ablation`, up to the error of the sum.
     """
     places, weights = np.polynomial.legendre.leggauss(NODES)  # on -1..1
     shares, weights = ((1 + places) / 2).tolist(), (weights / 2).tolist()

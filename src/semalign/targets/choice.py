@@ -11,7 +11,7 @@ from semalign.models.kept import computed_once
 from semalign.models.pair import Pair
 from semalign.paths import cache_dir
 from semalign.settings import TransferSettings
-from semalign.targets.attribution import attribute_layers
+from semalign.targets.attribution import attribute_units
 from semalign.targets.pairing import LayerMap, interpolation
 from semalign.targets.passes import Mixture
 
@@ -100,20 +100,16 @@ def attribution(pair: Pair, settings: TransferSettings, rows: Sequence[Row]) -> 
     examples = pair.encode(rows[: settings.attribution_examples]).teacher
     seen = [[example.input_ids, example.prompt_length] for example in examples]
     made_by = [pair.fingerprints["teacher"], computed_by(pair.teacher_outline.model)]
-    asked = [_attributed_at(settings), settings.attribution, settings.attribution_method]
-    key = json_fingerprint([*made_by, seen, *asked])
-    return computed_once(cache_dir() / "attribution" / f"{key}.json", lambda: _scores(pair, settings, examples))
+    key = json_fingerprint([*made_by, seen, _attributed_at(settings), settings.attribution_method])
+    found = computed_once(cache_dir() / "attribution" / f"{key}.json", lambda: _scores(pair, settings, examples))
+    return found[settings.attribution]
 
 
-def _scores(pair: Pair, settings: TransferSettings, examples: Sequence[Example]) -> list[float]:
-    scores = attribute_layers(
-        pair.teacher,
-        batches(examples, ATTRIBUTION_BATCH),
-        _attributed_at(settings),
-        aggregation=settings.attribution,
-        method=settings.attribution_method,
-    )
-    return scores.tolist()
+def _scores(pair: Pair, settings: TransferSettings, examples: Sequence[Example]) -> dict[str, list[float]]:
+    """Return the scores of all layers by aggregation; the score of a layer is that of its best unit."""
+    rows, at = batches(examples, ATTRIBUTION_BATCH), _attributed_at(settings)
+    found = attribute_units(pair.teacher, rows, at, method=settings.attribution_method)
+    return {aggregation: units.amax(1).tolist() for aggregation, units in found.items()}
 
 
 def _attributed_at(settings: TransferSettings) -> str:
