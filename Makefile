@@ -38,7 +38,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 run: install  ## run the stale notebooks of a profile (PROFILE=micro)
 	"$(VENV)/bin/semalign" run --profile "$(PROFILE)"
 
-book: run  ## run the pipeline and build the book
+book: install  ## build the book, after running the stale notebooks of PROFILE
 	"$(VENV)/bin/jupyter-book" build book/ -n -W --keep-going
 	@echo "The book is at $(CURDIR)/book/_build/html/index.html"
 

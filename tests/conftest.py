@@ -1,7 +1,9 @@
 """Tiny real models on the CPU: they exercise everything in seconds, offline."""
 
+import gc
 import os
 import signal
+import sys
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -17,6 +19,7 @@ from semalign.models.loading import LanguageModel
 from semalign.paths import data_roots
 from semalign.sandbox import SandboxError, sandbox_mode
 
+set_aside = [0]  # how many modules were loaded when they were last set aside
 ROOTS = data_roots()  # as the user has set them; tests set others
 
 
@@ -31,6 +34,18 @@ def pytest_configure():
         sandbox_mode()
     except SandboxError:
         os.environ["SEMALIGN_SANDBOX"] = "limits"
+
+
+@pytest.fixture(autouse=True)
+def modules_set_aside():
+    """Take modules that earlier tests have loaded out of the search for unused objects: they never become unused.
+
+    Models are released by such a search, which else goes through a million objects of PyTorch and transformers.
+    """
+    if len(sys.modules) > set_aside[0] + 100:
+        gc.collect()
+        gc.freeze()
+        set_aside[0] = len(sys.modules)
 
 
 @pytest.fixture(autouse=True)

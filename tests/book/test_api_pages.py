@@ -1,6 +1,8 @@
 """Settings as tables, packages as pages, and what autodoc leaves out."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import Mock
@@ -100,6 +102,17 @@ def test_a_type_variable_is_no_reference(target, plain):
     text = nodes.Text("T")
     found = api_pages.plain_type_variable(APP, None, {"reftarget": target}, text)
     assert found is (text if plain else None)
+
+
+@pytest.mark.slow
+def test_a_type_variable_of_a_module_that_the_build_has_not_loaded_is_none_either():
+    code = """import sys
+from docutils import nodes
+from semalign.book.api_pages import plain_type_variable
+assert "semalign.models.batching" not in sys.modules
+text = nodes.Text("T")
+assert plain_type_variable(None, None, {"reftarget": "semalign.models.batching.T"}, text) is text"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_settings_show_no_arguments():

@@ -4,7 +4,6 @@ The directives are generated from the code: new settings and new modules appear 
 """
 
 import pkgutil
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, ClassVar, TypeVar
@@ -109,7 +108,13 @@ def skip_tuple_fields(app: Sphinx, what: str, name: str, member: Any, skip: bool
 def plain_type_variable(app: Sphinx, environment: Any, reference: Any, text: nodes.Node) -> nodes.Node | None:
     """Show a type variable as plain text, because it has no page to link to."""
     module, _, name = reference.get("reftarget", "").rpartition(".")
-    return text if isinstance(getattr(sys.modules.get(module), name, None), TypeVar) else None
+    if not module.startswith("semalign."):
+        return None
+    try:
+        found = getattr(import_module(module), name, None)
+    except ImportError:  # it is no module
+        return None
+    return text if isinstance(found, TypeVar) else None
 
 
 def hide_arguments(app: Sphinx, what: str, name: str, member: Any, *_: Any) -> tuple[str, None] | None:

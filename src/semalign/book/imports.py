@@ -5,7 +5,7 @@ statements, so a notebook depends on those that it imports, those that these imp
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,25 +23,27 @@ def reached(source: Path, library: Path, files: Iterable[Path]) -> list[Path]:
         library: folder of the package.
         files: the library's files.
     """
+    known = list(files)
     try:
-        imported = _closure([source, library / RUNNER], library)
+        imported = _closure([source, library / RUNNER], library, {*known})
     except SyntaxError:
-        return list(files)
-    return [path for path in files if path.suffix != ".py" or path in imported or not _above(path, library)]
+        return known
+    return [path for path in known if path.suffix != ".py" or path in imported or not _above(path, library)]
 
 
 def _above(path: Path, library: Path) -> bool:
     return path.relative_to(library).parts[0] in ABOVE
 
 
-def _closure(starts: Iterable[Path], library: Path) -> set[Path]:
-    """Return the modules that some files import, directly or through each other."""
+def _closure(starts: Iterable[Path], library: Path, known: Collection[Path]) -> set[Path]:
+    """Return the modules, of those that are known, that some files import, directly or through each other."""
     found, left = set[Path](), [path for path in starts if path.is_file()]
     while left:
         path = left.pop()
         if path not in found:
             found.add(path)
-            left += [module for name in _names(path.read_text(encoding="utf-8")) for module in _modules(name, library)]
+            names = _names(path.read_text(encoding="utf-8"))
+            left += [place for name in names for place in _places(name, library) if place in known]
     return found
 
 
@@ -57,10 +59,9 @@ def _names(text: str) -> list[str]:
     return found
 
 
-def _modules(name: str, library: Path) -> Iterator[Path]:
-    """Yield the files of a module and of the packages around it; the last part of the name may be no module."""
+@lru_cache(maxsize=8192)
+def _places(name: str, library: Path) -> list[Path]:
+    """Return where the files of a module and of the packages around it may be; the last part may be no module."""
     package, *parts = name.split(".")
-    if package == library.name:
-        for end in range(len(parts) + 1):
-            place = library.joinpath(*parts[:end])
-            yield from filter(Path.is_file, (place / "__init__.py", place.with_suffix(".py")))
+    folders = [library.joinpath(*parts[:end]) for end in range(len(parts) + 1)] if package == library.name else []
+    return [place for folder in folders for place in (folder / "__init__.py", folder.with_suffix(".py"))]
