@@ -300,7 +300,7 @@ if grid is not None:
 # %% [markdown]
 # ## A version that works?
 #
-# If the paper's objective does not help a student, a small change to it may. Two searches on validation data look for such a change, one at a time, each with four points of learning rate and weight of the layer term. The first search starts from cross-entropy as the output term, with all training rows: `plain` adds the layer term as it is, the other entries change it, and the two entries of cross-entropy have no layer term, one on the paired layer and one on the last. The second search has 32 training rows for each task, so that labels are scarce. An entry that beats cross-entropy, or distillation, by more than its control with permuted atoms would be `semalign+`.
+# If the paper's objective does not help a student, a small change to it may. Two searches on validation data look for such a change, one at a time, each with four points of learning rate and weight of the layer term. The first search starts from cross-entropy as the output term, with all training rows: `plain` adds the layer term as it is, the other entries change it, and the two entries of cross-entropy have no layer term, one on the paired layer and one on the last. The second search has 32 training rows for each task, so that labels are scarce. An entry that beats cross-entropy, or distillation, by more than its control with permuted atoms would be `semalign+`. A third search, at the last layers of the student whose atoms correspond to the teacher's, is in [Does the premise hold?](05_premise.ipynb), with its best points on the test split.
 
 # %% tags=["hide-input"]
 SEARCHES = {"plus": "all training rows of the profile", "few": "32 training rows"}
