@@ -145,7 +145,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
-        os.environ["SEMALIGN_CACHE"] = folder
+        os.environ |= {"SEMALIGN_CACHE": folder, "TORCHINDUCTOR_CACHE_DIR": f"{folder}/compiled"}
         report = {"profile": PROFILE, "torch": torch.__version__, "cells": cell_times(), "steps": step_times()}
         report["shares"] = shares()
     if given.out:

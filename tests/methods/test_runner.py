@@ -114,7 +114,7 @@ def broken_head(model):
 
 def test_bad_input_is_refused_before_any_training(teacher, student, rows, monkeypatch):
     for long_work in (
-        "targets.choice.attribute_layers",
+        "targets.choice.attribute_units",
         "targets.passes.StatePasses.layer_states",
         "training.steering.Steering.run",
     ):
