@@ -18,7 +18,7 @@ FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
 
 def no_work(monkeypatch):
     """Make it an error to compute a state or to attribute."""
-    for name in ("attribution.attribute_units", "choice.attribute_units", "store.StateStore.ensure"):
+    for name in ("choice.attribute_units", "attribution.attribute_units", "store.StateStore.ensure"):
         monkeypatch.setattr(f"semalign.targets.{name}", lambda *_, **__: pytest.fail("long work began"))
     monkeypatch.setattr("semalign.bases.basis.semantic_pseudoinverse", lambda *_: pytest.fail("long work began"))
 
