@@ -98,7 +98,7 @@ def micro_cell() -> str:
     shown = cells.rename(columns={"seconds": "cell, s", "transfer": "transfer, s", "rest": "score, s"}).round(1)
     ways = ways.rename(columns={"first": "first time, s", "later": "later, s"})
     of_cells = f"Whole cells of profile `{found['profile']}` on one thread, with nothing kept from before."
-    of_ways = "Training steps of such a cell in other ways: processor seconds of the first time and of later ones."
+    of_ways = "Training steps of such a cell in other ways: seconds of the first time and of later ones."
     shares = (
         f"In the training steps, {found['shares']['products']:.0%} of the time goes to matrix products and "
         f"{found['shares']['attention']:.0%} to attention.\n"
