@@ -179,7 +179,7 @@ page.show_table(
 # %% tags=["hide-input"]
 for measure, name in ((NLL, "nll"), (SCORE, "score")):
     page.show_table(
-        equality_table(search, PAIRS, tested[measure], measure),
+        equality_table(search, PAIRS, tested[measure], measure).drop(columns="measure"),
         f"{search.teacher} → {search.student}, last layers, chosen rates: differences in {measure.name}, in {measure.unit}, with 90% intervals over {'rows' if measure is NLL else 'test items'} and seeds; the margin is {measure.margin:g}.",
         f"premise-confirmed-{name}",
         command=confirmed.command,

@@ -103,7 +103,7 @@ def micro_cell() -> str:
         f"In the training steps, {found['shares']['products']:.0%} of the time goes to matrix products and "
         f"{found['shares']['attention']:.0%} to attention.\n"
     )
-    tables = [table(shown, of_cells, "tab-micro-cells").text, table(ways, of_ways, "tab-micro-steps").text]
+    tables = [table(shown, of_cells, "tab-micro-cells", decimals=1).text, table(ways, of_ways, "tab-micro-steps").text]
     return "\n".join([tables[0], shares, tables[1]])
 
 
