@@ -18,7 +18,7 @@ SUFFIXES = ("fair", "sibling")
 
 @dataclass(frozen=True)
 class PaperSized:
-    """A comparison under the paper's settings.
+    """A comparison that a page shows beside those of its own profile, with its current records.
 
     Attributes:
         profile: its profile.
