@@ -12,6 +12,7 @@ from IPython.display import display
 from semalign.book.inputs import hold_to
 from semalign.book.markdown import folded, numbers, table
 from semalign.book.provenance import Provenance, listing, record_files, summary
+from semalign.book.stacked import draw_in_notebooks
 from semalign.book.theme import apply_theme
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.provision import check_provided
@@ -44,6 +45,7 @@ def open_page(name: str, profile: str, inputs: Sequence[str]) -> "Page":
     except FileNotFoundError as error:
         raise NotProvidedError(str(error)) from None
     apply_theme()
+    draw_in_notebooks()
     hold_to(inputs, profile)
     return Page(name, f"semalign run --profile {profile} --only {name[:2]}")
 

@@ -5,16 +5,17 @@ colour of its text, so that one drawing serves light and dark mode. The palette 
 on both and for readers with the common forms of colour blindness.
 
 Text is 11 points, and a drawing is never shown at less than three quarters of its size: no text is below 11 pixels.
-What is then wider than a phone scrolls in its own box.
+On a phone, panels beside each other stand below each other (:mod:`semalign.book.stacked`); a single panel that is then
+still wider than the screen scrolls in its own box.
 """
 
 import re
-import sys
 from html import escape
 
 INK = "#272625"  # of text and axes; becomes the colour of the page's text
 LEAST = 0.75  # of a drawing's size
 POINT = 4 / 3  # pixels
+STACKED, END = '<metadata id="stacked">', "</metadata>\n</svg>"  # around a drawing for narrow screens
 OPENING = re.compile(r'<svg [^>]*?width="([\d.]+)pt"[^>]*>')
 
 
@@ -41,22 +42,26 @@ def apply_theme() -> None:
         "svg.hashsalt": "semalign",
     }
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", rc=settings)
-    if "ipykernel" in sys.modules:
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-        set_matplotlib_formats("svg", metadata={"Date": None})
 
 
 def inline_svg(drawing: str, alt: str) -> str:
     """Return a drawing by matplotlib as HTML that is part of a page, in the colour of its text.
 
     Args:
-        drawing: the SVG document.
+        drawing: the SVG document; with a stacked drawing in it, a narrow screen shows this one.
         alt: what the drawing shows, for readers who cannot see it.
 
     Raises:
         ValueError: if the document has no width in points, as matplotlib writes it.
     """
+    wide, _, narrow = drawing.partition(STACKED)
+    if not narrow:
+        return f'<div class="drawing">{_part_of_page(wide, alt)}</div>'
+    parts = (("wide", f"{wide}</svg>"), ("narrow", narrow.removesuffix(END)))
+    return "".join(f'<div class="drawing {name}">{_part_of_page(part, alt)}</div>' for name, part in parts)
+
+
+def _part_of_page(drawing: str, alt: str) -> str:
     start = OPENING.search(drawing)
     if start is None:
         raise ValueError("this SVG has no width in points: draw it with matplotlib")
@@ -64,5 +69,4 @@ def inline_svg(drawing: str, alt: str) -> str:
     style = f"width: {width:.0f}px; min-width: {LEAST * width:.0f}px; max-width: 100%; height: auto"
     opening = re.sub(r'(width|height)="[\d.]+pt" ?', "", start[0])
     opening = opening.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}" style="{style}"', 1)
-    inside = drawing[start.end() :].replace(INK, "currentColor")
-    return f'<div class="drawing">{opening}{inside}</div>'
+    return opening + drawing[start.end() :].replace(INK, "currentColor")

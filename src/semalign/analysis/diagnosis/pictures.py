@@ -47,7 +47,7 @@ def draw_readings(axis: Axes, readings: pd.DataFrame) -> None:
     for name, text in (("student", "the student by itself"), ("width", "any head of its width")):
         value = 100 * readings[readings["map"] == name]["top_1"].iloc[0]
         axis.axhline(value, color="0.4", lw=1, ls=":" if name == "width" else "-.", label=text)
-    axis.set(xlabel="teacher layer", ylabel="teacher's next token first (%)", ylim=(-2, 102))
+    axis.set(xlabel="teacher layer", ylabel="read first (%)", ylim=(-2, 102))
 
 
 def patches_figure(patches: pd.DataFrame) -> Figure:

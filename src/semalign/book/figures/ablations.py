@@ -11,6 +11,7 @@ from semalign.book.tables.paper import title
 from semalign.experiments.profiles import Profile
 
 LINEAR = 0.01  # nats, around zero; beyond it the axis is logarithmic
+LINEAR_GAIN = 0.1  # the same for a relative fall
 
 
 def factor_effects(profile: Profile, lines: pd.DataFrame, factor: str) -> Figure:
@@ -60,7 +61,8 @@ def gain_over_alignment(runs: pd.DataFrame) -> Figure:
             axis.plot(here["before"], here["gain"], MARKERS[i], color=colours[i], ms=4, alpha=0.7, label=student)
         axis.axhline(0, color="0.5", lw=1)
         axis.set(title=title(task), xlabel="layer cosine before")
-        axis.set_yscale("symlog", linthresh=0.1)
+        axis.set_yscale("symlog", linthresh=LINEAR_GAIN)
+        axis.set_ylim(min(axis.get_ylim()[0], -LINEAR_GAIN), max(axis.get_ylim()[1], LINEAR_GAIN))
     for axis in axes[:, 0]:
         axis.set_ylabel("relative fall of NLL")
     handles = axes[0, 0].get_legend_handles_labels()
