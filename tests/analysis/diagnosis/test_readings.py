@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers.models import normal
 
-from semalign.analysis.diagnosis.readings import TOP, Reader, compared, line
+from semalign.analysis.diagnosis.readings import LOGITS, TOP, Reader, compared, line, spread
 from semalign.models.architecture import Architecture
 
 
@@ -50,7 +50,7 @@ def test_the_ceiling_is_the_best_approximation_of_the_logits_of_the_student_s_ra
     logits = teacher.model.lm_head(final).detach()
     u, s, vh = torch.linalg.svd(logits, full_matrices=False)
     best = (u[:, :12] * s[:12]) @ vh[:12]
-    expected = compared(logits, best)
+    expected = compared(logits.float().log_softmax(-1), best)
     found = reader.ceiling()
     torch.testing.assert_close(found["top_1"], expected["top_1"])
     torch.testing.assert_close(found["kl"], expected["kl"], rtol=1e-3, atol=1e-5)
@@ -61,3 +61,13 @@ def test_a_line_has_means_over_positions_and_an_interval_over_rows():
     found = line(read, [1, 0, 3], read="target", layer=2)
     assert found["read"] == "target" and found["layer"] == 2
     assert found["top_1"] == 0.75 and found["kl"] == 2.5 and found["low"] <= 5 / 6 <= found["high"]
+
+
+def test_rows_are_read_at_all_positions_while_their_logits_fit():
+    assert [each.tolist() for each in spread([3, 1, 0], 2000)] == [[0, 1, 2], [0], []]
+
+
+def test_of_a_large_vocabulary_as_many_positions_are_read_as_fit_at_even_distances():
+    shared = LOGITS // 9  # nine positions in all: three of each row
+    assert [each.tolist() for each in spread([101, 2, 5], shared)] == [[0, 50, 100], [0, 1], [0, 2, 4]]
+    assert [each.tolist() for each in spread([4, 4], 10 * LOGITS)] == [[0], [0]]

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from semalign.analysis.diagnosis.atoms import Correspondence, Energy, correspondences, energy
 from semalign.analysis.diagnosis.maps import COMPARED, Maps, control_of
 from semalign.analysis.diagnosis.patching import PatchTest
-from semalign.analysis.diagnosis.readings import Reader, line
+from semalign.analysis.diagnosis.readings import Reader, line, spread
 from semalign.analysis.diagnosis.states import HeldStates, Place, Read, read_states
 from semalign.analysis.diagnosis.verdict import verdict
 from semalign.data.rows import Row
@@ -147,15 +147,21 @@ class _Run:
     ) -> Iterator[dict[str, Any]]:
         """Yield the lines of what targets, and both models by themselves, say."""
         heads = [Architecture(source.head().model) for source in (self.pair.teacher_source, self.pair.student_source)]
-        reader = Reader(heads[0], heads[1], *self.builder.shared_ids, self._measured(teacher.final).all())
-        lengths = [len(each.student) for each in self.matched[self.half :]]
+        ids = self.builder.shared_ids
+        at = spread([len(each.student) for each in self.matched[self.half :]], len(ids[0]))
+        lengths = [len(each) for each in at]
+
+        def seen(states: HeldStates) -> Tensor:
+            return HeldStates([states[self.half + row][kept] for row, kept in enumerate(at)]).all()
+
+        reader = Reader(heads[0], heads[1], *ids, seen(teacher.final))
         into = own.places[Place("layer", self.layer_map.n_student)]
         last = self.layer_map.n_student
-        yield line(reader.by_final(self._measured(own.final).all()), lengths, read="own", map="student", layer=last)
+        yield line(reader.by_final(seen(own.final)), lengths, read="own", map="student", layer=last)
         yield line(reader.ceiling(), lengths, read="own", map="width", layer=self.layer_map.n_teacher)
         for i in tqdm(layers, desc="readings", leave=False, disable=None):
             states = teacher.places[Place("layer", i)]
-            measured = self._measured(states).all()
+            measured = seen(states)
             yield line(reader.by_teacher(measured), lengths, read="own", map="teacher", layer=i)
             fitted = self.maps.fitted(self._fitting(states), self._fitting(into))
             for name, made in {**of_models, **fitted}.items():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,7 +13,8 @@ from semalign.models.architecture import Architecture
 from semalign.models.precision import wide
 from semalign.results.statistics import bootstrap_interval
 
-POSITIONS = 256  # logits of so many positions are in memory
+POSITIONS = 256  # logits of so many positions are read at once
+LOGITS = 2**26  # of the teacher, in memory for all readings: 256 MiB
 TOP = 5
 Read = dict[str, Tensor]  # of each position, by name
 
@@ -34,6 +36,12 @@ class Reader:
     teacher_ids: Int[Tensor, " shared"]
     student_ids: Int[Tensor, " shared"]
     final: Float[Tensor, "n d_teacher"]
+
+    @cached_property
+    def said(self) -> Float[Tensor, "n shared"]:
+        """The log-probabilities of the teacher's own predictions."""
+        parts = self.final.split(POSITIONS)
+        return torch.cat([self.teacher.logits(part, self.teacher_ids).float().log_softmax(-1) for part in parts])
 
     def by_student(self, states: Float[Tensor, "n d_student"]) -> Read:
         """Return how well states of the student's space say what the teacher says, through its norm and head."""
@@ -64,8 +72,8 @@ class Reader:
 
     def _compared(self, logits: Callable[[Tensor], Tensor], states: Tensor) -> Read:
         """Return for each position whether the teacher's token is first or among the first five, and the divergence."""
-        parts = zip(self.final.split(POSITIONS), states.split(POSITIONS), strict=True)
-        found = [compared(self.teacher.logits(final, self.teacher_ids), logits(part)) for final, part in parts]
+        parts = zip(self.said.split(POSITIONS), states.split(POSITIONS), strict=True)
+        found = [compared(said, logits(part)) for said, part in parts]
         return {key: torch.cat([part[key] for part in found]) for key in found[0]}
 
 
@@ -78,8 +86,12 @@ def compared(teacher: Float[Tensor, "n shared"], read: Float[Tensor, "n shared"]
     """Return for each position whether the teacher's first token is the first, or among the first five, that is read.
 
     Also the divergence ``KL(teacher || read)`` in nats.
+
+    Args:
+        teacher: log-probabilities of the teacher.
+        read: logits.
     """
-    teacher, read = teacher.float().log_softmax(-1), read.float().to(teacher.device).log_softmax(-1)
+    read = read.float().to(teacher.device).log_softmax(-1)
     first = teacher.argmax(-1, keepdim=True)
     top = read.topk(min(TOP, read.shape[-1]), dim=-1).indices
     return {
@@ -87,6 +99,17 @@ def compared(teacher: Float[Tensor, "n shared"], read: Float[Tensor, "n shared"]
         "top_5": (top == first).any(-1).float().cpu(),
         "kl": (teacher.exp() * (teacher - read)).sum(-1).cpu(),
     }
+
+
+def spread(lengths: Sequence[int], shared: int) -> list[Int[Tensor, " _"]]:
+    """Return the positions of each row that are read: as many, at even distances, as keep all logits in memory.
+
+    Args:
+        lengths: number of positions of each row.
+        shared: number of shared tokens.
+    """
+    most = max(1, LOGITS // (shared * max(1, len(lengths))))
+    return [torch.linspace(0, n - 1, min(n, most)).round().long() for n in lengths]
 
 
 def _mean_by_row(values: Float[Tensor, " n"], lengths: Sequence[int]) -> list[float]:
