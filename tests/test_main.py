@@ -1,5 +1,6 @@
 """``python -m semalign`` is the whole command, and what only prints loads no model library."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -82,6 +83,12 @@ def test_a_light_module_loads_what_it_needs(line, needed, tmp_path):
         "transfer a b -d no_such_file.jsonl -o out",
         "transfer a b -d micro_mmlu -o /proc/semalign",
         "transfer a b -d micro_mmlu -o out --adapter nothing",
+        "transfer nobody/no-model micro-student -d micro_mmlu -o out",
+        "transfer micro-teacher nobody/no-model -d micro_mmlu -o out",
+        "evaluate nobody/no-model -t micro_mmlu",
+        "attribute nobody/no-model -d micro_mmlu",
+        "pair nobody/no-model micro-student",
+        "diagnose micro-teacher nobody/no-model -d micro_mmlu -o out",
         "evaluate a -t micro_mmlu --engine onnx",
         "attribute a -d micro_mmlu --interface mpl",
         "compare --profile macro",
@@ -91,5 +98,8 @@ def test_a_light_module_loads_what_it_needs(line, needed, tmp_path):
 )
 def test_a_mistake_in_the_arguments_is_told_before_a_model_library_is_loaded(arguments):
     command = [sys.executable, "-c", LOADED.replace("assert not stopped.code, stopped.code", "assert stopped.code")]
-    loaded = subprocess.run([*command, *arguments.split()], capture_output=True, text=True, check=True).stdout.split()
+    offline = os.environ | {"HF_HUB_OFFLINE": "1"}
+    loaded = subprocess.run(
+        [*command, *arguments.split()], capture_output=True, text=True, check=True, env=offline
+    ).stdout.split()
     assert loaded[0] == "loaded:" and not HEAVY & set(loaded)

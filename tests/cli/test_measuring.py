@@ -53,9 +53,10 @@ def test_what_cannot_be_evaluated_is_refused(model, arguments, message):
     assert message in " ".join(result.output.replace("│", " ").split())
 
 
-def test_data_that_is_missing_is_told_before_the_model_is_loaded(model):
+def test_data_that_is_missing_is_told_before_the_model_is_loaded(model, tmp_path):
+    (tmp_path / "config.json").write_text("{}")  # a folder of a model that cannot be loaded
     with pytest.raises(FileNotFoundError, match="no split 'validation' of semalign/micro-gsm8k"):
-        invoke("evaluate", "no-such-model", "-t", "micro_gsm8k", "--split", "validation")
+        invoke("evaluate", tmp_path, "-t", "micro_gsm8k", "--split", "validation")
 
 
 def test_a_comparison_without_pairs_prints_its_scores_alone(tmp_path, monkeypatch):

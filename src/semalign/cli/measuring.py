@@ -13,6 +13,7 @@ from semalign.cli.options import (
     RecordFolder,
     Sandbox,
     check_adapter,
+    check_models,
     check_tasks,
     choice,
     names_of,
@@ -53,6 +54,7 @@ def evaluate(
     """Score a model, with or without an adapter, on benchmarks (Section 5) through lm-eval; resume if interrupted."""
     name, options = engine_of(engine, vllm)
     choice(chat or "plain", *get_args(ChatName))
+    check_models(model)
     check_adapter(adapter)
     from semalign.data.task_file import task_name
     from semalign.data.tasks import documents

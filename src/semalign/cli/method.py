@@ -140,17 +140,17 @@ def pair(
 def _n_layers(model: str) -> int:
     if (number := layers_of(model)) is not None:
         return number
-    from semalign.models.loading import check_given
     from semalign.models.located import locate
-    from semalign.models.pretrained import load_config
 
-    check_given(model)
+    check_models(model)
     source = locate(model)
     if source.endswith(".gguf"):
         from semalign import load_model
         from semalign.models.architecture import Architecture
 
         return Architecture(load_model(model).model).n_layers
+    from semalign.models.pretrained import load_config
+
     return load_config(source).get_text_config().num_hidden_layers
 
 

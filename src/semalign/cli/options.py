@@ -60,11 +60,12 @@ def _stem(path: Path) -> Path:
 
 
 def check_models(*names: str) -> None:
-    """Raise ``FileNotFoundError`` for a name that stands for no model, before the library is loaded."""
-    from semalign.models.located import locate
+    """Raise ``FileNotFoundError`` for a name without a model, here or on the hub, before the library is loaded."""
+    from semalign.models.located import check_hub, locate
 
     for name in names:
-        locate(name)
+        if not Path(source := locate(name)).exists():
+            check_hub(source)
 
 
 def check_profile(name: str | None) -> str | None:
