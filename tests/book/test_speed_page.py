@@ -78,3 +78,15 @@ def test_cells_are_split_into_transfer_and_score(tmp_path, monkeypatch):
     text = speed_page.micro_cell()
     assert "Whole cells of profile `micro-fair`" in text and "12.2" in text and "1.25" in text
     assert "42% of the time goes to matrix products and 25% to attention" in text
+
+
+def test_builds_and_checks_are_shown_in_seconds(tmp_path, monkeypatch):
+    monkeypatch.setattr(speed_page, "results_dir", lambda: tmp_path)
+    assert speed_page.builds().startswith("**not run**")
+    found = {"cores": 2, "commit": "0123456789ab", "builds": [{"build": "nothing changed", "seconds": 9.4}]}
+    write_json(tmp_path / "speed" / "builds.json", found)
+    text = speed_page.builds()
+    assert "Builds of the book on 2 cores, commit 0123456." in text and "| 9" in text and "Steps" not in text
+    found["checks"] = [{"step": "install", "seconds": 95}, {"step": "tests", "seconds": 625}]
+    write_json(tmp_path / "speed" / "builds.json", found)
+    assert "Steps of `.ci/run` in a new clone on 2 cores, commit 0123456, 12 minutes in all." in speed_page.builds()

@@ -107,6 +107,26 @@ def micro_cell() -> str:
     return "\n".join([tables[0], shares, tables[1]])
 
 
+def builds() -> str:
+    """Return the times of builds of the book and of the steps of the checks in CI, in MyST."""
+    path = results_dir() / "speed" / "builds.json"
+    if not path.exists():
+        return "**not run**: `benchmarks/build_times.py` measures it.\n"
+    found = read_json(path)
+    named = {
+        "builds": ("Builds of the book", "tab-builds"),
+        "checks": ("Steps of `.ci/run` in a new clone", "tab-checks"),
+    }
+    shown = []
+    for key, (title, name) in named.items():
+        if key in found:
+            rows = pd.DataFrame(found[key])
+            whole = f", {rows['seconds'].sum() / 60:.0f} minutes in all" if key == "checks" else ""
+            caption = f"{title} on {found['cores']} cores, commit {found['commit'][:7]}{whole}."
+            shown.append(table(rows, caption, name, decimals=0).text)
+    return "\n".join(shown)
+
+
 def _tables(records: Mapping[str, Runs], device: str) -> str:
     last = max((record for runs in records.values() for record in runs), key=lambda record: record["created"])
     machine = last["details"]["machine"]

@@ -10,6 +10,7 @@ from semalign.paths import data_dir, project_root
 
 # The function that makes each table. Its module is imported when a page is read that needs it.
 TABLES = {
+    "builds": "speed_page:builds",
     "generation": "speed_page:generation",
     "gpu-check": "check_tables:gpu_check",
     "half-precision": "check_tables:half_precision",
