@@ -41,6 +41,7 @@ page = open_page("03_attribution", profile, inputs)
 
 # %%
 import pandas as pd
+import torch
 
 from semalign import TransferSettings, attribute_layers, load_model, pairing
 from semalign.data.rows import batches, encode
@@ -112,7 +113,7 @@ page.show_table(
 # %% [markdown]
 # ## What the score finds
 #
-# Two more measurements say what it means that a layer has the largest score. The first one replaces the MLP's output of one layer by zero, at all positions, and measures how much the {term}`response NLL` rises, that is, the mean negative log-likelihood of the response's tokens in nats. The second one computes the scores again from as many other training rows.
+# Two more measurements say what it means that a layer has the largest score. The first one replaces the MLP's output of one layer by zero, at all positions, and measures how much the {term}`response NLL` rises, that is, the mean negative log-likelihood of the response's tokens in nats. The second one computes the scores again: from as many other training rows, and from many samples of the same rows, drawn with replacement.
 
 
 # %% tags=["hide-input"]
@@ -148,13 +149,27 @@ def same_layers(aggregation):
     return sum(int(scores.argmax()) + 1 == critical_by[task, aggregation] for task, scores in again.items())
 
 
+def resampled(task, aggregation, n=1000):
+    """Return the share of samples of the rows, drawn with replacement, in which the critical layer is the same."""
+    examples = encode(rows(task, "train", n_examples), teacher.tokenizer, context)
+    each = [attribute_layers(teacher, batches([row], 1), "mlp", aggregation=aggregation) for row in examples]
+    drawn = torch.randint(len(each), (n, len(each)), generator=torch.Generator().manual_seed(0))
+    best = torch.stack(each)[drawn].mean(1).argmax(1) + 1
+    return float((best == critical_by[task, aggregation]).double().mean())
+
+
+stable = {
+    aggregation: [resampled(task, aggregation) for task in settings.tasks] for aggregation in ("absolute", "signed")
+}
+spans = {name: f"in {min(shares):.0%} to {max(shares):.0%} of the samples" for name, shares in stable.items()}
 first, deeper = without.iloc[0, 1:], without.iloc[1:, 1:]
 n_tasks = len(settings.tasks)
 same = {aggregation: same_layers(aggregation) for aggregation in ("absolute", "signed")}
 display(
     Markdown(
         f"""- **Without the first MLP**, the response NLL rises by {first.min():.1f} to {first.max():.1f} nats per token, depending on the task; without any other one, by at most {deeper.max().max():.1f}.
-- **With other rows**, the absolute sums give the same critical layer for {same["absolute"]} of {n_tasks} tasks, the signed sums for {same["signed"]} of {n_tasks} (at the MLP output)."""
+- **With other rows**, the absolute sums give the same critical layer for {same["absolute"]} of {n_tasks} tasks, the signed sums for {same["signed"]} of {n_tasks} (at the MLP output).
+- **With samples of the same rows**, the absolute sums give the same critical layer {spans["absolute"]}, depending on the task, the signed sums {spans["signed"]}."""
     )
 )
 

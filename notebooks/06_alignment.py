@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# What does the paper's objective do to the layer that it trains? Under the paper's settings both losses fall, but in so few steps the layer hardly changes: on held-out rows its states come only slightly closer to the targets, and the student does not predict the responses better. At ten times the rate the states come much closer, and the predictions become clearly worse; they do so least where cross-entropy is the output term or a late layer is trained. This is one task and one seed, without a benchmark score.
+# What does the paper's objective do to the layer that it trains? Under the paper's settings, with this profile's rows, both losses fall, but in so few steps the layer hardly changes: on held-out rows its states come only slightly closer to the targets, and the student does not predict the responses better. At ten times the rate the states come much closer, and the predictions become clearly worse; they do so least where cross-entropy is the output term or a late layer is trained. This is one task and one seed, without a benchmark score; with the paper's own number of rows the layer does change ([Evaluation](08_evaluation.ipynb)).
 
 # %% tags=["parameters"]
 profile = "micro"

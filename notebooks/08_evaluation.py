@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Does the student score higher after SemAlign, and does it come as close to its teacher as the paper says? In the main tables, which have fewer training rows than the paper's Table 5, SemAlign under the paper's settings leaves the scores about where they were; training on labels raises them, and of the paper's three methods Seeking, which also trains on labels, is above the other two. At Table 5's own sizes the verdict on the claim that SemAlign lifts the student on all four benchmarks is {verdict}`7:micro-fair` for the student that was trained independently of the teacher, and {verdict}`7:micro-sibling` for the one that was cut from it. These are small models and invented benchmarks: the tables neither support nor refute the paper's numbers for Llama 2.
+# Does the student score higher after SemAlign, and does it come as close to its teacher as the paper says? In the main tables, which have fewer training rows than the paper's Table 5, SemAlign under the paper's settings leaves the scores about where they were; training on labels raises them, and of the paper's three methods Seeking, which also trains on labels, has the highest means, beyond chance on MMLU and HumanEval. At Table 5's own sizes the verdict on the claim that SemAlign lifts the student on all four benchmarks is {verdict}`7:micro-fair` for the student that was trained independently of the teacher, and {verdict}`7:micro-sibling` for the one that was cut from it. These are small models and invented benchmarks: the tables neither support nor refute the paper's numbers for Llama 2.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -106,7 +106,7 @@ else:
 #
 # Plain numbers, such as Table 1, are the paper's; numbers such as {numref}`tab-table-1` are this book's.
 #
-# The table gives means over seeds with 95% intervals: Student's $t$ over the seeds of a method, and Wilson's over the items for a model as it is. An interval over seeds says nothing about the choice of test items: where all seeds agree it has no width, and the item interval of the student's line still applies. `semalign` has the paper's rates, epochs and weights; what the paper leaves open is decided in [Decisions](../decisions.md). Two things differ between data sets: the [number of rows](#decisions-training-rows-at-micro-scale) is the profile's, and attribution chooses the layer on the training rows. All other entries, Seeking and LaTen included, have settings chosen on validation data ([Decisions](#decisions-settings-of-the-tuned-entries)); compare them with `semalign-tuned`. The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: what shares of the gap they are ({numref}`tab-paper-shares`), and how many right answers with what standard error ({numref}`tab-paper-counts`).
+# The table gives means over seeds with 95% intervals: Student's $t$ over the seeds of a method, and Wilson's over the items for a model as it is. An interval over seeds says nothing about the choice of test items: where all seeds agree it has no width, and the item interval of the student's line still applies. Seeds change the order of the rows and the initial weights of LoRA, not the models: the second student, at Table 5's sizes below, is the second pair. `semalign` has the paper's rates, epochs and weights; what the paper leaves open is decided in [Decisions](../decisions.md). Two things differ between data sets: the [number of rows](#decisions-training-rows-at-micro-scale) is the profile's, and attribution chooses the layer on the training rows. All other entries, Seeking and LaTen included, have settings chosen on validation data ([Decisions](#decisions-settings-of-the-tuned-entries)); compare them with `semalign-tuned`. The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: what shares of the gap they are ({numref}`tab-paper-shares`), and how many right answers with what standard error ({numref}`tab-paper-counts`).
 
 # %% tags=["hide-input"]
 benchmarks = [title(task) for task in settings.tasks]
@@ -238,7 +238,7 @@ page.save(points, "score-over-change")
 unknown = points["weight_change"].isna().sum()
 print(f"{len(points)} entries and benchmarks; {unknown} of them have records without the change of the weights")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean score of an entry minus the student's, over the change of the trained weights as a share of their norm, for every entry of the profile and of both comparisons at Table 5's sizes, general teacher. What to see: left, where weights hardly changed, scores stay where they were; whether SemAlign (circles) is above controls (squares) and baselines (triangles) that changed the weights as much.", "name": "fig-score-over-change"}, "image": {"alt": "One scatter plot for each benchmark, with the change of weights on a logarithmic axis, a line where the score is the student's, a colour for each profile and a marker for each kind of method."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean score of an entry minus the student's, over the change of the trained weights as a share of their norm, for every entry of both comparisons at Table 5's sizes, and those of the profile whose records have that change, general teacher. What to see: left, where weights hardly changed, scores stay where they were; whether SemAlign (circles) is above controls (squares) and baselines (triangles) that changed the weights as much.", "name": "fig-score-over-change"}, "image": {"alt": "One scatter plot for each benchmark, with the change of weights on a logarithmic axis, a line where the score is the student's, a colour for each profile and a marker for each kind of method."}}
 figure = figures.score_over_change(points, list(settings.tasks))
 
 # %% tags=["remove-input"]
@@ -247,7 +247,7 @@ page.provenance("score-over-change", COMPARE, kept + [path for each in beside fo
 # %% [markdown]
 # ### Along the training
 #
-# The curves follow one training each for five times the steps that Table 5 gives at its sizes, and measure the student on the way: held-out NLL and layer cosine after many steps, the score on 200 validation items after a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training. The last figure has the rows of the profile and the settings that were chosen on validation data.
+# The curves follow one training each far beyond the steps that Table 5 gives at its sizes, to the same number of steps for every benchmark, and measure the student on the way: held-out NLL and layer cosine after many steps, the score on 200 validation items after a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training. The last figure has the rows of the profile and the settings that were chosen on validation data.
 
 # %% tags=["hide-input"]
 followed = [Curves(each) for each in (*(each.profile for each in beside), settings)]

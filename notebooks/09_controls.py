@@ -270,7 +270,7 @@ display(*(found for name, found in sources.items() if name == f"{settings.name}-
 # %% [markdown]
 # ## How settings were chosen
 #
-# `semalign select` scores every point of a grid on validation data, with one seed, the general teacher, and the same number of points for every entry, so that no method is tuned more than another. The profile's variants hold the best point of each entry and task by validation score; the test split is not used.
+# `semalign select` scores every point of a grid on validation data, with one seed, the general teacher, and the same number of points for every entry, so that no method is tuned more than another. The profile's variants hold the best point of each entry and task by validation score; the test split is not used. Most grids have two values of each setting and therefore no inside: at an end, a better value may lie beyond, for the paper's methods and for the controls alike. The searches in [Does the premise hold?](05_premise.ipynb) have seven rates, so that a best rate can lie inside.
 
 # %%
 chosen_from = results_dir() / f"{settings.name}-selection" / TABLE
@@ -282,7 +282,10 @@ if grid is None:
 else:
     print(grids.grid_size(grid))
     page.save(grid, "selection")
-    caption = "The chosen point of each entry and task: the settings that it changes."
+    best = grid[grid["best"]]
+    ends = grids.at_ends(settings, best)
+    print(f"{ends.sum()} of {len(best)} chosen points are at an end of their grid")
+    caption = "The chosen point of each entry and task: the settings that it changes. At a point marked 'end', a number is the smallest or the largest that was tried."
     made = table(grids.chosen_table(settings, grid), caption, "tab-chosen")
     display(folded(made, "The chosen points"), page.provenance("selection", SELECT, chosen_from.parent))
 
@@ -340,7 +343,7 @@ if searches:
     display(Markdown(text))
 
 # %% [markdown]
-# A response of MMLU is a letter and the end of the sequence: two positions. After the row's mean is subtracted they are opposite whatever the states are, so that their relation is constant and `relation` is cross-entropy itself there. Prompts without labels, several layers at once, and an alignment phase before the training on the task were not tried.
+# A response of MMLU is a letter and the end of the sequence: two positions. After the row's mean is subtracted they are opposite whatever the states are, so that their relation is constant and `relation` is cross-entropy itself there. These two searches did not try prompts without labels, several layers at once, or an alignment phase before the training on the task; the first two are among the [ablations](10_ablations.ipynb) of the other student.
 
 # %% [markdown]
 # ## What it costs

@@ -19,16 +19,23 @@
 #
 # ## In short
 #
-# Is a student layer most similar to the teacher layer with which the layer map pairs it, and does alignment leave the pattern as it is? For most layers of the micro student it is, but at unit length two untrained models show nearly as much. Alignment lowers the similarities and moves many of their maxima off the diagonal, and permuted atoms change the pattern no more than real ones do, so that a stable pattern is no sign of semantics. In this pair a transfer under the paper's settings changes nothing that one could see, and none of this was measured on the paper's models.
+# Is a student layer most similar to the teacher layer with which the layer map pairs it, and does alignment leave the pattern as it is? For most layers of the micro student it is, but at unit length two untrained models show nearly as much; in the student that was cut from SmolLM2 no more layers are than in untrained models. Alignment lowers the similarities and moves many of their maxima off the diagonal, and permuted atoms change the pattern no more than real ones do, so that a stable pattern is no sign of semantics. In this pair a transfer under the paper's settings changes nothing that one could see, and none of this was measured on the paper's models.
 
 # %% tags=["parameters"]
 profile = "micro"
-inputs = ["models", "benchmarks", "results/small/cka-smollm2-135m.csv", "results/small/cka-smollm2-135m.json"]
+inputs = [
+    "models",
+    "benchmarks",
+    "results/small/cka-smollm2-135m.csv",
+    "results/small/cka-smollm2-135m.json",
+    "results/ablations-analysis/cka-micro-sibling.csv",
+    "results/ablations-analysis/cka-micro-sibling.json",
+]
 
 # %% tags=["hide-input"]
 from IPython.display import display
 
-from semalign.analysis.cka_summary import CONDITIONS, findings, summarise
+from semalign.analysis.cka_summary import CONDITIONS, diagonal_lines, findings, summarise
 from semalign.book import figures
 from semalign.book.figures.similarity import CONTROLS
 from semalign.book.markdown import Markdown, commands, nested_list, table
@@ -209,28 +216,37 @@ if real is not None:
 # High similarity along the diagonal says something about two trained models only to the extent that it exceeds that of the untrained pair. A matrix that alignment leaves unchanged says something about semantics only to the extent that permuted atoms change it. "After transfer" says something only to the extent that the transfer changed the student.
 
 # %% tags=["hide-input"]
-if settings.name == "micro":
-    summary, n_student = summarise(micro), micro["student_layer"].max()
-    of = {(line["condition"], line["states"], line["kernel"]): line for _, line in summary.iterrows()}
-    shares = "; ".join(
-        f"{called}, {kernel}: {round(of['before', states, kernel]['diagonal_share'] * n_student)} of {n_student} student layers, in the untrained pair {round(of['untrained', states, kernel]['diagonal_share'] * n_student)}"
-        for states, called in (("raw", "as they are"), ("unit", "at unit length"))
-        for kernel in ("linear", "rbf")
-    )
-    patterns = "; ".join(
-        f"{called}, {kernel}: {round(of['after', states, kernel]['diagonal_share'] * n_student)} of {n_student} layers, pattern {of['after', states, kernel]['pairing_correlation']:.2f}, with permuted atoms {of['permuted', states, kernel]['pairing_correlation']:.2f}"
-        for states, called in (("raw", "as they are"), ("unit", "at unit length"))
-        for kernel in ("linear", "rbf")
-    )
-    moved = max(line["mean_difference"] for key, line in of.items() if key[0] == "transferred")
-    display(
-        Markdown(
-            f"""In the micro pair:
+SIBLING = results_dir() / "ablations-analysis" / "cka-micro-sibling"
+sibling = pd.read_csv(f"{SIBLING}.csv") if SIBLING.with_name(f"{SIBLING.name}.csv").is_file() else None
+of_pairs = {
+    "The micro pair": micro if settings.name == "micro" else None,
+    "micro-teacher and micro-sibling (prompts of micro-MMLU)": sibling,
+    "SmolLM2-135M-Instruct and its cut": real,
+}
+of_pairs = {name: found for name, found in of_pairs.items() if found is not None}
+display(
+    Markdown(
+        f"""Student layers whose most similar teacher layer is within one of their partner, for states as they are with the linear and the RBF kernel, and at unit length with both; mean similarities for states as they are with the linear kernel; and how well the pattern of pairs agrees with that before alignment (correlation without row and column means), in the same order:
 
-- **Before alignment**, student layers whose most similar teacher layer is within one of their partner, for states {shares}.
-- **After alignment**, the same number, and how well the pattern of pairs agrees with that before (correlation without row and column means), for states {patterns}.
-- **After the transfer**, the largest mean difference to any of the matrices before is {moved:.0e}."""
+{nested_list({name: diagonal_lines(found) for name, found in of_pairs.items()})}
+
+In untrained pairs all layers resemble each other, since a layer with random weights adds little to the embedding of its token, and random embeddings of the same tokens are arranged alike: a high similarity by itself says nothing about training. This is what one expects of such models; it was not tested apart from these matrices."""
+    )
+)
+if settings.name == "micro":
+    moved = summarise(micro).set_index("condition").loc["transferred", "mean_difference"].max()
+    display(Markdown(f"After the transfer, the largest mean difference to any of the matrices before is {moved:.0e}."))
+
+# %% tags=["remove-input"]
+if sibling is not None:
+    page.save(sibling, "cka-sibling")
+    display(
+        page.provenance(
+            "cka-sibling",
+            "semalign cka micro-teacher micro-sibling --prompts micro_mmlu --limit 100 --out data/results/ablations-analysis/cka-micro-sibling",
+            SIBLING.with_name(f"{SIBLING.name}.json"),
         )
     )
+
 # %% [markdown]
 # **Read next**: [Published weights](12_published_weights.ipynb), where models of other makers are run.

@@ -6,6 +6,7 @@ import torch
 
 from semalign.analysis.cka_summary import (
     compare_matrices,
+    diagonal_lines,
     diagonal_share,
     findings,
     near_diagonal,
@@ -78,3 +79,23 @@ def test_findings_are_sentences_of_the_summary():
     assert len(pattern) == len(chance) == 1
     assert pattern[0].startswith("linear, after alignment: correlation with the trained pair before alignment 1.00, ")
     assert pattern[0].endswith("mean difference 0.100")
+
+
+def test_a_line_for_each_condition_has_the_numbers_of_all_its_matrices():
+    near, far = near_diagonal(6, 3, 0).double(), near_diagonal(6, 3, 0).double().flip(0)
+    conditions = {"before": near, "after": near, "untrained": far}
+    table = pd.DataFrame(
+        {
+            "condition": name, "states": states, "kernel": kernel, "teacher_layer": i + 1, "student_layer": k + 1,
+            "cka": float(matrix[i, k]),
+        }
+        for name, matrix in conditions.items()
+        for states in ("raw", "unit")
+        for kernel in ("linear", "rbf")
+        for i in range(6)
+        for k in range(3)
+    )  # fmt: skip
+    before, after, untrained = diagonal_lines(table)
+    assert before == "before alignment: 3, 3, 3, 3 of 3 layers; mean CKA 0.38 there, 0.00 elsewhere"
+    assert after.endswith("agreement with the pattern before 1.00, 1.00, 1.00, 1.00")
+    assert untrained.startswith("untrained models: 1, 1, 1, 1 of 3 layers; mean CKA 0.12 there, 0.20 elsewhere")

@@ -34,7 +34,7 @@ def project(tmp_path, monkeypatch):
     asked = [Cell("none", None, "m", task, None) for task in "abcd"]
     monkeypatch.setattr(status_page, "cells", lambda profile, names: iter(asked))
     (tmp_path / "data" / "results" / "micro-selection").mkdir(parents=True)
-    (tmp_path / "data" / "results" / "micro-selection" / "a.json").write_text("{}")
+    (tmp_path / "data" / "results" / "micro-selection" / "a.json").write_text('{"seconds": 90.4}')
     return tmp_path
 
 
@@ -47,7 +47,7 @@ def test_what_was_run_has_its_time_and_what_was_not_is_named(project):
     text = status_tables()
     assert "| `01_x` | 90 s | 2026-02-03 | `abc` | fresh |" in text
     assert "| `02_y` | – | – | – | stale: never run |" in text
-    assert "| `micro` | 3 of 4 | 1 |" in text and "| `llama2` | not run | – |" in text
+    assert "| `micro` | 3 of 4 | 1 | 90 s |" in text and "| `llama2` | not run | – | – |" in text
     assert "- Claim 1, four layers: `try it`" in text
     assert "chapters show: cpu. On a GPU: **not run**." in text
     assert f"| `sphinx` | {version('sphinx')} |" in text and "| `torch` |" in text
@@ -61,7 +61,7 @@ def test_records_of_a_profile_whose_models_are_not_here_are_counted_and_not_comp
     for file in ("none--m--a.json", "none--m--b.json", "other.json"):
         path = project / "data" / "results" / "micro" / file
         path.parent.mkdir(exist_ok=True)
-        path.write_text("{}")
+        path.write_text('{"seconds": 1800}')
     text = status_tables()
     assert "| `micro` | 2 of 4 on record; the models or data that they are of are not on this machine |" in text
     assert "| `llama2` | not run |" in text

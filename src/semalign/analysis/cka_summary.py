@@ -122,6 +122,23 @@ def findings(summary: pd.DataFrame, n_student: int, states: str = "raw") -> dict
     }
 
 
+def diagonal_lines(table: pd.DataFrame) -> list[str]:
+    """Return a sentence for each condition but the transfer, with the numbers of its matrices in the table's order.
+
+    Args:
+        table: see :func:`semalign.analysis.cka_figure.measure_conditions`.
+    """
+    summary, n_student = summarise(table), int(table["student_layer"].max())
+    lines = []
+    for condition, part in summary[summary["condition"] != "transferred"].groupby("condition", sort=False):
+        near = ", ".join(str(round(share * n_student)) for share in part["diagonal_share"])
+        pattern = ", ".join(f"{value:.2f}" for value in part["pairing_correlation"])
+        means = f"mean CKA {part['diagonal_mean'].iloc[0]:.2f} there, {part['off_diagonal_mean'].iloc[0]:.2f} elsewhere"
+        agreement = "" if condition == "before" else f"; agreement with the pattern before {pattern}"
+        lines.append(f"{CONDITIONS[str(condition)]}: {near} of {n_student} layers; {means}{agreement}")
+    return lines
+
+
 def _diagonal(line: pd.Series, n_student: int) -> str:
     return (
         f"for {round(line['diagonal_share'] * n_student)} of {n_student} student layers the most similar teacher layer "

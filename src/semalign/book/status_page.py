@@ -16,6 +16,7 @@ from semalign.book.provenance_page import duration, entries, read_notebook
 from semalign.experiments.cells import cells
 from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import load_profile
+from semalign.files import read_json
 from semalign.paths import results_dir
 from semalign.results.surroundings import versions
 
@@ -50,12 +51,14 @@ def profiles() -> str:
                 "profile": f"`{name}`",
                 "current records": _current(name),
                 "records of choices": str(chosen) if chosen else "–",
+                "training": _training(name),
                 "command": f"`semalign compare --profile {name} --methods all`",
             }
         )
     caption = (
         "The profiles: how many cells of a comparison have a record of the models, data and settings that are here, "
-        "and how many records `semalign select` has left."
+        "how many records `semalign select` has left, and how long the trainings of all these records took, one after "
+        "the other, without their scores; often another process ran on the same machine."
     )
     return table(pd.DataFrame(lines), caption, "tab-status-profiles").text
 
@@ -69,6 +72,12 @@ def _current(name: str) -> str:
         here = sum((results_dir() / name / file).is_file() for file in asked)
         end = " on record; the models or data that they are of are not on this machine"
     return f"{here} of {len(asked)}{end}" if here else NOT_RUN
+
+
+def _training(name: str) -> str:
+    """Return the time of all trainings that a profile has records of."""
+    paths = [path for kind in ("", "-selection") for path in (results_dir() / f"{name}{kind}").glob("*.json")]
+    return duration(sum(read_json(path)["seconds"] for path in paths)) if paths else "–"
 
 
 def claims_not_run() -> str:

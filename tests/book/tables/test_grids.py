@@ -26,10 +26,14 @@ def test_the_chosen_points_with_the_settings_that_they_change(grid):
     table = grids.chosen_table(load_profile("micro"), grid)
     assert table.columns.tolist() == ["entry", "MMLU", "GSM8K"]
     assert table.set_index("entry").loc["ridge"].tolist() == [
-        "learning_rate 0.0003, layer_weight 0.3, output_loss kl",
+        "learning_rate 0.0003, layer_weight 0.3, output_loss kl (end)",
         "not run",
     ]
-    assert table.set_index("entry").loc["sft"].tolist() == ["learning_rate 0.01", "learning_rate 0.001"]
+    assert table.set_index("entry").loc["sft"].tolist() == ["learning_rate 0.01", "learning_rate 0.001 (end)"]
+
+
+def test_a_point_is_at_an_end_if_one_of_its_numbers_is(grid):
+    assert grids.at_ends(load_profile("micro"), grid).tolist() == [True, False, True, False, True]
 
 
 def test_the_whole_grid_has_the_chosen_points_in_bold(grid):

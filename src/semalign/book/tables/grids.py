@@ -1,6 +1,7 @@
 """Tables of the choice of settings: scores of grid points on validation data, and the best points."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -29,9 +30,21 @@ def grid_size(grid: pd.DataFrame) -> str:
     return f"{len(points)} entries, {sizes} points each, {grid['n'].max()} validation items"
 
 
+def at_ends(profile: Profile, points: pd.DataFrame) -> "pd.Series[bool]":
+    """Return for each point whether a number among its settings is the smallest or largest that was tried."""
+
+    def at_end(line: "pd.Series[Any]") -> bool:
+        tried = profile.selection[line["variant"]].items()
+        numbers = {name: values for name, values in tried if len(values) > 1 and isinstance(values[0], int | float)}
+        return any(line[name] in (min(values), max(values)) for name, values in numbers.items())
+
+    return points.apply(at_end, axis=1)
+
+
 def chosen_table(profile: Profile, grid: pd.DataFrame) -> pd.DataFrame:
-    """Return the chosen point of each entry, one column for each benchmark."""
+    """Return the chosen point of each entry, one column for each benchmark; points at an end of the grid are marked."""
     points = with_texts(grid[grid["best"]])
+    points["settings"] = points["settings"].where(~at_ends(profile, points), points["settings"] + " (end)")
     return _wide(profile, points.pivot(index="variant", columns="benchmark", values="settings"), ["entry"])
 
 
