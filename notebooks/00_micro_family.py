@@ -84,7 +84,7 @@ page.show_table(
 # %% [markdown]
 # ## One item of each
 #
-# This is the first item of each test split, not a chosen one, and what the models answer: the student, the teacher, the student after SemAlign with the [paper's settings](../paper_settings.md), and the student after the same training with cross-entropy in place of the teacher's states. Both trainings have seed 0.
+# This is the first item of each test split, not a chosen one, and what the models answer: the student, the teacher, the student after SemAlign with the [paper's settings](../paper_settings.md), and the student after a training of the same layer by cross-entropy, without a teacher, at a rate that was chosen on validation data. Both trainings have seed 0.
 
 # %% tags=["hide-input"]
 AFTER = {"after SemAlign": "semalign", "after cross-entropy": "cross-entropy"}

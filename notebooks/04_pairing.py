@@ -90,7 +90,8 @@ def response_states(model, number):
 
 h_teacher, h_before = response_states(teacher, layer), response_states(student, k)
 all_rows = rows(task, "train", settings.tasks[task].train_size)
-h_after = response_states(transfer(teacher, student, all_rows, task=task, **settings.settings_for(task)).model, k)
+trained = transfer(teacher, student, all_rows, task=task, **settings.settings_for(task))
+h_after = response_states(trained.model, k)
 targets = h_teacher @ alignment_map(SemanticBasis.from_model(teacher), SemanticBasis.from_model(student))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The three steps of the paper's Fig. 3 for a real pair. 1: dashed lines join paired layers, bars are the teacher's attribution, orange is the pair that the critical layer leads to, Δ the layer that is trained. 2: response positions at that pair, with a mark for what comes next: teacher states (orange), the targets made from them (grey) and the student's own states (blue) on the plane of the targets. 3: the same after the training. What to see: whether the targets keep the teacher's grouping, and how far the student's states come towards them.", "name": "fig-pairing"}, "image": {"alt": "Columns of teacher and student layers joined by dashed lines, and three scatter plots: teacher states, targets with the student's states before the training, and targets with them after it."}}
@@ -101,7 +102,7 @@ figure = figures.layer_pairs(layer_map, scores.tolist(), k, points)
 page.save(points, "pairing")
 
 # %% tags=["remove-input"]
-page.provenance("pairing")
+page.provenance("pairing", records=page.keep({"pairing": trained.record}, "training"))
 
 # %% [markdown]
 # ## What the numbers say

@@ -34,7 +34,7 @@ from IPython.display import display
 from semalign.analysis.inside import TOP, shared_atoms_share
 from semalign.book.markdown import Markdown
 from semalign.book.page import open_page
-from semalign.book.state_explorer import VIEW_NAMES, explorer, strongest_lines
+from semalign.book.state_explorer import VIEW_NAMES, all_lines, explorer, strongest_lines
 from semalign.book.tables.paper import title
 
 page = open_page("07_inside_a_state", profile, inputs)
@@ -56,8 +56,8 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 middle = student.model.config.num_hidden_layers // 2
 
 
-def look(task):
-    trained = transfer(
+def steered(task):
+    return transfer(
         teacher,
         student,
         rows(task, "train", 128),
@@ -67,14 +67,26 @@ def look(task):
         learning_rate=3e-3,
         epochs=5,
     )
+
+
+def look(task, adapted):
     (example,) = encode(rows(task, "validation", 1), student.tokenizer, 512)
-    return Inside(teacher, student, trained.model).look(example)
+    return Inside(teacher, student, adapted).look(example)
 
 
-looks = {task: look(task) for task in settings.tasks}
+trained = {task: steered(task) for task in settings.tasks}
+looks = {task: look(task, result.model) for task, result in trained.items()}
 
 # %% tags=["hide-input"]
 display(explorer({title(task): found for task, found in looks.items()}, student.tokenizer.decode))
+
+# %% tags=["remove-input"]
+every = pd.concat(
+    pd.DataFrame(all_lines(found, student.tokenizer.decode)).assign(task=task) for task, found in looks.items()
+)
+page.save(every, "inside-all")
+steering = page.keep({task: result.record for task, result in trained.items()}, "steering")
+page.provenance("inside-all", records=steering)
 
 # %% [markdown]
 # Bars and numbers are cosines of the state with an atom or, read by the head, probabilities. The token that comes next in the text is underlined where it appears. A target has the length of the student's own state, since alignment gives a direction only.
@@ -91,7 +103,7 @@ for axis, (view, part) in zip(axes.flat, lines.groupby("view", sort=False), stri
     axis.set(title=VIEW_NAMES[view], xlabel="cosine", ylabel="")
 
 # %% tags=["remove-input"]
-page.provenance("inside")
+page.provenance("inside", records=steering)
 
 # %% [markdown]
 # ## What the numbers say

@@ -261,7 +261,7 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'interface')}."))
 # %% [markdown]
 # ## Readings of the text
 #
-# Three things that the text leaves open, each the other way: the gain of the final norm folded into the head before it is inverted, means subtracted from states and targets, and every position supervised instead of the response alone ([Decisions](../decisions.md)).
+# Three things that the text leaves open, each the other way: the gain of the [final norm](#decisions-final-norm) folded into the head before it is inverted, means subtracted from [states and targets](#decisions-which-coefficients-a-target-has), and every [position](#decisions-supervised-positions) supervised instead of the response alone.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL under another reading of the text minus that under the base's, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether a decision of this project changes the result.", "name": "fig-ablation-reading"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each of three readings and each benchmark."}}
 figure = factor_effects(settings, lines, "reading")

@@ -105,7 +105,7 @@ if settings.name == "micro":
 
 # %% tags=["remove-input"]
 if settings.name == "micro":
-    display(page.provenance("cka-micro"))
+    display(page.provenance("cka-micro", records=out.with_suffix(".json")))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Controls: the pair after a transfer, after alignment with permuted atoms, and untrained. What to see: whether permuted atoms change the pattern, and what two untrained models show.", "name": "fig-cka-micro-controls"}, "image": {"alt": "Heat maps of teacher layers by student layers for each control, linear and RBF kernel."}}
 if settings.name == "micro":
@@ -113,7 +113,7 @@ if settings.name == "micro":
 
 # %% tags=["remove-input"]
 if settings.name == "micro":
-    display(page.provenance("cka-micro"))
+    display(page.provenance("cka-micro", records=out.with_suffix(".json")))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "As {numref}`fig-cka-micro`, for states at unit length, as in Eq. 1. What to see: what changes when a few long states no longer dominate.", "name": "fig-cka-micro-unit"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if settings.name == "micro":
@@ -121,7 +121,7 @@ if settings.name == "micro":
 
 # %% tags=["remove-input"]
 if settings.name == "micro":
-    display(page.provenance("cka-micro"))
+    display(page.provenance("cka-micro", records=out.with_suffix(".json")))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The controls for states at unit length.", "name": "fig-cka-micro-unit-controls"}, "image": {"alt": "Heat maps of teacher layers by student layers for each control, linear and RBF kernel."}}
 if settings.name == "micro":
@@ -129,7 +129,7 @@ if settings.name == "micro":
 
 # %% tags=["remove-input"]
 if settings.name == "micro":
-    display(page.provenance("cka-micro"))
+    display(page.provenance("cka-micro", records=out.with_suffix(".json")))
 
 # %% [markdown]
 # ### Findings

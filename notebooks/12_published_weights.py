@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Do the benchmarks and the transfer run on published weights, and does the student gain? In a student cut from its teacher, at the paper's numbers of rows and steps, every alignment that was run raises the loss on held-out rows: permuted atoms by far the most, the paper's map less, a map that keeps the teacher's logits least. So the tokens' atoms do carry meaning between these two models, and the training still does harm. Between two families, and in a student cut harder, cross-entropy alone lowers the loss most.
+# Do the benchmarks and the transfer run on published weights, and does the student gain? In a student cut from its teacher, at the paper's numbers of rows and steps, every alignment that was run raises the loss on held-out rows: permuted atoms by far the most, the paper's map less, a map that keeps the teacher's logits least. So the tokens' atoms do carry meaning between these two models, and the training still does harm. Between two families, and in a student cut harder, cross-entropy alone lowers the loss most. The benchmarks run, in a chat format that this model was not tuned on; all this is of models with a few hundred million parameters at most, and says nothing about Llama 2.
 
 # %% tags=["parameters"]
 profile = "micro"

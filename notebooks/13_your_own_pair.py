@@ -144,6 +144,7 @@ page.show_table(
     f"{student} on {len(held_out)} held-out rows of {task} after {len(training)} rows and three epochs, one seed: the change of the response NLL, averaged over rows, in nats per token, with the 95% interval of a bootstrap over the rows; and the mean cosine between the student's states and the aligned teacher states. Below zero is better.",
     "own-pair",
     decimals=3,
+    records=page.keep({name: result.record for name, result in results.items()}, "recipes"),
 )
 
 # %% [markdown]

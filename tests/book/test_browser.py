@@ -1,6 +1,7 @@
 """The built book as a reader has it: `make test-book` opens each page in chromium, wide and narrow, light and dark."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -16,6 +17,8 @@ from helpers.browser import (
     user_flags,
 )
 
+from semalign.paths import project_root
+
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make test-book")
 pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed: make test-book")
 
@@ -24,6 +27,7 @@ PAGES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in boo
 SCHEMES = ("light", "dark")
 FIRST = ("index.html", "notebooks/03_attribution.html")  # with them a reader has styles, scripts and formulas
 MOST = 1_500_000  # bytes
+FIGURE = re.compile(r'"name": "(fig-[^"]+)"')
 NUMBERS = re.compile(r"\d (→|±|>) |\d \[[-+]?\d")  # several in one text
 
 pytestmark = [
@@ -91,8 +95,18 @@ def test_tables_fit_their_column_on_a_desktop(seen):
     assert seen.wide_tables == []
 
 
+def test_drawings_fit_their_column_on_a_desktop(seen):
+    assert seen.wide_drawings == []
+
+
 def test_text_of_drawings_can_be_read(seen):
     assert seen.small_text == []
+
+
+def test_every_figure_of_a_chapter_is_drawn_once_at_each_width(name, seen):
+    source = project_root() / "notebooks" / f"{Path(name).stem}.py"
+    asked = FIGURE.findall(source.read_text(encoding="utf-8")) if source.is_file() else []
+    assert sorted(seen.figures) == sorted(asked) and seen.lost_figures == []
 
 
 def test_every_image_is_drawn_and_described(seen):
@@ -126,6 +140,22 @@ def test_search_finds_a_term(browser, base):
     results = page.locator("#search-results li a")
     results.first.wait_for()
     assert "notebooks/01_semantic_basis" in " ".join(link.get_attribute("href") for link in results.all())
+    page.close()
+
+
+def test_the_page_inside_a_state_answers_a_click_and_a_key_without_a_server(browser):
+    page = browser.new_page()
+    page.goto((HTML / "notebooks" / "07_inside_a_state.html").as_uri())
+    tokens, views = page.locator(".se-text button"), page.locator(".se-views")
+    first = views.inner_text()
+    tokens.nth(3).click()
+    assert [tokens.nth(i).get_attribute("aria-pressed") for i in (0, 3)] == ["false", "true"]
+    clicked = views.inner_text()
+    page.keyboard.press("ArrowRight")
+    assert tokens.nth(4).get_attribute("aria-pressed") == "true" and len({first, clicked, views.inner_text()}) == 3
+    layer = page.locator(".se-layer").inner_text()
+    page.locator("#state-explorer-layer").press("ArrowLeft")
+    assert page.locator(".se-layer").inner_text() != layer
     page.close()
 
 

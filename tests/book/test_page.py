@@ -1,5 +1,7 @@
 """What a page saves, shows and links."""
 
+import json
+
 import pandas as pd
 import pytest
 from helpers.claims import put
@@ -47,6 +49,17 @@ def test_of_several_records_a_line_for_each_is_offered(project, page):
         listed["seed"]
     ) == [0, 1]
     assert "records" not in page.provenance("fig-x", records=[])._repr_html_()
+
+
+def test_records_of_trainings_on_the_page_are_kept_below_the_book(project, page):
+    made = json.loads(put(project, "run.json").read_text())
+    made.pop("checksum", None)
+    paths = page.keep({"LoRA scale 2": made, "at 1e-3": made}, "variants")
+    folder = project / "book" / "_static" / "records" / "01_x-variants"
+    assert paths == [folder / "lora-scale-2.json", folder / "at-1e-3.json"]
+    page.save(pd.DataFrame({"x": [1]}), "variants")
+    line = page.provenance("variants", records=paths)._repr_html_()
+    assert "2 of 2 records</a> of <code>book/_static/records/01_x-variants</code>" in line
 
 
 def test_provenance_without_data_is_an_error(page):

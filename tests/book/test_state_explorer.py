@@ -3,7 +3,7 @@
 import json
 import re
 
-from semalign.book.state_explorer import VIEW_NAMES, explorer, explorer_data, strongest_lines
+from semalign.book.state_explorer import VIEW_NAMES, all_lines, explorer, explorer_data, strongest_lines
 
 STRONGEST = [[(0, 0.5), (1, 0.25)]]
 VIEW = {"atoms": STRONGEST, "read": [[(2, 0.9)]]}
@@ -41,3 +41,12 @@ def test_the_page_holds_its_data_and_asks_for_no_other_file():
 def test_the_static_picture_shows_the_last_state_of_the_last_layer():
     lines = strongest_lines(LOOK, decode)
     assert len(lines) == 8 and lines[0] == {"view": "teacher", "rank": 1, "atom": "</script>", "cosine": 0.5}
+
+
+def test_all_that_can_be_seen_is_a_line():
+    lines = list(all_lines(LOOK, decode))
+    assert len(lines) == 4 * 3 and lines[0] == {
+        "student_layer": 1, "position": 1, "view": "teacher", "kind": "atoms", "rank": 1, "token": "</script>",
+        "value": 0.5,
+    }  # fmt: skip
+    assert {(line["kind"], line["token"]) for line in lines} == {("atoms", "</script>"), ("atoms", "é"), ("read", " b")}

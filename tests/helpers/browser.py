@@ -30,9 +30,17 @@ UNFOLD = """document.querySelectorAll("details").forEach(folded => { folded.open
 WIDE_TABLES = """[...document.querySelectorAll(".bd-article .pst-scrollable-table-container")]
     .filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText.slice(0, 80))"""
 # Text of drawings below 11 pixels: its size times the scale of its drawing.
-SMALL_TEXT = """[...document.querySelectorAll(".drawing text")].filter(text => {
+SMALL_TEXT = """[...document.querySelectorAll(":is(.drawing, svg.method) :is(text, tspan)")].filter(text => {
     const drawing = text.ownerSVGElement, scale = drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width;
-    return parseFloat(getComputedStyle(text).fontSize) * scale < 10.9 }).map(text => text.textContent)"""
+    return text.checkVisibility() && parseFloat(getComputedStyle(text).fontSize) * scale < 10.9
+    }).map(text => text.textContent)"""
+# The named figures, and those of them that show no drawing, or more than one, or one without a description.
+FIGURES = """[...document.querySelectorAll("figure[id^=fig-]")].map(figure => figure.id)"""
+LOST_FIGURES = """[...document.querySelectorAll("figure[id^=fig-]")].filter(figure => {
+    const drawn = [...figure.querySelectorAll(".drawing svg")].filter(drawing => drawing.getBoundingClientRect().width);
+    return drawn.length !== 1 || !drawn[0].getAttribute("aria-label") }).map(figure => figure.id)"""
+WIDE_DRAWINGS = """[...document.querySelectorAll(".drawing")].filter(box => box.scrollWidth > box.clientWidth + 1)
+    .map(box => box.innerText.slice(0, 80))"""
 
 # What is unfolded fades in, and half-way it has less contrast.
 AT_REST = """() => Promise.allSettled(document.getAnimations()
@@ -97,7 +105,10 @@ class Seen:
         foreign: requests to other hosts.
         sideways: pixels by which the page is wider than the window, by the name of the width.
         wide_tables: tables that are wider than their column on a desktop.
+        wide_drawings: drawings that are wider than their column on a desktop.
         small_text: text of drawings below 11 pixels.
+        figures: names of the figures.
+        lost_figures: figures of which not one drawing is seen, by its width.
         images: images that are not drawn or have no alternative text.
         findings: grave findings of axe: ``rules`` by the name of the width, and ``contrast``.
         transferred: bytes that came over the network.
@@ -108,7 +119,10 @@ class Seen:
     foreign: list[str] = field(default_factory=list)
     sideways: dict[str, int] = field(default_factory=dict)
     wide_tables: list[str] = field(default_factory=list)
+    wide_drawings: list[str] = field(default_factory=list)
     small_text: list[str] = field(default_factory=list)
+    figures: list[str] = field(default_factory=list)
+    lost_figures: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
     findings: dict[str, list[str]] = field(default_factory=dict)
     transferred: int = 0
@@ -145,12 +159,14 @@ class Reader:
         page.evaluate(UNFOLD)
         page.evaluate(AT_REST)
         seen.images, seen.wide_tables = page.evaluate(BAD_IMAGES), page.evaluate(WIDE_TABLES)
+        seen.figures, seen.wide_drawings = page.evaluate(FIGURES), page.evaluate(WIDE_DRAWINGS)
         seen.findings["contrast"] = poor_contrast(page)
         for width, pixels in WIDTHS.items():
             page.set_viewport_size({"width": pixels, "height": 900})
             page.wait_for_timeout(SETTLES)
             seen.sideways[width] = page.evaluate(SIDEWAYS)
             seen.small_text += page.evaluate(SMALL_TEXT)
+            seen.lost_figures += page.evaluate(LOST_FIGURES)
             if self.scheme == "light":  # a scheme changes colours only
                 seen.findings[f"rules, {width}"] = broken_rules(page)
         page.close()

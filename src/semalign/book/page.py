@@ -1,7 +1,8 @@
 """A page of the book: the data of its figures and tables, and the line of provenance under each."""
 
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from semalign.experiments.profiles import load_profile
 from semalign.experiments.provision import check_provided
 from semalign.files import atomic_path
 from semalign.paths import project_root
+from semalign.results.records import write_record
 from semalign.results.surroundings import peak_memory
 
 
@@ -66,6 +68,14 @@ class Page:
         """Save the data of a figure or table as ``NAME.csv``, intervals as numbers; the book offers it for download."""
         with atomic_path(_published(f"{name}.csv")) as temporary:
             numbers(frame).to_csv(temporary, index=False, float_format="%.6g")
+
+    def keep(self, records: Mapping[str, dict[str, Any]], name: str) -> list[Path]:
+        """Write the records of trainings that ran on this page, each by its name; return the files for provenance."""
+        folder = project_root() / "book" / "_static" / "records" / f"{self.name}-{name}"
+        paths = {folder / f"{re.sub(r'[^a-z0-9.]+', '-', key.lower())}.json": record for key, record in records.items()}
+        for path, record in paths.items():
+            write_record(path, record)
+        return list(paths)
 
     def provenance(
         self, data: str, command: str | None = None, records: Path | Sequence[Path] | None = None

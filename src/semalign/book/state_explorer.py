@@ -1,7 +1,7 @@
 """The interactive page: what the states of teacher and student say, token by token and layer by layer."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -37,6 +37,17 @@ def explorer_data(looks: Mapping[str, Mapping[str, Any]], decode: Decode) -> dic
         "texts": [{"title": title, **look} for title, look in looks.items()],
         "vocabulary": {i: decode([i]) for i in used_tokens(list(looks.values()))},
     }
+
+
+def all_lines(look: Mapping[str, Any], decode: Decode) -> Iterator[dict[str, Any]]:
+    """Yield a line for each layer, position, view, kind and rank: all that the figure can show of one text."""
+    for layer in look["layers"]:
+        for view, kinds in layer["views"].items():
+            for kind, positions in kinds.items():
+                for position, strongest in enumerate(positions, start=look["first"] + 1):
+                    where = {"student_layer": layer["student"], "position": position, "view": view, "kind": kind}
+                    for rank, (i, value) in enumerate(strongest, start=1):
+                        yield {**where, "rank": rank, "token": decode([i]), "value": value}
 
 
 def strongest_lines(look: Mapping[str, Any], decode: Decode) -> list[dict[str, Any]]:

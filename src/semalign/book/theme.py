@@ -16,6 +16,7 @@ INK = "#272625"  # of text and axes; becomes the colour of the page's text
 LEAST = 0.75  # of a drawing's size
 POINT = 4 / 3  # pixels
 STACKED, END = '<metadata id="stacked">', "</metadata>\n</svg>"  # around a drawing for narrow screens
+TITLED = re.compile(r'<g id="title: ([^"]*)">')  # a part of a drawing that says something where the pointer rests
 OPENING = re.compile(r'<svg [^>]*?width="([\d.]+)pt"[^>]*>')
 
 
@@ -69,4 +70,5 @@ def _part_of_page(drawing: str, alt: str) -> str:
     style = f"width: {width:.0f}px; min-width: {LEAST * width:.0f}px; max-width: 100%; height: auto"
     opening = re.sub(r'(width|height)="[\d.]+pt" ?', "", start[0])
     opening = opening.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}" style="{style}"', 1)
-    return opening + drawing[start.end() :].replace(INK, "currentColor")
+    inside = drawing[start.end() :].replace(INK, "currentColor")
+    return opening + TITLED.sub(r"<g><title>\1</title>", inside)

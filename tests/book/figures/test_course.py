@@ -27,8 +27,8 @@ def test_each_measure_and_task_has_a_panel_with_a_line_for_each_entry():
         columns=["method", "task", "seed", "step", "score", "response_nll", "layer_cosine"],
     )
     figure = figures.curves(points)
-    mmlu, gsm8k, nll, _, cosine, without = figure.axes
-    assert [mmlu.get_title(), gsm8k.get_title()] == ["MMLU", "GSM8K"]
+    mmlu, nll, cosine, gsm8k, _, without = figure.axes
+    assert [mmlu.get_title(), gsm8k.get_title()] == ["MMLU, score (%)", "GSM8K, score (%)"]
     assert mmlu.lines[0].get_xydata().tolist() == [[0, 40.0]]
     assert nll.lines[0].get_xydata().tolist() == [[0, 0.5], [15, pytest.approx(0.7)]]
     assert cosine.lines[0].get_ydata().tolist() == pytest.approx([0.1, 0.3])

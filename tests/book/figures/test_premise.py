@@ -6,6 +6,8 @@ from helpers.diagnoses import record
 
 from semalign.analysis.diagnosis.pictures import NAMES
 from semalign.book.figures.premise import patches_of_pairs, readings_of_pairs
+from semalign.book.stacked import draw
+from semalign.book.theme import inline_svg
 
 
 @pytest.fixture
@@ -29,6 +31,13 @@ def test_patches_have_a_point_for_each_map(two):
     lines = [container.lines[0].get_ydata() for container in figure.axes[0].containers]
     assert [float(line[0]) for line in lines] == [-0.25, 1.0]
     assert {text.get_text() for text in figure.legends[0].get_texts()} == {NAMES["semantic"], NAMES["zero"]}
+
+
+def test_a_patch_says_its_numbers_where_the_pointer_rests(two):
+    text = inline_svg(draw(patches_of_pairs(two)), "patches")
+    said = f"{NAMES['semantic']}, layer 4: -0.250 [-0.350, -0.150]"
+    assert text.count(f"<g><title>{said}</title>") == 4  # two panels, wide and stacked
+    assert 'id="title' not in text
 
 
 def test_without_records_the_figures_are_empty():

@@ -20,6 +20,7 @@ NAMES = {
 }
 MARKERS = "osD^vP*X"
 PERMUTED = "permuted"
+TITLE = "title: "  # begins the name of a part of a drawing that a page shows where the pointer rests on it
 
 
 def readings_figure(readings: pd.DataFrame) -> Figure:
@@ -79,6 +80,10 @@ def draw_patches(axis: Axes, patches: pd.DataFrame) -> None:
             places, part["change"], yerr=[end.clip(lower=0) for end in ends], fmt=marker, color=colour,
             label=NAMES[name], capsize=2, mfc="none" if name.startswith(PERMUTED) else colour,
         )  # fmt: skip
+        for place, layer in zip(places, layers, strict=True):
+            change, low, high = part.loc[layer, ["change", "change_low", "change_high"]]
+            told = f"{TITLE}{NAMES[name]}, layer {layer}: {change:+.3f} [{low:+.3f}, {high:+.3f}]"
+            axis.plot(place, change, "o", ms=9, alpha=0, gid=told)
     axis.axhline(0, color="0.4", lw=1)
     axis.set_yscale("symlog", linthresh=0.02)
     axis.margins(y=0.1)

@@ -30,7 +30,7 @@ def without_records() -> Figure:
 
 
 def curves(points: pd.DataFrame) -> Figure:
-    """Draw score, NLL and layer cosine over the steps, means over seeds; a column for each task, a line for each entry.
+    """Draw score, NLL and layer cosine over the steps, means over seeds; a row for each task, a line for each entry.
 
     Args:
         points: see :func:`semalign.experiments.curves.points`.
@@ -38,23 +38,22 @@ def curves(points: pd.DataFrame) -> Figure:
     if points.empty:
         return without_records()
     tasks, entries = list(dict.fromkeys(points["task"])), list(dict.fromkeys(points["method"]))
-    columns = len(tasks)
-    size = (max(4.6, 3.6 * columns), 7.6)
-    figure, axes = plt.subplots(len(MEASURED), columns, figsize=size, squeeze=False, sharex=True)
-    for row, (measure, label) in zip(axes, MEASURED.items(), strict=True):
-        for axis, task in zip(row, tasks, strict=True):
+    size = (7.2, 1.4 + 2.5 * len(tasks))
+    figure, axes = plt.subplots(len(tasks), len(MEASURED), figsize=size, squeeze=False, sharex=True)
+    colours = sns.color_palette("colorblind", len(entries))
+    for row, task in zip(axes, tasks, strict=True):
+        for axis, (measure, label) in zip(row, MEASURED.items(), strict=True):
             drawn = points[points["task"] == task].dropna(subset=[measure])
-            colours = sns.color_palette("colorblind", len(entries))
             for entry, colour, marker in zip(entries, colours, MARKERS, strict=False):
                 line = drawn[drawn["method"] == entry].groupby("step")[measure].mean()
                 axis.plot(line.index, line, marker=marker, ms=4, color=colour, label=entry)
             if drawn.empty:
                 _not_run(axis)
-            axis.set(ylabel=label, title=title(task) if measure == "score" else "")
+            axis.set_title(f"{title(task)}, {label}")
     for axis in axes[-1]:
         axis.set_xlabel("steps")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2 if columns == 1 else 3)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
 
 
