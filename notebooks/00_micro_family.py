@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Which models and tasks do most measurements in this book come from? The teacher answers far more test items than the student: {num}`micro/none--micro-teacher--micro_gsm8k.json:value:.0f` against {num}`micro/none--micro-student--micro_gsm8k.json:value:.0f` percent of micro-GSM8K, for example, so there is something to transfer. None of these scores says anything about the real benchmarks, or about Llama 2.
+# Which models and tasks do most measurements in this book come from? The {term}`teacher` answers far more test items than the {term}`student`: {num}`micro/none--micro-teacher--micro_gsm8k.json:value:.0f` against {num}`micro/none--micro-student--micro_gsm8k.json:value:.0f` percent of micro-GSM8K, for example, so there is something to transfer. None of these scores says anything about the real benchmarks, or about Llama 2.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -84,7 +84,7 @@ page.show_table(
 # %% [markdown]
 # ## One item of each
 #
-# This is the first item of each test split, not a chosen one, and what the models answer: the student, the teacher, the student after SemAlign with the [paper's settings](../paper_settings.md), and the student after a training of the same layer by cross-entropy, without a teacher, at a rate that was chosen on validation data. Both trainings have seed 0.
+# This is the first item of each test split, not a chosen one, and what the models answer: the student, the teacher, the student after SemAlign with the [paper's settings](../paper_settings.md), and the student after a training of the same layer by cross-entropy in place of both cosines, at a rate that was chosen on validation data. Both trainings have seed 0.
 
 # %% tags=["hide-input"]
 AFTER = {"after SemAlign": "semalign", "after cross-entropy": "cross-entropy"}

@@ -103,6 +103,42 @@ display(
     )
 )
 
+# %% tags=["hide-input"]
+PAIRS = [
+    ("semalign", "permuted-literal"),
+    ("semalign", "output-literal"),
+    ("semalign", "layer-literal"),
+    ("semalign", "cross-entropy-literal"),
+    ("semalign-last", "permuted-last"),
+    ("semalign-last", "output-last"),
+    ("semalign-last", "semalign"),
+    ("semalign", "seeking-literal"),
+    ("semalign", "laten-literal"),
+]
+ATOMS = [pair for pair in PAIRS if pair[1].startswith("permuted")]
+beside = paper_sized(settings.name)
+found = {
+    each.profile.name: {
+        measure: pair_differences(each.records[each.records["teacher"] == each.profile.teacher], PAIRS, measure)
+        for measure in (NLL, SCORE)
+    }
+    for each in beside
+}
+
+# %% tags=["hide-input"]
+sentences = [
+    f"- **{each.profile.student}**, {ours} minus {minus}: {measure.name} {readings.verdicts(lines[(lines['ours'] == ours) & (lines['minus'] == minus)])}."
+    for each in beside
+    for ours, minus in ATOMS
+    for measure, lines in found[each.profile.name].items()
+]
+display(
+    Markdown(
+        "At Table 5's own sizes, over the benchmarks with records (what *equal*, *differs* and *open* mean stands [below](#equal-atoms)):\n\n"
+        + "\n".join(sentences)
+    )
+)
+
 # %% [markdown]
 # ## What is compared
 #
@@ -128,6 +164,7 @@ page.show_table(
     "controls",
     command=COMPARE,
     records=kept,
+    fold="Scores of every method",
 )
 
 # %% tags=["hide-input"]
@@ -174,28 +211,6 @@ for name, lines in compared.items():
 # The tables above are after fewer training rows than the paper's. [Evaluation](08_evaluation.ipynb) has the scores at the sizes and rates of [Table 5](../paper_settings.md) for two students; here are the differences. A pair changes one thing: the atoms, which are permuted; one term of the objective; or which layers are paired. The last lines are the paper's method against the baselines under their authors' settings. Besides the score each pair is compared in the NLL of the responses on held-out rows, which is the finer measure: every row counts with all its tokens, where a score counts an item as right or wrong.
 
 # %% tags=["hide-input"]
-PAIRS = [
-    ("semalign", "permuted-literal"),
-    ("semalign", "output-literal"),
-    ("semalign", "layer-literal"),
-    ("semalign", "cross-entropy-literal"),
-    ("semalign-last", "permuted-last"),
-    ("semalign-last", "output-last"),
-    ("semalign-last", "semalign"),
-    ("semalign", "seeking-literal"),
-    ("semalign", "laten-literal"),
-]
-ATOMS = [pair for pair in PAIRS if pair[1].startswith("permuted")]
-beside = paper_sized(settings.name)
-found = {
-    each.profile.name: {
-        measure: pair_differences(each.records[each.records["teacher"] == each.profile.teacher], PAIRS, measure)
-        for measure in (NLL, SCORE)
-    }
-    for each in beside
-}
-
-# %% tags=["hide-input"]
 for each in beside:
     suffix, of = each.profile.name.removeprefix(f"{settings.name}-"), found[each.profile.name]
     print(f"{each.profile.name}: {len(each.paths)} current records; `{each.command}` makes those that are missing")
@@ -203,12 +218,14 @@ for each in beside:
         page.save(of[measure], f"pairs-{short}-{suffix}")
         caption = f"Student {each.profile.student}: differences in {measure.name}, in {measure.unit}, ± half of the 95% interval over {'rows' if measure is NLL else 'items'} and seeds. Bold: p, corrected for all {len(of[measure])} lines, is below 0.05. The first entry is better {better} zero."
         shown = pairs.pair_table(each.profile, PAIRS, of[measure], measure)
+        made = table(shown, caption, f"tab-pairs-{short}-{suffix}")
         display(
-            table(shown, caption, f"tab-pairs-{short}-{suffix}"),
+            folded(made, f"Differences in {measure.name}, student {each.profile.student}"),
             page.provenance(f"pairs-{short}-{suffix}", each.command, each.paths),
         )
 
 # %% [markdown]
+# (equal-atoms)=
 # ### Are real and permuted atoms equal?
 #
 # A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins were set before these records were looked at: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%; *differs*, that the corrected $p$ of the table above is below 0.05; both, that there is a difference, and that it is smaller than the margin; *open*, that the data show neither. Entries that [did not train](08_evaluation.ipynb) are equal for that reason alone. Whether real atoms equal permuted ones in all cases of a student needs no correction, since every single test must then reject.
@@ -223,18 +240,10 @@ for each in beside:
         f"equality-{suffix}",
         command=each.command,
         records=each.paths,
+        fold=f"Equal or not, student {each.profile.student}",
     )
 if not beside:
     print(f"no profile {settings.name}-fair or {settings.name}-sibling: not run")
-
-# %% tags=["hide-input"]
-sentences = [
-    f"- **{each.profile.student}**, {ours} minus {minus}: {measure.name} {readings.verdicts(lines[(lines['ours'] == ours) & (lines['minus'] == minus)])}."
-    for each in beside
-    for ours, minus in ATOMS
-    for measure, lines in found[each.profile.name].items()
-]
-display(Markdown("Over the benchmarks with records:\n\n" + "\n".join(sentences)))
 
 # %% [markdown]
 # ### Every layer
@@ -359,8 +368,9 @@ if spent.empty:
 else:
     print(f"{len(records)} of {len(list(costs_from.glob('*.json')))} cost records are of the models of this profile")
     page.save(spent, "cost")
+    made = table(costs.cost_table(spent), costs.cost_caption(settings, records), "tab-cost", decimals=1)
     display(
-        table(costs.cost_table(spent), costs.cost_caption(settings, records), "tab-cost", decimals=1),
+        folded(made, "Seconds and memory of each method"),
         page.provenance("cost", COST, [costs_from / name for name in records["path"]]),
     )
 

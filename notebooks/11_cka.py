@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Is a student layer most similar to the teacher layer with which the layer map pairs it, and does alignment leave the pattern as it is? For most layers of the micro student it is, but at unit length two untrained models show nearly as much; in the student that was cut from SmolLM2 no more layers are than in untrained models. Alignment lowers the similarities and moves many of their maxima off the diagonal, and permuted atoms change the pattern no more than real ones do, so that a stable pattern is no sign of semantics. In this pair a transfer under the paper's settings changes nothing that one could see, and none of this was measured on the paper's models.
+# Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is? For most layers of the micro student it is, but at unit length two untrained models show nearly as much; in the student that was cut from SmolLM2 no more layers are than in untrained models. Alignment lowers the similarities and moves many of their maxima off the diagonal, and {term}`permuted atoms` change the pattern no more than real ones do, so that a stable pattern is no sign of semantics. In this pair a transfer under the paper's settings changes nothing that one could see, and none of this was measured on the paper's models.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -58,7 +58,7 @@ out = project_root() / "book" / "_static" / "data" / "cka-micro"
 # %% [markdown]
 # ## What is measured
 #
-# CKA (centred kernel alignment) compares two sets of states of the same tokens: 1 means that they are arranged alike. For the centred states $X$ of a teacher layer and $Y$ of a student layer, each with $n$ rows, and their kernel matrices $K$ and $L$ {cite}`kornblith2019cka`,
+# {term}`CKA` (centred kernel alignment) compares two sets of states of the same tokens: 1 means that they are arranged alike. For the centred states $X$ of a teacher layer and $Y$ of a student layer, each with $n$ rows, and their kernel matrices $K$ and $L$ {cite}`kornblith2019cka`,
 #
 # $$
 # \operatorname{CKA}(K, L) = \frac{\operatorname{HSIC}(K, L)}{\sqrt{\operatorname{HSIC}(K, K)\, \operatorname{HSIC}(L, L)}} .

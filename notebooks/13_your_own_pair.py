@@ -106,7 +106,7 @@ results = {
 }
 
 # %% [markdown]
-# From the command line, the third of them is
+# From the command line, with [settings](#table-of-settings) behind each `--set`, the third of them is
 #
 # ```sh
 # semalign transfer path/to/teacher path/to/student --data mine.jsonl --examples 128 --hold-out 256 \
