@@ -200,7 +200,7 @@ lines = [
 display(Markdown("Over the benchmarks with records:\n\n" + "\n".join(lines)))
 
 # %% [markdown]
-# An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. This search gives none: beside labels the maps are equal to labels alone in held-out loss, and without labels no score rises. It looked at one pair, at its last layers, at one interface and with one weight of the layer term; other layers, weights and pairs may differ.
+# An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. This search gives none: beside labels the maps are equal to labels alone in held-out loss, and without labels no score rises beyond chance. It looked at one pair, at its last layers, at one interface and with one weight of the layer term; other layers, weights and pairs may differ.
 #
 # ## What the numbers say
 #
