@@ -161,7 +161,9 @@ def resampled(task, aggregation, n=1000):
 stable = {
     aggregation: [resampled(task, aggregation) for task in settings.tasks] for aggregation in ("absolute", "signed")
 }
-spans = {name: f"in {min(shares):.0%} to {max(shares):.0%} of the samples" for name, shares in stable.items()}
+spans = {
+    name: " to ".join(dict.fromkeys(f"{end(shares):.0%}" for end in (min, max))) for name, shares in stable.items()
+}
 first, deeper = without.iloc[0, 1:], without.iloc[1:, 1:]
 n_tasks = len(settings.tasks)
 same = {aggregation: same_layers(aggregation) for aggregation in ("absolute", "signed")}
@@ -169,7 +171,7 @@ display(
     Markdown(
         f"""- **Without the first MLP**, the response NLL rises by {first.min():.1f} to {first.max():.1f} nats per token, depending on the task; without any other one, by at most {deeper.max().max():.1f}.
 - **With other rows**, the absolute sums give the same critical layer for {same["absolute"]} of {n_tasks} tasks, the signed sums for {same["signed"]} of {n_tasks} (at the MLP output).
-- **With samples of the same rows**, the absolute sums give the same critical layer {spans["absolute"]}, depending on the task, the signed sums {spans["signed"]}."""
+- **With samples of the same rows**, the absolute sums give the same critical layer in {spans["absolute"]} of the samples, the signed sums in {spans["signed"]}, depending on the task."""
     )
 )
 

@@ -50,6 +50,13 @@ def test_comparisons_of_the_second_pair_have_a_record_for_each_cell_and_no_other
     assert files(name) == {cell.file_name for cell in cells(load_profile(name))}
 
 
+def test_the_comparison_of_the_first_pair_at_table_5_s_sizes_is_whole_for_the_general_teacher():
+    profile = load_profile("micro-fair")
+    asked = list(cells(profile))
+    general = {cell.file_name for cell in asked if cell.teacher in (None, profile.teacher)}
+    assert general <= files("micro-fair") <= {cell.file_name for cell in asked}
+
+
 def test_diagnoses_are_named_after_pair_and_task():
     pairs = [("teacher", "sibling"), ("teacher", "student"), ("coder", "teacher")]
     tasks = load_profile("micro").tasks
