@@ -1,5 +1,7 @@
 """The files of a diagnosis, and what a terminal shows."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -35,3 +37,10 @@ def test_a_terminal_shows_the_last_layer_the_patches_and_the_verdict(found):
     shown = text(found)
     assert all(line in shown for line in found.verdict)
     assert "semantic" in shown and "against_zero" in shown
+
+
+def test_a_student_with_more_layers_than_its_teacher_stands_beside_the_teacher_s_last_layer(found):
+    own = found.readings["map"] == "student"
+    deeper = replace(found, readings=found.readings.assign(layer=found.readings["layer"].mask(own, 99)))
+    lines = text(deeper).split("own readings included):\n")[1].splitlines()
+    assert lines[1].split()[:2] == ["student", "99"] and any(line.split()[0] == "semantic" for line in lines)

@@ -23,6 +23,13 @@ def test_readings_are_those_of_the_last_layer():
     assert row["student's own"] == pytest.approx(60) and row["any head of its width"] == pytest.approx(90)
 
 
+def test_a_student_with_more_layers_than_its_teacher_does_not_hide_the_last_layer():
+    deep = record()
+    deep["details"]["readings"][0]["layer"] = 30
+    (row,) = premise.reading_table([deep]).to_dict("records")
+    assert row["the paper's map"] == pytest.approx(30) and row["student's own"] == pytest.approx(60)
+
+
 def test_patches_are_shown_where_they_serve_best():
     (row,) = premise.patch_table([record()]).to_dict("records")
     assert row["layer"] == layers(5, 4) and row["strength"] == "0.5"

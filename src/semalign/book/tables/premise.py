@@ -67,7 +67,8 @@ def reading_table(records: Sequence[Record]) -> pd.DataFrame:
     lines = []
     for record in records:
         readings = pd.DataFrame(record["details"]["readings"])
-        last = readings[(readings["read"] == "target") & (readings["layer"] == readings["layer"].max())]
+        targets = readings[readings["read"] == "target"]  # the other lines may be of a student with more layers
+        last = targets[targets["layer"] == targets["layer"].max()]
         shares = (100 * last.set_index("map")["top_1"]).to_dict()
         own, width = (100 * readings[readings["map"] == name]["top_1"].iloc[0] for name in ("student", "width"))
         named = {NAMES[str(name)]: share for name, share in shares.items()}
