@@ -83,8 +83,8 @@ for record in own:
 #
 # An aligned state is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the teacher's next token comes first. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one ([Decisions](#decisions-controls-of-a-map)); a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes maps (the best rotation) and ridge maps (the best linear map) are fitted on states of both models at the same positions of other rows.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of positions at which the student's head reads the teacher's next token first, from aligned states of each teacher layer. 'The teacher's own states' are read by the teacher's head; the horizontal lines are the student's own states, and the best that any head of the student's width could do. What to see: how far the paper's map lies above its permuted form and below the others.", "name": "fig-premise-readings"}, "image": {"alt": "A panel for each pair of models; in each a line for every map over the teacher's layers."}}
-figure = readings_of_pairs(records)
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of positions at which the student's head reads the teacher's next token first, from aligned states of each teacher layer, for each pair on GSM8K or micro-GSM8K; the data have all benchmarks. 'The teacher's own states' are read by the teacher's head; the horizontal lines are the student's own states, and the best that any head of the student's width could do. What to see: how far the paper's map lies above its permuted form and below the others.", "name": "fig-premise-readings"}, "image": {"alt": "A panel for each pair of models; in each a line for every map over the teacher's layers."}}
+figure = readings_of_pairs(premise.on_benchmark(records, "GSM8K"))
 page.save(premise.measured(records, "readings"), "premise-all-readings")
 
 # %% tags=["remove-input"]
@@ -105,8 +105,8 @@ page.show_table(
 #
 # The student need not be trained to see what its layer would do if it had learned its targets perfectly: the aligned state takes the place of the student's own at layer $k$, at the same length, and the layers above it go on from there. If the negative log-likelihood (NLL) of the response falls, the aligned states hold something that the student can use. If it rises, training toward these targets must do harm as far as it succeeds.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Change of the response NLL, in nats per token, if aligned states replace the student's own at one layer; bars are paired 95% intervals over rows. Open markers are permuted maps. The axis is linear near zero and logarithmic beyond. What to see: only points below zero help, and only if they lie below their permuted form too.", "name": "fig-premise-patches"}, "image": {"alt": "A panel for each pair of models; in each, points with intervals for every map at four student layers, and a line at zero."}}
-figure = patches_of_pairs(records)
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Change of the response NLL, in nats per token, if aligned states replace the student's own at one layer, on the same benchmark; bars are paired 95% intervals over rows. Open markers are permuted maps. The axis is linear near zero and logarithmic beyond. What to see: only points below zero help, and only if they lie below their permuted form too.", "name": "fig-premise-patches"}, "image": {"alt": "A panel for each pair of models; in each, points with intervals for every map at four student layers, and a line at zero."}}
+figure = patches_of_pairs(premise.on_benchmark(records, "GSM8K"))
 page.save(premise.measured(records, "patches"), "premise-all-patches")
 
 # %% tags=["remove-input"]

@@ -30,6 +30,11 @@ def test_a_student_with_more_layers_than_its_teacher_does_not_hide_the_last_laye
     assert row["the paper's map"] == pytest.approx(30) and row["student's own"] == pytest.approx(60)
 
 
+def test_records_on_a_benchmark_are_those_of_its_title():
+    found = [record(task="micro_gsm8k"), record(task="gsm8k"), record(task="micro_mmlu")]
+    assert [each["task"] for each in premise.on_benchmark(found, "GSM8K")] == ["micro_gsm8k", "gsm8k"]
+
+
 def test_patches_are_shown_where_they_serve_best():
     (row,) = premise.patch_table([record()]).to_dict("records")
     assert row["layer"] == layers(5, 4) and row["strength"] == "0.5"

@@ -27,6 +27,11 @@ def diagnoses(folder: Path) -> list[dict[str, Any]]:
     return sorted(kept[tasks.sort_values(key=in_order, kind="stable").index], key=lambda record: -record["value"])
 
 
+def on_benchmark(records: Sequence[Record], name: str) -> list[Record]:
+    """Return the records on a benchmark of this title, published or micro."""
+    return [record for record in records if title(record["task"]) == name]
+
+
 def pair_name(record: Record) -> str:
     """Return teacher, student and data of a record as one text."""
     return f"{record['teacher']} → {record['student']}, {title(record['task'])}"
