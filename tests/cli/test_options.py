@@ -32,7 +32,7 @@ def test_the_sandbox_holds_for_the_process_and_its_children(monkeypatch, tmp_pat
 def test_no_sandbox_is_an_error_of_one_line(monkeypatch, capsys):
     monkeypatch.setattr(isolation, "_problem", lambda: "bwrap is not installed")
     monkeypatch.setenv("SEMALIGN_SANDBOX", "limits")
-    monkeypatch.setattr("sys.argv", "semalign evaluate no-such-model -t micro_mbpp --sandbox bubblewrap".split())
+    monkeypatch.setattr("sys.argv", "semalign evaluate micro-student -t micro_mbpp --sandbox bubblewrap".split())
     with pytest.raises(SystemExit) as stopped:
         cli.entry_point()
     error = capsys.readouterr().err.strip()
