@@ -4,21 +4,14 @@ import itertools
 import re
 from xml.etree import ElementTree
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 import seaborn as sns
 
 from semalign.book.stacked import WIDTH, draw, stack
-from semalign.book.theme import apply_theme, inline_svg
+from semalign.book.theme import inline_svg
 
-
-@pytest.fixture(autouse=True)
-def style():
-    with mpl.rc_context():
-        apply_theme()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def two_by_two():

@@ -7,15 +7,9 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
-from semalign.book.theme import INK, LEAST, apply_theme, inline_svg
+from semalign.book.theme import INK, LEAST, inline_svg
 
-
-@pytest.fixture(autouse=True)
-def style():
-    with mpl.rc_context():
-        apply_theme()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def drawing():

@@ -1,4 +1,4 @@
-"""The whole diagnosis of a pair, in minutes on a CPU: atoms, readings, patch test, verdict."""
+"""The whole diagnosis of a pair before any training: atoms, readings, patch test, verdict."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
