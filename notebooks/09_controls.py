@@ -132,12 +132,10 @@ sentences = [
     for ours, minus in ATOMS
     for measure, lines in found[each.profile.name].items()
 ]
-display(
-    Markdown(
-        "At Table 5's own sizes, over the benchmarks with records (what *equal*, *differs* and *open* mean stands [below](#equal-atoms)):\n\n"
-        + "\n".join(sentences)
-    )
-)
+if sentences:
+    meaning = "what *equal*, *differs* and *open* mean stands [below](#equal-atoms)"
+    told = f"At Table 5's own sizes, over the benchmarks with records ({meaning}):"
+    display(Markdown(told + "\n\n" + "\n".join(sentences)))
 
 # %% [markdown]
 # ## What is compared
