@@ -63,8 +63,6 @@ def evaluate(
     from semalign.evaluation.run import sandbox_of
     from semalign.results.records import write_record
 
-    if len({task_name(each) for each in task}) < len(task):
-        raise typer.BadParameter("two tasks have the same name, which also names their records")
     for each in task:  # finds errors in a task before the model is loaded
         sandbox_of(each)
         documents(each, split, limit)

@@ -86,10 +86,12 @@ def check_data(name: str | None) -> str | None:
 
 def check_tasks(names: list[str]) -> list[str]:
     """Return names and paths of tasks, each of which has been read; this loads no library of models."""
-    from semalign.data.task_file import task_file
+    from semalign.data.task_file import task_file, task_name
 
     for name in names:
         task_file(name)
+    if len({task_name(name) for name in names}) < len(names):
+        raise typer.BadParameter("two tasks have the same name, which also names their records")
     return names
 
 
