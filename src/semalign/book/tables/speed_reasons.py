@@ -98,8 +98,8 @@ def _basis(size: Size) -> str:
     return (
         f"Products of rows take {size['limit']:.0%} of the time at the speed of a large product. The rest goes into "
         "work in float64 on D x D matrices, the check that float32 is enough, and the fingerprint of the head, whose "
-        "share falls with the width. The mark is for the largest size. Tried: the inverse by LAPACK's `potri` "
-        "({numref}`tab-tried`)."
+        "share falls with the width. The mark is for the largest size. The inverse by LAPACK's `potri` stands under "
+        "[what was tried](#speed-tried)."
     )
 
 
@@ -126,8 +126,8 @@ def _sandbox(size: Size) -> str:
     return (
         f"A program takes {ours:.1f} ms here and {peer:.1f} ms there. Here, it and its tests run in two processes "
         "that exchange values, each forked and confined for this program alone. There, one process with all rights "
-        "of its user runs both, beside its manager. Tried: limits without namespaces, and fewer or more programs at a "
-        "time ({numref}`tab-tried`)."
+        "of its user runs both, beside its manager. Limits without namespaces, and fewer or more programs at a time, "
+        "stand under [what was tried](#speed-tried)."
     )
 
 
@@ -136,7 +136,8 @@ def _evaluation(size: Size) -> str:
         "The answers of the bundled models have similar lengths, so that there is little padding to save. Ours gives "
         "the place of an answer that ends to the next item, for which the keys and values that stay are copied. With "
         "answers of different lengths that is what saves time ([generation of a published "
-        "model](#speed-generation)). Tried: making room earlier, later and never ({numref}`tab-tried`)."
+        "model](#speed-generation)). Making room earlier, later and only when a batch has ended stands under [what was "
+        "tried](#speed-tried)."
     )
 
 
@@ -147,8 +148,8 @@ def _seeking(size: Size) -> str:
         "layer and every few examples, and not once for the layers that are chosen: a cost for each weight, beside "
         "the operations for each weight and token of the passes, so that it falls with longer texts. Ours takes "
         f"{ours:.0f} MB at the peak and the peer {peer:.0f} MB: ours holds the passes of several examples, the peer of "
-        "one. The peer's sums grow with the layers of the teacher, ours hold the gradients of one layer. Tried: fewer "
-        "and more examples at a time, and blocks without windows ({numref}`tab-tried`)."
+        "one. The peer's sums grow with the layers of the teacher, ours hold the gradients of one layer. Fewer and "
+        "more examples at a time, and blocks without windows, stand under [what was tried](#speed-tried)."
     )
 
 
