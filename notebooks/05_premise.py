@@ -153,14 +153,14 @@ display(Markdown(f"Of the data sets that were run:\n\n{loss_text(losses)}"))
 # Each entry was then trained at its best rate with three seeds, and scored once on the test split. The held-out NLL is again that of validation rows, which also chose the rates. Two one-sided tests {cite}`schuirmann1987tost` ask whether an entry equals its control within a margin that was set beforehand: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, *differs* that the $p$ of the difference, corrected for all lines of the measure, is below 0.05, and *open* that the data show neither.
 
 # %% tags=["hide-input"]
-from semalign.book.paper_sized import PaperSized
+from semalign.book.comparison import Comparison
 from semalign.book.readings import verdicts
 from semalign.book.tables.controls import control_table
 from semalign.book.tables.pairs import equality_table
 from semalign.experiments import runs
 from semalign.results.pairs import NLL, SCORE, pair_differences
 
-confirmed = PaperSized(search)
+confirmed = Comparison(search)
 PAIRS = [*CONTROLS.items(), ("labels", "logits")]
 tested = {measure: pair_differences(confirmed.records, PAIRS, measure) for measure in (NLL, SCORE)}
 print(f"{len(confirmed.paths)} current records; `{confirmed.command}` makes those that are missing")

@@ -15,7 +15,7 @@
 #
 # - **Purpose**: change one thing at a time about the method, and see what the held-out loss makes of it. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
 # - **Cost**: about 60 seconds on a CPU. Losses are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py --methods semalign,cross-entropy-literal,sft` the side effects.
+# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py --methods semalign,cross-entropy,sft` the side effects.
 #
 # ## In short
 #
@@ -29,11 +29,11 @@ inputs = [
     "results/ablations",
     "results/ablations-analysis",
     "results/side-effects",
-    "results/micro-cost",
+    "results/micro-tuned-cost",
     "results/micro",
-    "results/micro-fair",
     "results/micro-sibling",
-    "results/micro-selection",
+    "results/micro-tuned",
+    "results/micro-tuned-selection",
     "results/micro-plus-selection",
     "results/micro-few-selection",
     "results/sibling-plus-selection",
@@ -50,7 +50,7 @@ from semalign.book.page import open_page
 page = open_page("10_ablations", profile, inputs)
 COMPARE = "semalign compare --profile ablations"
 ATTRIBUTE = "python benchmarks/attribution_choices.py"
-SIDE = "python benchmarks/side_effects.py --methods semalign,cross-entropy-literal,sft"
+SIDE = "python benchmarks/side_effects.py --methods semalign,cross-entropy,sft"
 
 # %%
 from semalign.book.tables import ablations, medium, prediction, side_effects
@@ -310,7 +310,7 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'regime')}."))
 # Every transfer on record with a layer term says how similar the student's states were to their targets before training, how much that changed, and how far the held-out loss fell, relative to what it was. If alignment before the update predicts the transfer, the rank correlation of the first and the last is above zero. Runs that differ in their seed only count once. Settings also differ in their rate, their layer and their output term, and those move the loss too: a correlation over them all is no effect of alignment.
 
 # %%
-FOLDERS = ["ablations", "micro", "micro-fair", "micro-sibling", "micro-selection", "micro-plus-selection", "micro-few-selection", "sibling-plus-selection"]  # fmt: skip
+FOLDERS = ["ablations", "micro", "micro-sibling", "micro-tuned", "micro-tuned-selection", "micro-plus-selection", "micro-few-selection", "sibling-plus-selection"]  # fmt: skip
 paths = [path for name in FOLDERS for path in sorted((results_dir() / name).glob("*.json"))]
 runs = prediction.measured_runs(paths)
 print(len(runs), "settings with layer cosine and held-out loss")
@@ -369,7 +369,7 @@ for name, models in (("llama2", "Llama 2, 13B to 7B"), (settings.name, "The micr
     display(Markdown(said))
 
 # %% tags=["hide-input"]
-spent = {name: results_dir() / "micro-cost" / f"{name}.json" for name in ("semalign", "cross-entropy")}
+spent = {name: results_dir() / "micro-tuned-cost" / f"{name}.json" for name in ("semalign", "cross-entropy")}
 if all(path.is_file() for path in spent.values()):
     ours, theirs = (read_record(path)["seconds"] for path in spent.values())
     display(

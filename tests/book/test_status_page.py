@@ -33,8 +33,8 @@ def project(tmp_path, monkeypatch):
     )
     asked = [Cell("none", None, "m", task, None) for task in "abcd"]
     monkeypatch.setattr(status_page, "cells", lambda profile, names: iter(asked))
-    (tmp_path / "data" / "results" / "micro-selection").mkdir(parents=True)
-    (tmp_path / "data" / "results" / "micro-selection" / "a.json").write_text('{"seconds": 90.4}')
+    (tmp_path / "data" / "results" / "micro-tuned-selection").mkdir(parents=True)
+    (tmp_path / "data" / "results" / "micro-tuned-selection" / "a.json").write_text('{"seconds": 90.4}')
     return tmp_path
 
 

@@ -106,4 +106,4 @@ def test_a_point_of_a_grid_that_is_not_whole_chooses_nothing(monkeypatch):
 
     monkeypatch.setattr(selection, "select", lambda *_, **__: pd.DataFrame(columns=["task", "variant", "point"]))
     point = "micro_gsm8k--sft--learning_rate=0.001"
-    assert invoke("select", "--profile", "micro", "--only", point).startswith("no choice yet: every method and variant")
+    assert invoke("select", "--profile", "micro-tuned", "--only", point).startswith("no choice yet: every method and variant")

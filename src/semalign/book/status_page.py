@@ -65,7 +65,7 @@ def profiles() -> str:
 
 def _current(name: str) -> str:
     """Return how many records of a profile are current; how many there are, where its models or data are not here."""
-    asked = {cell.file_name for cell in cells(load_profile(name), ["all"])}
+    asked = {cell.file_name for cell in cells(load_profile(name))}
     try:
         here, end = len(kept_records(name)), ""
     except FileNotFoundError:

@@ -12,7 +12,7 @@ from semalign.methods.registry import methods
 
 @pytest.fixture(scope="module")
 def profile():
-    return load_profile("micro")
+    return load_profile("micro-tuned")
 
 
 def scores(*lines):
