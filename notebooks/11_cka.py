@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is? For most layers of the micro student it is, but at unit length two untrained models show nearly as much; in the student that was cut from SmolLM2 no more layers are than in untrained models. Alignment lowers the similarities and moves many of their maxima off the diagonal, and {term}`permuted atoms` change the pattern no more than real ones do, so that a stable pattern is no sign of semantics. In this pair a transfer under the paper's settings changes nothing that one could see, and none of this was measured on the paper's models.
+# Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is? For most layers of the micro student, yes; but once states are scaled to unit length, two untrained models show nearly the same. In the student that was cut from SmolLM2, no more layers match than in untrained models. Alignment lowers the similarities and moves many of their maxima off the diagonal, and {term}`permuted atoms` change the pattern no more than real ones do: a stable pattern is no sign of semantics. In this pair a transfer under the paper's settings changes nothing that one could see, and none of this was measured on the paper's models.
 
 # %% tags=["parameters"]
 profile = "micro"
