@@ -23,6 +23,7 @@ TABLES = {
     "paper-shares": "paper_notes:shares_table",
     "plan": "plan_table:plan_table",
     "plan-check": "plan_table:measured_table",
+    "plan-steps": "plan_table:steps_table",
     "profiles": "speed_page:profiles",
     "provenance": "provenance_page:provenance_tables",
     "speed": "speed_page:speed_tables",
