@@ -155,7 +155,7 @@ display(Markdown(f"Of the data sets that were run:\n\n{loss_text(losses)}"))
 # %% tags=["hide-input"]
 from semalign.book.paper_sized import PaperSized
 from semalign.book.readings import verdicts
-from semalign.book.tables.controls import control_table
+from semalign.book.tables.controls import control_table, label
 from semalign.book.tables.pairs import equality_table
 from semalign.experiments import runs
 from semalign.results.pairs import NLL, SCORE, pair_differences
@@ -169,7 +169,7 @@ print(f"{len(confirmed.paths)} current records; `{confirmed.command}` makes thos
 scores = runs.summary(results_dir() / search.name, [path.name for path in confirmed.paths])
 scored = control_table(search, scores, [search.teacher])
 page.show_table(
-    scored[scored["name"].isin(confirmed.entries) | (scored["kind"] == "as it is")],
+    scored[scored["name"].isin(map(label, confirmed.entries)) | (scored["kind"] == "as it is")],
     f"{search.teacher} → {search.student}, last layers, chosen rates: test scores in percent with 95% intervals. `semalign` is the paper's objective on these layers, at the paper's rate.",
     "premise-confirmed",
     command=confirmed.command,
