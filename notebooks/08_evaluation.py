@@ -25,7 +25,7 @@
 profile = "micro"
 inputs = [
     "models", "benchmarks", "paper", "results/{profile}", "results/{profile}-sibling", "results/{profile}-tuned",
-    "results/{profile}-curves", "results/{profile}-sibling-curves", "results/{profile}-tuned-curves",
+    "results/{profile}-curves", "results/{profile}-sibling-curves",
 ]  # fmt: skip
 
 # %% tags=["hide-input"]

@@ -27,7 +27,7 @@ PAGES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in boo
 SCHEMES = ("light", "dark")
 FIRST = ("index.html", "notebooks/03_attribution.html")  # with them a reader has styles, scripts and formulas
 MOST = 1_500_000  # bytes
-FIGURE = re.compile(r'"name": "(fig-[^"]+)"')
+FIGURE = re.compile(r'(?:"name": "|^:name: )(fig-[\w-]+)', re.MULTILINE)
 NUMBERS = re.compile(r"\d (→|±|>) |\d \[[-+]?\d")  # several in one text
 
 pytestmark = [
@@ -103,9 +103,10 @@ def test_text_of_drawings_can_be_read(seen):
     assert seen.small_text == []
 
 
-def test_every_figure_of_a_chapter_is_drawn_once_at_each_width(name, seen):
-    source = project_root() / "notebooks" / f"{Path(name).stem}.py"
-    asked = FIGURE.findall(source.read_text(encoding="utf-8")) if source.is_file() else []
+def test_every_figure_is_drawn_once_at_each_width(name, seen):
+    stem, root = Path(name).stem, project_root()
+    sources = [path for path in (root / "notebooks" / f"{stem}.py", root / "book" / f"{stem}.md") if path.is_file()]
+    asked = [figure for source in sources for figure in FIGURE.findall(source.read_text(encoding="utf-8"))]
     assert sorted(seen.figures) == sorted(asked) and seen.lost_figures == []
 
 
@@ -131,6 +132,16 @@ def test_a_single_pale_text_is_found(browser):
     page.set_content(f"<body style='color: #222'><table>{rows}</table><p style='color: #ccc'>pale</p>")
     (found,) = poor_contrast(page)
     assert found.startswith("color-contrast: 2 places")
+    page.close()
+
+
+def test_a_pale_text_that_only_a_phone_shows_is_found(browser):
+    page = browser.new_page(viewport={"width": 1366, "height": 900})
+    page.set_content("<style>i { display: none } @media (max-width: 600px) { i { display: block } }</style>"
+                     "<body style='color: #222'>text<i style='color: #ccc'>pale</i>")  # fmt: skip
+    assert poor_contrast(page) == []
+    page.set_viewport_size({"width": 390, "height": 900})
+    assert len(poor_contrast(page)) == 1
     page.close()
 
 

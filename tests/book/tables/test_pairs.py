@@ -45,7 +45,7 @@ def test_a_pair_has_a_column_for_each_task(profile):
 def test_equal_and_different_are_two_questions(profile):
     table = equality_table(profile, PAIRS[:1], FOUND, SCORE)
     assert [str(cell) for cell in table.iloc[0]] == [
-        "score", "semalign", "permuted-atoms",
+        "score", "SemAlign", "permuted-atoms",
         "equal [-0.3, +1.3]", "equal and differs [-1.9, -1.1]", "not run", "open [-3.0, +3.0]",
     ]  # fmt: skip
     found = numbers(table).iloc[0]

@@ -67,7 +67,7 @@ def test_the_table_says_what_is_there_and_what_was_not_run(profile, records):
         (line["data"], line["entry"]): [str(cell).replace(SPACE, " ") for cell in line.iloc[3:]]
         for _, line in table.iterrows()
     }
-    assert table.set_index(["data", "entry"]).loc[("GSM8K", "semalign"), "seeds"] == "2"
+    assert table.set_index(["data", "entry"]).loc[("GSM8K", "SemAlign"), "seeds"] == "2"
     own = found["GSM8K", "student as it is"]
     assert own[0].startswith("40.0") and own[1:6] == ["–"] * 5
     still = found["GSM8K", "layer-cosine"]
