@@ -45,7 +45,7 @@ def test_what_was_run_has_its_time_and_what_was_not_is_named(project):
     text = status_tables()
     assert "| `01_x` | 90 s | 2026-02-03 | `abc` | fresh |" in text
     assert "| `02_y` | – | – | – | stale: never run |" in text
-    assert "| `micro` | comparison | 3 of 4 | – | `semalign compare --profile micro --methods all` |" in text
+    assert "| `micro` | comparison | 3 of 4 | – | `semalign compare --profile micro` |" in text
     assert "| `micro` | choice of settings | 1 | 90 s | `semalign select --profile micro` |" in text
     assert "| `llama2` | comparison | not run | – |" in text
     assert "- Claim 1, four layers: `try it`" in text
