@@ -32,7 +32,6 @@ inputs = [
 from IPython.display import display
 
 from semalign.book import figures, readings
-from semalign.book.comparison import paper_sized, tuned
 from semalign.book.markdown import Markdown, nested_list
 from semalign.book.page import open_page
 from semalign.book.tables import trainings
@@ -44,6 +43,7 @@ from semalign.experiments.curves import points as curve_points
 page = open_page("08_evaluation", profile, inputs)
 
 # %%
+from semalign.book.comparison import paper_sized, tuned
 from semalign.experiments import runs
 from semalign.experiments.cells import cells
 from semalign.experiments.profiles import load_profile

@@ -41,25 +41,25 @@ inputs = [
 from IPython.display import display
 
 from semalign.book import figures, readings
-from semalign.book.comparison import paper_sized, tuned
 from semalign.book.markdown import Markdown, folded, table
 from semalign.book.page import open_page
 from semalign.book.tables import controls, costs, grids, pairs
 from semalign.book.tables.transfers import NOT_RUN
+from semalign.experiments import sweep
+from semalign.experiments.profile_paths import profile_names
+from semalign.results.pairs import NLL, SCORE, pair_differences
 
 page = open_page("09_controls", profile, inputs)
 
 # %%
 import pandas as pd
 
-from semalign.experiments import sweep
+from semalign.book.comparison import paper_sized, tuned
 from semalign.experiments.cells import cells
-from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
 from semalign.paths import results_dir
 from semalign.results.comparisons import differences
-from semalign.results.pairs import NLL, SCORE, pair_differences
 from semalign.results.records import PAPER
 
 settings = load_profile(profile)
@@ -71,7 +71,7 @@ for each in {each.profile.name: each for each in (*beside, chosen)}.values():
 SELECT = f"semalign select --profile {chosen.profile.name}"
 COST = f"python benchmarks/method_cost.py --profile {chosen.profile.name}"
 
-# %%
+# %% tags=["hide-input"]
 PAIRS = [
     ("semalign", "permuted-atoms"),
     ("semalign", "output-cosine"),

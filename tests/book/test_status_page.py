@@ -27,10 +27,12 @@ def project(tmp_path, monkeypatch):
     claim = Claim(number=1, claim="c", section="s", paper="p", test="four layers", chapter="x", command="try it")
     monkeypatch.setattr(status_page, "ledger", lambda: Ledger(groups=[Group(group="g", claims=[claim])]))
     monkeypatch.setattr(status_page, "stale_notebooks", lambda profile: {"02_y": ["never run"]})
-    monkeypatch.setattr(status_page, "profile_names", lambda: ["llama2", "micro", "micro-depth", "micro-few"])
+    monkeypatch.setattr(
+        status_page, "profile_names", lambda: ["llama2", "micro", "micro-tuned", "micro-depth", "micro-few"]
+    )
     monkeypatch.setattr(status_page, "kept_records", lambda name: frozenset("abc" if name == "micro" else ""))
     asked = [Cell("none", None, "m", task, None) for task in "abcd"]
-    monkeypatch.setattr(status_page, "cells", lambda profile, names: iter(asked))
+    monkeypatch.setattr(status_page, "cells", lambda profile: iter(asked))
     (tmp_path / "data" / "results" / "micro-tuned-selection").mkdir(parents=True)
     (tmp_path / "data" / "results" / "micro-tuned-selection" / "a.json").write_text('{"seconds": 90.4}')
     return tmp_path
@@ -46,7 +48,7 @@ def test_what_was_run_has_its_time_and_what_was_not_is_named(project):
     assert "| `01_x` | 90 s | 2026-02-03 | `abc` | fresh |" in text
     assert "| `02_y` | – | – | – | stale: never run |" in text
     assert "| `micro` | comparison | 3 of 4 | – | `semalign compare --profile micro` |" in text
-    assert "| `micro` | choice of settings | 1 | 90 s | `semalign select --profile micro` |" in text
+    assert "| `micro-tuned` | choice of settings | 1 | 90 s | `semalign select --profile micro-tuned` |" in text
     assert "| `llama2` | comparison | not run | – |" in text
     assert "- Claim 1, four layers: `try it`" in text
     assert "chapters show: cpu. On a GPU: **not run**." in text
@@ -55,11 +57,11 @@ def test_what_was_run_has_its_time_and_what_was_not_is_named(project):
 
 def test_grids_sweeps_and_curves_that_were_not_run_are_named_with_their_own_verb(project):
     rows = [line for line in status_page.profiles().splitlines() if "`micro" in line]
-    assert [row.split(" | ")[1:3] for row in rows[2:]] == [
-        ["curves", "not run"], ["sweep", "not run"], ["choice of settings", "not run"],
+    assert [row.split(" | ")[1:3] for row in rows[1:]] == [
+        ["curves", "not run"], ["choice of settings", "1"], ["sweep", "not run"], ["choice of settings", "not run"],
     ]  # fmt: skip
     verbs = [row.split("`semalign ")[1].split(" --")[0] for row in rows]
-    assert verbs == ["compare", "select", "curves", "sweep", "select"]
+    assert verbs == ["compare", "curves", "select", "sweep", "select"]
 
 
 def test_records_of_a_profile_whose_models_are_not_here_are_counted_and_not_compared(project, monkeypatch):

@@ -56,7 +56,11 @@ def test_a_test_runs_for_each_of_its_profiles_that_has_records(root):
     (root / "data" / "results" / "later").mkdir()
     test = {**TEST, "records": ["{profile}/*"], "given": {"profile": ["micro-tuned", "later", "sibling"]}}
     first, second = Claim.model_validate({**CLAIM, "tests": [test]}).all_tests
-    assert (first.subject, first.records, first.given) == ("Profile micro-tuned", ["micro-tuned/*"], {"profile": "micro-tuned"})
+    assert (first.subject, first.records, first.given) == (
+        "Profile micro-tuned",
+        ["micro-tuned/*"],
+        {"profile": "micro-tuned"},
+    )
     assert (second.subject, second.records, second.given) == ("Profile sibling", ["sibling/*"], {"profile": "sibling"})
     (only,) = Claim.model_validate({**CLAIM, "tests": [{**test, "given": {"profile": ["later", "last"]}}]}).all_tests
     assert only.given == {"profile": "later"}

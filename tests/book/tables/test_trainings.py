@@ -73,7 +73,7 @@ def test_the_table_says_what_is_there_and_what_was_not_run(profile, records):
     still = found["GSM8K", "layer-cosine"]
     assert still[1:5] == ["80", "0.10", "0.050 → 0.250", "0.3000 → 0.3000"]
     assert still[5].startswith("+0.0000") and still[6] == "no"
-    assert found["GSM8K", "seeking"][1:] == ["–"] * 6
+    assert found["GSM8K", "Seeking"][1:] == ["–"] * 6
     assert found["GSM8K", "1 more"] == ["not run", *["–"] * 6] == found["MMLU", "all 4 entries"]
 
 
