@@ -1,9 +1,11 @@
 """The table of speed: ratios, shares of the limit and growth by hand, and the check against what is on record."""
 
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from semalign.paths import code_checkout
 from semalign.results.records import write_record
@@ -19,6 +21,17 @@ def bench(monkeypatch):
     yield race, report
     for name in [name for name in sys.modules if name.partition(".")[0] == "bench"]:
         del sys.modules[name]
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Import scripts by their names; what lies beside them is forgotten afterwards."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in sys.modules.keys() - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(BENCHMARKS)):
+            del sys.modules[name]
 
 
 @pytest.fixture
@@ -80,3 +93,33 @@ def test_every_step_names_its_peer_and_its_sizes(bench):
     for step in bench[0].all_steps():
         assert step.peer and step.reach > 0 and len(step.rounds) == len(step.sizes) > 0
         assert set(step.growth) <= set(step.sizes[0])
+
+
+@pytest.mark.slow
+def test_ways_of_a_step_take_turns(script, monkeypatch):
+    tried, seen = script("tried"), []
+    monkeypatch.setattr(tried, "ROUNDS", 2)
+    found = tried.rows("a step", {"one": lambda: seen.append(1), "two": lambda: seen.append(2)})
+    assert seen == [1, 2] * 4 and [row["way"] for row in found] == ["one", "two"]
+    assert all(row["step"] == "a step" and row["seconds"] >= 0 for row in found)
+
+
+@pytest.mark.slow
+def test_calls_of_a_model_are_counted_and_no_hook_stays(script):
+    model = torch.nn.Linear(2, 2)
+    assert script("tried").calls(model, lambda: [model(torch.ones(2)) for _ in range(3)]) == 3
+    assert not model._forward_pre_hooks
+
+
+def test_the_error_of_a_basis_is_that_of_its_worst_vector(script):
+    exact = torch.tensor([[3.0, 4.0], [0.0, 2.0]], dtype=torch.float64)
+    found = torch.tensor([[3.0, 4.5], [0.0, 2.5], [9.0, 9.0]])  # off by 0.5 of 5, and by 0.5 of 2
+    assert script("basis_error").largest(found, exact) == pytest.approx(0.25)
+
+
+def test_a_start_is_that_of_a_program_of_this_environment(script, monkeypatch):
+    times = script("start_times")
+    monkeypatch.setattr(times, "ROUNDS", 1)
+    assert times.seconds("python -c pass") > 0
+    with pytest.raises(times.subprocess.CalledProcessError):
+        times.seconds("python -c 'raise SystemExit(1)'")

@@ -19,12 +19,15 @@ class Source(NamedTuple):
 
 # The function that makes each table. Its module is imported when a page is read that needs it.
 TABLES = {
-    "builds": "speed_page:builds",
-    "generation": "speed_page:generation",
+    "basis-error": "speed_checks:basis_error",
+    "builds": "speed_checks:builds",
+    "engines": "speed_checks:engines",
+    "generation": "speed_checks:generation",
     "gpu-check": "check_tables:gpu_check",
     "half-precision": "check_tables:half_precision",
-    "map_by_triangle": "speed_page:map_by_triangle",
-    "micro-cell": "speed_page:micro_cell",
+    "map_by_triangle": "speed_checks:map_by_triangle",
+    "micro-cell": "speed_checks:micro_cell",
+    "micro-ways": "speed_checks:micro_ways",
     "paper-3": "check_tables:paper_3",
     "paper-4": "check_tables:paper_4",
     "paper-5": "check_tables:paper_5",
@@ -37,11 +40,13 @@ TABLES = {
     "provenance": "provenance_page:provenance_tables",
     "sources": "table_directive:sources_table",
     "speed": "speed_page:speed_tables",
+    "start-times": "speed_checks:start_times",
     "status-claims": "status_page:claims_not_run",
     "status-devices": "status_page:devices",
     "status-notebooks": "status_page:notebooks",
     "status-profiles": "status_page:profiles",
     "status-versions": "status_page:packages",
+    "tried": "speed_checks:tried",
 }
 CHECK, PLAN = "python benchmarks/", Source(command="semalign plan --profile llama2")
 SOURCES = {

@@ -5,8 +5,7 @@ import math
 from helpers.speed import PROFILES, speed_record
 
 from semalign.book.markdown import SPACE
-from semalign.book.tables.speed import growth_table, profile_table, shortfalls, size_text, speed_data, speed_table
-from semalign.book.tables.speed_reasons import why
+from semalign.book.tables.speed import growth_table, profile_table, size_text, sizes_table, speed_data, speed_table
 
 RECORDS = {
     "basis": [speed_record(1), speed_record(2, ratio=4.0)],
@@ -17,7 +16,7 @@ RECORDS = {
 def test_a_row_has_the_ratios_of_all_runs_and_the_rest_of_the_last():
     basis, states = (line for _, line in speed_table(RECORDS).iterrows())
     assert [cell.replace(SPACE, "_") for cell in basis] == [  # a cell breaks between runs only
-        "The basis", "`peer`", "vocabulary 2,000, width 64", "2_/_8", "3.0_[1.5,_6.0]; 4.0_[2.0,_8.0]", "2.5",
+        "The basis", "`peer`", "vocabulary 2,000, width 64", "2_/_8", "3.00_[1.50,_6.00]; 4.00_[2.00,_8.00]", "2.5",
         "200_/_200", "50%", "1e-06",
     ]  # fmt: skip
     assert states["limit"] == "–" and states["MB"] == f"–{SPACE}/{SPACE}200"
@@ -26,7 +25,7 @@ def test_a_row_has_the_ratios_of_all_runs_and_the_rest_of_the_last():
 def test_a_side_that_ran_once_has_no_spread():
     record = speed_record()
     record["details"]["sizes"][-1]["ours"]["rounds"] = 1
-    assert speed_table({"basis": [record]})["ratio"].iloc[0] == "3.0"
+    assert speed_table({"basis": [record]})["ratio"].iloc[0] == "3.00"
 
 
 def test_the_data_have_every_size_of_every_run():
@@ -36,13 +35,16 @@ def test_the_data_have_every_size_of_every_run():
     assert math.isnan(data["memory"].iloc[4]) and math.isnan(data["limit"].iloc[4])
 
 
-def test_what_falls_short_says_why_or_that_another_run_does_not():
-    runs = [speed_record(1, 1.5, "output_kl"), speed_record(2, 2.0, "output_kl")]
-    assert shortfalls({"output_kl": runs}) == [f"- **The output_kl** (1.50 of 2.5): {why('output_kl', {})}"]
-    runs.append(speed_record(3, 3.0, "output_kl"))
-    told = "- **The output_kl** (1.50 of 2.5): another run reaches the mark, with 3.00"
-    assert shortfalls({"output_kl": runs}) == [told]
-    assert shortfalls(RECORDS) == ["- **The states** (1.50 of 2.5): not explained yet"]
+def test_every_size_has_a_row_with_its_rounds():
+    table = sizes_table(RECORDS)
+    assert table["size"].tolist() == ["vocabulary 1,000, width 64", "vocabulary 2,000, width 64"] * 2
+    assert table["ratio"].iloc[0] == table["ratio"].iloc[1] and set(table["rounds"]) == {"5"} and "peer" not in table
+
+
+def test_a_run_without_a_size_is_left_out_of_its_row():
+    first, second = speed_record(1), speed_record(2, ratio=4.0)
+    del first["details"]["sizes"][-1]
+    assert sizes_table({"basis": [first, second]})["ratio"].str.count(";").tolist() == [1, 0]
 
 
 def test_growth_stands_beside_what_the_algorithm_should_have():

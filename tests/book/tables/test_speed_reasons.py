@@ -6,8 +6,9 @@ import pytest
 from helpers.speed import speed_record
 
 from semalign.book.tables import speed_reasons
-from semalign.book.tables.speed import shortfalls, speed_records
-from semalign.book.tables.speed_reasons import map_bound, transfer_bound, why
+from semalign.book.tables.speed import speed_records
+from semalign.book.tables.speed_reasons import map_bound, teacher_share, transfer_bound, why
+from semalign.book.tables.speed_remarks import shortfalls
 from semalign.paths import code_checkout, results_dir
 
 
@@ -26,6 +27,13 @@ def test_the_bound_of_a_transfer_is_counted_in_parameters():
     assert transfer_bound(size, 0.0) == pytest.approx(first / (2 * teacher / 5 + 16 * student))
 
 
+def test_the_share_of_the_teacher_is_that_of_its_forward_pass():
+    size = {"vocabulary": 100, "width": 24, "layers": 4}
+    student, teacher = 4 * 24**2 + 3 * 24 * 64, 4 * 32**2 + 3 * 32 * 80  # a layer
+    forward = 5 * teacher + 100 * 32
+    assert teacher_share(size, 1.0) == pytest.approx(forward / (forward + 5 * student + 2 * 100 * 24))
+
+
 def test_the_epochs_are_those_of_the_step(monkeypatch):
     monkeypatch.syspath_prepend(code_checkout() / "benchmarks")
     from bench.steps import transfer
@@ -39,6 +47,8 @@ def test_a_reason_has_the_numbers_of_its_record():
     size = speed_record()["details"]["sizes"][-1]
     assert why("basis", size).startswith("Products of rows take 50% of the time")
     assert "A program takes 20.0 ms here and 60.0 ms there" in why("sandbox", size | {"size": {"programs": 100}})
+    assert "An example takes 20000 microseconds here" in why("states_read", size | {"size": {"rows": 100}})
+    assert "Ours takes 200 MB at the peak" in why("seeking", size)
     assert why("nothing", size) == "not explained yet"
 
 

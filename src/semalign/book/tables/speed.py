@@ -2,14 +2,12 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from semalign.book.markdown import SPACE
-from semalign.book.tables.speed_reasons import why
 from semalign.results.records import read_record
 
 MB = 1e6
@@ -68,30 +66,59 @@ def size_text(size: Mapping[str, Any]) -> str:
 
 def speed_table(records: Mapping[str, Runs]) -> pd.DataFrame:
     """Return a row for each step: the ratios of all runs at the largest size, the rest of the last run."""
-    return pd.DataFrame([_row(runs) for runs in records.values()])
+    return pd.DataFrame([_row(runs, sizes_of(runs)[-1]) for runs in records.values()])
 
 
-def _row(runs: Runs) -> dict[str, str]:
-    settings, size = runs[-1]["configuration"], _largest(runs[-1])
-    both = size["ours"], size["peer"]
+def sizes_table(records: Mapping[str, Runs]) -> pd.DataFrame:
+    """Return what :func:`speed_table` has, of every size, and how often each side ran."""
+    rows = [
+        _row(runs, size) | {"rounds": str(at_size(runs, size)[-1]["ours"]["rounds"])}
+        for runs in records.values()
+        for size in sizes_of(runs)
+    ]
+    return pd.DataFrame(rows).drop(columns="peer")
+
+
+def sizes_of(runs: Runs) -> list[Mapping[str, Any]]:
+    """Return the sizes of a step, from small to large, as its last run has them."""
+    return [each["size"] for each in runs[-1]["details"]["sizes"]]
+
+
+def at_size(runs: Runs, size: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what each run measured at a size; a run that has no such size is left out."""
+    return [each for run in runs for each in run["details"]["sizes"] if each["size"] == size]
+
+
+def _row(runs: Runs, size: Mapping[str, Any]) -> dict[str, str]:
+    settings, found = runs[-1]["configuration"], at_size(runs, size)
+    both = found[-1]["ours"], found[-1]["peer"]
     return {
         "step": settings["title"],
         "peer": settings["peer"],
-        "size": size_text(size["size"]),
+        "size": size_text(size),
         "seconds": _pair(f"{side['median']:.3g}" for side in both),
-        "ratio": "; ".join(_ratio(_largest(run)) for run in runs),
+        "ratio": "; ".join(map(_ratio, found)),
         "to reach": f"{settings['reach']:g}",
         "MB": _pair(_whole(megabytes(side)) for side in both),
-        "limit": "–" if size["limit"] is None else f"{size['limit']:.0%}",
-        "difference": f"{size['difference']:.0e}",
+        "limit": "–" if found[-1]["limit"] is None else f"{found[-1]['limit']:.0%}",
+        "difference": f"{found[-1]['difference']:.0e}",
     }
 
 
 def _ratio(size: Mapping[str, Any]) -> str:
     """Return a ratio with its spread, in one line; a side that ran once has none."""
-    low, high = size["spread"]
-    spread = "" if size["ours"]["rounds"] == 1 else f"{SPACE}[{low:.1f},{SPACE}{high:.1f}]"
-    return f"{size['ratio']:.1f}{spread}"
+    low, high = map(times, size["spread"])
+    spread = "" if size["ours"]["rounds"] == 1 else f"{SPACE}[{low},{SPACE}{high}]"
+    return f"{times(size['ratio'])}{spread}"
+
+
+def times(ratio: float) -> str:
+    """Return a ratio with two decimals, a large one with one.
+
+    >>> times(0.946), times(45.413)
+    ('0.95', '45.4')
+    """
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"
 
 
 def _pair(numbers: Iterable[str]) -> str:
@@ -117,25 +144,6 @@ def growth_table(records: Mapping[str, Runs]) -> pd.DataFrame:
             for key, expected in runs[-1]["details"]["growth"].items()
         ]
     )
-
-
-def shortfalls(records: Mapping[str, Runs]) -> list[str]:
-    """Return a line for each step whose slowest run falls short of its mark at the largest size: why it does."""
-    lines = []
-    for step, runs in records.items():
-        settings, sizes = runs[-1]["configuration"], [_largest(run) for run in runs]
-        size, best = (end(sizes, key=itemgetter("ratio")) for end in (min, max))
-        if size["ratio"] < settings["reach"]:
-            reach = f"{size['ratio']:.2f} of {settings['reach']:g}"
-            reaches = best["ratio"] >= settings["reach"]
-            reason = f"another run reaches the mark, with {best['ratio']:.2f}" if reaches else why(step, size)
-            lines.append(f"- **{settings['title']}** ({reach}): {reason}")
-    return lines
-
-
-def _largest(run: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a run measured at the largest size."""
-    return run["details"]["sizes"][-1]
 
 
 def profile_table(profiles: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from semalign.book.tables.speed import megabytes
+
 Size = Mapping[str, Any]  # the measurement of one size
 
 EPOCHS = 5  # of a transfer that is measured
@@ -13,7 +15,7 @@ def why(step: str, size: Size) -> str:
 
     Args:
         step: name of the step.
-        size: what its record says of its largest size.
+        size: what its last run measured at the largest size at which all runs fall short.
     """
     return REASONS[step](size) if step in REASONS else "not explained yet"
 
@@ -32,12 +34,24 @@ def transfer_bound(size: Mapping[str, int], part: float) -> float:
         part: depth of both layers, from 0 for the first to 1 for the last.
     """
     width, layers = size["width"], size["layers"]
-    wide, many = width * 4 // 3, layers * 5 // 4
-    upper, k = (1 + round(part * (number - 1)) for number in (many, layers))
-    rest, head = (layers - k + 1) * _layer(width), size["vocabulary"] * width
-    whole = 2 * (many * _layer(wide) + size["vocabulary"] * wide + layers * _layer(width) + head) + 2 * (rest + head)
-    once = 2 * (upper * _layer(wide) + (k - 1) * _layer(width))
-    return whole / (once / EPOCHS + 4 * rest)
+    upper, k = (1 + round(part * (number - 1)) for number in (layers * 5 // 4, layers))
+    once = 2 * (upper * _layer(width * 4 // 3) + (k - 1) * _layer(width))
+    return sum(_loop(size, part)) / (once / EPOCHS + 4 * (layers - k + 1) * _layer(width))
+
+
+def teacher_share(size: Mapping[str, int], part: float) -> float:
+    """Return the share of the teacher's passes in the operations of the loop; see :func:`transfer_bound`."""
+    teacher, student = _loop(size, part)
+    return teacher / (teacher + student)
+
+
+def _loop(size: Mapping[str, int], part: float) -> tuple[int, int]:
+    """Return the operations of the loop in both models for a token: of the teacher's pass, and of the student's."""
+    width, layers, vocabulary = size["width"], size["layers"], size["vocabulary"]
+    wide, k = width * 4 // 3, 1 + round(part * (layers - 1))
+    teacher = layers * 5 // 4 * _layer(wide) + vocabulary * wide
+    head = vocabulary * width
+    return 2 * teacher, 2 * (layers * _layer(width) + head) + 2 * ((layers - k + 1) * _layer(width) + head)
 
 
 def _layer(width: int) -> int:
@@ -59,11 +73,13 @@ def map_bound(size: Mapping[str, int]) -> float:
 def _transfer(part: float) -> Callable[[Size], str]:
     def reason(size: Size) -> str:
         return (
-            f"Counted in operations, {transfer_bound(size['size'], part):.1f} is the most at this size and {EPOCHS} "
-            "epochs: the passes through the teacher and through the student's layers below the trained one are made "
-            "once instead of in every epoch, and for a late layer they are most of the time. What remains in every "
-            "step are the trained layer and all behind it, forward and backward, and operations on small matrices, "
-            "which reach less of the processor's speed than large ones."
+            f"Counted in operations, {transfer_bound(size['size'], part):.1f} is the most at the largest of these "
+            f"sizes and {EPOCHS} epochs: the teacher's passes, {teacher_share(size['size'], part):.0%} of the loop, "
+            "and those through the student's layers below the trained one are made once instead of in every epoch. "
+            "What remains in every step are the trained layer and all behind it, forward and backward, and operations "
+            "on small matrices, which reach less of the processor's speed than large ones. What was tried on these "
+            "steps, at the width of the micro student: fused products, attention by plain products, bfloat16 and "
+            "`torch.compile` ({numref}`tab-micro-steps`)."
         )
 
     return reason
@@ -71,15 +87,37 @@ def _transfer(part: float) -> Callable[[Size], str]:
 
 def _alignment_map(size: Size) -> str:
     return (
-        f"Counted in operations, {map_bound(size['size']):.2f} is the most: the product of the vectors comes to those "
-        "of both bases. What was tried to save others is below, under what to know of some steps."
+        f"Counted in operations it would be {map_bound(size['size']):.2f}, as the product of the vectors comes to "
+        "those of both bases. It is more where that product, large and in float32, runs nearer the limit than the "
+        "other work of the bases: this is inferred, not measured. [Half products](#speed-half-products) were tried "
+        "to save operations."
     )
 
 
 def _basis(size: Size) -> str:
     return (
         f"Products of rows take {size['limit']:.0%} of the time at the speed of a large product. The rest goes into "
-        "work in float64 on D x D matrices, the check that float32 is enough, and the fingerprint of the head."
+        "work in float64 on D x D matrices, the check that float32 is enough, and the fingerprint of the head, whose "
+        "share falls with the width. The mark is for the largest size. Tried: the inverse by LAPACK's `potri` "
+        "({numref}`tab-tried`)."
+    )
+
+
+def _laten(size: Size) -> str:
+    return (
+        f"{size['limit']:.0%} of the time are products at the speed of a large one. The peer makes them for each "
+        "text, ours once for all texts, and that is the gain. The sums of logits and their exponentials, one for each "
+        "text, neuron and token, remain on both sides, and weigh more the narrower the model. Nothing was tried on "
+        "these sums."
+    )
+
+
+def _states_read(size: Size) -> str:
+    ours, peer = (1e6 * size[side]["median"] / size["size"]["rows"] for side in ("ours", "peer"))
+    return (
+        f"An example takes {ours:.0f} microseconds here, and its share of the whole file {peer:.0f} there. Examples "
+        "are small at this size, so that a call for each of them weighs more than its bytes; that is inferred from "
+        "the larger size, where it does not. Nothing was tried on it, as a step of the training takes far longer."
     )
 
 
@@ -88,41 +126,49 @@ def _sandbox(size: Size) -> str:
     return (
         f"A program takes {ours:.1f} ms here and {peer:.1f} ms there. Here, it and its tests run in two processes "
         "that exchange values, each forked and confined for this program alone. There, one process with all rights "
-        "of its user runs both, beside its manager. Namespaces are no large part of it: `--sandbox limits`, which "
-        "has none, takes about as long."
+        "of its user runs both, beside its manager. Tried: limits without namespaces, and fewer or more programs at a "
+        "time ({numref}`tab-tried`)."
     )
 
 
 def _evaluation(size: Size) -> str:
     return (
         "The answers of the bundled models have similar lengths, so that there is little padding to save. Ours gives "
-        "the place of an answer that ends to the next item: more steps of the model, each with fewer rows, and "
-        "copies of the keys and values that stay. With answers of different lengths that is what saves time "
-        "(see below, generation of a published model)."
+        "the place of an answer that ends to the next item, for which the keys and values that stay are copied. With "
+        "answers of different lengths that is what saves time ([generation of a published "
+        "model](#speed-generation)). Tried: making room earlier, later and never ({numref}`tab-tried`)."
     )
 
 
 def _seeking(size: Size) -> str:
+    ours, peer = (megabytes(size[side]) for side in ("ours", "peer"))
     return (
         "Both sides make the same passes. Without elementwise sums in memory, the sums of windows are made for every "
         "layer and every few examples, and not once for the layers that are chosen: a cost for each weight, beside "
-        "the operations for each weight and token of the passes, so that it falls with longer texts. More examples "
-        "at a time, and products in float32 instead of float64, changed nothing that could be measured."
+        "the operations for each weight and token of the passes, so that it falls with longer texts. Ours takes "
+        f"{ours:.0f} MB at the peak and the peer {peer:.0f} MB: ours holds the passes of several examples, the peer of "
+        "one. The peer's sums grow with the layers of the teacher, ours hold the gradients of one layer. Tried: fewer "
+        "and more examples at a time, and blocks without windows ({numref}`tab-tried`)."
     )
 
 
 def _output_loss(size: Size) -> str:
-    return "Nearly all of the time are products with the head, which both sides need."
+    return (
+        f"{size['limit']:.0%} of the time are products with the head, at the speed of a large product, and both sides "
+        "need all of them. What chunks save is memory. Nothing else was tried."
+    )
 
 
 REASONS: Mapping[str, Callable[[Size], str]] = {
     "alignment_map": _alignment_map,
     "basis": _basis,
     "evaluation": _evaluation,
+    "laten_scores": _laten,
     "output_cross_entropy": _output_loss,
     "output_kl": _output_loss,
     "sandbox": _sandbox,
     "seeking": _seeking,
+    "states_read": _states_read,
     "transfer_first": _transfer(0.0),
     "transfer_middle": _transfer(0.5),
     "transfer_last": _transfer(1.0),
