@@ -135,16 +135,6 @@ def test_a_single_pale_text_is_found(browser):
     page.close()
 
 
-def test_a_pale_text_that_only_a_phone_shows_is_found(browser):
-    page = browser.new_page(viewport={"width": 1366, "height": 900})
-    page.set_content("<style>i { display: none } @media (max-width: 600px) { i { display: block } }</style>"
-                     "<body style='color: #222'>text<i style='color: #ccc'>pale</i>")  # fmt: skip
-    assert poor_contrast(page) == []
-    page.set_viewport_size({"width": 390, "height": 900})
-    assert len(poor_contrast(page)) == 1
-    page.close()
-
-
 def test_search_finds_a_term(browser, base):
     page = browser.new_page()
     page.goto(f"{base}search.html?q=semantic+basis", wait_until="networkidle")
