@@ -5,7 +5,7 @@ to ``data/results/PROFILE-cost``, from which the book draws scores over costs. `
 record is the memory of the process with both models loaded, before the transfer. Times hold for this machine only,
 and only if it is otherwise idle.
 
-    python benchmarks/method_cost.py --profile micro --methods semalign,sft
+    python benchmarks/method_cost.py --profile micro-tuned --methods semalign,sft
 """
 
 import argparse

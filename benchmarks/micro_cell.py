@@ -30,7 +30,7 @@ from semalign.experiments.profiles import load_profile
 from semalign.experiments.runs import run_cell
 from semalign.files import write_json
 
-PROFILE = "micro-fair"
+PROFILE = "micro"
 ROWS, LENGTHS, ROUNDS = 16, (96, 112, 128, 144, 160, 176), 8
 
 

@@ -4,7 +4,7 @@ Each method is trained on each task of a profile, as `semalign compare` trains i
 on the held-out rows of all tasks. Each training writes a run record to ``data/results/side-effects``, from which the
 book makes a matrix. A record that is there is kept: delete it to make it again.
 
-    python benchmarks/side_effects.py --profile micro-sibling --methods semalign,cross-entropy-literal,sft
+    python benchmarks/side_effects.py --profile micro-sibling --methods semalign,cross-entropy,sft
 """
 
 import argparse

@@ -50,10 +50,10 @@ from semalign.results.records import NONE, read_record
 
 settings = load_profile(profile)
 folder = results_dir() / settings.name
-current = runs.current(settings, folder, ["all"])
+current = runs.current(settings, folder)
 second = results_dir() / "micro-sibling"
 found = [folder / name for name in current]
-found += [second / name for name in runs.current(load_profile(second.name), second, ["all"])]
+found += [second / name for name in runs.current(load_profile(second.name), second)]
 scores = {(r["student"], r["task"]): r for path in sorted(found) if (r := read_record(path))["method"] == NONE}
 print(len(scores), "scores of models as they are")
 
@@ -84,7 +84,7 @@ page.show_table(
 # %% [markdown]
 # ## One item of each
 #
-# This is the first item of each test split, not a chosen one, and what the models answer: the student, the teacher, the student after SemAlign with the [paper's settings](../paper_settings.md), and the student after a training of the same layer by cross-entropy in place of both cosines, at a rate that was chosen on validation data. Both trainings have seed 0.
+# This is the first item of each test split, not a chosen one, and what the models answer: the student, the teacher, the student after SemAlign with the [paper's settings](../paper_settings.md), and the student after a training of the same layer by cross-entropy in place of both cosines. Both trainings have the rows, epochs and rate of the paper's Table 5, and seed 0.
 
 # %% tags=["hide-input"]
 AFTER = {"after SemAlign": "semalign", "after cross-entropy": "cross-entropy"}
@@ -100,6 +100,7 @@ for task in settings.tasks:
 # %% [markdown]
 # ## What it is not good for
 #
+# - **Letters.** In micro-MMLU a value has the same letter in every question, and a constant answer is right in one case of four. A model that knows a fact and the letter of its value need not compare the options.
 # - **Size.** A score says how a model of this size handles these templates. It says nothing about the real benchmarks, and nothing about models of billions of parameters.
 # - **Teacher and first student are unlike real pairs in one respect that matters**: their two trainings have nothing in common but the tokenizer and the kind of text, and the atoms of the two models hardly correspond ([Does the premise hold?](05_premise.ipynb)). Students of real families are often made from their teachers, as `micro-sibling` is.
 # - **One family.** Methods that rank alike here may rank differently elsewhere. The page [Published weights](12_published_weights.ipynb) has the other models that were run.

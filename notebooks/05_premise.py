@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Do atoms of two models mean the same, and do aligned states help? On a scale from 0 to 1 the atoms correspond by {num}`diagnosis/micro-coder--micro-teacher--micro_gsm8k.json:value:.2f` for a teacher and the code model trained on from it, by {num}`diagnosis/smollm2-135m--smollm2-135m-mild--gsm8k.json:value:.2f` and {num}`diagnosis/micro-teacher--micro-sibling--micro_gsm8k.json:value:.2f` for students that were cut from their teachers, published and micro, and by {num}`diagnosis/gemma3-270m--smollm2-135m--gsm8k.json:value:.2f` and {num}`diagnosis/micro-teacher--micro-student--micro_gsm8k.json:value:.2f` for pairs that were trained apart, published and micro. Where they correspond, aligned states of the last layer say far more of the teacher's next tokens than permuted ones, though in the published model only {num}`diagnosis/smollm2-135m--smollm2-135m-mild--gsm8k.json:details.readings.66.top_1:.0%` of them; and only for the micro student that was cut do such states, mixed into its last layer, lower the loss. Training at the last layers of that pair, beside labels, no map lowers the held-out loss by more than the margin of equality. Without labels the loss falls a little on MMLU, and the scores do not follow.
+# Do atoms of two models mean the same, and do aligned states help? We measure agreement by {term}`CKA`, where 1 means the same arrangement: {num}`diagnosis/micro-coder--micro-teacher--micro_gsm8k.json:value:.2f` for a code model that was trained on from the teacher, {num}`diagnosis/smollm2-135m--smollm2-135m-mild--gsm8k.json:value:.2f` (published) and {num}`diagnosis/micro-teacher--micro-sibling--micro_gsm8k.json:value:.2f` (micro) for students that were cut from their teachers, {num}`diagnosis/gemma3-270m--smollm2-135m--gsm8k.json:value:.2f` (published) and {num}`diagnosis/micro-teacher--micro-student--micro_gsm8k.json:value:.2f` (micro) for pairs that were trained apart. Where atoms agree, the student's head reads the teacher's next token from the aligned states of the last layer far more often than with shuffled tokens, though in the published model still only at {num}`diagnosis/smollm2-135m--smollm2-135m-mild--gsm8k.json:details.readings.66.top_1:.0%` of the positions. Mixed into the last layer, such states lower the loss of one student only, the micro student that was cut. When that layer is trained beside labels, no map lowers the held-out loss by more than the margin of equality; without labels the loss falls a little on MMLU, and the scores do not follow.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -51,7 +51,7 @@ print(len(records), "diagnoses on record")
 #
 # The {term}`target` of a student's state is $\sum_i \cos(h, s^T_i)\, s^S_i$: the teacher's cosine with its atom $i$ is the coefficient of the student's atom $i$. This carries meaning from one space to the other only if the two sets of atoms are arranged alike. A rotation between the spaces does no harm, since the map contains it; but where two tokens are neighbours for the teacher, they must be neighbours for the student too.
 #
-# Linear {term}`CKA` (centred kernel alignment) measures this without any training. It compares the two sets of unit atoms, paired by token: 1 means equal arrangements, whatever the rotation and the scale, and random pairs of the same atoms show what chance gives. The rows of the LM heads, from which the atoms are made by a pseudoinverse, are compared in the same way. The last two columns describe the map $M = S_T S_S^\top$: which share of its energy $\lVert M \rVert_F^2$ lies in its first singular direction, and over how many equal directions it would spread alike (the participation ratio). A map with nearly all energy in one direction moves every state to about the same place.
+# Linear {term}`CKA` (centred kernel alignment) measures this without any training. It compares the two sets of unit atoms, paired by token: 1 means equal arrangements, whatever the rotation and the scale, and random pairs of the same atoms show what chance gives. The rows of the LM heads, from which the atoms are made by a pseudoinverse, are compared in the same way. The last two columns describe the map $M = S_T S_S^\top$. The first is the share of its squared norm $\lVert M \rVert_F^2$ that lies in its largest singular direction. The second, the participation ratio, is the effective number of directions that it uses. A map with nearly all energy in one direction moves every state to about the same place.
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -153,14 +153,14 @@ display(Markdown(f"Of the data sets that were run:\n\n{loss_text(losses)}"))
 # Each entry was then trained at its best rate with three seeds, and scored once on the test split. The held-out NLL is again that of validation rows, which also chose the rates. Two one-sided tests {cite}`schuirmann1987tost` ask whether an entry equals its control within a margin that was set beforehand: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, *differs* that the $p$ of the difference, corrected for all lines of the measure, is below 0.05, and *open* that the data show neither.
 
 # %% tags=["hide-input"]
-from semalign.book.paper_sized import PaperSized
+from semalign.book.comparison import Comparison
 from semalign.book.readings import verdicts
-from semalign.book.tables.controls import control_table
+from semalign.book.tables.controls import control_table, label
 from semalign.book.tables.pairs import equality_table
 from semalign.experiments import runs
 from semalign.results.pairs import NLL, SCORE, pair_differences
 
-confirmed = PaperSized(search)
+confirmed = Comparison(search)
 PAIRS = [*CONTROLS.items(), ("labels", "logits")]
 tested = {measure: pair_differences(confirmed.records, PAIRS, measure) for measure in (NLL, SCORE)}
 print(f"{len(confirmed.paths)} current records; `{confirmed.command}` makes those that are missing")
@@ -169,7 +169,7 @@ print(f"{len(confirmed.paths)} current records; `{confirmed.command}` makes thos
 scores = runs.summary(results_dir() / search.name, [path.name for path in confirmed.paths])
 scored = control_table(search, scores, [search.teacher])
 page.show_table(
-    scored[scored["name"].isin(confirmed.entries) | (scored["kind"] == "as it is")],
+    scored[scored["name"].isin(map(label, confirmed.entries)) | (scored["kind"] == "as it is")],
     f"{search.teacher} → {search.student}, last layers, chosen rates: test scores in percent with 95% intervals. `semalign` is the paper's objective on these layers, at the paper's rate.",
     "premise-confirmed",
     command=confirmed.command,

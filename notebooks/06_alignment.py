@@ -102,7 +102,7 @@ display(
 )
 
 # %% [markdown]
-# So this run cannot tell what a student would do that has reached its targets. With fewer rows than the paper's, it has fewer steps too ([Decisions](#decisions-training-rows-at-micro-scale)). The next section raises the rate instead; [Does the premise hold?](05_premise.ipynb) puts the targets themselves in place of the student's states.
+# So this run cannot tell what a student would do that has reached its targets. It has the rows, epochs and rate of the paper's Table 5. The next section raises the rate instead; [Does the premise hold?](05_premise.ipynb) puts the targets themselves in place of the student's states.
 #
 # ## One thing at a time
 #

@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Which tokens' atoms are strongest in a single state? In the micro pair the strongest atoms of a target are mostly not those of the teacher's state from which it was made; the student's own state, before any training, shares more atoms with the teacher's. Steering hardly changes which atoms are strongest. Four texts of one pair are examples: the page [Does the premise hold?](05_premise.ipynb) has the measurements over many rows and three pairs.
+# Which tokens' atoms are strongest in a single state? In the micro pair the strongest atoms of a target are mostly not those of the teacher's state from which it was made; the student's own state, before any training, shares more atoms with the teacher's. Steering hardly changes which atoms are strongest. Four texts of one pair are examples: the page [Does the premise hold?](05_premise.ipynb) has the measurements over many rows and several pairs.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -42,7 +42,7 @@ page = open_page("07_inside_a_state", profile, inputs)
 # %% [markdown]
 # The method rests on one idea: a hidden state can be read as a sum of {term}`semantic atoms <semantic atom>`, one for each token of the vocabulary ([Semantic basis](01_semantic_basis.ipynb)). The cosines of the teacher's state with its atoms are its coefficients, and the same coefficients with the student's atoms give the target ([Decomposition](02_decomposition.ipynb)). If atoms of the two models mean the same, the strongest atoms of the target should be those of the teacher.
 #
-# Four texts, the first validation item of each benchmark with its answer, are read by both models. States are the outputs of whole layers. For "after", {term}`steering` trains the student's layer in the middle towards such targets on 128 rows of the same benchmark, at ten times the paper's learning rate, so that a few steps show.
+# Four texts, the first validation item of each benchmark with its answer, are read by both models. States are the outputs of whole layers, where the method compares what the MLP adds ([Decisions](#decisions-interface)). For "after", {term}`steering` trains the student's layer in the middle towards such targets on 128 rows of the same benchmark, at ten times the paper's learning rate, so that a few steps show.
 
 # %%
 from semalign import load_model, transfer

@@ -13,19 +13,19 @@
 # %% [markdown]
 # # Evaluation
 #
-# - **Purpose**: Tables 1 and 2 of the paper, with the models of this profile: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, on all benchmarks, with the paper's numbers and the gap to the teacher next to them; and what the paper's settings do at Table 5's own sizes, for two students.
+# - **Purpose**: Tables 1 and 2 of the paper, with the models of this profile: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, on all benchmarks, at the sizes and rates of the paper's Table 5, with the paper's numbers and the gap to the teacher next to them; what each training did, for two students; and the same after settings were chosen on validation data.
 # - **Cost**: about 90 seconds on a CPU. Scores come from run records under `data/results/`, which the page only reads; it names those that are missing or stale. One transfer is run live and compared with its record.
-# - **Command**: `semalign run --profile micro --only 08`; `semalign compare --profile micro --methods all` makes all records.
+# - **Command**: `semalign run --profile micro --only 08`; `semalign compare --profile micro` makes the records of the main tables.
 #
 # ## In short
 #
-# Does the student score higher after SemAlign, and does it come as close to its teacher as the paper says? In the main tables, which have fewer training rows than the paper's Table 5, SemAlign under the paper's settings leaves the scores about where they were. Training on labels raises them: of the paper's three methods Seeking, which also trains on labels, has the highest means, beyond chance on MMLU and HumanEval. At Table 5's own sizes the verdict on the claim that SemAlign lifts the student on all four benchmarks is {verdict}`7:micro-fair` for the student that was trained independently of the teacher, and {verdict}`7:micro-sibling` for the one that was cut from it; for both, the score on GSM8K falls by about half. These are small models and invented benchmarks: the tables neither support nor refute the paper's numbers for Llama 2.
+# Does the student score higher after SemAlign, and does it come as close to its teacher as the paper says? With the rows, epochs and rates of the paper's Table 5, the verdict on the claim that SemAlign lifts the student on all four benchmarks is {verdict}`7:micro` for the student that was trained independently of the teacher, and {verdict}`7:micro-sibling` for the one that was cut from it. For both, the score on GSM8K falls by about half. With fewer rows and settings chosen on validation data, training on labels raises scores, and the aligned states add nothing that can be seen. These are small models and invented benchmarks: the tables neither support nor refute the paper's numbers for Llama 2.
 
 # %% tags=["parameters"]
 profile = "micro"
 inputs = [
-    "models", "benchmarks", "paper", "results/{profile}", "results/{profile}-fair", "results/{profile}-sibling",
-    "results/{profile}-curves", "results/{profile}-fair-curves", "results/{profile}-sibling-curves",
+    "models", "benchmarks", "paper", "results/{profile}", "results/{profile}-sibling", "results/{profile}-tuned",
+    "results/{profile}-curves", "results/{profile}-sibling-curves",
 ]  # fmt: skip
 
 # %% tags=["hide-input"]
@@ -34,7 +34,6 @@ from IPython.display import display
 from semalign.book import figures, readings
 from semalign.book.markdown import Markdown, nested_list
 from semalign.book.page import open_page
-from semalign.book.paper_sized import paper_sized
 from semalign.book.tables import trainings
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import gap_table, lead_table, record_counts, score_table, table_entries
@@ -42,20 +41,19 @@ from semalign.experiments.curves import Curves
 from semalign.experiments.curves import points as curve_points
 
 page = open_page("08_evaluation", profile, inputs)
-COMPARE = f"semalign compare --profile {profile} --methods all"
 
 # %%
+from semalign.book.comparison import paper_sized, tuned
 from semalign.experiments import runs
-from semalign.experiments.cells import cells, entries_of
+from semalign.experiments.cells import cells
 from semalign.experiments.profiles import load_profile
-from semalign.paths import results_dir
 from semalign.results.comparisons import gaps
-from semalign.results.records import PAPER, read_record, read_records
+from semalign.results.records import PAPER, read_record
 
 settings = load_profile(profile)
-folder = results_dir() / settings.name
-lacking = runs.missing(settings, folder, ["all"])
-print(len(list(cells(settings, ["all"]))), "cells,", len(lacking), "of them without a current record")
+own, *others = paper_sized(settings)
+lacking = runs.missing(settings, own.folder)
+print(len(list(cells(settings))), "cells,", len(lacking), "of them without a current record")
 for cell, reason in list(lacking.items())[:10]:
     print(f"  {cell.file_name}: {reason}")
 
@@ -63,10 +61,9 @@ for cell, reason in list(lacking.items())[:10]:
 # `semalign compare` makes those that are missing or stale. Only current {term}`run records <run record>` count: those made from the present models, data and settings. A *cell* is one entry of a table with one seed. Entries without records are *not run*.
 
 # %%
-current = runs.current(settings, folder, ["all"])
-scores = runs.summary(folder, current)
-to_teacher = gaps(folder, only=current)
-kept = [folder / name for name in sorted(current)]
+current = {path.name for path in own.paths}
+scores = own.scores
+to_teacher = gaps(own.folder, only=current)
 
 # %% tags=["hide-input"]
 page.save(scores, "scores")
@@ -75,8 +72,8 @@ page.show_table(
     record_counts(settings, current),
     f"Current records behind the entries of this page: one for each teacher, benchmark and seed (seeds {', '.join(map(str, settings.seeds))}).",
     "records",
-    command=f"{COMPARE} --dry-run",
-    records=kept,
+    command=f"{own.command} --dry-run",
+    records=own.paths,
 )
 
 # %% [markdown]
@@ -89,7 +86,7 @@ cell = next((cell for cell in cells(settings, [PAPER]) if cell.method == PAPER a
 if cell is None:
     print(f"no record of {PAPER} to compare with")
 else:
-    recorded = read_record(folder / cell.file_name)
+    recorded = read_record(own.folder / cell.file_name)
     live = runs.run_cell(settings, cell)
     items = zip(live["details"]["correct"], recorded["details"]["correct"], strict=True)
     print(f"{cell.file_name}: {live['value']:.1f} now, {recorded['value']:.1f} on record,")
@@ -106,7 +103,9 @@ else:
 #
 # Plain numbers, such as Table 1, are the paper's; numbers such as {numref}`tab-table-1` are this book's.
 #
-# The table gives means over seeds with 95% intervals: Student's $t$ over the seeds of a method, and Wilson's over the items for a model as it is. An interval over seeds says nothing about the choice of test items: where all seeds agree it has no width, and the item interval of the student's line still applies. Seeds change the order of the rows and the initial weights of LoRA, not the models: the second student, at Table 5's sizes below, is the second pair. `semalign` has the paper's rates, epochs and weights; what the paper leaves open is decided in [Decisions](../decisions.md). Two things differ between data sets: the [number of rows](#decisions-training-rows-at-micro-scale) is the profile's, and attribution chooses the layer on the training rows. All other entries, Seeking and LaTen included, have settings chosen on validation data ([Decisions](#decisions-settings-of-the-tuned-entries)); compare them with `semalign-tuned`. The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: what shares of the gap they are ({numref}`tab-paper-shares`), and how many right answers with what standard error ({numref}`tab-paper-counts`).
+# The table gives means over seeds with 95% intervals: Student's $t$ over the seeds of a method, and Wilson's over the items for a model as it is. An interval over seeds says nothing about the choice of test items: where all seeds agree it has no width, and the item interval of the student's line still applies. Seeds change the order of the rows and the initial weights of LoRA, not the models: the second student, below, is the second pair.
+#
+# Rows, epochs and rates are those of [Table 5](../paper_settings.md), and no setting was chosen on data. `semalign` has the paper's weights; what the paper leaves open is decided in [Decisions](#decisions-output-cosine) and the entries around it. Attribution chooses the layer on the training rows, and pairs the first layers here; `semalign-last` pairs the last ones, as the paper's Figure 3 does. Seeking and LaTen have their authors' settings. The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: what shares of the gap they are ({numref}`tab-paper-shares`), and how many right answers with what standard error ({numref}`tab-paper-counts`).
 
 # %% tags=["hide-input"]
 benchmarks = [title(task) for task in settings.tasks]
@@ -116,8 +115,8 @@ page.show_table(
     score_table(settings, scores, first, benchmarks),
     f"Table 1 at the scale of profile {settings.name}: scores in percent with 95% intervals, up to {len(settings.seeds)} seeds, n = {items} test items per task. 'Paper' is Llama 2 on the real benchmarks, 'here' is this profile.",
     "table-1",
-    command=COMPARE,
-    records=kept,
+    command=own.command,
+    records=own.paths,
 )
 
 # %% [markdown]
@@ -130,15 +129,15 @@ page.show_table(
     gap_table(settings, to_teacher, first, benchmarks),
     "Teacher minus method, in points, with the share of the gap closed in brackets. Our values have 95% intervals.",
     "gaps-1",
-    command=COMPARE,
-    records=kept,
+    command=own.command,
+    records=own.paths,
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Scores of student, transfers and teacher on each benchmark, general teacher; bars are 95% intervals. What to see: whether a transfer lies above the student it started from, and how far it is from the teacher.", "name": "fig-gap"}, "image": {"alt": "Point plot of scores for each benchmark, one colour and marker for each model or method."}}
 figure = figures.gap_to_teacher(settings, scores)
 
 # %% tags=["remove-input"]
-page.provenance("scores", COMPARE, kept)
+page.provenance("scores", own.command, own.paths)
 
 # %% [markdown]
 # ## Table 2: code teachers
@@ -154,8 +153,8 @@ page.show_table(
     f"Table 2 at the scale of profile {settings.name}: code benchmarks, {len(teachers)} teachers, scores in percent with 95% intervals, up to {len(settings.seeds)} seeds."
     + ("" if code else " This profile has no further teachers."),
     "table-2",
-    command=COMPARE,
-    records=kept,
+    command=own.command,
+    records=own.paths,
 )
 
 # %% tags=["hide-input"]
@@ -163,8 +162,8 @@ page.show_table(
     gap_table(settings, to_teacher, second, code),
     "Gaps of Table 2, as in the table of gaps above: teacher minus method in points, share of the gap closed in brackets.",
     "gaps-2",
-    command=COMPARE,
-    records=kept,
+    command=own.command,
+    records=own.paths,
 )
 
 # %% [markdown]
@@ -177,49 +176,47 @@ page.show_table(
     lead_table(settings, scores),
     "Which of the paper's three methods has the highest mean score here.",
     "leads",
-    command=COMPARE,
-    records=kept,
+    command=own.command,
+    records=own.paths,
 )
 
 # %% [markdown]
-# ## At Table 5's own sizes
+# ## What the trainings did
 #
-# The tables above have the rows of the profile, which are fewer than the paper's. Here both students are trained with the numbers of rows, epochs and rates of [Table 5](../paper_settings.md), from the general teacher: `micro-student`, which was trained independently of the teacher, and `micro-sibling`, which was cut from it and whose atoms correspond to the teacher's ([Does the premise hold?](05_premise.ipynb)). No entry has a setting that was chosen on data. The entries `-literal` change one thing: permuted atoms, one of the two terms alone, cross-entropy on the same layer; Seeking and LaTen have their authors' settings. Attribution pairs the first layers. The entries `-last` pair the last layers, as the paper's Figure 3 does.
+# A score says little about a training that changed little. So each score stands here beside the steps taken, the change of the trained weights as a share of their norm, the cosine of the layer's states with their targets, and the NLL of the responses on held-out rows. An entry *did not train* if its weights and its held-out NLL both changed by less than 2% ([Decisions](#decisions-what-a-record-says-of-a-training)).
 #
-# A score says little about a training that changed little. So each score stands beside the steps taken, the change of the trained weights as a share of their norm, the cosine of the layer's states with their targets, and the NLL of the responses on held-out rows. An entry *did not train* if its weights and its held-out NLL both changed by less than 2% ([Decisions](#decisions-what-a-record-says-of-a-training)).
+# There are two students: `micro-student`, which was trained independently of the teacher, and `micro-sibling`, which was cut from it and whose atoms correspond to the teacher's ([Does the premise hold?](05_premise.ipynb)). Besides the entries of Table 1 there are {term}`controls <control>`, each of which changes one thing: permuted atoms, one of the two terms alone, or cross-entropy on the same layer. The entries `-last` pair the last layers.
 
 # %% tags=["hide-input"]
-beside = paper_sized(settings.name)
 trained = {}
-for each in beside:
-    suffix = each.profile.name.removeprefix(f"{settings.name}-")
-    asked = len(list(cells(each.profile, each.entries)))
+for each in (own, *others):
+    student = each.profile.student
+    asked = len(list(cells(each.profile)))
     print(f"{each.profile.name}: {len(each.paths)} of {asked} records are current; `{each.command}` makes the others")
     lines = trainings.training_lines(each.profile, each.records, each.entries, each.before)
     trained[each.profile.name] = lines
     page.show_table(
         trainings.training_table(each.profile, lines, each.records, each.entries),
-        f"At Table 5's sizes, student {each.profile.student}, teacher {each.profile.teacher}, up to {len(each.profile.seeds)} seeds: score in percent with 95% interval over seeds (of the student over items), steps of the optimiser, change of the trained weights as a share of their norm, layer cosine before → after, held-out NLL before → after in nats per token (mean over rows), and its change with a 95% interval, paired by row, over rows and seeds.",
-        f"paper-sized-{suffix}",
+        f"Student {student}, teacher {each.profile.teacher}, up to {len(each.profile.seeds)} seeds: score in percent with 95% interval over seeds (of the student over items), steps of the optimiser, change of the trained weights as a share of their norm, layer cosine before → after, held-out NLL before → after in nats per token (mean over rows), and its change with a 95% interval, paired by row, over rows and seeds.",
+        f"trainings-{student}",
         command=each.command,
         records=each.paths,
     )
-if not beside:
-    print(f"no profile {settings.name}-fair or {settings.name}-sibling: not run")
 
 # %% tags=["hide-input"]
 TOLD = {
     "semalign": "`semalign`",
     "semalign-last": "With the last layers paired, `semalign-last`",
-    "cross-entropy-literal": "The same layer trained on labels, `cross-entropy-literal`",
+    "cross-entropy": "The same layer trained on labels, `cross-entropy`",
+    "seeking": "Seeking, which trains on labels too, `seeking`",
+    "laten": "LaTen, `laten`",
 }
 parts = {}
-for each in beside:
+for each in (own, *others):
     lines = trained[each.profile.name]
-    of = runs.summary(results_dir() / each.profile.name, [path.name for path in each.paths])
     parts[each.profile.student] = [
         *(
-            f"{called}: score {readings.gains(each.profile, of, name)}; NLL {readings.nll_changes(each.profile, lines, name)}."
+            f"{called}: score {readings.gains(each.profile, each.scores, name)}; NLL {readings.nll_changes(each.profile, lines, name)}."
             for name, called in TOLD.items()
         ),
         f"Did not train, of all entries and benchmarks with records: {readings.untrained(lines)}.",
@@ -230,61 +227,75 @@ display(
     )
 )
 
+# %% [markdown]
+# ## With settings chosen on validation data
+#
+# The paper's rates suit its models, and may not suit these. So the profile `micro-tuned` gives every method settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries), with the same number of points for each. It has [fewer training rows](#decisions-training-rows-at-micro-scale), so that all methods could be tried with five seeds. `semalign` still has the paper's rate, and is the only entry that was not tuned; compare the others with `semalign-tuned`, and with `semalign-ce`, which has cross-entropy in place of the output cosine.
+
 # %% tags=["hide-input"]
-own = trainings.training_lines(settings, read_records(folder, current), entries_of(settings, ["all"]), {})
-named = [(settings, own), *((each.profile, trained[each.profile.name]) for each in beside)]
+for each in tuned(settings):
+    for name, teachers, shown, about in (
+        ("tuned-1", [settings.teacher], benchmarks, "as in Table 1"),
+        ("tuned-2", [settings.teacher, *settings.teachers], code, "code benchmarks, all teachers, as in Table 2"),
+    ):
+        page.show_table(
+            score_table(each.profile, each.scores, table_entries(each.profile, teachers), shown),
+            f"Fewer rows and settings chosen on validation data, {about}: scores in percent with 95% intervals, up to {len(each.profile.seeds)} seeds.",
+            name,
+            command=each.command,
+            records=each.paths,
+            fold="" if name == "tuned-1" else "The same from the code teachers",
+        )
+if not tuned(settings):
+    print(f"no profile {settings.name}-tuned: not run")
+
+# %% [markdown]
+# ## Does a larger change raise the score?
+
+# %% tags=["hide-input"]
+chosen = tuned(settings)
+lines = {each.profile.name: trainings.training_lines(each.profile, each.records, each.entries, {}) for each in chosen}
+named = [(each.profile, {**trained, **lines}[each.profile.name]) for each in (*chosen, own, *others)]
 points = trainings.change_points(named)
 page.save(points, "score-over-change")
 unknown = points["weight_change"].isna().sum()
 print(f"{len(points)} entries and benchmarks; {unknown} of them have records without the change of the weights")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean score of an entry minus the student's, over the change of the trained weights as a share of their norm, for every entry of both comparisons at Table 5's sizes, and those of the profile whose records have that change, general teacher. What to see: left, where weights hardly changed, scores stay where they were; whether SemAlign (circles) is above controls (squares) and baselines (triangles) that changed the weights as much.", "name": "fig-score-over-change"}, "image": {"alt": "One scatter plot for each benchmark, with the change of weights on a logarithmic axis, a line where the score is the student's, a colour for each profile and a marker for each kind of method."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean score of an entry minus the student's, over the change of the trained weights as a share of their norm, for every entry of the comparisons above whose records have that change, general teacher. What to see: left, where weights hardly changed, scores stay where they were; whether SemAlign (circles) is above controls (squares) and baselines (triangles) that changed the weights as much.", "name": "fig-score-over-change"}, "image": {"alt": "One scatter plot for each benchmark, with the change of weights on a logarithmic axis, a line where the score is the student's, a colour for each profile and a marker for each kind of method."}}
 figure = figures.score_over_change(points, list(settings.tasks))
 
 # %% tags=["remove-input"]
-page.provenance("score-over-change", COMPARE, kept + [path for each in beside for path in each.paths])
+page.provenance("score-over-change", own.command, [path for each in (own, *others, *chosen) for path in each.paths])
 
 # %% [markdown]
-# ### Along the training
+# ## Along the training
 #
-# The curves follow one training each far beyond the steps that Table 5 gives at its sizes, to the same number of steps for every benchmark, and measure the student on the way: held-out NLL and layer cosine after many steps, the score on 200 validation items after a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training. The last figure has the rows of the profile and the settings that were chosen on validation data.
+# The curves follow one training each far beyond the steps that Table 5 gives at its sizes, to the same number of steps for every benchmark, and measure the student on the way: held-out NLL and layer cosine after many steps, the score on 200 validation items after a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training.
 
 # %% tags=["hide-input"]
-followed = [Curves(each) for each in (*(each.profile for each in beside), settings)]
-paths = {each.profile.name: each.current for each in followed}
-lines = {name: curve_points(found) for name, found in paths.items()}
-for each in followed:
-    name = each.profile.name
-    print(f"{name}: {len(paths[name])} curves; `semalign curves --profile {name}` makes those of one seed")
-    page.save(lines[name], f"curves-{name.removeprefix(f'{settings.name}-')}")
+followed = {each.profile.student: Curves(each.profile) for each in (own, *others)}
+lines = {student: curve_points(each.current) for student, each in followed.items()}
+first_student, second_student = [*followed, *["no second student"] * (2 - len(followed))]
+for student, each in followed.items():
+    command = f"semalign curves --profile {each.profile.name}"
+    print(f"{student}: {len(each.current)} of {len(each.cells)} curves; `{command}` makes the others")
+    page.save(lines[student], f"curves-{student}")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score, held-out NLL and layer cosine over the steps at Table 5's sizes, the student that was trained independently of the teacher; means over seeds. What to see: whether the NLL falls at all while the layer cosine rises, and whether permuted atoms do as well as real ones.", "name": "fig-curves-fair"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a column for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
-figure = figures.curves(lines.get(f"{settings.name}-fair", curve_points([])))
-
-# %% tags=["remove-input"]
-if f"{settings.name}-fair" in lines:
-    display(
-        page.provenance(
-            "curves-fair", f"semalign curves --profile {settings.name}-fair", paths[f"{settings.name}-fair"]
-        )
-    )
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for the student that was cut from the teacher.", "name": "fig-curves-sibling"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a column for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
-figure = figures.curves(lines.get(f"{settings.name}-sibling", curve_points([])))
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score, held-out NLL and layer cosine over the steps, the student that was trained independently of the teacher; means over the seeds that were run. What to see: whether the NLL falls at all while the layer cosine rises, and whether permuted atoms do as well as real ones.", "name": "fig-curves"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a row for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
+figure = figures.curves(lines[first_student])
 
 # %% tags=["remove-input"]
-if f"{settings.name}-sibling" in lines:
-    display(
-        page.provenance(
-            "curves-sibling", f"semalign curves --profile {settings.name}-sibling", paths[f"{settings.name}-sibling"]
-        )
-    )
+page.provenance(
+    f"curves-{first_student}", f"semalign curves --profile {settings.name}", followed[first_student].current
+)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same with the rows of the profile: the paper's settings beside the entries whose settings were chosen on validation data.", "name": "fig-curves"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a column for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
-figure = figures.curves(lines[settings.name])
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for the student that was cut from the teacher.", "name": "fig-curves-sibling"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a row for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
+figure = figures.curves(lines.get(second_student, curve_points([])))
 
 # %% tags=["remove-input"]
-page.provenance(f"curves-{settings.name}", f"semalign curves --profile {settings.name}", paths[settings.name])
+for each in others:
+    student, command = each.profile.student, f"semalign curves --profile {each.profile.name}"
+    display(page.provenance(f"curves-{student}", command, followed[student].current))
 
 # %% [markdown]
 # ## What the numbers say
@@ -292,14 +303,19 @@ page.provenance(f"curves-{settings.name}", f"semalign curves --profile {settings
 # These tables show small models on benchmarks invented for them; none of their numbers is for Llama 2.
 
 # %% tags=["hide-input"]
-said = {name: readings.gains(settings, scores, name) for name in ("semalign", "semalign-tuned", "semalign-ce", "cross-entropy", "seeking", "sft", "laten")}  # fmt: skip
+said = [
+    f"- **At Table 5's sizes, {settings.student}**: SemAlign {readings.gains(settings, scores, PAPER)}; Seeking {readings.gains(settings, scores, 'seeking')}; LaTen {readings.gains(settings, scores, 'laten')}. Of the three the highest mean has {readings.leaders(lead_table(settings, scores))} cases of {{numref}}`tab-leads`."
+]
+for each in chosen:
+    gained = {name: readings.gains(each.profile, each.scores, name) for name in each.entries}
+    said += [
+        f"- **Fewer rows, settings chosen on validation data**: `semalign-tuned` {gained['semalign-tuned']}. With cross-entropy in place of the output cosine, `semalign-ce`: {gained['semalign-ce']}; the same training without an aligned state, `cross-entropy`: {gained['cross-entropy']}.",
+        f"- **Labels alone, all layers**, `sft`: {gained['sft']}. Seeking, tuned too: {gained['seeking']}. LaTen, tuned too: {gained['laten']}.",
+    ]
 display(
     Markdown(
-        f"""What they say of the profile `{settings.name}`, as mean score minus the student's, in points; which of these differences exceed chance is on the pages [Controls](09_controls.ipynb) and [Claims](../claims.md):
-
-- **The paper's settings**, `semalign`, with the rows of this profile: {said["semalign"]}. With settings chosen on validation data, `semalign-tuned`: {said["semalign-tuned"]}.
-- **Labels.** `semalign-ce`, with cross-entropy in place of the output cosine: {said["semalign-ce"]}. `cross-entropy`, the same training without an aligned state: {said["cross-entropy"]}.
-- **Baselines.** Seeking: {said["seeking"]}. LaTen: {said["laten"]}. `sft`, fine-tuning on the same labels without a teacher: {said["sft"]}. Of the paper's three methods the highest mean has {readings.leaders(lead_table(settings, scores))} cases of {{numref}}`tab-leads`."""
+        "What they say, as mean score minus the student's, in points; which of these differences exceed chance is on the pages [Controls](09_controls.ipynb) and [Claims](../claims.md):\n\n"
+        + "\n".join(said)
     )
 )
 

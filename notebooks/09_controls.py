@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Controls
 #
-# - **Purpose**: find out whether the difference comes from semantic alignment. The page compares every method of the registry with SemAlign: what it is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs; and the paper's method minus its controls at Table 5's own sizes, for two students.
+# - **Purpose**: find out whether the difference comes from semantic alignment. The page has the paper's method minus its controls at the sizes of the paper's Table 5, for two students. Then it compares every method of the registry under settings that were chosen on validation data: what it is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
 # - **Cost**: about 30 seconds, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 09`. `semalign compare --profile micro --methods all` makes the scores, `semalign select --profile micro` the grid, and `python benchmarks/method_cost.py` the costs.
+# - **Command**: `semalign run --profile micro --only 09`. `semalign compare --profile micro` makes the scores at Table 5's sizes and `semalign compare --profile micro-tuned` the others, `semalign select --profile micro-tuned` the grid, and `python benchmarks/method_cost.py` the costs.
 #
 # ## In short
 #
-# Does a change of the student's score come from semantic alignment? With the rows of this profile no control shows that it does: maps without semantics score about as well as the paper's map, and training on labels without a teacher scores higher. At Table 5's own sizes, the verdict on whether the meaning of the atoms is what helps is {verdict}`6:micro-fair` for the student that was trained independently of the teacher, and {verdict}`6:micro-sibling` for the one that was cut from it. Where a control scores as SemAlign does, the score needs no semantic alignment; an interval that contains zero shows no difference, which does not mean that there is none.
+# Does a change of the student's score come from semantic alignment? At the sizes of the paper's Table 5, the verdict on whether the meaning of the atoms is what helps is {verdict}`6:micro` for the student that was trained independently of the teacher, and {verdict}`6:micro-sibling` for the one that was cut from it. With fewer rows and settings chosen on validation data no control shows that it does: maps without semantics score about as well as the paper's map, and training on labels without a teacher scores higher. Where a control scores as SemAlign does, the score needs no semantic alignment; an interval that contains zero shows no difference, which does not mean that there is none.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -27,14 +27,14 @@ inputs = [
     "models",
     "benchmarks",
     "results/{profile}",
-    "results/{profile}-fair",
     "results/{profile}-sibling",
-    "results/{profile}-depth-sweep",
-    "results/{profile}-sibling-depth-sweep",
-    "results/{profile}-cost",
-    "results/{profile}-selection",
+    "results/{profile}-tuned",
+    "results/{profile}-tuned-cost",
+    "results/{profile}-tuned-selection",
     "results/{profile}-plus-selection",
     "results/{profile}-few-selection",
+    "results/{profile}-depth-sweep",
+    "results/{profile}-sibling-depth-sweep",
 ]
 
 # %% tags=["hide-input"]
@@ -43,47 +43,81 @@ from IPython.display import display
 from semalign.book import figures, readings
 from semalign.book.markdown import Markdown, folded, table
 from semalign.book.page import open_page
-from semalign.book.paper_sized import paper_sized
 from semalign.book.tables import controls, costs, grids, pairs
 from semalign.book.tables.transfers import NOT_RUN
+from semalign.experiments import sweep
+from semalign.experiments.profile_paths import profile_names
+from semalign.results.pairs import NLL, SCORE, pair_differences
 
 page = open_page("09_controls", profile, inputs)
-COMPARE, SELECT = f"semalign compare --profile {profile} --methods all", f"semalign select --profile {profile}"
-COST = f"python benchmarks/method_cost.py --profile {profile}"
 
 # %%
 import pandas as pd
 
-from semalign.experiments import runs, sweep
-from semalign.experiments.cells import cells, entries_of
-from semalign.experiments.profile_paths import profile_names
+from semalign.book.comparison import paper_sized, tuned
+from semalign.experiments.cells import cells
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
 from semalign.paths import results_dir
 from semalign.results.comparisons import differences
-from semalign.results.pairs import NLL, SCORE, pair_differences
 from semalign.results.records import PAPER
 
 settings = load_profile(profile)
-folder = results_dir() / settings.name
-folder.mkdir(parents=True, exist_ok=True)
-current = runs.current(settings, folder, ["all"])
-scores = runs.summary(folder, current)
-kept = [folder / name for name in sorted(current)]
-print(f"{len(current)} of {len(list(cells(settings, ['all'])))} records are current")
+beside = paper_sized(settings)
+(chosen,) = tuned(settings) or beside[:1]  # a profile without chosen settings is compared as it is
+scores, current = chosen.scores, {path.name for path in chosen.paths}
+for each in {each.profile.name: each for each in (*beside, chosen)}.values():
+    print(f"{each.profile.name}: {len(each.paths)} of {len(list(cells(each.profile)))} records are current")
+SELECT = f"semalign select --profile {chosen.profile.name}"
+COST = f"python benchmarks/method_cost.py --profile {chosen.profile.name}"
+
+# %% tags=["hide-input"]
+PAIRS = [
+    ("semalign", "permuted-atoms"),
+    ("semalign", "output-cosine"),
+    ("semalign", "layer-cosine"),
+    ("semalign", "cross-entropy"),
+    ("semalign-last", "permuted-last"),
+    ("semalign-last", "output-last"),
+    ("semalign-last", "semalign"),
+    ("semalign", "seeking"),
+    ("semalign", "laten"),
+]
+ATOMS = [pair for pair in PAIRS if pair[1].startswith("permuted")]
+found = {
+    each.profile.name: {
+        measure: pair_differences(each.records[each.records["teacher"] == each.profile.teacher], PAIRS, measure)
+        for measure in (NLL, SCORE)
+    }
+    for each in beside
+}
 
 # %%
 # Enough for a corrected p of 0.02 where no resample is on the other side of zero.
-RESAMPLES = max(
-    10_000, 100 * len(entries_of(settings, ["all"])) * sum(len(settings.teachers_for(t)) for t in settings.tasks)
-)
-ours = [PAPER, *(name for name in settings.variants if name != PAPER and settings.method_of(name).name == PAPER)]
-compared = {name: differences(folder, name, only=current, resamples=RESAMPLES) for name in ours}
+of_teachers = sum(len(chosen.profile.teachers_for(task)) for task in chosen.profile.tasks)
+RESAMPLES = max(10_000, 100 * len(chosen.entries) * of_teachers)
+ours = [name for name in chosen.entries if chosen.profile.method_of(name).name == PAPER]
+compared = {name: differences(chosen.folder, name, only=current, resamples=RESAMPLES) for name in ours}
 
 # %% [markdown]
 # ## The answer in numbers
 #
 # `semalign` is the paper's method with the paper's settings, `semalign-tuned` the same with settings chosen on validation data. The other names are {term}`controls <control>`; [Baselines and controls](../baselines.md) describes each.
+
+# %% tags=["hide-input"]
+sentences = [
+    f"- **{each.profile.student}**, {ours} minus {minus}: {measure.name} {readings.verdicts(lines[(lines['ours'] == ours) & (lines['minus'] == minus)])}."
+    for each in beside
+    for ours, minus in ATOMS
+    for measure, lines in found[each.profile.name].items()
+]
+meaning = "what *equal*, *differs* and *open* mean stands [below](#equal-atoms)"
+display(
+    Markdown(
+        f"Real atoms against permuted ones at Table 5's sizes, over the benchmarks with records ({meaning}):\n\n"
+        + "\n".join(sentences)
+    )
+)
 
 
 # %% tags=["hide-input"]
@@ -94,123 +128,23 @@ def minus(ours, other):
 ALONE = ("output-cosine", "layer-cosine")
 display(
     Markdown(
-        f"""Differences of the profile `{settings.name}` in points, with 95% intervals before correction:
+        f"""Differences of the profile `{chosen.profile.name}`, with fewer rows and settings chosen on validation data, in points, with 95% intervals before correction:
 
 - **Maps without semantics.** `semalign-tuned` minus `permuted-atoms`: {minus("semalign-tuned", "permuted-atoms")}; minus `random-bases`: {minus("semalign-tuned", "random-bases")}.
-- **One of the two terms alone**, minus the student: {"; ".join(f"`{name}` {readings.gains(settings, scores, name)}" for name in ALONE)}.
+- **One of the two terms alone**, minus the student: {"; ".join(f"`{name}` {readings.gains(chosen.profile, scores, name)}" for name in ALONE)}.
 - **The aligned state beside cross-entropy.** `semalign-ce` minus `cross-entropy`: {minus("semalign-ce", "cross-entropy")}. Each has the learning rate that was best for it.
-- **Labels alone, all layers.** `semalign` minus `sft`, which uses no teacher: {minus(PAPER, "sft")}."""
+- **Labels alone, all layers.** `semalign-tuned` minus `sft`, which uses no teacher: {minus("semalign-tuned", "sft")}."""
     )
 )
 
-# %% tags=["hide-input"]
-PAIRS = [
-    ("semalign", "permuted-literal"),
-    ("semalign", "output-literal"),
-    ("semalign", "layer-literal"),
-    ("semalign", "cross-entropy-literal"),
-    ("semalign-last", "permuted-last"),
-    ("semalign-last", "output-last"),
-    ("semalign-last", "semalign"),
-    ("semalign", "seeking-literal"),
-    ("semalign", "laten-literal"),
-]
-ATOMS = [pair for pair in PAIRS if pair[1].startswith("permuted")]
-beside = paper_sized(settings.name)
-found = {
-    each.profile.name: {
-        measure: pair_differences(each.records[each.records["teacher"] == each.profile.teacher], PAIRS, measure)
-        for measure in (NLL, SCORE)
-    }
-    for each in beside
-}
-
-# %% tags=["hide-input"]
-sentences = [
-    f"- **{each.profile.student}**, {ours} minus {minus}: {measure.name} {readings.verdicts(lines[(lines['ours'] == ours) & (lines['minus'] == minus)])}."
-    for each in beside
-    for ours, minus in ATOMS
-    for measure, lines in found[each.profile.name].items()
-]
-if sentences:
-    meaning = "what *equal*, *differs* and *open* mean stands [below](#equal-atoms)"
-    told = f"At Table 5's own sizes, over the benchmarks with records ({meaning}):"
-    display(Markdown(told + "\n\n" + "\n".join(sentences)))
-
 # %% [markdown]
-# ## What is compared
+# ## At the paper's settings
 #
-# A method that transfers knowledge through semantic alignment should do better than the same training without a teacher, better than the same training with a map without semantics, and better than the usual ways to distil. The page [Baselines and controls](../baselines.md) describes each method in full. The *method* is the paper's, the *baselines* are those that the paper compares with, and the *controls* are this project's. Entries that are not in the registry of methods are {term}`variants <variant>`: a method under settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries).
-
-# %% tags=["hide-input"]
-page.show_table(
-    controls.method_table(settings),
-    "The methods: for a control, the citation is of what it varies.",
-    "methods",
-    fold="Every method and variant in one line",
-)
-
-# %% [markdown]
-# ## Scores
-#
-# The scores are means over seeds with 95% intervals, as in [Table 1](08_evaluation.ipynb): Student's $t$ over the seeds, or Wilson's over the items where there is only one run.
-
-# %% tags=["hide-input"]
-page.show_table(
-    controls.control_table(settings, scores, [settings.teacher]),
-    f"Scores of every method in percent with 95% intervals, teacher {settings.teacher}, profile {settings.name}.",
-    "controls",
-    command=COMPARE,
-    records=kept,
-    fold="Scores of every method",
-)
-
-# %% tags=["hide-input"]
-if settings.teachers:
-    page.show_table(
-        controls.control_table(settings, scores, list(settings.teachers)),
-        f"The same from the further teachers of profile {settings.name}.",
-        "controls-code",
-        command=COMPARE,
-        records=kept,
-        fold="Scores from the further teachers",
-    )
-
-# %% [markdown]
-# ## SemAlign minus X
-#
-# Both methods were scored on the same test items ([Decisions](#decisions-differences)). The intervals are bootstrap intervals {cite}`efron1979bootstrap`: a resample draws items, the same for both methods, and seeds of each; the ends are percentiles of the difference over all resamples. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`: if lines with a corrected value below 0.05 are taken as differences, the chance that any of them has no difference is below 5%. With few seeds the spread over seeds is underestimated: with $S$ seeds, by a factor $(S - 1)/S$ in the variance.
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign under the paper's settings minus every other entry, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or at zero explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
-figure = figures.differences(settings, compared[PAPER])
-
-# %% tags=["remove-input"]
-page.save(compared[PAPER], f"differences-{PAPER}")
-page.provenance(f"differences-{PAPER}", COMPARE, kept)
-
-# %% tags=["hide-input"]
-for name, lines in compared.items():
-    page.save(lines, f"differences-{name}")
-    if lines.empty:
-        display(Markdown(f"*`{name}` minus X: {NOT_RUN}.*"))
-        continue
-    smallest = min(1.0, 2 / (RESAMPLES + 1) * len(lines))
-    for suffix, teachers, shown in controls.difference_tables(settings, name, lines):
-        caption = f"`{name}` minus X in points, from {' and '.join(teachers)}, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05 (the smallest that {RESAMPLES:,} resamples can give is {smallest:.2g}); the data have every p. Above zero `{name}` is better."
-        made = table(shown, caption, f"tab-differences-{name}{suffix}")
-        display(
-            folded(made, f"{name} minus X, from {' and '.join(teachers)}"),
-            page.provenance(f"differences-{name}", COMPARE, kept),
-        )
-
-# %% [markdown]
-# ## The same at Table 5's own sizes
-#
-# The tables above are after fewer training rows than the paper's. [Evaluation](08_evaluation.ipynb) has the scores at the sizes and rates of [Table 5](../paper_settings.md) for two students; here are the differences. A pair changes one thing: the atoms, which are permuted; one term of the objective; or which layers are paired. The last lines are the paper's method against the baselines under their authors' settings. Besides the score each pair is compared in the NLL of the responses on held-out rows, which is the finer measure: every row counts with all its tokens, where a score counts an item as right or wrong.
+# [Evaluation](08_evaluation.ipynb) has the scores at the sizes and rates of [Table 5](../paper_settings.md) for two students; here are the differences. A pair changes one thing: the atoms, which are permuted; one term of the objective; or which layers are paired. The last lines are the paper's method against the baselines under their authors' settings. Besides the score each pair is compared in the NLL of the responses on held-out rows, which is the finer measure: every row counts with all its tokens, where a score counts an item as right or wrong.
 
 # %% tags=["hide-input"]
 for each in beside:
-    suffix, of = each.profile.name.removeprefix(f"{settings.name}-"), found[each.profile.name]
+    suffix, of = each.profile.student, found[each.profile.name]
     print(f"{each.profile.name}: {len(each.paths)} current records; `{each.command}` makes those that are missing")
     for measure, short, better in ((NLL, "nll", "below"), (SCORE, "score", "above")):
         page.save(of[measure], f"pairs-{short}-{suffix}")
@@ -226,11 +160,11 @@ for each in beside:
 # (equal-atoms)=
 # ### Are real and permuted atoms equal?
 #
-# A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins were set before these records were looked at: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%; *differs*, that the corrected $p$ of the table above is below 0.05; both, that there is a difference, and that it is smaller than the margin; *open*, that the data show neither. Entries that [did not train](08_evaluation.ipynb) are equal for that reason alone. Whether real atoms equal permuted ones in all cases of a student needs no correction, since every single test must then reject.
+# A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins were set before these records were looked at: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%; *differs*, that the corrected $p$ of the table above is below 0.05; both, that there is a difference, and that it is smaller than the margin; *open*, that the data show neither. Entries that [did not train](08_evaluation.ipynb) are equal for that reason alone. To say that real and permuted atoms are equal in all cases of a student, every single test must succeed. That is strict already, so these tests need no correction for their number.
 
 # %% tags=["hide-input"]
 for each in beside:
-    suffix, of = each.profile.name.removeprefix(f"{settings.name}-"), found[each.profile.name]
+    suffix, of = each.profile.student, found[each.profile.name]
     equal = pd.concat([pairs.equality_table(each.profile, ATOMS, of[measure], measure) for measure in (NLL, SCORE)])
     page.show_table(
         equal,
@@ -240,8 +174,6 @@ for each in beside:
         records=each.paths,
         fold=f"Equal or not, student {each.profile.student}",
     )
-if not beside:
-    print(f"no profile {settings.name}-fair or {settings.name}-sibling: not run")
 
 # %% [markdown]
 # ### Every layer
@@ -275,12 +207,81 @@ figure = figures.nll_by_layer(swept.get(f"{settings.name}-sibling-depth", sweep.
 display(*(found for name, found in sources.items() if name == f"{settings.name}-sibling-depth"))
 
 # %% [markdown]
-# ## How settings were chosen
+# ## Every method, with settings chosen on validation data
+#
+# The rest of the page compares all methods. They were trained on [fewer rows](#decisions-training-rows-at-micro-scale), so that all of them could be tried with five seeds.
+#
+# A method that transfers knowledge through semantic alignment should do better than the same training without a teacher, better than the same training with a map without semantics, and better than the usual ways to distil. The page [Baselines and controls](../baselines.md) describes each method in full. The *method* is the paper's, the *baselines* are those that the paper compares with, and the *controls* are this project's. Entries that are not in the registry of methods are {term}`variants <variant>`: a method under settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries).
+
+# %% tags=["hide-input"]
+page.show_table(
+    controls.method_table(chosen.profile),
+    "The methods: for a control, the citation is of what it varies.",
+    "methods",
+    fold="Every method and variant in one line",
+)
+
+# %% [markdown]
+# ### Scores
+#
+# The scores are means over seeds with 95% intervals, as in {numref}`tab-table-1`: Student's $t$ over the seeds, or Wilson's over the items where there is only one run.
+
+# %% tags=["hide-input"]
+page.show_table(
+    controls.control_table(chosen.profile, scores, [settings.teacher]),
+    f"Scores of every method in percent with 95% intervals, teacher {settings.teacher}, profile {chosen.profile.name}.",
+    "controls",
+    command=chosen.command,
+    records=chosen.paths,
+    fold="Scores of every method",
+)
+
+# %% tags=["hide-input"]
+if settings.teachers:
+    page.show_table(
+        controls.control_table(chosen.profile, scores, list(settings.teachers)),
+        f"The same from the further teachers of profile {chosen.profile.name}.",
+        "controls-code",
+        command=chosen.command,
+        records=chosen.paths,
+        fold="Scores from the further teachers",
+    )
+
+# %% [markdown]
+# ### SemAlign minus X
+#
+# Both methods were scored on the same test items ([Decisions](#decisions-differences)). The intervals are bootstrap intervals {cite}`efron1979bootstrap`: a resample draws items, the same for both methods, and seeds of each; the ends are percentiles of the difference over all resamples. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`: if lines with a corrected value below 0.05 are taken as differences, the chance that any of them has no difference is below 5%. With few seeds the spread over seeds is underestimated: with $S$ seeds, by a factor $(S - 1)/S$ in the variance.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign with chosen settings minus every other entry, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or at zero explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
+TUNED = "semalign-tuned" if "semalign-tuned" in compared else PAPER
+figure = figures.differences(chosen.profile, compared[TUNED])
+
+# %% tags=["remove-input"]
+page.save(compared[TUNED], f"differences-{TUNED}")
+page.provenance(f"differences-{TUNED}", chosen.command, chosen.paths)
+
+# %% tags=["hide-input"]
+for name, lines in compared.items():
+    page.save(lines, f"differences-{name}")
+    if lines.empty:
+        display(Markdown(f"*`{name}` minus X: {NOT_RUN}.*"))
+        continue
+    smallest = min(1.0, 2 / (RESAMPLES + 1) * len(lines))
+    for suffix, teachers, shown in controls.difference_tables(chosen.profile, name, lines):
+        caption = f"`{name}` minus X in points, from {' and '.join(teachers)}, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05 (the smallest that {RESAMPLES:,} resamples can give is {smallest:.2g}); the data have every p. Above zero `{name}` is better."
+        made = table(shown, caption, f"tab-differences-{name}{suffix}")
+        display(
+            folded(made, f"{name} minus X, from {' and '.join(teachers)}"),
+            page.provenance(f"differences-{name}", chosen.command, chosen.paths),
+        )
+
+# %% [markdown]
+# ### How settings were chosen
 #
 # `semalign select` scores every point of a grid on validation data, with one seed, the general teacher, and the same number of points for every entry, so that no method is tuned more than another. The profile's variants hold the best point of each entry and task by validation score; the test split is not used. Most grids have two values of each setting and therefore no inside: at an end, a better value may lie beyond, for the paper's methods and for the controls alike. The searches in [Does the premise hold?](05_premise.ipynb) have seven rates, so that a best rate can lie inside.
 
 # %%
-chosen_from = results_dir() / f"{settings.name}-selection" / TABLE
+chosen_from = results_dir() / f"{chosen.profile.name}-selection" / TABLE
 grid = pd.read_csv(chosen_from) if chosen_from.is_file() else None
 
 # %% tags=["hide-input"]
@@ -290,21 +291,21 @@ else:
     print(grids.grid_size(grid))
     page.save(grid, "selection")
     best = grid[grid["best"]]
-    ends = grids.at_ends(settings, best)
+    ends = grids.at_ends(chosen.profile, best)
     print(f"{ends.sum()} of {len(best)} chosen points are at an end of their grid")
     caption = "The chosen point of each entry and task: the settings that it changes. At a point marked 'end', a number is the smallest or the largest that was tried."
-    made = table(grids.chosen_table(settings, grid), caption, "tab-chosen")
+    made = table(grids.chosen_table(chosen.profile, grid), caption, "tab-chosen")
     display(folded(made, "The chosen points"), page.provenance("selection", SELECT, chosen_from.parent))
 
 # %% tags=["hide-input"]
 if grid is not None:
-    differing = grids.not_as_chosen(settings, grid)
+    differing = grids.not_as_chosen(chosen.profile, grid)
     print(f"Entries whose settings in the profile are not the chosen point: {', '.join(differing) or 'none'}")
 
 # %% tags=["hide-input"]
 if grid is not None:
     caption = "The whole grid: validation scores in percent, the chosen points bold."
-    made = table(grids.whole_grid_table(settings, grid), caption, "tab-grid")
+    made = table(grids.whole_grid_table(chosen.profile, grid), caption, "tab-grid")
     display(folded(made, "The whole grid"), page.provenance("selection", SELECT, chosen_from.parent))
 
 # %% [markdown]
@@ -316,7 +317,8 @@ if grid is not None:
 SEARCHES = {"plus": "all training rows of the profile", "few": "32 training rows"}
 searches = {}
 for name, size in SEARCHES.items():
-    path, command = results_dir() / f"{settings.name}-{name}-selection" / TABLE, f"{SELECT}-{name}"
+    path = results_dir() / f"{settings.name}-{name}-selection" / TABLE
+    command = f"semalign select --profile {settings.name}-{name}"
     if not path.is_file():
         display(Markdown(f"*This search was {NOT_RUN}: `{command}`.*"))
         continue
@@ -358,15 +360,15 @@ if searches:
 # The table gives seconds and peak memory of one transfer. Each method runs in its own process with an empty cache, on one task and one thread. Memory is that of the whole process, Python and PyTorch included; the next column gives what the process held before the transfer began. Computing the teacher's states is part of the transfer: a second run with other seeds finds them in the cache and is faster.
 
 # %% tags=["hide-input"]
-costs_from = results_dir() / f"{settings.name}-cost"
-records = costs.cost_records(settings, costs_from)
-spent = records if records.empty else costs.cost_data(settings, records, scores)
+costs_from = results_dir() / f"{chosen.profile.name}-cost"
+records = costs.cost_records(chosen.profile, costs_from)
+spent = records if records.empty else costs.cost_data(chosen.profile, records, scores)
 if spent.empty:
     display(Markdown(f"*Costs were {NOT_RUN} for this profile. `{COST}` measures them.*"))
 else:
     print(f"{len(records)} of {len(list(costs_from.glob('*.json')))} cost records are of the models of this profile")
     page.save(spent, "cost")
-    made = table(costs.cost_table(spent), costs.cost_caption(settings, records), "tab-cost", decimals=1)
+    made = table(costs.cost_table(spent), costs.cost_caption(chosen.profile, records), "tab-cost", decimals=1)
     display(
         folded(made, "Seconds and memory of each method"),
         page.provenance("cost", COST, [costs_from / name for name in records["path"]]),

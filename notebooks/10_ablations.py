@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Ablations
 #
-# - **Purpose**: change one thing at a time about the method, and see what the held-out loss makes of it. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
+# - **Purpose**: change one thing at a time about the method, and see what the {term}`held-out <held out>` loss makes of it. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
 # - **Cost**: about 60 seconds on a CPU. Losses are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py --methods semalign,cross-entropy-literal,sft` the side effects.
+# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py --methods semalign,cross-entropy,sft` the side effects.
 #
 # ## In short
 #
-# Which part of the method does the work, and are few layers enough? In the pair whose atoms correspond, the map decides the loss where the layer term trains alone: permuted atoms do great harm there at the rate of the ablations. Under the paper's own settings permuted atoms are not shown to do worse than the paper's. Beside labels the layer term at its usual weights changes the loss by less than its interval, and with larger weights it raises it; more trained layers lower the loss there, and raise it where the layer term trains alone. All this is one seed or two, and mostly one benchmark, and the tables name what was not run.
+# Which part of the method does the work, and are few layers enough? In a pair whose atoms agree, the choice of the map matters most where the student learns from aligned states alone: shuffling the tokens raises the loss greatly at the learning rate used here, though not under the paper's own settings. Where the student also learns from labels, the layer term at its usual weights has no clear effect, and larger weights raise the loss. Training more layers lowers the loss with labels and raises it without them. All this is one seed or two, and mostly one benchmark, and the tables name what was not run.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -29,11 +29,11 @@ inputs = [
     "results/ablations",
     "results/ablations-analysis",
     "results/side-effects",
-    "results/micro-cost",
+    "results/micro-tuned-cost",
     "results/micro",
-    "results/micro-fair",
     "results/micro-sibling",
-    "results/micro-selection",
+    "results/micro-tuned",
+    "results/micro-tuned-selection",
     "results/micro-plus-selection",
     "results/micro-few-selection",
     "results/sibling-plus-selection",
@@ -50,7 +50,7 @@ from semalign.book.page import open_page
 page = open_page("10_ablations", profile, inputs)
 COMPARE = "semalign compare --profile ablations"
 ATTRIBUTE = "python benchmarks/attribution_choices.py"
-SIDE = "python benchmarks/side_effects.py --methods semalign,cross-entropy-literal,sft"
+SIDE = "python benchmarks/side_effects.py --methods semalign,cross-entropy,sft"
 
 # %%
 from semalign.book.tables import ablations, medium, prediction, side_effects
@@ -71,7 +71,7 @@ print(len(kept), "of", len(cells(settings)), "records are current")
 # %% [markdown]
 # ## What is changed, and around what
 #
-# The pair is micro-teacher and micro-sibling, whose atoms correspond ([Does the premise hold?](05_premise.ipynb)), with the rows and epochs of the paper's Table 5. Nothing is scored on a test split: variants are compared by the {term}`response NLL` on held-out rows, which tells more than a score on a few hundred items ([Decisions](#decisions-what-ablations-are-compared-by)). There are four *bases*, and every variant is one of them with one thing changed:
+# The pair is micro-teacher and micro-sibling, whose atoms correspond ([Does the premise hold?](05_premise.ipynb)), with the rows and epochs of the paper's Table 5. Nothing is scored on a test split: variants are compared by the {term}`response NLL` on held-out rows, which tells more than a score on a few hundred items ([Decisions](#decisions-what-ablations-are-compared-by)). There are four *bases*, and every {term}`variant` is one of them with one thing changed:
 #
 # - `literal`: the paper's settings, at the pair of layers that attribution chooses;
 # - `labels`: cross-entropy beside the layer term, at the last pair, with states taken after the residual addition of the layer;
@@ -93,7 +93,7 @@ page.save(lines, "ablations")
 # %% [markdown]
 # ## The map
 #
-# Which map takes the teacher's states into the student's space? `semantic`, the paper's, pairs token with token. Permuted forms keep the geometry of both spaces and pair wrong tokens, or wrong positions; `random` has no correspondence at all. If the meaning of the atoms matters, the paper's map must be better than its permuted form.
+# Which map takes the teacher's states into the student's space? `semantic`, the paper's, pairs token with token. Permuted forms are its {term}`controls <control>`: they keep the geometry of both spaces and pair wrong tokens, or wrong positions; `random` has no correspondence at all. If the meaning of the atoms matters, the paper's map must be better than its permuted form.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with another map minus that with the paper's map, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: where the permuted form of a map is worse than the map itself, its correspondence carries something.", "name": "fig-ablation-map"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each of eight maps and each benchmark, and a line at zero."}}
 figure = factor_effects(settings, lines, "map")
@@ -211,7 +211,7 @@ display(Markdown(f"{where}. Read from the table: {ablations.reading(lines, 'pair
 #
 # Attribution and training can look at what attention adds, at what the MLP adds, at both together, or at the layer's output. The paper attributes and compares at one of them; which, it does not say exactly.
 #
-# **Attribution** can also look at single attention heads, whose output is taken before the matrix that mixes them; a layer then has the score of its best head. And it can go another way than gradient × activation: *integrated gradients* average the gradient over activations between zero and the layer's own, and an *ablation* puts zero in place of the activation and measures how far the log-likelihood of the response falls. All that a choice can change is the pair of layers, which the table gives. A pair is trained only where it differs from that of the base: {numref}`tab-ablation-pairing` has the pairs that were.
+# **Attribution** can also look at single attention heads, whose output is taken before the matrix that mixes them; a layer then has the score of its best head. And it can go another way than gradient × activation: *integrated gradients* average the gradient over activations between zero and the layer's own, and an *ablation* puts zero in place of the activation and measures how far the log-likelihood of the response falls. All that a choice can change is the {term}`critical layer`, and with it the pair of layers; the table gives both. A pair is trained only where it differs from that of the base: {numref}`tab-ablation-pairing` has the pairs that were.
 #
 # **Training** at single heads was not built. A head's output, before it is mixed, is not in the residual stream, where the atoms are, so that Eq. 1 does not apply to it; and of its share of what attention adds, the paper does not say which head of the student it should be compared with: a formula pairs layers by their depth, and heads have no order. The sum over heads is the interface `attention`.
 
@@ -307,10 +307,10 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'regime')}."))
 #
 # ## Does alignment predict the gain?
 #
-# Every transfer on record with a layer term says how similar the student's states were to their targets before training, how much that changed, and how far the held-out loss fell, relative to what it was. If alignment before the update predicts the transfer, the rank correlation of the first and the last is above zero. Runs that differ in their seed only count once. Settings also differ in their rate, their layer and their output term, and those move the loss too: a correlation over them all is no effect of alignment.
+# Every transfer on record with a layer term says how similar the student's states were to their targets before training (the {term}`layer cosine`), how much that changed, and how far the held-out loss fell, relative to what it was. If alignment before the update predicts the transfer, the rank correlation of the first and the last is above zero. Runs that differ in their seed only count once. Settings also differ in their rate, their layer and their output term, and those move the loss too: a correlation over them all is no effect of alignment.
 
 # %%
-FOLDERS = ["ablations", "micro", "micro-fair", "micro-sibling", "micro-selection", "micro-plus-selection", "micro-few-selection", "sibling-plus-selection"]  # fmt: skip
+FOLDERS = ["ablations", "micro", "micro-sibling", "micro-tuned", "micro-tuned-selection", "micro-plus-selection", "micro-few-selection", "sibling-plus-selection"]  # fmt: skip
 paths = [path for name in FOLDERS for path in sorted((results_dir() / name).glob("*.json"))]
 runs = prediction.measured_runs(paths)
 print(len(runs), "settings with layer cosine and held-out loss")
@@ -369,7 +369,7 @@ for name, models in (("llama2", "Llama 2, 13B to 7B"), (settings.name, "The micr
     display(Markdown(said))
 
 # %% tags=["hide-input"]
-spent = {name: results_dir() / "micro-cost" / f"{name}.json" for name in ("semalign", "cross-entropy")}
+spent = {name: results_dir() / "micro-tuned-cost" / f"{name}.json" for name in ("semalign", "cross-entropy")}
 if all(path.is_file() for path in spent.values()):
     ours, theirs = (read_record(path)["seconds"] for path in spent.values())
     display(

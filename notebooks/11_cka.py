@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is? For most layers of the micro student it is, but at unit length two untrained models show nearly as much; in the student that was cut from SmolLM2 no more layers are than in untrained models. Alignment lowers the similarities and moves many of their maxima off the diagonal, and {term}`permuted atoms` change the pattern no more than real ones do, so that a stable pattern is no sign of semantics. In this pair a transfer under the paper's settings changes nothing that one could see, and none of this was measured on the paper's models.
+# Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is? For most layers of the micro student, yes; but once states are scaled to unit length, two untrained models show nearly the same. In the student that was cut from SmolLM2, no more layers match than in untrained models. Alignment lowers the similarities and moves many of their maxima off the diagonal, and {term}`permuted atoms` change the pattern no more than real ones do: a stable pattern is no sign of semantics. In this pair a transfer under the paper's settings changes nothing that one could see, and none of this was measured on the paper's models.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -99,7 +99,7 @@ def show_summary(similarities, name, caption, command, record):
     display(table(shown, caption, f"tab-readings-{name}"), page.provenance(f"readings-{name}", command, record))
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on the micro pair: CKA of layer outputs as they are, before and after alignment, linear (left) and RBF (right), each with its own scale. Rings mark the layers that the layer map pairs. What to see: whether the rings lie on the highest values of their columns, and whether both rows have the same pattern.", "name": "fig-cka-micro"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on the micro pair: CKA of layer outputs as they are, before (left) and after alignment (right), linear (above) and RBF (below), each with its own scale. Rings mark the layers that the layer map pairs. What to see: whether the rings lie on the highest values of their columns, and whether left and right have the same pattern.", "name": "fig-cka-micro"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if settings.name == "micro":
     figure = figures.layer_similarity(micro, "raw")
 
@@ -168,7 +168,7 @@ else:
     page.save(real, "cka-smollm2")
     display(commands("The matrices are made by", REAL_COMMAND))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on SmolLM2-135M-Instruct and the student cut from it, HumanEval prompts: CKA of layer outputs as they are, before and after alignment, linear (left) and RBF (right). What to see: the same as for the micro pair; in the lower left corner both models have the same layers.", "name": "fig-cka-smollm2"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on SmolLM2-135M-Instruct and the student cut from it, HumanEval prompts: CKA of layer outputs as they are, before (left) and after alignment (right), linear (above) and RBF (below). What to see: the same as for the micro pair; in the lower left corner both models have the same layers.", "name": "fig-cka-smollm2"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if real is not None:
     figure = figures.layer_similarity(real, "raw")
 

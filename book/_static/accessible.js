@@ -1,6 +1,6 @@
 // What is wider than its box scrolls there; who reads with a keyboard must be able to reach it.
 function reachScrolling() {
-  for (const box of document.querySelectorAll(".bd-article :is(.pst-scrollable-table-container, pre, .math, .text_html, .drawing, .method-scroll, figure)")) {
+  for (const box of document.querySelectorAll(".bd-article :is(.pst-scrollable-table-container, pre, .math, .text_html, .drawing)")) {
     const wide = box.scrollWidth > box.clientWidth;
     if (wide === (box.getAttribute("tabindex") === "0")) continue;
     if (wide) {

@@ -27,7 +27,7 @@ PAGES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in boo
 SCHEMES = ("light", "dark")
 FIRST = ("index.html", "notebooks/03_attribution.html")  # with them a reader has styles, scripts and formulas
 MOST = 1_500_000  # bytes
-FIGURE = re.compile(r'"name": "(fig-[^"]+)"')
+FIGURE = re.compile(r'(?:"name": "|^:name: )(fig-[\w-]+)', re.MULTILINE)
 NUMBERS = re.compile(r"\d (→|±|>) |\d \[[-+]?\d")  # several in one text
 
 pytestmark = [
@@ -103,9 +103,10 @@ def test_text_of_drawings_can_be_read(seen):
     assert seen.small_text == []
 
 
-def test_every_figure_of_a_chapter_is_drawn_once_at_each_width(name, seen):
-    source = project_root() / "notebooks" / f"{Path(name).stem}.py"
-    asked = FIGURE.findall(source.read_text(encoding="utf-8")) if source.is_file() else []
+def test_every_figure_is_drawn_once_at_each_width(name, seen):
+    stem, root = Path(name).stem, project_root()
+    sources = [path for path in (root / "notebooks" / f"{stem}.py", root / "book" / f"{stem}.md") if path.is_file()]
+    asked = [figure for source in sources for figure in FIGURE.findall(source.read_text(encoding="utf-8"))]
     assert sorted(seen.figures) == sorted(asked) and seen.lost_figures == []
 
 

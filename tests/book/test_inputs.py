@@ -23,9 +23,9 @@ def test_inputs_are_read_without_running_the_notebook(tmp_path):
 
 
 def test_the_profile_stands_in_the_name_of_an_input():
-    assert input_paths(["paper", "results/{profile}-cost"], "micro") == {
+    assert input_paths(["paper", "results/{profile}-cost"], "micro-tuned") == {
         "paper": data_dir() / "paper",
-        "results/micro-cost": data_dir() / "results" / "micro-cost",
+        "results/micro-tuned-cost": data_dir() / "results" / "micro-tuned-cost",
     }
 
 

@@ -81,18 +81,17 @@ def test_a_damaged_page_is_stale(project):
     assert "notebook changed" in stale_notebooks()["01_first"]
 
 
-def test_drawings_of_notebooks_become_part_of_their_page(tmp_path):
-    (tmp_path / "jupyter_execute").mkdir()
-    (tmp_path / "jupyter_execute" / "a.svg").write_text('<svg width="72pt" height="72pt" viewBox="0 0 72 72"></svg>')
-    of_notebook = nodes.image(uri="jupyter_execute/a.svg", alt="a line")
-    other = nodes.image(uri="_static/packages.svg")
+def test_drawings_become_part_of_their_page():
+    book = Path(__file__).parents[2] / "book"
+    drawn = [nodes.image(uri=f"_static/{name}.svg", alt="boxes") for name in ("method", "packages")]
+    other = nodes.image(uri="_static/card.png")
     page = new_document("page")
-    page += [of_notebook, other]
-    app = Mock(spec=Sphinx, srcdir=tmp_path, builder=Mock(format="html"))
-    take_in_drawings(app, page, "page")
-    drawing, kept = page.children
-    assert drawing["format"] == "html" and 'aria-label="a line" style="width: 96px' in drawing.astext()
-    assert kept is other
+    page += [*drawn, other]
+    take_in_drawings(Mock(spec=Sphinx, srcdir=book, builder=Mock(format="html")), page, "page")
+    method, packages, kept = page.children
+    assert method["format"] == packages["format"] == "html" and kept is other
+    assert packages.astext().startswith('<div class="drawing"><svg role="img" aria-label="boxes" style="width: 960px')
+    assert '<div class="drawing narrow"><svg role="img"' in method.astext() and "metadata" not in method.astext()
 
 
 @pytest.mark.slow

@@ -62,6 +62,22 @@ def test_records_of_trainings_on_the_page_are_kept_below_the_book(project, page)
     assert "2 of 2 records</a> of <code>book/_static/records/01_x-variants</code>" in line
 
 
+def test_data_that_the_page_computes_have_its_run_with_what_it_read(project, monkeypatch):
+    monkeypatch.setattr(pages, "hold_to", lambda *_: None)
+    (project / "data").mkdir()
+    (project / "data" / "rows.csv").write_text("1")
+    found = []
+    for content in ("1", "2"):
+        (project / "data" / "rows.csv").write_text(content)
+        page = open_page("01_x", "micro", ["rows.csv"])
+        page.save(pd.DataFrame({"x": [1]}), "fig-x")
+        assert page.provenance("fig-x").links["run (JSON)"] == "01_x-run.json"
+        found.append(json.loads((project / "book" / "_static" / "data" / "01_x-run.json").read_text()))
+    assert found[0]["profile"] == "micro" and found[0]["command"] == "semalign run --profile micro --only 01"
+    assert found[0]["inputs"].keys() == {"rows.csv"} and found[0]["inputs"] != found[1]["inputs"]
+    assert found[0]["seconds"] >= 0 and found[0]["peak_memory_bytes"] > 0 and "torch" in found[0]["versions"]
+
+
 def test_provenance_without_data_is_an_error(page):
     with pytest.raises(FileNotFoundError, match=r"fig-y\.csv is missing: save the data of a figure before"):
         page.provenance("fig-y")

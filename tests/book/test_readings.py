@@ -19,8 +19,8 @@ def test_gains_are_means_over_the_students_score():
         ["none", None, "micro-student", "micro_gsm8k", 30.0],
     ]
     scores = pd.DataFrame(lines, columns=NAMES)
-    assert gains(load_profile("micro"), scores, "sft") == "MMLU +1.2, MBPP -2.0"
-    assert gains(load_profile("micro"), scores, "laten") == "not run"
+    assert gains(load_profile("micro-tuned"), scores, "sft") == "MMLU +1.2, MBPP -2.0"
+    assert gains(load_profile("micro-tuned"), scores, "laten") == "not run"
 
 
 def test_leaders_are_counted():

@@ -50,10 +50,10 @@ def test_generation_comes_from_its_record(speed):
 def test_cells_are_split_into_transfer_and_score(speed):
     cells = [{"task": "micro_mmlu", "seconds": 42.5, "transfer": 30.25}]
     steps = [{"way": "as it is", "first": 3.5, "later": 1.25}]
-    found = {"profile": "micro-fair", "cells": cells, "steps": steps, "shares": {"products": 0.42, "attention": 0.25}}
+    found = {"profile": "micro", "cells": cells, "steps": steps, "shares": {"products": 0.42, "attention": 0.25}}
     write_json(speed / "micro-cell.json", found)
     text = speed_checks.micro_cell()
-    assert "Whole cells of profile `micro-fair`" in text and "12.2" in text and "1.25" in text
+    assert "Whole cells of profile `micro`" in text and "12.2" in text and "1.25" in text
     assert "42% of the time goes to matrix products and 25% to attention" in text
 
 

@@ -18,7 +18,7 @@ def project(tmp_path, monkeypatch):
     for name in ("01_x", "02_y"):
         path = tmp_path / "notebooks" / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
-        path.write_text("x")
+        path.write_text('# %% tags=["parameters"]\ninputs = ["results/{profile}-curves"]\n')
     run = {"profile": "micro", "commit": "abc", "created": "2026-02-03T04:05:06", "seconds": 90.4}
     shown = {"metadata": {KEY: {"data": "a", "records": {"devices": ["cpu"]}}}}
     executed = tmp_path / "book" / "notebooks" / "01_x.ipynb"
@@ -27,14 +27,14 @@ def project(tmp_path, monkeypatch):
     claim = Claim(number=1, claim="c", section="s", paper="p", test="four layers", chapter="x", command="try it")
     monkeypatch.setattr(status_page, "ledger", lambda: Ledger(groups=[Group(group="g", claims=[claim])]))
     monkeypatch.setattr(status_page, "stale_notebooks", lambda profile: {"02_y": ["never run"]})
-    monkeypatch.setattr(status_page, "profile_names", lambda: ["llama2", "micro"])
     monkeypatch.setattr(
-        status_page, "kept_records", lambda name: {"micro": frozenset("abc"), "llama2": frozenset()}[name]
+        status_page, "profile_names", lambda: ["llama2", "micro", "micro-tuned", "micro-depth", "micro-few"]
     )
+    monkeypatch.setattr(status_page, "kept_records", lambda name: frozenset("abc" if name == "micro" else ""))
     asked = [Cell("none", None, "m", task, None) for task in "abcd"]
-    monkeypatch.setattr(status_page, "cells", lambda profile, names: iter(asked))
-    (tmp_path / "data" / "results" / "micro-selection").mkdir(parents=True)
-    (tmp_path / "data" / "results" / "micro-selection" / "a.json").write_text('{"seconds": 90.4}')
+    monkeypatch.setattr(status_page, "cells", lambda profile: iter(asked))
+    (tmp_path / "data" / "results" / "micro-tuned-selection").mkdir(parents=True)
+    (tmp_path / "data" / "results" / "micro-tuned-selection" / "a.json").write_text('{"seconds": 90.4}')
     return tmp_path
 
 
@@ -47,10 +47,21 @@ def test_what_was_run_has_its_time_and_what_was_not_is_named(project):
     text = status_tables()
     assert "| `01_x` | 90 s | 2026-02-03 | `abc` | fresh |" in text
     assert "| `02_y` | – | – | – | stale: never run |" in text
-    assert "| `micro` | 3 of 4 | 1 | 90 s |" in text and "| `llama2` | not run | – | – |" in text
+    assert "| `micro` | comparison | 3 of 4 | – | `semalign compare --profile micro` |" in text
+    assert "| `micro-tuned` | choice of settings | 1 | 90 s | `semalign select --profile micro-tuned` |" in text
+    assert "| `llama2` | comparison | not run | – |" in text
     assert "- Claim 1, four layers: `try it`" in text
     assert "chapters show: cpu. On a GPU: **not run**." in text
     assert f"| `sphinx` | {version('sphinx')} |" in text and "| `torch` |" in text
+
+
+def test_grids_sweeps_and_curves_that_were_not_run_are_named_with_their_own_verb(project):
+    rows = [line for line in status_page.profiles().splitlines() if "`micro" in line]
+    assert [row.split(" | ")[1:3] for row in rows[1:]] == [
+        ["curves", "not run"], ["choice of settings", "1"], ["sweep", "not run"], ["choice of settings", "not run"],
+    ]  # fmt: skip
+    verbs = [row.split("`semalign ")[1].split(" --")[0] for row in rows]
+    assert verbs == ["compare", "curves", "select", "sweep", "select"]
 
 
 def test_records_of_a_profile_whose_models_are_not_here_are_counted_and_not_compared(project, monkeypatch):
@@ -63,8 +74,11 @@ def test_records_of_a_profile_whose_models_are_not_here_are_counted_and_not_comp
         path.parent.mkdir(exist_ok=True)
         path.write_text('{"seconds": 1800}')
     text = status_tables()
-    assert "| `micro` | 2 of 4 on record; the models or data that they are of are not on this machine |" in text
-    assert "| `llama2` | not run |" in text
+    assert (
+        "| `micro` | comparison | 2 of 4 on record; the models or data that they are of are not on this machine |"
+        in text
+    )
+    assert "| `llama2` | comparison | not run |" in text
 
 
 def test_a_record_of_a_gpu_is_named(project):

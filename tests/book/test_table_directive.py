@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 
 import pytest
 
-from semalign.book.table_directive import TABLES, places
+from semalign.book.table_directive import SOURCES, TABLES, places, source_line, sources_table
 
 BOOK = Path(__file__).parents[2] / "book"
 CONFIGURATION = """from semalign.book.table_directive import CheckTable
@@ -39,3 +39,23 @@ def test_tables_of_chapters_are_made_from_executed_notebooks_and_others_from_dat
     monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
     assert places("provenance") == places("status-notebooks") == [tmp_path / "book" / "notebooks"]
     assert places("speed") == places("status-claims") == [tmp_path / "data"]
+
+
+def test_a_table_has_its_source_its_data_and_its_command():
+    line = source_line("plan-check")
+    assert "{mod}`source <semalign.book.plan_table>` · {download}`plan.json </../data/results/speed/plan.json>`" in line
+    assert " · `python benchmarks/plan_check.py --out data/results/speed/plan.json` · {ref}`all" in line
+    assert "{download}`table4.csv </../data/paper/table4.csv>`" in source_line("paper-4")
+    assert "`semalign plan --profile llama2`" in source_line("plan") and source_line("status-versions") == ""
+    listed = sources_table()
+    assert SOURCES.keys() < TABLES.keys() and all(f"* - `{name}`\n" in listed for name in SOURCES)
+
+
+def test_a_table_that_was_not_run_has_no_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
+    assert source_line("gpu-check") == "" and "* - `gpu-check`\n  - –\n" in sources_table()
+
+
+def test_the_scripts_that_tables_name_exist():
+    scripts = [source.command.split()[1] for source in SOURCES.values() if source.command.startswith("python")]
+    assert scripts and all((BOOK.parent / script).is_file() for script in scripts)

@@ -46,5 +46,7 @@ def test_the_same_drawing_is_the_same_text():
 
 
 def test_a_drawing_of_another_program_is_an_error():
-    with pytest.raises(ValueError, match=r"^this SVG has no width in points: draw it with matplotlib$"):
+    with pytest.raises(
+        ValueError, match=r"^this SVG has no width in points: draw it with matplotlib, or write one into it$"
+    ):
         inline_svg("<svg viewBox='0 0 1 1'></svg>", "")

@@ -18,7 +18,7 @@ def asked(monkeypatch):
 
 
 def test_curves_of_the_default_entries_with_one_seed(asked):
-    invoke("curves", "--profile", "micro-fair")
+    invoke("curves", "--profile", "micro")
     (wanted,) = asked
     assert wanted.profile.seeds == [0] and wanted.names is None and len(wanted.profile.tasks) == 4
     assert (wanted.steps, wanted.scored) == (curves.STEPS, curves.SCORED)

@@ -94,7 +94,7 @@ def test_a_notebook_that_raised_ends_the_command_with_its_message(monkeypatch, c
 
 
 def test_a_record_that_a_profile_does_not_have_is_an_error_of_usage():
-    asked = ["--profile", "micro", "--only", "sft--micro-teacher--micro-student--micro_mbp--0"]
+    asked = ["--profile", "micro-tuned", "--only", "sft--micro-teacher--micro-student--micro_mbp--0"]
     for verb in ("compare", "select"):
         result = runner.invoke(cli.app, [verb, *asked, "--dry-run"])
         assert result.exit_code == 2
@@ -106,4 +106,6 @@ def test_a_point_of_a_grid_that_is_not_whole_chooses_nothing(monkeypatch):
 
     monkeypatch.setattr(selection, "select", lambda *_, **__: pd.DataFrame(columns=["task", "variant", "point"]))
     point = "micro_gsm8k--sft--learning_rate=0.001"
-    assert invoke("select", "--profile", "micro", "--only", point).startswith("no choice yet: every method and variant")
+    assert invoke("select", "--profile", "micro-tuned", "--only", point).startswith(
+        "no choice yet: every method and variant"
+    )

@@ -22,8 +22,8 @@ def test_only_further_entries_run_from_further_teachers(profile):
 
 def test_entries_are_methods_and_variants(profile):
     assert entries_of(profile) == ["semalign", "entropy"]
-    tuned = profile.model_copy(update={"variants": {**profile.variants, "ridge": profile.variants["entropy"]}})
-    assert entries_of(tuned) == ["semalign", "entropy"], "settings of another method are no entry of their own"
+    named = profile.model_copy(update={"variants": {**profile.variants, "ridge": profile.variants["entropy"]}})
+    assert entries_of(named) == ["semalign", "entropy", "ridge"], "a method that the profile names is an entry"
     everything = entries_of(profile, ["all"])
     assert everything[:3] == ["semalign", "laten", "seeking"] and everything[-1] == "entropy"
     assert entries_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]

@@ -59,7 +59,7 @@ def test_a_curve_is_that_of_the_training_without_it(profile, tmp_path, monkeypat
 
 
 def test_curves_are_of_the_papers_method_its_terms_and_controls():
-    fair = Curves(load_profile("micro-fair"))
-    assert fair.entries[:2] == ["semalign", "permuted-literal"] and "laten-literal" not in fair.entries
-    assert {"semalign-tuned", "output-cosine", "cross-entropy"} <= set(Curves(load_profile("micro")).entries)
-    assert fair.place == results_dir() / "micro-fair-curves"
+    literal = Curves(load_profile("micro"))
+    assert literal.entries[:2] == ["semalign", "permuted-atoms"] and "laten" not in literal.entries
+    assert {"semalign-tuned", "output-cosine", "cross-entropy"} <= set(Curves(load_profile("micro-tuned")).entries)
+    assert literal.place == results_dir() / "micro-curves"

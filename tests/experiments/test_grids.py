@@ -8,7 +8,7 @@ GRIDS = {"semalign-ce": {"output_loss": ["cross_entropy"], "learning_rate": [1e-
 
 
 def one_task():
-    profile = load_profile("micro")
+    profile = load_profile("micro-tuned")
     changes = {"selection": GRIDS, "seeds": [3], "tasks": {"micro_mmlu": profile.tasks["micro_mmlu"]}}
     return profile.model_copy(update=changes)
 

@@ -30,7 +30,7 @@ UNFOLD = """document.querySelectorAll("details").forEach(folded => { folded.open
 WIDE_TABLES = """[...document.querySelectorAll(".bd-article .pst-scrollable-table-container")]
     .filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText.slice(0, 80))"""
 # Text of drawings below 11 pixels: its size times the scale of its drawing.
-SMALL_TEXT = """[...document.querySelectorAll(".drawing text, svg.method :is(text, tspan)")].filter(text => {
+SMALL_TEXT = """[...document.querySelectorAll(".drawing text")].filter(text => {
     const drawing = text.ownerSVGElement, scale = drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width;
     return text.checkVisibility() && parseFloat(getComputedStyle(text).fontSize) * scale < 10.9
     }).map(text => text.textContent)"""
@@ -51,6 +51,7 @@ SETTLES = 500  # ms in which the theme has seen that a width is another one, and
 
 # Marks one text of each kind: what decides on its contrast are its colour, size, weight and what is painted behind it.
 MARK_KINDS = """() => { const seen = new Set();
+    document.querySelectorAll("[data-kind]").forEach(marked => marked.removeAttribute("data-kind"));
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT, node => node.data.trim() ? 1 : 2);
     while (texts.nextNode()) {
         const holder = texts.currentNode.parentElement, style = getComputedStyle(holder);
@@ -110,7 +111,7 @@ class Seen:
         figures: names of the figures.
         lost_figures: figures of which not one drawing is seen, by its width.
         images: images that are not drawn or have no alternative text.
-        findings: grave findings of axe: ``rules`` by the name of the width, and ``contrast``.
+        findings: grave findings of axe: ``rules`` by the name of the width, and ``contrast``, of the wide page.
         transferred: bytes that came over the network.
     """
 

@@ -100,7 +100,7 @@ def known() -> frozenset[Decimal]:
     """Return the numbers that need no reason: those of the paper's tables, and those of settings and model sizes."""
     tables = [pd.read_csv(path, dtype=str) for path in sorted((data_dir() / "paper").glob("table*.csv"))]
     papers = {cell for frame in tables for column in frame for cell in frame[column].dropna()}
-    profiles = [load_profile(name).model_dump(mode="json") for name in ("micro", "llama2")]
+    profiles = [load_profile(name).model_dump(mode="json") for name in ("micro", "micro-tuned", "llama2")]
     defaults = [method.settings().model_dump(mode="json") for method in methods().values()]
     sizes = [load_config(folder).to_dict() for folder in sorted(models_dir().iterdir())]
     others = {str(leaf) for content in (*profiles, *defaults, *sizes) for leaf in leaves(content)}

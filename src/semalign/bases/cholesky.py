@@ -1,7 +1,7 @@
 """The inverse of a matrix from its Cholesky factor, by products of blocks.
 
-LAPACK's ``potri``, which ``torch.cholesky_inverse`` calls, needs as few operations, but leaves all processors but one
-idle for most of its time.
+It needs as few operations as LAPACK's ``potri``, which ``torch.cholesky_inverse`` calls. Nearly all of them are in
+products of matrices, which run on all processors.
 """
 
 import torch

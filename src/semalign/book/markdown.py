@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 SPACE = "\N{NO-BREAK SPACE}"
-NUMBER = re.compile(r"(\*\*)?[+-]?\d[\d.,]*(e[+-]?\d+)?( ?%| M)?( \(-?[\d.]+%?\))?(\*\*)?")
+DIGITS = r"[+-]?\d[\d.,]*(e[+-]?\d+)?( ?%| M)?"
+NUMBER = re.compile(rf"(\*\*)?{DIGITS}({SPACE}→{SPACE}{DIGITS})?( \(-?[\d.]+%?\))?(\*\*)?")
 MISSING = ("", "–", "not run")
 
 

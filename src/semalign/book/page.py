@@ -2,25 +2,27 @@
 
 import re
 import shutil
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from IPython.display import display
 
-from semalign.book.inputs import hold_to
+from semalign.book.inputs import files_below, hash_files, hold_to, input_paths
 from semalign.book.markdown import folded, numbers, table
-from semalign.book.provenance import Provenance, listing, record_files, summary
+from semalign.book.provenance import RUN, Provenance, listing, record_files, summary
 from semalign.book.stacked import draw_in_notebooks
 from semalign.book.theme import apply_theme
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.provision import check_provided
-from semalign.files import atomic_path
-from semalign.paths import project_root
+from semalign.files import atomic_path, write_json
+from semalign.paths import data_dir, project_root
 from semalign.results.records import write_record
-from semalign.results.surroundings import peak_memory
+from semalign.results.surroundings import commit, peak_memory, versions
 
 
 class NotProvidedError(FileNotFoundError):
@@ -49,7 +51,7 @@ def open_page(name: str, profile: str, inputs: Sequence[str]) -> "Page":
     apply_theme()
     draw_in_notebooks()
     hold_to(inputs, profile)
-    return Page(name, f"semalign run --profile {profile} --only {name[:2]}")
+    return Page(name, f"semalign run --profile {profile} --only {name[:2]}", profile, tuple(inputs))
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,16 @@ class Page:
     Attributes:
         name: name of its notebook.
         command: the command that runs the notebook, and so reproduces all figures and tables without their own command.
+        profile: name or path of the profile that it is run for.
+        inputs: what it reads below ``data/``.
+        opened: when it was opened, in seconds of a clock that only goes forward.
     """
 
     name: str
     command: str
+    profile: str = "micro"
+    inputs: Sequence[str] = ()
+    opened: float = field(default_factory=time.monotonic)
 
     def save(self, frame: pd.DataFrame, name: str) -> None:
         """Save the data of a figure or table as ``NAME.csv``, intervals as numbers; the book offers it for download."""
@@ -82,13 +90,14 @@ class Page:
     ) -> Provenance:
         """Return the line under a figure or table: source · data (CSV) · run records · command.
 
-        One record is offered as it is; of several, ``DATA-records.csv`` has a line for each.
+        One record is offered as it is; of several, ``DATA-records.csv`` has a line for each. For data that the page
+        computes, the run of the page is offered.
 
         Args:
             data: the name given to :meth:`save`.
             command: the command that reproduces it; None for the command of the page.
             records: the run record of the data, a folder of records, or several, if the data come from runs. The file
-                name of a single record must be unique in the book.
+                name of a single record must be unique in the book. None: the page computes the data.
 
         Raises:
             FileNotFoundError: if the data were not saved or a record does not exist.
@@ -98,7 +107,9 @@ class Page:
         if not links["data (CSV)"].is_file():
             raise FileNotFoundError(f"{data}.csv is missing: save the data of a figure before its provenance.")
         found: dict[str, Any] = {}
-        if records is not None and records != []:
+        if records is None:
+            links[RUN] = self._run()
+        elif records != []:
             files = record_files(records)
             listed = listing(files)
             found = summary(listed)
@@ -109,6 +120,24 @@ class Page:
                 links[f"{len(files)} of {found['of']} records"] = _published(f"{data}-records.csv")
         names = {text: path.name for text, path in links.items()}
         return Provenance(data, command or self.command, names, found, peak_memory())
+
+    def _run(self) -> Path:
+        """Write how this page is being run, from what, and what it took up to here; return the published file."""
+        target = _published(f"{self.name}-run.json")
+        places = input_paths(self.inputs, self.profile)
+        found = {
+            "notebook": self.name,
+            "profile": load_profile(self.profile).name,
+            "inputs": {name: hash_files(files_below(path), data_dir()) for name, path in places.items()},
+            "command": self.command,
+            "commit": commit(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - self.opened, 1),
+            "peak_memory_bytes": peak_memory(),
+            "versions": versions(),
+        }
+        write_json(target, found)
+        return target
 
     def show_table(
         self,

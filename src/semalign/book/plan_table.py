@@ -1,6 +1,7 @@
-"""The table of what the paper's settings need, computed when the book is built, and plans against measurements."""
+"""Tables of what the paper's settings need, computed when the book is built, and plans against measurements."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -8,12 +9,60 @@ from semalign.book.markdown import table
 from semalign.experiments.profiles import load_profile
 from semalign.files import read_json
 from semalign.paths import results_dir
-from semalign.planning import MACHINES, Options
+from semalign.planning import MACHINES, Options, plan
 from semalign.planning.jobs import Job
 from semalign.planning.machines import GB
 from semalign.planning.report import report
 
 AS_THEY_ARE = "models as they are"
+TRANSFORMERS, EITHER = "Transformers", "Transformers or vLLM"
+
+
+class Step(NamedTuple):
+    """A step of a user: what runs it, its command, and its phases in a plan."""
+
+    name: str
+    engine: str
+    command: str
+    phases: frozenset[str]
+
+
+STEPS = (
+    Step("attribute", TRANSFORMERS, "semalign attribute", frozenset({"attribution"})),
+    Step(
+        "make bases, map and targets",
+        TRANSFORMERS,
+        "semalign transfer",
+        frozenset({"bases and map", "teacher states", "final states", "student prefix"}),
+    ),
+    Step(
+        "train, baselines included",
+        TRANSFORMERS,
+        "semalign transfer --method NAME",
+        frozenset({"training", "fine-tuning", "neurons", "hypernetwork", "sensitivities"}),
+    ),
+    Step("answer benchmarks", EITHER, "semalign evaluate --engine NAME", frozenset({"choices", "generation"})),
+    Step("decompose states", TRANSFORMERS, "semalign decompose", frozenset({"decomposition"})),
+    Step("compare layers", TRANSFORMERS, "semalign cka", frozenset({"cka"})),
+    Step("read the models, for each job", EITHER, "semalign compare", frozenset({"read"})),
+)
+
+
+def steps_table() -> str:
+    """Return the plan of the profile ``llama2`` with a line for each step of a user, in MyST."""
+    planned = [(phase, job.gpus) for job in plan(load_profile("llama2")) for phase in job.phases]
+    lines = []
+    for step in STEPS:
+        own = [(phase, gpus) for phase, gpus in planned if phase.name in step.phases]
+        memory = max(phase.gpu_memory for phase, _ in own) / GB
+        hours = sum(phase.seconds * gpus for phase, gpus in own) / 3600
+        lines.append([step.name, step.engine, memory, hours, f"`{step.command}`"])
+    columns = ["step", "runs by", "GPU memory, GB", "GPU hours", "command"]
+    caption = (
+        "The steps of the profile `llama2`: memory of the largest job, and hours of all jobs with Transformers, as "
+        "`semalign plan` estimates them for one A100."
+    )
+    return table(pd.DataFrame(lines, columns=columns), caption, "tab-plan-steps", decimals=1).text
 
 
 def plan_table() -> str:
@@ -50,12 +99,11 @@ def measured_table() -> str:
     lines = pd.DataFrame(read_json(path)["lines"])
     memory = lines["planned_memory"] / lines["measured_memory"]
     flops = lines["planned_flops"] / lines["measured_flops"].where(lines["measured_flops"] > 0)
-    lines["ratios"] = [f"{m:.2f}; {'–' if pd.isna(f) else f'{f:.2f}'}" for m, f in zip(memory, flops, strict=True)]
-    lines["of"] = lines["model"] + ", " + lines["dtype"]
-    shown = lines.pivot(index="phase", columns="of", values="ratios")
-    shown = shown.loc[list(dict.fromkeys(lines["phase"])), list(dict.fromkeys(lines["of"]))]
+    shown: dict[str, dict[str, float]] = {phase: {"phase": phase} for phase in lines["phase"]}
+    for phase, of, m, f in zip(lines["phase"], lines["model"] + ", " + lines["dtype"], memory, flops, strict=True):
+        shown[phase] |= {f"{of}: memory": m, f"{of}: FLOPs": f}
     caption = (
-        "Planned over measured for each phase on a CPU: memory; FLOPs, or a dash where they are not counted. SmolLM2 "
-        "is its own teacher."
+        "Planned over measured for each phase on a CPU: memory and FLOPs, with a dash where they are not counted. "
+        "SmolLM2 is its own teacher."
     )
-    return table(shown.reset_index(), caption, "tab-plan-check").text
+    return table(pd.DataFrame(shown.values()), caption, "tab-plan-check").text

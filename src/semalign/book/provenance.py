@@ -16,6 +16,7 @@ from semalign.paths import project_root
 from semalign.results.records import read_record
 
 KEY = "semalign_provenance"  # in the metadata of an output
+RUN = "run (JSON)"  # the link to the run of a page that computes its data
 LISTED = (
     "method", "teacher", "student", "task", "seed", "metric", "value", "n",
     "seconds", "peak_memory_bytes", "device", "commit", "created", "command",

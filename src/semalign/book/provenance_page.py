@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from semalign.book.notebooks import executed_path, notebook_sources
-from semalign.book.provenance import KEY
+from semalign.book.provenance import KEY, RUN
 
 Entry = Mapping[str, Any]
 MB = 1e6
@@ -85,7 +85,8 @@ def _records(entry: Entry) -> str:
     """Return the records behind an entry in words, or that the chapter computes it."""
     kept = entry["records"]
     if not kept:
-        return "models, data and results that the chapter reads"
+        run = entry["links"].get(RUN)
+        return "models, data and results that the chapter reads" + (f", in {_link(run, 'this run')}" if run else "")
     published = next((name for text, name in entry["links"].items() if "record" in text), None)
     folders = ", ".join(f"`{folder}`" for folder in kept["folders"])
     where = f"in {folders}" if folders else "of this run"

@@ -43,12 +43,12 @@ def load_mathjax_once(app: Sphinx, config: Config) -> None:
 
 
 def take_in_drawings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Make the drawings of notebooks part of their page, where they take the colour of its text."""
+    """Make drawings part of their page, where they take the colour of its text."""
     if app.builder.format != "html":
         return
     for image in list(doctree.findall(nodes.image)):
         path = Path(app.srcdir, image["uri"])
-        if path.suffix == ".svg" and "jupyter_execute" in path.parts:
+        if path.suffix == ".svg":
             text = inline_svg(path.read_text(encoding="utf-8"), image.get("alt", ""))
             image.replace_self(nodes.raw("", text, format="html"))
 

@@ -1,7 +1,9 @@
 """The page *Provenance and status*, second part: what was run, when, with which versions, and what was not, in MyST."""
 
 import os
+from collections.abc import Iterator
 from importlib.metadata import version
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -9,6 +11,7 @@ from semalign.book.claims.evidence import kept_records
 from semalign.book.claims.page import ledger
 from semalign.book.claims.verdicts import NOT_RUN
 from semalign.book.freshness import DRAWING
+from semalign.book.inputs import declared_inputs, input_paths
 from semalign.book.kept_texts import BUILDING
 from semalign.book.markdown import table
 from semalign.book.notebooks import executed_path, notebook_sources, stale_notebooks
@@ -21,9 +24,14 @@ from semalign.paths import results_dir
 from semalign.results.surroundings import versions
 
 
+def _profile() -> str:
+    """Return the profile of the book."""
+    return os.environ.get("SEMALIGN_PROFILE") or "micro"
+
+
 def notebooks() -> str:
     """Return the table of the notebooks: how each last ran."""
-    profile = os.environ.get("SEMALIGN_PROFILE") or "micro"
+    profile = _profile()
     stale = stale_notebooks(profile)
     lines = []
     for source in notebook_sources():
@@ -42,42 +50,66 @@ def notebooks() -> str:
 
 
 def profiles() -> str:
-    """Return the table of the profiles: how many of their records are here and current."""
-    lines = []
-    for name in profile_names():
-        chosen = len(list((results_dir() / f"{name}-selection").glob("*.json")))
-        lines.append(
-            {
-                "profile": f"`{name}`",
-                "current records": _current(name),
-                "records of choices": str(chosen) if chosen else "–",
-                "training": _training(name),
-                "command": f"`semalign compare --profile {name} --methods all`",
-            }
-        )
+    """Return the table of the profiles: what each asks for, how many records of it are here, and what makes them."""
+    lines = [_line(name, kind) for name in profile_names() for kind in _kinds(name)]
     caption = (
-        "The profiles: how many cells of a comparison have a record of the models, data and settings that are here, "
-        "how many records `semalign select` has left, and how long the trainings of all these records took, one after "
-        "the other, without their scores; often another process ran on the same machine."
+        "The profiles: for a comparison, how many of its cells have a record of the models, data and settings that are "
+        "here; for choices, sweeps and curves, how many records there are; and how long their trainings took, one "
+        "after the other, without scores; often another process ran on the same machine."
     )
     return table(pd.DataFrame(lines), caption, "tab-status-profiles").text
 
 
+class Kind(NamedTuple):
+    """What can be made of a profile: its name, the end of its folder's name, and its verb."""
+
+    name: str
+    folder: str
+    verb: str
+
+
+COMPARISON = Kind("comparison", "", "compare")
+GRID = Kind("choice of settings", "-selection", "select")
+SWEEP = Kind("sweep", "-sweep", "sweep")
+CURVES = Kind("curves", "-curves", "curves")
+
+
+def _kinds(name: str) -> Iterator[Kind]:
+    """Yield what a profile is for: a grid that no entry takes its settings from is swept, others are chosen from."""
+    profile = load_profile(name)
+    if not profile.selection or _current(name) != NOT_RUN:
+        yield COMPARISON
+    if profile.selection:
+        yield GRID if profile.variants else SWEEP
+    if f"results/{name}{CURVES.folder}" in _read_by_chapters():
+        yield CURVES
+
+
+def _read_by_chapters() -> set[str]:
+    """Return what the notebooks read below ``data/``."""
+    return {place for source in notebook_sources() for place in input_paths(declared_inputs(source), _profile())}
+
+
+def _line(name: str, kind: Kind) -> dict[str, str]:
+    paths = list((results_dir() / f"{name}{kind.folder}").glob("*.json"))
+    return {
+        "profile": f"`{name}`",
+        "what": kind.name,
+        "records": _current(name) if kind is COMPARISON else str(len(paths) or NOT_RUN),
+        "training": duration(sum(read_json(path)["seconds"] for path in paths)) if paths else "–",
+        "command": f"`semalign {kind.verb} --profile {name}`",
+    }
+
+
 def _current(name: str) -> str:
     """Return how many records of a profile are current; how many there are, where its models or data are not here."""
-    asked = {cell.file_name for cell in cells(load_profile(name), ["all"])}
+    asked = {cell.file_name for cell in cells(load_profile(name))}
     try:
         here, end = len(kept_records(name)), ""
     except FileNotFoundError:
         here = sum((results_dir() / name / file).is_file() for file in asked)
         end = " on record; the models or data that they are of are not on this machine"
     return f"{here} of {len(asked)}{end}" if here else NOT_RUN
-
-
-def _training(name: str) -> str:
-    """Return the time of all trainings that a profile has records of."""
-    paths = [path for kind in ("", "-selection") for path in (results_dir() / f"{name}{kind}").glob("*.json")]
-    return duration(sum(read_json(path)["seconds"] for path in paths)) if paths else "–"
 
 
 def claims_not_run() -> str:

@@ -1,12 +1,21 @@
 """The directive ``check-table``: a table made by code on a page that is no notebook."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from semalign.book.kept_texts import kept
 from semalign.paths import data_dir, project_root
+
+
+class Source(NamedTuple):
+    """What a table is made from: its files below ``data/``, and the command that makes these or the table."""
+
+    files: str = ""
+    command: str = ""
+
 
 # The function that makes each table. Its module is imported when a page is read that needs it.
 TABLES = {
@@ -26,8 +35,10 @@ TABLES = {
     "paper-shares": "paper_notes:shares_table",
     "plan": "plan_table:plan_table",
     "plan-check": "plan_table:measured_table",
+    "plan-steps": "plan_table:steps_table",
     "profiles": "speed_page:profiles",
     "provenance": "provenance_page:provenance_tables",
+    "sources": "table_directive:sources_table",
     "speed": "speed_page:speed_tables",
     "start-times": "speed_checks:start_times",
     "status-claims": "status_page:claims_not_run",
@@ -37,12 +48,56 @@ TABLES = {
     "status-versions": "status_page:packages",
     "tried": "speed_checks:tried",
 }
+CHECK, PLAN = "python benchmarks/", Source(command="semalign plan --profile llama2")
+SOURCES = {
+    "gpu-check": Source("results/gpu-check/*.json", f"{CHECK}gpu_check.py --out data/results/gpu-check"),
+    "half-precision": Source(
+        "results/speed/half-precision.json",
+        f"{CHECK}half_precision.py smollm2-135m --laten --out data/results/speed/half-precision.json",
+    ),
+    "paper-3": Source("paper/table3.csv"),
+    "paper-4": Source("paper/table4.csv"),
+    "paper-5": Source("paper/table5.csv"),
+    "paper-counts": Source("paper/table1.csv"),
+    "paper-shares": Source("paper/table[12].csv"),
+    "plan": PLAN,
+    "plan-check": Source("results/speed/plan.json", f"{CHECK}plan_check.py --out data/results/speed/plan.json"),
+    "plan-steps": PLAN,
+}
 OF_CHAPTERS = {"provenance", "status-devices", "status-notebooks"}  # made from the executed notebooks
 
 
 def places(name: str) -> list[Path]:
     """Return what a table is made from."""
     return [data_dir()] if name not in OF_CHAPTERS else [project_root() / "book" / "notebooks"]
+
+
+def links(source: Source) -> list[str]:
+    """Return links to the files of a table that are here, in MyST."""
+    paths = sorted(data_dir().glob(source.files)) if source.files else []
+    return [f"{{download}}`{path.name} </../{path.relative_to(project_root()).as_posix()}>`" for path in paths]
+
+
+def source_line(name: str) -> str:
+    """Return the line under a table: source · data · command; nothing for a table without data here."""
+    source = SOURCES.get(name, Source())
+    data = links(source)
+    if not data and source != PLAN:
+        return ""
+    module = f"semalign.book.{TABLES[name].partition(':')[0]}"
+    command = [f"`{source.command}`"] if source.command else []
+    parts = [f"{{mod}}`source <{module}>`", *data, *command, "{ref}`all <provenance>`"]
+    return f"\n```{{container}} provenance\n{' · '.join(parts)}\n```\n"
+
+
+def sources_table() -> str:
+    """Return the section of the page of provenance on these tables, in MyST."""
+    rows = [
+        f"* - `{name}`\n  - {', '.join(links(source)) or '–'}\n  - {f'`{source.command}`' if source.command else '–'}\n"
+        for name, source in SOURCES.items()
+    ]
+    head = ":header-rows: 1\n:widths: 20 40 40\n\n* - table\n  - data\n  - command\n"
+    return f"## Tables of other pages\n\n:::{{list-table}}\n{head}{''.join(rows)}:::\n"
 
 
 class CheckTable(SphinxDirective):
@@ -53,4 +108,5 @@ class CheckTable(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the nodes of the table, which is made again where what it is made from has changed."""
         (name,) = self.arguments
-        return self.parse_text_to_nodes(kept(self.env, TABLES[name], places(name)), allow_section_headings=True)
+        text = kept(self.env, TABLES[name], places(name)) + source_line(name)
+        return self.parse_text_to_nodes(text, allow_section_headings=True)

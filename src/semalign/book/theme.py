@@ -53,9 +53,9 @@ def inline_svg(drawing: str, alt: str) -> str:
         alt: what the drawing shows, for readers who cannot see it.
 
     Raises:
-        ValueError: if the document has no width in points, as matplotlib writes it.
+        ValueError: if the document has no width in points, as those of matplotlib and of ``book/_static`` have.
     """
-    wide, _, narrow = drawing.partition(STACKED)
+    wide, _, narrow = drawing.rstrip().partition(STACKED)
     if not narrow:
         return f'<div class="drawing">{_part_of_page(wide, alt)}</div>'
     parts = (("wide", f"{wide}</svg>"), ("narrow", narrow.removesuffix(END)))
@@ -65,7 +65,7 @@ def inline_svg(drawing: str, alt: str) -> str:
 def _part_of_page(drawing: str, alt: str) -> str:
     start = OPENING.search(drawing)
     if start is None:
-        raise ValueError("this SVG has no width in points: draw it with matplotlib")
+        raise ValueError("this SVG has no width in points: draw it with matplotlib, or write one into it")
     width = float(start[1]) * POINT
     style = f"width: {width:.0f}px; min-width: {LEAST * width:.0f}px; max-width: 100%; height: auto"
     opening = re.sub(r'(width|height)="[\d.]+pt" ?', "", start[0])

@@ -85,7 +85,7 @@ def compare(
     profile: Profile = "micro",
     out: RecordFolder = None,
     methods: Annotated[
-        str | None, typer.Option(help="all, or names separated by commas; default: semalign and the profile's variants")
+        str | None, typer.Option(help="all, or names separated by commas; default: semalign and what the profile names")
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="number of seeds, from 0; default: the profile's seeds")

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from semalign.results.training import layers_of
-
 
 def summary_lines(record: Mapping[str, Any], out: Path) -> list[str]:
     """Return the lines for a transfer.
@@ -14,6 +12,8 @@ def summary_lines(record: Mapping[str, Any], out: Path) -> list[str]:
         record: its run record.
         out: the folder of its result.
     """
+    from semalign.results.training import layers_of
+
     details = record["details"]
     steps, seconds = len(record["losses"]), record["seconds"]
     return [

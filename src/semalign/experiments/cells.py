@@ -52,14 +52,14 @@ def entries_of(profile: Profile, names: Sequence[str] | None = None) -> list[str
 
     Args:
         profile: the profile.
-        names: some of them, or ``["all"]``; None: SemAlign and its variants, without settings of other methods.
+        names: some of them, or ``["all"]``; None: SemAlign, and all that the profile names under ``variants``.
 
     Raises:
         ValueError: for an unknown name; it lists the known ones.
     """
     known = list(dict.fromkeys([*methods(), *profile.variants]))
     if names is None:
-        return [PAPER, *(name for name in profile.variants if name not in methods())]
+        return list(dict.fromkeys([PAPER, *profile.variants]))
     if unknown := set(names) - {*known, "all"}:
         wrong = sorted(unknown)
         raise ValueError(

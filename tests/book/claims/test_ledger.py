@@ -51,34 +51,38 @@ def test_verdict_and_text_follow_the_records(root):
 
 
 def test_a_test_runs_for_each_of_its_profiles_that_has_records(root):
-    for name in ("micro", "sibling"):
+    for name in ("micro-tuned", "sibling"):
         make_record(root, name)
     (root / "data" / "results" / "later").mkdir()
-    test = {**TEST, "records": ["{profile}/*"], "given": {"profile": ["micro", "later", "sibling"]}}
+    test = {**TEST, "records": ["{profile}/*"], "given": {"profile": ["micro-tuned", "later", "sibling"]}}
     first, second = Claim.model_validate({**CLAIM, "tests": [test]}).all_tests
-    assert (first.subject, first.records, first.given) == ("Profile micro", ["micro/*"], {"profile": "micro"})
+    assert (first.subject, first.records, first.given) == (
+        "Profile micro-tuned",
+        ["micro-tuned/*"],
+        {"profile": "micro-tuned"},
+    )
     assert (second.subject, second.records, second.given) == ("Profile sibling", ["sibling/*"], {"profile": "sibling"})
     (only,) = Claim.model_validate({**CLAIM, "tests": [{**test, "given": {"profile": ["later", "last"]}}]}).all_tests
     assert only.given == {"profile": "later"}
 
 
 def test_a_profile_may_call_entries_otherwise_or_have_none_of_them(root):
-    make_record(root, "micro-fair")
-    given = {"profile": {"micro": {}, "micro-fair": {"sft": "sft-literal", "random": None}}, "theirs": "sft",
+    make_record(root, "micro")
+    given = {"profile": {"micro-tuned": {}, "micro": {"sft": "sft-literal", "random": None}}, "theirs": "sft",
              "others": ["sft", "random"], "mark": 1.0, "tasks": ["micro_mmlu"]}  # fmt: skip
     records = ["{profile}/sft--*", "{profile}/random--*", "{profile}/semalign--*"]
     test = {**TEST, "subject": "{profile}, {rows} rows", "records": records, "given": given}
     (only,) = Claim.model_validate({**CLAIM, "tests": [test]}).all_tests
-    assert only.subject == "micro-fair, 300 to 1,000 rows"
-    assert only.records == ["micro-fair/sft-literal--*", "micro-fair/semalign--*"]
-    expected = {"theirs": "sft-literal", "others": ["sft-literal"], "profile": "micro-fair"}
+    assert only.subject == "micro, 300 to 1,000 rows"
+    assert only.records == ["micro/sft-literal--*", "micro/semalign--*"]
+    expected = {"theirs": "sft-literal", "others": ["sft-literal"], "profile": "micro"}
     assert only.given == {**given, **expected}
 
 
 def test_results_after_fewer_rows_do_not_count_beside_those_at_the_papers_sizes(root):
-    for name in ("micro", "micro-fair", "micro-sibling"):
+    for name in ("micro-tuned", "micro", "micro-sibling"):
         make_record(root, name)
-    given = {**TEST["given"], "profile": ["micro", "micro-fair", "micro-sibling"]}
+    given = {**TEST["given"], "profile": ["micro-tuned", "micro", "micro-sibling"]}
     test = {**TEST, "rule": "of_profile", "given": given}
 
     def verdict(**verdicts):
@@ -87,12 +91,12 @@ def test_results_after_fewer_rows_do_not_count_beside_those_at_the_papers_sizes(
             each.__dict__["finding"] = Finding(verdicts[each.given["profile"].replace("-", "_")])
         return claim.verdict, [each.given["profile"] for each in claim.counted]
 
-    here = {"micro": "not", "micro_fair": "reproduced", "micro_sibling": "reproduced"}
-    assert verdict(**here) == ("reproduced", ["micro-fair", "micro-sibling"])
-    assert verdict(**here | {"micro_sibling": "undecided"}) == ("reproduced", ["micro-fair", "micro-sibling"])
-    assert verdict(**here | {"micro_fair": "not"})[0] == "partly"
-    assert verdict(**here | {"micro_fair": "not run"}) == ("reproduced", ["micro-sibling"])
-    assert verdict(**here | {"micro_fair": "not run", "micro_sibling": "not run"}) == ("not", ["micro"])
+    here = {"micro_tuned": "not", "micro": "reproduced", "micro_sibling": "reproduced"}
+    assert verdict(**here) == ("reproduced", ["micro", "micro-sibling"])
+    assert verdict(**here | {"micro_sibling": "undecided"}) == ("reproduced", ["micro", "micro-sibling"])
+    assert verdict(**here | {"micro": "not"})[0] == "partly"
+    assert verdict(**here | {"micro": "not run"}) == ("reproduced", ["micro-sibling"])
+    assert verdict(**here | {"micro": "not run", "micro_sibling": "not run"}) == ("not", ["micro-tuned"])
 
 
 def test_mistakes_in_the_file_are_named(root):

@@ -11,7 +11,7 @@ from semalign.book.claims.verdicts import Finding
 
 TESTS = [
     {"subject": "s", "rule": "cost_ratio", "records": ["{profile}/*.json"], "text": "t", "command": "c",
-     "given": {"profile": ["micro", "micro-fair"], "theirs": "sft", "mark": 1.0, "partly": 2.0}},
+     "given": {"profile": ["micro-tuned", "micro"], "theirs": "sft", "mark": 1.0, "partly": 2.0}},
 ]  # fmt: skip
 CLAIM = {"number": 1, "claim": "c", "section": "s", "paper": "p", "test": "t", "chapter": "index", "tests": TESTS}
 CONFIGURATION = """from semalign.book.claims.verdict_role import VerdictRole
@@ -25,8 +25,8 @@ def setup(app):
 def root(tmp_path, monkeypatch):
     monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
     page.ledger.cache_clear()
-    (tmp_path / "data" / "results" / "micro").mkdir(parents=True)
-    (tmp_path / "data" / "results" / "micro" / "some.json").write_text("{}")
+    (tmp_path / "data" / "results" / "micro-tuned").mkdir(parents=True)
+    (tmp_path / "data" / "results" / "micro-tuned" / "some.json").write_text("{}")
     (tmp_path / "data" / "claims.yaml").write_text(yaml.safe_dump({"groups": [{"group": "g", "claims": [CLAIM]}]}))
     yield tmp_path
     page.ledger.cache_clear()
@@ -39,10 +39,10 @@ def found(verdict):
 
 def test_the_verdict_is_that_of_one_profile_and_not_run_without_its_records(root):
     found("partly")
-    assert page.verdict("1:micro") == "partly" and page.verdict("1:micro-fair") == "not run"
+    assert page.verdict("1:micro-tuned") == "partly" and page.verdict("1:micro") == "not run"
 
 
-@pytest.mark.parametrize("wrong", ["1", "1:other", "2:micro", "micro"])
+@pytest.mark.parametrize("wrong", ["1", "1:other", "2:micro", "micro-tuned"])
 def test_a_claim_or_profile_that_is_not_there_is_an_error(root, wrong):
     with pytest.raises(ValueError, match="names no claim with a test of a profile"):
         page.verdict(wrong)
@@ -50,7 +50,7 @@ def test_a_claim_or_profile_that_is_not_there_is_an_error(root, wrong):
 
 @pytest.mark.slow
 def test_a_page_shows_it(root):
-    given = {"profile": ["later", "micro"]}
+    given = {"profile": ["later", "micro-tuned"]}
     tests = [{**TESTS[0], "given": given}]
     content = {"groups": [{"group": "g", "claims": [{**CLAIM, "tests": tests}]}]}
     (root / "data" / "claims.yaml").write_text(yaml.safe_dump(content))

@@ -18,9 +18,9 @@ def close_figures():
 def test_each_task_has_a_panel_with_its_entries():
     points = pd.DataFrame(
         [
-            ["micro", "micro_mmlu", "sft", "control", 0.1, 20.0],
-            ["micro", "micro_mmlu", "old", "control", float("nan"), 1.0],
-            ["micro-fair", "micro_mmlu", "semalign", "method", 0.004, -2.0],
+            ["micro-tuned", "micro_mmlu", "sft", "control", 0.1, 20.0],
+            ["micro-tuned", "micro_mmlu", "old", "control", float("nan"), 1.0],
+            ["micro", "micro_mmlu", "semalign", "method", 0.004, -2.0],
         ],
         columns=COLUMNS,
     )
@@ -30,7 +30,7 @@ def test_each_task_has_a_panel_with_its_entries():
     assert sorted(mmlu.collections[0].get_offsets().tolist()) == [[pytest.approx(0.4), -2.0], [10.0, 20.0]]
     assert mmlu.get_xscale() == "log" and gsm8k.texts[0].get_text() == "not run" and not unused.get_visible()
     names = [text.get_text() for text in figure.legends[0].texts]
-    assert names == ["micro", "micro-fair", "method", "control", "baseline"]
+    assert names == ["micro-tuned", "micro", "method", "control", "baseline"]
     figure.canvas.draw()
 
 

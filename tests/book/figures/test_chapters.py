@@ -168,7 +168,7 @@ def test_without_costs_a_note_says_so():
     assert [axis.texts[0].get_text() for axis in empty.axes] == ["not run"]
 
 
-def test_similarities_have_conditions_as_rows_and_rings_on_the_pairs():
+def test_similarities_have_kernels_as_rows_and_rings_on_the_pairs():
     lines = [
         (condition, states, kernel, layer, k, layer / (8 if kernel == "rbf" else 4))
         for condition in ("permuted", "after", "before")
@@ -181,10 +181,10 @@ def test_similarities_have_conditions_as_rows_and_rings_on_the_pairs():
         lines, columns=["condition", "states", "kernel", "teacher_layer", "student_layer", "cka"]
     )
     axes = figures.layer_similarity(similarities, "raw").axes[:4]
-    titles = [f"{when} alignment, {kernel}" for when in ("before", "after") for kernel in ("linear", "RBF")]
+    titles = [f"{when} alignment, {kernel}" for kernel in ("linear", "RBF") for when in ("before", "after")]
     assert [axis.get_title() for axis in axes] == titles
     assert axes[0].images[0].get_array()[:, 0].tolist() == [0.25, 0.5, 0.75, 1.0]
-    assert [axis.images[0].get_clim() for axis in axes[:2]] == [(0.25, 1.0), (0.125, 0.5)]
+    assert [axis.images[0].get_clim() for axis in axes[1:3]] == [(0.25, 1.0), (0.125, 0.5)]
     assert axes[0].collections[-1].get_offsets().tolist() == [list(pair) for pair in LayerMap(4, 2)]
     controls = figures.layer_similarity(similarities, "raw", CONTROLS).axes[:2]
     assert [axis.get_title() for axis in controls] == ["permuted atoms, linear", "permuted atoms, RBF"]

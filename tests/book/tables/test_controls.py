@@ -12,7 +12,7 @@ from semalign.methods.registry import methods
 
 @pytest.fixture(scope="module")
 def profile():
-    return load_profile("micro")
+    return load_profile("micro-tuned")
 
 
 def scores(*lines):
@@ -29,8 +29,9 @@ def test_every_method_says_in_one_line_what_it_is():
 
 def test_methods_and_variants_are_listed_with_what_they_change(profile):
     table = controls.method_table(profile).set_index("name")
-    assert list(table.index) == entries_of(profile, ["all"])
-    assert table.loc["semalign", "kind"] == "method" and table.loc["sft", "kind"] == methods()["sft"].kind
+    names = [name.partition(" (")[2].strip("`)") or name for name in table.index]
+    assert names == entries_of(profile, ["all"])
+    assert table.loc["SemAlign (`semalign`)", "kind"] == "method" and table.loc["sft", "kind"] == methods()["sft"].kind
     assert table.loc["semalign-ce", "kind"] == "variant of semalign"
     assert table.loc["semalign-ce", "what it is"].endswith("Always: output_loss cross_entropy, layer_weight 0.3.")
     assert table["after"].str.match(r"{cite}`\w+`").all()
@@ -60,6 +61,7 @@ def test_scores_of_student_teacher_and_entries(profile):
     assert table.loc["micro-student (student)"].tolist()[:4] == ["as it is", "–", Interval(30, 26, 34), "not run"]
     assert table.loc["micro-teacher (teacher)", "MMLU"] == Interval(60, 56, 64)
     assert table.loc["sft"].tolist()[1:4] == ["3 to 5", Interval(40, 39, 41), Interval(50, 49, 51)]
+    assert {"SemAlign", "Seeking", "LaTen"} < set(table.index)  # as the paper calls them
     assert table.loc["semalign-ce"].tolist()[:3] == ["variant", "–", "not run"]
 
 
@@ -76,6 +78,6 @@ def test_differences_are_bold_where_the_corrected_p_is_small(profile):
     table = general[2].set_index("minus")
     assert table.loc["student as it is", "MMLU"] == Interval(1.25, 0.5, 2, signed=True, bold=True)
     assert table.loc["sft", "MMLU"] == Interval(-9, -12, 1, signed=True)
-    assert table.loc["sft", "MBPP"] == "not run" and "semalign" not in table.index
-    assert code[2].set_index("minus").loc["seeking", "MBPP, micro-coder"] == Interval(0, -1, 1, signed=True)
+    assert table.loc["sft", "MBPP"] == "not run" and "SemAlign" not in table.index
+    assert code[2].set_index("minus").loc["Seeking", "MBPP, micro-coder"] == Interval(0, -1, 1, signed=True)
     assert [suffix for suffix, *_ in controls.difference_tables(profile, "semalign", differences[:2])] == [""]

@@ -26,7 +26,7 @@ def write(folder, method, seconds, student="s"):
 @pytest.fixture
 def profile(monkeypatch):
     monkeypatch.setattr(costs, "fingerprint_of", {"micro-teacher": "t", "micro-student": "s"}.__getitem__)
-    return load_profile("micro")
+    return load_profile("micro-tuned")
 
 
 def test_costs_stand_in_the_order_of_the_tables_with_scores(profile, tmp_path):

@@ -23,7 +23,7 @@ def grid():
 
 
 def test_the_chosen_points_with_the_settings_that_they_change(grid):
-    table = grids.chosen_table(load_profile("micro"), grid)
+    table = grids.chosen_table(load_profile("micro-tuned"), grid)
     assert table.columns.tolist() == ["entry", "MMLU", "GSM8K"]
     assert table.set_index("entry").loc["ridge"].tolist() == [
         "learning_rate 0.0003, layer_weight 0.3, output_loss kl (end)",
@@ -33,17 +33,17 @@ def test_the_chosen_points_with_the_settings_that_they_change(grid):
 
 
 def test_a_point_is_at_an_end_if_one_of_its_numbers_is(grid):
-    assert grids.at_ends(load_profile("micro"), grid).tolist() == [True, False, True, False, True]
+    assert grids.at_ends(load_profile("micro-tuned"), grid).tolist() == [True, False, True, False, True]
 
 
 def test_the_whole_grid_has_the_chosen_points_in_bold(grid):
-    table = grids.whole_grid_table(load_profile("micro"), grid).set_index(["entry", "point"])
+    table = grids.whole_grid_table(load_profile("micro-tuned"), grid).set_index(["entry", "point"])
     assert table.loc[("sft", 1)].tolist() == ["learning_rate 0.01", "**41.2**", "10.0"]
     assert table.loc[("ridge", 0), "GSM8K"] == "not run"
 
 
 def test_a_search_shows_the_lowest_nll_of_each_entry_in_the_order_of_the_search(grid):
-    table = grids.search_table(load_profile("micro"), grid)
+    table = grids.search_table(load_profile("micro-tuned"), grid)
     assert table.values.tolist() == [
         ["sft", "0.5000 (40.0)", "0.2500 (20.0)"],
         ["ridge", "0.7000 (30.0)", "not run"],
@@ -55,11 +55,11 @@ def test_the_size_of_a_grid_in_words(grid):
 
 
 def test_settings_that_are_not_the_chosen_point_are_named():
-    profile = load_profile("micro")
-    best = pd.read_csv(selection.results_dir() / "micro-selection" / selection.TABLE)
+    profile = load_profile("micro-tuned")
+    best = pd.read_csv(selection.results_dir() / "micro-tuned-selection" / selection.TABLE)
     assert grids.not_as_chosen(profile, best) == []
     other = profile.variants["sft"].model_copy(update={"micro_mmlu": {"learning_rate": 1e-4}})
     changed = profile.model_copy(update={"variants": {**profile.variants, "sft": other}})
     assert grids.not_as_chosen(changed, best) == ["sft on MMLU"]
-    with pytest.raises(ValueError, match="The grid of profile micro is not the one that was run"):
+    with pytest.raises(ValueError, match="The grid of profile micro-tuned is not the one that was run"):
         grids.not_as_chosen(profile, best.assign(point=99))

@@ -8,7 +8,7 @@ from semalign.book.tables.pairs import equality_table, pair_table
 from semalign.experiments.profiles import load_profile
 from semalign.results.pairs import COLUMNS, NLL, SCORE
 
-PAIRS = [("semalign", "permuted-literal"), ("semalign", "none")]
+PAIRS = [("semalign", "permuted-atoms"), ("semalign", "none")]
 
 
 @pytest.fixture
@@ -27,16 +27,16 @@ def lines(*found):
 
 
 FOUND = lines(
-    ("micro_mmlu", "permuted-literal", 0.5, 0.2, (-0.3, 1.3), True),
-    ("micro_gsm8k", "permuted-literal", -1.5, 0.01, (-1.9, -1.1), True),
-    ("micro_mbpp", "permuted-literal", 0.0, 0.9, (-3.0, 3.0), False),
+    ("micro_mmlu", "permuted-atoms", 0.5, 0.2, (-0.3, 1.3), True),
+    ("micro_gsm8k", "permuted-atoms", -1.5, 0.01, (-1.9, -1.1), True),
+    ("micro_mbpp", "permuted-atoms", 0.0, 0.9, (-3.0, 3.0), False),
     ("micro_mmlu", "none", 9.0, 0.04, (8.2, 9.8), False),
 )
 
 
 def test_a_pair_has_a_column_for_each_task(profile):
     table = pair_table(profile, PAIRS, FOUND, SCORE)
-    assert table["minus"].tolist() == ["permuted-literal", "student as it is"]
+    assert table["minus"].tolist() == ["permuted-atoms", "student as it is"]
     shown = [str(cell).replace("\N{NO-BREAK SPACE}", " ") for cell in table.iloc[0, 2:]]
     assert shown == ["+0.5 ± 1.0", "**-1.5 ± 1.0**", "not run", "+0.0 ± 1.0"]
     assert str(pair_table(profile, PAIRS, FOUND, NLL).iloc[0, 2]).startswith("+0.5000")
@@ -45,7 +45,7 @@ def test_a_pair_has_a_column_for_each_task(profile):
 def test_equal_and_different_are_two_questions(profile):
     table = equality_table(profile, PAIRS[:1], FOUND, SCORE)
     assert [str(cell) for cell in table.iloc[0]] == [
-        "score", "semalign", "permuted-literal",
+        "score", "SemAlign", "permuted-atoms",
         "equal [-0.3, +1.3]", "equal and differs [-1.9, -1.1]", "not run", "open [-3.0, +3.0]",
     ]  # fmt: skip
     found = numbers(table).iloc[0]

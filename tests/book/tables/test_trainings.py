@@ -36,12 +36,12 @@ def records(tmp_path):
     record(tmp_path, "none", None, 40.0)
     record(tmp_path, "semalign", 0, 44.0, **details(0.01, [0.7, 0.2]))
     record(tmp_path, "semalign", 1, 50.0, **details(0.03, [0.9, 0.2]))
-    record(tmp_path, "layer-literal", 0, 41.0, **details(0.001, [0.5, 0.1]))
-    record(tmp_path, "seeking-literal", 0, 60.0)  # an older record, without what the training did
+    record(tmp_path, "layer-cosine", 0, 41.0, **details(0.001, [0.5, 0.1]))
+    record(tmp_path, "seeking", 0, 60.0)  # an older record, without what the training did
     return read_records(tmp_path)
 
 
-ENTRIES = ["semalign", "layer-literal", "seeking-literal", "output-literal"]
+ENTRIES = ["semalign", "layer-cosine", "seeking", "output-cosine"]
 
 
 def test_a_line_has_means_over_seeds_and_differences_paired_by_row(profile, records):
@@ -52,9 +52,9 @@ def test_a_line_has_means_over_seeds_and_differences_paired_by_row(profile, reco
     assert ours[["seeds", "gain", "steps", "weight_change", "idle"]].tolist() == pytest.approx([2, 7.0, 80, 0.02, 0])
     assert ours[["nll_before", "nll", "change"]].tolist() == pytest.approx([0.3, 0.5, 0.2])
     assert ours["change_low"] == pytest.approx(0.1) and ours["change_high"] == pytest.approx(0.4)
-    still = lines.loc["layer-literal", ["low", "high", "change", "idle"]].tolist()
+    still = lines.loc["layer-cosine", ["low", "high", "change", "idle"]].tolist()
     assert still == pytest.approx([0.0, 100.0, 0.0, 1])
-    assert lines.loc["seeking-literal", ["steps", "weight_change", "nll", "idle"]].isna().all()
+    assert lines.loc["seeking", ["steps", "weight_change", "nll", "idle"]].isna().all()
     without = training_lines(profile, records, ENTRIES, {}).set_index("entry")
     assert without.loc["semalign", "nll"] == pytest.approx(0.5) and np.isnan(without.loc["semalign", "change"])
 
@@ -67,13 +67,13 @@ def test_the_table_says_what_is_there_and_what_was_not_run(profile, records):
         (line["data"], line["entry"]): [str(cell).replace(SPACE, " ") for cell in line.iloc[3:]]
         for _, line in table.iterrows()
     }
-    assert table.set_index(["data", "entry"]).loc[("GSM8K", "semalign"), "seeds"] == "2"
+    assert table.set_index(["data", "entry"]).loc[("GSM8K", "SemAlign"), "seeds"] == "2"
     own = found["GSM8K", "student as it is"]
     assert own[0].startswith("40.0") and own[1:6] == ["–"] * 5
-    still = found["GSM8K", "layer-literal"]
+    still = found["GSM8K", "layer-cosine"]
     assert still[1:5] == ["80", "0.10", "0.050 → 0.250", "0.3000 → 0.3000"]
     assert still[5].startswith("+0.0000") and still[6] == "no"
-    assert found["GSM8K", "seeking-literal"][1:] == ["–"] * 6
+    assert found["GSM8K", "Seeking"][1:] == ["–"] * 6
     assert found["GSM8K", "1 more"] == ["not run", *["–"] * 6] == found["MMLU", "all 4 entries"]
 
 
@@ -87,8 +87,8 @@ def test_points_have_profile_and_kind_of_method(profile, records):
     points = change_points([(profile, lines), (profile, lines[:0])])
     assert points[["profile", "entry", "kind"]].values.tolist() == [
         ["micro-sibling", "semalign", "method"],
-        ["micro-sibling", "layer-literal", "control"],
-        ["micro-sibling", "seeking-literal", "baseline"],
+        ["micro-sibling", "layer-cosine", "control"],
+        ["micro-sibling", "seeking", "baseline"],
     ]
     assert points["gain"].tolist() == [7.0, 1.0, 20.0]
     assert change_points([(profile, lines[:0])]).empty

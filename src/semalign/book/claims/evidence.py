@@ -55,7 +55,7 @@ def _is_here(record: dict[str, Any], side: str) -> bool:
 @cache
 def _current(profile: str, names: frozenset[str]) -> frozenset[str]:
     """Return the current records of a profile; ``names`` are those on disk, so that a new file is looked at."""
-    return frozenset(current(load_profile(profile), results_dir() / profile, ["all"]))
+    return frozenset(current(load_profile(profile), results_dir() / profile))
 
 
 def kept_records(name: str) -> frozenset[str]:

@@ -15,10 +15,11 @@ from semalign.targets.pairing import LayerMap
 PAPER = ("before", "after")  # what the paper shows
 CONTROLS = ("transferred", "permuted", "untrained")
 KERNELS = {"rbf": "RBF"}
+WIDEST = 9.4  # inches: a drawing of this width fits the column of a desktop
 
 
 def layer_similarity(similarities: pd.DataFrame, states: str, conditions: Sequence[str] = PAPER) -> Figure:
-    """Draw heat maps of CKA, a row for each condition and a column for each kernel, each with its own scale.
+    """Draw heat maps of CKA, a row for each kernel and a column for each condition, each with its own scale.
 
     Args:
         similarities: see :func:`semalign.analysis.cka_figure.measure_conditions`.
@@ -28,10 +29,10 @@ def layer_similarity(similarities: pd.DataFrame, states: str, conditions: Sequen
     of_states = similarities[similarities["states"] == states]
     shown = [name for name in conditions if name in set(of_states["condition"])]
     kernels = list(of_states["kernel"].unique())
-    size = (3.5 * len(kernels), 3.2 * len(shown))
-    figure, axes = plt.subplots(len(shown), len(kernels), figsize=size, squeeze=False)
-    for line, name in zip(axes, shown, strict=True):
-        for axis, kernel in zip(line, kernels, strict=True):
+    size = (min(3.5 * len(shown), WIDEST), 3.2 * len(kernels))
+    figure, axes = plt.subplots(len(kernels), len(shown), figsize=size, squeeze=False)
+    for line, kernel in zip(axes, kernels, strict=True):
+        for axis, name in zip(line, shown, strict=True):
             part = of_states[(of_states["kernel"] == kernel) & (of_states["condition"] == name)]
             image = _heat_map(axis, part.pivot(index="teacher_layer", columns="student_layer", values="cka"))
             called = CONDITIONS[name].replace("alignment with ", "")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from semalign.book.markdown import Interval, settings_text
 from semalign.book.tables.paper import Key, title
-from semalign.book.tables.transfers import NOT_RUN, by_key, score_cell
+from semalign.book.tables.transfers import NAMES, NOT_RUN, by_key, score_cell
 from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import Profile
 from semalign.methods.registry import methods
@@ -20,6 +20,15 @@ ALPHA = 0.05  # differences with a corrected p value below it are set in bold
 def descriptions() -> dict[str, str]:
     """Return the description of each method of the registry, as Markdown."""
     return {name: method.description for name, method in methods().items()}
+
+
+def label(entry: str) -> str:
+    """Return what tables call an entry: the paper's methods by the paper's names, all others by their own.
+
+    >>> label("seeking"), label("sft")
+    ('Seeking', 'sft')
+    """
+    return NAMES.get(entry, entry)
 
 
 def kind_of(entry: str) -> str:
@@ -37,7 +46,7 @@ def method_table(profile: Profile) -> pd.DataFrame:
         what = known.get(name, f"`{method.name}` with settings chosen on validation data.")
         lines.append(
             {
-                "name": name,
+                "name": f"{label(name)} (`{name}`)" if name in NAMES else name,
                 "kind": method.kind if name in known else f"variant of {method.name}",
                 "after": f"{{cite}}`{method.citation}`",
                 "what it is": what + (f" Always: {settings_text(changed)}." if changed else ""),
@@ -91,7 +100,7 @@ def control_table(profile: Profile, scores: pd.DataFrame, teachers: Sequence[str
     for name in entries_from(profile, teachers):
         keys = {column.name: Key(name, column.teacher, student, title(column.task)) for column in asked}
         seeds = sorted({found[key]["seeds"] for key in found if key.method == name and key.teacher in teachers})
-        line = {"name": name, "kind": kind_of(name), "seeds": " to ".join(map(str, seeds)) or NO_SEEDS}
+        line = {"name": label(name), "kind": kind_of(name), "seeds": " to ".join(map(str, seeds)) or NO_SEEDS}
         lines.append({**line, **{column: score_cell(found.get(key)) for column, key in keys.items()}})
     return pd.DataFrame(lines)
 
@@ -113,7 +122,7 @@ def difference_table(profile: Profile, ours: str, differences: pd.DataFrame, tea
     lines = []
     for other in [NONE, *(name for name in entries_from(profile, teachers) if name != ours)]:
         found = {column.name: cells.get((other, column.teacher, column.task), NOT_RUN) for column in asked}
-        lines.append({"minus": AS_IT_IS if other == NONE else other, **found})
+        lines.append({"minus": AS_IT_IS if other == NONE else label(other), **found})
     return pd.DataFrame(lines)
 
 

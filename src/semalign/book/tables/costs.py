@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from semalign.book.markdown import Interval
-from semalign.book.tables.controls import kind_of
+from semalign.book.tables.controls import kind_of, label
 from semalign.book.tables.paper import Key, title
 from semalign.book.tables.transfers import NOT_RUN, by_key
 from semalign.experiments.cells import entries_of
@@ -53,6 +53,7 @@ def cost_data(profile: Profile, records: pd.DataFrame, scores: pd.DataFrame) -> 
 def cost_table(data: pd.DataFrame) -> pd.DataFrame:
     """Return costs and scores as a table, with the numbers of the figure."""
     shown = data[["method", "kind", "seconds", "memory", "before"]].copy()
+    shown["method"] = shown["method"].map(label)
     shown.insert(0, "no.", [str(number) for number in range(1, len(data) + 1)])
     numbers = zip(data["value"], data["low"], data["high"], strict=True)
     shown["score"] = [NOT_RUN if pd.isna(value) else Interval(value, low, high) for value, low, high in numbers]

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from semalign.book.markdown import Cell, Interval, rounded
-from semalign.book.tables.controls import ALPHA, AS_IT_IS
+from semalign.book.tables.controls import ALPHA, AS_IT_IS, label
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.profiles import Profile
@@ -40,7 +40,7 @@ def _rows(
     for ours, minus in pairs:
         of = {title(task): found.get((ours, minus, task)) for task in profile.tasks}
         cells = {name: NOT_RUN if line is None else cell(line) for name, line in of.items()}
-        yield {"ours": ours, "minus": AS_IT_IS if minus == NONE else minus, **cells}
+        yield {"ours": label(ours), "minus": AS_IT_IS if minus == NONE else label(minus), **cells}
 
 
 def _difference(measure: Measure, line: pd.Series) -> Interval:

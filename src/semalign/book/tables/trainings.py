@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from semalign.book.markdown import SPACE, Cell, Interval
-from semalign.book.tables.controls import AS_IT_IS
+from semalign.book.tables.controls import AS_IT_IS, label
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NO_NUMBER, NOT_RUN
 from semalign.experiments.profiles import Profile
@@ -100,7 +100,7 @@ def training_table(
                 _row(task, AS_IT_IS, {"score": Interval(start["value"], start["low"], start["high"]), "trained": ""})
             )
         run = [entry for entry in entries if (task, entry) in found]
-        rows += [_row(task, entry, _cells(found[task, entry])) for entry in run]
+        rows += [_row(task, label(entry), _cells(found[task, entry])) for entry in run]
         if lacking := len(entries) - len(run):
             rows.append(_row(task, f"{lacking} more" if run else f"all {lacking} entries", {"score": NOT_RUN}))
     return pd.DataFrame(rows)
