@@ -13,6 +13,10 @@ from semalign.files import read_json
 from semalign.paths import results_dir
 
 Found = dict[str, Any]
+HELP = (
+    "Most of the help's time are imports: of the definitions of all verbs, and of the package that draws the help "
+    "(`python -X importtime -m semalign --help`). Nothing was tried on it."
+)
 AIMS = {  # seconds in which each build of the book should be done
     "nothing changed": 10,
     "a page changed": 10,
@@ -151,7 +155,9 @@ def start_times(found: Found) -> str:
         f"Start of a process with all it does, median of {found['rounds']} on {found['cores']} cores, commit "
         f"{found['commit'][:7]}. The first line is Python alone."
     )
-    return table(rows, caption, "tab-start").text
+    late = rows[rows["seconds"] > rows["to reach"]]
+    missed = [f"{row.command} takes {row.seconds:.2f} s." for row in late.itertuples()]
+    return "\n".join([table(rows, caption, "tab-start").text, " ".join([*missed, HELP if missed else ""]).strip(), ""])
 
 
 @measured_by("build_times.py", "builds.json")

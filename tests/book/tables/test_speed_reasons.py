@@ -48,7 +48,7 @@ def test_a_reason_has_the_numbers_of_its_record():
     assert why("basis", size).startswith("Products of rows take 50% of the time")
     assert "A program takes 20.0 ms here and 60.0 ms there" in why("sandbox", size | {"size": {"programs": 100}})
     assert "An example takes 20000 microseconds here" in why("states_read", size | {"size": {"rows": 100}})
-    assert "Ours takes 200 MB at the peak" in why("seeking", size)
+    assert "Its peak is 200 MB and the peer's 200 MB" in why("seeking", size)
     assert why("nothing", size) == "not explained yet"
 
 

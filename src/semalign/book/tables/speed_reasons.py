@@ -98,8 +98,8 @@ def _basis(size: Size) -> str:
     return (
         f"Products of rows take {size['limit']:.0%} of the time at the speed of a large product. The rest goes into "
         "work in float64 on D x D matrices, the check that float32 is enough, and the fingerprint of the head, whose "
-        "share falls with the width. The mark is for the largest size. The inverse by LAPACK's `potri` stands under "
-        "[what was tried](#speed-tried)."
+        "share falls with the width. The mark is for the largest size. The inverse by LAPACK's `potri` takes about as "
+        "long ([what was tried](#speed-tried))."
     )
 
 
@@ -127,29 +127,29 @@ def _sandbox(size: Size) -> str:
         f"A program takes {ours:.1f} ms here and {peer:.1f} ms there. Here, it and its tests run in two processes "
         "that exchange values, each forked and confined for this program alone. There, one process with all rights "
         "of its user runs both, beside its manager. Limits without namespaces, and fewer or more programs at a time, "
-        "stand under [what was tried](#speed-tried)."
+        "take about as long ([what was tried](#speed-tried))."
     )
 
 
 def _evaluation(size: Size) -> str:
     return (
         "The answers of the bundled models have similar lengths, so that there is little padding to save. Ours gives "
-        "the place of an answer that ends to the next item, for which the keys and values that stay are copied. With "
-        "answers of different lengths that is what saves time ([generation of a published "
-        "model](#speed-generation)). Making room earlier, later and only when a batch has ended stands under [what was "
-        "tried](#speed-tried)."
+        "the place of an answer that ends to the next item, for which the keys and values that stay are copied, and "
+        "calls the model more often. With answers of different lengths that is what saves time ([generation of a "
+        "published model](#speed-generation)). Making room earlier, later or only when all of a batch have ended is no "
+        "faster ([what was tried](#speed-tried))."
     )
 
 
 def _seeking(size: Size) -> str:
     ours, peer = (megabytes(size[side]) for side in ("ours", "peer"))
     return (
-        "Both sides make the same passes. Without elementwise sums in memory, the sums of windows are made for every "
-        "layer and every few examples, and not once for the layers that are chosen: a cost for each weight, beside "
-        "the operations for each weight and token of the passes, so that it falls with longer texts. Ours takes "
-        f"{ours:.0f} MB at the peak and the peer {peer:.0f} MB: ours holds the passes of several examples, the peer of "
-        "one. The peer's sums grow with the layers of the teacher, ours hold the gradients of one layer. Fewer and "
-        "more examples at a time, and blocks without windows, stand under [what was tried](#speed-tried)."
+        "Both sides make the same passes. Ours goes down the layers with several examples at a time and keeps no "
+        f"elementwise sums of other layers. Its peak is {ours:.0f} MB and the peer's {peer:.0f} MB, as it holds the "
+        "passes of these examples and the peer those of one; the sums of the peer grow with the layers of the teacher. "
+        "With one example at a time ours needs less than the peer, and more time. More examples at a time, and blocks "
+        "without windows, take as long, so that the sums of windows are not what costs ([what was "
+        "tried](#speed-tried)). What does was not found."
     )
 
 
