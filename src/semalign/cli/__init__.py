@@ -43,7 +43,7 @@ GROUPS: dict[str, dict[str, Verb]] = {
         "evaluate": Verb(measuring.evaluate, "micro-student --task micro_gsm8k --adapter runs/first"),
         "plan": Verb(planning.plan, "--profile llama2 --gpu h100"),
         "compare": Verb(measuring.compare, "--profile micro --methods semalign,sft --seeds 1"),
-        "select": Verb(measuring.select, "--profile micro --dry-run"),
+        "select": Verb(measuring.select, "--profile micro-tuned --dry-run"),
         "curves": Verb(following.curves, "--profile micro --task micro_gsm8k"),
         "sweep": Verb(following.sweep, "--profile micro-depth"),
         "run": Verb(measuring.run, "--profile micro --only 03"),

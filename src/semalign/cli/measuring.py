@@ -127,7 +127,7 @@ def compare(
 
 @placed
 def select(
-    profile: Profile = "micro",
+    profile: Profile = "micro-tuned",
     methods: Annotated[str | None, typer.Option(help="names separated by commas; default: all with a grid")] = None,
     only: Only = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what is missing or stale")] = False,
