@@ -14,7 +14,7 @@
 # # Pairing
 #
 # - **Purpose**: assign a teacher layer to each student layer (Section 4.1), find the student layer for a critical teacher layer, and draw Fig. 3 from a real pair.
-# - **Cost**: about 40 seconds for the micro family on a CPU.
+# - **Cost**: about 80 seconds for the micro family on a CPU.
 # - **Command**: `semalign run --profile micro --only 04`
 #
 # ## In short

@@ -14,7 +14,7 @@
 # # Evaluation
 #
 # - **Purpose**: Tables 1 and 2 of the paper, with the models of this profile: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, on all benchmarks, at the sizes and rates of the paper's Table 5, with the paper's numbers and the gap to the teacher next to them; what each training did, for two students; and the same after settings were chosen on validation data.
-# - **Cost**: about 90 seconds on a CPU. Scores come from run records under `data/results/`, which the page only reads; it names those that are missing or stale. One transfer is run live and compared with its record.
+# - **Cost**: about 2 minutes on a CPU. Scores come from run records under `data/results/`, which the page only reads; it names those that are missing or stale. One transfer is run live and compared with its record.
 # - **Command**: `semalign run --profile micro --only 08`; `semalign compare --profile micro` makes the records of the main tables.
 #
 # ## In short

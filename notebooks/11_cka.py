@@ -14,7 +14,7 @@
 # # Similarity of layers
 #
 # - **Purpose**: make Fig. 4 and 6 of the paper: CKA between every teacher layer and every student layer, linear and RBF, before and after alignment and after a transfer, with untrained models and permuted atoms as controls.
-# - **Cost**: about 30 seconds for the micro family on a CPU; the matrices of SmolLM2-135M come from committed results.
+# - **Cost**: about 90 seconds for the micro family on a CPU; the matrices of SmolLM2-135M come from committed results.
 # - **Command**: `semalign run --profile micro --only 11`
 #
 # ## In short

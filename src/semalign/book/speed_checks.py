@@ -15,8 +15,8 @@ from semalign.paths import results_dir
 Found = dict[str, Any]
 HELP = (
     "Most of the help's time are imports: of the definitions of all verbs, and of the package that draws the help "
-    "(`python -X importtime -m semalign --help`). Tried: from commit 558a889 on, it starts without the schema of "
-    "records. Nothing else was tried."
+    "(`python -X importtime -m semalign --help`). Tried: it starts without the schema of records. Nothing "
+    "else was tried."
 )
 AIMS = {  # seconds in which each build of the book should be done
     "nothing changed": 10,
