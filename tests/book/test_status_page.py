@@ -72,7 +72,7 @@ def test_records_of_a_profile_whose_models_are_not_here_are_counted_and_not_comp
     for file in ("none--m--a.json", "none--m--b.json", "other.json"):
         path = project / "data" / "results" / "micro" / file
         path.parent.mkdir(exist_ok=True)
-        path.write_text('{"seconds": 1800}')
+        path.write_text('{"seconds": 1800.0}')
     text = status_tables()
     assert (
         "| `micro` | comparison | 2 of 4 on record; the models or data that they are of are not on this machine |"

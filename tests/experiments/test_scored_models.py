@@ -42,9 +42,8 @@ def test_vllm_reads_the_student_and_the_folder_of_the_transfer(by_vllm, profile,
     run(by_vllm, tmp_path / "results")
     kinds = {call["pretrained"].rpartition("/")[2]: bool(call["lora_local_path"]) for call in stand_in.made[:2]}
     assert kinds == {"student": False, "teacher": False}
-    last = stand_in.made[-1]
-    assert (last["pretrained"], last["max_lora_rank"]) == (by_vllm.student, 8)
-    assert last["lora_local_path"]
+    (transfer,) = [call for call in stand_in.made if call["lora_local_path"]]
+    assert (transfer["pretrained"], transfer["max_lora_rank"]) == (by_vllm.student, 8)
     assert all(call["tensor_parallel_size"] == 2 for call in stand_in.made)
     for cell in cells(by_vllm):
         record = read_record(tmp_path / "results" / cell.file_name)
