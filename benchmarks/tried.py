@@ -20,9 +20,9 @@ from bench.steps.basis import random_head
 from bench.steps.evaluation import answers, engines, requests
 from bench.steps.seeking import VOCABULARY
 from torch import nn
+from triangle_blocks import inverse as inverse_by_blocks
 
 from semalign import load_model
-from semalign.bases import cholesky
 from semalign.bases.gram import gram
 from semalign.data.sources import dataset_rows
 from semalign.evaluation import decoding
@@ -95,7 +95,7 @@ def inverse() -> list[dict[str, Any]]:
         invert()
         torch.set_num_threads(before)
 
-    forms = {"blocks, as it is": lambda: cholesky.inverse(factor.clone()), "`potri`": factor.cholesky_inverse}
+    forms = {"as it is": factor.cholesky_inverse, "blocks": partial(inverse_by_blocks, factor)}
     given = {1: "1 thread", 2: "2 threads"}
     ways = {f"{name}, {given[n]}": partial(threaded, n, form) for name, form in forms.items() for n in given}
     return rows("Inverse of a Gram matrix", ways)

@@ -63,13 +63,13 @@ def gram(weight: Float[Tensor, "v d"], products: torch.dtype = torch.float64) ->
     else:
         for rows in weight.split(CHUNK):
             _add_lower(total, rows.to(products))
-    mirror(total)
+    _mirror(total)
     return total
 
 
-def mirror(square: Float[Tensor, "d d"]) -> None:
+def _mirror(square: Float[Tensor, "d d"]) -> None:
     """Copy the blocks below the diagonal of a symmetric matrix to their places above it."""
-    for low, high in lower_blocks(0, len(square)):
+    for low, high in _lower_blocks(0, len(square)):
         if low != high:
             square[high, low] = square[low, high].T
 
@@ -88,19 +88,19 @@ def _add_centred(total: Tensor, weight: Tensor) -> None:
 
 def _add_lower(total: Tensor, rows: Tensor) -> None:
     """Add the blocks of ``rows^T rows`` on and below the diagonal."""
-    for low, high in lower_blocks(0, rows.shape[1]):
+    for low, high in _lower_blocks(0, rows.shape[1]):
         if rows.dtype == total.dtype:
             total[low, high].addmm_(rows[:, low].T, rows[:, high])
         else:
             total[low, high].add_(rows[:, low].T @ rows[:, high])
 
 
-def lower_blocks(start: int, stop: int) -> Iterator[tuple[slice, slice]]:
+def _lower_blocks(start: int, stop: int) -> Iterator[tuple[slice, slice]]:
     """Cut the lower triangle of a square into blocks, the largest first: halves of halves, as rows and columns."""
     if stop - start <= BLOCK:
         yield slice(start, stop), slice(start, stop)
         return
     middle = (start + stop) // 2
     yield slice(middle, stop), slice(start, middle)
-    yield from lower_blocks(start, middle)
-    yield from lower_blocks(middle, stop)
+    yield from _lower_blocks(start, middle)
+    yield from _lower_blocks(middle, stop)

@@ -7,7 +7,6 @@ from jaxtyping import Float
 from scipy.linalg.lapack import dpocon
 from torch import Tensor
 
-from semalign.bases import cholesky
 from semalign.bases.gram import gram
 
 CHUNK = 4096  # rows of W that join the triangle of its QR decomposition at once
@@ -101,7 +100,7 @@ def _is_regular(reciprocal: float, limit: float) -> bool:
 
 
 def _by_cholesky(square: Float[Tensor, "d d"], factor: Float[Tensor, "d d"]) -> Pseudoinverse:
-    return Pseudoinverse(cholesky.inverse(factor), "cholesky", len(square), square)
+    return Pseudoinverse(torch.cholesky_inverse(factor), "cholesky", len(square), square)
 
 
 def _from_triangle(weight: Float[Tensor, "v d"], square: Float[Tensor, "d d"], limit: float) -> Pseudoinverse:
