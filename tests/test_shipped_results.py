@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from semalign.book.table_directive import SOURCES
 from semalign.book.tables.published import BENCHMARKS
 from semalign.experiments.cells import cells, entries_of
 from semalign.experiments.grids import points
@@ -105,7 +106,7 @@ def test_other_results_are_shown_or_named_in_the_book():
     objectives = ("literal", "permuted-atoms", "cross-entropy")
     transfers = {f"transfer-cut-{task}-{name}.json" for task in ("gsm8k", "mbpp") for name in objectives}
     pages = [*(ROOT / "notebooks").glob("*.py"), *(ROOT / "book").glob("*.md"), ROOT / "data" / "claims.yaml"]
-    text = "".join(page.read_text() for page in pages)
+    text = "".join(page.read_text() for page in pages) + "".join(source.files for source in SOURCES.values())
     asked = {cell.file_name for cell in cells(load_profile("small"))}
     for name in (files("small") - transfers - asked) | files("speed") | files("micro-analysis"):
         assert name.rsplit(".", 1)[0] in text, name

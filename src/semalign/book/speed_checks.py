@@ -54,8 +54,7 @@ def generation(found: Found) -> str:
         f"{found['items']} items of {found['task']} by {found['model']}, {found['batch_size']} at a time on "
         f"{found['threads']} threads: lm-eval's class wrote {theirs['tokens_per_second']} tokens a second and "
         f"`semalign evaluate` {ours['tokens_per_second']}, which took {found['ratio']} times less time; "
-        f"{found['equal_texts']} of the texts are equal (`data/results/speed/generation.json`, made by "
-        "`benchmarks/generation_speed.py`).\n"
+        f"{found['equal_texts']} of the texts are equal.\n"
     )
 
 
@@ -66,9 +65,8 @@ def engines(found: Found) -> str:
     return (
         f"vLLM was measured once, beside `generate` of transformers, before `semalign evaluate` decoded by itself: "
         f"{found['items']} items of {found['task']} by {found['model']}, {found['batch_size']} at a time on "
-        f"{found['threads']} threads. vLLM wrote {vllm} tokens a second and transformers {transformers} "
-        "(`data/results/speed/backends.json`, made by `benchmarks/backend_speed.py`). The aim was twice the speed "
-        "that transformers had then. These are other items in another run than above, so that only the order of the "
+        f"{found['threads']} threads. vLLM wrote {vllm} tokens a second and transformers {transformers}. The aim was "
+        "twice the speed that transformers had then. These are other items in another run than above, so that only the order of the "
         "speeds can be compared.\n"
     )
 
@@ -81,7 +79,7 @@ def map_by_triangle(found: Found) -> str:
         f"Of a head of {found['vocabulary']:,} x {found['width']:,} on {found['threads']} thread, the product takes "
         f"{found['product']:.2f} s, that with the triangle {found['half_product']:.2f} s, the triangle itself "
         f"{found['factor']:.2f} s and the rotation {found['rotation']:.2f} s: {saved:.2f} s are saved, and "
-        f"{more:.2f} s come in (`benchmarks/map_by_triangle.py`).\n"
+        f"{more:.2f} s come in.\n"
     )
 
 
@@ -91,8 +89,7 @@ def basis_error(found: Found) -> str:
     return (
         f"Of a random head of {found['vocabulary']:,} x {found['width']:,}, {found['rows']} vectors were compared with "
         f"those of a QR decomposition in float64. Their relative error is at most {found['ours']:.0e}, and that of "
-        f"`torch.linalg.pinv` in float32 {found['pinv']:.0e}; the difference in the table above has both "
-        "(`data/results/speed/basis-error.json`, made by `benchmarks/basis_error.py`).\n"
+        f"`torch.linalg.pinv` in float32 {found['pinv']:.0e}; the difference in the table above has both.\n"
     )
 
 

@@ -49,7 +49,20 @@ TABLES = {
     "tried": "speed_checks:tried",
 }
 CHECK, PLAN = "python benchmarks/", Source(command="semalign plan --profile llama2")
+SPEED = {  # the file of each measurement of the page on speed, and the command that makes it
+    "basis-error": ("basis-error.json", "basis_error.py"),
+    "builds": ("builds.json", "build_times.py --whole"),
+    "engines": ("backends.json", "backend_speed.py"),
+    "generation": ("generation.json", "generation_speed.py"),
+    "map_by_triangle": ("map-by-triangle.json", "map_by_triangle.py"),
+    "micro-cell": ("micro-cell.json", "micro_cell.py --out data/results/speed/micro-cell.json"),
+    "micro-ways": ("micro-ways.json", "micro_ways.py"),
+    "start-times": ("start-times.json", "start_times.py"),
+    "tried": ("tried.json", "tried.py"),
+}
 SOURCES = {
+    **{name: Source(f"results/speed/{file}", f"{CHECK}{script}") for name, (file, script) in SPEED.items()},
+    "profiles": Source("results/bench/profiles.csv", "PYTHONPATH=benchmarks python -m bench.profiles"),
     "gpu-check": Source("results/gpu-check/*.json", f"{CHECK}gpu_check.py --out data/results/gpu-check"),
     "half-precision": Source(
         "results/speed/half-precision.json",
