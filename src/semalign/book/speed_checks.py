@@ -66,8 +66,8 @@ def engines(found: Found) -> str:
         f"vLLM was measured once, beside `generate` of transformers, before `semalign evaluate` decoded by itself: "
         f"{found['items']} items of {found['task']} by {found['model']}, {found['batch_size']} at a time on "
         f"{found['threads']} threads. vLLM wrote {vllm} tokens a second and transformers {transformers}. The aim was "
-        "twice the speed that transformers had then. These are other items in another run than above, so that only the order of the "
-        "speeds can be compared.\n"
+        "twice the speed that transformers had then. These are other items in another run than above, so that only the "
+        "order of the speeds can be compared.\n"
     )
 
 
