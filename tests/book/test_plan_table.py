@@ -12,7 +12,7 @@ def test_every_job_is_in_one_line_and_the_last_adds_them_up():
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:2] == "| "]
     lines, total = rows[2:-1], rows[-1]
     assert total[:2] == ["all", str(len(jobs))] and sum(int(row[1]) for row in lines) == len(jobs)
-    assert {"semalign", "laten", "seeking", "sft", "models as they are", "notebook"} <= {row[0] for row in lines}
+    assert {"semalign", "laten", "seeking", "models as they are", "notebook"} <= {row[0] for row in lines}
     assert float(total[2]) == round(max(job.gpu_memory for job in jobs) / 1e9, 1)
     assert abs(float(total[4]) - sum(job.hours * job.gpus for job in jobs)) < 0.06
     assert "estimates, not measurements" in text and "worst case" in text

@@ -25,7 +25,7 @@ def of(jobs, kind):
 
 
 def test_every_cell_is_a_job_with_the_stem_of_its_record(llama2):
-    stems = [Path(cell.file_name).stem for cell in cells(load_profile("llama2"), ["all"])]
+    stems = [Path(cell.file_name).stem for cell in cells(load_profile("llama2"))]
     assert [job.name for job in llama2 if job.kind in ("evaluation", "cell")] == stems
 
 

@@ -24,7 +24,9 @@ def bytes_of(text: str | None) -> int | None:
 
 def plan(
     profile: Profile = "micro",
-    methods: Annotated[str, typer.Option(help="all, or names separated by commas")] = "all",
+    methods: Annotated[
+        str | None, typer.Option(help="all, or names separated by commas; default: those of `semalign compare`")
+    ] = None,
     gpu: Annotated[str, typer.Option(help="a100 or h100: its speed")] = "a100",
     gpus: Annotated[int, typer.Option(min=1, help="GPUs that one job may use")] = 1,
     gpu_memory: Annotated[str | None, typer.Option(help="memory of one GPU, e.g. 40GB; default: the GPU's")] = None,

@@ -85,7 +85,7 @@ class Job:
 
 def plan(
     profile: Profile,
-    names: Sequence[str] | None = ("all",),
+    names: Sequence[str] | None = None,
     machine: Machine = MACHINES["a100"],
     options: Options = AS_GIVEN,
     texts: ProfileTexts | None = None,
