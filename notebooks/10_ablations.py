@@ -15,7 +15,7 @@
 #
 # - **Purpose**: change one thing at a time about the method, and see what the {term}`held-out <held out>` loss makes of it. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
 # - **Cost**: about 60 seconds on a CPU. Losses are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py --methods semalign,cross-entropy,sft` the side effects.
+# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py --methods semalign,cross-entropy,sft,seeking,laten` the side effects.
 #
 # ## In short
 #
@@ -50,7 +50,7 @@ from semalign.book.page import open_page
 page = open_page("10_ablations", profile, inputs)
 COMPARE = "semalign compare --profile ablations"
 ATTRIBUTE = "python benchmarks/attribution_choices.py"
-SIDE = "python benchmarks/side_effects.py --methods semalign,cross-entropy,sft"
+SIDE = "python benchmarks/side_effects.py --methods semalign,cross-entropy,sft,seeking,laten"
 
 # %%
 from semalign.book.tables import ablations, medium, prediction, side_effects

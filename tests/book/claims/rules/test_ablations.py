@@ -57,12 +57,28 @@ def test_the_design_stands_if_changes_only_do_harm(folder, changes, verdict):
         evaluate("design_stands", ["ablations/*"], {"base": "literal", "least": 9})
 
 
+def write_rises(folder, method, trained, other, own):
+    """Write a record of a training on one of two tasks, with how far the loss of two rows of each rose."""
+    rises = {task: [own, own] if task == trained else [other, other] for task in ("a", "b")}
+    details = {"rises": rises, "before_nll": {"a": 10.0, "b": 10.0}, "weight_change": 0.0}
+    write_losses(folder, method, 0, [1.0], task=trained, details=details)
+
+
+def test_a_method_that_did_not_train_decides_nothing_about_side_effects(folder):
+    for method, own in (("semalign", -9.0), ("seeking", -0.19), ("laten", 0.21)):
+        for trained in ("a", "b"):
+            write_rises(folder, method, trained, {"semalign": 0.25}.get(method, 0.0), own)
+    found = evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["seeking"]})
+    assert found.verdict == "undecided" and found.numbers["each"].endswith("], which did not train")
+    found = evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["seeking", "laten"]})
+    assert found.verdict == "not" and found.numbers["each"].count("which did not train") == 1
+
+
 @pytest.mark.parametrize(("rise", "verdict"), [(0.5, "reproduced"), (-0.5, "not"), (0.0, "undecided")])
 def test_side_effects_are_compared_on_tasks_that_were_not_trained(folder, rise, verdict):
     for method, other in (("semalign", 0.25), ("seeking", 0.25 + rise)):
         for trained in ("a", "b"):
-            rises = {task: [-9.0, -9.0] if task == trained else [other, other] for task in ("a", "b")}
-            write_losses(folder, method, 0, [1.0], task=trained, details={"rises": rises})
+            write_rises(folder, method, trained, other, own=-9.0)
     found = evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["seeking"]})
     assert found.verdict == verdict and found.numbers["ours"] == 0.25
     assert found.numbers["each"] == f"seeking {0 - rise:+.4f} [{0 - rise:+.4f}, {0 - rise:+.4f}]"

@@ -1,7 +1,7 @@
 """Rules on ablations and side effects: held-out losses of variants of one training, paired by row."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -14,7 +14,7 @@ from semalign.book.tables.ablations import BASES
 from semalign.book.tables.paper import title
 from semalign.results.records import PAPER
 from semalign.results.statistics import Difference, seeded_bootstrap
-from semalign.results.training import HeldOutNll, training_of
+from semalign.results.training import UNMOVED, HeldOutNll, training_of
 
 
 class Losses(NamedTuple):
@@ -101,20 +101,32 @@ def _above(change: Difference) -> bool:
 def fewer_side_effects(patterns: Sequence[str], *, theirs: Sequence[str], ours: str = PAPER) -> Finding:
     """Reproduced if the loss on tasks that were not trained rises less by ``ours`` than by each of ``theirs``.
 
-    Differences are paired by held-out row; each row counts for the mean over the other tasks that were trained.
+    Differences are paired by held-out row; each row counts for the mean over the other tasks that were trained. A
+    method that did not train is named, and decides nothing.
     """
     found: dict[str, dict[str, dict[str, list[float]]]] = {}
+    moved: set[str] = set()
     for record in records_of(patterns):
         found.setdefault(record["method"], {})[record["task"]] = record["details"]["rises"]
+        if _trained(record["task"], record["details"]):
+            moved.add(record["method"])
     if absent := [name for name in (ours, *theirs) if name not in found]:
         raise NotRunError(f"no record of {', '.join(absent)}")
     own = np.concatenate(list(_on_others(found[ours])))
     changes = {
         name: seeded_bootstrap(own[None], np.concatenate(list(_on_others(found[name])))[None]) for name in theirs
     }
-    each = ", ".join(_told(name, change) for name, change in changes.items())
-    outcomes = [True if _below(change) else False if _above(change) else None for change in changes.values()]
+    idle = {name: "" if name in moved else ", which did not train" for name in theirs}
+    each = ", ".join(f"{_told(name, change)}{idle[name]}" for name, change in changes.items())
+    sides = {name: True if _below(change) else False if _above(change) else None for name, change in changes.items()}
+    outcomes = [side if name in moved else None for name, side in sides.items()]
     return Finding(over(outcomes), {"each": each, "ours": float(own.mean())})
+
+
+def _trained(task: str, details: Mapping[str, Any]) -> bool:
+    """Return whether a training changed the loss on its own task, or the weights, by more than a small share."""
+    rise = abs(float(np.mean(details["rises"][task])))
+    return rise >= UNMOVED * details["before_nll"][task] or details["weight_change"] >= UNMOVED
 
 
 def _on_others(rises: dict[str, dict[str, list[float]]]) -> Iterator[Float[ndarray, " rows"]]:
