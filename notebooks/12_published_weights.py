@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Do the benchmarks and the transfer run on published weights, and does the student gain? Both run, the benchmarks in a chat format that this model was not tuned on. In a student cut from its teacher, at the paper's numbers of rows and steps, every alignment that was run raises the loss on {term}`held-out <held out>` rows: permuted {term}`atoms <semantic atom>` raise it by far the most, the paper's map raises it less, and a map that keeps the teacher's logits least. So the tokens' atoms do carry meaning between these two models, and the training still does harm. Between two families, and in a student cut harder, cross-entropy alone lowers the loss most; all this is of models with a few hundred million parameters at most, and says nothing about Llama 2.
+# Do the benchmarks and the transfer run on published weights, and does the student gain? Both run, the benchmarks in a chat format that this model was not tuned on. In a student cut from its teacher, at the paper's numbers of rows and steps, every alignment that was run raises the loss on {term}`held-out <held out>` rows of GSM8K: permuted {term}`atoms <semantic atom>` raise it by far the most, the paper's map raises it less, and a map that keeps the teacher's logits least. So the tokens' atoms do carry meaning between these two models, and the training still does harm. Between two families, and in a student cut harder, cross-entropy alone lowers the loss most; all this is of models with a few hundred million parameters at most, and says nothing about Llama 2.
 
 # %% tags=["parameters"]
 profile = "micro"

@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# How do you find out, in minutes, whether alignment helps with your own models? Check the vocabularies, diagnose the pair before any training, run a hundred rows, and subtract what permuted atoms and labels alone reach. In the example, the micro pair, the paper's settings leave the held-out loss where it was, and labels alone lower it as much as labels with aligned states do. One seed and a few steps of your pair are a first look, not a result.
+# How do you find out, before a long training, whether alignment helps with your own models? Check the vocabularies, diagnose the pair before any training, run a hundred rows, and subtract what permuted atoms and labels alone reach. In the example, the micro pair, the paper's settings leave the held-out loss where it was, and labels alone lower it as much as labels with aligned states do. One seed and a few steps of your pair are a first look, not a result.
 
 # %% tags=["parameters"]
 profile = "micro"
