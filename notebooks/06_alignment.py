@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# What does the paper's objective do to the layer that it trains? Under the paper's settings both losses fall: on {term}`held-out <held out>` rows the layer's states come closer to the {term}`targets <target>`, but stay far from them, and the student predicts the responses worse than before. At ten times the rate, on fewer rows, the states come closer still, and the predictions become clearly worse; they do so least where cross-entropy is the output term or a late layer is trained. This is one task and one seed, without a benchmark score; [Evaluation](08_evaluation.ipynb) has the scores of all tasks.
+# What does the paper's objective do to the layer that it trains? Under the paper's settings both losses fall. On {term}`held-out <held out>` rows the layer's states come closer to the {term}`targets <target>`, but stay far from them, and the student predicts the responses worse than before. At ten times the rate, on fewer rows, the states come closer still, and the predictions become clearly worse; they do so least where cross-entropy is the output term or a late layer is trained. This is one task and one seed, without a benchmark score; [Evaluation](08_evaluation.ipynb) has the scores of all tasks.
 
 # %% tags=["parameters"]
 profile = "micro"
