@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Which models and tasks do most measurements in this book come from? The {term}`teacher` answers far more test items than the {term}`student`: {num}`micro/none--micro-teacher--micro_gsm8k.json:value:.0f` against {num}`micro/none--micro-student--micro_gsm8k.json:value:.0f` percent of micro-GSM8K, for example, so there is something to transfer. None of these scores says anything about the real benchmarks, or about Llama 2.
+# Which models and tasks do most measurements in this book come from? They come from five small models that were trained for this project, and from four generated benchmarks in the form of MMLU, GSM8K, HumanEval and MBPP. The {term}`teacher` answers far more test items than the {term}`student`, for example {num}`micro/none--micro-teacher--micro_gsm8k.json:value:.0f` against {num}`micro/none--micro-student--micro_gsm8k.json:value:.0f` percent of micro-GSM8K, so there is something to transfer. None of these scores says anything about the real benchmarks, or about Llama 2.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -36,7 +36,7 @@ from semalign.book.tables.paper import title
 page = open_page("00_micro_family", profile, inputs)
 
 # %% [markdown]
-# A claim about a method is easiest to check where a run takes seconds. The micro family makes that possible: three general models (`micro-teacher` and two students) and two code models with the architecture of Llama, which anyone can train again from text that the project generates, and four small benchmarks with the rows, prompts and scorers of MMLU, GSM8K, HumanEval and MBPP.
+# A claim about a method is easiest to check where a run takes seconds. The micro family makes that possible. It has three general models (`micro-teacher` and two students) and two code models with the architecture of Llama, which anyone can train again from text that the project generates. Its four small benchmarks have rows, prompts and scorers in the form of those of MMLU, GSM8K, HumanEval and MBPP.
 #
 # ## Models
 #
@@ -84,7 +84,7 @@ page.show_table(
 # %% [markdown]
 # ## One item of each
 #
-# This is the first item of each test split, not a chosen one, and what the models answer: the student, the teacher, the student after SemAlign with the [paper's settings](../paper_settings.md), and the student after a training of the same layer by cross-entropy in place of both cosines. Both trainings have the rows, epochs and rate of the paper's Table 5, and seed 0.
+# This is the first item of each test split, not a chosen one, with four answers: those of the student, of the teacher, of the student after SemAlign with the [paper's settings](../paper_settings.md), and of the student after a training of the same layer by cross-entropy in place of both terms of SemAlign's loss. Both trainings have the rows, epochs and rate of the paper's Table 5, and seed 0.
 
 # %% tags=["hide-input"]
 AFTER = {"after SemAlign": "semalign", "after cross-entropy": "cross-entropy"}
@@ -102,7 +102,7 @@ for task in settings.tasks:
 #
 # - **Letters.** In micro-MMLU a value has the same letter in every question, and a constant answer is right in one case of four. A model that knows a fact and the letter of its value need not compare the options.
 # - **Size.** A score says how a model of this size handles these templates. It says nothing about the real benchmarks, and nothing about models of billions of parameters.
-# - **Teacher and first student are unlike real pairs in one respect that matters**: their two trainings have nothing in common but the tokenizer and the kind of text, and the atoms of the two models hardly correspond ([Does the premise hold?](05_premise.ipynb)). Students of real families are often made from their teachers, as `micro-sibling` is.
+# - **Teacher and first student are unlike real pairs in one respect that matters**: their two trainings have nothing in common but the tokenizer and the kind of text, and the {term}`atoms <semantic atom>` of the two models hardly correspond ([Does the premise hold?](05_premise.ipynb)). Students of real families are often made from their teachers, as `micro-sibling` is.
 # - **One family.** Methods that rank alike here may rank differently elsewhere. The page [Published weights](12_published_weights.ipynb) has the other models that were run.
 #
 # **Read next**: [Semantic basis](01_semantic_basis.ipynb), where the method begins, or [Claims](../claims.md) for the verdicts.

@@ -51,7 +51,7 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # %% [markdown]
 # ## One vector for each token
 #
-# You need to know how a transformer computes logits, and what a pseudoinverse is; all other terms are explained where they first occur, and in the [glossary](../glossary.md).
+# You need to know how a transformer computes logits, and what a pseudoinverse is. All other terms are explained where they first occur, and in the [glossary](../glossary.md).
 #
 # A language model turns a hidden state $h$ of $D$ numbers into logits by its LM head, $z = W h$, with one row of $W$ for each of the $V$ tokens of the vocabulary. (The [final norm](#decisions-final-norm) that comes before the head is left out here.)
 # The other direction leads from a token to the space of hidden states, the *latent space*. It uses the [pseudoinverse](#decisions-pseudoinverse) $W^+$ and the one-hot vector $\vec e_i$ of token $i$. The result is one vector of the {term}`semantic basis`, called the {term}`semantic atom` of token $i$:
@@ -159,7 +159,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# The choice between unit and raw atoms concerns sums over atoms. The [next page](02_decomposition.ipynb) makes of teacher and student atoms one map, $M = S_T^{} S_S^\top$; it may be made of atoms of unit length or of raw ones. For states drawn at random, the targets of the two maps have this mean cosine:
+# The choice between unit and raw atoms concerns sums over atoms. The [next page](02_decomposition.ipynb) combines the atoms of teacher and student to one map, $M = S_T^{} S_S^\top$, which takes a teacher state to a {term}`target` for the student. The atoms in it may have unit length or be raw. For states drawn at random, the targets of the two maps have this mean cosine:
 
 # %%
 drawn = torch.randn(512, teacher_basis.vectors.shape[1], dtype=torch.float64, generator=torch.manual_seed(0))
@@ -182,7 +182,7 @@ display(
 )
 
 # %% [markdown]
-# A coefficient of one token is therefore never about this token alone: it also contains what the state has along the atoms near it.
+# The cosine of a state with the atom of one token is therefore never about this token alone: it also contains what the state has along the atoms near it.
 #
 # ## On your own model
 #

@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Does a hidden state keep its direction when it is taken apart along the atoms of its model and put together again? In a published model it mostly does for output-side atoms and hardly for input-side ones, as the paper says; in the micro student it is the other way round. As many random vectors keep the direction better than either, so a high cosine does not show that states are made of semantic atoms. The paper's own models, Qwen3 and Llama 2, were not run.
+# Does a hidden state keep its direction when it is taken apart along the {term}`atoms <semantic atom>` of its model and put together again? In a published model it mostly does for atoms of the {term}`output-side basis` and hardly for those of the {term}`input-side basis`, as the paper says; in the micro student it is the other way round. The same number of random vectors keeps the direction better than either, so a high cosine does not show that states are made of semantic atoms. The paper's own models, Qwen3 and Llama 2, were not run.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -64,7 +64,7 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # \mathbf a = \frac{S_T^\top \mathbf h^T}{\lVert \mathbf h^T \rVert_2} \quad (1), \qquad \tilde{\mathbf h}^S = S_S\, \mathbf a \quad (2).
 # $$ (eq-decompose)
 #
-# The drawing of the method on the [first page](../index.md) and the later chapters write $\mathbf h_*$ for the same target. Together the equations are one linear map, $\tilde{\mathbf h}^S = S_S S_T^\top \mathbf h^T / \lVert \mathbf h^T \rVert$. A cosine loss does not depend on the length. So the library computes the {term}`alignment map` $M = S_T^{} S_S^\top$ once, a $D_T \times D_S$ matrix for row vectors, and never the $m$ coefficients of a state ([Decisions](#decisions-one-product)).
+# The drawing of the method on the [first page](../index.md) and the later chapters write $\mathbf h_*$ for the same target. Together the equations are one linear map, $\tilde{\mathbf h}^S = S_S S_T^\top \mathbf h^T / \lVert \mathbf h^T \rVert$. The method trains by a cosine, which does not depend on the length. So the library computes the {term}`alignment map` $M = S_T^{} S_S^\top$ once, a $D_T \times D_S$ matrix for row vectors, and never the $m$ coefficients of a state ([Decisions](#decisions-one-product)).
 
 # %%
 task = next(iter(settings.tasks))
@@ -111,7 +111,7 @@ page.provenance(
 # %% [markdown]
 # ### The micro student
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for the micro student, whose head is not tied, on 164 prompts of micro-HumanEval. What to see: here the contrast is reversed, with the input side above the output side, so it is a property of a model and not of language models as such.", "name": "fig-decomposition-micro"}, "image": {"alt": "Four panels, one for each interface, with four curves over the student's layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "As {numref}`fig-decomposition-smollm2`, for the micro student, whose head is not tied, on 164 prompts of micro-HumanEval. What to see: here the contrast is reversed, with the input side above the output side, so it is a property of a model and not of language models as such.", "name": "fig-decomposition-micro"}, "image": {"alt": "Four panels, one for each interface, with four curves over the student's layers."}}
 if texts:
     figure = figures.resultant_cosines(micro)
 
@@ -146,7 +146,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# The second-to-last column is a comparison that the paper's figure does not have. Atoms do not fill all directions evenly, so the frame turns even a state without a preferred direction by some angle. For the output side this alone gives a *higher* cosine than the model's own states have. So the output-side curve measures how even the frame is. It does not show that states are made of the frame's atoms. A comparison that could show this is the map between two models against the same map with permuted atoms, as in [Does the premise hold?](05_premise.ipynb).
+# The second-to-last column of {numref}`tab-random-frames` is a comparison that the paper's figure does not have. Atoms do not fill all directions evenly, so the frame turns even a state without a preferred direction by some angle. For the output side this alone gives a *higher* cosine than the model's own states have. So the output-side curve measures how even the frame is. It does not show that states are made of the frame's atoms. A comparison that could show this is the map between two models against the same map with permuted atoms, as in [Does the premise hold?](05_premise.ipynb).
 #
 # ## How much of it is one direction
 #

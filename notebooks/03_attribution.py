@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Which layer of the teacher matters for a task? Under the absolute score it is always the first layer or, where whole layer outputs are scored, the second, whatever the task. Without the output of the first MLP the teacher predicts no task any more: the score finds a layer that everything needs, not one that is special to a task. The signed score gives other layers, which depend on the interface and on the task; whether any of them is a good place to train is not asked here.
+# Which layer of the teacher matters for a task? If the score sums magnitudes, it is always the first layer or, where whole layer outputs are scored, the second, whatever the task. Without the output of the first MLP the teacher predicts no task any more: the score finds a layer that everything needs, not one that is special to a task. If the score sums signed products, it gives other layers, which depend on the {term}`interface` and on the task. This page does not ask whether any of them is a good place to train.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -63,7 +63,7 @@ n_examples = TransferSettings().attribution_examples
 # A_\ell = \sum_{t, d} \Big| h^{(\ell)}_{t,d} \, \frac{\partial J}{\partial h^{(\ell)}_{t,d}} \Big| ,
 # $$ (eq-attribution)
 #
-# averaged over rows: one number for each layer. A layer has a large score if its activations are large where the objective reacts to them. `aggregation="signed"` omits the absolute value, so that positive and negative contributions cancel. The gradients come from captum's `LayerGradientXActivation` {cite}`kokhlikyan2020captum`.
+# averaged over rows, which gives one number for each layer. A layer has a large score if its activations are large where the objective reacts to them. `aggregation="signed"` omits the absolute value, so that positive and negative contributions cancel. The gradients come from captum's `LayerGradientXActivation` {cite}`kokhlikyan2020captum`.
 
 
 # %%
@@ -113,7 +113,7 @@ page.show_table(
 # %% [markdown]
 # ## What the score finds
 #
-# Two more measurements say what it means that a layer has the largest score. The first one replaces the MLP's output of one layer by zero, at all positions, and measures how much the {term}`response NLL` rises, that is, the mean negative log-likelihood of the response's tokens in nats. The second one computes the scores again: from as many other training rows, and from many samples of the same rows, drawn with replacement.
+# Two more measurements say what it means that a layer has the largest score. The first one replaces the MLP's output of one layer by zero, at all positions, and measures how much the {term}`response NLL` rises, that is, the mean negative log-likelihood of the response's tokens in nats. The second one computes the scores again from as many other training rows, and from many samples of the same rows, drawn with replacement.
 
 
 # %% tags=["hide-input"]

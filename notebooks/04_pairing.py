@@ -57,7 +57,7 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # \ell_k^T = \max\!\left(1, \left\lfloor \tfrac{L_T}{L_S} k \right\rfloor\right).
 # $$ (eq-pairing)
 #
-# [Attribution](03_attribution.ipynb) chooses a critical teacher layer $\ell_\star^T$. It leads to the first student layer whose partner is as deep or deeper, $k^\dagger = \min\{k : \ell_k^T \ge \ell_\star^T\}$. Layers count from 1. The last column shows the [interpolated](#decisions-interpolation) alternative, which mixes the two teacher layers around the student's exact depth $L_T\, k / L_S$.
+# [Attribution](03_attribution.ipynb) chooses a critical teacher layer $\ell_\star^T$. It leads to the first student layer whose partner is as deep or deeper, $k^\dagger = \min\{k : \ell_k^T \ge \ell_\star^T\}$. Layers count from 1. The last column below shows the [interpolated](#decisions-interpolation) alternative, which mixes the two teacher layers around the student's exact depth $L_T\, k / L_S$.
 
 # %%
 layer_map = LayerMap(Architecture(teacher.model).n_layers, Architecture(student.model).n_layers)

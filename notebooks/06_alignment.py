@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# What does the paper's objective do to the layer that it trains? Under the paper's settings, with this profile's rows, both losses fall, but in so few steps the layer hardly changes: on held-out rows its states come only slightly closer to the targets, and the student does not predict the responses better. At ten times the rate the states come much closer, and the predictions become clearly worse; they do so least where cross-entropy is the output term or a late layer is trained. This is one task and one seed, without a benchmark score; with the paper's own number of rows the layer does change ([Evaluation](08_evaluation.ipynb)).
+# What does the paper's objective do to the layer that it trains? Under the paper's settings both losses fall. On {term}`held-out <held out>` rows the layer's states come closer to the {term}`targets <target>`, but stay far from them, and the student predicts the responses worse than before. At ten times the rate, on fewer rows, the states come closer still, and the predictions become clearly worse; they do so least where cross-entropy is the output term or a late layer is trained. This is one task and one seed, without a benchmark score; [Evaluation](08_evaluation.ipynb) has the scores of all tasks.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -102,11 +102,11 @@ display(
 )
 
 # %% [markdown]
-# So this run cannot tell what a student would do that has reached its targets. It has the rows, epochs and rate of the paper's Table 5. The next section raises the rate instead; [Does the premise hold?](05_premise.ipynb) puts the targets themselves in place of the student's states.
+# This run has the rows, epochs and rate of the paper's Table 5, and it ends far from the targets. So it cannot tell what a student would do that has reached them. The next section raises the rate to come closer; [Does the premise hold?](05_premise.ipynb) puts the targets themselves in place of the student's states.
 #
 # ## One thing at a time
 #
-# Here the same transfer runs on the first 100 training rows, in batches of 32 and at ten times the paper's learning rate, with one setting changed. That gives only 20 steps, and at the paper's rate most lines of the table would not differ from "before". Three quantities are measured on 100 held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the {term}`response NLL`, the negative log-likelihood of the response's tokens, which is what matters for next-token prediction. What each setting means is in [Decisions](#decisions-output-cosine).
+# Here the transfer runs on the first 100 training rows only, in batches of 32 and at ten times the paper's learning rate, and each line of the table changes one setting. That gives only 20 steps, and at the paper's rate most lines of the table would not differ from "before". Three quantities are measured on 100 held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the {term}`response NLL`, the negative log-likelihood of the response's tokens, which is what matters for next-token prediction. What each setting means is in [Decisions](#decisions-output-cosine).
 
 # %%
 few = train[:100]
@@ -164,13 +164,13 @@ page.show_table(
 # %% [markdown]
 # ## How to read the table
 #
-# Keep two things in mind when reading {numref}`tab-variants`.
+# Two properties of the loss help to read {numref}`tab-variants`.
 #
-# * $\cos(\mathbf z, \mathbf y^\text{oh})$ is largest when *every* other logit is zero. A language model's logits have a common offset, which means nothing for probabilities, and a spread, which means much. The literal output term rewards removing both. The centred form ignores the offset.
+# * $\cos(\mathbf z, \mathbf y^\text{oh})$ is largest when *every* other logit is zero. A language model's logits have a common offset, which means nothing for probabilities, and a spread, which means much. The paper's output term rewards removing both. The centred form ignores the offset.
 # * Part of the targets is one fixed direction; the last column is its share. A layer can reach this part by moving its mean alone, without learning anything about any particular position.
 #
 # ## Use the result
 #
-# The result is a PEFT adapter folder: load it with `PeftModel.from_pretrained(student, folder)`, merge it with `merge_and_unload()`, or serve it like any LoRA. `record.json` in the same folder says how it was made.
+# The result is a PEFT adapter folder. Load it with `PeftModel.from_pretrained(model, folder)`, where `model` is the student as Transformers loads it, merge it with `merge_and_unload()`, or serve it like any LoRA. `record.json` in the same folder says how it was made.
 #
 # **Read next**: [Inside a state](07_inside_a_state.ipynb) for single states before and after such a training, or [Evaluation](08_evaluation.ipynb) for the scores.

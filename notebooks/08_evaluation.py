@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Evaluation
 #
-# - **Purpose**: Tables 1 and 2 of the paper, with the models of this profile: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, on all benchmarks, at the sizes and rates of the paper's Table 5, with the paper's numbers and the gap to the teacher next to them; what each training did, for two students; and the same after settings were chosen on validation data.
+# - **Purpose**: make Tables 1 and 2 of the paper with the models of this profile, at the sizes and rates of the paper's Table 5: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, next to the paper's numbers and with the gap to the teacher. The page also shows what each training did, for two students, and the scores after settings were chosen on validation data.
 # - **Cost**: about 2 minutes on a CPU. Scores come from run records under `data/results/`, which the page only reads; it names those that are missing or stale. One transfer is run live and compared with its record.
 # - **Command**: `semalign run --profile micro --only 08`; `semalign compare --profile micro` makes the records of the main tables.
 #
 # ## In short
 #
-# Does the student score higher after SemAlign, and does it come as close to its teacher as the paper says? With the rows, epochs and rates of the paper's Table 5, the verdict on the claim that SemAlign lifts the student on all four benchmarks is {verdict}`7:micro` for the student that was trained independently of the teacher, and {verdict}`7:micro-sibling` for the one that was cut from it. For both, the score on GSM8K falls by about half. With fewer rows and settings chosen on validation data, training on labels raises scores, and the aligned states add nothing that can be seen. These are small models and invented benchmarks: the tables neither support nor refute the paper's numbers for Llama 2.
+# Does the student score higher after SemAlign, and does it come as close to its teacher as the paper says? With the rows, epochs and rates of the paper's Table 5, the verdict on the claim that SemAlign lifts the student on all four benchmarks is *{verdict}`7:micro`* for the student that was trained independently of the teacher, and *{verdict}`7:micro-sibling`* for the one that was cut from it. For both, the score on GSM8K falls by about half; the claim that they come close to the teacher on every benchmark is *{verdict}`16:micro`* for the first and *{verdict}`16:micro-sibling`* for the second. With fewer rows and settings chosen on validation data, training on labels raises scores, and the aligned states add nothing that can be seen. These are small models and invented benchmarks: the tables neither support nor refute the paper's numbers for Llama 2.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -79,7 +79,7 @@ page.show_table(
 # %% [markdown]
 # ## One cell, live
 #
-# A table made from files proves nothing about the code next to it. So one transfer runs now and must agree with its record: in every training loss to three decimals, and in the score, item for item or, on a machine with different floating-point behaviour, within the record's interval.
+# A table made from files proves nothing about the code next to it. So one transfer runs now, and the page stops if it disagrees with its record: every training loss must agree to three decimals, and the score must lie within the record's interval, since another machine may round differently.
 
 # %%
 cell = next((cell for cell in cells(settings, [PAPER]) if cell.method == PAPER and cell.file_name in current), None)
@@ -103,9 +103,9 @@ else:
 #
 # Plain numbers, such as Table 1, are the paper's; numbers such as {numref}`tab-table-1` are this book's.
 #
-# The table gives means over seeds with 95% intervals: Student's $t$ over the seeds of a method, and Wilson's over the items for a model as it is. An interval over seeds says nothing about the choice of test items: where all seeds agree it has no width, and the item interval of the student's line still applies. Seeds change the order of the rows and the initial weights of LoRA, not the models: the second student, below, is the second pair.
+# The table gives means over seeds with 95% intervals: Student's $t$ over the seeds of a method, and Wilson's over the items for a model as it is. An interval over seeds says nothing about the choice of test items: where all seeds agree it has no width, and the item interval of the student's line still applies. Seeds change the order of the rows and the initial weights of LoRA, not the models; the second student, below, gives a second pair of models.
 #
-# Rows, epochs and rates are those of [Table 5](../paper_settings.md), and no setting was chosen on data. `semalign` has the paper's weights; what the paper leaves open is decided in [Decisions](#decisions-output-cosine) and the entries around it. Attribution chooses the layer on the training rows, and pairs the first layers here; `semalign-last` pairs the last ones, as the paper's Figure 3 does. Seeking and LaTen have their authors' settings. The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: what shares of the gap they are ({numref}`tab-paper-shares`), and how many right answers with what standard error ({numref}`tab-paper-counts`).
+# Rows, epochs and rates are those of [Table 5](../paper_settings.md), and no setting was chosen on data. `semalign` has the paper's weights; what the paper leaves open is decided in [Decisions](#decisions-output-cosine) and the entries around it. Attribution chooses the layer on the training rows, and pairs the first layers here; `semalign-last` pairs the last ones, as the paper's Figure 3 does. Seeking and LaTen have their authors' settings. The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: which share of the gap each one closes ({numref}`tab-paper-shares`), and how many right answers it stands for, with the standard error ({numref}`tab-paper-counts`).
 
 # %% tags=["hide-input"]
 benchmarks = [title(task) for task in settings.tasks]
@@ -160,7 +160,7 @@ page.show_table(
 # %% tags=["hide-input"]
 page.show_table(
     gap_table(settings, to_teacher, second, code),
-    "Gaps of Table 2, as in the table of gaps above: teacher minus method in points, share of the gap closed in brackets.",
+    "Gaps of Table 2, as in {numref}`tab-gaps-1`: teacher minus method in points, share of the gap closed in brackets.",
     "gaps-2",
     command=own.command,
     records=own.paths,
@@ -183,7 +183,7 @@ page.show_table(
 # %% [markdown]
 # ## What the trainings did
 #
-# A score says little about a training that changed little. So each score stands here beside the steps taken, the change of the trained weights as a share of their norm, the cosine of the layer's states with their targets, and the NLL of the responses on held-out rows. An entry *did not train* if its weights and its held-out NLL both changed by less than 2% ([Decisions](#decisions-what-a-record-says-of-a-training)).
+# A score says little about a training that changed little. So each score stands here beside the steps taken, the change of the trained weights as a share of their norm, the cosine of the layer's states with their targets, and the NLL of the responses on held-out rows. An entry *did not train* if its weights and its held-out NLL both changed by less than 2% ([Decisions](#decisions-what-a-record-says-of-a-training)); the last column says which did.
 #
 # There are two students: `micro-student`, which was trained independently of the teacher, and `micro-sibling`, which was cut from it and whose atoms correspond to the teacher's ([Does the premise hold?](05_premise.ipynb)). Besides the entries of Table 1 there are {term}`controls <control>`, each of which changes one thing: permuted atoms, one of the two terms alone, or cross-entropy on the same layer. The entries `-last` pair the last layers.
 
@@ -230,7 +230,7 @@ display(
 # %% [markdown]
 # ## With settings chosen on validation data
 #
-# The paper's rates suit its models, and may not suit these. So the profile `micro-tuned` gives every method settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries), with the same number of points for each. It has [fewer training rows](#decisions-training-rows-at-micro-scale), so that all methods could be tried with five seeds. `semalign` still has the paper's rate, and is the only entry that was not tuned; compare the others with `semalign-tuned`, and with `semalign-ce`, which has cross-entropy in place of the output cosine.
+# The paper's rates suit its models, and may not suit these. So the profile `micro-tuned` gives every method settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries) from the same number of grid points. It has [fewer training rows](#decisions-training-rows-at-micro-scale), so that all methods could be tried with five seeds. `semalign` still has the paper's rate, and is the only entry that was not tuned; compare the others with `semalign-tuned`, and with `semalign-ce`, which has cross-entropy in place of the output cosine.
 
 # %% tags=["hide-input"]
 for each in tuned(settings):
@@ -270,7 +270,7 @@ page.provenance("score-over-change", own.command, [path for each in (own, *other
 # %% [markdown]
 # ## Along the training
 #
-# The curves follow one training each far beyond the steps that Table 5 gives at its sizes, to the same number of steps for every benchmark, and measure the student on the way: held-out NLL and layer cosine after many steps, the score on 200 validation items after a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training.
+# Each curve follows one training far beyond the numbers of steps in the tables above, to the same number for every benchmark. The student is measured on the way: its held-out NLL and layer cosine at many steps, and its score on 200 validation items at a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training.
 
 # %% tags=["hide-input"]
 followed = {each.profile.student: Curves(each.profile) for each in (own, *others)}
@@ -300,7 +300,7 @@ for each in others:
 # %% [markdown]
 # ## What the numbers say
 #
-# These tables show small models on benchmarks invented for them; none of their numbers is for Llama 2.
+# These tables show small models on benchmarks invented for them. None of their numbers is for Llama 2, apart from the paper's own.
 
 # %% tags=["hide-input"]
 said = [

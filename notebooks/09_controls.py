@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Controls
 #
-# - **Purpose**: find out whether the difference comes from semantic alignment. The page has the paper's method minus its controls at the sizes of the paper's Table 5, for two students. Then it compares every method of the registry under settings that were chosen on validation data: what it is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
+# - **Purpose**: find out whether the change of a score comes from semantic alignment. The page first compares the paper's method with its {term}`controls <control>` at the sizes of the paper's Table 5, for two students. Then it compares every method of the registry under settings that were chosen on validation data: what each is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
 # - **Cost**: about 30 seconds, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 09`. `semalign compare --profile micro` makes the scores at Table 5's sizes and `semalign compare --profile micro-tuned` the others, `semalign select --profile micro-tuned` the grid, and `python benchmarks/method_cost.py` the costs.
+# - **Command**: `semalign run --profile micro --only 09`. `semalign compare --profile micro` makes the scores at Table 5's sizes, with `micro-sibling` for the second student and `micro-tuned` for the chosen settings; `semalign select --profile micro-tuned` makes the grid, and `python benchmarks/method_cost.py --profile micro-tuned` the costs.
 #
 # ## In short
 #
-# Does a change of the student's score come from semantic alignment? At the sizes of the paper's Table 5, the verdict on whether the meaning of the atoms is what helps is {verdict}`6:micro` for the student that was trained independently of the teacher, and {verdict}`6:micro-sibling` for the one that was cut from it. With fewer rows and settings chosen on validation data no control shows that it does: maps without semantics score about as well as the paper's map, and training on labels without a teacher scores higher. Where a control scores as SemAlign does, the score needs no semantic alignment; an interval that contains zero shows no difference, which does not mean that there is none.
+# Does a change of the student's score come from semantic alignment? No comparison with a map without semantics shows that it does. At the sizes of the paper's Table 5, the verdict on whether the meaning of the atoms is what helps is *{verdict}`6:micro`* for the student that was trained independently of the teacher, and *{verdict}`6:micro-sibling`* for the one that was cut from it. With fewer rows and settings chosen on validation data, maps without semantics score about as well as the paper's map, and training on labels without a teacher scores higher. An interval that contains zero shows no difference, which does not mean that there is none.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -102,7 +102,7 @@ compared = {name: differences(chosen.folder, name, only=current, resamples=RESAM
 # %% [markdown]
 # ## The answer in numbers
 #
-# `semalign` is the paper's method with the paper's settings, `semalign-tuned` the same with settings chosen on validation data. The other names are {term}`controls <control>`; [Baselines and controls](../baselines.md) describes each.
+# `semalign` is the paper's method with the paper's settings, and `semalign-tuned` is the same with settings chosen on validation data. `semalign-last` and `permuted-last` are `semalign` and `permuted-atoms` with the last layers paired, and `semalign-ce` has cross-entropy in place of the output cosine. The other names are {term}`controls <control>`; [Baselines and controls](../baselines.md) describes each.
 
 # %% tags=["hide-input"]
 sentences = [
@@ -111,7 +111,7 @@ sentences = [
     for ours, minus in ATOMS
     for measure, lines in found[each.profile.name].items()
 ]
-meaning = "what *equal*, *differs* and *open* mean stands [below](#equal-atoms)"
+meaning = "what *equal* and *different* mean stands [below](#equal-atoms)"
 display(
     Markdown(
         f"Real atoms against permuted ones at Table 5's sizes, over the benchmarks with records ({meaning}):\n\n"
@@ -140,7 +140,7 @@ display(
 # %% [markdown]
 # ## At the paper's settings
 #
-# [Evaluation](08_evaluation.ipynb) has the scores at the sizes and rates of [Table 5](../paper_settings.md) for two students; here are the differences. A pair changes one thing: the atoms, which are permuted; one term of the objective; or which layers are paired. The last lines are the paper's method against the baselines under their authors' settings. Besides the score each pair is compared in the NLL of the responses on held-out rows, which is the finer measure: every row counts with all its tokens, where a score counts an item as right or wrong.
+# [Evaluation](08_evaluation.ipynb) has the scores at the sizes and rates of [Table 5](../paper_settings.md) for two students; this section has the differences. The two entries of a pair differ in one thing: the atoms, which are permuted in one of them, the terms of the objective, or which layers are paired. The last lines compare the paper's method with the baselines under their authors' settings. Besides the score each pair is compared in the NLL of the responses on held-out rows, which is the finer measure: every row counts with all its tokens, where a score counts an item as right or wrong.
 
 # %% tags=["hide-input"]
 for each in beside:
@@ -160,7 +160,7 @@ for each in beside:
 # (equal-atoms)=
 # ### Are real and permuted atoms equal?
 #
-# A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins were set before these records were looked at: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%; *differs*, that the corrected $p$ of the table above is below 0.05; both, that there is a difference, and that it is smaller than the margin; *open*, that the data show neither. Entries that [did not train](08_evaluation.ipynb) are equal for that reason alone. To say that real and permuted atoms are equal in all cases of a student, every single test must succeed. That is strict already, so these tests need no correction for their number.
+# A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins were set before these records were looked at: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%. *Differs* means that the corrected $p$ of the table above is below 0.05. Where both hold, there is a difference, and it is smaller than the margin. *Open* means that the data show neither. Entries that [did not train](08_evaluation.ipynb) are equal for that reason alone. To say that real and permuted atoms are equal in all cases of a student, every single test must succeed. That is strict already, so these tests need no correction for their number.
 
 # %% tags=["hide-input"]
 for each in beside:
@@ -178,7 +178,7 @@ for each in beside:
 # %% [markdown]
 # ### Every layer
 #
-# Is it the layer? Each student layer is trained towards the teacher layer that the layer map gives it, by the layer term alone, at Table 5's rows, epochs and rate, through several maps and at both interfaces. Only the held-out NLL is measured. The first seed stands for all.
+# Would another layer do better? Each student layer is trained towards the teacher layer that the {term}`layer map` gives it, by the layer term alone, at Table 5's rows, epochs and rate, with several maps, at the output of the MLP and at all that the layer adds (`residual`). Only the held-out NLL is measured, with one seed.
 
 # %% tags=["hide-input"]
 swept, sources, SWEPT = {}, {}, ["micro_mmlu", "micro_gsm8k"]
@@ -211,7 +211,7 @@ display(*(found for name, found in sources.items() if name == f"{settings.name}-
 #
 # The rest of the page compares all methods. They were trained on [fewer rows](#decisions-training-rows-at-micro-scale), so that all of them could be tried with five seeds.
 #
-# A method that transfers knowledge through semantic alignment should do better than the same training without a teacher, better than the same training with a map without semantics, and better than the usual ways to distil. The page [Baselines and controls](../baselines.md) describes each method in full. The *method* is the paper's, the *baselines* are those that the paper compares with, and the *controls* are this project's. Entries that are not in the registry of methods are {term}`variants <variant>`: a method under settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries).
+# A method that transfers knowledge through semantic alignment should do better than the same training without a teacher, better than the same training with a map without semantics, and better than the usual ways to distil. The page [Baselines and controls](../baselines.md) describes each method in full. The *method* is the paper's, the *baselines* are those that the paper compares with, and the *controls* are this project's. Entries that are not in the registry of methods are {term}`variants <variant>`. Except for `semalign`, all entries have settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries).
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -278,7 +278,7 @@ for name, lines in compared.items():
 # %% [markdown]
 # ### How settings were chosen
 #
-# `semalign select` scores every point of a grid on validation data, with one seed, the general teacher, and the same number of points for every entry, so that no method is tuned more than another. The profile's variants hold the best point of each entry and task by validation score; the test split is not used. Most grids have two values of each setting and therefore no inside: at an end, a better value may lie beyond, for the paper's methods and for the controls alike. The searches in [Does the premise hold?](05_premise.ipynb) have seven rates, so that a best rate can lie inside.
+# `semalign select` scores every point of a grid on validation data, with one seed, the {term}`general teacher`, and the same number of points for every entry, so that no method is tuned more than another. The profile's variants hold the best point of each entry and task by validation score; the test split is not used. In about half of the grids a setting has two values only, so that each point is at an end of the grid, and a better value may lie beyond it, for the paper's method and for controls alike. The searches in [Does the premise hold?](05_premise.ipynb) have seven rates, so that a best rate can lie inside.
 
 # %%
 chosen_from = results_dir() / f"{chosen.profile.name}-selection" / TABLE
@@ -311,10 +311,10 @@ if grid is not None:
 # %% [markdown]
 # ## A version that works?
 #
-# If the paper's objective does not help a student, a small change to it may. Two searches on validation data look for such a change, one at a time, each with four points of learning rate and weight of the layer term. The first search starts from cross-entropy as the output term, with all training rows: `plain` adds the layer term as it is, the other entries change it, and the two entries of cross-entropy have no layer term, one on the paired layer and one on the last. The second search has 32 training rows for each task, so that labels are scarce. An entry that beats cross-entropy, or distillation, by more than its control with permuted atoms would be `semalign+`. A third search, at the last layers of the student whose atoms correspond to the teacher's, is in [Does the premise hold?](05_premise.ipynb), with its best points on the test split. None of the three finds one.
+# If the paper's objective does not help a student, a small change to it may. Two searches on validation data look for such a change, one at a time, each with four points of learning rate and weight of the layer term. The first search starts from cross-entropy as the output term, with the rows of `micro-tuned`. Its two entries of cross-entropy have no layer term, one on the paired layer and one on the last. `plain` adds the layer term as it is. The other entries change this term: states are centred (`centred`), compared by mean square or by the relations among them (`mean-square`, `relation`), taken from all that the layer adds (`layer-output`), or from the last layers (`last`); in `reverse-kl` the teacher's logits also replace the labels. The second search has 32 training rows for each task, so that labels are scarce. An entry that beats cross-entropy, or distillation, by more than its control with permuted atoms does would be called `semalign+`. A third search, at the last layers of the student whose atoms correspond to the teacher's, is in [Does the premise hold?](05_premise.ipynb), with its best points on the test split. None of the three finds such an entry.
 
 # %% tags=["hide-input"]
-SEARCHES = {"plus": "all training rows of the profile", "few": "32 training rows"}
+SEARCHES = {"plus": "300 training rows", "few": "32 training rows"}
 searches = {}
 for name, size in SEARCHES.items():
     path = results_dir() / f"{settings.name}-{name}-selection" / TABLE
@@ -352,7 +352,7 @@ if searches:
     display(Markdown(text))
 
 # %% [markdown]
-# A response of MMLU is a letter and the end of the sequence: two positions. After the row's mean is subtracted they are opposite whatever the states are, so that their relation is constant and `relation` is cross-entropy itself there. These two searches did not try prompts without labels, several layers at once, or an alignment phase before the training on the task; the first two are among the [ablations](10_ablations.ipynb) of the other student.
+# A response of MMLU has two positions, a letter and the end of the sequence. After the row's mean is subtracted, their states are opposite whatever they were, so that their relation is constant, and `relation` is cross-entropy itself there. These two searches did not try prompts without labels, several layers at once, or an alignment phase before the training on the task; the first two are among the [ablations](10_ablations.ipynb) of the other student.
 
 # %% [markdown]
 # ## What it costs

@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Ablations
 #
-# - **Purpose**: change one thing at a time about the method, and see what the {term}`held-out <held out>` loss makes of it. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
+# - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
 # - **Cost**: about 60 seconds on a CPU. Losses are only read from run records; what has no current record is *not run*.
 # - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py --methods semalign,cross-entropy,sft,seeking,laten` the side effects.
 #
 # ## In short
 #
-# Which part of the method does the work, and are few layers enough? In a pair whose atoms agree, the choice of the map matters most where the student learns from aligned states alone: shuffling the tokens raises the loss greatly at the learning rate used here, though not under the paper's own settings. Where the student also learns from labels, the layer term at its usual weights has no clear effect, and larger weights raise the loss. Training more layers lowers the loss with labels and raises it without them. All this is one seed or two, and mostly one benchmark, and the tables name what was not run.
+# Which part of the method does the work, and are few layers enough? In a pair whose {term}`atoms <semantic atom>` agree, the choice of the map matters most where the student learns from aligned states alone: shuffling the tokens raises the loss greatly at the learning rate used here, though not under the paper's own settings. Where the student also learns from labels, the layer term at its usual weights has no clear effect, and larger weights raise the loss. One layer is enough without labels, where training more layers raises the loss, but not with labels, where it lowers the loss. All this is one seed or two, and mostly one benchmark, and the tables name what was not run.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -76,7 +76,7 @@ print(len(kept), "of", len(cells(settings)), "records are current")
 # - `literal`: the paper's settings, at the pair of layers that attribution chooses;
 # - `labels`: cross-entropy beside the layer term, at the last pair, with states taken after the residual addition of the layer;
 # - `alone`: the layer term without labels, at the same place;
-# - `inner`: the same one layer further down, so that there are teacher layers above and below to pair it with.
+# - `inner`: as `alone`, but one student layer below the last, so that there are teacher layers above and below to pair it with.
 #
 # A difference is the variant's loss minus the base's, on the same rows, in nats per token: below zero the change helps. Intervals are bootstraps over rows and seeds; with one seed they say nothing about other seeds. Bold differences are those whose $p$, corrected by Holm's procedure for all differences of this chapter, is below 0.05.
 
@@ -93,7 +93,7 @@ page.save(lines, "ablations")
 # %% [markdown]
 # ## The map
 #
-# Which map takes the teacher's states into the student's space? `semantic`, the paper's, pairs token with token. Permuted forms are its {term}`controls <control>`: they keep the geometry of both spaces and pair wrong tokens, or wrong positions; `random` has no correspondence at all. If the meaning of the atoms matters, the paper's map must be better than its permuted form.
+# Which map takes the teacher's states into the student's space? `semantic`, the paper's, pairs token with token; [Baselines and controls](../baselines.md) describes the others. Permuted forms are {term}`controls <control>`: they keep the geometry of both spaces and pair wrong tokens, or wrong positions; `random` has no correspondence at all. If the meaning of the atoms matters, the paper's map must be better than its permuted form.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with another map minus that with the paper's map, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: where the permuted form of a map is worse than the map itself, its correspondence carries something.", "name": "fig-ablation-map"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each of eight maps and each benchmark, and a line at zero."}}
 figure = factor_effects(settings, lines, "map")
@@ -140,7 +140,7 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'layers')}."))
 # A target is a sum over all atoms, each with its cosine as the coefficient. Three things are changed about that sum:
 #
 # - **few atoms**: only those with the largest cosines, in magnitude, are kept. If a few of them carry the meaning, few are enough; if the sum works as a product with one fixed matrix and not as a decomposition, it needs all;
-# - **temperature**: a softmax makes probabilities on the vocabulary of the cosines, which the paper mentions (Section 3.1) and does not use. At 0.01 a target is nearly its nearest atom; at 1 all targets are nearly the mean atom ([Decisions](#decisions-which-coefficients-a-target-has));
+# - **temperature**: a softmax turns the cosines into probabilities on the vocabulary, which the paper mentions (Section 3.1) and does not use. At 0.01 a target is nearly its nearest atom; at 1 all targets are nearly the mean atom ([Decisions](#decisions-which-coefficients-a-target-has));
 # - **part of the vocabulary**: the atoms are the tokens that occur in the training rows, or as many random ones.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with other coefficients or atoms minus that with the cosines of all atoms, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how many atoms it takes until the loss is that of all of them, and whether it matters which they are.", "name": "fig-ablation-strength"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each number of atoms, temperature and part of the vocabulary, and each benchmark."}}
@@ -209,11 +209,11 @@ display(Markdown(f"{where}. Read from the table: {ablations.reading(lines, 'pair
 # %% [markdown]
 # ## Granularity
 #
-# Attribution and training can look at what attention adds, at what the MLP adds, at both together, or at the layer's output. The paper attributes and compares at one of them; which, it does not say exactly.
+# Attribution and training can look at what attention adds, at what the MLP adds, at both together, or at the layer's output. The paper attributes and compares at one of them, and does not say exactly at which.
 #
 # **Attribution** can also look at single attention heads, whose output is taken before the matrix that mixes them; a layer then has the score of its best head. And it can go another way than gradient × activation: *integrated gradients* average the gradient over activations between zero and the layer's own, and an *ablation* puts zero in place of the activation and measures how far the log-likelihood of the response falls. All that a choice can change is the {term}`critical layer`, and with it the pair of layers; the table gives both. A pair is trained only where it differs from that of the base: {numref}`tab-ablation-pairing` has the pairs that were.
 #
-# **Training** at single heads was not built. A head's output, before it is mixed, is not in the residual stream, where the atoms are, so that Eq. 1 does not apply to it; and of its share of what attention adds, the paper does not say which head of the student it should be compared with: a formula pairs layers by their depth, and heads have no order. The sum over heads is the interface `attention`.
+# **Training** at single heads was not built. A head's output, before it is mixed, is not in the residual stream, where the atoms are, so that Eq. 1 does not apply to it. What a head adds after mixing is there, but the paper does not say with which head of the student it should be compared: its formula pairs layers by their depth, and heads have no order. The sum over heads is the interface `attention`.
 
 # %% tags=["hide-input"]
 from semalign.book.tables import analyses
@@ -261,7 +261,7 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'interface')}."))
 # %% [markdown]
 # ## Readings of the text
 #
-# Three things that the text leaves open, each the other way: the gain of the [final norm](#decisions-final-norm) folded into the head before it is inverted, means subtracted from [states and targets](#decisions-which-coefficients-a-target-has), and every [position](#decisions-supervised-positions) supervised instead of the response alone.
+# Three things that the text leaves open are done the other way here, one at a time: the gain of the [final norm](#decisions-final-norm) folded into the head before it is inverted, means subtracted from [states and targets](#decisions-which-coefficients-a-target-has), and every [position](#decisions-supervised-positions) supervised instead of the response alone.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL under another reading of the text minus that under the base's, around three bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether a decision of this project changes the result.", "name": "fig-ablation-reading"}, "image": {"alt": "Three panels, one for each base, with a point and an interval for each of three readings and each benchmark."}}
 figure = factor_effects(settings, lines, "reading")
@@ -283,7 +283,7 @@ display(Markdown(f"Read from them: {ablations.reading(lines, 'reading')}."))
 # %% [markdown]
 # ## Rows and labels
 #
-# How much does the result depend on what is trained on? With 32, 100 or 300 rows in place of 1,000, rows come more often, so that there are as many steps. In the other regime no label is used at all: the rows have the teacher's own greedy answers to the same prompts as their responses, and the layer term trains alone, beside cross-entropy with these answers, or beside a KL term to the teacher's logits ([Decisions](#decisions-what-the-teacher-s-answers-are)). Losses are measured on held-out rows with their true responses, whatever was trained on. A teacher is worth most where labels are few: if alignment carries knowledge, the layer term must lose less than cross-entropy does when rows are taken away.
+# How much does the result depend on what is trained on? With 32, 100 or 300 rows in place of 1,000, each row is used more often, so that there are as many steps. In another group of variants no label is used at all: the responses are the teacher's own greedy answers to the same prompts, and the layer term trains alone, beside cross-entropy with these answers, or beside a KL term to the teacher's logits ([Decisions](#decisions-what-the-teacher-s-answers-are)). Losses are measured on held-out rows with their true responses, whatever was trained on. A teacher is worth most where labels are few: if alignment carries knowledge, the layer term must lose less than cross-entropy does when rows are taken away.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL after training on other rows or responses minus that after 1,000 rows with their labels, around two bases. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how much is lost without labels, and with few rows.", "name": "fig-ablation-regime"}, "image": {"alt": "Two panels, one for each base, with a point and an interval for each number of rows and each kind of responses, and each benchmark."}}
 figure = factor_effects(settings, lines, "regime")
@@ -303,11 +303,11 @@ page.show_table(
 display(Markdown(f"Read from them: {ablations.reading(lines, 'regime')}."))
 
 # %% [markdown]
-# Labels of another form, such as GSM8K's answers without the marks of its calculator, exist for the published data only (task `gsm8k_laten`): the micro benchmarks have one form each. The search with few rows in the independent pair is in [Controls](09_controls.ipynb).
+# Labels of another form, such as GSM8K's answers without the marks of its calculator, exist for the published data only (task `gsm8k_laten`); the micro benchmarks have one form each. The search with few rows in the independent pair is in [Controls](09_controls.ipynb).
 #
 # ## Does alignment predict the gain?
 #
-# Every transfer on record with a layer term says how similar the student's states were to their targets before training (the {term}`layer cosine`), how much that changed, and how far the held-out loss fell, relative to what it was. If alignment before the update predicts the transfer, the rank correlation of the first and the last is above zero. Runs that differ in their seed only count once. Settings also differ in their rate, their layer and their output term, and those move the loss too: a correlation over them all is no effect of alignment.
+# Every transfer on record with a layer term says how similar the student's states were to their targets before training (the {term}`layer cosine`), how much that changed, and how far the held-out loss fell, relative to what it was. If alignment before the update predicts the transfer, the rank correlation of the first and the last is above zero. Runs that differ in their seed only count once. Settings also differ in their rate, their layer and their output term, and those move the loss too, so a correlation over them all does not show an effect of alignment.
 
 # %%
 FOLDERS = ["ablations", "micro", "micro-sibling", "micro-tuned", "micro-tuned-selection", "micro-plus-selection", "micro-few-selection", "sibling-plus-selection"]  # fmt: skip
@@ -335,7 +335,7 @@ page.show_table(
 # %% [markdown]
 # ## Side effects
 #
-# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here the student is trained on one task and measured on the held-out rows of all four. In the diagonal is the task that it was trained on.
+# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here the student is trained on one task and measured on the held-out rows of all four. The diagonal of the table has the task that it was trained on.
 
 # %% tags=["hide-input"]
 matrix = side_effects.side_effects(results_dir() / "side-effects")

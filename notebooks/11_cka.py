@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is? For most layers of the micro student, yes; but once states are scaled to unit length, two untrained models show nearly the same. In the student that was cut from SmolLM2, no more layers match than in untrained models. Alignment lowers the similarities and moves many of their maxima off the diagonal, and {term}`permuted atoms` change the pattern no more than real ones do: a stable pattern is no sign of semantics. In this pair a transfer under the paper's settings changes nothing that one could see, and none of this was measured on the paper's models.
+# Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is? For most layers of the micro student the most similar teacher layer is its partner or next to it; but once states are scaled to unit length, two untrained models show nearly the same, and in the student that was cut from SmolLM2 no more layers match so than in untrained models. In the micro pair alignment lowers the similarities and moves many of their maxima off the diagonal, and {term}`permuted atoms` change the pattern no more than real ones do, so that a stable pattern is no sign of semantics. A transfer into the micro student under the paper's settings for HumanEval, which hardly train it, changes nothing that one could see. None of this was measured on the paper's models.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -66,11 +66,11 @@ out = project_root() / "book" / "_static" / "data" / "cka-micro"
 #
 # The linear kernel is $K = X X^\top$; the RBF kernel has the median distance as its width. HSIC is the unbiased estimate {cite}`song2012hsic`, summed over minibatches of rows {cite}`nguyen2021wide`. Each row is the layer output at one token of a code prompt. CKA is invariant to a rotation and to a common scale of either space. It is not invariant to a map that stretches, as $M = S_T S_S^\top$ does, so alignment can change it.
 #
-# There are five conditions: the models as they are (*before*); teacher states mapped by $M$ (*after alignment*); the adapted student in place of the student (*after transfer*); two untrained models of the same architectures, initialised independently (*untrained*); and teacher states mapped by an $M$ whose atoms are permuted, which keeps the form of the map and none of its semantics. What a row is, and which estimate is used, is said in [Decisions](#decisions-rows-estimate-and-kernel-width). States are taken first as they are and then at unit length. The states of a few tokens, often the first, may be hundreds of times longer than the rest, and linear CKA then depends on little else.
+# There are five conditions: the models as they are (*before*); teacher states mapped by $M$ (*after alignment*); the adapted student in place of the student (*after transfer*); two untrained models of the same architectures, initialised independently (*untrained*); and teacher states mapped by an $M$ whose atoms are permuted, which keeps the form of the map and none of its semantics (*permuted atoms*). What a row is, and which estimate is used, is said in [Decisions](#decisions-rows-estimate-and-kernel-width). States are taken first as they are and then at unit length. The states of a few tokens, often the first, may be hundreds of times longer than the rest, and linear CKA then depends on little else.
 #
 # ## The micro pair
 #
-# This section compares teacher and student of the micro family on the prompts of micro-HumanEval. The transfer is the paper's method under the paper's settings, run on this page.
+# This section compares `micro-teacher` and `micro-student` on the prompts of micro-HumanEval. The transfer is the paper's method under the paper's settings for this benchmark, run on this page.
 
 # %%
 if settings.name == "micro":
@@ -134,7 +134,7 @@ if settings.name == "micro":
 # %% [markdown]
 # ### Findings
 #
-# "Near the diagonal" means within one layer of the partner that the layer map gives. If similarity falls off with depth in both matrices, they correlate under any pairing. After the means of the matrix's rows and columns are subtracted, only an agreement in the pairing is left.
+# The diagonal is made of the pairs of the layer map, and a layer counts as near it if its most similar teacher layer is within one of its partner. If similarity falls off with depth in two matrices, they correlate under any pairing. After the means of each matrix's rows and columns are subtracted, only an agreement in the pairing is left.
 
 # %% tags=["hide-input"]
 if settings.name == "micro":

@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Do the benchmarks and the transfer run on published weights, and does the student gain? In a student cut from its teacher, at the paper's numbers of rows and steps, every alignment that was run raises the loss on {term}`held-out <held out>` rows: permuted atoms by far the most, the paper's map less, a map that keeps the teacher's logits least. So the tokens' atoms do carry meaning between these two models, and the training still does harm. Between two families, and in a student cut harder, cross-entropy alone lowers the loss most. The benchmarks run, in a chat format that this model was not tuned on; all this is of models with a few hundred million parameters at most, and says nothing about Llama 2.
+# Do the benchmarks and the transfer run on published weights, and does the student gain? Both run, the benchmarks in a chat format that this model was not tuned on. In a student cut from its teacher, at the paper's numbers of rows and steps, every alignment that was run raises the loss on {term}`held-out <held out>` rows of GSM8K: permuted {term}`atoms <semantic atom>` raise it by far the most, the paper's map raises it less, and a map that keeps the teacher's logits least. So the tokens' atoms do carry meaning between these two models, and the training still does harm. Between two families, and in a student cut harder, cross-entropy alone lowers the loss most; all this is of models with a few hundred million parameters at most, and says nothing about Llama 2.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -86,7 +86,7 @@ if (run := results_dir() / "speed" / "backends.json").is_file():
 # %% [markdown]
 # ## A transfer into a student cut from its teacher, at Table 5's sizes
 #
-# The student is SmolLM2-135M-Instruct without five of its 30 layers, with the residual stream of the others rotated to its principal directions and cut from 576 to 540 of them, as in SliceGPT {cite}`ashkboos2024slicegpt`, but with one rotation for all layers. Teacher and student share a vocabulary, differ in depth and width, and the student has something to regain; nothing was trained after the cut. Rows, epochs and rates are those of the paper's [Table 5](../paper_settings.md), texts have the model's own chat format, and frozen weights are bfloat16. No setting of a method was chosen on data; which layers to leave out was, by the loss on a few training rows of both tasks. {term}`Attribution <attribution>` pairs the first layers; entries `-last` pair the last ones. The records were made on one H100, where the student was made by the same commands. Scores on the first 100 test items are near zero for all, so the loss on 300 held-out rows is what tells the entries apart.
+# The student is SmolLM2-135M-Instruct without five of its 30 layers, with the residual stream of the others rotated to its principal directions and cut from 576 to 540 of them, as in SliceGPT {cite}`ashkboos2024slicegpt`, but with one rotation for all layers. Teacher and student share a vocabulary and differ in depth and width. Nothing was trained after the cut, so the student has something to regain. Rows, epochs and rates are those of the paper's [Table 5](../paper_settings.md), texts have the model's own chat format, and frozen weights are bfloat16. No setting of a method was chosen on data; which layers to leave out was, by the loss on a few training rows of both tasks. {term}`Attribution <attribution>` pairs the first layers; entries `-last` pair the last ones. The records were made on one H100, where the student was made by the same commands. Scores on the first 100 test items are near zero for all, so the loss on 300 held-out rows is what tells the entries apart.
 
 # %%
 from semalign.experiments.cells import cells
@@ -133,7 +133,7 @@ display(Markdown(f"Held-out NLL before → after: {'; '.join(told) or NOT_RUN}."
 # %% [markdown]
 # ## The same into a student that is cut harder
 #
-# Here the student is SmolLM2-135M-Instruct without every third layer, its residual stream cut to 504 directions. Before training it is little better than a uniform guess over the vocabulary, there are 100 rows, one seed and no interval; the section stays because it has cross-entropy beside the paper's objective. {term}`Steering <steering>` trains one layer, the one that attribution and {term}`layer map` choose. Three objectives are compared on the same rows in the same order: the paper's two cosines; the {term}`control` in which the atoms of the map are permuted, which keeps the form of the map and none of its semantics; and cross-entropy alone.
+# Here the student is SmolLM2-135M-Instruct without every third layer, its residual stream cut to 504 directions. Before training its loss is above that of a uniform guess over the vocabulary. There are 100 rows, one seed and no interval; the section stays because it has cross-entropy beside the paper's objective. {term}`Steering <steering>` trains one layer, the one that attribution and {term}`layer map` choose. Three objectives are compared on the same rows in the same order: the paper's two cosines, the {term}`control` in which the atoms of the map are permuted, and cross-entropy alone.
 
 # %%
 objectives = {"literal": "the paper's", "permuted-atoms": "permuted atoms", "cross-entropy": "cross-entropy alone"}
@@ -174,7 +174,7 @@ display(commands("The records are made by", CUT))
 # %% [markdown]
 # ## A transfer between two families
 #
-# The teacher is Gemma 3 270M, the student SmolLM2-135M-Instruct: other data, other architecture and another kind of tokenizer. {term}`Shared atoms <shared atoms>` match by the bytes of text that a token stands for ([Decisions](#decisions-vocabularies-that-differ)). The last layers are paired, where a state is nearest to the tokens that it predicts, and where training is cheap on a CPU; attribution was not run for this pair. Frozen weights are bfloat16, what trains is float32. Training and held-out rows are the first rows of the tasks' training splits, and no setting was chosen on any of them.
+# The teacher is Gemma 3 270M, the student SmolLM2-135M-Instruct. They were trained on other data, and have another architecture and another kind of tokenizer. {term}`Shared atoms <shared atoms>` match by the bytes of text that a token stands for ([Decisions](#decisions-vocabularies-that-differ)). The last layers are paired, where a state is nearest to the tokens that it predicts, and where training is cheap on a CPU; attribution was not run for this pair. Frozen weights are bfloat16, what trains is float32. Training and held-out rows are the first rows of the tasks' training splits, and no setting was chosen on any of them.
 
 # %% tags=["hide-input"]
 from semalign.book.tables.families import family_records, family_table
@@ -209,7 +209,7 @@ display(commands("The records are made by", FAMILIES))
 #
 # Of the scores:
 #
-# - **The prompts do not have the model's chat format.** With them MMLU is at chance, a quarter, and GSM8K is near zero, as on the model card.
+# - **The prompts do not have the model's chat format.** With them MMLU is at chance, which is a quarter, and GSM8K is near zero, as on the model card.
 # - **HumanEval is zero for a reason**: with the function's head in the question and again at the beginning of the answer, the model mostly closes the fence at once, as if the head were the whole function. On MBPP, where the answer begins with the opening fence alone, it writes programs and passes some.
 
 # %% tags=["hide-input"]
@@ -230,6 +230,6 @@ There, one seed cannot tell whether the difference between real and permuted ato
 )
 
 # %% [markdown]
-# Of the transfers between two families, the table has paired intervals: real atoms count for something where the paper's objective is below permuted atoms, and the transfer for something where it is below the student before. A base model of this size need be no better teacher of these texts than the labels.
+# Of the transfers between two families, {numref}`tab-published-families` has paired intervals. On neither task is the loss under the paper's objective below that with permuted atoms, or below that of the student before, so nothing shows that real atoms or the transfer help there. A base model of this size need be no better teacher of these texts than the labels.
 #
 # **Read next**: [Your own pair](13_your_own_pair.ipynb), to try this with models of your own.

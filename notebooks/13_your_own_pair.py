@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# How do you find out, in minutes, whether alignment helps with your own models? Check the vocabularies, diagnose the pair before any training, run a hundred rows, and subtract what permuted atoms and labels alone reach. In the example, the micro pair, the paper's settings leave the held-out loss where it was, and labels alone gain as much as cross-entropy does. One seed and a few steps of your pair are a first look, not a result.
+# How do you find out, before a long training, whether alignment helps with your own models? Check the vocabularies, diagnose the pair before any training, run a hundred rows, and subtract what permuted atoms and labels alone reach. In the example, the micro pair, the paper's settings leave the held-out loss where it was, and labels alone lower it as much as labels with aligned states do. One seed and a few steps of your pair are a first look, not a result.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -68,7 +68,7 @@ compare_vocabularies(teacher, student, training)
 # semalign pair path/to/teacher path/to/student --data mine.jsonl
 # ```
 #
-# Then measure, before any training, whether aligned states carry anything between these two models. It takes minutes on a CPU:
+# Then measure, before any training, whether aligned states carry anything between these two models. On a CPU it takes minutes for the micro models, and up to an hour for published models with 135 million parameters:
 #
 # ```sh
 # semalign diagnose path/to/teacher path/to/student --data mine.jsonl --out runs/diagnosis
@@ -84,7 +84,7 @@ compare_vocabularies(teacher, student, training)
 # - the same with `output_loss=cross_entropy`, so that the output term raises the probability of the label. The learning rate is higher too, since cross-entropy allows it, so a difference from the first recipe is not due to the loss alone;
 # - `sft`, which trains a LoRA of all layers on the labels alone, without a teacher. What the teacher adds is what the others gain beyond it.
 #
-# And one control: `map=permuted` gives each teacher atom another student atom. The map has the same form, but tokens no longer correspond, so a gain that it also reaches does not come from semantics.
+# Run the first two also with one control: `map=permuted` gives each teacher atom another student atom. The map has the same form, but tokens no longer correspond, so a gain that it also reaches does not come from semantics.
 
 # %%
 from semalign import run_method
@@ -106,7 +106,7 @@ results = {
 }
 
 # %% [markdown]
-# From the command line, with [settings](#table-of-settings) behind each `--set`, the third of them is
+# From the command line, with [settings](#table-of-settings) behind each `--set`, the recipe "with cross-entropy" is
 #
 # ```sh
 # semalign transfer path/to/teacher path/to/student --data mine.jsonl --examples 128 --hold-out 256 \
@@ -150,16 +150,25 @@ page.show_table(
 # %% [markdown]
 # How to read such a table:
 #
-# - **Under the paper's settings little moves** with this few steps: the rate is 3e-4 and the two cosines have small gradients. A change of NLL whose interval contains zero is no result; train longer, or at another rate, chosen on *validation* rows with the same number of tries for each recipe (`semalign select`).
+# - **Under the paper's settings little moves** in so few steps: the rate is 3e-4, and the two cosines have small gradients. A change of NLL whose interval contains zero is no result; train longer, or at another rate, chosen on *validation* rows with the same number of tries for each recipe (`semalign select`).
 # - **The layer cosine rises in any case**, since it is trained. It says that the objective works, not that the student is better.
 # - **Subtract the permuted control.** What the real atoms reach beyond the permuted ones is the part that semantics explain.
 # - **Subtract the labels.** If `sft` on the same rows is as good, the teacher added nothing.
 #
-# When the NLL falls, score the task itself: `semalign evaluate path/to/student --adapter runs/mine --task mine.yaml`. What our own pairs gave, with all controls, is in [Controls](09_controls.ipynb) and in [Claims](../claims.md).
+# When the NLL falls, score the task itself, which needs a [task file](add-task): `semalign evaluate path/to/student --adapter runs/mine --task my-task.yaml`. What our own pairs gave, with all controls, is in [Controls](09_controls.ipynb) and in [Claims](../claims.md).
 #
 # ## Memory and time
 #
-# `semalign plan --profile mine.yaml` says before a run what a profile needs that names your teacher, student and tasks ({ref}`here <plan>` for the paper's), from the configurations alone; [Published weights](12_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. What can be changed where memory is short ([all settings](table-of-settings)), none of which changes the results beyond rounding:
+# Before a run, `semalign plan --profile my-profile.yaml` says from the configurations alone what your models need ({ref}`here <plan>` for the paper's). The file is a {term}`profile` of your own, which `semalign compare` takes too. The smallest has these lines:
+#
+# ```yaml
+# teacher: path/to/teacher
+# student: path/to/student
+# tasks:
+#   gsm8k: {train_size: 1000, epochs: 5, learning_rate: 3.0e-4}
+# ```
+#
+# [Published weights](12_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. Where memory is short, you can change the following ([all settings](table-of-settings)), none of which changes the results beyond rounding:
 #
 # - `--set micro_batch_size=4`: rows in memory at once while training. The optimiser's step still sees the whole batch.
 # - `--set activation_checkpointing=true`: a third more computation, and only the states between layers are kept.
