@@ -56,7 +56,7 @@ def in_child(options: argparse.Namespace, entry: str, out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--profile", default="micro")
+    parser.add_argument("--profile", default="micro-tuned")
     parser.add_argument("--methods", default="all", help="all, or names of methods and variants, separated by commas")
     parser.add_argument("--task", default="micro_gsm8k")
     parser.add_argument("--threads", type=int, default=1)

@@ -110,7 +110,7 @@ page.show_table(
     records=records,
     fold="The numbers: the map",
 )
-display(Markdown(f"Read from them: {ablations.reading(lines, 'map')}."))
+display(Markdown(ablations.reading(lines, "map")))
 
 # %% [markdown]
 # ## Are few layers enough?
@@ -132,7 +132,7 @@ page.show_table(
     records=records,
     fold="The numbers: layers",
 )
-display(Markdown(f"Read from them: {ablations.reading(lines, 'layers')}."))
+display(Markdown(ablations.reading(lines, "layers")))
 
 # %% [markdown]
 # ## Strength of decomposition
@@ -158,7 +158,7 @@ page.show_table(
     records=records,
     fold="The numbers: strength",
 )
-display(Markdown(f"Read from them: {ablations.reading(lines, 'strength')}."))
+display(Markdown(ablations.reading(lines, "strength")))
 
 # %% [markdown]
 # ## The weight of the layer term
@@ -180,7 +180,7 @@ page.show_table(
     records=records,
     fold="The numbers: weights",
 )
-display(Markdown(f"Read from them: {ablations.reading(lines, 'weight')}."))
+display(Markdown(ablations.reading(lines, "weight")))
 
 # %% [markdown]
 # ## Pairing
@@ -204,7 +204,7 @@ page.show_table(
 )
 similar = results_dir() / "ablations-analysis" / "cka-micro-sibling.csv"
 where = ablations.pairs_of(settings, pd.read_csv(similar)) if similar.is_file() else ablations.NOT_RUN
-display(Markdown(f"{where}. Read from the table: {ablations.reading(lines, 'pairing')}."))
+display(Markdown(f"{ablations.reading(lines, 'pairing')}\n\n{where}."))
 
 # %% [markdown]
 # ## Granularity
@@ -256,7 +256,7 @@ page.show_table(
     records=records,
     fold="The numbers: granularity",
 )
-display(Markdown(f"Read from them: {ablations.reading(lines, 'interface')}."))
+display(Markdown(ablations.reading(lines, "interface")))
 
 # %% [markdown]
 # ## Readings of the text
@@ -278,7 +278,7 @@ page.show_table(
     records=records,
     fold="The numbers: readings",
 )
-display(Markdown(f"Read from them: {ablations.reading(lines, 'reading')}."))
+display(Markdown(ablations.reading(lines, "reading")))
 
 # %% [markdown]
 # ## Rows and labels
@@ -300,7 +300,7 @@ page.show_table(
     records=records,
     fold="The numbers: rows and labels",
 )
-display(Markdown(f"Read from them: {ablations.reading(lines, 'regime')}."))
+display(Markdown(ablations.reading(lines, "regime")))
 
 # %% [markdown]
 # Labels of another form, such as GSM8K's answers without the marks of its calculator, exist for the published data only (task `gsm8k_laten`); the micro benchmarks have one form each. The search with few rows in the independent pair is in [Controls](09_controls.ipynb).

@@ -115,7 +115,7 @@ def verdicts(lines: pd.DataFrame) -> str:
         return NOT_RUN
     equal, differ = lines["equal"].astype(bool), lines["p_holm"] < ALPHA
     neither = int((~equal & ~differ).sum())
-    return f"equal in {equal.sum()} of {len(lines)} cases, different in {differ.sum()}, neither in {neither}"
+    return f"equal in {equal.sum()} of {len(lines)} cases, differs in {differ.sum()}, open in {neither}"
 
 
 def half_width(n: int) -> float:

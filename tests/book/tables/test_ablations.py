@@ -77,13 +77,15 @@ def test_differences_stand_by_value_and_base_and_the_rest_is_not_run(profile, tm
         ["literal", "map", "permuted", 0.5], ["literal", "map", "random", -0.5],
     ]  # fmt: skip
     table = factor_table(profile, lines, "map").set_index("map")
-    assert list(table) == [f"{data}, {base}" for data in ("MMLU", "GSM8K") for base in ("literal", "labels", "alone")]
+    assert list(table) == [f"MMLU, {base}" for base in ("literal", "labels", "alone")]
     cell = table.loc["permuted", "MMLU, literal"]
     assert (cell.value, cell.low, cell.high, cell.bold) == (0.5, 0.5, 0.5, True)
-    assert table.loc["ridge", "MMLU, literal"] == table.loc["permuted", "GSM8K, alone"] == "not run"
+    assert table.loc["ridge", "MMLU, literal"] == table.loc["permuted", "MMLU, alone"] == "not run"
     said = reading(lines, "map")
-    assert said == "MMLU, `literal`: 1 of 2 lower, 1 higher, from -0.5000 (random) to +0.5000 (permuted)"
-    assert reading(lines, "weight") == "not run"
+    assert said == "- MMLU, around `literal`, the loss is lower with random (-0.5000); higher with permuted (+0.5000)."
+    lines.loc[lines["value"] == "random", "p_holm"] = 0.05
+    assert "higher with permuted (+0.5000); neither clearly lower nor higher with random (-0.5" in reading(lines, "map")
+    assert reading(lines, "weight") == "*not run*"
     bases = base_table(profile, tmp_path, names).set_index("base")
     assert [str(bases.loc["`literal`", f"MMLU, {what}"]) for what in ("before", "after", "seeds")] == [
         "2.0000", "1.5000", "1",
@@ -94,6 +96,7 @@ def test_differences_stand_by_value_and_base_and_the_rest_is_not_run(profile, tm
 def test_a_value_that_a_base_does_not_have_is_blank(profile):
     empty = pd.DataFrame(columns=[*COLUMNS, "entry", "base", "factor", "value"])
     table = factor_table(profile, empty, "pairing").set_index("pairing")
+    assert list(table)[-1].startswith("GSM8K")
     assert table.loc["interpolated", "MMLU, inner"] == "not run" and table.loc["interpolated", "MMLU, literal"] == ""
 
 

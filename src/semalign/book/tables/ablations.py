@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from semalign.book.markdown import Interval
+from semalign.book.tables.controls import ALPHA
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.profiles import Profile
@@ -108,6 +109,8 @@ def base_table(profile: Profile, folder: Path, only: Collection[str]) -> pd.Data
 def factor_table(profile: Profile, lines: pd.DataFrame, factor: str) -> pd.DataFrame:
     """Return one factor: a line for each value, a column for each benchmark and base, bold where p is below 0.05.
 
+    A benchmark of which nothing was run has no columns, unless that holds for all of them.
+
     Args:
         profile: the profile.
         lines: see :func:`ablation_data`.
@@ -115,11 +118,12 @@ def factor_table(profile: Profile, lines: pd.DataFrame, factor: str) -> pd.DataF
     """
     of_factor = [change for change in changes(profile) if change.factor == factor]
     cells = {(line["task"], line["entry"]): line for _, line in lines.iterrows()}
+    tasks = [task for task in profile.tasks if (lines["task"] == task).any()] or list(profile.tasks)
     table = []
     for value in dict.fromkeys(change.value for change in of_factor):
         entries = {change.base: change.entry for change in of_factor if change.value == value}
         line: dict[str, object] = {FACTORS[factor].title: value}
-        for task in profile.tasks:
+        for task in tasks:
             for base in dict.fromkeys(change.base for change in of_factor):
                 found = cells.get((task, entries.get(base, "")))
                 line[f"{title(task)}, {base}"] = _cell(found) if base in entries else ""
@@ -131,7 +135,7 @@ def _cell(line: pd.Series | None) -> str | Interval:
     if line is None:
         return NOT_RUN
     numbers = line["difference"], line["low"], line["high"]
-    return Interval(*numbers, signed=True, decimals=4, bold=line["p_holm"] < 0.05)
+    return Interval(*numbers, signed=True, decimals=4, bold=line["p_holm"] < ALPHA)
 
 
 def pairs_of(profile: Profile, similarity: pd.DataFrame, base: str = "inner") -> str:
@@ -153,7 +157,9 @@ def pairs_of(profile: Profile, similarity: pd.DataFrame, base: str = "inner") ->
 
 
 def reading(lines: pd.DataFrame, factor: str) -> str:
-    """Return in a sentence how many values of a factor lower and raise the loss, and which lower it most, by base.
+    """Return a list, in Markdown, of the values of a factor that lower and raise the loss, by task and base.
+
+    A value that does neither has a corrected p of at least 0.05.
 
     Args:
         lines: see :func:`ablation_data`.
@@ -161,8 +167,17 @@ def reading(lines: pd.DataFrame, factor: str) -> str:
     """
     texts = []
     for (task, base), part in lines[lines["factor"] == factor].groupby(["task", "base"], sort=False):
-        below, above = int((part["high"] < 0).sum()), int((part["low"] > 0).sum())
-        best, worst = part.loc[part["difference"].idxmin()], part.loc[part["difference"].idxmax()]
-        ends = " to ".join(f"{line['difference']:+.4f} ({line['value']})" for line in (best, worst))
-        texts.append(f"{title(task)}, `{base}`: {below} of {len(part)} lower, {above} higher, from {ends}")
-    return "; ".join(texts) or NOT_RUN
+        part = part.sort_values("difference")
+        clear = part["p_holm"] < ALPHA
+        sides = {
+            "lower with": part[clear & (part["difference"] < 0)],
+            "higher with": part[clear & (part["difference"] > 0)],
+            "neither clearly lower nor higher with": part[~clear],
+        }
+        said = [f"{side} {_named(found)}" for side, found in sides.items() if len(found)]
+        texts.append(f"- {title(task)}, around `{base}`, the loss is {'; '.join(said)}.")
+    return "\n".join(texts) or f"*{NOT_RUN}*"
+
+
+def _named(lines: pd.DataFrame) -> str:
+    return ", ".join(f"{line['value']} ({line['difference']:+.4f})" for _, line in lines.iterrows())
