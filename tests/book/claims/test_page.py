@@ -38,13 +38,19 @@ def test_verdicts_are_counted(small):
 
 def test_a_line_has_claim_test_text_verdict_and_records(small):
     text = page.tables(small)
-    assert "* - 1\n  - It is cheap (Section 1).\n    \n    The paper: no number.\n" in text
+    assert "* - (claim-1)=\n    1\n  - It is cheap (Section 1).\n    \n    The paper: no number.\n" in text
     assert (
         "    - Two runs (**partly**): 1.5 times. Records: {download}`semalign </../data/results/cost/semalign.json>`"
         in text
     )
     assert "\n  - **partly**\n" in text
     assert "    - not run: `make it`\n  - **not run**\n" in text
+
+
+def test_each_claim_has_a_line_that_leads_to_its_tests(small):
+    text = page.glance(small)
+    assert "* - [1](#claim-1)\n  - It is cheap\n  - Section 1\n  - **partly**\n" in text
+    assert text.count("* - [") == 2 and text.endswith("  - **not run**\n````\n")
 
 
 def test_many_records_are_counted(small, tmp_path):
@@ -65,5 +71,6 @@ def test_the_readme_has_the_counts_of_the_ledger(monkeypatch):
 def test_the_landing_page_and_the_page_of_claims_show_the_counts():
     for name in ("index", "claims"):
         assert "```{claims} counts\n```" in (ROOT / "book" / f"{name}.md").read_text()
+    assert "```{claims} at-a-glance\n```" in (ROOT / "book" / "claims.md").read_text()
     assert "```{claims}\n```" in (ROOT / "book" / "claims.md").read_text()
     assert len(yaml.safe_load((ROOT / "data" / "claims.yaml").read_text())["groups"]) > 3

@@ -20,6 +20,16 @@ HEAD = """````{{list-table}} {caption}
   - Test, and what it gives
   - Verdict
 """
+GLANCE = """````{list-table} All claims at a glance. The number of a claim leads to its tests.
+:header-rows: 1
+:widths: 6 60 20 14
+:name: tab-claims
+
+* - No.
+  - Claim
+  - Where
+  - Verdict
+"""
 
 
 @cache
@@ -55,6 +65,15 @@ def verdict(text: str) -> str:
     return combined(test.finding.verdict for test in claim.all_tests if test.given.get("profile") == profile)
 
 
+def glance(of: Ledger | None = None) -> str:
+    """Return a table with a line for each claim: number, claim, section and verdict."""
+    lines = (
+        f"* - [{claim.number}](#claim-{claim.number})\n  - {claim.claim}\n  - {claim.section}\n  - **{claim.verdict}**\n"
+        for claim in (of or ledger()).claims
+    )
+    return f"{GLANCE}{''.join(lines)}````\n"
+
+
 def tables(of: Ledger | None = None) -> str:
     """Return all claims, a section with a table for each group."""
     groups = (of or ledger()).groups
@@ -74,7 +93,12 @@ def _line(claim: Claim) -> str:
     ]
     if not claim.tests:
         parts.append(f"- {NOT_RUN}: `{claim.command}`")
-    cells = [str(claim.number), what, "\n".join([parts[0], "", *parts[1:]]), f"**{claim.verdict}**"]
+    cells = [
+        f"(claim-{claim.number})=\n{claim.number}",
+        what,
+        "\n".join([parts[0], "", *parts[1:]]),
+        f"**{claim.verdict}**",
+    ]
     first, *rest = (_indented(cell) for cell in cells)
     return f"* - {first}\n" + "".join(f"  - {cell}\n" for cell in rest)
 
