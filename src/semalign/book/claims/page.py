@@ -68,7 +68,7 @@ def verdict(text: str) -> str:
 def glance(of: Ledger | None = None) -> str:
     """Return a table with a line for each claim: number, claim, section and verdict."""
     lines = (
-        f"* - [{claim.number}](#claim-{claim.number})\n  - {claim.claim}\n  - {claim.section}\n  - **{claim.verdict}**\n"
+        _row(f"[{claim.number}](#claim-{claim.number})", claim.claim, claim.section, f"**{claim.verdict}**")
         for claim in (of or ledger()).claims
     )
     return f"{GLANCE}{''.join(lines)}````\n"
@@ -93,13 +93,12 @@ def _line(claim: Claim) -> str:
     ]
     if not claim.tests:
         parts.append(f"- {NOT_RUN}: `{claim.command}`")
-    cells = [
-        f"(claim-{claim.number})=\n{claim.number}",
-        what,
-        "\n".join([parts[0], "", *parts[1:]]),
-        f"**{claim.verdict}**",
-    ]
-    first, *rest = (_indented(cell) for cell in cells)
+    number, tests = f"(claim-{claim.number})=\n{claim.number}", "\n".join([parts[0], "", *parts[1:]])
+    return _row(number, what, tests, f"**{claim.verdict}**")
+
+
+def _row(*cells: str) -> str:
+    first, *rest = map(_indented, cells)
     return f"* - {first}\n" + "".join(f"  - {cell}\n" for cell in rest)
 
 
