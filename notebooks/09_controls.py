@@ -200,11 +200,17 @@ figure = figures.nll_by_layer(swept.get(f"{settings.name}-depth", sweep.table([]
 # %% tags=["remove-input"]
 display(*(found for name, found in sources.items() if name == f"{settings.name}-depth"))
 
+# %% tags=["hide-input"]
+display(Markdown(readings.swept(swept.get(f"{settings.name}-depth", sweep.table([])), SWEPT)))
+
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for the student that was cut from the teacher.", "name": "fig-sweep-sibling"}, "image": {"alt": "Heat maps with a number in each cell, for each benchmark and interface, or a note that they were not run."}}
 figure = figures.nll_by_layer(swept.get(f"{settings.name}-sibling-depth", sweep.table([])), SWEPT, ["mlp", "residual"])
 
 # %% tags=["remove-input"]
 display(*(found for name, found in sources.items() if name == f"{settings.name}-sibling-depth"))
+
+# %% tags=["hide-input"]
+display(Markdown(readings.swept(swept.get(f"{settings.name}-sibling-depth", sweep.table([])), SWEPT)))
 
 # %% [markdown]
 # ## Every method, with settings chosen on validation data

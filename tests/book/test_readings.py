@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from semalign.book.readings import differences, gains, half_width, leaders, search_differences
+from semalign.book.readings import differences, gains, half_width, leaders, search_differences, swept
 from semalign.experiments.profiles import load_profile
 
 NAMES = ["method", "teacher", "student", "task", "value"]
@@ -21,6 +21,21 @@ def test_gains_are_means_over_the_students_score():
     scores = pd.DataFrame(lines, columns=NAMES)
     assert gains(load_profile("micro-tuned"), scores, "sft") == "MMLU +1.2, MBPP -2.0"
     assert gains(load_profile("micro-tuned"), scores, "laten") == "not run"
+
+
+def test_a_sweep_is_told_by_task():
+    lines = [
+        ("micro_mmlu", "semantic", "mlp", 1, 1.0, 0.75),
+        ("micro_mmlu", "semantic", "mlp", 2, 1.0, 1.25),
+        ("micro_mmlu", "permuted", "mlp", 1, 1.0, 1.5),
+        ("micro_mmlu", "permuted", "mlp", 2, 1.0, 1.0),
+    ]
+    columns = ["task", "map", "interface", "student_layer", "nll_before", "nll_after"]
+    assert swept(pd.DataFrame(lines, columns=columns), ["micro_mmlu", "micro_gsm8k"]).splitlines() == [
+        "- MMLU: 1 of 4 trainings lower the NLL; changes go from -0.2500 (semantic, `mlp`, layer 1) to +0.5000 "
+        "(permuted, `mlp`, layer 1); real minus permuted atoms is below zero in 1 of 2 places, with a mean of -0.2500.",
+        "- GSM8K: not run.",
+    ]
 
 
 def test_leaders_are_counted():

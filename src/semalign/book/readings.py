@@ -118,6 +118,35 @@ def verdicts(lines: pd.DataFrame) -> str:
     return f"equal in {equal.sum()} of {len(lines)} cases, differs in {differ.sum()}, open in {neither}"
 
 
+def swept(lines: pd.DataFrame, tasks: Sequence[str]) -> str:
+    """Return a list, in Markdown, of what training each layer did to the held-out NLL, by task.
+
+    Args:
+        lines: see :func:`semalign.experiments.sweep.table`.
+        tasks: the tasks, run or not.
+    """
+    return "\n".join(f"- {title(task)}: {_swept(lines[lines['task'] == task])}." for task in tasks)
+
+
+def _swept(lines: pd.DataFrame) -> str:
+    if lines.empty:
+        return NOT_RUN
+    change = lines.assign(change=lines["nll_after"] - lines["nll_before"])
+    low, high = (change.loc[index] for index in (change["change"].idxmin(), change["change"].idxmax()))
+    ends = (
+        f"{line['change']:+.4f} ({line['map'].replace('_', ' ')}, `{line['interface']}`, layer {line['student_layer']})"
+        for line in (low, high)
+    )
+    maps = change.pivot_table(index=["interface", "student_layer"], columns="map", values="change")
+    fallen = int((change["change"] < 0).sum())
+    said = f"{fallen} of {len(change)} trainings lower the NLL; changes go from {' to '.join(ends)}"
+    if {"semantic", "permuted"} <= set(maps):
+        both = (maps["semantic"] - maps["permuted"]).dropna()
+        below = f"below zero in {(both < 0).sum()} of {len(both)} places"
+        said += f"; real minus permuted atoms is {below}, with a mean of {both.mean():+.4f}"
+    return said
+
+
 def half_width(n: int) -> float:
     """Return half of the 95% interval of a score of one half over ``n`` items, in points.
 
