@@ -21,6 +21,14 @@ function nameSwitches() {
   }
 }
 
+// Paper is white: what is printed in dark mode has the colours of light mode.
+function printLight() {
+  const page = document.documentElement, { theme } = page.dataset;
+  page.dataset.theme = "light";
+  window.addEventListener("afterprint", () => { page.dataset.theme = theme; }, { once: true });
+}
+
+window.addEventListener("beforeprint", printLight);
 window.addEventListener("load", nameSwitches);
 window.addEventListener("load", reachScrolling);
 window.addEventListener("resize", reachScrolling);
