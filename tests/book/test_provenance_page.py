@@ -49,7 +49,9 @@ def test_each_chapter_has_its_run_its_data_and_their_records(project):
         "  - {download}`2 of 3 records </_static/data/a-records.csv>` in `data/results/tiny`; method `semalign`; "
         "seeds 0, 1; n 10 to 20; cpu, 2.0 h in all, 2,000 MB; 4 commits; 2026-01-02 to 2026-01-05\n  - `make it`\n"
     ) in text
-    assert "* - {download}`b </_static/data/b.csv>`, {download}`c </_static/data/c.csv>`\n  - models, data" in text
+    assert (
+        "* - {download}`b </_static/data/b.csv>`\\\n    {download}`c </_static/data/c.csv>`\n  - models, data" in text
+    )
     assert "the chapter reads, in {download}`this run </_static/data/01_x-run.json>`\n  - `run it`" in text
     assert "## `02_y`\n\nThis chapter has not been run." in text
 

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 import seaborn as sns
 
-from semalign.book.stacked import WIDTH, draw, stack
+from semalign.book.stacked import WIDTH, draw, in_two_forms, stack
 from semalign.book.theme import inline_svg
 
 pytestmark = pytest.mark.usefixtures("style")
@@ -102,6 +102,19 @@ def test_one_column_is_left_alone(rows):
     assert not stack(figure) and figure.get_figwidth() == 7
     text = draw(figure)
     assert "<metadata id" not in text and "narrow" not in inline_svg(text, "alt")
+
+
+def test_a_figure_with_a_form_of_its_own_is_drawn_by_it_and_stays_as_it_is():
+    def drawn(narrow):
+        figure, axis = plt.subplots(figsize=(WIDTH if narrow else 7, 3))
+        axis.set_title("narrow" if narrow else "wide")
+        return figure
+
+    figure = in_two_forms(drawn)
+    text = inline_svg(draw(figure), "alt")
+    parts = re.findall(r'<div class="drawing (wide|narrow)">(.*?)</div>', text, re.DOTALL)
+    assert [name in part for name, part in parts] == [True, True] and len(parts) == 2
+    assert figure.get_figwidth() == 7 and plt.get_fignums() == [figure.number]
 
 
 def test_a_page_has_both_drawings_and_each_is_whole():

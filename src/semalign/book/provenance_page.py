@@ -10,6 +10,7 @@ from semalign.book.provenance import KEY, RUN
 
 Entry = Mapping[str, Any]
 MB = 1e6
+LINE = "\\\n    "  # between lines of a cell
 SHOWN = 3  # commits or methods that are named; of more, the number
 
 
@@ -73,7 +74,7 @@ def _table(found: Sequence[Entry]) -> str:
     for entry in found:
         alike.setdefault((entry["command"], json.dumps(entry["records"])), []).append(entry)
     rows = "".join(
-        f"* - {', '.join(_link(entry['links']['data (CSV)'], entry['data']) for entry in group)}\n"
+        f"* - {LINE.join(_link(entry['links']['data (CSV)'], entry['data']) for entry in group)}\n"
         f"  - {_records(group[0])}\n  - `{group[0]['command']}`\n"
         for group in alike.values()
     )

@@ -1,13 +1,13 @@
 """What the page on speed shows of `make bench`, all from records: tables, figure, reasons, growth of cost, profiles."""
 
 from collections.abc import Mapping
-from io import StringIO
 
 import matplotlib.pyplot as plt
 import pandas as pd
 
 from semalign.book.figures.speed import ratios
 from semalign.book.markdown import Markdown, folded, table
+from semalign.book.stacked import draw
 from semalign.book.tables.speed import (
     Runs,
     growth_table,
@@ -101,7 +101,7 @@ def _not_on_gpu() -> str:
 def _svg(records: Mapping[str, Runs]) -> str:
     """Return the figure as a part of the page."""
     apply_theme()
-    figure, text = ratios(speed_data(records)), StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
+    figure = ratios(speed_data(records))
+    text = draw(figure)
     plt.close(figure)
-    return inline_svg(text.getvalue(), ALT)
+    return inline_svg(text, ALT)

@@ -2,12 +2,16 @@
 
 A notebook shows a figure as one SVG document. If the figure has several columns of panels, the document holds a second
 drawing as metadata, which viewers ignore; the page takes it out (:func:`semalign.book.theme.inline_svg`) and shows it
-instead on a narrow screen.
+instead on a narrow screen. A figure whose one column needs more width than a phone has is drawn by a function of its
+form (:func:`in_two_forms`).
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from weakref import WeakKeyDictionary
 
+import matplotlib.pyplot as plt
 from IPython import get_ipython
 from IPython.core.pylabtools import print_figure
 from matplotlib.axes import Axes
@@ -18,6 +22,7 @@ from matplotlib.legend import Legend
 from semalign.book.theme import END, STACKED
 
 WIDTH = 3.6  # inches: a drawing of this width needs no scrolling on a phone
+_NARROW: WeakKeyDictionary[Figure, Callable[[], Figure]] = WeakKeyDictionary()
 
 
 def draw_in_notebooks() -> None:
@@ -29,12 +34,33 @@ def draw_in_notebooks() -> None:
         get_ipython().display_formatter.formatters["image/svg+xml"].for_type(Figure, draw)
 
 
+def in_two_forms(drawn: Callable[[bool], Figure]) -> Figure:
+    """Return a figure that :func:`draw` shows in another form on a narrow screen.
+
+    Args:
+        drawn: draws the figure: with False the one that is returned, with True one of the width :data:`WIDTH`.
+    """
+    figure = drawn(False)
+    _NARROW[figure] = partial(drawn, True)
+    return figure
+
+
+def narrow_form(figure: Figure) -> Figure | None:
+    """Return a figure's form for a narrow screen: its own, or the figure itself, stacked; None if it has but one."""
+    if figure in _NARROW:
+        return _NARROW[figure]()
+    return figure if stack(figure) else None
+
+
 def draw(figure: Figure) -> str:
-    """Return a figure as SVG, which holds the stacked drawing if there is one; the figure itself is stacked then."""
+    """Return a figure as SVG, which holds the drawing for a narrow screen if there is one; see :func:`narrow_form`."""
     wide = _svg(figure)
-    if not stack(figure):
+    other = narrow_form(figure)
+    if other is None:
         return wide
-    narrow = _svg(figure)
+    narrow = _svg(other)
+    if other is not figure:
+        plt.close(other)  # a notebook shows every figure that is open
     end = wide.rindex("</svg>")
     return f"{wide[:end]}{STACKED}{narrow[narrow.index('<svg') :]}{END}"
 

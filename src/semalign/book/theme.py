@@ -5,8 +5,8 @@ colour of its text, so that one drawing serves light and dark mode. The palette 
 on both and for readers with the common forms of colour blindness.
 
 Text is 11 points, and a drawing is never shown at less than three quarters of its size: no text is below 11 pixels.
-On a phone, panels beside each other stand below each other (:mod:`semalign.book.stacked`); a single panel that is then
-still wider than the screen scrolls in its own box.
+On a phone, panels beside each other stand below each other, and some figures have a form of their own
+(:mod:`semalign.book.stacked`); what is then still wider than the screen scrolls in its own box.
 """
 
 import re

@@ -1,5 +1,7 @@
 """Figures of chapters 2 to 8 on small frames: what is drawn where."""
 
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -10,8 +12,9 @@ from matplotlib.colors import LogNorm
 from semalign.book import figures
 from semalign.book.figures.attribution import scaled
 from semalign.book.figures.pairing import ORANGE, project, spread_plane
-from semalign.book.figures.scores import ROOM, errors
+from semalign.book.figures.scores import errors
 from semalign.book.figures.similarity import CONTROLS
+from semalign.book.stacked import WIDTH, narrow_form
 from semalign.experiments.profiles import load_profile
 from semalign.targets.pairing import LayerMap
 
@@ -20,6 +23,12 @@ from semalign.targets.pairing import LayerMap
 def close_figures():
     yield
     plt.close("all")
+
+
+def assert_names_are_apart(names):
+    names[0].figure.canvas.draw()
+    boxes = [name.get_window_extent() for name in names]
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +72,16 @@ def test_attribution_is_scaled_to_the_largest_size_of_a_task(attributions):
     assert [axis.get_title() for axis in figure.axes[:2]] == ["absolute, logarithmic scale", "signed"]
     assert isinstance(figure.axes[0].collections[0].norm, LogNorm)
     assert [text.get_text() for text in figure.axes[0].texts] == ["0.25", "0.50", "1.00"] * 2
+    assert figure.axes[1].texts[0].get_text() == "−0.25"
+
+
+def test_on_a_phone_layers_are_the_rows_of_attribution(attributions):
+    wide = figures.attribution_maps(attributions)
+    narrow = narrow_form(wide)
+    assert narrow.get_figwidth() == WIDTH < wide.get_figwidth()
+    assert [text.get_text() for text in narrow.axes[0].texts] == ["0.25"] * 2 + ["0.50"] * 2 + ["1.00"] * 2
+    assert [axis.get_ylabel() for axis in narrow.axes[:2]] == ["teacher layer"] * 2
+    assert_names_are_apart(narrow.axes[0].get_xticklabels())
 
 
 def test_tokens_are_of_three_kinds():
@@ -113,18 +132,33 @@ def test_the_ends_of_an_interval_become_lengths():
     assert below.tolist() == [2.0, 0.0] and above.tolist() == [4.0, 0.0]
 
 
-def test_scores_of_student_transfers_and_general_teacher_are_drawn(profile):
-    scores = summary(
+@pytest.fixture
+def gaps():
+    return summary(
         ["none", None, "micro-student", "micro_mmlu", 30.0, 26.0, 34.0],
         ["none", None, "micro-teacher", "micro_mmlu", 60.0, 56.0, 64.0],
         ["seeking", "micro-teacher", "micro-student", "micro_mmlu", 40.0, 39.0, 41.0],
         ["seeking", "micro-coder", "micro-student", "micro_mmlu", 99.0, 98.0, 99.0],
         ["ridge", "micro-teacher", "micro-student", "micro_mmlu", 35.0, 34.0, 36.0],
     )
-    (axis,) = figures.gap_to_teacher(profile, scores).axes
-    assert [text.get_text() for text in axis.get_legend().texts] == ["student", "Seeking", "teacher"]
+
+
+def test_scores_of_student_transfers_and_general_teacher_are_drawn(profile, gaps):
+    figure = figures.gap_to_teacher(profile, gaps)
+    (axis,) = figure.axes
+    assert [text.get_text() for text in figure.legends[0].texts] == ["student", "Seeking", "teacher"]
     assert [container.lines[0].get_ydata()[0] for container in axis.containers] == [30.0, 40.0, 60.0]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["MMLU", "GSM8K", "HumanEval", "MBPP"]
+
+
+def test_on_a_phone_the_scores_of_a_task_are_below_those_of_the_one_before(profile, gaps):
+    narrow = narrow_form(figures.gap_to_teacher(profile, gaps))
+    (axis,) = narrow.axes
+    assert narrow.get_figwidth() == WIDTH and axis.yaxis_inverted()
+    assert [container.lines[0].get_xdata()[0] for container in axis.containers] == [30.0, 40.0, 60.0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["MMLU", "GSM8K", "HumanEval", "MBPP"]
+    narrow.canvas.draw()
+    assert narrow.legends[0].get_window_extent().width <= narrow.bbox.width
 
 
 def test_differences_from_the_general_teacher_are_drawn(profile):
@@ -138,34 +172,6 @@ def test_differences_from_the_general_teacher_are_drawn(profile):
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["student as it is", "sft"]
     assert axes[0].containers[0].lines[0].get_xdata().tolist() == [1.0, -2.0]
     assert [axis.get_title() for axis in axes] == ["MMLU", "GSM8K", "HumanEval", "MBPP"]
-
-
-def test_scores_are_drawn_over_costs_with_their_numbers():
-    columns = ["method", "kind", "seconds", "memory", "before", "value", "low", "high", "task"]
-    nan = float("nan")
-    lines = [
-        ["a", "method", 1.0, 10.0, 5.0, nan, nan, nan, "gsm8k"],
-        ["b", "control", 2.0, 20.0, 5.0, 50.0, 45.0, 55.0, "gsm8k"],
-    ]
-    seconds, memory = figures.score_over_cost(pd.DataFrame(lines, columns=columns)).axes
-    assert seconds.get_ylabel() == "score on GSM8K (%)"
-    for axis, x in ((seconds, 2.0), (memory, 20.0)):
-        (note,) = axis.texts
-        assert note.get_text() == "2" and note.xy == (x, 50.0)
-
-
-def test_numbers_of_points_that_coincide_are_apart():
-    columns = ["method", "kind", "seconds", "memory", "before", "value", "low", "high", "task"]
-    lines = [[name, "control", 2.0, 20.0, 5.0, 50.0, 45.0, 55.0, "gsm8k"] for name in "abcdef"]
-    seconds, _ = figures.score_over_cost(pd.DataFrame(lines, columns=columns)).axes
-    places = np.array([note.get_position() for note in seconds.texts])
-    distances = np.linalg.norm(places[:, None] - places[None], axis=-1) + 99 * np.eye(6)
-    assert distances.min() >= ROOM
-
-
-def test_without_costs_a_note_says_so():
-    empty = figures.score_over_cost(pd.DataFrame())
-    assert [axis.texts[0].get_text() for axis in empty.axes] == ["not run"]
 
 
 def test_similarities_have_kernels_as_rows_and_rings_on_the_pairs():

@@ -3,10 +3,11 @@
 from semalign.book.figures.attribution import attribution_maps
 from semalign.book.figures.bases import associate, atom_cosines, cosine_table, semantic_association
 from semalign.book.figures.changes import score_over_change
+from semalign.book.figures.costs import score_over_cost
 from semalign.book.figures.course import curves, nll_by_layer
 from semalign.book.figures.decomposition import mean_shares, resultant_cosines
 from semalign.book.figures.pairing import cloud_table, clouds, kinds_of, layer_pairs
-from semalign.book.figures.scores import differences, gap_to_teacher, score_over_cost
+from semalign.book.figures.scores import differences, gap_to_teacher
 from semalign.book.figures.similarity import layer_similarity
 from semalign.book.figures.training import loss_table, training_losses
 

@@ -1,5 +1,8 @@
 """Chapter 3: the attribution of the teacher's layers."""
 
+from functools import partial
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
@@ -7,9 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
+from semalign.book.stacked import WIDTH, in_two_forms
 from semalign.book.tables.paper import in_order, title
 
 MOST_NUMBERED = 12  # up to this many layers, cells show their numbers
+NARROW_NAMES = 9.5  # points: four benchmarks beside each other on a phone
 TICKS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]  # of the logarithmic scale
 
 
@@ -31,20 +36,34 @@ def attribution_maps(scores: pd.DataFrame) -> Figure:
 
     Absolute attribution has a logarithmic scale, since one layer may be far above the others.
     """
-    absolute, signed = scaled(scores, "absolute"), scaled(scores, "signed")
-    figure, axes = plt.subplots(2, 1, figsize=(7, 1.8 + 0.7 * len(absolute)), sharex=True)
+    return in_two_forms(partial(_maps, scaled(scores, "absolute"), scaled(scores, "signed")))
+
+
+def _maps(absolute: pd.DataFrame, signed: pd.DataFrame, narrow: bool) -> Figure:
+    """Draw both maps; in the narrow form layers are the rows, so that a column has room for a number."""
     lowest = absolute[absolute > 0].min().min()
-    _heat_map(axes[0], absolute, "absolute, logarithmic scale", "viridis", LogNorm(lowest, 1))
-    _heat_map(axes[1], signed, "signed", "vlag", Normalize(-1, 1))
-    axes[1].set_xlabel("teacher layer")
+    if narrow:
+        absolute, signed = absolute.T, signed.T
+    size = (WIDTH, 2.6 + 0.46 * len(absolute)) if narrow else (7, 1.8 + 0.7 * len(absolute))
+    figure, axes = plt.subplots(2, 1, figsize=size, sharex=not narrow, gridspec_kw={"hspace": 0.08})
+    _heat_map(axes[0], absolute, "absolute, logarithmic scale", "viridis", LogNorm(lowest, 1), narrow)
+    _heat_map(axes[1], signed, "signed", "vlag", Normalize(-1, 1), narrow)
+    for axis in axes if narrow else axes[1:]:
+        axis.set(**{"ylabel" if narrow else "xlabel": "teacher layer"})
     return figure
 
 
-def _heat_map(axis: Axes, matrix: pd.DataFrame, name: str, colours: str, norm: Normalize) -> None:
-    numbered = matrix.shape[1] <= MOST_NUMBERED
-    ticks = {"ticks": TICKS, "format": "%g"} if isinstance(norm, LogNorm) else {}
+def _heat_map(axis: Axes, matrix: pd.DataFrame, name: str, colours: str, norm: Normalize, narrow: bool) -> None:
+    numbered = matrix.shape[0 if narrow else 1] <= MOST_NUMBERED
+    bar: dict[str, Any] = {"ticks": TICKS, "format": "%g"} if isinstance(norm, LogNorm) else {}
+    if narrow:
+        bar |= {"location": "bottom", "aspect": 40}
     sns.heatmap(
-        matrix, ax=axis, cmap=colours, norm=norm, annot=numbered, fmt=".2f", annot_kws={"size": 11}, cbar_kws=ticks
+        matrix, ax=axis, cmap=colours, norm=norm, annot=numbered, fmt=".2f", annot_kws={"size": 11}, cbar_kws=bar
     )
+    for number in axis.texts:
+        number.set_text(number.get_text().replace("-", "−"))  # as on the axes
     axis.set(title=name, xlabel="", ylabel="")
     axis.tick_params(axis="y", rotation=0)
+    if narrow:
+        axis.tick_params(axis="x", rotation=0, labelsize=NARROW_NAMES)

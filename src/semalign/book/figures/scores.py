@@ -1,16 +1,15 @@
-"""Figures of Chapters 8 and 9: scores of methods with their intervals, differences, and scores over costs."""
+"""Figures of Chapters 8 and 9: scores of methods with their intervals, and differences."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from numpy import ndarray
 
-from semalign.book.figures.course import without_records
+from semalign.book.stacked import WIDTH, in_two_forms
 from semalign.book.tables.controls import AS_IT_IS
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NAMES, transfer_entries
@@ -19,8 +18,6 @@ from semalign.experiments.profiles import Profile
 from semalign.results.records import NONE
 
 MARKERS = "osD^vP*Xd<>"
-POINTS = 72  # of an inch
-ROOM = 13.0  # points between the middles of two numbers
 
 
 def errors(lines: pd.DataFrame, value: str = "value") -> list[pd.Series]:
@@ -44,17 +41,35 @@ def gap_to_teacher(profile: Profile, scores: pd.DataFrame) -> Figure:
         for name in ("student", *(NAMES.get(each, each) for each in transfer_entries(profile)), "teacher")
         if name in set(drawn["model"])
     ]
-    figure, axis = plt.subplots(figsize=(7, 4.6))
+    return in_two_forms(partial(_gap, drawn, order, list(profile.tasks)))
+
+
+def _gap(drawn: pd.DataFrame, order: Sequence[str], tasks: Sequence[str], narrow: bool) -> Figure:
+    """Draw a group of points for each task: from left to right, in the narrow form from top to bottom."""
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 1.3 * len(tasks)) if narrow else (7, 4.6))
     for i, (name, colour) in enumerate(zip(order, sns.color_palette("colorblind", len(order)), strict=True)):
-        part = drawn[drawn["model"] == name].set_index("task").reindex(list(profile.tasks))
-        x = [j + 0.8 / len(order) * (i - (len(order) - 1) / 2) for j in range(len(part))]
-        axis.errorbar(
-            x, part["value"], yerr=errors(part), fmt=MARKERS[i % len(MARKERS)], color=colour, label=name, capsize=3
-        )
-    axis.set_xticks(range(len(profile.tasks)), [title(task) for task in profile.tasks])
-    axis.set(ylabel="score (%)", ylim=(0, 100))
-    axis.legend(ncol=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        part = drawn[drawn["model"] == name].set_index("task").reindex(tasks)
+        places = [j + 0.8 / len(order) * (i - (len(order) - 1) / 2) for j in range(len(part))]
+        style = {"fmt": MARKERS[i % len(MARKERS)], "color": colour, "label": name, "capsize": 3}
+        if narrow:
+            axis.errorbar(part["value"], places, xerr=errors(part), **style)
+        else:
+            axis.errorbar(places, part["value"], yerr=errors(part), **style)
+    along, across = (axis.yaxis, axis.xaxis) if narrow else (axis.xaxis, axis.yaxis)
+    _name_groups(along, [title(task) for task in tasks])
+    across.axes.set(**{"xlim" if narrow else "ylim": (0, 100), "xlabel" if narrow else "ylabel": "score (%)"})
+    if narrow:
+        axis.invert_yaxis()
+    figure.legend(ncols=2 if narrow else 3, loc="outside upper center")
     return figure
+
+
+def _name_groups(axis: Axis, names: Sequence[str]) -> None:
+    """Name groups that are one apart, with a line between two of them rather than through them."""
+    axis.set_ticks(range(len(names)), names)
+    axis.grid(visible=False)
+    axis.set_ticks([place + 0.5 for place in range(len(names) - 1)], minor=True)
+    axis.grid(visible=True, which="minor")
 
 
 def differences(profile: Profile, lines: pd.DataFrame) -> Figure:
@@ -76,57 +91,3 @@ def differences(profile: Profile, lines: pd.DataFrame) -> Figure:
     axes[0, 0].set_yticks(range(len(order)), order)
     axes[0, 0].invert_yaxis()
     return figure
-
-
-def score_over_cost(costs: pd.DataFrame) -> Figure:
-    """Draw scores over seconds and over memory, numbered as in the table; without costs, draw a note.
-
-    Args:
-        costs: see :func:`semalign.book.tables.costs.cost_data`.
-    """
-    if costs.empty:
-        return without_records()
-    figure, axes = plt.subplots(2, 1, figsize=(7, 8))
-    for axis, column, name in zip(axes, ("seconds", "memory"), ("seconds", "peak memory (MiB)"), strict=True):
-        _points(axis, costs, column)
-        _numbers(figure, axis, costs, column)
-        axis.set(xlabel=name, ylabel=f"score on {title(costs['task'].iloc[0])} (%)")
-    axes[0].legend(ncol=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    return figure
-
-
-def _points(axis: Axes, costs: pd.DataFrame, column: str) -> None:
-    """Draw the scores over one kind of cost, with a colour and marker for each kind of method."""
-    colours: Sequence[tuple[float, float, float]] = sns.color_palette("colorblind")
-    for (kind, part), colour, marker in zip(costs.groupby("kind", sort=False), colours, MARKERS, strict=False):
-        part = part[part["value"].notna()]
-        axis.errorbar(
-            part[column], part["value"], yerr=errors(part), fmt=marker, color=colour, label=kind, capsize=2, ms=5
-        )
-
-
-def _numbers(figure: Figure, axis: Axes, costs: pd.DataFrame, column: str) -> None:
-    """Write the number of each line beside its point, where no other point or number is."""
-    figure.canvas.draw()  # sets the limits of the axes, on which distances depend
-    numbered = costs.assign(number=range(1, len(costs) + 1)).dropna(subset=["value"])
-    places = axis.transData.transform(numbered[[column, "value"]].to_numpy(float)) * POINTS / figure.dpi
-    taken = list(places)
-    for number, place in zip(numbered["number"], places, strict=True):
-        free = max(_around(place), key=lambda spot: min(_distance(spot, other) for other in taken))
-        taken.append(free)
-        line = numbered.loc[numbered["number"] == number].iloc[0]
-        axis.annotate(
-            str(number), (line[column], line["value"]), free - place, textcoords="offset points", ha="center",
-            va="center", arrowprops={"arrowstyle": "-", "color": "0.5", "lw": 0.7},
-        )  # fmt: skip
-
-
-def _around(place: ndarray) -> list[ndarray]:
-    """Return spots around a place, in points."""
-    turns = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-    return [place + far * np.array([np.cos(turn), np.sin(turn)]) for far in (14, 26) for turn in turns]
-
-
-def _distance(spot: ndarray, other: ndarray) -> float:
-    """Return the distance in points, no more than a number needs, so that the nearest spot with room is taken."""
-    return min(float(np.linalg.norm(spot - other)), ROOM)
