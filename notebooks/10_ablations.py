@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Which part of the method does the work, and are few layers enough? In a pair whose {term}`atoms <semantic atom>` agree, the choice of the map matters most where the student learns from aligned states alone: shuffling the tokens raises the loss greatly at the learning rate used here, though not under the paper's own settings. Where the student also learns from labels, the layer term at its usual weights has no clear effect, and a large weight raises the loss. One layer is enough without labels, where training more layers raises the loss, but not with labels, where training all of them lowers it; and for an inner layer of the student, earlier teacher layers than the one of the formula are better partners. All this is one pair and one benchmark, most of it with three seeds, and the tables name what was not run.
+# Which part of the method does the work, and are few layers enough? In a pair whose {term}`atoms <semantic atom>` agree, the choice of the map matters most where the student learns from aligned states alone: shuffling the tokens raises the loss greatly at the learning rate used here, though not under the paper's own settings. Where the student also learns from labels, the layer term at its usual weights has no clear effect, and a large weight raises the loss. One layer is enough without labels, where training more layers raises the loss, but not with labels, where training all of them lowers it; and for an inner layer of the student, some earlier teacher layers are better partners than the one of the formula. All this is one pair and one benchmark, most of it with three seeds, and the tables name what was not run.
 
 # %% tags=["parameters"]
 profile = "micro"
