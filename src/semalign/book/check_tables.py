@@ -88,7 +88,7 @@ def paper_table(number: int) -> str:
     caption, rows = PAPER_TABLES[number]
     found = pd.read_csv(data_dir() / "paper" / f"table{number}.csv", dtype=str)
     columns = found["task"] if "task" in found else found["family"] + " " + found["size"]
-    shown = found[list(rows)].T.set_axis(columns, axis=1).rename(index=rows).rename_axis("").reset_index()
+    shown = found[list(rows)].T.set_axis(columns, axis=1).rename(index=rows).rename_axis("quantity").reset_index()
     return table(shown, caption, f"tab-paper-{number}").text
 
 
