@@ -26,12 +26,12 @@ def test_tables_of_the_paper_have_its_layout_and_a_heading():
     models, alignment, training = (paper_table(number).splitlines() for number in (3, 4, 5))
     assert models[0] == ":::{table} Table 3 of the paper: its Llama 2 models."
     assert models[3:6] == [
-        "|  | Llama2 7B | Llama2 13B | CodeLlama 13B | WizardCoder 13B |",
+        "| quantity | Llama2 7B | Llama2 13B | CodeLlama 13B | WizardCoder 13B |",
         "| :-- | --: | --: | --: | --: |",
         "| attention heads | 32 | 40 | 40 | 40 |",
     ]
     assert alignment[1] == ":name: tab-paper-4" and alignment[6] == "| align size | 32 | 64 | 48 | 128 |"
-    assert training[3] == "|  | MMLU | GSM8K | HumanEval | MBPP |"
+    assert training[3] == "| quantity | MMLU | GSM8K | HumanEval | MBPP |"
     assert training[7] == "| learning rate | 3e-4 | 3e-4 | 3e-5 | 3e-4 |"
 
 
