@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from semalign.book.figures.course import INTERFACES, NAMES
 from semalign.book.markdown import interval, rounded
 from semalign.book.tables.controls import ALPHA
 from semalign.book.tables.grids import lowest_points
@@ -134,7 +135,7 @@ def _swept(lines: pd.DataFrame) -> str:
     change = lines.assign(change=lines["nll_after"] - lines["nll_before"])
     low, high = (change.loc[index] for index in (change["change"].idxmin(), change["change"].idxmax()))
     ends = (
-        f"{line['change']:+.4f} ({line['map'].replace('_', ' ')}, `{line['interface']}`, layer {line['student_layer']})"
+        f"{line['change']:+.4f} ({NAMES[line['map']]}, {INTERFACES[line['interface']]}, layer {line['student_layer']})"
         for line in (low, high)
     )
     maps = change.pivot_table(index=["interface", "student_layer"], columns="map", values="change")

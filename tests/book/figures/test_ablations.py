@@ -21,7 +21,9 @@ def test_each_base_has_a_panel_and_each_value_a_line():
     assert [axis.get_title() for axis in figure.axes] == ["literal", "labels"]
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()][:2] == ["weight 0", "weight 0.1"]
     drawn = figure.axes[1].containers[0].lines[0].get_xydata()
-    assert drawn[3].tolist() == [0.5, pytest.approx(2.88)] and pd.isna(drawn[0][0])
+    assert drawn[3].tolist() == [0.5, 3.0] and pd.isna(drawn[0][0])
+    assert [[text.get_text() for text in axis.texts] for axis in figure.axes] == [["not run"], []]
+    assert len(figure.legends[0].get_texts()) == 1  # nothing of GSM8K was run
 
 
 def test_points_of_a_student_are_in_the_panel_of_their_task():

@@ -22,7 +22,7 @@ HEAD = """````{{list-table}} {caption}
 """
 GLANCE = """````{list-table} All claims at a glance. The number of a claim leads to its tests.
 :header-rows: 1
-:widths: 6 60 20 14
+:widths: 5 54 26 15
 :name: tab-claims
 
 * - No.

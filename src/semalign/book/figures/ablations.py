@@ -5,6 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from semalign.book.figures.course import not_run
 from semalign.book.figures.scores import MARKERS, errors
 from semalign.book.tables.ablations import changes
 from semalign.book.tables.paper import title
@@ -17,6 +18,8 @@ LINEAR_GAIN = 0.1  # the same for a relative fall
 def factor_effects(profile: Profile, lines: pd.DataFrame, factor: str) -> Figure:
     """Draw the change of the held-out loss for each value of a factor, a panel for each base, a marker for each task.
 
+    A task of which nothing was run has no marker.
+
     Args:
         profile: the profile.
         lines: see :func:`semalign.book.tables.ablations.ablation_data`.
@@ -24,13 +27,16 @@ def factor_effects(profile: Profile, lines: pd.DataFrame, factor: str) -> Figure
     """
     asked = [change for change in changes(profile) if change.factor == factor]
     values, bases = (list(dict.fromkeys(getattr(change, of) for change in asked)) for of in ("value", "base"))
+    tasks = [task for task in profile.tasks if (lines["task"] == task).any()] or list(profile.tasks)
     size = (2.1 + 1.9 * len(bases), 1.5 + 0.3 * max(len(values), 3))
     figure, axes = plt.subplots(1, len(bases), figsize=size, sharey=True, squeeze=False)
     for axis, base in zip(axes[0], bases, strict=True):
-        for i, task in enumerate(profile.tasks):
+        if lines[(lines["factor"] == factor) & (lines["base"] == base)].empty:
+            not_run(axis)
+        for i, task in enumerate(tasks):
             chosen = (lines["factor"] == factor) & (lines["base"] == base) & (lines["task"] == task)
             part = lines[chosen].set_index("value").reindex(values)
-            places = [place + 0.24 * (i - (len(profile.tasks) - 1) / 2) for place in range(len(values))]
+            places = [place + 0.24 * (i - (len(tasks) - 1) / 2) for place in range(len(values))]
             style = {"fmt": MARKERS[i], "color": sns.color_palette("colorblind")[i], "ms": 5, "capsize": 2}
             axis.errorbar(part["difference"], places, xerr=errors(part, "difference"), label=title(task), **style)
         axis.axvline(0, color="0.5", lw=1)
@@ -39,7 +45,7 @@ def factor_effects(profile: Profile, lines: pd.DataFrame, factor: str) -> Figure
         axis.tick_params(axis="x", labelrotation=60)
     axes[0, 0].set_yticks(range(len(values)), values)
     axes[0, 0].invert_yaxis()
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(profile.tasks))
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(tasks))
     return figure
 
 

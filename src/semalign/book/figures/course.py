@@ -17,7 +17,8 @@ MARKERS = "osD^vP*Xd<>"
 INTERFACES = {"mlp": "MLP output", "residual": "layer's contribution", "attention": "attention output"}
 
 
-def _not_run(axis: Axes) -> None:
+def not_run(axis: Axes) -> None:
+    """Write into an empty panel that nothing was run for it."""
     axis.text(0.5, 0.5, "not run", ha="center", va="center", transform=axis.transAxes)
 
 
@@ -25,7 +26,7 @@ def without_records() -> Figure:
     """Draw a note that takes the place of a figure without any record."""
     figure, axis = plt.subplots(figsize=(4.6, 0.6))
     axis.set_axis_off()
-    _not_run(axis)
+    not_run(axis)
     return figure
 
 
@@ -48,7 +49,7 @@ def curves(points: pd.DataFrame) -> Figure:
                 line = drawn[drawn["method"] == entry].groupby("step")[measure].mean()
                 axis.plot(line.index, line, marker=marker, ms=4, color=colour, label=entry)
             if drawn.empty:
-                _not_run(axis)
+                not_run(axis)
             axis.set_title(f"{title(task)}, {label}")
     for axis in axes[-1]:
         axis.set_xlabel("steps")
@@ -80,5 +81,6 @@ def nll_by_layer(lines: pd.DataFrame, tasks: Sequence[str], interfaces: Sequence
         grid = part.pivot_table(index="map", columns="student_layer", values="change")
         grid = grid.reindex([name for name in NAMES if name in grid.index]).rename(index=NAMES)
         sns.heatmap(grid, ax=axis, cbar=False, **look)
-        axis.set(title=f"{title(task)}, {INTERFACES.get(interface, interface)}", ylabel="", xlabel="student layer")
+        axis.set(title=f"{title(task)}, {INTERFACES.get(interface, interface)}", ylabel="", xlabel="")
+    axes.flat[-1].set_xlabel("student layer")
     return figure
