@@ -33,8 +33,8 @@ def test_a_sweep_is_told_by_task():
     columns = ["task", "map", "interface", "student_layer", "nll_before", "nll_after"]
     assert swept(pd.DataFrame(lines, columns=columns), ["micro_mmlu", "micro_gsm8k"]).splitlines() == [
         "- MMLU: 1 of 4 trainings lower the NLL; changes go from -0.2500 (the paper's map, MLP output, layer 1) to "
-        "+0.5000 (permuted atoms, MLP output, layer 1); real minus permuted atoms is below zero in 1 of 2 places, with a "
-        "mean of -0.2500.",
+        "+0.5000 (permuted atoms, MLP output, layer 1); real minus permuted atoms is below zero in 1 of 2 places, with "
+        "a mean of -0.2500.",
         "- GSM8K: not run.",
     ]
 
