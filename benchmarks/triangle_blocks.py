@@ -14,7 +14,8 @@ def inverse(factor: Tensor) -> Tensor:
     for start in range(0, len(lower), BLOCK):
         rows, columns = lower[start:], slice(start, start + BLOCK)
         found[columns, : start + BLOCK] = rows[:, columns].T @ rows[:, : start + BLOCK]
-    return found.tril_() + found.tril(-1).T
+        found[:start, columns] = found[columns, :start].T
+    return found
 
 
 def invert_triangle_(lower: Tensor) -> None:

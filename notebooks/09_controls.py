@@ -111,7 +111,7 @@ sentences = [
     for ours, minus in ATOMS
     for measure, lines in found[each.profile.name].items()
 ]
-meaning = "what *equal* and *different* mean stands [below](#equal-atoms)"
+meaning = "what *equal*, *differs* and *open* mean stands [below](#equal-atoms)"
 display(
     Markdown(
         f"Real atoms against permuted ones at Table 5's sizes, over the benchmarks with records ({meaning}):\n\n"

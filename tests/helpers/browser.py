@@ -111,7 +111,7 @@ class Seen:
         figures: names of the figures.
         lost_figures: figures of which not one drawing is seen, by its width.
         images: images that are not drawn or have no alternative text.
-        findings: grave findings of axe: ``rules`` by the name of the width, and ``contrast``, of the wide page.
+        findings: grave findings of axe: ``rules`` and ``contrast``, each by the name of the width.
         transferred: bytes that came over the network.
     """
 
@@ -161,13 +161,13 @@ class Reader:
         page.evaluate(AT_REST)
         seen.images, seen.wide_tables = page.evaluate(BAD_IMAGES), page.evaluate(WIDE_TABLES)
         seen.figures, seen.wide_drawings = page.evaluate(FIGURES), page.evaluate(WIDE_DRAWINGS)
-        seen.findings["contrast"] = poor_contrast(page)
         for width, pixels in WIDTHS.items():
             page.set_viewport_size({"width": pixels, "height": 900})
             page.wait_for_timeout(SETTLES)
             seen.sideways[width] = page.evaluate(SIDEWAYS)
             seen.small_text += page.evaluate(SMALL_TEXT)
             seen.lost_figures += page.evaluate(LOST_FIGURES)
+            seen.findings[f"contrast, {width}"] = poor_contrast(page)
             if self.scheme == "light":  # a scheme changes colours only
                 seen.findings[f"rules, {width}"] = broken_rules(page)
         page.close()

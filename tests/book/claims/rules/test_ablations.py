@@ -72,6 +72,8 @@ def test_a_method_that_did_not_train_decides_nothing_about_side_effects(folder):
     assert found.verdict == "undecided" and found.numbers["each"].endswith("], which did not train")
     found = evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["seeking", "laten"]})
     assert found.verdict == "not" and found.numbers["each"].count("which did not train") == 1
+    found = evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["laten"], "ours": "seeking"})
+    assert found.verdict == "undecided"  # nothing was trained on this side
 
 
 @pytest.mark.parametrize(("rise", "verdict"), [(0.5, "reproduced"), (-0.5, "not"), (0.0, "undecided")])

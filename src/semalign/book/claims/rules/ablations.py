@@ -119,7 +119,7 @@ def fewer_side_effects(patterns: Sequence[str], *, theirs: Sequence[str], ours: 
     idle = {name: "" if name in moved else ", which did not train" for name in theirs}
     each = ", ".join(f"{_told(name, change)}{idle[name]}" for name, change in changes.items())
     sides = {name: True if _below(change) else False if _above(change) else None for name, change in changes.items()}
-    outcomes = [side if name in moved else None for name, side in sides.items()]
+    outcomes = [side if {name, ours} <= moved else None for name, side in sides.items()]
     return Finding(over(outcomes), {"each": each, "ours": float(own.mean())})
 
 
