@@ -99,7 +99,7 @@ def _basis(size: Size) -> str:
         f"Products of rows take {size['limit']:.0%} of the time at the speed of a large product. The rest goes into "
         "work in float64 on D x D matrices, the check that float32 is enough, and the fingerprint of the head, whose "
         "share falls with the width. The mark is for the largest size. An inverse by products of blocks takes "
-        "longer ([what was tried](#speed-tried))."
+        "about as long ([what was tried](#speed-tried))."
     )
 
 
