@@ -43,6 +43,7 @@ def texts(rows: int, vocabulary: int, mean: float = 5.09, spread: float = 0.43, 
         longest: most tokens of a text.
     """
     generator = torch.Generator().manual_seed(0)
-    lengths = torch.empty(rows).log_normal_(mean, spread, generator=generator).clamp(8, longest).int().tolist()
-    ids = [tuple(torch.randint(vocabulary, (n,), generator=generator).tolist()) for n in lengths]
+    drawn = torch.empty(rows, device="cpu").log_normal_(mean, spread, generator=generator)
+    lengths = drawn.clamp(8, longest).int().tolist()
+    ids = [tuple(torch.randint(vocabulary, (n,), generator=generator, device="cpu").tolist()) for n in lengths]
     return [Example(each, len(each) // 2, tuple(map(str, each)), tuple(range(1, len(each) + 1))) for each in ids]

@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 
 from semalign.experiments import work_folder as work
-from semalign.experiments.work_folder import TakenError, make, share_out, work_path
+from semalign.experiments.work_folder import TakenError, make, narrowed, share_out, work_path
 from semalign.paths import cache_dir
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SEMALIGN_CACHE", str(tmp_path / "cache"))
+
+
+def content(text: str) -> dict[str, str]:
+    return {"command": "semalign", "text": text}
 
 
 def test_each_record_of_each_folder_has_its_own_place(tmp_path):
@@ -24,7 +28,7 @@ def test_each_record_of_each_folder_has_its_own_place(tmp_path):
 
 
 def test_a_folder_stays_after_an_error_and_goes_with_the_record(tmp_path, monkeypatch):
-    monkeypatch.setattr(work, "write_record", lambda path, record: path.write_text(record))
+    monkeypatch.setattr(work, "write_record", lambda path, record: path.write_text(record["text"]))
     record = tmp_path / "x.json"
 
     def stopped(folder):
@@ -35,7 +39,7 @@ def test_a_folder_stays_after_an_error_and_goes_with_the_record(tmp_path, monkey
     with pytest.raises(KeyboardInterrupt):
         make(record, lambda: "missing", stopped)
     assert (work_path(record) / "checkpoint").read_text() == "half"
-    assert make(record, lambda: "missing", lambda folder: (folder / "checkpoint").read_text())
+    assert make(record, lambda: "missing", lambda folder: content((folder / "checkpoint").read_text()))
     assert record.read_text() == "half" and not work_path(record).exists()
 
 
@@ -44,9 +48,9 @@ def _slow_run(record: Path, runs: Path) -> None:
         with runs.open("a") as file:
             file.write("run\n")
         time.sleep(0.3)
-        return "made"
+        return content("made")
 
-    work.write_record = lambda path, content: path.write_text(content)
+    work.write_record = lambda path, record: path.write_text(record["text"])
     make(record, lambda: None if record.exists() else "missing", run)
 
 
@@ -70,11 +74,11 @@ def _share(folder: Path, runs: Path) -> None:
             with runs.open("a") as file:
                 file.write(f"{os.getpid()} {name}\n")
             time.sleep(0.2)
-            return "made"
+            return content("made")
 
         make(path, lambda: None if path.exists() else "missing", run, wait)
 
-    work.write_record = lambda path, content: path.write_text(content)
+    work.write_record = lambda path, record: path.write_text(record["text"])
     share_out(["a", "b", "c", "d", "e", "f"], attempt, "test")
 
 
@@ -111,5 +115,19 @@ def test_a_record_that_is_being_made_is_not_waited_for_unless_asked(tmp_path):
 
 def test_a_stale_record_is_told_of(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(work, "write_record", lambda path, record: None)
-    make(tmp_path / "x.json", lambda: "stale: other data", lambda folder: {})
+    make(tmp_path / "x.json", lambda: "stale: other data", lambda folder: content("again"))
     assert "x is stale: other data: made again" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("command", "narrow"),
+    [
+        ("semalign compare --profile micro", "semalign compare --profile micro --only a,b=c"),
+        ("semalign select -p x.yaml --only y --only z --out ~/o", "semalign select -p x.yaml --out ~/o --only a,b=c"),
+        ("semalign sweep --only='y z' --only 'u v'", "semalign sweep --only a,b=c"),
+        ("semalign curves --profile micro", "semalign curves --profile micro"),
+        ("notebook", "notebook"),
+    ],
+)
+def test_a_record_names_the_command_that_makes_it_alone(command, narrow):
+    assert narrowed(command, "a,b=c") == narrow

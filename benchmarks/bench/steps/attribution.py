@@ -53,6 +53,6 @@ def attribution(layers: int, rows: int, width: int) -> Race:
     return Race(
         ours=lambda: attribute_layers(model, given),
         peer=lambda: layer_by_layer(architecture, given),
-        difference=lambda ours, peer: float(((ours - peer) / peer).abs().max()),
+        difference=lambda ours, peer: float(((ours.cpu() - peer) / peer).abs().max()),
         flops=4 * weights * tokens,
     )

@@ -5,6 +5,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from bench.machine import DEVICE
 from bench.race import Absent, Race, step
 from semalign.analysis.hsic import MinibatchCKA
 
@@ -38,7 +39,7 @@ def cka(layers: int, tokens: int, width: int) -> Race:
         from ckatorch import cka_batch
     except ImportError as error:
         raise Absent("ckatorch is not installed: install the extra `dev`") from error
-    draw = partial(torch.randn, generator=torch.Generator().manual_seed(0))
+    draw = partial(torch.randn, generator=torch.Generator(DEVICE).manual_seed(0))
     shared = draw(tokens, width)
     teacher = draw(layers, tokens, width) + shared
     student = (draw(layers, tokens, width) + shared)[..., : width * 3 // 4].contiguous()

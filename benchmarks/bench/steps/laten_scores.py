@@ -38,7 +38,7 @@ def log_probabilities(model: Architecture, states: Tensor, token: int) -> Tensor
 
 def furthest(ours: dict[str, Scores], peer: dict[str, Tensor]) -> float:
     """Return the largest difference of a score, relative to the largest score."""
-    return max(float((ours[kind].neurons - peer[kind]).abs().max() / peer[kind].abs().max()) for kind in KINDS)
+    return max(float((ours[kind].neurons - peer[kind].cpu()).abs().max() / peer[kind].abs().max()) for kind in KINDS)
 
 
 @step(
@@ -56,7 +56,7 @@ def laten_scores(texts: int, vocabulary: int, width: int) -> Race:
     """Scores of all neurons of a grouped-query model, on the last token of some texts."""
     model = Architecture(llama(vocabulary, width, layers=1, inner=width))
     generator = torch.Generator().manual_seed(0)
-    ids = torch.randint(vocabulary, (texts, 64), generator=generator).tolist()
+    ids = torch.randint(vocabulary, (texts, 64), generator=generator, device="cpu").tolist()
     neurons = model.n_layers * (model.model.config.intermediate_size + width // 4)
     return Race(
         ours=lambda: attribute_neurons(model, ids),

@@ -19,7 +19,7 @@ def whole_passes(teacher: Architecture, student: Architecture, examples: Sequenc
     parameters = {name: p.requires_grad_(True) for name, p in teacher.layers.named_parameters()}
     sums = {name: torch.zeros_like(p) for name, p in parameters.items()}
     for example in examples:
-        ids = torch.tensor([example.input_ids])
+        ids = torch.tensor([example.input_ids], device=teacher.device)
         at = list(example.positions())
         logits = teacher.logits(teacher.run(input_ids=ids)[0, at])
         nn.functional.cross_entropy(logits, ids[0, [i + 1 for i in at]]).backward()

@@ -25,7 +25,7 @@ def in_order(model: Architecture, examples: list[Example], layer: int, path: Pat
     found: list[Tensor] = []
     for start in range(0, len(examples), 16):
         part = examples[start : start + 16]
-        input_ids, mask = pad(part)
+        input_ids, mask = (each.to(model.device) for each in pad(part))
         states = states_at(model, [layer], "layer", input_ids, mask)[layer]
         found += [states[row, : len(example)] for row, example in enumerate(part)]
     save_file({"states": torch.cat(found)}, path)
@@ -34,7 +34,7 @@ def in_order(model: Architecture, examples: list[Example], layer: int, path: Pat
 
 def largest(ours: StateStore, peer: list[Tensor]) -> float:
     """Return the largest difference of a state, relative to the largest number of all states."""
-    return max(float((ours[i] - each).abs().max() / each.abs().max()) for i, each in enumerate(peer))
+    return max(float((ours[i] - each.cpu()).abs().max() / each.abs().max()) for i, each in enumerate(peer))
 
 
 @step(

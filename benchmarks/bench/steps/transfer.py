@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity, one_hot
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from bench.machine import DEVICE
 from bench.race import Race, step
 from semalign.data.rows import Example, batches, pad
 from semalign.models.architecture import Architecture
@@ -78,8 +79,8 @@ def plain(pair: Pair, rows: list[dict[str, str]], settings: TransferSettings, al
         torch.manual_seed(settings.seed * 10_000 + epoch)
         for indices in slices(torch.randperm(len(rows)).tolist(), settings.batch_size):
             chosen = [encoded[i] for i in indices]
-            ids, mask = pad(chosen)
-            labels = next(batches(chosen, len(chosen)))["labels"][:, 1:]
+            ids, mask = (each.to(DEVICE) for each in pad(chosen))
+            labels = next(batches(chosen, len(chosen)))["labels"][:, 1:].to(DEVICE)
             at = labels >= 0
             with torch.no_grad():
                 pair.teacher.model(input_ids=ids, attention_mask=mask)

@@ -2,6 +2,8 @@
 
 import hashlib
 import logging
+import re
+import shlex
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +20,8 @@ from semalign.results.records import write_record
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+NARROWED = tuple(f"semalign {verb} " for verb in ("compare", "select", "sweep"))  # verbs with the option --only
+ONLY = r" --only[ =]('[^']*'|\S+)"
 
 
 def work_path(record: Path) -> Path:
@@ -56,6 +60,8 @@ def make(
 ) -> bool:
     """Write a record, unless another process has made it in the meantime; return whether it was written.
 
+    Its ``command`` makes this record alone, where there is such a command (:func:`narrowed`).
+
     Args:
         record: its path.
         reason: says why it has to be made, None if it need not; see :func:`semalign.experiments.staleness.problem`.
@@ -71,8 +77,20 @@ def make(
             return False
         if why != MISSING:
             logger.warning("%s is %s: made again", record.stem, why)
-        write_record(record, run(folder))
+        made = run(folder)
+        write_record(record, {**made, "command": narrowed(made["command"], record.stem)})
     return True
+
+
+def narrowed(command: str, name: str) -> str:
+    """Return the command that makes one record of those that a command makes, where the verb can be told which.
+
+    >>> narrowed("semalign sweep --profile micro-depth --only a --only b", "b")
+    'semalign sweep --profile micro-depth --only b'
+    """
+    if not command.startswith(NARROWED):
+        return command
+    return f"{re.sub(ONLY, '', command)} --only {shlex.quote(name)}"
 
 
 def share_out(wanted: Iterable[T], attempt: Callable[[T, bool], object], what: str) -> None:
