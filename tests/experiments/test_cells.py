@@ -20,6 +20,13 @@ def test_only_further_entries_run_from_further_teachers(profile):
     assert teachers == {"seeking": {profile.teacher, "coder"}, "sft": {profile.teacher}}
 
 
+def test_a_variant_may_be_for_some_tasks_only(profile):
+    task, *others = profile.tasks
+    variant = profile.variants["entropy"].model_copy(update={"tasks": [task]})
+    found = cells(profile.model_copy(update={"variants": {"entropy": variant}}), ["entropy"])
+    assert others and {cell.task for cell in found if cell.teacher} == {task}
+
+
 def test_entries_are_methods_and_variants(profile):
     assert entries_of(profile) == ["semalign", "entropy"]
     named = profile.model_copy(update={"variants": {**profile.variants, "ridge": profile.variants["entropy"]}})

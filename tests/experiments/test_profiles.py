@@ -118,6 +118,7 @@ def test_a_row_is_a_method_under_what_the_profile_says(tmp_path):
         ({"method": "kl"}, "no method 'kl': choose from semalign"),
         ({"method": "ridge", "all": {"map": "semantic"}}, "map: it is 'ridge' in this method and cannot be changed"),
         ({"micro_gsm9k": {"epochs": 1}}, "variant 'mine' names no task of it: micro_gsm9k"),
+        ({"tasks": ["all"]}, "variant 'mine' names no task of it: all"),
         (
             {"method": "laten", "all": {"extract_sise": 3}},
             "unknown setting 'extract_sise', did you mean 'extract_size'",

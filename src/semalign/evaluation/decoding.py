@@ -17,9 +17,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import DynamicCache, GenerationMixin, PreTrainedModel
 
-from semalign.evaluation.attention import by_groups
 from semalign.evaluation.cache import is_plain, joined, roomy_cache
 from semalign.evaluation.same_tokens import padded
+from semalign.models.attention import by_groups
 from semalign.models.finite import check_logits
 
 NEEDED = {"input_ids", "attention_mask", "position_ids", "past_key_values", "logits_to_keep"}

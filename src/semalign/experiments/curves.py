@@ -141,7 +141,7 @@ def lengthened(profile: Profile, names: Sequence[str], steps: int) -> Profile:
         changed = {
             task: {**own.settings_for(task), "epochs": _epochs(profile, name, task, steps)} for task in profile.tasks
         }
-        variants[name] = Variant(method=profile.method_of(name).name, **changed)
+        variants[name] = Variant(method=profile.method_of(name).name, tasks=own.tasks, **changed)
     return profile.model_copy(update={"variants": variants})
 
 

@@ -44,6 +44,7 @@ class Variant(BaseModel):
     __pydantic_extra__: dict[str, dict[str, Any]] = Field(init=False)
 
     method: str | None = Field(None, description="method; None: the one of the entry's name, or semalign")
+    tasks: list[str] | None = Field(None, description="the tasks that it is for; None: all")
 
     def settings_for(self, task: str) -> dict[str, Any]:
         """Return what differs on a task."""
@@ -116,7 +117,9 @@ class Profile(Strict):
         return {**shared, **of_task, **changes}
 
     def teachers_for(self, task: str, entry: str | None = None) -> list[str]:
-        """Return the teachers of a task, the general one first; with an entry, those that the entry runs from."""
+        """Return the teachers of a task, the general one first; with an entry, those that the entry runs from, if any."""
+        if entry in self.variants and task not in (self.variants[entry].tasks or self.tasks):
+            return []
         if entry and self.further_entries and entry not in self.further_entries:
             return [self.teacher]
         return [self.teacher, *(name for name, tasks in self.teachers.items() if task in tasks)]
@@ -163,7 +166,9 @@ def _check(profile: Profile) -> None:
     for task in profile.tasks:
         task_file(task)
     for name, variant in profile.variants.items():
-        _check_names(f"variant {name!r} names no task of it", variant.__pydantic_extra__, ["all", *profile.tasks])
+        said = f"variant {name!r} names no task of it"
+        _check_names(said, variant.__pydantic_extra__, ["all", *profile.tasks])
+        _check_names(said, variant.tasks or (), profile.tasks)
     for teacher, tasks in profile.teachers.items():
         _check_names(f"teacher {teacher!r} names no task of it", tasks, profile.tasks)
     entries = [*methods(), *profile.variants]

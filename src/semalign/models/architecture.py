@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from semalign.models.attention import keep_right
 from semalign.models.layout_files import layout_of
 from semalign.models.layout_proof import prove
 from semalign.models.layouts import Layout
@@ -217,14 +218,17 @@ def _slice_or_rows(tokens: Int[Tensor, " n"]) -> slice | Int[Tensor, " n"]:
 def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
     """Return the transformers model, with a PEFT model's adapters in place inside it.
 
+    If its heads share one key, it uses the attention of :mod:`semalign.models.attention` from now on.
+
     Raises:
         ValueError: for an adapter that works by extra prompt tokens, which the model inside does not hold.
     """
-    if not isinstance(model, PeftModel):
-        return model
-    if model.active_peft_config.is_prompt_learning:
-        raise ValueError("adapters that work by extra prompt tokens cannot be used here; LoRA and its kin can")
-    return model.get_base_model()  # type: ignore[return-value]
+    if isinstance(model, PeftModel):
+        if model.active_peft_config.is_prompt_learning:
+            raise ValueError("adapters that work by extra prompt tokens cannot be used here; LoRA and its kin can")
+        model = model.get_base_model()  # type: ignore[assignment]
+    keep_right(model)
+    return model
 
 
 def check_interface(interface: str) -> str:

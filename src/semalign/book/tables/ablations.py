@@ -126,7 +126,8 @@ def factor_table(profile: Profile, lines: pd.DataFrame, factor: str) -> pd.DataF
         for task in tasks:
             for base in dict.fromkeys(change.base for change in of_factor):
                 found = cells.get((task, entries.get(base, "")))
-                line[f"{title(task)}, {base}"] = _cell(found) if base in entries else ""
+                tried = base in entries and profile.teachers_for(task, entries[base])
+                line[f"{title(task)}, {base}"] = _cell(found) if tried else ""
         table.append(line)
     return pd.DataFrame(table)
 
