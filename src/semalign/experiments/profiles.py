@@ -117,7 +117,7 @@ class Profile(Strict):
         return {**shared, **of_task, **changes}
 
     def teachers_for(self, task: str, entry: str | None = None) -> list[str]:
-        """Return the teachers of a task, the general one first; with an entry, those that the entry runs from, if any."""
+        """Return the teachers of a task, the general one first; with an entry, those that it runs from, if any."""
         if entry in self.variants and task not in (self.variants[entry].tasks or self.tasks):
             return []
         if entry and self.further_entries and entry not in self.further_entries:
