@@ -41,6 +41,7 @@ inputs = [
 from IPython.display import display
 
 from semalign.book import figures, readings
+from semalign.book.machines import made_on
 from semalign.book.markdown import Markdown, folded, table
 from semalign.book.page import open_page
 from semalign.book.tables import controls, costs, grids, pairs
@@ -190,7 +191,7 @@ for name in (f"{settings.name}-depth", f"{settings.name}-sibling-depth"):
     paths = sweep.current(depth, sweep.sweep_folder(depth))
     swept[name] = sweep.table(paths)
     command, data = f"semalign sweep --profile {name}", name.removeprefix(f"{settings.name}-")
-    print(f"{name}: {len(paths)} of {len(sweep.points(depth))} points; `{command}` makes the others")
+    print(f"{name}: {len(paths)} of {len(sweep.points(depth))} points, {made_on(paths)}; `{command}` makes the others")
     page.save(swept[name], f"sweep-{data}")
     sources[name] = page.provenance(f"sweep-{data}", command, paths)
 

@@ -99,7 +99,7 @@ def show_summary(similarities, name, caption, command, record):
     display(table(shown, caption, f"tab-readings-{name}"), page.provenance(f"readings-{name}", command, record))
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on the micro pair: CKA of layer outputs as they are, before (left) and after alignment (right), linear (above) and RBF (below), each with its own scale. Rings mark the layers that the layer map pairs. What to see: whether the rings lie on the highest values of their columns, and whether left and right have the same pattern.", "name": "fig-cka-micro"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on the micro pair: CKA of layer outputs as they are, before and after alignment, linear and RBF, each with its own scale. Rings mark the layers that the layer map pairs. What to see: whether the rings lie on the highest values of their columns, and whether before and after have the same pattern.", "name": "fig-cka-micro"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if settings.name == "micro":
     figure = figures.layer_similarity(micro, "raw")
 
@@ -168,7 +168,7 @@ else:
     page.save(real, "cka-smollm2")
     display(commands("The matrices are made by", REAL_COMMAND))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on SmolLM2-135M-Instruct and the student cut from it, HumanEval prompts: CKA of layer outputs as they are, before (left) and after alignment (right), linear (above) and RBF (below). What to see: the same as for the micro pair; in the lower left corner both models have the same layers.", "name": "fig-cka-smollm2"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fig. 4 and 6 on SmolLM2-135M-Instruct and the student cut from it, HumanEval prompts: CKA of layer outputs as they are, before and after alignment, linear and RBF. What to see: the same as for the micro pair; in the lower left corner both models have the same layers.", "name": "fig-cka-smollm2"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if real is not None:
     figure = figures.layer_similarity(real, "raw")
 

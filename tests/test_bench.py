@@ -60,6 +60,20 @@ def times(step):
     ]
 
 
+def run_of(times):
+    where = {"device": "a GPU", "commit": "abc", "versions": {"torch": "2.0"}}
+    first = {**times[0], "extra_info": {**times[0]["extra_info"], **where}}
+    machine = {"cpu": {"brand_raw": "a processor", "count": 16}}
+    return {"benchmarks": [first, *times[1:]], "machine_info": machine, "datetime": "2026-01-02T03:04:05+00:00"}
+
+
+def test_a_record_says_where_and_when_it_was_measured_not_where_it_was_written(bench, step, times):
+    record = bench[1].record(step, bench[1].sizes_of(step, times), run_of(times), 2)
+    assert (record["device"], record["commit"], record["versions"]) == ("a GPU", "abc", {"torch": "2.0"})
+    assert record["created"] == "2026-01-02T03:04:05+00:00" and record["seed"] == 2
+    assert record["details"]["machine"] == {"processor": "a processor", "cores": 16, "device": "a GPU"}
+
+
 def test_ratios_are_of_medians_and_their_spread_of_quartiles(bench, step, times):
     first = bench[1].sizes_of(step, times)[0]
     assert first["ratio"] == 3.0 and first["spread"] == [0.75, 12.0]
@@ -79,7 +93,7 @@ def test_a_ratio_that_fell_by_more_than_a_third_of_the_record_is_named(bench, st
     report = bench[1]
     sizes = report.sizes_of(step, times)
     assert report.fallen(step, sizes, tmp_path) is None
-    write_record(tmp_path / "product--1.json", report.record(step, sizes, {"device": "cpu"}, 1))
+    write_record(tmp_path / "product--1.json", report.record(step, sizes, run_of(times), 1))
     assert report.fallen(step, sizes, tmp_path) is None
     sizes[-1]["ratio"] = 1.9
     assert report.fallen(step, sizes, tmp_path) == "product: 1.90 times the peer's speed, and 3.00 on record"

@@ -74,8 +74,9 @@ def differ_in(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> bool:
     return [name for name in a if a[name] != b[name]] == [key]
 
 
-def record(step: Step, sizes: list[dict[str, Any]], machine: Mapping[str, Any], run: int) -> dict[str, Any]:
-    """Return the record of a step, whose value is the ratio at the largest size."""
+def record(step: Step, sizes: list[dict[str, Any]], times: Mapping[str, Any], run: int) -> dict[str, Any]:
+    """Return the record of a step, whose value is the ratio at the largest size; the times may be another machine's."""
+    machine, where = machine_of(times), times["benchmarks"][0]["extra_info"]
     return make_record(
         method=step.name,
         teacher=None,
@@ -91,6 +92,9 @@ def record(step: Step, sizes: list[dict[str, Any]], machine: Mapping[str, Any], 
         seconds=sum(each[who]["median"] * each[who]["rounds"] for each in sizes for who in ("ours", "peer")),
         details={"sizes": sizes, "growth": growth(step, sizes), "machine": machine},
         device=machine["device"],
+        commit=where["commit"],
+        versions=where["versions"],
+        created=times["datetime"],
         command="make bench",
     )
 
@@ -140,15 +144,14 @@ def main() -> None:
     parser.add_argument("--run", type=int, help="number of the run, to write its records")
     options = parser.parse_args()
     times, rows, problems = read_json(options.times), [], []
-    machine = machine_of(times)
-    folder = results_dir() / "bench" / machine["device"].replace(" ", "-")
+    folder = results_dir() / "bench" / machine_of(times)["device"].replace(" ", "-")
     for step in all_steps():
         mine = [time for time in times["benchmarks"] if time["extra_info"].get("step") == step.name]
         if sizes := sizes_of(step, mine):
             rows.append(row(step, sizes))
             problems += [line] if (line := fallen(step, sizes, folder)) else []
             if options.run:
-                write_record(folder / f"{step.name}--{options.run}.json", record(step, sizes, machine, options.run))
+                write_record(folder / f"{step.name}--{options.run}.json", record(step, sizes, times, options.run))
     for line in [dict(zip(("step", *COLUMNS), ("step", *COLUMNS), strict=True)), *rows]:
         print("  ".join(f"{line[key]:>{9 if key in ('ours', 'peer', 'reach', 'limit') else 22}}" for key in line))
     if problems:

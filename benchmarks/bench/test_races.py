@@ -7,6 +7,7 @@ import torch
 
 from bench.machine import DEVICE, bytes_limit, device_name, finish, flops_limit, memory_watched
 from bench.race import SIDES, Absent, Race, all_steps
+from semalign.results.surroundings import commit, versions
 
 STEPS = {step.name: step for step in all_steps()}
 CASES = [(name, number) for name, step in STEPS.items() for number in range(len(step.sizes))]
@@ -52,6 +53,8 @@ def test_race(benchmark, name, number, side):
         "size": dict(step.sizes[number]),
         "side": side,
         "device": device_name(),
+        "commit": commit(),
+        "versions": versions(),
         "memory": memory.peak,
         "threads": threads,
         "flops": race.flops,

@@ -68,6 +68,8 @@ MARK_KINDS = """() => { const seen = new Set();
         }
     } }"""
 
+ONE_OF_EACH_KIND = """;axe.configure({ rules: [{ id: "color-contrast", selector: "[data-kind]" }] });"""
+
 
 def book_pages() -> list[str]:
     """Return the pages of the built book, relative to its folder."""
@@ -111,7 +113,7 @@ class Seen:
         figures: names of the figures.
         lost_figures: figures of which not one drawing is seen, by its width.
         images: images that are not drawn or have no alternative text.
-        findings: grave findings of axe: ``rules`` and ``contrast``, each by the name of the width.
+        findings: grave findings of axe, by the name of the width; in the dark, those of contrast only.
         transferred: bytes that came over the network.
     """
 
@@ -167,9 +169,8 @@ class Reader:
             seen.sideways[width] = page.evaluate(SIDEWAYS)
             seen.small_text += page.evaluate(SMALL_TEXT)
             seen.lost_figures += page.evaluate(LOST_FIGURES)
-            seen.findings[f"contrast, {width}"] = poor_contrast(page)
-            if self.scheme == "light":  # a scheme changes colours only
-                seen.findings[f"rules, {width}"] = broken_rules(page)
+            # A scheme changes colours only.
+            seen.findings[width] = grave_findings(page) if self.scheme == "light" else poor_contrast(page)
         page.close()
         return seen
 
@@ -191,23 +192,27 @@ class Reader:
         network.on("Network.loadingFinished", note_bytes)
 
 
-def broken_rules(page: Any) -> list[str]:
-    """Return axe's critical and serious findings other than those of contrast."""
-    return _findings(page, None, {"rules": {"color-contrast": {"enabled": False}}})
+def grave_findings(page: Any) -> list[str]:
+    """Return the critical and serious findings of all rules of axe."""
+    return _findings(page, {})
 
 
 def poor_contrast(page: Any) -> list[str]:
-    """Return axe's findings on the contrast of one text of each kind; to look at each text takes minutes."""
-    page.evaluate(MARK_KINDS)
-    return _findings(page, "[data-kind]", {"runOnly": ["color-contrast"]})
+    """Return axe's findings on contrast."""
+    return _findings(page, {"runOnly": ["color-contrast"]})
 
 
-def _findings(page: Any, context: str | None, options: dict[str, Any]) -> list[str]:
-    """Return the grave findings of axe: rule, number of places, and the first of them."""
+def _findings(page: Any, options: dict[str, Any]) -> list[str]:
+    """Return the grave findings of axe: rule, number of places, and the first of them.
+
+    The contrast is that of one text of each kind: to look at each text takes minutes.
+    """
+    from axe_playwright_python.base import AXE_SCRIPT
     from axe_playwright_python.sync_playwright import Axe
 
+    page.evaluate(MARK_KINDS)
     usual = {"resultTypes": ["violations"], "preload": False}  # else axe loads every style sheet again
-    found = Axe().run(page, context, {**usual, **options}).response["violations"]
+    found = Axe(AXE_SCRIPT + ONE_OF_EACH_KIND).run(page, None, {**usual, **options}).response["violations"]
     return [
         f"{each['id']}: {len(each['nodes'])} places, such as {each['nodes'][0]['html'][:200]}"
         for each in found

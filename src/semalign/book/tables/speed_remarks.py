@@ -11,20 +11,27 @@ from semalign.book.tables.speed_reasons import EPOCHS, teacher_share, why
 FLOAT = 4  # bytes of a number in float32
 
 
-def shortfalls(records: Mapping[str, Runs]) -> list[str]:
-    """Return a line for each step whose slowest run falls short of its mark at some size: where and why it does."""
-    return [line for step, runs in records.items() if (line := _shortfall(step, runs))]
+def shortfalls(records: Mapping[str, Runs], explained: bool = True) -> list[str]:
+    """Return a line for each step whose slowest run falls short of its mark at some size: where and why it does.
+
+    Args:
+        records: the records of one device.
+        explained: whether to say why; the reasons are those of a CPU.
+    """
+    return [line for step, runs in records.items() if (line := _shortfall(step, runs, explained))]
 
 
-def _shortfall(step: str, runs: Runs) -> str | None:
+def _shortfall(step: str, runs: Runs, explained: bool) -> str | None:
     settings, measured = runs[-1]["configuration"], [at_size(runs, size) for size in sizes_of(runs)]
     short = [found for found in measured if _ratios(found)[0] < settings["reach"]]
     if not short:
         return None
     missed = [found for found in short if _ratios(found)[-1] < settings["reach"]]
     where = "; ".join(f"{_between(found)} at {size_text(found[0]['size'])}" for found in short)
-    reason = why(step, missed[-1][-1]) if missed else "Another run reaches the mark."
-    return f"- **{settings['title']}**, to reach {settings['reach']:g}: {where}. {reason}"
+    line = f"- **{settings['title']}**, to reach {settings['reach']:g}: {where}."
+    if not explained:
+        return line
+    return f"{line} {why(step, missed[-1][-1]) if missed else 'Another run reaches the mark.'}"
 
 
 def _ratios(found: Runs) -> list[float]:
