@@ -57,7 +57,7 @@ test: install  ## run all tests
 	"$(VENV)/bin/python" $(TEST) -m "not browser"
 
 # Without the check of array shapes, which takes a third of the time; `make test` has it.
-test-fast: install  ## run the tests that take less than a third of a second: under a minute in all
+test-fast: install  ## run the tests that take less than a third of a second each: a few minutes in all
 	"$(VENV)/bin/python" $(TEST) -q -m "not slow" --jaxtyping-packages=
 
 # After `make book`; chromium comes from the system.

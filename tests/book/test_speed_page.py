@@ -42,6 +42,16 @@ def test_every_gpu_has_tables_of_its_own(tmp_path, monkeypatch):
     assert ":name: tab-speed-nvidia-h100" in text and ":name: tab-speed-cpu" in text and speed_page.NO_GPU not in text
 
 
+def test_where_steps_fall_short_on_a_gpu_is_folded_and_has_no_reason_of_a_cpu(tmp_path, monkeypatch):
+    (tmp_path / "bench" / "a-GPU").mkdir(parents=True)
+    monkeypatch.setattr(speed_page, "results_dir", lambda: tmp_path)
+    records = {"cpu": {"basis": [speed_record(1)]}, "a-GPU": {"basis": [speed_record(1, ratio=2.0)]}}
+    monkeypatch.setattr(speed_page, "speed_records", lambda folder: records[folder.name])
+    text = speed_page.speed_tables()
+    told = "- **The basis**, to reach 2.5: 2.00 at vocabulary 1,000, width 64; 2.00 at vocabulary 2,000, width 64.\n"
+    assert "::::{dropdown} Where steps fall short" in text and told in text and speed_page.SHORT not in text
+
+
 def test_a_gpu_without_records_has_the_basis_of_its_check(tmp_path, monkeypatch):
     for folder in ("bench", "gpu-check"):
         (tmp_path / folder).mkdir()
