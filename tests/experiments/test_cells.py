@@ -20,11 +20,12 @@ def test_only_further_entries_run_from_further_teachers(profile):
     assert teachers == {"seeking": {profile.teacher, "coder"}, "sft": {profile.teacher}}
 
 
-def test_a_variant_may_be_for_some_tasks_only(profile):
-    task, *others = profile.tasks
-    variant = profile.variants["entropy"].model_copy(update={"tasks": [task]})
-    found = cells(profile.model_copy(update={"variants": {"entropy": variant}}), ["entropy"])
-    assert others and {cell.task for cell in found if cell.teacher} == {task}
+def test_a_variant_may_be_for_some_tasks_only():
+    variants = {"here": {"method": "ridge", "tasks": ["micro_mbpp"]}, "everywhere": {"method": "ridge"}}
+    profile = load_profile("micro", variants=variants)
+    table = cells(profile, ["here", "everywhere"])
+    tasks = {row: {cell.task for cell in table if cell.method == row} for row in variants}
+    assert tasks == {"here": {"micro_mbpp"}, "everywhere": set(profile.tasks)}
 
 
 def test_entries_are_methods_and_variants(profile):
