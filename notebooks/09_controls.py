@@ -195,7 +195,7 @@ for name in (f"{settings.name}-depth", f"{settings.name}-sibling-depth"):
     page.save(swept[name], f"sweep-{data}")
     sources[name] = page.provenance(f"sweep-{data}", command, paths)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Change of the held-out NLL after training one student layer towards its teacher layer, by map (rows) and student layer (columns), for the student that was trained independently of the teacher; in nats per token, below zero (blue) the predictions became better. What to see: whether any map or layer is blue, and whether the paper's map differs from permuted atoms.", "name": "fig-sweep"}, "image": {"alt": "Heat maps with a number in each cell, for each benchmark and interface, or a note that they were not run."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Change of the held-out NLL after training one student layer towards its teacher layer, by map (rows) and student layer (columns), for the student that was trained independently of the teacher; in nats per token, below zero (blue) the predictions became better. Each benchmark has its own scale of colours. What to see: whether any map or layer is blue, and whether the paper's map differs from permuted atoms.", "name": "fig-sweep"}, "image": {"alt": "Heat maps with a number in each cell, for each benchmark and interface, or a note that they were not run."}}
 figure = figures.nll_by_layer(swept.get(f"{settings.name}-depth", sweep.table([])), SWEPT, ["mlp", "residual"])
 
 # %% tags=["remove-input"]

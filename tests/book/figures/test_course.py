@@ -57,3 +57,7 @@ def test_a_layer_has_a_column_and_a_map_a_row():
     assert [label.get_text() for label in drawn.get_yticklabels()] == ["the paper's map", "permuted atoms"]
     assert [text.get_text() for text in drawn.texts] == ["-0.100", "-0.200", "+0.100", "+0.200"]
     assert drawn.collections[0].get_clim() == pytest.approx((-0.2, 0.2))
+    louder = lines.assign(task="micro_mmlu", nll_after=lines["nll_after"] + 1)
+    first, second = figures.nll_by_layer(pd.concat([lines, louder]), ["micro_gsm8k", "micro_mmlu"], ["mlp"]).axes
+    assert first.collections[0].get_clim() == pytest.approx((-0.2, 0.2)), "a task has its own scale"
+    assert second.collections[0].get_clim() == pytest.approx((-1.2, 1.2))

@@ -61,7 +61,8 @@ def curves(points: pd.DataFrame) -> Figure:
 def nll_by_layer(lines: pd.DataFrame, tasks: Sequence[str], interfaces: Sequence[str]) -> Figure:
     """Draw the change of the held-out NLL as a heat map: a row for each map, a column for each student layer.
 
-    There is a panel for each task and interface of which something was run. All have one scale, symmetric around zero.
+    There is a panel for each task and interface of which something was run. Those of a task have one scale of colours,
+    symmetric around zero.
 
     Args:
         lines: see :func:`semalign.experiments.sweep.table`.
@@ -71,16 +72,16 @@ def nll_by_layer(lines: pd.DataFrame, tasks: Sequence[str], interfaces: Sequence
     if lines.empty:
         return without_records()
     change = lines.assign(change=lines["nll_after"] - lines["nll_before"])
-    largest = float(change["change"].abs().max())
+    largest = change["change"].abs().groupby(change["task"]).max()
     run = set(zip(lines["task"], lines["interface"], strict=True))
     panels = [(task, interface) for task in tasks for interface in interfaces if (task, interface) in run]
     figure, axes = plt.subplots(len(panels), 1, figsize=(7.2, 2.5 * len(panels)), squeeze=False)
-    look: Mapping[str, Any] = {"cmap": "vlag", "vmin": -largest, "vmax": largest, "annot": True, "fmt": "+.3f"}
+    look: Mapping[str, Any] = {"cmap": "vlag", "annot": True, "fmt": "+.3f", "cbar": False}
     for axis, (task, interface) in zip(axes.flat, panels, strict=True):
         part = change[(change["task"] == task) & (change["interface"] == interface)]
         grid = part.pivot_table(index="map", columns="student_layer", values="change")
         grid = grid.reindex([name for name in NAMES if name in grid.index]).rename(index=NAMES)
-        sns.heatmap(grid, ax=axis, cbar=False, **look)
+        sns.heatmap(grid, ax=axis, vmin=-largest[task], vmax=largest[task], **look)
         axis.set(title=f"{title(task)}, {INTERFACES.get(interface, interface)}", ylabel="", xlabel="")
     axes.flat[-1].set_xlabel("student layer")
     return figure
