@@ -142,6 +142,7 @@ page.show_table(
     "Cosine of layer outputs with their recombined components, SmolLM2-135M-Instruct, next to what the frame would give for states without a preferred direction, and what the same number of random vectors would give.",
     "random-frames",
     decimals=3,
+    command="semalign fetch smollm2-135m; semalign decompose smollm2-135m --out data/results/small/fig2-smollm2-135m",
     records=published,
 )
 

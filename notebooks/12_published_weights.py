@@ -39,6 +39,7 @@ from semalign.book.tables.trainings import training_lines, training_table
 from semalign.book.tables.transfers import NOT_RUN
 
 page = open_page("12_published_weights", profile, inputs)
+BELOW = "the commands below"
 
 # %%
 import pandas as pd
@@ -67,6 +68,7 @@ page.show_table(
     benchmark_table(scores, card),
     "SmolLM2-135M-Instruct on the test splits, in percent, with 95% intervals over the items (Wilson's; with 20 samples per item the bootstrap's over items, unless all items have the same share). MMLU: 20 items from each of its 57 subjects. Minutes: on one or two CPU cores, some runs at the same time as other work, including the loading of the engine.",
     "published-scores",
+    command=BELOW,
     records=[folder / "smollm2-135m" / f"{task}.json" for task, record in scores.items() if record],
     decimals=1,
 )
@@ -111,6 +113,7 @@ page.show_table(
     training_table(milder, lines, runs, entries).drop(columns="change of NLL"),
     "From SmolLM2-135M-Instruct into a student cut from it, mean over seeds: score in percent on the first 100 test items with 95% interval, steps, change of the trained weights, cosine of the layer's states with their targets, and NLL in nats per response token on 300 held-out rows, before → after.",
     "published-fair",
+    command=BELOW,
     records=made,
 )
 display(commands("The records are made by", MILDER))
@@ -123,6 +126,7 @@ page.show_table(
     pair_table(milder, PAIRS, differences, NLL),
     f"Differences in NLL on held-out rows, in nats per token, ± half of the 95% interval over rows and seeds; the first entry is better below zero. Bold: p, corrected for all {len(differences)} lines, is below 0.05.",
     "published-fair-pairs-shown",
+    command=BELOW,
     records=made,
 )
 
@@ -167,6 +171,7 @@ page.show_table(
     transfer_table(transfers),
     "From SmolLM2-135M-Instruct into the student that was cut from it, before → after: response NLL in nats per token on held-out rows, and the mean cosine between the student's states and the aligned teacher states. For permuted atoms, the teacher states are aligned by the permuted map; for cross-entropy, by the paper's map, which the training does not use. Minutes: on one CPU core at the same time as other work; for a run that was stopped, the minutes of its last part.",
     "published-transfers",
+    command=BELOW,
     records=sorted(folder.glob("transfer-cut-*.json")),
 )
 display(commands("The records are made by", CUT))
@@ -200,6 +205,7 @@ page.show_table(
     family_table(families),
     "From Gemma 3 270M to SmolLM2-135M-Instruct: response NLL in nats per token, the mean over 300 held-out rows and the seeds, and paired differences with 95% bootstrap intervals over rows and seeds (below zero is better). CPU seconds: of one thread, for a transfer, of which the first of a task also computes the states. Peak: of the whole process, with both models.",
     "published-families",
+    command=BELOW,
     records=sorted((results_dir() / "two-families").glob("*.json")),
 )
 display(commands("The records are made by", FAMILIES))

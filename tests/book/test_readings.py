@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from semalign.book.readings import differences, gains, half_width, leaders, search_differences, swept
+from semalign.book.readings import along, differences, gains, half_width, leaders, search_differences, swept
 from semalign.experiments.profiles import load_profile
 
 NAMES = ["method", "teacher", "student", "task", "value"]
@@ -62,3 +62,19 @@ def test_a_search_compares_the_lowest_losses():
 def test_half_of_an_interval():
     """Wilson's interval of one half over n items is 1.96 sqrt(1 / 4n) / sqrt(1 + 1.96^2 / n) on both sides."""
     assert half_width(200) == pytest.approx(100 * 1.96 * (1 / 800) ** 0.5 / (1 + 1.96**2 / 200) ** 0.5, abs=1e-3)
+
+
+def test_curves_are_told_by_their_lowest_loss_and_their_end():
+    found = [
+        ("sft", "micro_mmlu", 0, 0, 0.5), ("sft", "micro_mmlu", 0, 15, 0.25), ("sft", "micro_mmlu", 0, 80, 0.75),
+        ("sft", "micro_mmlu", 1, 0, 0.5), ("sft", "micro_mmlu", 1, 15, 0.75), ("sft", "micro_mmlu", 1, 80, 1.25),
+        ("seeking", "micro_mmlu", 0, 0, 0.5), ("seeking", "micro_mmlu", 0, 80, 0.125),
+        ("seeking", "micro_gsm8k", 0, 0, 2.0), ("seeking", "micro_gsm8k", 0, 5, 3.0),
+    ]  # fmt: skip
+    points = pd.DataFrame(found, columns=["method", "task", "seed", "step", "response_nll"])
+    assert along(points).splitlines() == [
+        "- MMLU, from 0.500; the lowest is, with `sft` 0.500 after 15 steps, 1.000 at the end; `seeking` 0.125 after "
+        "80 steps, 0.125 at the end.",
+        "- GSM8K, from 2.000; the lowest is, with `seeking` 3.000 after 5 steps, 3.000 at the end.",
+    ]
+    assert along(points[:0]) == "not run"

@@ -72,6 +72,7 @@ def test_builds_stand_beside_what_they_should_take(speed):
     write_json(speed / "builds.json", {"cores": 2, "commit": "0123456789ab", "builds": builds})
     text = speed_checks.builds()
     assert "| a page changed | 12 | 10 |" in text and "| another one | 3 | – |" in text
+    assert text.endswith("Not reached: a page changed.\n")
 
 
 def test_vllm_stands_beside_transformers_of_the_same_run(speed):

@@ -80,23 +80,12 @@ def search_differences(searched: pd.DataFrame, entries: Sequence[str], other: st
     return "; ".join(texts) or NOT_RUN
 
 
-def nll_changes(profile: Profile, lines: pd.DataFrame, entry: str) -> str:
-    """Return the change of an entry's held-out NLL with its 95% interval, in nats per token, by benchmark.
+def untrained(lines: pd.DataFrame) -> str:
+    """Return how many entries and benchmarks did not train in any run, and which.
 
     Args:
-        profile: the profile.
         lines: see :func:`semalign.book.tables.trainings.training_lines`.
-        entry: a method or variant.
     """
-    found = []
-    for _, line in lines[lines["entry"] == entry].dropna(subset=["change"]).iterrows():
-        change, low, high = (f"{rounded(line[end], 4):+.4f}" for end in ("change", "change_low", "change_high"))
-        found.append(f"{title(line['task'])} {change} [{low}, {high}]")
-    return ", ".join(found) or NOT_RUN
-
-
-def untrained(lines: pd.DataFrame) -> str:
-    """Return how many entries and benchmarks did not train in any run, and which; lines as in :func:`nll_changes`."""
     said = lines.dropna(subset=["idle"])
     if said.empty:
         return NOT_RUN
@@ -146,6 +135,30 @@ def _swept(lines: pd.DataFrame) -> str:
         below = f"below zero in {(both < 0).sum()} of {len(both)} places"
         said += f"; real minus permuted atoms is {below}, with a mean of {both.mean():+.4f}"
     return said
+
+
+def along(points: pd.DataFrame) -> str:
+    """Return a list, in Markdown, of the held-out NLL along curves, by task: at the start, its lowest, and at the end.
+
+    Args:
+        points: see :func:`semalign.experiments.curves.points`; seeds are averaged.
+    """
+    means = points.groupby(["task", "method", "step"], sort=False)["response_nll"].mean()
+    found = []
+    for task in dict.fromkeys(points["task"]):
+        lines = {
+            name: means[task, name].sort_index() for name in dict.fromkeys(points["method"]) if (task, name) in means
+        }
+        start = sum(line[0] for line in lines.values()) / len(lines)
+        told = "; ".join(f"`{name}` {_lowest(line)}" for name, line in lines.items())
+        found.append(f"- {title(task)}, from {start:.3f}; the lowest is, with {told}.")
+    return "\n".join(found) or NOT_RUN
+
+
+def _lowest(line: pd.Series) -> str:
+    """Return the lowest value after the start, its step, and the last value of a line over the steps."""
+    later = line[line.index > 0]
+    return f"{later.min():.3f} after {later.idxmin()} steps, {later.iloc[-1]:.3f} at the end"
 
 
 def half_width(n: int) -> float:

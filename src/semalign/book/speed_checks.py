@@ -172,6 +172,9 @@ def builds(found: Found) -> str:
             whole = f", {rows['seconds'].sum() / 60:.0f} minutes in all" if key == "checks" else ""
             if key == "builds":
                 rows["to reach"] = rows["build"].map(AIMS)
+                late = rows[rows["seconds"] > rows["to reach"]]["build"]
             caption = f"{title} on {found['cores']} cores, commit {found['commit'][:7]}{whole}."
             shown.append(table(rows, caption, name, decimals=0).text)
+            if key == "builds" and len(late):
+                shown.append(f"Not reached: {'; '.join(late)}.\n")
     return "\n".join(shown)

@@ -115,11 +115,11 @@ def _current(name: str) -> str:
 def claims_not_run() -> str:
     """Return what tests of claims were not run, or say that all were."""
     claims = ledger().claims
-    tests = [(c, test.subject, test.command) for c in claims for test in c.all_tests if test.finding.verdict == NOT_RUN]
-    lacking = tests + [(claim, claim.test, claim.command) for claim in claims if not claim.tests]
+    tests = [(c, test.subject, test.told) for c in claims for test in c.all_tests if test.finding.verdict == NOT_RUN]
+    lacking = tests + [(claim, claim.test, f"`{claim.command}`") for claim in claims if not claim.tests]
     if not lacking:
         return "Every test of a claim was run.\n"
-    lines = "".join(f"- Claim {claim.number}, {what}: `{command}`\n" for claim, what, command in lacking)
+    lines = "".join(f"- Claim {claim.number}, {what}: {told}\n" for claim, what, told in lacking)
     return f"Of the tests of [claims](claims.md), {len(lacking)} were **{NOT_RUN}**:\n\n{lines}"
 
 

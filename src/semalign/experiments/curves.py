@@ -137,7 +137,7 @@ def lengthened(profile: Profile, names: Sequence[str], steps: int) -> Profile:
     """Return a profile in which entries train for at least a number of steps, in whole epochs."""
     variants = dict(profile.variants)
     for name in names:
-        own = profile.variants.get(name, Variant(method=None))
+        own = profile.variants.get(name, Variant(method=None, tasks=None))
         changed = {
             task: {**own.settings_for(task), "epochs": _epochs(profile, name, task, steps)} for task in profile.tasks
         }

@@ -223,12 +223,11 @@ def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
     Raises:
         ValueError: for an adapter that works by extra prompt tokens, which the model inside does not hold.
     """
-    if isinstance(model, PeftModel):
-        if model.active_peft_config.is_prompt_learning:
-            raise ValueError("adapters that work by extra prompt tokens cannot be used here; LoRA and its kin can")
-        model = model.get_base_model()  # type: ignore[assignment]
-    keep_right(model)
-    return model
+    if isinstance(model, PeftModel) and model.active_peft_config.is_prompt_learning:
+        raise ValueError("adapters that work by extra prompt tokens cannot be used here; LoRA and its kin can")
+    plain: PreTrainedModel = model.get_base_model() if isinstance(model, PeftModel) else model  # type: ignore[assignment]
+    keep_right(plain)
+    return plain
 
 
 def check_interface(interface: str) -> str:

@@ -40,9 +40,10 @@ def found(verdict):
 def test_the_verdict_is_that_of_one_profile_and_not_run_without_its_records(root):
     found("partly")
     assert page.verdict("1:micro-tuned") == "partly" and page.verdict("1:micro") == "not run"
+    assert page.verdict("1:micro-tuned,micro") == "partly,not run"
 
 
-@pytest.mark.parametrize("wrong", ["1", "1:other", "2:micro", "micro-tuned"])
+@pytest.mark.parametrize("wrong", ["1", "1:other", "2:micro", "micro-tuned", "1:micro,other", "1:micro,"])
 def test_a_claim_or_profile_that_is_not_there_is_an_error(root, wrong):
     with pytest.raises(ValueError, match="names no claim with a test of a profile"):
         page.verdict(wrong)
@@ -55,11 +56,11 @@ def test_a_page_shows_it(root):
     content = {"groups": [{"group": "g", "claims": [{**CLAIM, "tests": tests}]}]}
     (root / "data" / "claims.yaml").write_text(yaml.safe_dump(content))
     (root / "page").mkdir()
-    (root / "page" / "index.md").write_text("# Page\n\nIt is {verdict}`1:later`.\n")
+    (root / "page" / "index.md").write_text("# Page\n\nIt is {verdict}`1:later`, {verdict}`1:later,later` for both.\n")
     (root / "page" / "conf.py").write_text(CONFIGURATION)
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "text", root / "page", root / "out"]
     subprocess.run(list(map(str, command)), check=True)
-    assert "It is *not run*." in (root / "out" / "index.txt").read_text()
+    assert "It is *not run*, *not run* for both." in (root / "out" / "index.txt").read_text()
     (root / "page" / "index.md").write_text("# Page\n\nIt is {verdict}`9:later`.\n")
     failed = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert failed.returncode and "'9:later' names no claim" in failed.stderr

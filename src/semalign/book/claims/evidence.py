@@ -121,4 +121,6 @@ class Scores:
         runs = runs.loc[np.array(chosen, dtype=bool)]  # an empty list would choose columns
         trained = runs["trained"].dropna()
         idle = int((~trained.astype(bool)).sum())
-        return f"; {idle} of {len(trained)} runs did not train" if idle else ""
+        all_say, runs_of = len(trained) == len(runs), f"{len(trained)} runs of `{method}`"
+        of = runs_of if all_say else f"the {runs_of} that measured it"
+        return f"; {idle} of {of} did not train" if idle else ""

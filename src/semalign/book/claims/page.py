@@ -53,13 +53,17 @@ def counts(of: Ledger | None = None) -> str:
 
 
 def verdict(text: str) -> str:
-    """Return the verdict on a claim by the tests of one profile, as ``CLAIM:PROFILE`` asks for it.
+    """Return the verdicts on a claim by the tests of each profile, as ``CLAIM:PROFILE,PROFILE`` asks for them.
 
     Raises:
-        ValueError: if there is no such claim, or none of its tests is of this profile.
+        ValueError: if there is no such claim, or none of its tests is of a profile.
     """
-    number, _, profile = text.partition(":")
+    number, _, profiles = text.partition(":")
     claim = next((claim for claim in ledger().claims if str(claim.number) == number), None)
+    return ",".join(_by_profile(claim, profile, text) for profile in profiles.split(","))
+
+
+def _by_profile(claim: Claim | None, profile: str, text: str) -> str:
     if claim is None or not any(profile in test.profiles for test in claim.tests):
         raise ValueError(f"{text!r} names no claim with a test of a profile: write CLAIM:PROFILE, such as 7:micro")
     return combined(test.finding.verdict for test in claim.all_tests if test.given.get("profile") == profile)

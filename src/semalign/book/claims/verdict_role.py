@@ -1,4 +1,4 @@
-"""The role ``verdict``: what the tests of a claim give for one profile, in the prose of a page."""
+"""The role ``verdict``: what the tests of a claim give for one profile or two, in the prose of a page."""
 
 from docutils import nodes
 from docutils.nodes import Node, system_message
@@ -12,13 +12,16 @@ IN_PROSE = {PARTLY: "reproduced in part", NOT: "not reproduced"}  # the others a
 
 
 class VerdictRole(SphinxRole):
-    """The role ``verdict``, whose text is that of :func:`semalign.book.claims.page.verdict`."""
+    """The role ``verdict``: :func:`semalign.book.claims.page.verdict` in words, once for two profiles that agree."""
 
     def run(self) -> tuple[list[Node], list[system_message]]:
         """Return the verdict as text; the page is read again once something below ``data/`` or the code changes."""
         try:
             found = kept(self.env, "claims.page:verdict", [data_dir()], self.text)
-            return [nodes.emphasis("", IN_PROSE.get(found, found))], []
+            words = [IN_PROSE.get(word, word) for word in found.split(",")]
+            alike = len(set(words)) == 1
+            told = words[0] if alike else f"{words[0]} for the first and {words[1]} for the second"
+            return [nodes.emphasis("", told)], []
         except ValueError as error:
             message = self.inliner.reporter.error(str(error), line=self.lineno)
             return [nodes.problematic(self.rawtext, self.rawtext)], [message]

@@ -1,6 +1,7 @@
 """Figures of trainings: measurements over the steps, and the change of the NLL over all student layers."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from semalign.analysis.diagnosis.pictures import NAMES
+from semalign.book.stacked import WIDTH, in_two_forms
 from semalign.book.tables.paper import title
 
 MEASURED = {"score": "score (%)", "response_nll": "held-out NLL", "layer_cosine": "layer cosine"}
@@ -62,7 +64,7 @@ def nll_by_layer(lines: pd.DataFrame, tasks: Sequence[str], interfaces: Sequence
     """Draw the change of the held-out NLL as a heat map: a row for each map, a column for each student layer.
 
     There is a panel for each task and interface of which something was run. Those of a task have one scale of colours,
-    symmetric around zero.
+    symmetric around zero. On a phone the maps are the columns.
 
     Args:
         lines: see :func:`semalign.experiments.sweep.table`.
@@ -72,16 +74,27 @@ def nll_by_layer(lines: pd.DataFrame, tasks: Sequence[str], interfaces: Sequence
     if lines.empty:
         return without_records()
     change = lines.assign(change=lines["nll_after"] - lines["nll_before"])
-    largest = change["change"].abs().groupby(change["task"]).max()
     run = set(zip(lines["task"], lines["interface"], strict=True))
     panels = [(task, interface) for task in tasks for interface in interfaces if (task, interface) in run]
-    figure, axes = plt.subplots(len(panels), 1, figsize=(7.2, 2.5 * len(panels)), squeeze=False)
+    return in_two_forms(partial(_heat_maps, change, panels))
+
+
+def _heat_maps(change: pd.DataFrame, panels: Sequence[tuple[str, str]], narrow: bool) -> Figure:
+    """Draw a heat map for each task and interface."""
+    largest = change["change"].abs().groupby(change["task"]).max()
+    size = (WIDTH, 4.2 * len(panels)) if narrow else (7.2, 2.5 * len(panels))
+    figure, axes = plt.subplots(len(panels), 1, figsize=size, squeeze=False)
     look: Mapping[str, Any] = {"cmap": "vlag", "annot": True, "fmt": "+.3f", "cbar": False}
     for axis, (task, interface) in zip(axes.flat, panels, strict=True):
         part = change[(change["task"] == task) & (change["interface"] == interface)]
         grid = part.pivot_table(index="map", columns="student_layer", values="change")
         grid = grid.reindex([name for name in NAMES if name in grid.index]).rename(index=NAMES)
-        sns.heatmap(grid, ax=axis, vmin=-largest[task], vmax=largest[task], **look)
+        sns.heatmap(grid.T if narrow else grid, ax=axis, vmin=-largest[task], vmax=largest[task], **look)
         axis.set(title=f"{title(task)}, {INTERFACES.get(interface, interface)}", ylabel="", xlabel="")
-    axes.flat[-1].set_xlabel("student layer")
+        if narrow:
+            axis.set_ylabel("student layer")
+            axis.tick_params(axis="x", rotation=40)
+            axis.tick_params(axis="y", rotation=0)
+    if not narrow:
+        axes.flat[-1].set_xlabel("student layer")
     return figure

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from semalign.book.markdown import Interval
+from semalign.book.markdown import Interval, rounded
 from semalign.book.tables.controls import ALPHA
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
@@ -181,4 +181,4 @@ def reading(lines: pd.DataFrame, factor: str) -> str:
 
 
 def _named(lines: pd.DataFrame) -> str:
-    return ", ".join(f"{line['value']} ({line['difference']:+.4f})" for _, line in lines.iterrows())
+    return ", ".join(f"{line['value']} ({rounded(line['difference'], 4):+.4f})" for _, line in lines.iterrows())

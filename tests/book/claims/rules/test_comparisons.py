@@ -28,7 +28,8 @@ def test_a_clear_gain_everywhere_reproduces_and_one_somewhere_partly(scored):
     scored(right(a_semalign=140, a_none=100, b_semalign=120, b_none=90), tasks=("a", "b"))
     found = better()
     assert found.verdict == "reproduced" and found.numbers["scores"] == "a 50.0 → 70.0, b 45.0 → 60.0"
-    assert found.numbers["above"] == 2 and found.numbers["untrained"] == "; 1 of 2 runs did not train"
+    assert found.numbers["above"] == 2
+    assert found.numbers["untrained"] == "; 1 of the 2 runs of `semalign` that measured it did not train"
     scored(right(a_semalign=140, a_none=100, b_semalign=90, b_none=91), tasks=("a", "b"))
     assert better().verdict == "partly"
 
@@ -46,7 +47,7 @@ def test_tasks_and_further_teachers_can_be_asked_for(scored):
     scored({("semalign", "code", "coder"): 150, ("seeking", "code", "coder"): 100})
     found = better(theirs="seeking", further=True)
     assert found.verdict == "reproduced" and found.numbers["each"].startswith("code from coder +25.0 [")
-    assert found.numbers["untrained"] == "; 1 of 1 runs did not train"  # of those from the coder
+    assert found.numbers["untrained"] == "; 1 of 1 runs of `semalign` did not train"  # of those from the coder
 
 
 def test_a_profile_without_further_teachers_is_not_run(monkeypatch):

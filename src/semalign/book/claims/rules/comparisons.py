@@ -1,6 +1,6 @@
 """Rules on scores: which of two methods is better, by paired differences with Holm's correction."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from numpy import ndarray
@@ -75,8 +75,8 @@ def better(
     """
     scores = Scores(profile, patterns)
     cases = cases_of(scores, ours, theirs, tasks, further)
-    numbers = {**_numbers(cases), "untrained": scores.untrained(ours, _pairs(scores, tasks, further))}
-    return Finding(over(case.holds(margin) for case in cases), numbers)
+    told = {**_numbers(cases), "untrained": _untrained(scores, (ours, theirs), _pairs(scores, tasks, further))}
+    return Finding(over(case.holds(margin) for case in cases), told)
 
 
 @rule
@@ -84,8 +84,10 @@ def alike(
     patterns: Sequence[str], *, profile: str, ours: str, theirs: str, margin: float, tasks: Sequence[str] | None = None
 ) -> Finding:
     """Reproduced if every difference of two methods is inside a margin; arguments as in :func:`better`."""
-    cases = cases_of(Scores(profile, patterns), ours, theirs, tasks, further=False)
-    return Finding(over(case.equal(margin) for case in cases), _numbers(cases))
+    scores = Scores(profile, patterns)
+    cases = cases_of(scores, ours, theirs, tasks, further=False)
+    told = {**_numbers(cases), "untrained": _untrained(scores, (ours, theirs), _pairs(scores, tasks, further=False))}
+    return Finding(over(case.equal(margin) for case in cases), told)
 
 
 @rule
@@ -162,6 +164,11 @@ def _corrected(cases: Sequence[tuple[str, ndarray, ndarray]]) -> list[Case]:
 def each_text(cases: Sequence[Case]) -> str:
     """Return the differences with their intervals."""
     return ", ".join(f"{case.name} {interval(*case.difference[:3], signed=True)}" for case in cases)
+
+
+def _untrained(scores: Scores, methods: Sequence[str], cases: Collection[tuple[str, str]]) -> str:
+    """Return how many runs of each side did not train."""
+    return "".join(scores.untrained(method, cases) for method in methods)
 
 
 def _counts(cases: Sequence[Case]) -> dict[str, int]:
