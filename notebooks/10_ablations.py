@@ -357,7 +357,7 @@ else:
     )
     means = side_effects.mean_rises(matrix)
     said = "; ".join(f"`{name}` {rounded(own, 4):+.4f} on its own task, {rounded(other, 4):+.4f} on the others ({n} tasks trained on)" for name, own, other, n in means.itertuples())  # fmt: skip
-    still = [f"`{name}`" for name, own, other, _ in means.itertuples() if own == other == 0]
+    still = [f"`{name}`" for name, own, other, _ in means.itertuples() if rounded(own, 4) == rounded(other, 4) == 0]
     idle = f" {', '.join(still)} changed nothing here, which decides nothing." if still else ""
     display(Markdown(f"Means over tasks, in nats per token: {said}.{idle}"))
 

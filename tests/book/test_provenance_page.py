@@ -58,7 +58,34 @@ def test_each_chapter_has_its_run_its_data_and_their_records(project):
 
 def test_data_that_are_shown_twice_are_listed_once():
     first, other = entry("a", {}), entry("b", {})
-    assert entries(notebook(first, other, {**first, "command": "a part of it"})) == [first, other]
+    found = entries(notebook(first, other, {**first, "command": "a part of it"}))
+    assert found == [{**first, "label": ""}, {**other, "label": ""}]
+
+
+def test_data_are_named_after_the_table_in_their_cell_or_the_figure_before_it():
+    def cell(data, text="", figure=None):
+        outputs = [{"data": {"text/markdown": text}}, *([{"metadata": {KEY: entry(data, {})}}] if data else [])]
+        return {"outputs": outputs, "metadata": {"mystnb": {"figure": {"name": figure}}} if figure else {}}
+
+    shown = ":::{table} A table\n:name: tab-b\n\n| x |\n:::\n"
+    cells = [
+        cell("a"),
+        cell(None, figure="fig-one"),
+        cell("b", shown),
+        cell("c"),
+        cell("d"),
+        cell("e", figure="fig-two"),
+    ]
+    labels = {each["data"]: each["label"] for each in entries({"cells": cells})}
+    assert labels == {"a": "", "b": "tab-b", "c": "fig-one", "d": "", "e": "fig-two"}
+
+
+def test_a_figure_or_table_is_named_by_its_number(project):
+    path = project / "book" / "notebooks" / "01_x.ipynb"
+    content = notebook(entry("a", KEPT))
+    content["cells"][1]["metadata"] = {"mystnb": {"figure": {"name": "fig-one"}}}
+    path.write_text(json.dumps(content))
+    assert "* - {numref}`fig-one`: {download}`a </_static/data/a.csv>`\n" in provenance_tables()
 
 
 def test_a_notebook_outside_git_has_no_commit():

@@ -20,12 +20,21 @@ def provenance_tables() -> str:
 
 
 def entries(notebook: Mapping[str, Any]) -> list[Entry]:
-    """Return the provenance that an executed notebook holds, the first of each data set, in order."""
-    outputs = (output for cell in notebook["cells"] for output in cell.get("outputs", []))
-    found = (output.get("metadata", {}).get(KEY) for output in outputs)
+    """Return the provenance that an executed notebook holds, the first of each data set, in order.
+
+    ``label`` is that of the figure or table: of the table in the same cell, else of the figure before, if any.
+    """
     kept: dict[str, Entry] = {}
-    for entry in filter(None, found):
-        kept.setdefault(entry["data"], entry)
+    figure = ""
+    for cell in notebook["cells"]:
+        figure = cell.get("metadata", {}).get("mystnb", {}).get("figure", {}).get("name", figure)
+        outputs = cell.get("outputs", [])
+        shown = "".join("".join(output.get("data", {}).get("text/markdown", "")) for output in outputs)
+        for entry in filter(None, (output.get("metadata", {}).get(KEY) for output in outputs)):
+            table = f"tab-{entry['data']}"
+            label = table if f":name: {table}\n" in shown else figure
+            kept.setdefault(entry["data"], {**entry, "label": label})
+            figure = "" if label == figure else figure
     return list(kept.values())
 
 
@@ -74,12 +83,17 @@ def _table(found: Sequence[Entry]) -> str:
     for entry in found:
         alike.setdefault((entry["command"], json.dumps(entry["records"])), []).append(entry)
     rows = "".join(
-        f"* - {LINE.join(_link(entry['links']['data (CSV)'], entry['data']) for entry in group)}\n"
-        f"  - {_records(group[0])}\n  - `{group[0]['command']}`\n"
+        f"* - {LINE.join(map(_data, group))}\n  - {_records(group[0])}\n  - `{group[0]['command']}`\n"
         for group in alike.values()
     )
-    head = ":header-rows: 1\n:widths: 26 42 32\n\n* - data (CSV)\n  - computed from\n  - command\n"
+    head = ":header-rows: 1\n:widths: 26 42 32\n\n* - shown in: data (CSV)\n  - computed from\n  - command\n"
     return f":::{{list-table}}\n{head}{rows}:::"
+
+
+def _data(entry: Entry) -> str:
+    """Return the link to the data of an entry, with the figure or table that shows it."""
+    shown = f"{{numref}}`{entry['label']}`: " if entry["label"] else ""
+    return f"{shown}{_link(entry['links']['data (CSV)'], entry['data'])}"
 
 
 def _records(entry: Entry) -> str:
