@@ -11,6 +11,10 @@ class _Expired(BaseException):
     """Raised in the block; no ``except Exception`` of the code that runs there catches it."""
 
 
+def _stop(*_: Any) -> None:
+    raise _Expired
+
+
 @contextmanager
 def time_limit(what: str, seconds: float = 5.0) -> Iterator[None]:
     """Stop the block after some seconds.
@@ -28,11 +32,7 @@ def time_limit(what: str, seconds: float = 5.0) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def stop(*_: Any) -> None:
-        raise _Expired
-
-    previous = signal.signal(signal.SIGALRM, stop)
+    previous = signal.signal(signal.SIGALRM, _stop)
     outer, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
