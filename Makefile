@@ -62,7 +62,7 @@ test-fast: install  ## run the tests that take less than a third of a second eac
 
 # After `make book`; chromium comes from the system.
 test-book: $(VENV)/.browser  ## open each page of the built book in chromium, wide and narrow, light and dark
-	"$(VENV)/bin/python" $(TEST) --dist=loadgroup -q --jaxtyping-packages= tests/book/test_browser.py
+	"$(VENV)/bin/python" $(TEST) -q --jaxtyping-packages= tests/book/test_browser.py
 
 $(VENV)/.browser: $(INSTALLED)
 	"$(VENV)/bin/python" -m pip install --progress-bar off -c constraints.txt -e '.[browser]'

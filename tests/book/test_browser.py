@@ -1,14 +1,18 @@
 """The built book as a reader has it: `make test-book` opens each page in chromium, wide and narrow, light and dark."""
 
+import os
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 from helpers.browser import (
     CHROMIUM,
     HTML,
     Reader,
+    Seen,
     book_pages,
     broken_links,
     poor_contrast,
@@ -17,13 +21,13 @@ from helpers.browser import (
     user_flags,
 )
 
+from semalign.files import read_json, write_json
 from semalign.paths import project_root
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make test-book")
 pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed: make test-book")
 
-# Each page is read once, by one process, for all tests of it.
-PAGES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in book_pages()]
+PAGES = book_pages()
 SCHEMES = ("light", "dark")
 FIRST = ("index.html", "notebooks/03_attribution.html")  # with them a reader has styles, scripts and formulas
 MOST = 1_500_000  # bytes
@@ -74,9 +78,22 @@ def name(request):
     return request.param
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory):
+    """A folder that all processes share, with what was seen of each page: it is read once, for all tests of it."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "seen"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(params=SCHEMES)
-def seen(request, name, readers):
-    return readers[request.param].read(name)
+def seen(request, name, readers, kept):
+    path = kept / f"{request.param}-{name.replace('/', '-')}.json"
+    with FileLock(f"{path}.lock"):
+        if not path.is_file():
+            write_json(path, asdict(readers[request.param].read(name)))
+    return Seen(**read_json(path))
 
 
 def test_the_console_is_silent(seen):
