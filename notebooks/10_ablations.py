@@ -326,7 +326,8 @@ figure = gain_over_alignment(runs)
 page.save(runs, "prediction-runs")
 
 # %% tags=["remove-input"]
-PREDICT = "semalign compare --profile ablations, and so for each folder above; semalign select for those that end in -selection"
+VERBS = {True: "select", False: "compare"}
+PREDICT = "; ".join(f"semalign {VERBS[name.endswith('-selection')]} --profile {name.removesuffix('-selection')}" for name in FOLDERS)  # fmt: skip
 page.provenance("prediction-runs", PREDICT, paths)
 
 # %% tags=["hide-input"]

@@ -83,7 +83,7 @@ def make(
 
 
 def narrowed(command: str, name: str) -> str:
-    """Return the command that makes one record of those that a command makes, where the verb can be told which.
+    """Return the command that makes one record of those that a command makes, where its verb has ``--only``.
 
     >>> narrowed("semalign sweep --profile micro-depth --only a --only b", "b")
     'semalign sweep --profile micro-depth --only b'

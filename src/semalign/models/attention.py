@@ -38,14 +38,13 @@ def grouped_attention(
     rows, heads, queries, _ = query.shape
     groups = key.shape[1]
     plain = groups == heads or further.get("position_bias") is not None
+    chosen: dict[str, Any] = {"attn_mask": attention_mask, "scale": scaling, "dropout_p": further.get("dropout", 0.0)}
     if queries == 1 and not plain:
         query = query.reshape(rows, groups, heads // groups, -1)
-        found = scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling)
-        return found.reshape(rows, 1, heads, -1), None
+        return scaled_dot_product_attention(query, key, value, **chosen).reshape(rows, 1, heads, -1), None
     if groups > 1 or plain or attention_mask is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **further)
     key, value = (shared.repeat(1, heads, 1, 1) for shared in (key, value))
-    chosen: dict[str, Any] = {"attn_mask": attention_mask, "scale": scaling, "dropout_p": further.get("dropout", 0.0)}
     return scaled_dot_product_attention(query, key, value, **chosen).transpose(1, 2).contiguous(), None
 
 
