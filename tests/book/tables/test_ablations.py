@@ -77,10 +77,10 @@ def test_differences_stand_by_value_and_base_and_the_rest_is_not_run(profile, tm
         ["literal", "map", "permuted", 0.5], ["literal", "map", "random", -0.5],
     ]  # fmt: skip
     table = factor_table(profile, lines, "map").set_index("map")
-    assert list(table) == [f"MMLU, {base}" for base in ("literal", "labels", "alone")]
-    cell = table.loc["permuted", "MMLU, literal"]
+    assert list(table) == ["benchmark", "literal", "labels", "alone"] and set(table.pop("benchmark")) == {"MMLU"}
+    cell = table.loc["permuted", "literal"]
     assert (cell.value, cell.low, cell.high, cell.bold) == (0.5, 0.5, 0.5, True)
-    assert table.loc["ridge", "MMLU, literal"] == table.loc["permuted", "MMLU, alone"] == "not run"
+    assert table.loc["ridge", "literal"] == table.loc["permuted", "alone"] == "not run"
     said = reading(lines, "map")
     assert said == "- MMLU, around `literal`, the loss is lower with random (-0.5000); higher with permuted (+0.5000)."
     lines.loc[lines["value"] == "random", "p_holm"] = 0.05
@@ -95,9 +95,15 @@ def test_differences_stand_by_value_and_base_and_the_rest_is_not_run(profile, tm
 
 def test_a_value_that_a_base_does_not_have_is_blank(profile):
     empty = pd.DataFrame(columns=[*COLUMNS, "entry", "base", "factor", "value"])
-    table = factor_table(profile, empty, "pairing").set_index("pairing")
-    assert list(table)[-1].startswith("GSM8K")
-    assert table.loc["interpolated", "MMLU, inner"] == "not run" and table.loc["interpolated", "MMLU, literal"] == ""
+    table = factor_table(profile, empty, "pairing").set_index(["benchmark", "pairing"])
+    assert list(table) == ["inner", "literal"] and set(table.index.get_level_values(0)) == {"MMLU", "GSM8K"}
+    assert tuple(table.loc["MMLU", "interpolated"]) == ("not run", "")
+
+
+def test_a_value_that_no_base_is_tried_with_on_a_benchmark_has_no_line(profile):
+    empty = pd.DataFrame(columns=[*COLUMNS, "entry", "base", "factor", "value"])
+    table = factor_table(profile, empty, "strength").set_index("benchmark")["strength of decomposition"]
+    assert set(table["MMLU"]) - set(table["GSM8K"]) == {"tokens of the data", "random tokens"}
 
 
 def test_the_nearest_layer_is_that_of_the_highest_similarity(profile):

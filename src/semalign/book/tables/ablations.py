@@ -1,6 +1,7 @@
 """Tables of ablations: how far one changed setting moves the held-out loss of a base, factor by factor."""
 
 from collections.abc import Collection
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,9 +108,10 @@ def base_table(profile: Profile, folder: Path, only: Collection[str]) -> pd.Data
 
 
 def factor_table(profile: Profile, lines: pd.DataFrame, factor: str) -> pd.DataFrame:
-    """Return one factor: a line for each value, a column for each benchmark and base, bold where p is below 0.05.
+    """Return one factor: a line for each benchmark and value, a column for each base, bold where p is below 0.05.
 
-    A benchmark of which nothing was run has no columns, unless that holds for all of them.
+    A benchmark of which nothing was run has no lines, unless that holds for all of them; nor has a value that no base
+    is tried with on the benchmark.
 
     Args:
         profile: the profile.
@@ -117,18 +119,15 @@ def factor_table(profile: Profile, lines: pd.DataFrame, factor: str) -> pd.DataF
         factor: one of :data:`FACTORS`.
     """
     of_factor = [change for change in changes(profile) if change.factor == factor]
-    cells = {(line["task"], line["entry"]): line for _, line in lines.iterrows()}
+    found = {(line["task"], line["entry"]): line for _, line in lines.iterrows()}
     tasks = [task for task in profile.tasks if (lines["task"] == task).any()] or list(profile.tasks)
     table = []
-    for value in dict.fromkeys(change.value for change in of_factor):
-        entries = {change.base: change.entry for change in of_factor if change.value == value}
-        line: dict[str, object] = {FACTORS[factor].title: value}
-        for task in tasks:
-            for base in dict.fromkeys(change.base for change in of_factor):
-                found = cells.get((task, entries.get(base, "")))
-                tried = base in entries and profile.teachers_for(task, entries[base])
-                line[f"{title(task)}, {base}"] = _cell(found) if tried else ""
-        table.append(line)
+    for task, value in product(tasks, dict.fromkeys(change.value for change in of_factor)):
+        cells: dict[str, str | Interval] = dict.fromkeys((change.base for change in of_factor), "")
+        tried = [change for change in of_factor if change.value == value and profile.teachers_for(task, change.entry)]
+        cells |= {change.base: _cell(found.get((task, change.entry))) for change in tried}
+        if tried:
+            table.append({"benchmark": title(task), FACTORS[factor].title: value, **cells})
     return pd.DataFrame(table)
 
 
