@@ -25,6 +25,7 @@ from semalign.paths import results_dir
 from semalign.results.records import PAPER, read_record
 
 TABLE = "selection.csv"
+ROUNDING = 1e-9  # percent; a score is a quotient of two counts
 FIRST, LAST = ("task", "variant", "point"), ("value", "n", "response_nll")  # columns, the settings between them
 
 
@@ -70,16 +71,30 @@ def select(
 def finished(profile: Profile, folder: Path) -> pd.DataFrame:
     """Return the entries and tasks of which every grid point has a current record, one line a point.
 
-    The best point of an entry and task is marked: the highest score, and among equal scores the lowest response NLL.
+    The best point of each entry and task is marked; see :func:`with_best`.
     """
     lacking = missing(profile, folder)
     unfinished = {(point.task, point.entry) for point in points(profile) if point.file_name in lacking}
     done = [point for point in points(profile) if (point.task, point.entry) not in unfinished]
     columns = None if done else [*FIRST, *LAST]
     table = pd.DataFrame([_line(point, read_record(folder / point.file_name)) for point in done], columns=columns)
-    ranked = table.sort_values(["value", "response_nll"], ascending=[False, True], kind="stable")
-    table["best"] = ~ranked.duplicated(["task", "variant"]).reindex(table.index)
-    return table
+    return with_best(table)
+
+
+def with_best(table: pd.DataFrame) -> pd.DataFrame:
+    """Return scores of points with a column ``best``, true for one point of each entry and task.
+
+    Of the points whose score is within one standard error of the highest, ``sqrt(p (1 - p) / n)`` for a share p of n
+    items, it is the one with the lowest response NLL: scores on few items cannot tell these points apart, and the NLL
+    is measured more finely.
+
+    Args:
+        table: one line a point, with ``task``, ``variant``, ``value`` in percent, ``n`` and ``response_nll``.
+    """
+    share = table.groupby(["task", "variant"])["value"].transform("max") / 100
+    error = 100 * (share * (1 - share) / table["n"]) ** 0.5
+    near = table[table["value"] >= 100 * share - error - ROUNDING].sort_values("response_nll", kind="stable")
+    return table.assign(best=table.index.isin(near.drop_duplicates(["task", "variant"]).index))
 
 
 def _line(point: Point, record: dict[str, Any]) -> dict[str, Any]:
