@@ -65,7 +65,6 @@ def stale(project):
 
 
 PLACES = {
-    "notebook": "project/notebooks/01_first.py",
     "library": "project/library/basis.py",
     "data/models": "project/data/models/weights.bin",
     "data/results/tiny": "project/data/results/tiny/record.json",
@@ -87,10 +86,24 @@ def test_a_changed_file_of_each_kind_makes_a_notebook_stale_by_name(stale, tmp_p
     assert stale() == [f"{kind.format(tmp_path)} changed"]
 
 
-@pytest.mark.parametrize("kind", sorted(PLACES.keys() - {"notebook", "task arithmetic.yaml"}))
+@pytest.mark.parametrize("kind", sorted(PLACES.keys() - {"task arithmetic.yaml"}))
 def test_so_does_a_file_that_is_gone(stale, tmp_path, kind):
     (tmp_path / PLACES[kind]).unlink()
     assert stale() == [f"{kind.format(tmp_path)} changed"]
+
+
+@pytest.mark.parametrize(("old", "new", "kinds"), [
+    ('["parameters"]', '["parameters", "hide-input"]', ["text"]),
+    ('"micro"', '"micro"  # the default', ["code"]),
+    ('"results/{profile}"]', '"results/{profile}"]\n\n# %%\n1 + 1', ["code", "text"]),
+    ('profile = "micro"', 'profile = "micro"', []),
+])  # fmt: skip
+def test_a_change_of_a_notebook_is_one_of_its_code_or_its_text(stale, project, old, new, kinds):
+    source = project / "notebooks" / "01_first.py"
+    text = source.read_text()
+    assert old in text
+    write(source, text.replace(old, new) + "\n")  # an empty line at the end is no change
+    assert stale() == [f"{kind} changed" for kind in kinds]
 
 
 def test_so_does_a_new_file(stale, project, tmp_path):

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
+import jupytext
 from huggingface_hub import try_to_load_from_cache
 
 from semalign.book.imports import reached
 from semalign.book.inputs import files_below, hash_files, input_hashes
+from semalign.book.notebook_text import code_of, text_of
 from semalign.data.sources import locate as locate_split
 from semalign.data.task_file import is_path, task_file
 from semalign.experiments.named_inputs import Split, models_of, splits_of
@@ -23,18 +25,22 @@ from semalign.results.surroundings import versions
 LIBRARY = Path(__file__).parent.parent
 CODE_SUFFIXES = {".py", ".yaml", ".html"}
 DRAWING = ("pandas", "scipy", "matplotlib", "seaborn")  # packages that a record does not name
+TEXT = "text"
+"""The dependency whose change alone needs no run; see :mod:`semalign.book.notebook_text`."""
 DOWNLOAD = re.compile(r"_static/data/([\w.=,+-]+)")
 
 
 def dependencies(source: Path, profile: str) -> dict[str, str]:
     """Return a hash of each dependency of an executed notebook.
 
-    They are its text, the parts of the library that it can run, installed packages, included files, the resolved
-    profile, the inputs that it declares, and models, data and task files of the profile that are not below ``data/``.
+    They are its code, its text, the parts of the library that it can run, installed packages, included files, the
+    resolved profile, the inputs that it declares, and models, data and task files of the profile that are not below
+    ``data/``.
     """
-    resolved = load_profile(profile)
+    resolved, notebook = load_profile(profile), jupytext.read(source)
     return {
-        "notebook": hash_files([source], source.parent),
+        "code": json_fingerprint(code_of(notebook)),
+        TEXT: json_fingerprint(text_of(notebook)),
         "library": hash_files(reached(source, LIBRARY, code_below(LIBRARY)), LIBRARY),
         "packages": json_fingerprint(versions() | {name: version(name) for name in DRAWING}),
         "profile": json_fingerprint(resolved.model_dump(mode="json")),
@@ -60,7 +66,12 @@ def changes(source: Path, executed: Path, profile: str) -> list[str]:
     except (ValueError, LookupError, TypeError, AttributeError):
         return ["its executed form is damaged"]
     now = {**dependencies(source, profile), "downloads": downloads(text)}
-    return [f"{name} changed" for name in {**now, **then} if now.get(name) != then.get(name)]
+    return [changed(name) for name in {**now, **then} if now.get(name) != then.get(name)]
+
+
+def changed(name: str) -> str:
+    """Return the words for a dependency that has changed."""
+    return f"{name} changed"
 
 
 def downloads(text: str) -> str:

@@ -3,7 +3,8 @@
 A notebook is a Jupytext file ``notebooks/NN_name.py`` in the percent format. It begins with a Markdown cell that states
 its purpose, its cost and its command. One cell, tagged ``parameters``, sets ``profile = "micro"`` and the inputs (see
 :mod:`semalign.book.inputs`). The executed form is ``book/notebooks/NN_name.ipynb``. It is fresh as long as all that it
-depends on is the same as when it was run (see :mod:`semalign.book.freshness`).
+depends on is the same as when it was run (see :mod:`semalign.book.freshness`). Where only its text has changed, the
+executed form gets the new text, and nothing is run.
 """
 
 import os
@@ -27,8 +28,9 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets import default
 
 from semalign.book.at_once import at_once, before, run_all
-from semalign.book.freshness import changes, dependencies, downloads
+from semalign.book.freshness import TEXT, changed, changes, dependencies, downloads
 from semalign.book.inputs import input_hashes
+from semalign.book.notebook_text import show_one_parameters_cell, with_text
 from semalign.disk import temporary_folder, write_errors
 from semalign.experiments.profiles import load_profile
 from semalign.files import atomic_path
@@ -96,7 +98,7 @@ def _refreshed(source: Path, labels: dict[Path, str], profile: str, force: bool,
         return None
     print(f"{labels[source]} (stale: {', '.join(reasons)})", flush=True)
     start = time.perf_counter()
-    written = _run(source, profile, progress)
+    written = _retold(source, profile) if reasons == [changed(TEXT)] else _run(source, profile, progress)
     print(f"{labels[source]}: {time.perf_counter() - start:.0f} s", flush=True)
     return written
 
@@ -138,7 +140,7 @@ def _run(source: Path, profile: str, progress: bool) -> Path:
         except (PapermillExecutionError, DeadKernelError) as error:
             running.replace(failed)
             raise NotebookError(_explain(source, error, failed)) from error
-    _show_one_parameters_cell(notebook)
+    show_one_parameters_cell(notebook)
     timed = notebook.metadata.pop("papermill", {})  # it contains folders of this machine
     notebook.metadata["semalign_run"] = {
         "profile": load_profile(profile).name,
@@ -147,12 +149,25 @@ def _run(source: Path, profile: str, progress: bool) -> Path:
         "seconds": timed["duration"],
     }
     # A notebook may write records that it also reads, so the inputs are hashed after the run.
-    now = before | input_hashes(source, profile)
-    notebook.metadata["semalign"] = now | {"downloads": downloads(nbformat.writes(notebook))}
-    with atomic_path(output) as temporary:
-        nbformat.write(notebook, temporary)
+    _write(notebook, before | input_hashes(source, profile), output)
     failed.unlink(missing_ok=True)
     return output
+
+
+def _retold(source: Path, profile: str) -> Path:
+    """Give the executed form of a notebook, whose code has not changed, the text of its source."""
+    output = executed_path(source)
+    notebook = with_text(nbformat.read(output, as_version=4), jupytext.read(source))
+    show_one_parameters_cell(notebook)
+    _write(notebook, dependencies(source, profile), output)
+    return output
+
+
+def _write(notebook: NotebookNode, of: dict[str, str], output: Path) -> None:
+    """Write an executed notebook with the hashes of all that it depends on."""
+    notebook.metadata["semalign"] = of | {"downloads": downloads(nbformat.writes(notebook))}
+    with atomic_path(output) as temporary:
+        nbformat.write(notebook, temporary)
 
 
 def _execute(source: Path, running: Path, profile: str, progress: bool) -> NotebookNode:
@@ -175,11 +190,3 @@ def _explain(source: Path, error: Exception, failed: Path) -> str:
     else:
         cause = f"its kernel died ({error})"
     return f"Notebook {source.name} failed: {cause}\nIts output up to then: {failed}"
-
-
-def _show_one_parameters_cell(notebook: NotebookNode) -> None:
-    """Hide the injected parameters if they repeat the defaults, else the defaults that they replace."""
-    tagged = {tag: cell for cell in notebook.cells for tag in cell.metadata.get("tags", [])}
-    defaults, injected = tagged["parameters"], tagged["injected-parameters"]
-    repeats = set(injected.source.splitlines()[1:]) <= set(defaults.source.splitlines())
-    (injected if repeats else defaults).metadata.tags.append("remove-cell")

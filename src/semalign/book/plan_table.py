@@ -56,7 +56,7 @@ def steps_table() -> str:
         own = [(phase, gpus) for phase, gpus in planned if phase.name in step.phases]
         memory = max(phase.gpu_memory for phase, _ in own) / GB
         hours = sum(phase.seconds * gpus for phase, gpus in own) / 3600
-        lines.append([step.name, step.engine, memory, hours, f"`{step.command}`"])
+        lines.append([step.name, step.engine, memory, f"{hours:.2f}", f"`{step.command}`"])
     columns = ["step", "runs by", "GPU memory, GB", "GPU hours", "command"]
     caption = (
         "The steps of the profile `llama2`: memory of the largest job, and hours of all jobs with Transformers, as "

@@ -54,6 +54,18 @@ class Provenance:
         return {"text/html": self._repr_html_()}, {KEY: asdict(self)}
 
 
+def source_container(module: str, data: Iterable[str] = (), command: str = "") -> str:
+    """Return the line under a table of a page that is no notebook, in MyST: source · data · command · all.
+
+    Args:
+        module: the module below ``semalign.book`` that makes the table.
+        data: what it is made from, as links or names.
+        command: what makes these data or the table.
+    """
+    parts = [f"{{mod}}`source <semalign.book.{module}>`", *data, *([f"`{command}`"] if command else [])]
+    return f"\n```{{container}} provenance\n{' · '.join([*parts, '{ref}`all <provenance>`'])}\n```\n"
+
+
 def record_files(records: Path | Iterable[Path]) -> list[Path]:
     """Return record files: the one given, those in a folder and below it, or several.
 

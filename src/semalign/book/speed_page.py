@@ -7,6 +7,7 @@ import pandas as pd
 
 from semalign.book.figures.speed import ratios
 from semalign.book.markdown import Markdown, folded, table
+from semalign.book.provenance import source_container
 from semalign.book.stacked import draw
 from semalign.book.tables.speed import (
     Runs,
@@ -77,6 +78,7 @@ def _tables(records: Mapping[str, Runs], device: str) -> str:
     return "\n".join(
         [
             table(speed_table(records), caption, f"tab-speed-{name}").text,
+            source_container("speed_page", [f"`data/results/bench/{device}`"], "make bench"),
             f"{origins(records)} {run_once(records)}\n",
             folded(table(sizes_table(records), every, f"tab-sizes-{name}"), "All sizes").text,
             folded(Markdown("\n".join([*compared(records), ""])), "What is compared, and what is in memory").text,

@@ -7,6 +7,8 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from semalign.book.kept_texts import kept
+from semalign.book.provenance import source_container
+from semalign.files import read_json
 from semalign.paths import data_dir, project_root
 
 
@@ -87,8 +89,12 @@ def places(name: str) -> list[Path]:
 
 def links(source: Source) -> list[str]:
     """Return links to the files of a table that are here, in MyST."""
-    paths = sorted(data_dir().glob(source.files)) if source.files else []
-    return [f"{{download}}`{path.name} </../{path.relative_to(project_root()).as_posix()}>`" for path in paths]
+    root = project_root()
+    return [f"{{download}}`{path.name} </../{path.relative_to(root).as_posix()}>`" for path in _files(source)]
+
+
+def _files(source: Source) -> list[Path]:
+    return sorted(data_dir().glob(source.files)) if source.files else []
 
 
 def source_line(name: str) -> str:
@@ -97,20 +103,25 @@ def source_line(name: str) -> str:
     data = links(source)
     if not data and source != PLAN:
         return ""
-    module = f"semalign.book.{TABLES[name].partition(':')[0]}"
-    command = [f"`{source.command}`"] if source.command else []
-    parts = [f"{{mod}}`source <{module}>`", *data, *command, "{ref}`all <provenance>`"]
-    return f"\n```{{container}} provenance\n{' · '.join(parts)}\n```\n"
+    return source_container(TABLES[name].partition(":")[0], data, source.command)
 
 
 def sources_table() -> str:
     """Return the section of the page of provenance on these tables, in MyST."""
     rows = [
-        f"* - `{name}`\n  - {', '.join(links(source)) or '–'}\n  - {f'`{source.command}`' if source.command else '–'}\n"
+        f"* - `{name}`\n  - {', '.join(links(source)) or '–'}\n  - {_commits(source)}\n"
+        f"  - {f'`{source.command}`' if source.command else '–'}\n"
         for name, source in SOURCES.items()
     ]
-    head = ":header-rows: 1\n:widths: 20 40 40\n\n* - table\n  - data\n  - command\n"
+    head = ":header-rows: 1\n:widths: 18 34 16 32\n\n* - table\n  - data\n  - commit\n  - command\n"
     return f"## Tables of other pages\n\n:::{{list-table}}\n{head}{''.join(rows)}:::\n"
+
+
+def _commits(source: Source) -> str:
+    """Return the commits at which the files of a table were made, with their days, as far as the files name them."""
+    found = [read_json(path) for path in _files(source) if path.suffix == ".json"]
+    made = [(each["commit"], each.get("created", "")[:10]) for each in found if each.get("commit")]
+    return ", ".join(f"`{commit}`{f' ({day})' if day else ''}" for commit, day in made) or "–"
 
 
 class CheckTable(SphinxDirective):

@@ -50,7 +50,7 @@ def test_a_line_has_claim_test_text_verdict_and_records(small):
 def test_each_claim_has_a_line_that_leads_to_its_tests(small):
     text = page.glance(small)
     assert "* - [1](#claim-1)\n  - It is cheap\n  - Section 1\n  - **partly**\n" in text
-    assert text.count("* - [") == 2 and text.endswith("  - **not run**\n````\n")
+    assert text.count("* - [") == 2 and text.endswith(f"  - **not run**\n````\n{page.SOURCE}")
 
 
 def test_many_records_are_counted(small, tmp_path):

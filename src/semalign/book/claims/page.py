@@ -7,6 +7,7 @@ from functools import cache
 from semalign.book.claims.evidence import paths_of
 from semalign.book.claims.ledger import Claim, Group, Ledger, Test, read_ledger
 from semalign.book.claims.verdicts import NOT_RUN, VERDICTS, combined
+from semalign.book.provenance import source_container
 from semalign.paths import project_root
 
 SHOWN = 3  # records of a test that are offered one by one
@@ -30,6 +31,9 @@ GLANCE = """````{list-table} All claims at a glance. The number of a claim leads
   - Where
   - Verdict
 """
+SOURCE = source_container(
+    "claims.rules", ["{download}`claims.yaml </../data/claims.yaml>`, records with each test"], "make book"
+)
 
 
 @cache
@@ -75,7 +79,7 @@ def glance(of: Ledger | None = None) -> str:
         _row(f"[{claim.number}](#claim-{claim.number})", claim.claim, claim.section, f"**{claim.verdict}**")
         for claim in (of or ledger()).claims
     )
-    return f"{GLANCE}{''.join(lines)}````\n"
+    return f"{GLANCE}{''.join(lines)}````\n{SOURCE}"
 
 
 def tables(of: Ledger | None = None) -> str:
@@ -86,7 +90,7 @@ def tables(of: Ledger | None = None) -> str:
 
 def _group(group: Group, number: int) -> str:
     head = HEAD.format(caption=f"{group.group}.", number=number)
-    return f"## {group.group}\n\n{head}{''.join(map(_line, group.claims))}````\n"
+    return f"## {group.group}\n\n{head}{''.join(map(_line, group.claims))}````\n{SOURCE}"
 
 
 def _line(claim: Claim) -> str:
