@@ -285,7 +285,7 @@ for name, lines in compared.items():
 # %% [markdown]
 # ### How settings were chosen
 #
-# `semalign select` scores every point of a grid on validation data, with one seed, the {term}`general teacher`, and the same number of points for every entry, so that no method is tuned more than another. The profile's variants hold the best point of each entry and task by validation score; the test split is not used. In about half of the grids a setting has two values only, so that each point is at an end of the grid, and a better value may lie beyond it, for the paper's method and for controls alike. The searches in [Does the premise hold?](05_premise.ipynb) have seven rates, so that a best rate can lie inside.
+# `semalign select` scores every point of a grid on validation data, with one seed, the {term}`general teacher`, and the same number of points for every entry, so that no method is tuned more than another. Each grid has six rates; the weight of the layer term is the paper's 1, and 0.3 beside cross-entropy and in the two entries with losses of their own. The profile's variants hold the [best point](#decisions-settings-of-the-tuned-entries) of each entry and task; the test split is not used. A best point at the highest rate would mean that the grid is too short. At the lowest rates a student hardly changes, so a method that does harm at every rate has its best point there.
 
 # %%
 chosen_from = results_dir() / f"{chosen.profile.name}-selection" / TABLE
@@ -297,10 +297,8 @@ if grid is None:
 else:
     print(grids.grid_size(grid))
     page.save(grid, "selection")
-    best = grid[grid["best"]]
-    ends = grids.at_ends(chosen.profile, best)
-    print(f"{ends.sum()} of {len(best)} chosen points are at an end of their grid")
-    caption = "The chosen point of each entry and task: the settings that it changes. At a point marked 'end', a number is the smallest or the largest that was tried."
+    display(Markdown(grids.ends_text(chosen.profile, grid)))
+    caption = "The chosen point of each entry and task: the settings that it changes. At a point marked 'lowest' or 'highest', the rate is the smallest or the largest that was tried."
     made = table(grids.chosen_table(chosen.profile, grid), caption, "tab-chosen")
     display(folded(made, "The chosen points"), page.provenance("selection", SELECT, chosen_from.parent))
 

@@ -26,7 +26,8 @@ from semalign.results.records import PAPER, read_record
 
 TABLE = "selection.csv"
 ROUNDING = 1e-9  # percent; a score is a quotient of two counts
-FIRST, LAST = ("task", "variant", "point"), ("value", "n", "response_nll")  # columns, the settings between them
+FIRST = ("task", "variant", "point")  # the first columns of a table of points; then come settings, and then the last
+LAST = ("value", "n", "nll_before", "response_nll")
 
 
 def select(
@@ -98,7 +99,8 @@ def with_best(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _line(point: Point, record: dict[str, Any]) -> dict[str, Any]:
-    scores = record["value"], record["n"], record["details"]["after"]["response_nll"]
+    before, after = (record["details"][when]["response_nll"] for when in ("before", "after"))
+    scores = record["value"], record["n"], before, after
     return dict(zip(FIRST, point, strict=False)) | point.settings | dict(zip(LAST, scores, strict=True))
 
 

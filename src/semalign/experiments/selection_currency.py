@@ -12,7 +12,7 @@ from semalign.experiments.staleness import Asked, problem, resolved
 from semalign.files import json_fingerprint
 
 SPLIT = "validation"
-NUMBERS = ("value", "details.after.response_nll")  # what points are compared by
+NUMBERS = ("value", "details.before.response_nll", "details.after.response_nll")  # what points are compared by
 ITEMS = 200  # validation items that a grid point is scored on
 
 

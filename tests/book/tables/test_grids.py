@@ -12,28 +12,47 @@ from semalign.experiments.profiles import load_profile
 def grid():
     nan = float("nan")
     lines = [
-        ["micro_mmlu", "sft", 0, 1e-3, nan, None, 40.0, 200, 0.5, False],
-        ["micro_mmlu", "sft", 1, 1e-2, nan, None, 41.25, 200, 0.6, True],
-        ["micro_gsm8k", "sft", 0, 1e-3, nan, None, 20.0, 200, 0.25, True],
-        ["micro_gsm8k", "sft", 1, 1e-2, nan, None, 10.0, 200, 0.3, False],
-        ["micro_mmlu", "ridge", 0, 3e-4, 0.3, "kl", 30.0, 200, 0.7, True],
+        ["micro_mmlu", "sft", 0, 1e-3, nan, None, 40.0, 200, 0.6, 0.5, False],
+        ["micro_mmlu", "sft", 1, 1e-2, nan, None, 41.25, 200, 0.6, 0.6, True],
+        ["micro_gsm8k", "sft", 0, 1e-3, nan, None, 20.0, 200, 0.25, 0.25, True],
+        ["micro_gsm8k", "sft", 1, 1e-2, nan, None, 10.0, 200, 0.25, 0.3, False],
+        ["micro_mmlu", "ridge", 0, 3e-4, 0.3, "kl", 30.0, 200, 0.8, 0.7, True],
     ]
     columns = ["task", "variant", "point", "learning_rate", "layer_weight", "output_loss", "value", "n"]
-    return pd.DataFrame(lines, columns=[*columns, "response_nll", "best"])
+    return pd.DataFrame(lines, columns=[*columns, "nll_before", "response_nll", "best"])
 
 
-def test_the_chosen_points_with_the_settings_that_they_change(grid):
-    table = grids.chosen_table(load_profile("micro-tuned"), grid)
+@pytest.fixture
+def profile():
+    grids = {"sft": {"learning_rate": [3e-4, 1e-3, 1e-2]}, "ridge": {"learning_rate": [1e-4, 3e-4], "map": ["ridge"]}}
+    return load_profile("micro-tuned").model_copy(update={"selection": grids})
+
+
+def test_the_chosen_points_with_the_settings_that_they_change(profile, grid):
+    table = grids.chosen_table(profile, grid)
     assert table.columns.tolist() == ["entry", "MMLU", "GSM8K"]
     assert table.set_index("entry").loc["ridge"].tolist() == [
-        "learning_rate 0.0003, layer_weight 0.3, output_loss kl (end)",
+        "learning_rate 0.0003, layer_weight 0.3, output_loss kl (highest)",
         "not run",
     ]
-    assert table.set_index("entry").loc["sft"].tolist() == ["learning_rate 0.01", "learning_rate 0.001 (end)"]
+    assert table.set_index("entry").loc["sft"].tolist() == ["learning_rate 0.01 (highest)", "learning_rate 0.001"]
 
 
-def test_a_point_is_at_an_end_if_one_of_its_numbers_is(grid):
-    assert grids.at_ends(load_profile("micro-tuned"), grid).tolist() == [True, False, True, False, True]
+def test_a_point_is_at_an_end_if_one_of_its_numbers_is(profile, grid):
+    assert grids.ends(profile, grid).tolist() == ["", "highest", "", "highest", "highest"]
+    lower = profile.model_copy(update={"selection": {**profile.selection, "sft": {"learning_rate": [1e-3, 3e-3]}}})
+    assert grids.ends(lower, grid).tolist()[:3:2] == ["lowest", "lowest"]
+
+
+def test_how_many_chosen_points_are_at_an_end_and_at_how_many_nothing_was_learned(profile, grid):
+    lower = profile.model_copy(update={"selection": {**profile.selection, "sft": {"learning_rate": [1e-3, 1e-1]}}})
+    said = grids.ends_text(lower, grid)
+    assert said.startswith(
+        "Of 3 chosen points 1 have the lowest value that was tried, and at 1 of these the validation"
+    )
+    assert said.endswith("no training. 1 have the highest value: `ridge` on MMLU.")
+    better = grid.assign(response_nll=grid["nll_before"] - 0.0011)
+    assert "and at 0 of these" in grids.ends_text(lower, better)
 
 
 def test_the_whole_grid_has_the_chosen_points_in_bold(grid):

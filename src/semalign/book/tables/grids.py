@@ -11,6 +11,8 @@ from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.profiles import Profile
 from semalign.experiments.selection import FIRST, LAST, chosen
 
+HARDLY = 0.001  # nats per token
+
 
 def with_texts(grid: pd.DataFrame) -> pd.DataFrame:
     """Return the points of a grid with their settings as text and the title of their benchmark.
@@ -30,21 +32,42 @@ def grid_size(grid: pd.DataFrame) -> str:
     return f"{len(points)} entries, {sizes} points each, {grid['n'].max()} validation items"
 
 
-def at_ends(profile: Profile, points: pd.DataFrame) -> "pd.Series[bool]":
-    """Return for each point whether a number among its settings is the smallest or largest that was tried."""
+def ends(profile: Profile, points: pd.DataFrame) -> "pd.Series[str]":
+    """Return for each point ``lowest`` or ``highest`` if a number among its settings is at that end of those tried."""
 
-    def at_end(line: "pd.Series[Any]") -> bool:
+    def end(line: "pd.Series[Any]") -> str:
         tried = profile.selection[line["variant"]].items()
         numbers = {name: values for name, values in tried if len(values) > 1 and isinstance(values[0], int | float)}
-        return any(line[name] in (min(values), max(values)) for name, values in numbers.items())
+        if any(line[name] == min(values) for name, values in numbers.items()):
+            return "lowest"
+        return "highest" if any(line[name] == max(values) for name, values in numbers.items()) else ""
 
-    return points.apply(at_end, axis=1)
+    return points.apply(end, axis=1)
+
+
+def ends_text(profile: Profile, grid: pd.DataFrame) -> str:
+    """Return how many chosen points are at an end of their grid, in Markdown.
+
+    The lowest rates hardly change the student, so that below a chosen one that has not lowered the NLL of the responses
+    there is only the student as it was.
+    """
+    best = grid[grid["best"]]
+    found = ends(profile, best)
+    lowest, highest = best[found == "lowest"], best[found == "highest"]
+    idle = (lowest["response_nll"] > lowest["nll_before"] - HARDLY).sum()
+    named = ", ".join(f"`{line['variant']}` on {title(line['task'])}" for _, line in highest.iterrows())
+    return (
+        f"Of {len(best)} choices {len(lowest)} took the lowest value that was tried, and {len(highest)} the highest"
+        f"{f' ({named})' if named else ''}. At {idle} of the lowest the validation NLL is at most {HARDLY} nats below that "
+        "of the student as it was: further down there is nothing but no training."
+    )
 
 
 def chosen_table(profile: Profile, grid: pd.DataFrame) -> pd.DataFrame:
     """Return the chosen point of each entry, one column for each benchmark; points at an end of the grid are marked."""
     points = with_texts(grid[grid["best"]])
-    points["settings"] = points["settings"].where(~at_ends(profile, points), points["settings"] + " (end)")
+    marks = ends(profile, points).map(lambda end: f" ({end})" if end else "")
+    points["settings"] = points["settings"] + marks
     return _wide(profile, points.pivot(index="variant", columns="benchmark", values="settings"), ["entry"])
 
 
