@@ -47,12 +47,10 @@ def test_a_point_is_at_an_end_if_one_of_its_numbers_is(profile, grid):
 def test_how_many_chosen_points_are_at_an_end_and_at_how_many_nothing_was_learned(profile, grid):
     lower = profile.model_copy(update={"selection": {**profile.selection, "sft": {"learning_rate": [1e-3, 1e-1]}}})
     said = grids.ends_text(lower, grid)
-    assert said.startswith(
-        "Of 3 chosen points 1 have the lowest value that was tried, and at 1 of these the validation"
-    )
-    assert said.endswith("no training. 1 have the highest value: `ridge` on MMLU.")
+    assert said.startswith("Of 3 choices 1 took the lowest value that was tried, and 1 the highest (`ridge` on MMLU). ")
+    assert "At 1 of the lowest the validation NLL is at most 0.001 nats below" in said
     better = grid.assign(response_nll=grid["nll_before"] - 0.0011)
-    assert "and at 0 of these" in grids.ends_text(lower, better)
+    assert "At 0 of the lowest" in grids.ends_text(lower, better)
 
 
 def test_the_whole_grid_has_the_chosen_points_in_bold(grid):

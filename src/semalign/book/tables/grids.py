@@ -58,8 +58,8 @@ def ends_text(profile: Profile, grid: pd.DataFrame) -> str:
     named = ", ".join(f"`{line['variant']}` on {title(line['task'])}" for _, line in highest.iterrows())
     return (
         f"Of {len(best)} choices {len(lowest)} took the lowest value that was tried, and {len(highest)} the highest"
-        f"{f' ({named})' if named else ''}. At {idle} of the lowest the validation NLL is at most {HARDLY} nats below that "
-        "of the student as it was: further down there is nothing but no training."
+        f"{f' ({named})' if named else ''}. At {idle} of the lowest the validation NLL is at most {HARDLY} nats below "
+        "that of the student as it was: further down there is nothing but no training."
     )
 
 
