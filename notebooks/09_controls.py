@@ -133,7 +133,7 @@ display(
 
 - **Maps without semantics.** `semalign-tuned` minus `permuted-atoms`: {minus("semalign-tuned", "permuted-atoms")}; minus `random-bases`: {minus("semalign-tuned", "random-bases")}.
 - **One of the two terms alone**, minus the student: {"; ".join(f"`{name}` {readings.gains(chosen.profile, scores, name)}" for name in ALONE)}.
-- **The aligned state beside cross-entropy.** `semalign-ce` minus `cross-entropy`: {minus("semalign-ce", "cross-entropy")}. Each has the best of the learning rates that were tried for it, some of which lie at an end of their grid.
+- **The aligned state beside cross-entropy.** `semalign-ce` minus `cross-entropy`: {minus("semalign-ce", "cross-entropy")}; minus `permuted-ce`, whose atoms are permuted: {minus("semalign-ce", "permuted-ce")}. Each has the best of six learning rates.
 - **Labels alone, all layers.** `semalign-tuned` minus `sft`, which uses no teacher: {minus("semalign-tuned", "sft")}."""
     )
 )
@@ -328,8 +328,13 @@ for name, size in SEARCHES.items():
         display(Markdown(f"*This search was {NOT_RUN}: `{command}`.*"))
         continue
     searched = pd.read_csv(path)
-    if name == "plus" and grid is not None:  # the rates of cross-entropy on the paired layer are those of the grid
-        same = grid[(grid["variant"] == "cross-entropy") & grid["task"].isin(searched["task"])]
+    if name == "plus" and grid is not None:  # cross-entropy on the paired layer is in the grid, with more rates
+        rates = searched.loc[searched["variant"] == "cross-entropy-last", "learning_rate"]
+        same = grid[
+            (grid["variant"] == "cross-entropy")
+            & grid["task"].isin(searched["task"])
+            & grid["learning_rate"].isin(rates)
+        ]
         searched = pd.concat([same, searched], ignore_index=True)
     searches[name] = searched
     page.save(searched, f"search-{name}")
