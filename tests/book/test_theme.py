@@ -41,6 +41,12 @@ def test_a_drawing_takes_the_size_and_the_colour_of_the_page():
     assert "currentColor" in text and INK not in text and "<?xml" not in text
 
 
+def test_what_nobody_sees_is_left_out():
+    drawn, text = drawing(), inline_svg(drawing(), "")
+    assert "<metadata>" in drawn and "<metadata>" not in text and not re.search(r">\s+<", text)
+    assert re.findall(r"<text.*?</text>", text) == re.findall(r"<text.*?</text>", drawn.replace(INK, "currentColor"))
+
+
 def test_the_same_drawing_is_the_same_text():
     assert drawing() == drawing()
 
