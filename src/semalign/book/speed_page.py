@@ -23,6 +23,7 @@ from semalign.book.theme import apply_theme, inline_svg
 from semalign.paths import results_dir
 from semalign.results.records import read_record
 
+BENCH = "make bench"
 ALT = "A point for each step and run on a logarithmic axis of ratios, with a mark at the ratio to reach."
 NO_GPU = "On a GPU: **not run**; the same command measures the same steps there."
 SHORT = "Where a step falls short of its mark in its slowest run, and why:\n"
@@ -43,6 +44,7 @@ def speed_tables() -> str:
     if not on_cpu:
         return "**not run**: `make bench RUN=1` on an idle machine makes this table.\n"
     drawn = f"```{{raw}} html\n<figure>{_svg(on_cpu)}<figcaption>{CAPTION}</figcaption></figure>\n```\n"
+    drawn += source_container("figures.speed", [_folder("cpu")], BENCH)
     others = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name != "cpu"]
     on_gpus = [_tables(speed_records(path), path.name) for path in others]
     return "\n".join([_tables(on_cpu, "cpu"), drawn, *(on_gpus or [_not_on_gpu()])])
@@ -78,7 +80,7 @@ def _tables(records: Mapping[str, Runs], device: str) -> str:
     return "\n".join(
         [
             table(speed_table(records), caption, f"tab-speed-{name}").text,
-            source_container("speed_page", [f"`data/results/bench/{device}`"], "make bench"),
+            source_container("speed_page", [_folder(device)], BENCH),
             f"{origins(records)} {run_once(records)}\n",
             folded(table(sizes_table(records), every, f"tab-sizes-{name}"), "All sizes").text,
             folded(Markdown("\n".join([*compared(records), ""])), "What is compared, and what is in memory").text,
@@ -86,6 +88,10 @@ def _tables(records: Mapping[str, Runs], device: str) -> str:
             table(growth_table(records), expected, f"tab-growth-{name}").text,
         ]
     )
+
+
+def _folder(device: str) -> str:
+    return f"`data/results/bench/{device}`"
 
 
 def _short(records: Mapping[str, Runs], on_cpu: bool) -> str:
