@@ -137,7 +137,8 @@ lines = []
 for name, result in results.items():
     details = result.record["details"]
     cosine = [details[when].get("layer_cosine", float("nan")) for when in ("before", "after")]
-    lines.append([name, Interval(*change[name], signed=True, decimals=3), *cosine, result.record["seconds"]])
+    seconds = f"{result.record['seconds']:.1f}"
+    lines.append([name, Interval(*change[name], signed=True, decimals=4), *cosine, seconds])
 columns = ["recipe", "change of NLL", "layer cosine before", "after", "seconds"]
 page.show_table(
     pd.DataFrame(lines, columns=columns),
