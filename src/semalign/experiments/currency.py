@@ -13,6 +13,7 @@ from semalign.experiments.inputs import configuration, fingerprints, training_ro
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import Asked, problem
 from semalign.files import json_fingerprint
+from semalign.results.records import NONE
 
 
 def missing(
@@ -37,9 +38,11 @@ def missing(
 def reasons(profile: Profile, folder: Path) -> Callable[[Cell], str | None]:
     """Return the function that says why a cell has to be run, None if it need not."""
     data = cache(lambda task: json_fingerprint(training_rows(profile, task)))
+    made_from = cache(lambda cell: fingerprints(cell, data, profile.scored))
 
     def asked(cell: Cell, record: dict[str, Any]) -> Asked:
-        return fingerprints(cell, data, profile.scored), configuration(profile, cell, record)
+        alike = cell._replace(method=NONE, seed=None)  # of which models, rows and items are the same
+        return made_from(alike), configuration(profile, cell, record)
 
     return lambda cell: problem(folder / cell.file_name, partial(asked, cell), "value")
 

@@ -176,7 +176,8 @@ def _check(profile: Profile) -> None:
     _check_names("selection names no method or variant", profile.selection, entries)
     if len(set(profile.seeds)) < len(profile.seeds):
         raise ValueError(f"seeds: each seed must be given once; they are {profile.seeds}")
-    for task, entry, seed in product(profile.tasks, (PAPER, *profile.variants), profile.seeds):
+    once = [(entry, profile.seeds[0]) for entry in profile.variants]  # a seed that one entry takes, the others take too
+    for task, (entry, seed) in product(profile.tasks, [*((PAPER, seed) for seed in profile.seeds), *once]):
         settings = {**profile.settings_for(task, entry), "seed": seed}
         try:
             profile.method_of(entry).settings(**settings)

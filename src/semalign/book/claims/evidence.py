@@ -39,17 +39,17 @@ def records_of(patterns: Sequence[str]) -> list[dict[str, Any]]:
         records = [read_record(path) for path in paths]
     except DamagedRecordError as error:
         raise NotRunError(f"a record is damaged: {error.reason}") from error
+    identity = cache(_bundled)
     for path, record in zip(paths, records, strict=True):
-        if other := [side for side in ("teacher", "student") if not _is_here(record, side)]:
+        made_from = {side: record["fingerprints"].get(side) for side in ("teacher", "student")}
+        if other := [side for side, found in made_from.items() if identity(record[side]) not in (None, found)]:
             raise NotRunError(f"{path.name} is stale: other {', '.join(other)}")
     return records
 
 
-def _is_here(record: dict[str, Any], side: str) -> bool:
-    """Return whether a record is of the bundled model of a name; models from elsewhere cannot be compared."""
-    name = record[side]
-    bundled = bool(name) and (models_dir() / name).is_dir()
-    return not bundled or record["fingerprints"].get(side) == fingerprint_of(name)
+def _bundled(name: str | None) -> str | None:
+    """Return the identity of a bundled model; None for a model from elsewhere, which cannot be compared."""
+    return fingerprint_of(name) if name and (models_dir() / name).is_dir() else None
 
 
 @cache
