@@ -21,7 +21,8 @@ def test_a_page_shows_counts_and_tables(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "claims.yaml").write_text(yaml.safe_dump({"groups": [GROUP]}))
     (tmp_path / "page").mkdir()
-    (tmp_path / "page" / "index.md").write_text("(provenance)=\n# Claims\n\n```{claims} counts\n```\n\n```{claims}\n```\n")
+    page = "(provenance)=\n# Claims\n\n```{claims} counts\n```\n\n```{claims}\n```\n"
+    (tmp_path / "page" / "index.md").write_text(page)
     (tmp_path / "page" / "conf.py").write_text(
         "from semalign.book.claims.directive import Claims\nextensions = ['myst_parser']\n"
         "def setup(app):\n    app.add_directive('claims', Claims)\n"
