@@ -45,7 +45,7 @@ from semalign.book.machines import made_on
 from semalign.book.markdown import Markdown, folded, table
 from semalign.book.page import open_page
 from semalign.book.tables import controls, costs, grids, pairs
-from semalign.book.tables.transfers import NOT_RUN
+from semalign.book.tables.transfers import NOT_RUN, transfer_entries
 from semalign.experiments import sweep
 from semalign.experiments.profile_paths import profile_names
 from semalign.results.pairs import NLL, SCORE, pair_differences
@@ -97,7 +97,7 @@ found = {
 # Enough for a corrected p of 0.02 where no resample is on the other side of zero.
 of_teachers = sum(len(chosen.profile.teachers_for(task)) for task in chosen.profile.tasks)
 RESAMPLES = max(10_000, 100 * len(chosen.entries) * of_teachers)
-ours = [name for name in chosen.entries if chosen.profile.method_of(name).name == PAPER]
+ours = [name for name in transfer_entries(chosen.profile) if chosen.profile.method_of(name).name == PAPER]
 compared = {name: differences(chosen.folder, name, only=current, resamples=RESAMPLES) for name in ours}
 
 # %% [markdown]

@@ -47,6 +47,11 @@ def test_entries_are_those_of_the_paper_and_the_variants_of_its_method(profile):
     assert table_entries(profile, ["micro-teacher"])[-1] == ("tuned", "tuned", "micro-teacher", "micro-student")
 
 
+def test_a_variant_with_another_map_is_none_of_them():
+    entries = transfer_entries(load_profile("micro-tuned"))
+    assert entries == ["seeking", "laten", "semalign", "semalign-tuned", "semalign-ce"]  # not permuted-procrustes
+
+
 def test_scores_stand_next_to_the_papers_and_what_is_not_there_is_not_run(profile):
     scores = lines(
         ["value", "low", "high"],

@@ -30,9 +30,19 @@ class Entry(NamedTuple):
 
 
 def transfer_entries(profile: Profile) -> list[str]:
-    """Return the transfers of Tables 1 and 2: the paper's methods in its order, and their variants; no controls'."""
+    """Return the transfers of Tables 1 and 2: the paper's methods in its order, and their variants; no controls'.
+
+    A variant with another map is a control, too.
+    """
     varied = [name for name in profile.variants if profile.method_of(name).kind != "control"]
-    return list(dict.fromkeys([*PAPER_METHODS.values(), *varied]))
+    return list(dict.fromkeys([*PAPER_METHODS.values(), *(name for name in varied if has_own_map(profile, name))]))
+
+
+def has_own_map(profile: Profile, entry: str) -> bool:
+    """Return whether an entry has the map of its method on every task of a profile."""
+    given = [profile.settings_for(task, entry).get("map") for task in profile.tasks]
+    own = profile.method_of(entry).settings.model_fields.get("map")
+    return all(value is None or (own is not None and value == own.default) for value in given)
 
 
 def table_entries(profile: Profile, teachers: Sequence[str]) -> list[Entry]:
