@@ -45,7 +45,7 @@ from semalign.book.machines import made_on
 from semalign.book.markdown import Markdown, folded, table
 from semalign.book.page import open_page
 from semalign.book.tables import controls, costs, grids, pairs
-from semalign.book.tables.transfers import NOT_RUN, transfer_entries
+from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments import sweep
 from semalign.experiments.profile_paths import profile_names
 from semalign.results.pairs import NLL, SCORE, pair_differences
@@ -56,6 +56,7 @@ page = open_page("09_controls", profile, inputs)
 import pandas as pd
 
 from semalign.book.comparison import paper_sized, tuned
+from semalign.book.tables.transfers import transfer_entries
 from semalign.experiments.cells import cells
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
