@@ -55,7 +55,9 @@ def builds(whole: bool) -> list[dict[str, Any]]:
     found = [{"build": "nothing changed", "seconds": seconds("make", "book")}]
     with changed(PAGE, "\nOne more sentence.\n"):
         found.append({"build": "a page changed", "seconds": seconds("make", "book")})
-    with changed(CHAPTER, "#\n# One more sentence.\n"):
+    with changed(CHAPTER, "#\n# One more sentence.\n"):  # its last cell is text, and nothing is run
+        found.append({"build": "the words of a chapter changed", "seconds": seconds("make", "book")})
+    with changed(CHAPTER, "\n# %%\nassert True\n"):
         found.append({"build": "a chapter changed, with its notebook", "seconds": seconds("make", "book")})
     seconds("make", "book")
     seconds("rm", "-r", "book/_build")
