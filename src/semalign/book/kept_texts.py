@@ -50,9 +50,13 @@ class Store:
         self.now[LIBRARY] = self.now.get(LIBRARY) or surroundings()
         return json_fingerprint([self.now[place] for place in (LIBRARY, *places)])
 
+    def has(self, name: str, places: Sequence[Path]) -> bool:
+        """Return whether a text is kept that would be made as it is."""
+        return name in self.texts and self.texts[name].content == self.content(places)
+
     def changed(self) -> list[str]:
         """Return the pages that show a text which would be made again."""
-        fresh = {name for name, kept in self.texts.items() if kept.content == self.content(kept.places)}
+        fresh = {name for name, kept in self.texts.items() if self.has(name, kept.places)}
         return [page for page, shown in self.shown.items() if not shown <= fresh]
 
 
@@ -74,11 +78,10 @@ def kept(env: BuildEnvironment, function: str, places: Sequence[Path], *argument
     """
     name, of = " ".join([function, *arguments]), store(env)
     of.shown.setdefault(env.docname, set()).add(name)
-    now = of.content(places)
-    if name not in of.texts or of.texts[name].content != now:
+    if not of.has(name, places):
         of.texts.pop(name, None)  # if the function raises, nothing is kept
         text = resolve_name(f"semalign.book.{function}")(*arguments)
-        of.texts[name] = Kept(text, tuple(places), now)
+        of.texts[name] = Kept(text, tuple(places), of.content(places))
     return of.texts[name].text
 
 

@@ -14,9 +14,9 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
-from semalign.book import figure_numbers
+from semalign.book import figure_numbers, page_processes
 from semalign.book.accessible import accessible, breakable
-from semalign.book.claims.directive import Claims
+from semalign.book.claims.directive import Claims, evaluate_first
 from semalign.book.claims.verdict_role import VerdictRole
 from semalign.book.edition import edition
 from semalign.book.kept_texts import Texts
@@ -103,11 +103,13 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("semalign_edition", {}, "html")
     app.connect("config-inited", name_edition, priority=1)
     app.connect("config-inited", collect_no_cycles, priority=900)
+    app.connect("env-before-read-docs", evaluate_first)
     app.connect("build-finished", collect_cycles)
     app.connect("doctree-resolved", take_in_drawings)
     app.connect("html-page-context", correct_html)
     app.connect("html-page-context", preview_links)
     figure_numbers.connect(app)
+    page_processes.connect(app)
     app.add_env_collector(Texts)
     app.add_directive("check-table", CheckTable)
     app.add_directive("claims", Claims)

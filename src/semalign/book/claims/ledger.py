@@ -1,7 +1,9 @@
 """The ledger ``data/claims.yaml``: claims in order, each with tests that name a rule, their records and a text."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,6 +13,7 @@ from semalign.book.claims.verdicts import NOT_RUN, Finding, NotRunError, combine
 from semalign.errors import problems
 from semalign.experiments.profiles import load_profile
 from semalign.paths import data_dir, results_dir
+from semalign.sandbox.runs import cores
 from semalign.yaml_text import read_mapping
 
 PROFILE = "{profile}"  # in a test: stands for each of the profiles that it is given
@@ -184,6 +187,13 @@ class Ledger(Strict):
     def claims(self) -> list[Claim]:
         """All claims in order."""
         return [claim for group in self.groups for claim in group.claims]
+
+    def evaluate(self) -> None:
+        """Evaluate all tests now, on all cores, and keep the findings."""
+        tests = [test for claim in self.claims for test in claim.all_tests]
+        with ProcessPoolExecutor(cores()) as pool:
+            for test, finding in zip(tests, pool.map(attrgetter("finding"), tests), strict=True):
+                test.__dict__["finding"] = finding  # where the cached property keeps it
 
 
 def read_ledger() -> Ledger:
