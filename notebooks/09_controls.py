@@ -317,7 +317,7 @@ if grid is not None:
 # %% [markdown]
 # ## A version that works?
 #
-# If the paper's objective does not help a student, a small change to it may. Two searches on validation data look for such a change, one at a time, each with four points of learning rate and weight of the layer term. The first search starts from cross-entropy as the output term, with the rows of `micro-tuned`. Its two entries of cross-entropy have no layer term, one on the paired layer and one on the last. `plain` adds the layer term as it is. The other entries change this term: states are centred (`centred`), compared by mean square or by the relations among them (`mean-square`, `relation`), taken from all that the layer adds (`layer-output`), or from the last layers (`last`); in `reverse-kl` the teacher's logits also replace the labels. The second search has 32 training rows for each task, so that labels are scarce. An entry that beats cross-entropy, or distillation, by more than its control with permuted atoms does would be called `semalign+`. A third search, at the last layers of the student whose atoms correspond to the teacher's, is in [Does the premise hold?](05_premise.ipynb), with its best points on the test split. None of the three finds such an entry.
+# If the paper's objective does not help a student, a small change to it may. Two searches on validation data look for such a change, one at a time, each at six learning rates, with the layer term at a weight of 0.3. The first search starts from cross-entropy as the output term, with the rows of `micro-tuned`. Its two entries of cross-entropy have no layer term, one on the paired layer and one on the last. `plain` adds the layer term as it is. The other entries change this term: states are centred (`centred`), compared by mean square or by the relations among them (`mean-square`, `relation`), taken from all that the layer adds (`layer-output`), or from the last layers (`last`); in `reverse-kl` the teacher's logits also replace the labels. The second search has 32 training rows for each task, so that labels are scarce. An entry that beats cross-entropy, or distillation, by more than its control with permuted atoms does would be called `semalign+`. A third search, at the last layers of the student whose atoms correspond to the teacher's, is in [Does the premise hold?](05_premise.ipynb), with its best points on the test split. None of the three finds such an entry.
 
 # %% tags=["hide-input"]
 SEARCHES = {"plus": "300 training rows", "few": "32 training rows"}
@@ -329,7 +329,7 @@ for name, size in SEARCHES.items():
         display(Markdown(f"*This search was {NOT_RUN}: `{command}`.*"))
         continue
     searched = pd.read_csv(path)
-    if name == "plus" and grid is not None:  # cross-entropy on the paired layer is in the grid, with more rates
+    if name == "plus" and grid is not None:  # cross-entropy on the paired layer is in the grid, at five of these rates
         rates = searched.loc[searched["variant"] == "cross-entropy-last", "learning_rate"]
         same = grid[
             (grid["variant"] == "cross-entropy")

@@ -49,27 +49,38 @@ from semalign.paths import data_dir, results_dir
 from semalign.results.records import read_record
 
 folder = results_dir() / "small"
-scores = {task: record_of(folder / "smollm2-135m" / f"{task}.json") for task in BENCHMARKS}
+FORMATS = {"Tulu's": "smollm2-135m", "its own": "smollm2-135m-own-chat"}
+scores = {
+    chat: {task: record_of(folder / name / f"{task}.json") for task in BENCHMARKS} for chat, name in FORMATS.items()
+}
 
 # %% [markdown]
 # ## The four benchmarks
 #
-# Each benchmark has the form that its task file fixes ([Decisions](#decisions-prompts-stops-and-extraction)): zero-shot, in Tulu's chat format, with a {term}`prefill` that begins the answer. This is the protocol of the prior work for Llama 2. It does not suit this model, which was trained on another chat format. The scores therefore show that the benchmarks run on published weights and what they cost, not what the model is capable of. The published figures come from its model card and are for other forms of the tasks, so they give only the rough range to expect.
+# Each benchmark has the form that its task file fixes ([Decisions](#decisions-prompts-stops-and-extraction)): zero-shot, in Tulu's chat format, with a {term}`prefill` that begins the answer. This is the protocol of the prior work for Llama 2. This model was trained on another chat format, so that the second line of each benchmark has the same questions and prefills in the format that the model's own template makes. The published figures come from its model card and are for other forms of the tasks, so they give only the rough range to expect.
 
 # %% tags=["hide-input"]
-SCORE = """for task in gsm8k humaneval_greedy humaneval mbpp; do
-  [ $task = humaneval ] && batch=820 || batch=256
-  semalign evaluate smollm2-135m --engine vllm --vllm max_model_len=2048 --task $task --batch-size $batch \\
-    --out data/results/small/smollm2-135m
-done
-semalign evaluate smollm2-135m --task mmlu --limit 20 --batch-size 16 --out data/results/small/smollm2-135m"""
+SCORE = """for chat in tulu model; do
+  [ $chat = tulu ] && out=data/results/small/smollm2-135m || out=data/results/small/smollm2-135m-own-chat
+  for task in gsm8k humaneval_greedy humaneval mbpp; do
+    [ $task = humaneval ] && batch=820 || batch=256
+    semalign evaluate smollm2-135m --engine vllm --vllm max_model_len=2048 --chat $chat --task $task \\
+      --batch-size $batch --out $out
+  done
+  semalign evaluate smollm2-135m --chat $chat --task mmlu --limit 20 --batch-size 16 --out $out
+done"""
 card = pd.read_csv(data_dir() / "published" / "smollm2-135m-instruct.csv").set_index("task")
 page.show_table(
     benchmark_table(scores, card),
     "SmolLM2-135M-Instruct on the test splits, in percent, with 95% intervals over the items (Wilson's; with 20 samples per item the bootstrap's over items, unless all items have the same share). MMLU: 20 items from each of its 57 subjects. Minutes: on one or two CPU cores, some runs at the same time as other work, including the loading of the engine.",
     "published-scores",
     command=BELOW,
-    records=[folder / "smollm2-135m" / f"{task}.json" for task, record in scores.items() if record],
+    records=[
+        folder / FORMATS[chat] / f"{task}.json"
+        for chat, by_task in scores.items()
+        for task, record in by_task.items()
+        if record
+    ],
     decimals=1,
 )
 display(commands("The records are made by", SCORE))

@@ -17,14 +17,17 @@ RECORD = {
 }  # fmt: skip
 
 
-def test_scores_stand_with_other_metrics_and_the_model_card():
-    records = {task: RECORD if task == "mbpp" else None for task in published.BENCHMARKS}
+def test_scores_of_each_format_stand_with_other_metrics_and_the_model_card():
+    nothing = dict.fromkeys(published.BENCHMARKS)
     card = pd.DataFrame({"score": [30.5], "how": ["5-shot"]}, index=["gsm8k"])
-    table = published.benchmark_table(records, card).set_index("benchmark")
-    assert table.loc["MBPP"].tolist() == [
+    table = published.benchmark_table({"Tulu's": nothing, "its own": {**nothing, "mbpp": RECORD}}, card)
+    lines = table.set_index(["benchmark", "format"])
+    assert lines.loc[("MBPP", "its own")].tolist() == [
         Interval(12.34, 10.0, 15.0), "pass@1, strict", "164", "pass@1, flexible 15.0", "1", "none",
     ]  # fmt: skip
-    assert table.loc["GSM8K", ["score", "model card"]].tolist() == ["not run", "30.5 (5-shot)"]
+    assert lines.loc[("MBPP", "Tulu's"), "score"] == "not run"
+    assert lines.loc[("GSM8K", "its own"), ["score", "model card"]].tolist() == ["not run", "30.5 (5-shot)"]
+    assert list(table["benchmark"].iloc[:4]) == ["MMLU", "MMLU", "GSM8K", "GSM8K"]
 
 
 def test_transfers_show_what_changed_on_held_out_rows():

@@ -1,6 +1,7 @@
 """Tables of published weights: benchmark scores of a model, and transfers into a student derived from it."""
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,19 @@ def record_of(path: Path) -> dict[str, Any] | None:
     return read_record(path) if path.is_file() else None
 
 
-def benchmark_table(records: Mapping[str, Mapping[str, Any] | None], card: pd.DataFrame) -> pd.DataFrame:
-    """Return our scores of a model, their other metrics, and the scores of its model card.
+def benchmark_table(
+    records: Mapping[str, Mapping[str, Mapping[str, Any] | None]], card: pd.DataFrame
+) -> pd.DataFrame:
+    """Return our scores of a model in several chat formats, their other metrics, and the scores of its model card.
 
     Args:
-        records: records of the scores by task of :data:`BENCHMARKS`; None if not run.
+        records: for each format, records of the scores by task of :data:`BENCHMARKS`; None if not run.
         card: ``score`` and ``how`` it was measured, by task.
     """
     lines = []
-    for task, name in BENCHMARKS.items():
+    for (task, name), (chat, by_task) in product(BENCHMARKS.items(), records.items()):
         reported = f"{card.loc[task, 'score']} ({card.loc[task, 'how']})" if task in card.index else "none"
-        lines.append({"benchmark": name, **_score(records[task]), "model card": reported})
+        lines.append({"benchmark": name, "format": chat, **_score(by_task[task]), "model card": reported})
     return pd.DataFrame(lines)
 
 
