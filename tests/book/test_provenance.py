@@ -4,7 +4,7 @@ import pytest
 from helpers.claims import put
 from IPython.core.formatters import DisplayFormatter
 
-from semalign.book.provenance import KEY, Provenance, listing, record_files, summary
+from semalign.book.provenance import KEY, Provenance, listing, record_files, source_container, summary
 
 FIELDS = {"n": 10, "seconds": 2.0, "peak_memory_bytes": 5, "commit": "abc", "created": "2026-01-02T03:04:05+00:00"}
 
@@ -59,3 +59,14 @@ def test_the_line_links_its_files_and_its_data_stay_in_the_notebook():
     assert kept[KEY] == {
         "data": "x", "command": "make 'x'", "links": links, "records": records, "peak_memory_bytes": 7,
     }  # fmt: skip
+
+
+def test_a_table_outside_notebooks_has_the_module_its_data_and_the_command():
+    line = source_container("speed_page", ["`data/results/bench/cpu`"], "make bench")
+    parts = (
+        "{mod}`source <semalign.book.speed_page>` · `data/results/bench/cpu` · `make bench` · {ref}`all <provenance>`"
+    )
+    assert line == f"\n```{{container}} provenance\n{parts}\n```\n"
+    assert source_container("speed_page") == (
+        "\n```{container} provenance\n{mod}`source <semalign.book.speed_page>` · {ref}`all <provenance>`\n```\n"
+    )

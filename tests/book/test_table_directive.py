@@ -9,6 +9,7 @@ from pkgutil import resolve_name
 import pytest
 
 from semalign.book.table_directive import SOURCES, TABLES, places, source_line, sources_table
+from semalign.files import write_json
 
 BOOK = Path(__file__).parents[2] / "book"
 CONFIGURATION = """from semalign.book.table_directive import CheckTable
@@ -49,6 +50,15 @@ def test_a_table_has_its_source_its_data_and_its_command():
     assert "`semalign plan --profile llama2`" in source_line("plan") and source_line("status-versions") == ""
     listed = sources_table()
     assert SOURCES.keys() < TABLES.keys() and all(f"* - `{name}`\n" in listed for name in SOURCES)
+
+
+def test_the_commits_of_its_files_are_listed_with_their_days(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
+    speed = tmp_path / "data" / "results" / "speed"
+    write_json(speed / "plan.json", {"commit": "abc1234", "created": "2026-01-02T03:04:05+00:00"})
+    write_json(speed / "builds.json", {"commit": "def5678"})
+    lines = sources_table()
+    assert "* - `plan-check`" in lines and "  - `abc1234` (2026-01-02)\n" in lines and "  - `def5678`\n" in lines
 
 
 def test_a_table_that_was_not_run_has_no_line(tmp_path, monkeypatch):

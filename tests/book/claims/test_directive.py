@@ -2,9 +2,18 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import yaml
+from sphinx.application import Sphinx
+
+from semalign.book import kept_texts
+from semalign.book.claims import page
+from semalign.book.claims.directive import evaluate_first
+from semalign.book.claims.ledger import Ledger
+from semalign.book.kept_texts import kept
 
 GROUP = {
     "group": "Costs",
@@ -31,3 +40,24 @@ def test_a_page_shows_counts_and_tables(tmp_path, monkeypatch):
     subprocess.run(list(map(str, command)), check=True)
     text = (tmp_path / "out" / "index.txt").read_text()
     assert "Of 1 claims of the paper" in text and "It is cheap" in text and "make it" in text
+
+
+def test_claims_are_evaluated_ahead_only_where_pages_are_read_and_something_has_changed(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
+    monkeypatch.setattr(kept_texts, "surroundings", lambda: "packages")
+    ledger = Mock(spec=Ledger, claims=[])
+    monkeypatch.setattr(page, "ledger", lambda: ledger)
+    (tmp_path / "data").mkdir()
+    app, env = Mock(spec=Sphinx), SimpleNamespace(docname="index")
+
+    def evaluated(*pages):
+        ledger.evaluate.reset_mock()
+        kept_texts.store(env).now.clear()
+        evaluate_first(app, env, list(pages))
+        return ledger.evaluate.called
+
+    assert not evaluated() and evaluated("index")
+    kept(env, "claims.page:counts", [tmp_path / "data"])
+    assert not evaluated("index")
+    (tmp_path / "data" / "claims.yaml").write_text("groups: []")
+    assert evaluated("index")

@@ -50,6 +50,18 @@ def test_verdict_and_text_follow_the_records(root):
         assert (claim.verdict, claim.all_tests[0].told) == (verdict, text)
 
 
+@pytest.mark.slow
+def test_findings_of_several_processes_are_kept(root):
+    write(root, CLAIM, {**CLAIM, "number": 2, "tests": [{**TEST, "records": ["none/*.json"]}]})
+    put(root, "cost/sft.json", method="sft", seconds=10.0)
+    put(root, "cost/semalign.json", seconds=9.0)
+    ledger = read_ledger()
+    ledger.evaluate()
+    (root / "data" / "results" / "cost" / "sft.json").unlink()  # too late to matter
+    assert [claim.verdict for claim in ledger.claims] == ["reproduced", "not run"]
+    assert [claim.verdict for claim in read_ledger().claims] == ["not run", "not run"]
+
+
 def test_a_test_runs_for_each_of_its_profiles_that_has_records(root):
     for name in ("micro-tuned", "sibling"):
         make_record(root, name)
