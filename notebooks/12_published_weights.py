@@ -34,7 +34,7 @@ from semalign.book.markdown import Markdown, commands
 from semalign.book.page import open_page
 from semalign.book.tables.pairs import pair_table
 from semalign.book.tables.paper import title
-from semalign.book.tables.published import benchmark_table, engine_text, transfer_table
+from semalign.book.tables.published import benchmark_table, engine_text, format_differences, transfer_table
 from semalign.book.tables.trainings import training_lines, training_table
 from semalign.book.tables.transfers import NOT_RUN
 
@@ -84,6 +84,11 @@ page.show_table(
     decimals=1,
 )
 display(commands("The records are made by", SCORE))
+display(
+    Markdown(
+        f"The model's own format minus Tulu's, in points, with 95% bootstrap intervals over the same items: {format_differences(scores)}."
+    )
+)
 
 # %% tags=["hide-input"]
 if (run := results_dir() / "speed" / "backends.json").is_file():

@@ -30,6 +30,18 @@ def test_scores_of_each_format_stand_with_other_metrics_and_the_model_card():
     assert list(table["benchmark"].iloc[:4]) == ["MMLU", "MMLU", "GSM8K", "GSM8K"]
 
 
+def test_formats_are_compared_item_by_item_where_both_were_run():
+    def scored(correct):
+        return {"details": {"correct": correct}}
+
+    nothing = dict.fromkeys(published.BENCHMARKS)
+    first = {**nothing, "gsm8k": scored("0000"), "humaneval": scored([0.5, 0.0]), "mmlu": scored("1")}
+    second = {**nothing, "gsm8k": scored("1111"), "humaneval": scored([0.5, 0.0]), "mbpp": scored("1")}
+    text = published.format_differences({"Tulu's": first, "its own": second})
+    assert text == "GSM8K +100.0 [+100.0, +100.0], HumanEval, 20 samples +0.0 [+0.0, +0.0]"
+    assert published.format_differences({"Tulu's": nothing, "its own": nothing}) == "not run"
+
+
 def test_transfers_show_what_changed_on_held_out_rows():
     table = published.transfer_table({("gsm8k", "own"): RECORD, ("mbpp", "other"): None})
     shown = ["GSM8K", "own", "1 → 2", "164", "2.000 → 1.500", "0.100 → 0.250", "2"]

@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.book.markdown import SPACE, Cell, Interval
+from semalign.book.markdown import SPACE, Cell, Interval, interval
 from semalign.book.tables.analyses import layers
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.results.records import read_record
+from semalign.results.statistics import paired_bootstrap
 
 BENCHMARKS = {
     "mmlu": "MMLU",
@@ -26,9 +27,7 @@ def record_of(path: Path) -> dict[str, Any] | None:
     return read_record(path) if path.is_file() else None
 
 
-def benchmark_table(
-    records: Mapping[str, Mapping[str, Mapping[str, Any] | None]], card: pd.DataFrame
-) -> pd.DataFrame:
+def benchmark_table(records: Mapping[str, Mapping[str, Mapping[str, Any] | None]], card: pd.DataFrame) -> pd.DataFrame:
     """Return our scores of a model in several chat formats, their other metrics, and the scores of its model card.
 
     Args:
@@ -53,6 +52,18 @@ def _score(record: Mapping[str, Any] | None) -> dict[str, str | Interval]:
         "also": "; ".join(f"{key.replace(',', ', ')} {value:.1f}" for key, value in others.items()),
         "minutes": f"{record['details']['evaluation_seconds'] / 60:.0f}",
     }
+
+
+def format_differences(records: Mapping[str, Mapping[str, Mapping[str, Any] | None]]) -> str:
+    """Return how the scores of the second of two formats differ from those of the first, in points, item by item."""
+    first, second = records.values()
+    texts = []
+    for task, name in BENCHMARKS.items():
+        pair = second[task], first[task]
+        if all(record is not None for record in pair):
+            ours, theirs = ([100 * float(item) for item in record["details"]["correct"]] for record in pair if record)
+            texts.append(f"{name} {interval(*paired_bootstrap(ours, theirs), signed=True)}")
+    return ", ".join(texts) or NOT_RUN
 
 
 def transfer_table(records: Mapping[tuple[str, str], Mapping[str, Any] | None]) -> pd.DataFrame:
