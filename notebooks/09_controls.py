@@ -299,7 +299,7 @@ else:
     print(grids.grid_size(grid))
     page.save(grid, "selection")
     display(Markdown(grids.ends_text(chosen.profile, grid)))
-    caption = "The chosen point of each entry and task: the settings that it changes. At a point marked 'lowest' or 'highest', the rate is the smallest or the largest that was tried."
+    caption = "The chosen point of each entry and task. At a point marked 'lowest' or 'highest', the rate is the smallest or the largest that was tried."
     made = table(grids.chosen_table(chosen.profile, grid), caption, "tab-chosen")
     display(folded(made, "The chosen points"), page.provenance("selection", SELECT, chosen_from.parent))
 

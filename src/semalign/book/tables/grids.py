@@ -9,20 +9,25 @@ from semalign.book.markdown import settings_text
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.profiles import Profile
-from semalign.experiments.selection import FIRST, LAST, chosen
+from semalign.experiments.selection import chosen
 
 HARDLY = 0.001  # nats per token
 
 
-def with_texts(grid: pd.DataFrame) -> pd.DataFrame:
-    """Return the points of a grid with their settings as text and the title of their benchmark.
+def with_texts(profile: Profile, grid: pd.DataFrame) -> pd.DataFrame:
+    """Return the points of a grid with the title of their benchmark and, as text, the settings that tell them apart.
 
     Args:
+        profile: the profile of the grid.
         grid: scores of all points; see :func:`semalign.experiments.selection.finished`.
     """
-    names = [column for column in grid if column not in (*FIRST, *LAST, "best")]
-    settings = [{name: line[name] for name in names if pd.notna(line[name])} for _, line in grid.iterrows()]
+    settings = [{name: line[name] for name in varied(profile, line["variant"])} for _, line in grid.iterrows()]
     return grid.assign(settings=list(map(settings_text, settings)), benchmark=grid["task"].map(title))
+
+
+def varied(profile: Profile, entry: str) -> dict[str, list[Any]]:
+    """Return the settings of which the grid of an entry has several values, with these values."""
+    return {name: values for name, values in profile.selection[entry].items() if len(values) > 1}
 
 
 def grid_size(grid: pd.DataFrame) -> str:
@@ -36,8 +41,8 @@ def ends(profile: Profile, points: pd.DataFrame) -> "pd.Series[str]":
     """Return for each point ``lowest`` or ``highest`` if a number among its settings is at that end of those tried."""
 
     def end(line: "pd.Series[Any]") -> str:
-        tried = profile.selection[line["variant"]].items()
-        numbers = {name: values for name, values in tried if len(values) > 1 and isinstance(values[0], int | float)}
+        tried = varied(profile, line["variant"]).items()
+        numbers = {name: values for name, values in tried if isinstance(values[0], int | float)}
         if any(line[name] == min(values) for name, values in numbers.items()):
             return "lowest"
         return "highest" if any(line[name] == max(values) for name, values in numbers.items()) else ""
@@ -65,7 +70,7 @@ def ends_text(profile: Profile, grid: pd.DataFrame) -> str:
 
 def chosen_table(profile: Profile, grid: pd.DataFrame) -> pd.DataFrame:
     """Return the chosen point of each entry, one column for each benchmark; points at an end of the grid are marked."""
-    points = with_texts(grid[grid["best"]])
+    points = with_texts(profile, grid[grid["best"]])
     marks = ends(profile, points).map(lambda end: f" ({end})" if end else "")
     points["settings"] = points["settings"] + marks
     return _wide(profile, points.pivot(index="variant", columns="benchmark", values="settings"), ["entry"])
@@ -73,7 +78,7 @@ def chosen_table(profile: Profile, grid: pd.DataFrame) -> pd.DataFrame:
 
 def whole_grid_table(profile: Profile, grid: pd.DataFrame) -> pd.DataFrame:
     """Return the validation score of every point, one column for each benchmark, the chosen points in bold."""
-    points = with_texts(grid)
+    points = with_texts(profile, grid)
     texts = points["value"].map("{:.1f}".format)
     points["score"] = texts.where(~points["best"], "**" + texts + "**")
     table = points.pivot(index=["variant", "point", "settings"], columns="benchmark", values="score")
