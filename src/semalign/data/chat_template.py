@@ -23,7 +23,7 @@ def render(tokenizer: "PreTrainedTokenizerBase", turns: Sequence[dict[str, str]]
         **options: further arguments of ``apply_chat_template``, such as ``add_generation_prompt``.
 
     Raises:
-        ValueError: if the template fails or does not end within five seconds; it names the tokenizer.
+        ValueError: if the template fails or does not end within five seconds of computation; it names the tokenizer.
     """
     what = f"the chat template of {tokenizer.name_or_path or type(tokenizer).__name__}"
     with time_limit(what):
