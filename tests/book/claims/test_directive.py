@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
 import yaml
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 from semalign.book import kept_texts
 from semalign.book.claims import page
@@ -48,12 +48,12 @@ def test_claims_are_evaluated_ahead_only_where_pages_are_read_and_something_has_
     ledger = Mock(spec=Ledger, claims=[])
     monkeypatch.setattr(page, "ledger", lambda: ledger)
     (tmp_path / "data").mkdir()
-    app, env = Mock(spec=Sphinx), SimpleNamespace(docname="index")
+    env = Mock(spec=BuildEnvironment, docname="index", semalign_texts=kept_texts.Store())
 
     def evaluated(*pages):
         ledger.evaluate.reset_mock()
         kept_texts.store(env).now.clear()
-        evaluate_first(app, env, list(pages))
+        evaluate_first(Mock(spec=Sphinx), env, list(pages))
         return ledger.evaluate.called
 
     assert not evaluated() and evaluated("index")
