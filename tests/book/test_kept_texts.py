@@ -1,12 +1,15 @@
 """A page is read again exactly where a record that it shows has changed, and what did not change is not made again."""
 
 import os
+from unittest.mock import Mock
 
 import pytest
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import docutils_namespace
 
 from semalign.book import kept_texts, numbers_role
+from semalign.book.kept_texts import Kept
 from semalign.book.numbers_role import NumberRole
 from semalign.files import write_json
 
@@ -122,3 +125,20 @@ def test_surroundings_change_with_the_code(monkeypatch, tmp_path):
     assert kept_texts.surroundings() == found
     (tmp_path / "a.py").write_text("x = 2\n")
     assert kept_texts.surroundings() != found
+
+
+def test_what_a_process_has_of_pages_that_it_did_not_read_does_not_replace_newer_texts():
+    old, new = Kept("old", (), "1"), Kept("new", (), "2")
+
+    def environment(texts, shown):
+        of = kept_texts.Store()
+        of.texts, of.shown = texts, shown
+        return Mock(spec=BuildEnvironment, semalign_texts=of)
+
+    whole = environment({"a": old, "b": old}, {"b": {"b"}})
+    first = environment({"a": new, "b": old}, {"a": {"a"}, "b": {"b"}})
+    second = environment({"a": old, "b": new}, {"b": {"b"}})
+    for page, read in (("a", first), ("b", second)):
+        kept_texts.Texts().merge_other(Mock(spec=Sphinx), whole, {page}, read)
+    assert kept_texts.store(whole).texts == {"a": new, "b": new}
+    assert kept_texts.store(whole).shown == {"a": {"a"}, "b": {"b"}}

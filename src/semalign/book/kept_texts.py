@@ -101,9 +101,11 @@ class Texts(EnvironmentCollector):
         store(env).shown.pop(docname, None)
 
     def merge_other(self, app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
-        """Take over the texts of pages that another process has read."""
-        store(env).texts.update(store(other).texts)
-        store(env).shown.update({page: names for page, names in store(other).shown.items() if page in docnames})
+        """Take over the texts of pages that another process has read; what it has of others is older."""
+        shown = {page: names for page, names in store(other).shown.items() if page in docnames}
+        texts, names = store(other).texts, set().union(*shown.values())
+        store(env).texts.update({name: texts[name] for name in names & texts.keys()})
+        store(env).shown.update(shown)
 
     def process_doc(self, app: Sphinx, doctree: nodes.document) -> None:
         """Do nothing: the pages name their texts themselves."""
