@@ -28,8 +28,8 @@ def _sample() -> Iterator[str]:
             yield from KINDS[kind](rng)
 
 
-def train_tokenizer() -> PreTrainedTokenizerFast:
-    """Train the tokenizer on a sample of the corpus; the result depends on the seed alone."""
+def train_tokenizer(tokens: int = VOCABULARY_SIZE) -> PreTrainedTokenizerFast:
+    """Train a tokenizer of so many tokens on a sample of the corpus; the result depends on the seed alone."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -40,7 +40,7 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY_SIZE,
+        vocab_size=tokens,
         special_tokens=[END, PAD],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,

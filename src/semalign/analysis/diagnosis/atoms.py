@@ -72,6 +72,46 @@ def correspondences(builder: TargetBuilder) -> dict[str, Correspondence]:
     }
 
 
+class SharedDirections(NamedTuple):
+    """In how many directions two sets of vectors agree whose rows belong together, whatever the scale of each.
+
+    Attributes:
+        shared: number of canonical correlations above the largest of :data:`PERMUTATIONS` random pairings.
+        of: number of canonical correlations, which is the smaller width.
+        overlap: mean square of the canonical correlations, 1 for spaces that a linear map takes into each other.
+        permuted: its mean over random pairings.
+    """
+
+    shared: int
+    of: int
+    overlap: float
+    permuted: float
+
+
+def shared_directions(
+    teacher: Float[Tensor, "m d_teacher"], student: Float[Tensor, "m d_student"], seed: int = 0
+) -> SharedDirections:
+    """Return the canonical correlations of rows that are paired by index, beside those of random pairings.
+
+    They are the singular values of ``U_T^T U_S``, where the columns of ``U`` are an orthonormal basis of the centred
+    columns (Björck and Golub 1973). A head and its atoms span the same columns, since ``W^+ = (W^T W)^+ W^T``, so
+    that both have the same canonical correlations but for the centring.
+
+    Args:
+        teacher: vectors of the teacher, of full column rank.
+        student: vectors of the student, in the same order, of full column rank.
+        seed: seed of the permutations.
+    """
+    x, y = (torch.linalg.qr(side.double() - side.double().mean(0)).Q for side in (teacher, student))
+    found = torch.linalg.svdvals(x.T @ y)
+    random = torch.Generator().manual_seed(seed)
+    orders = [torch.randperm(len(y), generator=random).to(y.device) for _ in range(PERMUTATIONS)]
+    null = torch.stack([torch.linalg.svdvals(x.T @ y[order]) for order in orders])
+    return SharedDirections(
+        int((found > null.max()).sum()), len(found), float(found.square().mean()), float(null.square().mean())
+    )
+
+
 class Energy(NamedTuple):
     """Over how many directions a map spreads.
 

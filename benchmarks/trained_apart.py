@@ -1,0 +1,149 @@
+"""What it would take for the atoms of two micro models that are trained apart to correspond.
+
+Each line trains a teacher and a student from scratch, with the seeds and mixtures of the recipe of the micro family
+and few tokens, and changes one thing: nothing, the weight decay of the heads, heads tied to the embeddings, narrower
+streams, or a larger vocabulary. A record holds the CKA of atoms and of head rows, how the energy of the map is spread,
+and in how many directions the two heads agree. With models, by name, their heads are measured and nothing is trained.
+A record that exists is not made again.
+
+    python benchmarks/trained_apart.py
+    python benchmarks/trained_apart.py --models micro-teacher micro-student
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import nn
+from torch.nn.functional import normalize
+
+from semalign.analysis.diagnosis.atoms import correspondences, energy, shared_directions
+from semalign.micro.pretrain import STAGE_SEED_STRIDE, new_model
+from semalign.micro.recipe import load_recipe
+from semalign.micro.tokenizer import VOCABULARY_SIZE, train_tokenizer
+from semalign.micro.training import train
+from semalign.models.identity import model_identity
+from semalign.models.loading import LanguageModel, load_model
+from semalign.models.pair import Pair
+from semalign.paths import results_dir
+from semalign.results.records import make_record, write_record
+from semalign.settings import TransferSettings
+from semalign.targets.builder import TargetBuilder
+from semalign.targets.vocabularies import shared_atoms
+
+TOKENS, DECAY = 1_000_000, 0.005
+LAST = 20  # steps whose mean loss is recorded
+NAMES = ("micro-teacher", "micro-student")
+
+
+class Change(NamedTuple):
+    """One line: the vocabulary, the width as a share of the recipe's, the tokens, and a change of the model."""
+
+    vocabulary: int = VOCABULARY_SIZE
+    width: float = 1.0
+    tokens: int = TOKENS
+    change: Callable[[nn.Module], None] = lambda model: None
+
+
+def decay(model: nn.Module) -> None:
+    """Shrink the head by a share of itself before each step, as decoupled weight decay does."""
+    head = model.lm_head.weight
+    head.register_post_accumulate_grad_hook(lambda weight: weight.data.mul_(1 - DECAY))
+
+
+def tie(model: nn.Module) -> None:
+    """Let the head be the embeddings."""
+    model.config.tie_word_embeddings = True
+    model.lm_head.weight = model.model.embed_tokens.weight
+
+
+CHANGES = {
+    "nothing": Change(),
+    "twice the tokens": Change(tokens=2 * TOKENS),
+    "weight decay of the heads": Change(change=decay),
+    "tied heads": Change(change=tie),
+    "half the width": Change(width=0.5),
+    "four times the vocabulary": Change(vocabulary=4 * VOCABULARY_SIZE),
+}
+
+
+def trained(name: str, change: Change) -> tuple[LanguageModel, list[float]]:
+    """Return a model of the family that is trained anew with a change, and the last loss of each stage."""
+    recipe = load_recipe()
+    of = recipe.model(name)
+    shape = of.shape.model_copy(update={"hidden": round(change.width * of.shape.hidden)})
+    tokenizer = train_tokenizer(change.vocabulary)
+    model = new_model(shape, tokenizer, of.seed)
+    change.change(model)
+    share, losses = change.tokens / sum(stage.tokens for stage in of.stages), []
+    for number, stage in enumerate(of.stages):
+        fewer = stage.model_copy(update={"tokens": round(share * stage.tokens)})
+        found = train(model, tokenizer, recipe.training, fewer, of.seed + STAGE_SEED_STRIDE * number, description=name)
+        losses.append(sum(found[-LAST:]) / len(found[-LAST:]))
+    model.config.name_or_path = name
+    return LanguageModel(model.eval(), tokenizer), losses
+
+
+def measures(builder: TargetBuilder) -> dict[str, Any]:
+    """Return how far atoms and heads correspond, how the map spreads, and how many directions the heads share."""
+    bases = builder.inverted
+    teacher, student = (
+        normalize(basis.rows(shared).double(), dim=-1)
+        for basis, shared in zip(bases, shared_atoms(*bases), strict=True)
+    )
+    heads = [basis.weight[ids] for basis, ids in zip(bases, builder.shared_ids, strict=True)]
+    return {
+        "vocabulary": len(teacher),
+        "widths": [teacher.shape[1], student.shape[1]],
+        "correspondence": {name: found._asdict() for name, found in correspondences(builder).items()},
+        "energy": energy(teacher.T @ student)._asdict(),
+        "directions": shared_directions(*heads)._asdict(),
+    }
+
+
+def write(path: Path, teacher: LanguageModel, student: LanguageModel, **details: Any) -> None:
+    """Measure a pair and write its record."""
+    started = time.perf_counter()
+    found = measures(TargetBuilder(Pair(teacher, student), TransferSettings()))
+    print(path.stem, found, flush=True)
+    write_record(
+        path,
+        make_record(
+            method="trained-apart",
+            teacher=teacher.name,
+            student=student.name,
+            task="none",
+            seed=0,
+            metric="atom_cka",
+            value=found["correspondence"]["atoms"]["aligned"],
+            n=found["vocabulary"],
+            seconds=details.get("seconds", 0.0) + time.perf_counter() - started,
+            fingerprints={"teacher": model_identity(teacher), "student": model_identity(student), "data": None},
+            configuration={key: details[key] for key in ("change", "tokens") if key in details},
+            details={**found, "losses": details.get("losses")},
+        ),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs=2, metavar=("TEACHER", "STUDENT"), help="measure these, train nothing")
+    parser.add_argument("--out", type=Path, default=results_dir() / "trained-apart")
+    options = parser.parse_args()
+    if options.models:
+        write(options.out / f"{'--'.join(options.models)}.json", *map(load_model, options.models))
+        return
+    for name, change in CHANGES.items():
+        path = options.out / f"{name.replace(' ', '-')}.json"
+        if not path.is_file():
+            started = time.perf_counter()
+            (teacher, first), (student, second) = (trained(each, change) for each in NAMES)
+            spent = time.perf_counter() - started
+            losses = {"teacher": first, "student": second}
+            write(path, teacher, student, change=name, tokens=change.tokens, losses=losses, seconds=spent)
+
+
+if __name__ == "__main__":
+    main()
