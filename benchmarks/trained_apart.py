@@ -49,8 +49,11 @@ class Change(NamedTuple):
 
 def decay(model: nn.Module) -> None:
     """Shrink the head by a share of itself before each step, as decoupled weight decay does."""
-    head = model.lm_head.weight
-    head.register_post_accumulate_grad_hook(lambda weight: weight.data.mul_(1 - DECAY))
+
+    def shrink(weight: nn.Parameter) -> None:
+        weight.data.mul_(1 - DECAY)
+
+    model.lm_head.weight.register_post_accumulate_grad_hook(shrink)
 
 
 def tie(model: nn.Module) -> None:
@@ -61,11 +64,11 @@ def tie(model: nn.Module) -> None:
 
 CHANGES = {
     "nothing": Change(),
-    "twice the tokens": Change(tokens=2 * TOKENS),
     "weight decay of the heads": Change(change=decay),
     "tied heads": Change(change=tie),
     "half the width": Change(width=0.5),
     "four times the vocabulary": Change(vocabulary=4 * VOCABULARY_SIZE),
+    "twice the tokens": Change(tokens=2 * TOKENS),
 }
 
 

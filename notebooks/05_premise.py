@@ -23,7 +23,14 @@
 
 # %% tags=["parameters"]
 profile = "micro"
-inputs = ["models", "benchmarks", "results/diagnosis", "results/sibling-plus-selection", "results/sibling-plus"]
+inputs = [
+    "models",
+    "benchmarks",
+    "results/diagnosis",
+    "results/trained-apart",
+    "results/sibling-plus-selection",
+    "results/sibling-plus",
+]
 
 # %% tags=["hide-input"]
 from IPython.display import display
@@ -77,6 +84,23 @@ now = correspondences(TargetBuilder(Pair(settings.teacher, settings.student), Tr
 print(f"{settings.teacher} and {settings.student}: CKA of atoms {now.aligned:.4f} now")
 for record in own:
     assert abs(now.aligned - record["value"]) < 1e-4, "the record is of other models"
+
+# %% [markdown]
+# ### Why atoms of models that were trained apart differ
+#
+# The rows of two heads can be arranged alike while their atoms are not. The pseudoinverse divides the head by the squares of its singular values, so that the directions in which the tokens' rows differ least weigh most in the atoms. What counts is therefore in how many directions two heads agree, however little the rows differ there. Canonical correlations between the columns of the two heads measure this; a direction is *shared* if its correlation is above the largest of 20 random pairings of the tokens. In the second part of {numref}`tab-premise-apart`, a teacher and a student of the micro family were trained from scratch once more, with fewer tokens, to see what makes atoms correspond: each line changes one thing in both models ({term}`micro family`, [recipe](00_micro_family.ipynb)).
+
+# %% tags=["hide-input"]
+from semalign.book.tables.trained_apart import apart_records, apart_table
+
+apart = apart_records(results_dir() / "trained-apart")
+page.show_table(
+    apart_table(apart),
+    "In how many directions two heads agree, for pairs of this book and for small pairs that were trained for this table, one training of each. 'First direction' is the share of the map's energy in its largest singular direction.",
+    "premise-apart",
+    command="python benchmarks/trained_apart.py",
+    records=[results_dir() / "trained-apart" / f"{name}.json" for name in apart],
+)
 
 # %% [markdown]
 # ## What do the targets say?

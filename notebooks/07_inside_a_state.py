@@ -42,7 +42,7 @@ page = open_page("07_inside_a_state", profile, inputs)
 # %% [markdown]
 # The method rests on one idea: a hidden state can be read as a sum of {term}`semantic atoms <semantic atom>`, one for each token of the vocabulary ([Semantic basis](01_semantic_basis.ipynb)). The cosines of the teacher's state with its atoms are its coefficients, and the same coefficients with the student's atoms give the target ([Decomposition](02_decomposition.ipynb)). If atoms of the two models mean the same, the strongest atoms of the target should be those of the teacher.
 #
-# Both models read four texts, the first validation item of each benchmark with its answer. States here are the outputs of whole layers, although the method by default compares what the MLP adds ([Decisions](#decisions-interface)). For "after", {term}`steering` trains the student's layer in the middle towards such targets on 128 rows of the same benchmark, at ten times the paper's learning rate, so that a few steps show.
+# In {numref}`fig-inside-explorer`, both models read four texts, the first validation item of each benchmark with its answer. States here are the outputs of whole layers, although the method by default compares what the MLP adds ([Decisions](#decisions-interface)). For "after", {term}`steering` trains the student's layer in the middle towards such targets on 128 rows of the same benchmark, at ten times the paper's learning rate, so that a few steps show.
 
 # %%
 from semalign import load_model, transfer
@@ -77,7 +77,7 @@ def look(task, adapted):
 trained = {task: steered(task) for task in settings.tasks}
 looks = {task: look(task, result.model) for task, result in trained.items()}
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What the states of teacher and student say at a token and a layer that you choose: the tokens whose atoms are strongest, or those that the head reads. Each of four texts can be chosen. What to see: how far the target's strongest tokens are the teacher's, and how little the student's change by steering.", "name": "fig-inside-explorer"}}
 display(explorer({title(task): found for task, found in looks.items()}, student.tokenizer.decode))
 
 # %% tags=["remove-input"]
@@ -91,7 +91,7 @@ page.provenance("inside-all", records=steering)
 # %% [markdown]
 # Bars and numbers are cosines of the state with an atom or, read by the head, probabilities. The token that comes next in the text is underlined where it appears. A target has the length of the student's own state, since alignment gives a direction only.
 #
-# The figure shows the same for the last token of the first text, at the last layer:
+# {numref}`fig-inside` shows the same for the last token of the first text, at the last layer:
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Strongest atoms of the last state of the first text, at the last layers: teacher, target, student before and after. What to see: whether the target's strongest atoms are the teacher's, and whether the student's own state already has them.", "name": "fig-inside"}, "image": {"alt": "Four bar charts with five tokens each and their cosines."}}
 lines = pd.DataFrame(strongest_lines(next(iter(looks.values())), student.tokenizer.decode))

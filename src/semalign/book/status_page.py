@@ -1,6 +1,5 @@
-"""The page *Provenance and status*, second part: what was run, when, with which versions, and what was not, in MyST."""
+"""The page *Provenance and status*, third part: what was run of profiles and claims, what not, and the versions."""
 
-import os
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import NamedTuple
@@ -14,39 +13,15 @@ from semalign.book.freshness import DRAWING
 from semalign.book.inputs import declared_inputs, input_paths
 from semalign.book.kept_texts import BUILDING
 from semalign.book.markdown import table
-from semalign.book.notebooks import executed_path, notebook_sources, stale_notebooks
-from semalign.book.provenance_page import duration, entries, read_notebook
+from semalign.book.notebooks import notebook_sources
+from semalign.book.provenance_page import duration
+from semalign.book.status_chapters import book_profile
 from semalign.experiments.cells import cells
 from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import load_profile
 from semalign.files import read_json
 from semalign.paths import results_dir
 from semalign.results.surroundings import versions
-
-
-def _profile() -> str:
-    """Return the profile of the book."""
-    return os.environ.get("SEMALIGN_PROFILE") or "micro"
-
-
-def notebooks() -> str:
-    """Return the table of the notebooks: how each last ran."""
-    profile = _profile()
-    stale = stale_notebooks(profile)
-    lines = []
-    for source in notebook_sources():
-        run = read_notebook(executed_path(source))["metadata"].get("semalign_run", {})
-        lines.append(
-            {
-                "notebook": f"`{source.stem}`",
-                "time": duration(run["seconds"]) if run else "–",
-                "run on": run.get("created", "–")[:10],
-                "commit": f"`{run['commit']}`" if run.get("commit") else "–",
-                "state": f"stale: {', '.join(stale[source.stem])}" if source.stem in stale else "fresh",
-            }
-        )
-    caption = f"The notebooks, profile {profile}: how long each took when it last ran, and whether it is still fresh."
-    return table(pd.DataFrame(lines), caption, "tab-status-notebooks").text
 
 
 def profiles() -> str:
@@ -87,7 +62,7 @@ def _kinds(name: str) -> Iterator[Kind]:
 
 def _read_by_chapters() -> set[str]:
     """Return what the notebooks read below ``data/``."""
-    return {place for source in notebook_sources() for place in input_paths(declared_inputs(source), _profile())}
+    return {place for source in notebook_sources() for place in input_paths(declared_inputs(source), book_profile())}
 
 
 def _line(name: str, kind: Kind) -> dict[str, str]:
@@ -121,15 +96,6 @@ def claims_not_run() -> str:
         return "Every test of a claim was run.\n"
     lines = "".join(f"- Claim {claim.number}, {what}: {told}\n" for claim, what, told in lacking)
     return f"Of the tests of [claims](claims.md), {len(lacking)} were **{NOT_RUN}**:\n\n{lines}"
-
-
-def devices() -> str:
-    """Return the devices of the records that chapters show; without a GPU among them, that none was used."""
-    executed = [read_notebook(executed_path(source)) for source in notebook_sources()]
-    kept = [entry["records"] for notebook in executed for entry in entries(notebook) if entry["records"]]
-    found = sorted({device for records in kept for device in records["devices"]})
-    said = f"Devices of the records that the chapters show: {', '.join(found) or 'none'}. "
-    return said + (f"On a GPU: **{NOT_RUN}**.\n" if set(found) <= {"cpu"} else "\n")
 
 
 def packages() -> str:

@@ -36,7 +36,7 @@ def _over_cost(costs: pd.DataFrame, narrow: bool) -> Figure:
     figure, axes = plt.subplots(2, 1, figsize=(WIDTH if narrow else 7, 8))
     for axis, (column, name) in zip(axes, COSTS.items(), strict=True):
         _points(axis, costs, column)
-        axis.margins(x=0.12)  # of the numbers beside the outermost points
+        axis.margins(x=0.12, y=0.12)  # of the numbers beside the outermost points
         axis.set(xlabel=name, ylabel=f"score on {title(costs['task'].iloc[0])} (%)")
     figure.legend(*axes[0].get_legend_handles_labels(), ncols=2 if narrow else 4, loc="outside upper center")
     figure.canvas.draw()  # sets the limits of the axes, on which distances depend
@@ -62,7 +62,8 @@ def _numbers(axis: Axes, costs: pd.DataFrame, column: str) -> None:
     bars = np.concatenate([np.linspace(*ends, 20) for ends in zip(below, above, strict=True)])
     taken = list(places)
     for place, (_, line) in zip(places, lines.iterrows(), strict=True):
-        free = max(_around(place), key=partial(_freedom, taken=np.array(taken), bars=bars))
+        inside = [spot for spot in _around(place) if _on(axis, spot)]
+        free = max(inside, key=partial(_freedom, taken=np.array(taken), bars=bars))
         taken.append(free)
         axis.annotate(
             str(line["number"]), (line[column], line["value"]), free - place, textcoords="offset points", ha="center",
@@ -79,6 +80,12 @@ def _around(place: ndarray) -> list[ndarray]:
     """Return spots around a place, in points, the nearest first."""
     turns = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     return [place + far * np.array([np.cos(turn), np.sin(turn)]) for far in FAR for turn in turns]
+
+
+def _on(axis: Axes, spot: ndarray) -> bool:
+    """Return whether a number at a spot, in points, lies within the axes."""
+    box = axis.bbox.padded(-BESIDE * axis.figure.dpi / POINTS)
+    return bool(box.contains(*spot * axis.figure.dpi / POINTS))
 
 
 def _freedom(spot: ndarray, taken: ndarray, bars: ndarray) -> tuple[float, float]:
