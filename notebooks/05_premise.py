@@ -148,7 +148,7 @@ page.show_table(
 # %% [markdown]
 # ## Does training keep it?
 #
-# Here the last pair of layers of `micro-teacher` and `micro-sibling`, whose atoms correspond, is trained on the training rows of each task. In the entries `alone`, the student learns from the teacher's aligned states and nothing else: no label, no logit of the teacher. In `labels`, cross-entropy is the output term, alone or with a layer term beside it. `logits` is distillation from the teacher's distribution. Each entry has the same seven learning rates, and the one with the lowest loss on validation rows is shown. A rate at an end of the grid is marked. At the lowest rate hardly anything is trained, so an entry for which it is best gains nothing by training. There is one seed, and rates were chosen on the rows that are shown, so small differences are uncertain beyond their intervals.
+# Here the last pair of layers of `micro-teacher` and `micro-sibling`, whose atoms correspond, is trained on the training rows of each task. In the entries `alone`, the student learns from the teacher's aligned states and nothing else: no label, no logit of the teacher. In `labels`, cross-entropy is the output term, alone or with a layer term beside it. Three entries are what one could run instead: `projection` has, beside labels, a linear projection between the states of the two models that is trained too (TED {cite}`liang2023ted`), `all-layers` fine-tunes all layers on labels (`sft`), and `logits` is distillation from the teacher's distribution. Each entry has the same seven learning rates, and the one with the lowest loss on validation rows is shown. A rate at an end of the grid is marked. At the lowest rate hardly anything is trained, so an entry for which it is best gains nothing by training. There is one seed, and rates were chosen on the rows that are shown, so small differences are uncertain beyond their intervals.
 
 # %% tags=["hide-input"]
 from semalign.book.tables.searches import best_points, loss_table, loss_text
@@ -160,11 +160,12 @@ CONTROLS = {
     "alone-least-squares": "alone-permuted-least-squares",
     "alone-procrustes": "alone-permuted-procrustes",
     **{f"labels-{name}": "labels" for name in ("semantic", "permuted", "least-squares", "procrustes")},
+    **dict.fromkeys(("projection", "all-layers"), "labels"),
 }
 losses = loss_table(search, best_points(search, results_dir() / "sibling-plus-selection"), CONTROLS)
 page.show_table(
     losses,
-    f"{search.teacher} → {search.student}, last layers: response NLL in nats per token on {ITEMS} validation rows. The control of a map alone is its permuted form, that of a layer term beside labels is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better.",
+    f"{search.teacher} → {search.student}, last layers: response NLL in nats per token on {ITEMS} validation rows. The control of a map alone is its permuted form, that of anything else is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better.",
     "premise-training",
     command="semalign select --profile sibling-plus",
     records=sorted((results_dir() / "sibling-plus-selection").glob("*.json")),
@@ -214,6 +215,7 @@ for measure, name in ((NLL, "nll"), (SCORE, "score")):
 BESIDE = {
     "The paper's map beside labels, minus labels alone": ["labels-semantic"],
     "Maps fitted to logits or states beside labels, minus labels alone": ["labels-least-squares", "labels-procrustes"],
+    "A trained projection beside labels, and fine-tuning of all layers, minus labels alone": ["projection", "all-layers"],
     "Maps without labels, minus their permuted forms": [name for name in CONTROLS if name.startswith("alone")],
 }
 lines = [
