@@ -68,7 +68,6 @@ CHANGES = {
     "tied heads": Change(change=tie),
     "half the width": Change(width=0.5),
     "four times the vocabulary": Change(vocabulary=4 * VOCABULARY_SIZE),
-    "twice the tokens": Change(tokens=2 * TOKENS),
 }
 
 

@@ -21,7 +21,6 @@ CHANGES = (
     "tied heads",
     "half the width",
     "four times the vocabulary",
-    "twice the tokens",
 )
 
 
