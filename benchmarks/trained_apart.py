@@ -39,11 +39,10 @@ NAMES = ("micro-teacher", "micro-student")
 
 
 class Change(NamedTuple):
-    """One line: the vocabulary, the width as a share of the recipe's, the tokens, and a change of the model."""
+    """One line: the vocabulary, the width as a share of the recipe's, and a change of the model."""
 
     vocabulary: int = VOCABULARY_SIZE
     width: float = 1.0
-    tokens: int = TOKENS
     change: Callable[[nn.Module], None] = lambda model: None
 
 
@@ -79,7 +78,7 @@ def trained(name: str, change: Change) -> tuple[LanguageModel, list[float]]:
     tokenizer = train_tokenizer(change.vocabulary)
     model = new_model(shape, tokenizer, of.seed)
     change.change(model)
-    share, losses = change.tokens / sum(stage.tokens for stage in of.stages), []
+    share, losses = TOKENS / sum(stage.tokens for stage in of.stages), []
     for number, stage in enumerate(of.stages):
         fewer = stage.model_copy(update={"tokens": round(share * stage.tokens)})
         found = train(model, tokenizer, recipe.training, fewer, of.seed + STAGE_SEED_STRIDE * number, description=name)
@@ -144,7 +143,7 @@ def main() -> None:
             (teacher, first), (student, second) = (trained(each, change) for each in NAMES)
             spent = time.perf_counter() - started
             losses = {"teacher": first, "student": second}
-            write(path, teacher, student, change=name, tokens=change.tokens, losses=losses, seconds=spent)
+            write(path, teacher, student, change=name, tokens=TOKENS, losses=losses, seconds=spent)
 
 
 if __name__ == "__main__":
