@@ -66,7 +66,7 @@ CHANGES = {
     "weight decay of the heads": Change(change=decay),
     "tied heads": Change(change=tie),
     "half the width": Change(width=0.5),
-    "four times the vocabulary": Change(vocabulary=4 * VOCABULARY_SIZE),
+    "a larger vocabulary": Change(vocabulary=4 * VOCABULARY_SIZE),  # the text gives half as many
 }
 
 

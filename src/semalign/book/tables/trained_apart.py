@@ -20,7 +20,7 @@ CHANGES = (
     "weight decay of the heads",
     "tied heads",
     "half the width",
-    "four times the vocabulary",
+    "a larger vocabulary",
 )
 
 
