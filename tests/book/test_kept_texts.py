@@ -109,6 +109,8 @@ def test_surroundings_name_packages_code_and_profile(monkeypatch):
     monkeypatch.setenv("SEMALIGN_PROFILE", "micro")
     found = kept_texts.surroundings()
     assert kept_texts.surroundings() == found
+    monkeypatch.delenv("SEMALIGN_PROFILE")  # jupyter-book by hand, without make
+    assert kept_texts.surroundings() == found
     monkeypatch.setenv("SEMALIGN_PROFILE", "small")
     assert kept_texts.surroundings() != found
     monkeypatch.setenv("SEMALIGN_PROFILE", "micro")

@@ -47,6 +47,11 @@ def _texts(node: ast.expr, source: Path) -> list[str]:
     raise ValueError(f"{source}: inputs must be a literal list of strings.")
 
 
+def book_profile() -> str:
+    """Return the profile of the book, which the environment variable ``SEMALIGN_PROFILE`` sets."""
+    return os.environ.get("SEMALIGN_PROFILE") or "micro"
+
+
 def input_paths(inputs: Iterable[str], profile: str) -> dict[str, Path]:
     """Return the path of each input of a notebook, by its name below ``data/``."""
     called = load_profile(profile).name

@@ -5,7 +5,6 @@ packages, models and settings of this machine. All of these are compared by cont
 counts too. The texts are kept with the environment of Sphinx. A build in which nothing has changed makes none of them.
 """
 
-import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +17,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors import EnvironmentCollector
 
 from semalign.book.freshness import DRAWING, LIBRARY, code_below, included, outside
-from semalign.book.inputs import files_below, hash_files
+from semalign.book.inputs import book_profile, files_below, hash_files
 from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import load_profile
 from semalign.files import json_fingerprint
@@ -90,7 +89,7 @@ def surroundings() -> str:
     code = hash_files(code_below(LIBRARY), LIBRARY)
     packages = {name: version(name) for name in (*DRAWING, *BUILDING)}
     profiles = {name: outside(load_profile(name)) for name in profile_names()}
-    return json_fingerprint([code, versions(), packages, os.environ.get("SEMALIGN_PROFILE"), included(), profiles])
+    return json_fingerprint([code, versions(), packages, book_profile(), included(), profiles])
 
 
 class Texts(EnvironmentCollector):

@@ -19,6 +19,7 @@ from semalign.book.accessible import accessible, breakable
 from semalign.book.claims.directive import Claims, evaluate_first
 from semalign.book.claims.verdict_role import VerdictRole
 from semalign.book.edition import edition
+from semalign.book.inputs import book_profile
 from semalign.book.kept_texts import Texts
 from semalign.book.link_preview import CARD, page_address, preview_tags
 from semalign.book.notebooks import NotebookError, run_notebooks
@@ -32,7 +33,7 @@ def run_stale_notebooks(app: Sphinx, config: Config) -> None:
     """Run stale notebooks; the checkout is the folder above the book's sources."""
     os.environ["SEMALIGN_ROOT"] = os.environ.get("SEMALIGN_ROOT") or str(Path(app.srcdir).parent)
     try:
-        run_notebooks(os.environ.get("SEMALIGN_PROFILE") or "micro")
+        run_notebooks(book_profile())
     except (NotebookError, OSError, ValueError) as error:
         raise ExtensionError(str(error)) from error
 

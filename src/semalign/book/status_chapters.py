@@ -3,18 +3,12 @@
 What it imports starts quickly, since the text is made again after each change of a chapter.
 """
 
-import os
-
 import pandas as pd
 
+from semalign.book.inputs import book_profile
 from semalign.book.markdown import table
 from semalign.book.notebooks import executed_path, notebook_sources, stale_notebooks
 from semalign.book.provenance_page import duration, entries, read_notebook
-
-
-def book_profile() -> str:
-    """Return the profile of the book."""
-    return os.environ.get("SEMALIGN_PROFILE") or "micro"
 
 
 def notebooks() -> str:

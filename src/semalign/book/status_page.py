@@ -10,12 +10,11 @@ from semalign.book.claims.evidence import kept_records
 from semalign.book.claims.page import ledger
 from semalign.book.claims.verdicts import NOT_RUN
 from semalign.book.freshness import DRAWING
-from semalign.book.inputs import declared_inputs, input_paths
+from semalign.book.inputs import book_profile, declared_inputs, input_paths
 from semalign.book.kept_texts import BUILDING
 from semalign.book.markdown import table
 from semalign.book.notebooks import notebook_sources
 from semalign.book.provenance_page import duration
-from semalign.book.status_chapters import book_profile
 from semalign.experiments.cells import cells
 from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import load_profile
