@@ -1,11 +1,17 @@
 """What a record says of the process that it was made in."""
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from semalign.results.surroundings import command, peak_memory, versions
+from semalign.results.surroundings import PACKAGES, command, package_version, peak_memory, versions
+
+
+def test_the_version_of_a_package_is_the_installed_one():
+    assert [package_version(name) for name in PACKAGES] == [version(name) for name in PACKAGES]
+    assert package_version("no-such-package") is None
 
 
 def test_versions_are_those_of_python_and_of_the_packages_that_are_installed():

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
-import jupytext
 from huggingface_hub import try_to_load_from_cache
 
 from semalign.book.imports import reached
-from semalign.book.inputs import files_below, hash_files, input_hashes
+from semalign.book.inputs import files_below, hash_files, input_hashes, source_notebook
 from semalign.book.notebook_text import code_of, text_of
 from semalign.data.sources import locate as locate_split
 from semalign.data.task_file import is_path, task_file
@@ -37,7 +36,7 @@ def dependencies(source: Path, profile: str) -> dict[str, str]:
     resolved profile, the inputs that it declares, and models, data and task files of the profile that are not below
     ``data/``.
     """
-    resolved, notebook = load_profile(profile), jupytext.read(source)
+    resolved, notebook = load_profile(profile), source_notebook(source)
     return {
         "code": json_fingerprint(code_of(notebook)),
         TEXT: json_fingerprint(text_of(notebook)),

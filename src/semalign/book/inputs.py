@@ -10,10 +10,12 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import jupytext
+from nbformat import NotebookNode
 
 from semalign.experiments.profiles import load_profile
 from semalign.paths import data_dir
@@ -23,13 +25,23 @@ class UndeclaredInputError(RuntimeError):
     """A notebook opened a file below ``data/`` that is not one of its inputs."""
 
 
+def source_notebook(source: Path) -> NotebookNode:
+    """Return a notebook as its Jupytext source has it, to read and not to change: a text is parsed once."""
+    return _parsed(source.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> NotebookNode:
+    return jupytext.reads(text, fmt="py")
+
+
 def declared_inputs(source: Path) -> list[str]:
     """Return the inputs that a notebook declares, without running it.
 
     Raises:
         ValueError: if it has no parameters cell, or if this cell does not assign a list of strings to ``inputs``.
     """
-    cells = [cell for cell in jupytext.read(source).cells if "parameters" in cell.metadata.get("tags", [])]
+    cells = [cell for cell in source_notebook(source).cells if "parameters" in cell.metadata.get("tags", [])]
     if not cells:
         raise ValueError(f"{source} has no cell tagged 'parameters': begin one with '# %% tags=[\"parameters\"]'.")
     for node in ast.parse(cells[0].source).body:

@@ -18,7 +18,8 @@ from semalign.files import json_fingerprint
 from semalign.models.loading import LanguageModel
 from semalign.models.offload import whole_state
 from semalign.models.tokenizer_identity import tokenizer_identity
-from semalign.models.versions import PACKAGES, STATE_VERSION, package_version
+from semalign.models.versions import PACKAGES, STATE_VERSION
+from semalign.results.surroundings import package_version
 from semalign.tensor_files import tensor_fingerprint
 
 WRAPPERS = (BaseTunerLayer, AuxiliaryTrainingWrapper)

@@ -16,8 +16,9 @@ from semalign.files import json_fingerprint, keep_json, kept_json
 from semalign.models.integrity import has_weights, weight_files
 from semalign.models.located import cached_folder, locate
 from semalign.models.placement import certain_type
-from semalign.models.versions import PACKAGES, STATE_VERSION, package_version
+from semalign.models.versions import PACKAGES, STATE_VERSION
 from semalign.paths import cache_dir
+from semalign.results.surroundings import package_version
 
 if TYPE_CHECKING:
     import semalign.models.loading
