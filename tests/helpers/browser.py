@@ -37,8 +37,10 @@ SMALL_TEXT = """[...document.querySelectorAll(".drawing text")].filter(text => {
 # The named figures, and those of them that show no drawing, or more than one, or one without a description.
 FIGURES = """[...document.querySelectorAll("figure[id^=fig-]")].map(figure => figure.id)"""
 LOST_FIGURES = """[...document.querySelectorAll("figure[id^=fig-]")].filter(figure => {
-    const drawn = [...figure.querySelectorAll(".drawing svg")].filter(drawing => drawing.getBoundingClientRect().width);
-    return drawn.length !== 1 || !drawn[0].getAttribute("aria-label") }).map(figure => figure.id)"""
+    const drawn = [...figure.querySelectorAll(".drawing svg, .state-explorer")]
+        .filter(drawing => drawing.getBoundingClientRect().width);
+    return drawn.length !== 1 || !(drawn[0].ariaLabel || drawn[0].getAttribute("aria-labelledby"))
+    }).map(figure => figure.id)"""
 WIDE_DRAWINGS = """[...document.querySelectorAll(".drawing")].filter(box => box.scrollWidth > box.clientWidth + 1)
     .map(box => box.innerText.slice(0, 80))"""
 
