@@ -18,7 +18,7 @@ from sphinx.errors import ExtensionError
 
 from semalign.book import freshness, notebooks
 from semalign.book.notebooks import NotebookError, run_notebooks, stale_notebooks
-from semalign.book.sphinx_extension import link_repository, take_in_drawings
+from semalign.book.sphinx_extension import link_repository, take_in_drawings, watch_static_files
 from semalign.disk import temporary_folder
 
 GOOD = """# %% [markdown]
@@ -69,6 +69,18 @@ def test_the_repository_is_linked_if_one_value_names_it(url):
     link_repository(Mock(spec=Sphinx), config)
     linked = {"repository_url": url, "use_repository_button": True, "use_issues_button": True}
     assert config.html_theme_options == {"use_issues_button": False, "toc_title": "a"} | (linked if url else {})
+
+
+def test_pages_are_written_again_after_a_change_of_the_style(tmp_path):
+    style, folder = tmp_path / "_static" / "a.css", tmp_path / "_static" / "data"
+    folder.mkdir(parents=True)
+    app, config, seen = Mock(spec=Sphinx, srcdir=str(tmp_path)), Mock(spec=Config), []
+    for text in ("a {}", "a {}", "b {}"):
+        style.write_text(text)
+        (folder / f"{len(seen)}.csv").touch()  # data of a page change with the page
+        watch_static_files(app, config)
+        seen.append(config.semalign_static)
+    assert seen[0] == seen[1] != seen[2]
 
 
 def test_a_damaged_page_is_stale(project):

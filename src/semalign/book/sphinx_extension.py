@@ -19,7 +19,7 @@ from semalign.book.accessible import accessible, breakable
 from semalign.book.claims.directive import Claims, evaluate_first
 from semalign.book.claims.verdict_role import VerdictRole
 from semalign.book.edition import edition
-from semalign.book.inputs import book_profile
+from semalign.book.inputs import book_profile, hash_files
 from semalign.book.kept_texts import Texts
 from semalign.book.link_preview import CARD, page_address, preview_tags
 from semalign.book.notebooks import NotebookError, run_notebooks
@@ -85,6 +85,12 @@ def name_edition(app: Sphinx, config: Config) -> None:
     config.semalign_edition = edition(Path(app.srcdir).parent)
 
 
+def watch_static_files(app: Sphinx, config: Config) -> None:
+    """Write the pages again once a style sheet, script or picture has changed; Sphinx copies these with pages only."""
+    folder = Path(app.srcdir, "_static")
+    config.semalign_static = hash_files(sorted(filter(Path.is_file, folder.glob("*"))), folder)
+
+
 def collect_no_cycles(app: Sphinx, config: Config) -> None:
     """Switch the search for unused cycles off during the build: it looks through the millions of nodes of all pages."""
     gc.disable()
@@ -103,6 +109,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", link_repository, priority=1)
     app.add_config_value("semalign_edition", {}, "html")
     app.connect("config-inited", name_edition, priority=1)
+    app.add_config_value("semalign_static", "", "html")
+    app.connect("config-inited", watch_static_files, priority=1)
     app.connect("config-inited", collect_no_cycles, priority=900)
     app.connect("env-before-read-docs", evaluate_first)
     app.connect("build-finished", collect_cycles)
