@@ -4,7 +4,7 @@ Each line trains a teacher and a student from scratch, with the seeds and mixtur
 and few tokens, and changes one thing: nothing, the weight decay of the heads, heads tied to the embeddings, narrower
 streams, or a larger vocabulary. A record holds the CKA of atoms and of head rows, how the energy of the map is spread,
 and in how many directions the two heads agree. With models, by name, their heads are measured and nothing is trained.
-A record that exists is not made again.
+A training whose record exists is not repeated.
 
     python benchmarks/trained_apart.py
     python benchmarks/trained_apart.py --models micro-teacher micro-student

@@ -109,10 +109,10 @@ shares = {pair: f"{line['shared directions']} of {line['of']}" for pair, line in
 times = short["CKA of atoms"] / short["at random"]
 display(
     Markdown(
-        f"""- **Trained apart**: the heads of the micro pair agree in {shares["micro-teacher → micro-student"]} directions, those of two published models in {shares["gemma3-270m → smollm2-135m"]}. In the others the two models have learned nothing in common beyond chance, and the pseudoinverse weighs a direction by how little the rows differ in it, shared or not.
+        f"""- **Trained apart**: the heads of the micro pair agree in {shares["micro-teacher → micro-student"]} directions, those of two published models in {shares["gemma3-270m → smollm2-135m"]}. In the others they agree no more than random pairings may, and the pseudoinverse weighs a direction by how little the rows differ in it, shared or not.
 - **One made from the other**: the heads of the cut student agree with the teacher's in {shares["micro-teacher → micro-sibling"]}.
 - **Short trainings**: the heads agree in {100 * (short["shared directions"] / short["of"]).min():.0f} to {100 * (short["shared directions"] / short["of"]).max():.0f}% of their directions, and the CKA of atoms is {times.min():.1f} to {times.max():.1f} times that of random pairings; for the published pair it is {kept["CKA of atoms"]["gemma3-270m → smollm2-135m"] / kept["at random"]["gemma3-270m → smollm2-135m"]:.0f} times. None of these changes makes a micro pair like published ones.
-- **The first direction** holds {100 * short["first direction"].min():.0f} to {100 * short["first direction"].max():.0f}% of the map's energy after the short trainings, and {100 * kept["first direction"]["micro-teacher → micro-student"]:.0f}% after the whole recipe, which trains several times as long. So it is the long training, rather than the models' size, that concentrates the map."""
+- **The first direction** holds {100 * short["first direction"].min():.0f} to {100 * short["first direction"].max():.0f}% of the map's energy after the short trainings, and {100 * kept["first direction"]["micro-teacher → micro-student"]:.0f}% after the whole recipe, which trains several times as long. With one training of each, this suggests that the map is concentrated by long training rather than by the models' size."""
     )
 )
 
