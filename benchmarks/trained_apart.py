@@ -2,9 +2,10 @@
 
 Each line trains a teacher and a student from scratch, with the seeds and mixtures of the recipe of the micro family
 and few tokens, and changes one thing: nothing, the weight decay of the heads, heads tied to the embeddings, narrower
-streams, or a larger vocabulary. A record holds the CKA of atoms and of head rows, how the energy of the map is spread,
-and in how many directions the two heads agree. With models, by name, their heads are measured and nothing is trained.
-A training whose record exists is not repeated.
+streams, a larger vocabulary, or the text. The other text is what people wrote, the training rows of GSM8K and MBPP; it
+is also tried with a larger vocabulary, which it can fill. A record holds the CKA of atoms and of head rows, how the
+energy of the map is spread, and in how many directions the two heads agree. With models, by name, their heads are
+measured and nothing is trained. A training whose record exists is not repeated.
 
     python benchmarks/trained_apart.py
     python benchmarks/trained_apart.py --models micro-teacher micro-student
@@ -13,6 +14,7 @@ A training whose record exists is not repeated.
 import argparse
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,8 +22,11 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from semalign.analysis.diagnosis.atoms import correspondences, energy, shared_directions
+from semalign.data.tasks import documents
+from semalign.files import json_fingerprint
+from semalign.micro.corpus import KINDS
 from semalign.micro.pretrain import STAGE_SEED_STRIDE, new_model
-from semalign.micro.recipe import load_recipe
+from semalign.micro.recipe import Stage, load_recipe
 from semalign.micro.tokenizer import VOCABULARY_SIZE, train_tokenizer
 from semalign.micro.training import train
 from semalign.models.identity import model_identity
@@ -39,11 +44,12 @@ NAMES = ("micro-teacher", "micro-student")
 
 
 class Change(NamedTuple):
-    """One line: the vocabulary, the width as a share of the recipe's, and a change of the model."""
+    """One line: the vocabulary, the width as a share of the recipe's, a change of the model, and the kind of text."""
 
     vocabulary: int = VOCABULARY_SIZE
     width: float = 1.0
     change: Callable[[nn.Module], None] = lambda model: None
+    published: bool = False
 
 
 def decay(model: nn.Module) -> None:
@@ -67,7 +73,17 @@ CHANGES = {
     "tied heads": Change(change=tie),
     "half the width": Change(width=0.5),
     "a larger vocabulary": Change(vocabulary=4 * VOCABULARY_SIZE),  # the text gives half as many
+    "published text": Change(published=True),
+    "published text and a larger vocabulary": Change(vocabulary=4 * VOCABULARY_SIZE, published=True),
 }
+
+
+@cache
+def published() -> list[str]:
+    """Return the published training rows, questions with their answers."""
+    columns = {"gsm8k": ("question", "answer"), "mbpp": ("text", "code")}
+    rows = [(row, names) for task, names in columns.items() for row in documents(task, "train")]
+    return ["\n".join(str(row[name]).replace("\r", "") for name in names) for row, names in rows]
 
 
 def trained(name: str, change: Change) -> tuple[LanguageModel, list[float]]:
@@ -75,11 +91,14 @@ def trained(name: str, change: Change) -> tuple[LanguageModel, list[float]]:
     recipe = load_recipe()
     of = recipe.model(name)
     shape = of.shape.model_copy(update={"hidden": round(change.width * of.shape.hidden)})
-    tokenizer = train_tokenizer(change.vocabulary)
+    tokenizer = train_tokenizer(change.vocabulary, published() if change.published else None)
     model = new_model(shape, tokenizer, of.seed)
     change.change(model)
-    share, losses = TOKENS / sum(stage.tokens for stage in of.stages), []
-    for number, stage in enumerate(of.stages):
+    if change.published:
+        KINDS["published"] = lambda rng: ("", rng.choice(published()))
+    stages = (Stage(tokens=TOKENS, mixture={"published": 1.0}),) if change.published else of.stages
+    share, losses = TOKENS / sum(stage.tokens for stage in stages), []
+    for number, stage in enumerate(stages):
         fewer = stage.model_copy(update={"tokens": round(share * stage.tokens)})
         found = train(model, tokenizer, recipe.training, fewer, of.seed + STAGE_SEED_STRIDE * number, description=name)
         losses.append(sum(found[-LAST:]) / len(found[-LAST:]))
@@ -107,6 +126,7 @@ def measures(builder: TargetBuilder) -> dict[str, Any]:
 def write(path: Path, teacher: LanguageModel, student: LanguageModel, **details: Any) -> None:
     """Measure a pair and write its record."""
     started = time.perf_counter()
+    identities = {"teacher": model_identity(teacher), "student": model_identity(student)}
     found = measures(TargetBuilder(Pair(teacher, student), TransferSettings()))
     print(path.stem, found, flush=True)
     write_record(
@@ -121,7 +141,7 @@ def write(path: Path, teacher: LanguageModel, student: LanguageModel, **details:
             value=found["correspondence"]["atoms"]["aligned"],
             n=found["vocabulary"],
             seconds=details.get("seconds", 0.0) + time.perf_counter() - started,
-            fingerprints={"teacher": model_identity(teacher), "student": model_identity(student), "data": None},
+            fingerprints={**identities, "data": details.get("data")},
             configuration={key: details[key] for key in ("change", "tokens") if key in details},
             details={**found, "losses": details.get("losses")},
         ),
@@ -143,7 +163,8 @@ def main() -> None:
             (teacher, first), (student, second) = (trained(each, change) for each in NAMES)
             spent = time.perf_counter() - started
             losses = {"teacher": first, "student": second}
-            write(path, teacher, student, change=name, tokens=TOKENS, losses=losses, seconds=spent)
+            data = json_fingerprint(published()) if change.published else None
+            write(path, teacher, student, change=name, tokens=TOKENS, losses=losses, seconds=spent, data=data)
 
 
 if __name__ == "__main__":

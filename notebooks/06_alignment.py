@@ -14,8 +14,8 @@
 # # Alignment and training
 #
 # - **Purpose**: make the targets (Section 4.2), train one student layer on them (Section 4.3), and follow both cosine losses; then repeat this with one setting changed at a time.
-# - **Cost**: about 5 minutes for the micro family on a CPU.
-# - **Command**: `semalign run --profile micro --only 06`
+# - **Cost**: about a minute for the micro family on a CPU. The transfers with one changed setting are read from run records; those without a current record are *not run*.
+# - **Command**: `semalign run --profile micro --only 06`. `semalign compare --profile micro-changes` makes the records.
 #
 # ## In short
 #
@@ -23,7 +23,7 @@
 
 # %% tags=["parameters"]
 profile = "micro"
-inputs = ["models", "benchmarks"]
+inputs = ["models", "benchmarks", "results/micro-changes"]
 
 # %% tags=["hide-input"]
 from IPython.display import display
@@ -31,18 +31,20 @@ from IPython.display import display
 from semalign.book import figures
 from semalign.book.markdown import Markdown
 from semalign.book.page import open_page
-from semalign.book.tables.analyses import variant_table
+from semalign.book.tables.paper import title
 from semalign.results.records import write_record
 
 page = open_page("06_alignment", profile, inputs)
 
 # %%
 import tempfile
-from functools import cache
 from pathlib import Path
 
 import semalign
+from semalign.book.comparison import Comparison
+from semalign.book.tables import one_change
 from semalign.data.tasks import rows
+from semalign.experiments.cells import cells
 from semalign.experiments.profiles import load_profile
 
 settings = load_profile(profile)
@@ -106,60 +108,25 @@ display(
 #
 # ## One thing at a time
 #
-# Here the transfer runs on the first 100 training rows only, in batches of 32 and at ten times the paper's learning rate, and each line of the table changes one setting. That gives only 20 steps, and at the paper's rate most lines of the table would not differ from "before". Three quantities are measured on 100 held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the {term}`response NLL`, the negative log-likelihood of the response's tokens, which is what matters for next-token prediction. What each setting means is in [Decisions](#decisions-output-cosine).
+# Here the transfer runs on the first 100 training rows only, in batches of 32 and at ten times the paper's learning rate, and each line of the table changes one setting. That gives only 20 steps, and at the paper's rate most lines of the table would not differ from the student as it is. Three quantities are measured on held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the {term}`response NLL`, the negative log-likelihood of the response's tokens, which is what matters for next-token prediction. What each setting means is in [Decisions](#decisions-output-cosine). The trainings are read from run records. One of them is `semalign.transfer(teacher, student, train[:100], batch_size=32, learning_rate=3e-3, output_loss="cross_entropy")`.
 
 # %%
-few = train[:100]
-usual = {
-    **settings.settings_for(task),
-    "batch_size": 32,
-    "learning_rate": 3e-3,
-}  # ten times the task's: few steps show a difference
-
-
-@cache
-def one_change(**change):
-    result = semalign.transfer(teacher, student, few, validation=held_out, task=task, **{**usual, **change})
-    return result.record
-
-
-one_change(output_loss="cross_entropy")["details"]["after"]
+few = Comparison(load_profile("micro-changes"))
+lines = one_change.differences(few.profile, few.records)
+print(len(few.paths), "of", len(cells(few.profile)), "records are current")
 
 # %% tags=["hide-input"]
-critical = 1 + max(range(len(details["attribution"])), key=details["attribution"].__getitem__)
-VARIANTS = {
-    "the paper's rate": {"learning_rate": settings.tasks[task].learning_rate},
-    "ten times that rate": {},
-    "layer term only": {"output_weight": 0.0},
-    "output term only": {"layer_weight": 0.0},
-    "centred output cosine": {"output_loss": "centred_cosine"},
-    "label smoothing 0.1": {"label_smoothing": 0.1},
-    "cross-entropy output": {"output_loss": "cross_entropy"},
-    "cross-entropy, no layer term": {"output_loss": "cross_entropy", "layer_weight": 0.0},
-    "targets centred": {"centre_targets": True},
-    "all positions": {"positions": "all"},
-    "final norm folded": {"fold_norm": True},
-    "interpolated teacher layers": {"interpolate": True},
-    "signed attribution": {"attribution": "signed"},
-    "attention output": {"interface": "attention"},
-    "layer's contribution": {"interface": "residual"},
-    "layer output": {"interface": "layer"},
-    "critical teacher layer itself": {"teacher_layer": critical, "student_layer": details["student_layer"]},
-    "another pair: last student layer": {"student_layer": student.model.config.num_hidden_layers},
-    "LoRA rank 4": {"rank": 4},
-    "LoRA scale 2": {"lora_alpha": 32},
-    "LoRA dropout 0.05": {"lora_dropout": 0.05},
-    "weight decay 0.01": {"weight_decay": 0.01},
-    "no warm-up": {"warmup_ratio": 0.0},
-}
-changed = {name: one_change(**change) for name, change in VARIANTS.items()}
-page.show_table(
-    variant_table(details["before"], {name: record["details"] for name, record in changed.items()}),
-    "One transfer on 100 rows in batches of 32, with one setting changed from those of 'ten times that rate': teacher layer → student layer, held-out layer cosine, output cosine and response NLL (nats per token), and the share of the targets' energy in their mean. One seed. The layer cosine of 'before' is that of the paper's interface.",
-    "variants",
-    decimals=3,
-    records=page.keep(changed, "variants"),
-)
+page.save(lines, "one-change")
+for task in ("micro_gsm8k", "micro_mmlu"):
+    page.show_table(
+        one_change.variant_table(few.profile, few.records, lines, task),
+        f"{title(task)}, {few.profile.teacher} → {few.profile.student}, 100 rows in batches of 32 at ten times the paper's rate, with one setting changed: teacher layer → student layer, held-out layer cosine, output cosine and response NLL (nats per token), the share of the targets' energy in their mean, and the NLL minus that with nothing changed, ± half of the 95% interval (bold: p, corrected for the lines of both benchmarks, is below 0.05). Means over seeds; the layer cosine of the student as it is is that of the paper's interface.",
+        {"micro_gsm8k": "variants", "micro_mmlu": "variants-mmlu"}[task],
+        decimals=3,
+        command=few.command,
+        records=[path for path in few.paths if task in path.name],
+        fold="The same on MMLU" if task == "micro_mmlu" else "",
+    )
 
 # %% [markdown]
 # ## How to read the table

@@ -15,7 +15,7 @@
 #
 # - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
 # - **Cost**: about 60 seconds on a CPU. Losses are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py --methods semalign,cross-entropy,sft,seeking,laten` the side effects.
+# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `semalign select --profile sibling-form` and `semalign compare --profile sibling-form` what is shown of labels of another form, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py --methods semalign,cross-entropy,sft,seeking,laten` the side effects.
 #
 # ## In short
 #
@@ -29,6 +29,8 @@ inputs = [
     "results/ablations",
     "results/ablations-again",
     "results/ablations-analysis",
+    "results/sibling-form",
+    "results/sibling-form-selection",
     "results/side-effects",
     "results/micro-tuned-cost",
     "results/micro",
@@ -309,8 +311,78 @@ page.show_table(
 display(Markdown(ablations.reading(lines, "regime")))
 
 # %% [markdown]
-# Labels of another form, such as GSM8K's answers without the marks of its calculator, exist for the published data only (task `gsm8k_laten`); the micro benchmarks have one form each. The search with few rows in the independent pair is in [Controls](09_controls.ipynb).
+# The search with few rows in the independent pair is in [Controls](09_controls.ipynb).
 #
+# ## Labels of another form
+#
+# So far the labels have a form that both models know from their training. Labels of another source often have not: GSM8K marks its calculations for a calculator, and the training rows of LaTen's code do not. What does the teacher's aligned state do where neither model has seen the form of the labels? Two tasks have the questions and prompts of the micro benchmarks with other responses. In `micro_gsm8k_laten` the worked solution stands on one line and ends in a sentence, as in LaTen's rows; in `micro_mmlu_words` the response is the text of the right choice in place of its letter. Held-out rows and test items have this form too. The entries, their controls and the seven learning rates are those of [the search at the last layers](05_premise.ipynb), without the maps of Procrustes; `semalign` is the paper's method with the paper's settings, at the pair that attribution chooses, and was not part of the search.
+#
+# The teacher has not seen the form either, so that its states cannot show how to write an answer, but they can still show what the answer is.
+
+# %% tags=["hide-input"]
+from semalign.book.comparison import Comparison
+from semalign.book.readings import verdicts
+from semalign.book.tables.controls import control_table, label
+from semalign.book.tables.pairs import equality_table
+from semalign.book.tables.searches import best_points, loss_table, loss_text
+from semalign.experiments.selection import ITEMS
+from semalign.results.pairs import NLL, SCORE, pair_differences
+
+form = Comparison(load_profile("sibling-form"))
+FORM_CONTROLS = {
+    "alone-semantic": "alone-permuted",
+    "alone-least-squares": "alone-permuted-least-squares",
+    **{f"labels-{name}": "labels" for name in ("semantic", "permuted", "least-squares")},
+}
+SELECT = f"semalign select --profile {form.profile.name}"
+searched = results_dir() / f"{form.profile.name}-selection"
+losses = loss_table(form.profile, best_points(form.profile, searched), FORM_CONTROLS)
+page.show_table(
+    losses,
+    f"{form.profile.teacher} → {form.profile.student}, last layers, labels of another form: response NLL in nats per token on {ITEMS} validation rows of that form, each entry at its best rate. The control of a map alone is its permuted form, that of anything else is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better.",
+    "form-training",
+    command=SELECT,
+    records=sorted(searched.glob("*.json")),
+)
+display(Markdown(loss_text(losses)))
+
+# %% [markdown]
+# Each entry was then trained at its best rate with three seeds, and scored once on the test split. A number counts as right wherever it stands last in the answer (`flexible`), so that the score does not ask for the form; a choice counts by the likelihood of its text.
+
+# %% tags=["hide-input"]
+FORM_PAIRS = [*FORM_CONTROLS.items(), ("labels", "logits"), ("semalign", "labels")]
+tested = {measure: pair_differences(form.records, FORM_PAIRS, measure) for measure in (NLL, SCORE)}
+scored = control_table(form.profile, form.scores, [form.profile.teacher])
+page.show_table(
+    scored[scored["name"].isin(map(label, form.entries)) | (scored["kind"] == "as it is")],
+    f"{form.profile.teacher} → {form.profile.student}, labels of another form: test scores in percent with 95% intervals.",
+    "form-scores",
+    command=form.command,
+    records=form.paths,
+)
+
+# %% tags=["hide-input"]
+for measure, name in ((NLL, "nll"), (SCORE, "score")):
+    page.show_table(
+        equality_table(form.profile, FORM_PAIRS, tested[measure], measure).drop(columns="measure"),
+        f"{form.profile.teacher} → {form.profile.student}, labels of another form: differences in {measure.name}, in {measure.unit}, with 90% intervals over {'rows' if measure is NLL else 'test items'} and seeds; the margin is {measure.margin:g}. What *equal*, *differs* and *open* mean is in the chapter on [controls](09_controls.ipynb).",
+        f"form-{name}",
+        command=form.command,
+        records=form.paths,
+        fold=f"Equal or not, {measure.name}",
+    )
+BESIDE = {
+    "A layer term beside labels, minus labels alone": ["labels-semantic", "labels-least-squares"],
+    "Maps without labels, minus their permuted forms": ["alone-semantic", "alone-least-squares"],
+}
+said = [
+    f"- **{what}**: {measure.name} {verdicts(tested[measure][tested[measure]['ours'].isin(entries)])}."
+    for what, entries in BESIDE.items()
+    for measure in (NLL, SCORE)
+]
+display(Markdown("Over both tasks:\n\n" + "\n".join(said)))
+
+# %% [markdown]
 # ## Does alignment predict the gain?
 #
 # The transfers with a layer term in the folders that the next cell names say how similar the student's states were to their targets before training (the {term}`layer cosine`), how much that changed, and how far the held-out loss fell, relative to what it was. If alignment before the update predicts the transfer, the rank correlation of the first and the last is above zero. Runs that differ in their seed only count once. Settings also differ in their rate, their layer and their output term, and those move the loss too, so a correlation over them all does not show an effect of alignment. The page [Claims](../claims.md) takes means over tasks, layers and interfaces before it correlates, and so has another number. The mean of a layer depends on the rates that were tried there, and so does that verdict.

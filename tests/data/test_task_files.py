@@ -85,6 +85,31 @@ def test_latens_rows_are_those_of_its_files(root):
     ]
 
 
+def test_micro_labels_have_another_form_and_the_same_prompts():
+    (usual,), (sentence,) = (benchmarks.rows(task, "train", 1) for task in ("micro_gsm8k", "micro_gsm8k_laten"))
+    assert sentence["prompt"] == usual["prompt"]
+    assert usual["response"] == " 5*3=15\n15-7=8\n8*4=32 dollars\n#### 32"
+    assert sentence["response"] == " 5*3=15 15-7=8 8*4=32 dollars. So the answer is 32."
+    (letter,), (words,) = (benchmarks.rows(task, "train", 1) for task in ("micro_mmlu", "micro_mmlu_words"))
+    assert words["prompt"] == letter["prompt"] and "\nD. fish\n" in words["prompt"]
+    assert (letter["response"], words["response"]) == (" D", " fish")
+
+
+def test_micro_labels_of_another_form_score_everything(model):
+    rows = benchmarks.rows("micro_gsm8k_laten", "test", 3)
+    script(model, {row["prompt"]: row["response"] for row in rows})
+    model.model.config.max_position_embeddings = 1024
+    assert evaluate(model, "micro_gsm8k_laten", limit=3).scores == {
+        "exact_match,strict": 100,
+        "exact_match,flexible": 100,
+    }
+    script(model, {row["prompt"]: row["response"].replace("So the answer is", "####") for row in rows})
+    assert evaluate(model, "micro_gsm8k_laten", limit=3).scores == {
+        "exact_match,strict": 0,
+        "exact_match,flexible": 100,
+    }
+
+
 def test_open_instructs_other_forms(root):
     write(root, "cais/mmlu/all/test", [MMLU])
     write(root, "openai/openai_humaneval/test", [HUMANEVAL])

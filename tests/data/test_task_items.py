@@ -122,8 +122,8 @@ def test_the_bundled_tasks_say_what_their_columns_hold(name):
         "humaneval": {"prompt": "text", "canonical_solution": "text", "test": "text", "entry_point": "name"},
         "mbpp": {"text": "text", "code": "text", "test_list": "texts", "test_setup_code": "text"},
     }
-    benchmark = name.removeprefix("micro_").partition("_")[0]
-    assert found == expected.get(name, expected[benchmark])
+    name = name.removeprefix("micro_")
+    assert found == expected.get(name, expected[name.partition("_")[0]])
 
 
 @pytest.fixture

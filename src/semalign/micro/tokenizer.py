@@ -5,7 +5,7 @@ leading space, therefore has the same ids as the whole text.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -28,8 +28,8 @@ def _sample() -> Iterator[str]:
             yield from KINDS[kind](rng)
 
 
-def train_tokenizer(tokens: int = VOCABULARY_SIZE) -> PreTrainedTokenizerFast:
-    """Train a tokenizer of so many tokens on a sample of the corpus; the result depends on the seed alone."""
+def train_tokenizer(tokens: int = VOCABULARY_SIZE, texts: Iterable[str] | None = None) -> PreTrainedTokenizerFast:
+    """Train a tokenizer of so many tokens on texts; None: on a sample of the corpus, by a seed of its own."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -45,7 +45,7 @@ def train_tokenizer(tokens: int = VOCABULARY_SIZE) -> PreTrainedTokenizerFast:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_sample(), trainer)
+    tokenizer.train_from_iterator(_sample() if texts is None else texts, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token=END, bos_token=END, pad_token=PAD, model_max_length=512,
         padding_side="left", clean_up_tokenization_spaces=False,

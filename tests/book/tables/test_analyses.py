@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-import torch
 
 from semalign.bases.basis import SemanticBasis
 from semalign.book.markdown import SPACE, numbers
@@ -58,20 +57,3 @@ def test_recorded_scores_are_told_apart_by_their_method():
         ["MMLU", "integrated gradients", "signed", "2 → 2"],
         ["MMLU", "ablation", "signed", "1 → 1"],
     ]
-
-
-def test_variants_stand_below_the_student_before_any_transfer():
-    after = {"layer_cosine": 0.5, "output_cosine": 0.25, "response_nll": 1.0}
-    details = {"teacher_layers": [[3, 1.0]], "student_layer": 2, "after": after, "mean_direction_share": 0.75}
-    table = analyses.variant_table({key: 0.0 for key in after}, {"one": details})
-    assert table.columns.tolist() == [
-        "variant",
-        "layers",
-        "layer cosine",
-        "output cosine",
-        "response NLL",
-        "mean share",
-    ]
-    assert table.iloc[1].tolist() == ["one", analyses.layers(3, 2), 0.5, 0.25, 1.0, 0.75]
-    assert numbers(table)[["teacher layer", "student layer"]].iloc[1].tolist() == [3, 2]
-    assert table["variant"].tolist() == ["before", "one"] and torch.isnan(torch.tensor(table["mean share"][0]))

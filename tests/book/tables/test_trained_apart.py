@@ -3,15 +3,23 @@
 import sys
 
 import torch
+from helpers.data import write
 from helpers.models import make_llama
+from helpers.scripted import GSM8K
 
 from semalign.book.tables.trained_apart import CHANGES, PAIRS, apart_records, apart_table, names
+from semalign.micro.tokenizer import train_tokenizer
 from semalign.paths import project_root
 from semalign.results.records import make_record, write_record
 
 sys.path.insert(0, str(project_root() / "benchmarks"))
 
 import trained_apart as script
+
+MBPP = {
+    "task_id": 1, "text": "Write a function to add.", "code": "def add(a, b):\r\n    return a + b",
+    "test_list": ["assert add(1, 2) == 3"] * 3, "test_setup_code": "", "challenge_test_list": [],
+}  # fmt: skip
 
 
 def record(aligned, change=None):
@@ -56,3 +64,16 @@ def test_the_changes_of_a_model():
     torch.testing.assert_close(model.lm_head.weight.detach(), (1 - script.DECAY) * before)
     script.tie(model)
     assert model.lm_head.weight is model.model.embed_tokens.weight
+
+
+def test_published_text_is_that_of_questions_with_their_answers(root):
+    write(root, "openai/gsm8k/main/train", [GSM8K])
+    write(root, "google-research-datasets/mbpp/full/train", [MBPP])
+    script.published.cache_clear()
+    texts = script.published()
+    assert texts == [
+        "How many are 3?\n1+2=3\n#### 3",
+        "Write a function to add.\ndef add(a, b):\n    return a + b",
+    ]
+    assert len(train_tokenizer(280, texts)) == 280
+    script.published.cache_clear()

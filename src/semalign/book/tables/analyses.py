@@ -1,4 +1,4 @@
-"""Tables of the chapters on the method: bases, frames, critical layers, and the effect of one changed setting."""
+"""Tables of the chapters on the method: bases, frames and critical layers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -88,18 +88,3 @@ def layers(teacher: int, student: int, prefix: str = "") -> Cell:
     return Cell(
         f"{teacher}{SPACE}→{SPACE}{student}", {f"{prefix}teacher layer": teacher, f"{prefix}student layer": student}
     )
-
-
-def variant_table(before: Mapping[str, float], details: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the result of a transfer with each changed setting, after a first line for the unmodified student.
-
-    Args:
-        before: held-out measurements before a transfer.
-        details: ``details`` of the record of the transfer with each change.
-    """
-    lines: list[dict[str, Any]] = [{"variant": "before", "layers": "", **before, "mean share": float("nan")}]
-    for name, found in details.items():
-        pair, share = layers(found["teacher_layers"][0][0], found["student_layer"]), found["mean_direction_share"]
-        lines.append({"variant": name, "layers": pair, **found["after"], "mean share": share})
-    names = {"layer_cosine": "layer cosine", "output_cosine": "output cosine", "response_nll": "response NLL"}
-    return pd.DataFrame(lines).rename(columns=names)

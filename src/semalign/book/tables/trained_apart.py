@@ -21,6 +21,8 @@ CHANGES = (
     "tied heads",
     "half the width",
     "a larger vocabulary",
+    "published text",
+    "published text and a larger vocabulary",
 )
 
 
