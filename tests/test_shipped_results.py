@@ -20,14 +20,16 @@ from semalign.tensor_files import tensor_fingerprint
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "data" / "results"
-PROFILES = ("micro-tuned", "micro-plus", "micro-few", "sibling-plus")
+PROFILES = ("micro-tuned", "micro-plus", "micro-few", "sibling-plus", "sibling-form")
 
 
 def files(folder: str) -> set[str]:
     return {path.name for path in (RESULTS / folder).iterdir() if not path.name.endswith(".jsonl.gz")}
 
 
-@pytest.mark.parametrize("name", ["micro", "micro-tuned", "micro-sibling", "sibling-plus"])
+@pytest.mark.parametrize(
+    "name", ["micro", "micro-changes", "micro-tuned", "micro-sibling", "sibling-form", "sibling-plus"]
+)
 def test_a_comparison_has_a_record_for_each_cell_and_no_other(name):
     assert files(name) == {cell.file_name for cell in cells(load_profile(name))}
 
