@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from semalign.book.markdown import Cell
 from semalign.results.records import read_record
 
 MODELS = "models"
@@ -55,8 +56,9 @@ def apart_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
 
 def _numbers(configuration: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str, Any]:
     atoms, directions = details["correspondence"]["atoms"], details["directions"]
+    tokens = configuration.get("tokens")
     return {
-        "tokens": configuration.get("tokens", ""),
+        "tokens": Cell(f"{tokens:,}", {"tokens": tokens}) if tokens else "",
         "widths": " and ".join(map(str, details["widths"])),
         "atoms": details["vocabulary"],
         "CKA of atoms": atoms["aligned"],
