@@ -48,7 +48,8 @@ def test_models_come_first_and_changes_in_their_order(tmp_path):
     assert shortened["tokens"].data == {"tokens": 1000}
     assert narrow == {
         "models": "half the width", "tokens": narrow["tokens"], "widths": "128 and 96", "atoms": 1024,
-        "CKA of atoms": 0.2, "at random": 0.04, "CKA of head rows": 0.8, "first direction": 0.7, "shared directions": 40, "of": 96,
+        "CKA of atoms": 0.2, "at random": 0.04, "CKA of head rows": 0.8,
+        "first direction": 0.7, "shared directions": 40, "of": 96,
     }  # fmt: skip
 
 
