@@ -315,7 +315,7 @@ display(Markdown(ablations.reading(lines, "regime")))
 #
 # ## Labels of another form
 #
-# So far the labels have a form that both models know from their training. Labels of another source often have not: GSM8K marks its calculations for a calculator, and the training rows of LaTen's code do not. What does the teacher's aligned state do where neither model has seen the form of the labels? Two tasks have the questions and prompts of the micro benchmarks with other responses. In `micro_gsm8k_laten` the worked solution stands on one line and ends in a sentence, as in LaTen's rows; in `micro_mmlu_words` the response is the text of the right choice in place of its letter. Held-out rows and test items have this form too. The entries, their controls and the seven learning rates are those of [the search at the last layers](05_premise.ipynb), without the maps of Procrustes; `semalign` is the paper's method with the paper's settings, at the pair that attribution chooses, and was not part of the search.
+# So far the labels have a form that both models know from their training. Labels of another source often do not: GSM8K's answers have marks for a calculator and end in a number behind "####", while the training rows of LaTen's code end in a sentence. Does the teacher's aligned state help where neither model has seen the form of the labels? Two tasks have the questions and prompts of the micro benchmarks with other responses. In `micro_gsm8k_laten` the worked solution stands on one line and ends in a sentence, as in LaTen's rows; in `micro_mmlu_words` the response is the text of the right choice in place of its letter. Held-out rows and test items have this form too. The entries, their controls and the seven learning rates are those of [the search at the last layers](05_premise.ipynb), without the maps of Procrustes and the projection: `alone` learns from aligned states only, `labels` from cross-entropy, with or without a layer term, `all-layers` is fine-tuning of all layers, and `logits` is distillation. `semalign` is the paper's method with the paper's settings, at the pair that attribution chooses, and was not part of the search.
 #
 # The teacher has not seen the form either, so that its states cannot show how to write an answer, but they can still show what the answer is.
 
@@ -333,6 +333,7 @@ FORM_CONTROLS = {
     "alone-semantic": "alone-permuted",
     "alone-least-squares": "alone-permuted-least-squares",
     **{f"labels-{name}": "labels" for name in ("semantic", "permuted", "least-squares")},
+    "all-layers": "labels",
 }
 SELECT = f"semalign select --profile {form.profile.name}"
 searched = results_dir() / f"{form.profile.name}-selection"
@@ -373,6 +374,7 @@ for measure, name in ((NLL, "nll"), (SCORE, "score")):
     )
 BESIDE = {
     "A layer term beside labels, minus labels alone": ["labels-semantic", "labels-least-squares"],
+    "Fine-tuning of all layers, minus labels alone": ["all-layers"],
     "Maps without labels, minus their permuted forms": ["alone-semantic", "alone-least-squares"],
 }
 said = [
@@ -383,6 +385,8 @@ said = [
 display(Markdown("Over both tasks:\n\n" + "\n".join(said)))
 
 # %% [markdown]
+# What the new form needs comes from the labels. Aligned states alone lower the loss at some rates, but permuted atoms lower it as far: a student that is less sure of its usual form loses less on another one, whatever the states mean. The scores fall meanwhile, with the atoms of the paper less than with permuted ones, so that the correspondence is worth something here too, but not a gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss; a choice by the score would have taken lower ones on GSM8K.
+#
 # ## Does alignment predict the gain?
 #
 # The transfers with a layer term in the folders that the next cell names say how similar the student's states were to their targets before training (the {term}`layer cosine`), how much that changed, and how far the held-out loss fell, relative to what it was. If alignment before the update predicts the transfer, the rank correlation of the first and the last is above zero. Runs that differ in their seed only count once. Settings also differ in their rate, their layer and their output term, and those move the loss too, so a correlation over them all does not show an effect of alignment. The page [Claims](../claims.md) takes means over tasks, layers and interfaces before it correlates, and so has another number. The mean of a layer depends on the rates that were tried there, and so does that verdict.
