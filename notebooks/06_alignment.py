@@ -120,7 +120,7 @@ page.save(lines, "one-change")
 for task in ("micro_gsm8k", "micro_mmlu"):
     page.show_table(
         one_change.variant_table(few.profile, few.records, lines, task),
-        f"{title(task)}, {few.profile.teacher} → {few.profile.student}, 100 rows in batches of 32 at ten times the paper's rate, with one setting changed: teacher layer → student layer, held-out layer cosine, output cosine and response NLL (nats per token), the share of the targets' energy in their mean, and the NLL minus that with nothing changed, ± half of the 95% interval (bold: p, corrected for the lines of both benchmarks, is below 0.05). Means over seeds; the layer cosine of the student as it is is that of the paper's interface.",
+        f"{title(task)}, {few.profile.teacher} → {few.profile.student}, 100 rows in batches of 32 at ten times the paper's rate, with one setting changed: teacher layer → student layer, held-out layer cosine, output cosine and response NLL (nats per token), the share of the targets' energy in their mean, and the NLL against that with nothing changed, ± half of the 95% interval (bold: p, corrected for the lines of both benchmarks, is below 0.05). Means over seeds; for the student as it is, the layer cosine is that of the paper's interface.",
         {"micro_gsm8k": "variants", "micro_mmlu": "variants-mmlu"}[task],
         decimals=3,
         command=few.command,

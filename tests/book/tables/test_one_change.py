@@ -45,13 +45,14 @@ def test_a_line_holds_means_over_seeds_and_the_difference_to_the_base(profile, r
     lines = one_change.differences(profile, records)
     assert set(lines["minus"]) == {"semalign"} and set(lines["task"]) == {"micro_gsm8k"}
     table = one_change.variant_table(profile, records, lines, "micro_gsm8k").set_index("changed")
+    assert "cross-entropy without layer term" in table.index
     assert table.index.tolist()[:3] == ["the student as it is", "nothing", "rate of the paper"]
     kept = ["layer cosine", "output cosine", "response NLL"]
     assert table.loc["the student as it is", kept].tolist() == [0.125, 0.25, 1.0]
     assert table.loc["nothing", ["layers", *kept, "mean share"]].tolist() == [layers(1, 1), 0.5, 0.5, 2.0, 0.75]
-    changed = table.loc["LoRA rank 4", "NLL minus that of nothing"]
+    changed = table.loc["LoRA rank 4", one_change.AGAINST]
     assert (changed.value, changed.low, changed.high) == (1.0, 1.0, 1.0) and changed.bold
-    assert table.loc["nothing", "NLL minus that of nothing"] == ""
+    assert table.loc["nothing", one_change.AGAINST] == ""
     assert numbers(table.reset_index())["teacher layer"][1] == 1
 
 
@@ -63,7 +64,7 @@ def test_seeds_that_chose_different_layers_are_several(profile, records):
 def test_what_has_no_record_is_not_run(profile, records):
     lines = one_change.differences(profile, records)
     table = one_change.variant_table(profile, records, lines, "micro_mmlu").set_index("changed")
-    assert table.loc["nothing", "layers"] == table.loc["no warm up", "layers"] == "not run"
-    assert np.isnan(table.loc["no warm up", "response NLL"])
+    assert table.loc["nothing", "layers"] == table.loc["no warm-up", "layers"] == "not run"
+    assert np.isnan(table.loc["no warm-up", "response NLL"])
     assert table.loc["LoRA rank 4", "response NLL"] == 9.0
     assert "the student as it is" not in table.index

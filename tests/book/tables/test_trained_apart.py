@@ -45,9 +45,9 @@ def test_models_come_first_and_changes_in_their_order(tmp_path):
     pair, shortened, narrow = apart_table(apart_records(tmp_path)).to_dict("records")
     assert pair["models"] == "micro-teacher → micro-student" and pair["tokens"] == ""
     assert (shortened["models"], str(shortened["tokens"])) == ("the recipe, shortened", "1,000")
-    assert shortened["tokens"].data == {"tokens": 1000}
+    assert shortened["tokens"].data == {"tokens": 1000} and shortened["atoms"].data == {"atoms": 1024}
     assert narrow == {
-        "models": "half the width", "tokens": narrow["tokens"], "widths": "128 and 96", "atoms": 1024,
+        "models": "half the width", "tokens": narrow["tokens"], "widths": "128 and 96", "atoms": narrow["atoms"],
         "CKA of atoms": 0.2, "at random": 0.04, "CKA of head rows": 0.8,
         "first direction": 0.7, "shared directions": 40, "of": 96,
     }  # fmt: skip

@@ -17,6 +17,8 @@ from semalign.results.records import PAPER
 
 MEASURED = {"layer_cosine": "layer cosine", "output_cosine": "output cosine", "response_nll": "response NLL"}
 
+AGAINST = "NLL, against nothing changed"
+
 
 def differences(profile: Profile, records: pd.DataFrame) -> pd.DataFrame:
     """Return each variant minus the base in held-out NLL: the lines of ``pair_differences``."""
@@ -38,10 +40,15 @@ def variant_table(profile: Profile, records: pd.DataFrame, lines: pd.DataFrame, 
     for entry in entries_of(profile):
         found = of_task[of_task["method"] == entry]["details"].tolist()
         if found and not table:
-            table.append({"changed": "the student as it is", "layers": "", **_means(found, "before")})
-        line = {"changed": "nothing" if entry == PAPER else entry.replace("-", " ")}
-        table.append({**line, **_measured(found), "NLL minus that of nothing": _difference(beside.get(entry))})
+            table.append({"changed": "the student as it is", "layers": "", **_means(found, "before"), AGAINST: ""})
+        table.append({"changed": _named(entry), **_measured(found), AGAINST: _difference(beside.get(entry))})
     return pd.DataFrame(table)
+
+
+def _named(entry: str) -> str:
+    """Return a variant's name as words, whose own hyphens stay."""
+    words = "nothing" if entry == PAPER else entry.replace("-", " ")
+    return words.replace("cross entropy", "cross-entropy").replace("warm up", "warm-up")
 
 
 def _means(details: Sequence[Mapping[str, Any]], when: str) -> dict[str, float]:

@@ -56,11 +56,10 @@ def apart_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
 
 def _numbers(configuration: Mapping[str, Any], details: Mapping[str, Any]) -> dict[str, Any]:
     atoms, directions = details["correspondence"]["atoms"], details["directions"]
-    tokens = configuration.get("tokens")
     return {
-        "tokens": Cell(f"{tokens:,}", {"tokens": tokens}) if tokens else "",
+        "tokens": _count("tokens", configuration.get("tokens")),
         "widths": " and ".join(map(str, details["widths"])),
-        "atoms": details["vocabulary"],
+        "atoms": _count("atoms", details["vocabulary"]),
         "CKA of atoms": atoms["aligned"],
         "at random": atoms["permuted"],
         "CKA of head rows": details["correspondence"]["head"]["aligned"],
@@ -68,3 +67,7 @@ def _numbers(configuration: Mapping[str, Any], details: Mapping[str, Any]) -> di
         "shared directions": directions["shared"],
         "of": directions["of"],
     }
+
+
+def _count(name: str, number: int | None) -> Cell | str:
+    return "" if number is None else Cell(f"{number:,}", {name: number})
