@@ -14,7 +14,7 @@
 # # Alignment and training
 #
 # - **Purpose**: make the targets (Section 4.2), train one student layer on them (Section 4.3), and follow both cosine losses; then repeat this with one setting changed at a time.
-# - **Cost**: about a minute for the micro family on a CPU. The transfers with one changed setting are read from run records; those without a current record are *not run*.
+# - **Cost**: about 60 seconds for the micro family on a CPU. The transfers with one changed setting are read from run records; those without a current record are *not run*.
 # - **Command**: `semalign run --profile micro --only 06`. `semalign compare --profile micro-changes` makes the records.
 #
 # ## In short
