@@ -385,7 +385,7 @@ said = [
 display(Markdown("Over both tasks:\n\n" + "\n".join(said)))
 
 # %% [markdown]
-# What the new form needs comes from the labels. Aligned states alone lower the loss at some rates, but permuted ones lower it as far or further: a student that is less sure of its usual form loses less on another one, whatever the states mean. The scores fall meanwhile, with the atoms of the paper less than with permuted ones, so that the correspondence is worth something here too, but not a gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss; a choice by the score would have taken lower ones on GSM8K.
+# What the new form needs comes from the labels. Aligned states alone lower the loss at some rates, but permuted ones lower it as far or further: a student that is less sure of its usual form loses less on another one, whatever the states mean. The scores fall meanwhile; with the paper's map they fall less than with permuted atoms, clearly so on GSM8K, so that the correspondence keeps something here too, but brings no gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss; a choice by the score would have taken lower ones on GSM8K.
 #
 # ## Does alignment predict the gain?
 #
