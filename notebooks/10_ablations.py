@@ -14,12 +14,12 @@
 # # Ablations
 #
 # - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
-# - **Cost**: about 60 seconds on a CPU. Losses are only read from run records; what has no current record is *not run*.
+# - **Cost**: about 60 seconds on a CPU. Losses and scores are only read from run records; what has no current record is *not run*.
 # - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `semalign select --profile sibling-form` and `semalign compare --profile sibling-form` what is shown of labels of another form, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py --methods semalign,cross-entropy,sft,seeking,laten` the side effects.
 #
 # ## In short
 #
-# Which part of the method does the work, and are few layers enough? Where the student learns from aligned states alone, shuffling the tokens raises the loss greatly on both benchmarks: in this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters; beside cross-entropy shuffling costs far less, and at the paper's own settings it makes no clear difference. Little of this helps the student: on GSM8K none of the four settings that are varied lowers its loss, and of the weights tried beside cross-entropy the lowest loss there is that of weight 0, without the layer term. Without labels more layers raise the loss, but one layer hardly lowers it either; beside cross-entropy all eight lower it on both benchmarks, so that one was not enough. The ablations are one pair, two benchmarks and three seeds, and losses were measured, not scores.
+# Which part of the method does the work, and are few layers enough? Where the student learns from aligned states alone, shuffling the tokens raises the loss greatly on both benchmarks: in this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters; beside cross-entropy shuffling costs far less, and at the paper's own settings it makes no clear difference. Little of this helps the student: on GSM8K none of the four settings that are varied lowers its loss, and of the weights tried beside cross-entropy the lowest loss there is that of weight 0, without the layer term. Without labels more layers raise the loss, but one layer hardly lowers it either; beside cross-entropy all eight lower it on both benchmarks, so that one was not enough. The ablations are one pair, two benchmarks and three seeds, and losses were measured; there are scores only where [labels have another form](#labels-of-another-form), and no layer term adds to labels there.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -75,7 +75,7 @@ print(len(kept), "of", len(cells(settings)), "records are current")
 # %% [markdown]
 # ## What is changed, and around what
 #
-# The pair is micro-teacher and micro-sibling, whose atoms correspond ([Does the premise hold?](05_premise.ipynb)), with the rows and epochs of the paper's Table 5. Nothing is scored on a test split: variants are compared by the {term}`response NLL` on held-out rows, which tells more than a score on a few hundred items ([Decisions](#decisions-what-ablations-are-compared-by)). There are four *bases*, and every {term}`variant` is one of them with one thing changed:
+# The pair is micro-teacher and micro-sibling, whose atoms correspond ([Does the premise hold?](05_premise.ipynb)), with the rows and epochs of the paper's Table 5. Except for labels of another form, nothing is scored on a test split: variants are compared by the {term}`response NLL` on held-out rows, which tells more than a score on a few hundred items ([Decisions](#decisions-what-ablations-are-compared-by)). There are four *bases*, and every {term}`variant` is one of them with one thing changed:
 #
 # - `literal`: the paper's settings, at the pair of layers that attribution chooses;
 # - `labels`: cross-entropy beside the layer term, at the last pair, with states taken after the residual addition of the layer;
@@ -313,6 +313,7 @@ display(Markdown(ablations.reading(lines, "regime")))
 # %% [markdown]
 # The search with few rows in the independent pair is in [Controls](09_controls.ipynb).
 #
+# (labels-of-another-form)=
 # ## Labels of another form
 #
 # So far the labels have a form that both models know from their training. Labels of another source often do not: GSM8K's answers have marks for a calculator and end in a number behind "####", while the training rows of LaTen's code end in a sentence. Does the teacher's aligned state help where neither model has seen the form of the labels? Two tasks have the questions and prompts of the micro benchmarks with other responses. In `micro_gsm8k_laten` the worked solution stands on one line and ends in a sentence, as in LaTen's rows; in `micro_mmlu_words` the response is the text of the right choice in place of its letter. Held-out rows and test items have this form too. The entries, their controls and the seven learning rates are those of [the search at the last layers](05_premise.ipynb), without the maps of Procrustes and the projection: `alone` learns from aligned states only, `labels` from cross-entropy, with or without a layer term, `all-layers` is fine-tuning of all layers, and `logits` is distillation. `semalign` is the paper's method with the paper's settings, at the pair that attribution chooses, and was not part of the search.
@@ -385,7 +386,7 @@ said = [
 display(Markdown("Over both tasks:\n\n" + "\n".join(said)))
 
 # %% [markdown]
-# What the new form needs comes from the labels. Aligned states alone lower the loss at some rates, but permuted ones lower it as far or further: a student that is less sure of its usual form loses less on another one, whatever the states mean. The scores fall meanwhile; with the paper's map they fall less than with permuted atoms, clearly so on GSM8K, so that the correspondence keeps something here too, but brings no gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss; a choice by the score would have taken lower ones on GSM8K.
+# What the new form needs comes from the labels. Aligned states alone lower the loss at some rates, but permuted ones lower it as far or further: a student that is less sure of its usual form loses less on another one, whatever the states mean. The scores fall meanwhile; with the paper's map they fall less than with permuted atoms, clearly so on GSM8K, so that the correspondence keeps something here too, but brings no gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss, as in the search at the last layers. `semalign select` asks for the score first and marks other points, with lower rates on GSM8K, where labels at the last layer hardly change the score.
 #
 # ## Does alignment predict the gain?
 #
