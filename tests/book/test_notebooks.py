@@ -16,7 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
-from semalign.book import freshness, notebooks
+from semalign.book import freshness, kernels, notebooks
 from semalign.book.notebooks import NotebookError, run_notebooks, stale_notebooks
 from semalign.book.sphinx_extension import link_repository, take_in_drawings, watch_static_files
 from semalign.disk import temporary_folder
@@ -39,6 +39,7 @@ def project(tmp_path, monkeypatch):
     """A small checkout with a library, a data file and one notebook."""
     monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
     monkeypatch.setattr(freshness, "LIBRARY", tmp_path / "library")
+    monkeypatch.setattr(kernels, "IMPORTED", ["ipykernel.kernelapp"])  # these notebooks import little
     write(tmp_path / "library" / "basis.py", "x = 1")
     write(tmp_path / "data" / "models" / "weights.bin", "1")
     write(tmp_path / "data" / "results" / "micro" / "record.json", "{}")

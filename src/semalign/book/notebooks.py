@@ -7,10 +7,6 @@ depends on is the same as when it was run (see :mod:`semalign.book.freshness`). 
 executed form gets the new text, and nothing is run.
 """
 
-import os
-import secrets
-import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -19,17 +15,14 @@ from pathlib import Path
 import jupytext
 import nbformat
 import papermill
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.localinterfaces import localhost
-from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
-from traitlets import default
 
 from semalign.book.at_once import at_once, before, run_all
 from semalign.book.freshness import TEXT, changed, changes, dependencies, downloads
 from semalign.book.inputs import input_hashes
+from semalign.book.kernels import InterpreterKernel
 from semalign.book.notebook_text import show_one_parameters_cell, with_text
 from semalign.disk import temporary_folder, write_errors
 from semalign.experiments.profiles import load_profile
@@ -40,25 +33,6 @@ from semalign.results.surroundings import commit
 
 class NotebookError(RuntimeError):
     """A notebook raised; the message names the cell and the file with its output."""
-
-
-class InterpreterKernel(AsyncKernelManager):
-    """A kernel of the running interpreter, independent of the kernel specifications registered on this machine."""
-
-    @default("transport")
-    def _transport_default(self) -> str:
-        return "ipc" if os.name == "posix" else "tcp"  # no port that others on the machine could reach
-
-    @default("ip")
-    def _ip_default(self) -> str:  # for ipc the beginning of its sockets' paths, which kernels would else share
-        name = f"semalign-{os.getpid()}-{secrets.token_hex(4)}"
-        return os.path.join(tempfile.gettempdir(), name) if self.transport == "ipc" else localhost()
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """The specification that starts ``ipykernel`` with the running interpreter."""
-        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=command, display_name="semalign", language="python")
 
 
 def run_notebooks(profile: str = "micro", only: Iterable[str] | None = None, force: bool = False) -> list[Path]:
