@@ -43,11 +43,12 @@ page = open_page("03_attribution", profile, inputs)
 import pandas as pd
 import torch
 
-from semalign import TransferSettings, attribute_layers, load_model, pairing
+from semalign import TransferSettings, load_model, pairing
 from semalign.data.rows import batches, encode
 from semalign.data.tasks import rows
 from semalign.experiments.profiles import load_profile
 from semalign.models.architecture import INTERFACES, Architecture
+from semalign.targets.attribution import attribute_units
 
 settings = load_profile(profile)
 teacher, student = load_model(settings.teacher), load_model(settings.student)
@@ -67,17 +68,20 @@ n_examples = TransferSettings().attribution_examples
 
 
 # %%
-def scores(task, interface="mlp", aggregation="absolute"):
-    examples = encode(rows(task, "train", n_examples), teacher.tokenizer, context)
-    return attribute_layers(teacher, batches(examples, 8), interface, aggregation=aggregation).tolist()
+def scores(examples, interface="mlp", batch_size=8):
+    """Return both sums for each layer, which one pass gives; `semalign.attribute_layers` returns one of them."""
+    found = attribute_units(teacher, batches(examples, batch_size), interface)
+    return {aggregation: layers[:, 0] for aggregation, layers in found.items()}
 
 
+encoded = {task: encode(rows(task, "train", 2 * n_examples), teacher.tokenizer, context) for task in settings.tasks}
+examples = {task: rows_of[:n_examples] for task, rows_of in encoded.items()}
 found = pd.DataFrame(
     {"task": task, "interface": interface, "aggregation": aggregation, "layer": k, "score": score}
     for task in settings.tasks
     for interface in INTERFACES
-    for aggregation in ("absolute", "signed")
-    for k, score in enumerate(scores(task, interface, aggregation), start=1)
+    for aggregation, layers in scores(examples[task], interface).items()
+    for k, score in enumerate(layers.tolist(), start=1)
 )
 print(len(found), "scores: a layer, task, interface and aggregation each")
 
@@ -119,10 +123,10 @@ page.show_table(
 # %% tags=["hide-input"]
 def rises(task):
     """Return how far the response NLL rises without the MLP of each layer, in nats per token."""
-    examples = encode(rows(task, "train", n_examples), teacher.tokenizer, context)
-    everywhere = [range(len(example)) for example in examples]
-    tests = [PatchTest(Architecture(teacher.model), examples, everywhere, k + 1, "mlp") for k in range(n_teacher)]
-    return [mean(test.patched(None, 1.0)) - mean(test.own()) for test in tests]
+    everywhere = [range(len(example)) for example in examples[task]]
+    tests = [PatchTest(Architecture(teacher.model), examples[task], everywhere, k + 1, "mlp") for k in range(n_teacher)]
+    own = mean(tests[0].own())
+    return [mean(test.patched(None, 1.0)) - own for test in tests]
 
 
 without = pd.DataFrame({title(task): rises(task) for task in settings.tasks})
@@ -134,27 +138,21 @@ page.show_table(
 )
 
 # %% tags=["hide-input"]
-others = {task: rows(task, "train", 2 * n_examples)[n_examples:] for task in settings.tasks}
 critical_by = found[found["interface"] == "mlp"].set_index("layer").groupby(["task", "aggregation"])["score"].idxmax()
+others = {task: scores(rows_of[n_examples:]) for task, rows_of in encoded.items()}
+each = {task: [scores([row], batch_size=1) for row in examples[task]] for task in settings.tasks}
 
 
 def same_layers(aggregation):
     """Return for how many tasks other rows give the same critical layer."""
-    again = {
-        task: attribute_layers(
-            teacher, batches(encode(of, teacher.tokenizer, context), 8), "mlp", aggregation=aggregation
-        )
-        for task, of in others.items()
-    }
-    return sum(int(scores.argmax()) + 1 == critical_by[task, aggregation] for task, scores in again.items())
+    return sum(int(others[task][aggregation].argmax()) + 1 == critical_by[task, aggregation] for task in settings.tasks)
 
 
 def resampled(task, aggregation, n=1000):
     """Return the share of samples of the rows, drawn with replacement, in which the critical layer is the same."""
-    examples = encode(rows(task, "train", n_examples), teacher.tokenizer, context)
-    each = [attribute_layers(teacher, batches([row], 1), "mlp", aggregation=aggregation) for row in examples]
-    drawn = torch.randint(len(each), (n, len(each)), generator=torch.Generator().manual_seed(0))
-    best = torch.stack(each)[drawn].mean(1).argmax(1) + 1
+    layers = torch.stack([row[aggregation] for row in each[task]])
+    drawn = torch.randint(len(layers), (n, len(layers)), generator=torch.Generator().manual_seed(0))
+    best = layers[drawn].mean(1).argmax(1) + 1
     return float((best == critical_by[task, aggregation]).double().mean())
 
 

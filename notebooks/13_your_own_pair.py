@@ -122,15 +122,18 @@ results = {
 from semalign import load_model
 from semalign.models.architecture import Architecture
 from semalign.results.statistics import paired_bootstrap
-from semalign.training.finetuning import response_nll
+from semalign.training.finetuning import row_nll
 
 
-def row_nll(model):
-    return [response_nll(Architecture(model.model), [example]) for example in model.encode(held_out)]
+def nll(model):
+    """Return the response NLL of each held-out row, in nats per token."""
+    examples = model.encode(held_out)
+    sums = row_nll(Architecture(model.model), examples)
+    return [each / len(example.positions()) for each, example in zip(sums, examples, strict=True)]
 
 
-before = row_nll(load_model(student))
-change = {name: paired_bootstrap(row_nll(result.model), before) for name, result in results.items()}
+before = nll(load_model(student))
+change = {name: paired_bootstrap(nll(result.model), before) for name, result in results.items()}
 
 # %% tags=["hide-input"]
 lines = []

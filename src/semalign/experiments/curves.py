@@ -136,20 +136,22 @@ def points(paths: Sequence[Path]) -> pd.DataFrame:
 def lengthened(profile: Profile, names: Sequence[str], steps: int) -> Profile:
     """Return a profile in which entries train for at least a number of steps, in whole epochs."""
     variants = dict(profile.variants)
+    rows = {task: len(training_rows(profile, task)) for task in profile.tasks} if names else {}
     for name in names:
         own = profile.variants.get(name, Variant(method=None, tasks=None))
         changed = {
-            task: {**own.settings_for(task), "epochs": _epochs(profile, name, task, steps)} for task in profile.tasks
+            task: {**own.settings_for(task), "epochs": _epochs(profile, name, task, rows[task], steps)}
+            for task in profile.tasks
         }
         variants[name] = Variant(method=profile.method_of(name).name, tasks=own.tasks, **changed)
     return profile.model_copy(update={"variants": variants})
 
 
-def _epochs(profile: Profile, name: str, task: str, steps: int) -> int:
+def _epochs(profile: Profile, name: str, task: str, rows: int, steps: int) -> int:
     settings: Any = profile.method_of(name).settings(**profile.settings_for(task, name))
     if not hasattr(settings, "epochs") or getattr(settings, "schedule", ONE_TRAINING) != ONE_TRAINING:
         raise ValueError(NO_CURVE.format(name))
-    return math.ceil(steps / math.ceil(len(training_rows(profile, task)) / settings.batch_size))
+    return math.ceil(steps / math.ceil(rows / settings.batch_size))
 
 
 def _record(curves: Curves, cell: Cell) -> dict[str, Any]:
