@@ -25,7 +25,7 @@
 profile = "micro"
 inputs = [
     "models", "benchmarks", "paper", "results/{profile}", "results/{profile}-sibling", "results/{profile}-tuned",
-    "results/{profile}-curves", "results/{profile}-sibling-curves",
+    "results/{profile}-curves", "results/{profile}-tuned-curves", "results/{profile}-sibling-curves",
 ]  # fmt: skip
 
 # %% tags=["hide-input"]
@@ -268,24 +268,26 @@ page.provenance("score-over-change", made_by, [path for each in (own, *others, *
 # %% [markdown]
 # ## Along the training
 #
-# Each curve follows one training far beyond the numbers of steps in the tables above, to the same number for every benchmark. The student is measured on the way: its held-out NLL and layer cosine at many steps, and its score on 200 validation items at a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training. Curves were made of a part of the entries, benchmarks and seeds, which the figures show.
+# Each curve follows one training far beyond the numbers of steps in the tables above, to the same number for every benchmark. The student is measured on the way: its held-out NLL and layer cosine at many steps, and its score on 200 validation items at a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training. Curves were made of a part of the entries, benchmarks and seeds, which the figures show. `semalign-tuned` has the rates that were chosen for few steps, and is trained on the fewer rows of `micro-tuned`, so that it sees each of them more often.
 
 # %% tags=["hide-input"]
-followed = {each.profile.student: Curves(each.profile) for each in (own, *others)}
-lines = {student: curve_points(each.current) for student, each in followed.items()}
+followed = {each.profile.student: [Curves(each.profile)] for each in (own, *others)}
+for each in chosen:
+    followed[each.profile.student].append(Curves(each.profile, ["semalign-tuned"]))
+paths = {student: [path for part in parts for path in part.current] for student, parts in followed.items()}
+made_by = {student: "; ".join(part.command for part in parts) for student, parts in followed.items()}
+lines = {student: curve_points(found) for student, found in paths.items()}
 first_student, second_student = [*followed, *["no second student"] * (2 - len(followed))]
-for student, each in followed.items():
-    command = f"semalign curves --profile {each.profile.name}"
-    print(f"{student}: {len(each.current)} of {len(each.cells)} curves; `{command}` makes the others")
+for student, parts in followed.items():
+    for part in parts:
+        print(f"{student}: {len(part.current)} of {len(part.cells)} curves; `{part.command}` makes the others")
     page.save(lines[student], f"curves-{student}")
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Score, held-out NLL and layer cosine over the steps, the student that was trained independently of the teacher; means over the seeds that were run. What to see: whether the NLL falls at all while the layer cosine rises, and whether permuted atoms do as well as real ones.", "name": "fig-curves"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a row for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
 figure = figures.curves(lines[first_student])
 
 # %% tags=["remove-input"]
-page.provenance(
-    f"curves-{first_student}", f"semalign curves --profile {settings.name}", followed[first_student].current
-)
+page.provenance(f"curves-{first_student}", made_by[first_student], paths[first_student])
 
 # %% tags=["hide-input"]
 display(Markdown(f"The held-out NLL, in nats per token:\n\n{readings.along(lines[first_student])}"))
@@ -295,8 +297,8 @@ figure = figures.curves(lines.get(second_student, curve_points([])))
 
 # %% tags=["remove-input"]
 for each in others:
-    student, command = each.profile.student, f"semalign curves --profile {each.profile.name}"
-    display(page.provenance(f"curves-{student}", command, followed[student].current))
+    student = each.profile.student
+    display(page.provenance(f"curves-{student}", made_by[student], paths[student]))
 
 # %% tags=["hide-input"]
 display(

@@ -69,6 +69,13 @@ class Curves:
         """The folder of the records."""
         return self.folder or results_dir() / f"{self.profile.name}-curves"
 
+    @property
+    def command(self) -> str:
+        """The command that makes the records."""
+        return f"semalign curves --profile {self.profile.name}" + (
+            f" --methods {','.join(self.names)}" if self.names else ""
+        )
+
     @cached_property
     def long(self) -> Profile:
         """The profile in which entries train until the last step; ``ValueError`` for an entry without a curve."""
