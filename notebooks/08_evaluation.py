@@ -268,7 +268,7 @@ page.provenance("score-over-change", made_by, [path for each in (own, *others, *
 # %% [markdown]
 # ## Along the training
 #
-# Each curve follows one training far beyond the numbers of steps in the tables above, to the same number for every benchmark. The student is measured on the way: its held-out NLL and layer cosine at many steps, and its score on 200 validation items at a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training. Curves were made of a part of the entries, benchmarks and seeds, which the figures show. `semalign-tuned` has the rates that were chosen for few steps, and is trained on the fewer rows of `micro-tuned`, so that it sees each of them more often.
+# Each curve follows one training far beyond the numbers of steps in the tables above, to the same number for every benchmark. The student is measured on the way: its held-out NLL and layer cosine at many steps, and its score on 200 validation items at a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training. Curves were made of a part of the entries, benchmarks and seeds, which the figures show. `semalign-tuned` has the rates that were chosen for few steps, and is trained on the fewer rows of `micro-tuned`, so that it sees each of them more often. On HumanEval the rate of Table 5 is lower than on the other benchmarks, and most curves stay flat.
 
 # %% tags=["hide-input"]
 followed = {each.profile.student: [Curves(each.profile)] for each in (own, *others)}
