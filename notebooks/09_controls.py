@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Does a change of the student's score come from semantic alignment? No comparison shows that a score rises by more than with a map without semantics. Where the student of corresponding atoms learns from aligned states alone, no score rises, and such maps do more harm: to the loss, and on some data to the score ([Ablations](10_ablations.ipynb)). At the sizes of the paper's Table 5, whether the meaning of the atoms is what helps the student that was trained independently of the teacher, and the one that was cut from it, is {verdict}`6:micro,micro-sibling`. With fewer rows and settings chosen on validation data, maps without semantics score about as well as the paper's map, and training on labels without a teacher scores higher. An interval that contains zero shows no difference, which does not mean that there is none.
+# Does a change of the student's score come from semantic alignment? No comparison shows that a score rises by more than with a map without semantics; where the student of corresponding atoms learns from aligned states alone, no score rises, and such maps do more harm, to the loss and on some data to the score ([Ablations](10_ablations.ipynb)). At the sizes of the paper's Table 5, whether the meaning of the atoms is what helps the student that was trained independently of the teacher, and the one that was cut from it, is {verdict}`6:micro,micro-sibling`. With fewer rows and settings chosen on validation data, maps without semantics score about as well as the paper's map, and training on labels without a teacher scores higher. An interval that contains zero shows no difference, which does not mean that there is none.
 
 # %% tags=["parameters"]
 profile = "micro"
