@@ -85,7 +85,7 @@ found = pd.DataFrame(
 )
 print(len(found), "scores: a layer, task, interface and aggregation each")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Attribution of the teacher's layers for each task at the MLP output, each task scaled to its largest score. Absolute aggregation on a logarithmic scale (top) and signed aggregation (bottom). What to see: which layer is critical, whether it differs between tasks, and whether the sign of the sum matters.", "name": "fig-attribution"}, "image": {"alt": "Two heat maps, tasks by layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Attribution of the teacher's layers for each task at the MLP output, each task scaled to its largest score in magnitude. Absolute aggregation on a logarithmic scale (top) and signed aggregation (bottom). What to see: which layer is critical, whether it differs between tasks, and whether the sign of the sum matters.", "name": "fig-attribution"}, "image": {"alt": "Two heat maps, tasks by layers."}}
 figure = figures.attribution_maps(found)
 page.save(found, "attribution")
 

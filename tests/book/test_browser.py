@@ -139,6 +139,16 @@ def test_a_page_after_the_first_is_light(name, seen):
     assert name in FIRST or seen.transferred <= MOST
 
 
+@pytest.mark.parametrize("name", FIRST)
+def test_the_console_is_silent_without_a_server(browser, name):
+    page, messages = browser.new_page(), []
+    page.on("console", lambda message: messages.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("requestfailed", lambda request: messages.append(request.url))
+    page.goto((HTML / name).as_uri(), wait_until="networkidle")
+    page.close()
+    assert messages == []
+
+
 def test_every_link_within_the_book_leads_somewhere(name, anchors):
     assert broken_links(name, anchors) == []
 

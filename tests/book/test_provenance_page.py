@@ -59,7 +59,7 @@ def test_each_chapter_has_its_run_its_data_and_their_records(project):
 def test_data_that_are_shown_twice_are_listed_once():
     first, other = entry("a", {}), entry("b", {})
     found = entries(notebook(first, other, {**first, "command": "a part of it"}))
-    assert found == [{**first, "label": ""}, {**other, "label": ""}]
+    assert found == [{**first, "labels": []}, {**other, "labels": []}]
 
 
 def test_data_are_named_after_the_table_in_their_cell_or_the_figure_before_it():
@@ -75,9 +75,19 @@ def test_data_are_named_after_the_table_in_their_cell_or_the_figure_before_it():
         cell("c"),
         cell("d"),
         cell("e", figure="fig-two"),
+        cell("c", figure="fig-three"),
     ]
-    labels = {each["data"]: each["label"] for each in entries({"cells": cells})}
-    assert labels == {"a": "", "b": "tab-b", "c": "fig-one", "d": "", "e": "fig-two"}
+    both = [*cell("b", shown)["outputs"], *cell("f", shown.replace("tab-b", "tab-of-another-name"))["outputs"]]
+    cells.append({"outputs": both})
+    labels = {each["data"]: each["labels"] for each in entries({"cells": cells})}
+    assert labels == {
+        "a": [],
+        "b": ["tab-b"],
+        "c": ["fig-one", "fig-three"],
+        "d": [],
+        "e": ["fig-two"],
+        "f": ["tab-of-another-name"],
+    }
 
 
 def test_a_figure_or_table_is_named_by_its_number(project):

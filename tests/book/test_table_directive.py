@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 
 import pytest
 
-from semalign.book.table_directive import SOURCES, TABLES, places, source_line, sources_table
+from semalign.book.table_directive import LABELS, SENTENCES, SOURCES, TABLES, places, source_line, sources_table
 from semalign.files import write_json
 
 BOOK = Path(__file__).parents[2] / "book"
@@ -49,7 +49,13 @@ def test_a_table_has_its_source_its_data_and_its_command():
     assert "{download}`table4.csv </../data/paper/table4.csv>`" in source_line("paper-4")
     assert "`semalign plan --profile llama2`" in source_line("plan") and source_line("status-versions") == ""
     listed = sources_table()
-    assert SOURCES.keys() < TABLES.keys() and all(f"* - `{name}`\n" in listed for name in SOURCES)
+    assert SOURCES.keys() < TABLES.keys() and listed.count("\n* - ") == len(SOURCES) + 1
+    assert "* - {numref}`tab-plan-check`\n" in listed and "* - text of {doc}`/speed`\n" in listed
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES.keys() - SENTENCES - {"profiles", "plan"}))
+def test_a_table_is_listed_by_a_label_that_it_has(name):
+    assert f":name: {LABELS[name]}\n" in resolve_name(f"semalign.book.{TABLES[name]}")()
 
 
 def test_the_commits_of_its_files_are_listed_with_their_days(tmp_path, monkeypatch):
@@ -58,7 +64,7 @@ def test_the_commits_of_its_files_are_listed_with_their_days(tmp_path, monkeypat
     write_json(speed / "plan.json", {"commit": "abc1234", "created": "2026-01-02T03:04:05+00:00"})
     write_json(speed / "builds.json", {"commit": "def5678"})
     lines = sources_table()
-    assert "* - `plan-check`" in lines and "  - `abc1234` (2026-01-02)\n" in lines and "  - `def5678`\n" in lines
+    assert "* - {numref}`tab-plan-check`" in lines and "  - `abc1234` (2026-01-02)\n" in lines and "  - `def5678`\n" in lines
 
 
 def test_a_table_that_was_not_run_has_no_line(tmp_path, monkeypatch):

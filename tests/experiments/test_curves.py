@@ -63,5 +63,7 @@ def test_curves_are_of_the_papers_method_its_terms_and_controls():
     assert literal.entries[:2] == ["semalign", "permuted-atoms"] and "laten" not in literal.entries
     assert {"semalign-tuned", "output-cosine", "cross-entropy"} <= set(Curves(load_profile("micro-tuned")).entries)
     assert literal.place == results_dir() / "micro-curves"
-    assert literal.command == "semalign curves --profile micro"
-    assert Curves(load_profile("micro"), ["a", "b"]).command == "semalign curves --profile micro --methods a,b"
+    assert literal.command == "semalign curves --profile micro --seeds 5"
+    assert (
+        Curves(load_profile("micro"), ["a", "b"]).command == "semalign curves --profile micro --methods a,b --seeds 5"
+    )

@@ -30,7 +30,7 @@ UNFOLD = """document.querySelectorAll("details").forEach(folded => { folded.open
 WIDE_TABLES = """[...document.querySelectorAll(".bd-article .pst-scrollable-table-container")]
     .filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText.slice(0, 80))"""
 # Text of drawings below 11 pixels: its size times the scale of its drawing.
-SMALL_TEXT = """[...document.querySelectorAll(".drawing text")].filter(text => {
+SMALL_TEXT = """[...document.querySelectorAll(".drawing text, .drawing tspan")].filter(text => {
     const drawing = text.ownerSVGElement, scale = drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width;
     return text.checkVisibility() && parseFloat(getComputedStyle(text).fontSize) * scale < 10.9
     }).map(text => text.textContent)"""

@@ -1,6 +1,6 @@
 """Records and scores with few items, for the rules of the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,18 +37,23 @@ class FakeProfile:
 
 
 class FakeScores(Scores):
-    """Scores of a profile: ``right`` of ``n`` items, one seed."""
+    """Scores of a profile: ``right`` of ``n`` items, one seed.
 
-    def __init__(self, right: Mapping[tuple[str, str, str], int], n: int = 200, tasks: tuple[str, ...] = ("a",)):
+    Of three runs of SemAlign on task ``a`` one trained and one does not say; those of ``idle``, each a method, a task
+    and a teacher, did not train.
+    """
+
+    def __init__(
+        self,
+        right: Mapping[tuple[str, str, str], int],
+        n: int = 200,
+        tasks: tuple[str, ...] = ("a",),
+        idle: Collection[tuple[str, str, str]] = (),
+    ):
         self.right, self.n, self.profile = right, n, FakeProfile(tasks=tasks)
-        self.records = pd.DataFrame(
-            {
-                "method": "semalign",
-                "task": ["a", "a", "a", "code", "other"],
-                "teacher": ["general", "general", "general", "coder", "general"],
-                "trained": [True, False, None, False, False],
-            }
-        )
+        runs = [("semalign", "a", "general", trained) for trained in (True, False, None)]
+        runs += [(*run, False) for run in idle]
+        self.records = pd.DataFrame(runs, columns=["method", "task", "teacher", "trained"])
 
     def flags(self, method: str, task: str, teacher: str) -> np.ndarray:
         return (np.arange(self.n) < self.right[method, task, teacher]).astype(float)[None]

@@ -1,6 +1,7 @@
 """The page *Provenance and status*, first part: what each chapter's figures and tables come from, in MyST."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from semalign.book.provenance import KEY, RUN
 Entry = Mapping[str, Any]
 MB = 1e6
 LINE = "\\\n    "  # between lines of a cell
+TABLE = re.compile(r"^:name: (tab-[\w-]+)$", re.MULTILINE)
 SHOWN = 3  # commits or methods that are named; of more, the number
 
 
@@ -20,21 +22,22 @@ def provenance_tables() -> str:
 
 
 def entries(notebook: Mapping[str, Any]) -> list[Entry]:
-    """Return the provenance that an executed notebook holds, the first of each data set, in order.
+    """Return the provenance that an executed notebook holds, one entry for each data set, in order.
 
-    ``label`` is that of the figure or table: of the table in the same cell, else of the figure before, if any.
+    ``labels`` are those of the figures and tables that show the data: provenance belongs to the table before it, if
+    that has none yet, else to the figure before it.
     """
-    kept: dict[str, Entry] = {}
-    figure = ""
+    kept: dict[str, dict[str, Any]] = {}
+    figure = table = ""
     for cell in notebook["cells"]:
         figure = cell.get("metadata", {}).get("mystnb", {}).get("figure", {}).get("name", figure)
-        outputs = cell.get("outputs", [])
-        shown = "".join("".join(output.get("data", {}).get("text/markdown", "")) for output in outputs)
-        for entry in filter(None, (output.get("metadata", {}).get(KEY) for output in outputs)):
-            table = f"tab-{entry['data']}"
-            label = table if f":name: {table}\n" in shown else figure
-            kept.setdefault(entry["data"], {**entry, "label": label})
-            figure = "" if label == figure else figure
+        for output in cell.get("outputs", []):
+            named = TABLE.search("".join(output.get("data", {}).get("text/markdown", "")))
+            table = named[1] if named else table
+            if entry := output.get("metadata", {}).get(KEY):
+                label, table, figure = (table, "", figure) if table else (figure, "", "")
+                labels = kept.setdefault(entry["data"], {**entry, "labels": []})["labels"]
+                labels += [label] if label and label not in labels else []
     return list(kept.values())
 
 
@@ -91,9 +94,9 @@ def _table(found: Sequence[Entry]) -> str:
 
 
 def _data(entry: Entry) -> str:
-    """Return the link to the data of an entry, with the figure or table that shows it."""
-    shown = f"{{numref}}`{entry['label']}`: " if entry["label"] else ""
-    return f"{shown}{_link(entry['links']['data (CSV)'], entry['data'])}"
+    """Return the link to the data of an entry, with the figures and tables that show it."""
+    shown = ", ".join(f"{{numref}}`{label}`" for label in entry["labels"])
+    return f"{shown}{': ' if shown else ''}{_link(entry['links']['data (CSV)'], entry['data'])}"
 
 
 def _records(entry: Entry) -> str:

@@ -79,6 +79,12 @@ SOURCES = {
     "plan-check": Source("results/speed/plan.json", f"{CHECK}plan_check.py --out data/results/speed/plan.json"),
     "plan-steps": PLAN,
 }
+LABELS = {
+    **{name: f"tab-{name}" for name in SOURCES},
+    "gpu-check": "tab-gpu-check-1", "micro-cell": "tab-micro-cells", "micro-ways": "tab-micro-scores",
+    "start-times": "tab-start",
+}  # fmt: skip
+SENTENCES = {"basis-error", "engines", "generation", "map_by_triangle"}  # of the page on speed, without a table
 OF_CHAPTERS = {"provenance", "status-devices", "status-notebooks"}  # made from the executed notebooks
 
 
@@ -109,12 +115,19 @@ def source_line(name: str) -> str:
 def sources_table() -> str:
     """Return the section of the page of provenance on these tables, in MyST."""
     rows = [
-        f"* - `{name}`\n  - {', '.join(links(source)) or '–'}\n  - {_commits(source)}\n"
+        f"* - {_shown(name, source)}\n  - {', '.join(links(source)) or '–'}\n  - {_commits(source)}\n"
         f"  - {f'`{source.command}`' if source.command else '–'}\n"
         for name, source in SOURCES.items()
     ]
-    head = ":header-rows: 1\n:widths: 18 34 16 32\n\n* - table\n  - data\n  - commit\n  - command\n"
+    head = ":header-rows: 1\n:widths: 18 34 16 32\n\n* - shown in\n  - data\n  - commit\n  - command\n"
     return f"## Tables of other pages\n\n:::{{list-table}}\n{head}{''.join(rows)}:::\n"
+
+
+def _shown(name: str, source: Source) -> str:
+    """Return the number of a table, or the page whose text has its numbers; its name where its files are not here."""
+    if source.files and not _files(source):
+        return f"`{name}`"
+    return "text of {doc}`/speed`" if name in SENTENCES else f"{{numref}}`{LABELS[name]}`"
 
 
 def _commits(source: Source) -> str:

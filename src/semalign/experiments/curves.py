@@ -72,9 +72,8 @@ class Curves:
     @property
     def command(self) -> str:
         """The command that makes the records."""
-        return f"semalign curves --profile {self.profile.name}" + (
-            f" --methods {','.join(self.names)}" if self.names else ""
-        )
+        methods = f" --methods {','.join(self.names)}" if self.names else ""
+        return f"semalign curves --profile {self.profile.name}{methods} --seeds {len(self.profile.seeds)}"
 
     @cached_property
     def long(self) -> Profile:

@@ -16,9 +16,9 @@ def close_figures():
 
 def test_each_base_has_a_panel_and_each_value_a_line():
     line = {"task": "micro_mmlu", "factor": "weight", "difference": 0.5, "low": 0.25, "high": 1.0}
-    lines = pd.DataFrame([{**line, "base": "labels", "value": "weight 3"}])
+    lines = pd.DataFrame([{**line, "base": "both", "value": "weight 3"}])
     figure = factor_effects(load_profile("ablations"), lines, "weight")
-    assert [axis.get_title() for axis in figure.axes] == ["literal", "labels"]
+    assert [axis.get_title() for axis in figure.axes] == ["literal", "both"]
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()][:2] == ["weight 0", "weight 0.1"]
     drawn = figure.axes[1].containers[0].lines[0].get_xydata()
     assert drawn[3].tolist() == [0.5, 3.0] and pd.isna(drawn[0][0])

@@ -17,6 +17,7 @@ from semalign.book.tables.ablations import (
     pairs_of,
     reading,
 )
+from semalign.book.tables.regimes import CONTRASTS
 from semalign.experiments.profiles import load_profile
 from semalign.results.pairs import COLUMNS
 
@@ -28,12 +29,15 @@ def profile():
 
 def test_every_variant_is_a_base_or_changes_one_factor_of_one(profile):
     found = changes(profile)
-    assert {change.entry for change in found} | set(BASES.values()) == {*profile.variants, "semalign"}
+    compared = {
+        entry for contrast in CONTRASTS.values() for entry in profile.variants if entry.startswith(contrast[:2])
+    }
+    assert {change.entry for change in found} | set(BASES.values()) | compared == {*profile.variants, "semalign"}
     assert {change.factor for change in found} == set(FACTORS)
     of = {change.entry: change for change in found}
-    assert of["labels-2-layers"] == ("labels-2-layers", "labels", "layers", "2 layers")
-    assert of["labels-teacher-answers-by-KL"] == (
-        "labels-teacher-answers-by-KL", "labels", "regime", "teacher answers by KL",
+    assert of["both-2-layers"] == ("both-2-layers", "both", "layers", "2 layers")
+    assert of["both-teacher-answers-by-KL"] == (
+        "both-teacher-answers-by-KL", "both", "regime", "teacher answers by KL",
     )  # fmt: skip
     assert of["alone-temperature-0.01"].factor == of["literal-random-tokens"].factor == "strength"
     assert of["inner-teacher-9"].factor == "pairing" and of["literal-signed"].factor == "pairing"
@@ -53,17 +57,17 @@ def test_a_variant_differs_from_its_base_in_its_factor_only(profile):
 
 def test_training_on_fewer_rows_takes_as_many_steps(profile):
     """Only then does a difference come from the rows and not from the length of the training."""
-    found = [change.entry for change in changes(profile) if change.value.endswith(" rows")]
-    assert len(found) == 6
-    for entry, task in product([*found, "labels"], profile.tasks):
+    found = [entry for entry in profile.variants if entry.endswith("-rows")]
+    assert len(found) == 18
+    for entry, task in product([*found, "both"], profile.tasks):
         settings = profile.method_of(entry).settings(**profile.settings_for(task, entry))
         rows = settings.train_size or profile.tasks[task].train_size
         assert math.ceil(rows / settings.batch_size) * settings.epochs == 80
 
 
 def test_a_variant_without_a_factor_is_an_error(profile):
-    added = {"labels-more": profile.variants["labels"]}
-    with pytest.raises(ValueError, match="variant 'labels-more' of profile ablations changes no factor of 'labels'"):
+    added = {"both-more": profile.variants["both"]}
+    with pytest.raises(ValueError, match="variant 'both-more' of profile ablations changes no factor of 'both'"):
         changes(profile.model_copy(update={"variants": {**profile.variants, **added}}))
 
 
@@ -77,27 +81,27 @@ def test_differences_stand_by_value_and_base_and_the_rest_is_not_run(profile, tm
         ["literal", "map", "permuted", 0.5], ["literal", "map", "random", -0.5],
     ]  # fmt: skip
     table = factor_table(profile, lines, "map").set_index("map")
-    assert list(table) == ["benchmark", "literal", "labels", "alone"] and set(table.pop("benchmark")) == {"MMLU"}
+    assert list(table) == ["benchmark", "literal", "both", "alone"] and set(table.pop("benchmark")) == {"MMLU"}
     cell = table.loc["permuted", "literal"]
     assert (cell.value, cell.low, cell.high, cell.bold) == (0.5, 0.5, 0.5, True)
     assert table.loc["ridge", "literal"] == table.loc["permuted", "alone"] == "not run"
     said = reading(lines, "map")
     assert said == "- MMLU, around `literal`, the loss is lower with random (-0.5000); higher with permuted (+0.5000)."
     lines.loc[lines["value"] == "random", "p_holm"] = 0.05
-    assert "higher with permuted (+0.5000); neither clearly lower nor higher with random (-0.5" in reading(lines, "map")
+    assert "higher with permuted (+0.5000); neither clearly lower nor higher with the other 1." in reading(lines, "map")
     assert reading(lines, "weight") == "*not run*"
-    bases = base_table(profile, tmp_path, names).set_index("base")
+    bases = base_table(profile, tmp_path, names).set_index("starting point")
     assert [str(bases.loc["`literal`", f"MMLU, {what}"]) for what in ("before", "after", "seeds")] == [
         "2.0000", "1.5000", "1",
     ]  # fmt: skip
-    assert bases.loc["`labels`", "MMLU, after"] == "not run"
+    assert bases.loc["`both`", "MMLU, after"] == "not run"
 
 
 def test_a_value_that_a_base_does_not_have_is_blank(profile):
     empty = pd.DataFrame(columns=[*COLUMNS, "entry", "base", "factor", "value"])
     table = factor_table(profile, empty, "pairing").set_index(["benchmark", "pairing"])
-    assert list(table) == ["inner", "literal"] and set(table.index.get_level_values(0)) == {"MMLU", "GSM8K"}
-    assert tuple(table.loc["MMLU", "interpolated"]) == ("not run", "")
+    assert list(table) == ["inner", "both", "literal"] and set(table.index.get_level_values(0)) == {"MMLU", "GSM8K"}
+    assert tuple(table.loc["MMLU", "interpolated"]) == ("not run", "", "")
 
 
 def test_a_value_that_no_base_is_tried_with_on_a_benchmark_has_no_line(profile):

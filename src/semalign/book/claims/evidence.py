@@ -116,11 +116,19 @@ class Scores:
             method: a method or variant.
             cases: task and teacher of the runs.
         """
-        runs = self.records[self.records["method"] == method]
-        chosen = [case in cases for case in zip(runs["task"], runs["teacher"], strict=True)]
-        runs = runs.loc[np.array(chosen, dtype=bool)]  # an empty list would choose columns
+        runs = self._runs(method, cases)
         trained = runs["trained"].dropna()
         idle = int((~trained.astype(bool)).sum())
         all_say, runs_of = len(trained) == len(runs), f"{len(trained)} runs of `{method}`"
         of = runs_of if all_say else f"the {runs_of} that measured it"
         return f"; {idle} of {of} did not train" if idle else ""
+
+    def idle(self, method: str, task: str, teacher: str) -> bool:
+        """Return whether no run of a method trained, of those that say; see :attr:`Training.trained`."""
+        trained = self._runs(method, [(task, teacher)])["trained"].dropna().astype(bool)
+        return len(trained) > 0 and not trained.any()
+
+    def _runs(self, method: str, cases: Collection[tuple[str, str]]) -> pd.DataFrame:
+        runs = self.records[self.records["method"] == method]
+        chosen = [case in cases for case in zip(runs["task"], runs["teacher"], strict=True)]
+        return runs.loc[np.array(chosen, dtype=bool)]  # an empty list would choose columns

@@ -42,6 +42,7 @@ def factor_effects(profile: Profile, lines: pd.DataFrame, factor: str) -> Figure
         axis.axvline(0, color="0.5", lw=1)
         axis.set(title=base, xlabel="change of NLL")
         axis.set_xscale("symlog", linthresh=LINEAR)
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.tick_params(axis="x", labelrotation=60)
     axes[0, 0].set_yticks(range(len(values)), values)
     axes[0, 0].invert_yaxis()
@@ -68,6 +69,7 @@ def gain_over_alignment(runs: pd.DataFrame) -> Figure:
         axis.axhline(0, color="0.5", lw=1)
         axis.set(title=title(task), xlabel="layer cosine before")
         axis.set_yscale("symlog", linthresh=LINEAR_GAIN)
+        axis.yaxis.set_major_formatter("{x:g}")
         axis.set_ylim(min(axis.get_ylim()[0], -LINEAR_GAIN), max(axis.get_ylim()[1], LINEAR_GAIN))
     for axis in axes[:, 0]:
         axis.set_ylabel("relative fall of NLL")

@@ -37,6 +37,7 @@ def score_over_change(points: pd.DataFrame, tasks: Sequence[str]) -> Figure:
             style_order=list(KINDS), markers=KINDS, s=45, ax=axis, legend=False,
         )  # fmt: skip
         axis.set(xscale="log", xlabel="change of weights (%)", ylabel="score minus student's")
+        axis.xaxis.set_major_formatter("{x:g}")
     for axis in axes.flat[len(tasks) :]:
         axis.set_visible(False)
     handles = [plt.Line2D([], [], ls="", marker="o", color=colour, label=name) for name, colour in colours.items()]

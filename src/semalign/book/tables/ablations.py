@@ -16,7 +16,7 @@ from semalign.results.pairs import NLL, pair_differences
 from semalign.results.records import PAPER, read_records
 from semalign.targets.pairing import LayerMap
 
-BASES = {"literal": PAPER, "labels": "labels", "alone": "alone", "inner": "inner"}
+BASES = {"literal": PAPER, "both": "both", "alone": "alone", "inner": "inner"}
 """The entry behind each base; a variant of one begins with its name."""
 
 
@@ -96,7 +96,7 @@ def base_table(profile: Profile, folder: Path, only: Collection[str]) -> pd.Data
     records = read_records(folder, only)
     table = []
     for name, entry in BASES.items():
-        line: dict[str, object] = {"base": f"`{name}`"}
+        line: dict[str, object] = {"starting point": f"`{name}`"}
         for task in profile.tasks:
             part = records[(records["method"] == entry) & (records["task"] == task)]
             before, after = part["nll_before"].mean(), part["nll_after"].mean()
@@ -172,9 +172,10 @@ def reading(lines: pd.DataFrame, factor: str) -> str:
         sides = {
             "lower with": part[clear & (part["difference"] < 0)],
             "higher with": part[clear & (part["difference"] > 0)],
-            "neither clearly lower nor higher with": part[~clear],
         }
         said = [f"{side} {_named(found)}" for side, found in sides.items() if len(found)]
+        if open_ones := int((~clear).sum()):
+            said.append(f"neither clearly lower nor higher with {'the other ' if said else 'any of '}{open_ones}")
         texts.append(f"- {title(task)}, around `{base}`, the loss is {'; '.join(said)}.")
     return "\n".join(texts) or f"*{NOT_RUN}*"
 

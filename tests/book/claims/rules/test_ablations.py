@@ -6,7 +6,7 @@ from helpers.losses import write_losses
 from semalign.book.claims.rules import evaluate
 from semalign.book.claims.verdicts import NotRunError
 
-LAYERS = {"bases": ["labels"], "more": [2, 4], "margin": 0.01}
+LAYERS = {"bases": ["both"], "more": [2, 4], "margin": 0.01}
 
 
 @pytest.fixture
@@ -27,17 +27,17 @@ def folder(tmp_path, monkeypatch):
     ],
 )
 def test_few_layers_are_enough_if_more_of_them_do_not_help(folder, one, four, verdict):
-    for method, rows in (("labels", one), ("labels-2-layers", one), ("labels-4-layers", four)):
+    for method, rows in (("both", one), ("both-2-layers", one), ("both-4-layers", four)):
         write_losses(folder, method, 0, rows, before=2.0)
     found = evaluate("few_layers", ["ablations/*"], LAYERS)
     assert found.verdict == verdict
     change = sum(one) / 2 - 2
-    assert found.numbers["each"].startswith(f"GSM8K, `labels`, one layer {change:+.4f}; against it 2 +0.0000 [")
+    assert found.numbers["each"].startswith(f"GSM8K, `both`, one layer {change:+.4f}; against it 2 +0.0000 [")
 
 
 def test_a_base_without_all_sets_of_layers_is_not_run(folder):
-    write_losses(folder, "labels", 0, [1.0])
-    write_losses(folder, "labels-2-layers", 0, [1.0])
+    write_losses(folder, "both", 0, [1.0])
+    write_losses(folder, "both-2-layers", 0, [1.0])
     with pytest.raises(NotRunError, match="no base with 2, 4 layers on record"):
         evaluate("few_layers", ["ablations/*"], LAYERS)
 

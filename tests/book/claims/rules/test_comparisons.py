@@ -44,10 +44,27 @@ def test_no_gain_is_refuted_by_an_interval_below_the_margin_and_open_otherwise(s
 
 
 def test_tasks_and_further_teachers_can_be_asked_for(scored):
-    scored({("semalign", "code", "coder"): 150, ("seeking", "code", "coder"): 100})
+    right = {("semalign", "code", "coder"): 150, ("seeking", "code", "coder"): 100}
+    scored(right)
     found = better(theirs="seeking", further=True)
     assert found.verdict == "reproduced" and found.numbers["each"].startswith("code from coder +25.0 [")
+    assert not found.numbers["untrained"]
+    scored(right, idle=[("semalign", "code", "coder")])
+    found = better(theirs="seeking", further=True)
     assert found.numbers["untrained"] == "; 1 of 1 runs of `semalign` did not train"  # of those from the coder
+    assert found.verdict == "undecided"
+
+
+@pytest.mark.parametrize("idle", ["x", "y"])
+def test_a_method_that_did_not_train_decides_nothing(scored, idle):
+    numbers = right(a_x=100, a_y=140, b_x=140, b_y=100)
+    given = {"profile": "p", "ours": "x", "theirs": "y", "margin": 3.0}
+    scored(numbers, tasks=("a", "b"), idle=[(idle, "b", "general"), (idle, "b", "coder")])
+    assert better(ours="x", theirs="y").verdict == evaluate("alike", [], given).verdict == "not"
+    scored(numbers, tasks=("a", "b"), idle=[(idle, "a", "general")])
+    assert better(ours="x", theirs="y").verdict == "partly" and evaluate("alike", [], given).verdict == "not"
+    scored(numbers, tasks=("a", "b"), idle=[(idle, task, "general") for task in "ab"])
+    assert better(ours="x", theirs="y").verdict == evaluate("alike", [], given).verdict == "undecided"
 
 
 def test_a_profile_without_further_teachers_is_not_run(monkeypatch):
@@ -78,6 +95,11 @@ def test_nothing_to_explain_without_a_gain(scored):
 def test_teachers_are_compared_by_what_is_reached_from_them(scored):
     scored({("semalign", "code", "coder"): 150, ("semalign", "code", "general"): 100})
     assert evaluate("teachers_differ", [], {"profile": "p"}).verdict == "reproduced"
+    scored(
+        {("semalign", "code", "coder"): 100, ("semalign", "code", "general"): 150},
+        idle=[("semalign", "code", "general")],
+    )
+    assert evaluate("teachers_differ", [], {"profile": "p"}).verdict == "undecided"
     scored({("semalign", "code", "coder"): 100, ("semalign", "code", "general"): 100})
     assert evaluate("teachers_differ", [], {"profile": "p"}).verdict == "not"
 

@@ -9,11 +9,11 @@ from semalign.book.claims.rules import evaluate, gaps
 
 @pytest.fixture
 def scored(monkeypatch):
-    def use(teacher, **methods):
+    def use(teacher, idle=(), **methods):
         names = ("teacher", "semalign", "other")
         values = {"teacher": teacher, **methods}
         right = {(name, task, "general"): values[name][i] for name in names for i, task in enumerate("ab")}
-        fake = FakeScores(right, tasks=("a", "b"))
+        fake = FakeScores(right, tasks=("a", "b"), idle=[(*each, "general") for each in idle])
         for module in (gaps, gaps.cases_of.__globals__):
             target = module if isinstance(module, dict) else vars(module)
             monkeypatch.setitem(target, "Scores", lambda name, patterns: fake)
@@ -49,3 +49,18 @@ def test_a_bound_holds_the_whole_interval(scored):
     scored((150, 150), semalign=(148, 100), other=(0, 0))  # 1.0 [0.0, 2.5] and 25 points
     found = evaluate("within_of_teacher", [], {"profile": "p", "bound": 2.6})
     assert found.verdict == "partly" and found.numbers["largest"] == 25.0
+
+
+def test_where_ours_did_not_train_nothing_is_decided(scored):
+    methods = {"semalign": (100, 100), "other": (140, 160)}
+    gap, bound = {"profile": "p", "others": ["other"]}, {"profile": "p", "bound": 2.6}
+
+    def verdicts():
+        rules = {"mean_gap": gap, "closest": gap, "within_of_teacher": bound}
+        return [evaluate(rule, [], given).verdict for rule, given in rules.items()]
+
+    scored((150, 150), idle=[("semalign", "b")], **methods)
+    assert verdicts() == ["not", "not", "not"]
+    assert evaluate("closest", [], gap).numbers["of"] == 1
+    scored((150, 150), idle=[("other", "a"), ("other", "b")], **methods)
+    assert verdicts() == ["undecided", "not", "not"]

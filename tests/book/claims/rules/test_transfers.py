@@ -32,7 +32,7 @@ def test_one_run_without_an_interval_decides_nothing(root):
 
 
 @pytest.mark.parametrize(("slope", "verdict"), [(0.05, "reproduced"), (-0.05, "not")])
-def test_a_prediction_is_a_rank_correlation_over_pairs(root, slope, verdict):
+def test_a_prediction_is_a_rank_correlation_over_places(root, slope, verdict):
     for i in range(12):
         before = {"layer_cosine": i / 20, "response_nll": 1.0}
         after = {"layer_cosine": 0.5, "response_nll": 1.0 - slope * i}
@@ -41,15 +41,14 @@ def test_a_prediction_is_a_rank_correlation_over_pairs(root, slope, verdict):
             nll = {**dict.fromkeys(("before", "low", "high"), 1.0), "after": after["response_nll"]}
             cosine = {"before": before["layer_cosine"], "after": 0.5}
             details = {"layer_cosine": cosine, "held_out": {**nll, "n": 1, "split": None, "row_nll": [1.0]}}
-        put(root, f"grid/{i}.json", configuration={"map": "semantic"}, details=details)
-    put(
-        root,
-        "grid/other.json",
-        configuration={"map": "ridge"},
-        details={"before": {"layer_cosine": 0.99, "response_nll": 1}},
-    )
+        layers = {"teacher_layers": [[i, 1.0]], "student_layer": 1}
+        for rate in range(1 + i % 3):  # a place with more runs counts no more
+            put(root, f"grid/{i}-{rate}.json", configuration={"map": "semantic"}, details={**details, **layers})
+    good = {"before": {"layer_cosine": 0.99, "response_nll": 1.0}, "after": {"layer_cosine": 1.0, "response_nll": 5.0}}
+    for i, other in enumerate([{"map": "ridge"}, {"layer_weight": 0.0}, {"centre_targets": True}, {"top_atoms": 1}]):
+        put(root, f"grid/other-{i}.json", configuration={"map": "semantic", **other}, details=good)
     found = evaluate("predicts", ["grid/*.json"], {"least": 12})
-    assert found.verdict == verdict and found.numbers["pairs"] == 12
+    assert found.verdict == verdict and (found.numbers["places"], found.numbers["runs"]) == (12, 24)
     assert found.numbers["correlation"] == pytest.approx(1.0 if slope > 0 else -1.0)
     with pytest.raises(NotRunError, match="12 of at least 13"):
         evaluate("predicts", ["grid/*.json"], {"least": 13})

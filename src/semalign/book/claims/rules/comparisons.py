@@ -3,8 +3,6 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from numpy import ndarray
-
 from semalign.book.claims.evidence import Scores
 from semalign.book.claims.rules import rule
 from semalign.book.claims.verdicts import NOT, UNDECIDED, Finding, NotRunError, over
@@ -16,16 +14,21 @@ from semalign.results.statistics import Difference, holm, seeded_bootstrap
 ALPHA = 0.05
 RESAMPLES = 20_000
 PERCENT = 100.0
+Side = tuple[str, str, str]  # method, task and teacher
 
 
 class Case(NamedTuple):
-    """One comparison of a claim: its name, both scores in percent, their difference, and its corrected p value."""
+    """One comparison of a claim: its name, both scores in percent, their difference, and its corrected p value.
+
+    It is idle if one of the two methods did not train: its score is then the student's, and decides nothing.
+    """
 
     name: str
     ours: float
     theirs: float
     difference: Difference
     p: float
+    idle: bool = False
 
     @property
     def above(self) -> bool:
@@ -39,10 +42,14 @@ class Case(NamedTuple):
 
     def holds(self, margin: float) -> bool | None:
         """Return whether ours is better; no if theirs is, or if the interval is below a margin; else open (None)."""
+        if self.idle:
+            return None
         return True if self.above else False if self.below or self.difference.high < margin else None
 
     def equal(self, margin: float) -> bool | None:
         """Return whether the interval is inside a margin; no if a difference is shown, else open (None)."""
+        if self.idle:
+            return None
         if -margin < self.difference.low and self.difference.high < margin:
             return True
         return False if self.above or self.below else None
@@ -62,7 +69,7 @@ def better(
     """Reproduced if ``ours`` is above ``theirs`` in every case, by paired differences with Holm's correction.
 
     A case is a task and a teacher. It counts as refuted if ``theirs`` is above, or if the interval of the difference
-    is below ``margin`` points; without either it is open.
+    is below ``margin`` points; without either it is open, and so it is where one of the two did not train.
 
     Args:
         patterns: records.
@@ -83,7 +90,7 @@ def better(
 def alike(
     patterns: Sequence[str], *, profile: str, ours: str, theirs: str, margin: float, tasks: Sequence[str] | None = None
 ) -> Finding:
-    """Reproduced if every difference of two methods is inside a margin; arguments as in :func:`better`."""
+    """Reproduced if every difference of two methods is inside a margin; cases and arguments as in :func:`better`."""
     scores = Scores(profile, patterns)
     cases = cases_of(scores, ours, theirs, tasks, further=False)
     told = {**_numbers(cases), "untrained": _untrained(scores, (ours, theirs), _pairs(scores, tasks, further=False))}
@@ -115,16 +122,14 @@ def teachers_differ(
 ) -> Finding:
     """Reproduced if a method reaches more from every further teacher than from the general one, in every task."""
     scores = Scores(profile, patterns)
+    pairs = list(_further(scores, tasks))
     cases = [
-        (
-            f"{title(task)} from {teacher}",
-            scores.flags(ours, task, teacher),
-            scores.flags(ours, task, scores.profile.teacher),
-        )
-        for task, teacher in _further(scores, tasks)
+        (f"{title(task)} from {teacher}", (ours, task, teacher), (ours, task, scores.profile.teacher))
+        for task, teacher in pairs
     ]
-    corrected = _corrected(cases)
-    return Finding(over(case.holds(margin) for case in corrected), _numbers(corrected))
+    corrected = _corrected(scores, cases)
+    told = {**_numbers(corrected), "untrained": scores.untrained(ours, pairs)}
+    return Finding(over(case.holds(margin) for case in corrected), told)
 
 
 def _further(scores: Scores, tasks: Sequence[str] | None) -> Iterator[tuple[str, str]]:
@@ -142,22 +147,23 @@ def _pairs(scores: Scores, tasks: Sequence[str] | None, further: bool) -> list[t
 
 def cases_of(scores: Scores, ours: str, theirs: str, tasks: Sequence[str] | None, further: bool) -> list[Case]:
     """Return the comparisons of two methods: for each task, from the general teacher or from the further ones."""
-    pairs = _pairs(scores, tasks, further)
     of = " from {}" if further else ""
-    cases = [
-        (title(task) + of.format(teacher), scores.flags(ours, task, teacher), scores.flags(theirs, task, teacher))
-        for task, teacher in pairs
+    sides = [
+        (title(task) + of.format(teacher), (ours, task, teacher), (theirs, task, teacher))
+        for task, teacher in _pairs(scores, tasks, further)
     ]
-    return _corrected(cases)
+    return _corrected(scores, sides)
 
 
-def _corrected(cases: Sequence[tuple[str, ndarray, ndarray]]) -> list[Case]:
-    """Return cases from their names and the flags of both sides."""
-    found = [seeded_bootstrap(PERCENT * ours, PERCENT * theirs, resamples=RESAMPLES) for _, ours, theirs in cases]
+def _corrected(scores: Scores, cases: Sequence[tuple[str, Side, Side]]) -> list[Case]:
+    """Return cases from their names and both sides."""
+    flags = [[PERCENT * scores.flags(*side) for side in sides] for _, *sides in cases]
+    found = [seeded_bootstrap(ours, theirs, resamples=RESAMPLES) for ours, theirs in flags]
     p_values = holm([difference.p for difference in found])
+    idle = [any(scores.idle(*side) for side in sides) for _, *sides in cases]
     return [
-        Case(name, PERCENT * float(ours.mean()), PERCENT * float(theirs.mean()), difference, p)
-        for (name, ours, theirs), difference, p in zip(cases, found, p_values, strict=True)
+        Case(name, float(ours.mean()), float(theirs.mean()), difference, p, still)
+        for (name, *_), (ours, theirs), difference, p, still in zip(cases, flags, found, p_values, idle, strict=True)
     ]
 
 

@@ -8,17 +8,20 @@ from numpy import ndarray
 from semalign.book.claims.evidence import TEACHER, Scores
 from semalign.book.claims.rules import rule
 from semalign.book.claims.rules.comparisons import ALPHA, PERCENT, RESAMPLES, Case, cases_of, each_text
-from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, Finding, over
+from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Finding, over
 from semalign.book.tables.paper import title
 from semalign.results.records import PAPER
 from semalign.results.statistics import holm, seeded_bootstrap
+
+SIGNS = {1: True, -1: False}
 
 
 @rule
 def mean_gap(patterns: Sequence[str], *, profile: str, others: Sequence[str], ours: str = PAPER) -> Finding:
     """Reproduced if the mean absolute gap to the teacher is smaller for ``ours`` than for every other method.
 
-    Differences of mean gaps are paired by item, with Holm's correction over the methods. The mean is over tasks.
+    Differences of mean gaps are paired by item, with Holm's correction over the methods. The mean is over tasks. A
+    comparison of methods of which one trained on no task is open.
     """
     scores = Scores(profile, patterns)
     teacher = scores.profile.teacher
@@ -26,7 +29,9 @@ def mean_gap(patterns: Sequence[str], *, profile: str, others: Sequence[str], ou
     means = {name: float(np.mean([abs(items.mean()) for items in found])) for name, found in gaps.items()}
     found = [seeded_bootstrap(_sizes(gaps[name]), _sizes(gaps[ours]), resamples=RESAMPLES) for name in others]
     shown = [p < ALPHA and np.sign(d.value) for d, p in zip(found, holm([d.p for d in found]), strict=True)]
-    verdict = over({1: True, -1: False}.get(int(sign)) for sign in shown)
+    idle = {name: all(scores.idle(name, task, teacher) for task in scores.tasks) for name in gaps}
+    outcomes = [None if idle[ours] or idle[name] else SIGNS.get(int(s)) for name, s in zip(others, shown, strict=True)]
+    verdict = over(outcomes)
     listed = ", ".join(f"`{name}` {mean:.1f}" for name, mean in means.items())
     return Finding(verdict, {"means": listed, "ours": means[ours]})
 
@@ -35,31 +40,37 @@ def mean_gap(patterns: Sequence[str], *, profile: str, others: Sequence[str], ou
 def closest(patterns: Sequence[str], *, profile: str, others: Sequence[str], ours: str = PAPER) -> Finding:
     """Reproduced if ``ours`` has the smallest absolute gap to the teacher on at least three of four tasks.
 
-    Partly if on some; a smallest gap counts only if its paired difference from each other method is shown.
+    Partly if on some; a smallest gap counts only if its paired difference from each other method is shown. Tasks on
+    which ``ours`` did not train do not count.
     """
     scores = Scores(profile, patterns)
     teacher, lines, won = scores.profile.teacher, [], 0
-    for task in scores.tasks:
+    tasks = [task for task in scores.tasks if not scores.idle(ours, task, teacher)]
+    for task in tasks:
         gaps = {name: _gap(scores, name, task, teacher) for name in (ours, *others)}
         rest = [seeded_bootstrap(_sizes([gaps[name]]), _sizes([gaps[ours]]), resamples=RESAMPLES) for name in others]
         won += all(p < ALPHA and d.value > 0 for d, p in zip(rest, holm([d.p for d in rest]), strict=True))
         best = min(gaps, key=lambda name: abs(gaps[name].mean()))
         lines.append(f"{title(task)} `{best}` {abs(gaps[best].mean()):.1f} (`{ours}` {abs(gaps[ours].mean()):.1f})")
-    verdict = REPRODUCED if won >= 0.75 * len(scores.tasks) else PARTLY if won else NOT
-    return Finding(verdict, {"each": ", ".join(lines), "won": won, "of": len(scores.tasks)})
+    verdict = REPRODUCED if won >= 0.75 * len(tasks) else PARTLY if won else NOT
+    return Finding(verdict if tasks else UNDECIDED, {"each": ", ".join(lines), "won": won, "of": len(tasks)})
 
 
 @rule
 def within_of_teacher(patterns: Sequence[str], *, profile: str, bound: float, ours: str = PAPER) -> Finding:
-    """Reproduced if every absolute gap to the teacher is at most ``bound`` points, refuted if its interval is above."""
+    """Reproduced if every absolute gap to the teacher is at most ``bound`` points, refuted if its interval is above.
+
+    A task on which ``ours`` did not train is open.
+    """
     scores = Scores(profile, patterns)
     cases = cases_of(scores, TEACHER, ours, None, further=False)
-    outcomes = [
-        True if max(abs(c.difference.low), abs(c.difference.high)) <= bound else False if _beyond(c, bound) else None
-        for c in cases
-    ]
+    outcomes = [None if c.idle else True if _inside(c, bound) else False if _beyond(c, bound) else None for c in cases]
     largest = max(cases, key=lambda case: abs(case.difference.value))
     return Finding(over(outcomes), {"each": each_text(cases), "largest": abs(largest.difference.value), "bound": bound})
+
+
+def _inside(case: Case, bound: float) -> bool:
+    return max(abs(case.difference.low), abs(case.difference.high)) <= bound
 
 
 def _beyond(case: Case, bound: float) -> bool:
