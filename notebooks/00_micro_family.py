@@ -30,7 +30,7 @@ from IPython.display import display
 
 from semalign.book.markdown import Markdown
 from semalign.book.page import open_page
-from semalign.book.tables.micro_family import answers_text, benchmark_table, model_table
+from semalign.book.tables.micro_family import answers_text, benchmark_table, changed_item, model_table
 from semalign.book.tables.paper import title
 
 page = open_page("00_micro_family", profile, inputs)
@@ -58,7 +58,8 @@ scores = {(r["student"], r["task"]): r for path in sorted(found) if (r := read_r
 print(len(scores), "scores of models as they are")
 
 # %% tags=["hide-input"]
-models = sorted((data_dir() / "models").glob("micro-*"))
+NAMES = ("micro-teacher", "micro-student", "micro-sibling", "micro-coder", "micro-wizard")
+models = [data_dir() / "models" / name for name in NAMES]
 page.show_table(
     model_table(models, scores, list(settings.tasks)),
     "The bundled models, and their scores on the test splits in percent, with 95% Wilson intervals over 500 items. Code models are scored on the code benchmarks.",
@@ -84,7 +85,7 @@ page.show_table(
 # %% [markdown]
 # ## One item of each
 #
-# This is the first item of each test split, not a chosen one, with four answers: those of the student, of the teacher, of the student after SemAlign with the [paper's settings](../paper_settings.md), and of the student after a training of the same layer by cross-entropy in place of both terms of SemAlign's loss. Both trainings have the rows, epochs and rate of the paper's Table 5, and seed 0.
+# This is the first item of each test split, not a chosen one, with four answers: those of the student, of the teacher, of the student after SemAlign with the [paper's settings](../paper_settings.md), and of the student after a training of the same layer by cross-entropy in place of both terms of SemAlign's loss. Both trainings have the rows, epochs and rate of the paper's Table 5, and seed 0. Records keep the answers to the first three items. Where a training changed the answer to one of the other two, that item is shown too.
 
 # %% tags=["hide-input"]
 AFTER = {"after SemAlign": "semalign", "after cross-entropy": "cross-entropy"}
@@ -96,6 +97,8 @@ for task in settings.tasks:
         name = f"{method}--{settings.teacher}--{settings.student}--{task}--0.json"
         answered[f"{settings.student} {called}"] = read_record(folder / name) if name in current else None
     display(Markdown(f"### {title(task)}\n\n{answers_text(answered)}"))
+    if item := changed_item([record for name, record in answered.items() if name != settings.teacher]):
+        display(Markdown(f"Item {item + 1}, which a training changed:\n\n{answers_text(answered, item)}"))
 
 # %% [markdown]
 # ## What it is not good for

@@ -65,7 +65,8 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # %%
 teacher_basis = SemanticBasis.from_model(teacher)
 student_basis = SemanticBasis.from_model(student)
-student_basis.vectors.shape, student_basis.method, student_basis.rank
+atoms, width = student_basis.vectors.shape
+print(f"The student's basis: {atoms} atoms of {width} numbers, rank {student_basis.rank}, by {student_basis.method}")
 
 # %% [markdown]
 # Three checks follow. $S$ must be the pseudoinverse, so $S W$ must be the identity of the latent space. $S$ must agree with `torch.linalg.pinv` in float64. The third check asks how often the logits of an atom $\vec s_i$ have their maximum at token $i$. This need not be so: $V$ tokens share $D < V$ dimensions, so $W S$, whose columns are these logits, can only be a projection and not the identity.
@@ -112,9 +113,9 @@ page.provenance("atom-cosines")
 # %% [markdown]
 # ## Fig. 1: vocabulary, latent space, regions
 #
-# The paper's Fig. 1 is a sketch; this one is drawn from the student. The left panel shows six tokens of its vocabulary. The middle panel shows their bases in the latent space, on the plane of their largest spread, and a real hidden state: the last one before a digit in the worked solution of a word problem. The right panel shows the same plane, where each point has the colour of the basis with which it has the largest cosine in all $D$ dimensions. These are the *semantic regions*.
+# The paper's Fig. 1 is a sketch; this one is drawn from the student. The left panel shows six tokens of its vocabulary. The middle panel shows their atoms in the latent space, on the plane of their largest spread, and a real hidden state: the last one before a digit in the worked solution of a word problem. The right panel shows the same plane, where each point has the colour of the atom with which it has the largest cosine in all $D$ dimensions. These are the *semantic regions*.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 1 from real bases of the student. Each colour is one token (left), its semantic basis (middle, on the plane of largest spread) and the region of states nearest to it in cosine (right). The dot in the colour of the text is a hidden state from which the next token should be a digit; its cosine with each basis is written next to the basis. What to see: regions are cones around the bases, and a state means several tokens to some degree.", "name": "fig-semantic-association"}, "image": {"alt": "Three panels: coloured token labels, coloured points on a plane around the dot of the state, and the plane divided into coloured regions."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Fig. 1 from real atoms of the student. Each colour is one token (left), its semantic atom (middle, on the plane of largest spread) and the region of states nearest to it in cosine (right). The dot in the colour of the text is a hidden state from which the next token should be a digit; its cosine with each atom is written next to the atom. What to see: regions are cones around the atoms, and a state means several tokens to some degree.", "name": "fig-semantic-association"}, "image": {"alt": "Three panels: coloured token labels, coloured points on a plane around the dot of the state, and the plane divided into coloured regions."}}
 SUM = {"prompt": "1+1=2, 2+1=3, 3+1=", "response": "4"}
 row = rows("micro_gsm8k", "validation", 1)[0] if profile == "micro" else SUM
 seen = figures.associate(student, student_basis, row, ["1", "2", "3", "4", "5", "6"])
@@ -166,7 +167,7 @@ drawn = torch.randn(512, teacher_basis.vectors.shape[1], dtype=torch.float64, ge
 shared_teacher, shared_student = shared_atoms(teacher_basis, student_basis)
 unit_map = teacher_basis.unit[shared_teacher].double().T @ student_basis.unit[shared_student].double()
 raw_map = teacher_basis.vectors[shared_teacher].double().T @ student_basis.vectors[shared_student].double()
-round(agreement(drawn @ unit_map, drawn @ raw_map), 3)
+print(f"mean cosine of the two targets: {agreement(drawn @ unit_map, drawn @ raw_map):.3f}")
 
 # %% [markdown]
 # ## What the numbers say

@@ -81,7 +81,7 @@ print(f"{len(states)} states: the two forms agree to a cosine of 1 - {(1 - cosin
 # %% [markdown]
 # ## Fig. 2: does the direction survive?
 #
-# Within one model the same map is the *frame operator* $F = S S^\top$: it takes a state $\mathbf r$ apart into components $\mathbf c_i$ along the atoms and adds these up. The paper says that if semantics are vectors, the sum is parallel to the state for {term}`output-side <output-side basis>` atoms, $\mathbf r \parallel \sum_i \mathbf c_i = F \mathbf r$. For random vectors it should be orthogonal, $\mathbf r \perp F \mathbf r$. The {term}`input-side basis` is a third case. The figures show $\cos(\mathbf h, F \mathbf h)$ at every layer.
+# Within one model the same map is the *frame operator* $F = S S^\top$: it takes a state $\mathbf h$, which the paper calls $\mathbf r$ here, apart into components $\mathbf c_i$ along the atoms and adds these up. The paper says that if semantics are vectors, the sum is parallel to the state for {term}`output-side <output-side basis>` atoms, $\mathbf h \parallel \sum_i \mathbf c_i = F \mathbf h$. For random vectors it should be orthogonal, $\mathbf h \perp F \mathbf h$. The {term}`input-side basis` is a third case. The figures show $\cos(\mathbf h, F \mathbf h)$ at every layer.
 
 # %%
 texts = [row["prompt"] for row in rows("micro_humaneval", "validation", 164)] if profile == "micro" else []
@@ -128,7 +128,7 @@ if texts:
 # \sqrt{\frac{m}{m + D - 1}} .
 # $$ (eq-random-frame)
 #
-# With as many vectors as a vocabulary has tokens, $m \gg D$, and this is close to 1: many random directions form a nearly *tight* frame, one that gives every state back up to its length. With few vectors it is close to $\sqrt{m/D}$. "$\mathbf r \perp \sum_i \mathbf c_i$ for random vectors" holds only for a small number of them.
+# With as many vectors as a vocabulary has tokens, $m \gg D$, and this is close to 1: many random directions form a nearly *tight* frame, one that gives every state back up to its length. With few vectors it is close to $\sqrt{m/D}$. "$\mathbf h \perp \sum_i \mathbf c_i$ for random vectors" holds only for a small number of them.
 
 # %%
 m, width = SemanticBasis.from_model(student).vectors.shape

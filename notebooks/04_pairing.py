@@ -14,7 +14,7 @@
 # # Pairing
 #
 # - **Purpose**: assign a teacher layer to each student layer (Section 4.1), find the student layer for a critical teacher layer, and draw Fig. 3 from a real pair.
-# - **Cost**: about 80 seconds for the micro family on a CPU.
+# - **Cost**: about 95 seconds for the micro family on a CPU.
 # - **Command**: `semalign run --profile micro --only 04`
 #
 # ## In short
@@ -31,6 +31,7 @@ from IPython.display import display
 from semalign.book import figures
 from semalign.book.markdown import Markdown
 from semalign.book.page import open_page
+from semalign.book.tables.paper import title
 
 page = open_page("04_pairing", profile, inputs)
 
@@ -123,7 +124,7 @@ alike = {name: cosine(states, states.mean(0)).mean().item() for name, states in 
 display(
     Markdown(
         f"""- **Grouping**: the nearest other state, by cosine, comes before a token of the same kind for {same_kind(h_teacher):.0%} of the teacher's states, {same_kind(targets):.0%} of the targets and {same_kind(h_before):.0%} of the student's own states before the training.
-- **Distance**: at student layer {k}, the mean cosine between the student's states and their targets is {near["before"]:.3f} before the training and {near["after"]:.3f} after it, where 1 would be the same direction.
+- **Distance**: at student layer {k}, over the {len(targets)} response tokens of the first {len(examples)} training rows of {title(task)}, the mean cosine between the student's states and their targets is {near["before"]:.3f} before the training and {near["after"]:.3f} after it, where 1 would be the same direction.
 - **What all positions share**: with their common mean, teacher states have a mean cosine of {alike["t"]:.2f}, targets one of {alike["m"]:.2f}."""
     )
 )

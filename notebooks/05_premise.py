@@ -14,7 +14,7 @@
 # # Does the premise hold?
 #
 # - **Purpose**: Section 4.2 of the paper takes it that atom $i$ of the teacher's basis and atom $i$ of the student's basis mean the same. This page measures, before any training, for which pairs of models that holds, what the aligned states say, and what they do in place of the student's own states.
-# - **Cost**: about 20 seconds on a CPU. Everything comes from records of `semalign diagnose`; the correspondence of the profile's own pair is computed again.
+# - **Cost**: about 30 seconds on a CPU. Everything comes from records of `semalign diagnose`; the correspondence of the profile's own pair is computed again.
 # - **Command**: `semalign run --profile micro --only 05`; the line under each table has the command for one pair of models.
 #
 # ## In short
@@ -51,7 +51,6 @@ settings = load_profile(profile)
 folder = results_dir() / "diagnosis"
 records = premise.diagnoses(folder)
 diagnosed = [folder / premise.file_of(record) for record in records]
-print(len(records), "diagnoses on record")
 
 # %% [markdown]
 # ## Do the atoms correspond?
@@ -119,7 +118,7 @@ display(
 # %% [markdown]
 # ## What do the targets say?
 #
-# An aligned state, which is the target without its length, is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the head gives the teacher's next token the largest logit. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one ([Decisions](#decisions-controls-of-a-map)); a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes maps (the best rotation) and ridge maps (the best linear map) are fitted on states of both models at the same positions of other rows.
+# An aligned state, which is the target without its length, is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the head gives the teacher's next token the largest logit. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one ([Decisions](#decisions-controls-of-a-map)); a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes maps (the best rotation) and ridge maps (the best linear map) are fitted on states of both models at the same positions of other rows. All heads are taken without the weights of the [final norm](#decisions-final-norm). Where these weights differ much over the dimensions, as in Gemma, a head without them is not the one that the model reads its states with, and the logit-preserving map of that pair says little; `-s fold_norm=true` folds them in, and was not run for this table.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of positions at which the student's head reads the teacher's next token first, from aligned states of each teacher layer, for each pair on GSM8K or micro-GSM8K; the data have all benchmarks. 'The teacher's own states' are read by the teacher's head; the horizontal lines are the student's own states, and the best that any head of the student's width could do. What to see: how far the paper's map lies above its permuted form and below the others.", "name": "fig-premise-readings"}, "image": {"alt": "A panel for each pair of models; in each a line for every map over the teacher's layers."}}
 figure = readings_of_pairs(premise.on_benchmark(records, "GSM8K"))
@@ -162,7 +161,7 @@ page.show_table(
 # %% [markdown]
 # ## Does training keep it?
 #
-# Here the last pair of layers of `micro-teacher` and `micro-sibling`, whose atoms correspond, is trained on the training rows of each task. In the entries `alone`, the student learns from the teacher's aligned states and nothing else: no label, no logit of the teacher. In `labels`, cross-entropy is the output term, alone or with a layer term beside it. Three entries are what one could run instead: `projection` has, beside labels, a linear projection between the states of the two models that is trained too (TED {cite}`liang2023ted`), `all-layers` fine-tunes all layers on labels (`sft`), and `logits` is distillation from the teacher's distribution. Each entry has the same seven learning rates, and the one with the lowest loss on validation rows is shown. A rate at an end of the grid is marked. At the lowest rate hardly anything is trained, so an entry for which it is best gains nothing by training. There is one seed, and rates were chosen on the rows that are shown, so small differences are uncertain beyond their intervals.
+# Here the last pair of layers of `micro-teacher` and `micro-sibling`, whose atoms correspond, is trained on the training rows of each task. In the entries `alone`, the student learns from the teacher's aligned states and nothing else: no label, no logit of the teacher. In `labels`, cross-entropy is the output term, alone or with a layer term beside it. Three entries are what one could run instead: `projection` has, beside labels, a linear projection between the states of the two models that is trained too (TED {cite}`liang2023ted`), `all-layers` fine-tunes all layers on labels (`sft`), and `logits` is distillation from the teacher's distribution. Each entry has the same seven learning rates, and the one with the lowest loss on validation rows is shown. A rate at an end of the grid has a †. At the lowest rate hardly anything is trained, so an entry for which it is best gains nothing by training. There is one seed, and rates were chosen on the rows that are shown, so small differences are uncertain beyond their intervals.
 
 # %% tags=["hide-input"]
 from semalign.book.tables.searches import best_points, loss_table, loss_text
@@ -179,7 +178,7 @@ CONTROLS = {
 losses = loss_table(search, best_points(search, results_dir() / "sibling-plus-selection"), CONTROLS)
 page.show_table(
     losses,
-    f"{search.teacher} → {search.student}, last layers: response NLL in nats per token on {ITEMS} validation rows. The control of a map alone is its permuted form, that of anything else is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better.",
+    f"{search.teacher} → {search.student}, last layers: response NLL over all response tokens of {ITEMS} validation rows, in nats per token. The control of a map alone is its permuted form, that of anything else is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better. †: at an end of the grid of rates.",
     "premise-training",
     command="semalign select --profile sibling-plus",
     records=sorted((results_dir() / "sibling-plus-selection").glob("*.json")),
@@ -202,7 +201,8 @@ from semalign.results.pairs import NLL, SCORE, pair_differences
 confirmed = Comparison(search)
 PAIRS = [*CONTROLS.items(), ("labels", "logits")]
 tested = {measure: pair_differences(confirmed.records, PAIRS, measure) for measure in (NLL, SCORE)}
-print(f"{len(confirmed.paths)} current records; `{confirmed.command}` makes those that are missing")
+if confirmed.lacking:
+    print(confirmed.lacking)
 
 # %% tags=["hide-input"]
 scores = runs.summary(results_dir() / search.name, [path.name for path in confirmed.paths])

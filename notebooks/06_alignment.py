@@ -14,7 +14,7 @@
 # # Alignment and training
 #
 # - **Purpose**: make the targets (Section 4.2), train one student layer on them (Section 4.3), and follow both cosine losses; then repeat this with one setting changed at a time.
-# - **Cost**: about 60 seconds for the micro family on a CPU. The transfers with one changed setting are read from run records; those without a current record are *not run*.
+# - **Cost**: about 100 seconds for the micro family on a CPU. The transfers with one changed setting are read from run records; those without a current record are *not run*.
 # - **Command**: `semalign run --profile micro --only 06`. `semalign compare --profile micro-changes` makes the records.
 #
 # ## In short
@@ -44,14 +44,13 @@ import semalign
 from semalign.book.comparison import Comparison
 from semalign.book.tables import one_change
 from semalign.data.tasks import rows
-from semalign.experiments.cells import cells
 from semalign.experiments.profiles import load_profile
 
 settings = load_profile(profile)
 task = "micro_gsm8k" if "micro_gsm8k" in settings.tasks else next(iter(settings.tasks))
 teacher, student = semalign.load_model(settings.teacher), semalign.load_model(settings.student)
 train = rows(task, "train", settings.tasks[task].train_size)
-held_out = rows(task, "validation", 100)
+held_out = rows(task, "validation", 200)
 scratch = Path(tempfile.mkdtemp())
 
 # %% [markdown]
@@ -99,7 +98,7 @@ display(
     Markdown(
         f"""- **Steps**: {details["steps"]} in all. The layer term falls by {falls[0] - falls[half]:.3f} in the first half and by {falls[half] - falls[-1]:.3f} in the second, in which the learning rate goes to zero. Its final value is {falls[-1]:.3f}, where 0 would mean that the targets are reached.
 - **Weights**: the trained matrices change by {details["weight_change"]:.1%} of their norm.
-- **Held-out rows**, before → after: layer cosine {was["layer_cosine"]:.3f} → {now["layer_cosine"]:.3f}, output cosine {was["output_cosine"]:.3f} → {now["output_cosine"]:.3f}, response NLL {was["response_nll"]:.4f} → {now["response_nll"]:.4f} nats per token."""
+- **{len(held_out)} held-out rows** of {title(task)}, before → after: layer cosine {was["layer_cosine"]:.3f} → {now["layer_cosine"]:.3f}, output cosine {was["output_cosine"]:.3f} → {now["output_cosine"]:.3f}, response NLL over all their response tokens {was["response_nll"]:.4f} → {now["response_nll"]:.4f} nats per token."""
     )
 )
 
@@ -110,17 +109,18 @@ display(
 #
 # Here the transfer runs on the first 100 training rows only, in batches of 32 and at ten times the paper's learning rate, and each line of the table changes one setting. That gives only 20 steps, and at the paper's rate most lines of the table would not differ from the student as it is. Three quantities are measured on held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the {term}`response NLL`, the negative log-likelihood of the response's tokens, which is what matters for next-token prediction. What each setting means is in [Decisions](#decisions-output-cosine). The trainings are read from run records. One of them is `semalign.transfer(teacher, student, train[:100], batch_size=32, learning_rate=3e-3, output_loss="cross_entropy")`.
 
-# %%
+# %% tags=["hide-input"]
 few = Comparison(load_profile("micro-changes"))
 lines = one_change.differences(few.profile, few.records)
-print(len(few.paths), "of", len(cells(few.profile)), "records are current")
+if few.lacking:
+    print(few.lacking)
 
 # %% tags=["hide-input"]
 page.save(lines, "one-change")
 for task in ("micro_gsm8k", "micro_mmlu"):
     page.show_table(
         one_change.variant_table(few.profile, few.records, lines, task),
-        f"{title(task)}, {few.profile.teacher} → {few.profile.student}, 100 rows in batches of 32 at ten times the paper's rate, with one setting changed: teacher layer → student layer, held-out layer cosine, output cosine and response NLL (nats per token), the share of the targets' energy in their mean, and the NLL against that with nothing changed, ± half of the 95% interval (bold: p, corrected for the lines of both benchmarks, is below 0.05). Means over seeds; for the student as it is, the layer cosine is that of the paper's interface.",
+        f"{title(task)}, {few.profile.teacher} → {few.profile.student}, 100 rows in batches of 32 at ten times the paper's rate, with one setting changed. Cosines and response NLL (nats per token) are over the response tokens of {few.profile.held_out} held-out rows, means over seeds; the last column has ± half of the 95% interval over rows.",
         {"micro_gsm8k": "variants", "micro_mmlu": "variants-mmlu"}[task],
         decimals=3,
         command=few.command,
@@ -131,9 +131,10 @@ for task in ("micro_gsm8k", "micro_mmlu"):
 # %% [markdown]
 # ## How to read the table
 #
-# Two properties of the loss help to read {numref}`tab-variants`.
+# *Layers* has the teacher layer and the student layer of the pair. Two properties of the loss help to read the other columns of {numref}`tab-variants`.
 #
 # * $\cos(\mathbf z, \mathbf y^\text{oh})$ is largest when *every* other logit is zero. A language model's logits have a common offset, which means nothing for probabilities, and a spread, which means much. The paper's output term rewards removing both. The centred form ignores the offset.
+# * A line in bold differs from *nothing changed* by more than chance: its $p$, corrected for the lines of both benchmarks, is below 0.05. For the student as it is, the layer cosine is that of the paper's interface.
 # * Part of the targets is one fixed direction; *mean share* is how much of their energy it holds. A layer can reach this part by moving its mean alone, without learning anything about any particular position.
 #
 # ## Use the result

@@ -64,6 +64,7 @@ for cell, reason in list(lacking.items())[:10]:
 current = {path.name for path in own.paths}
 scores = own.scores
 to_teacher = gaps(own.folder, only=current)
+apart = {each.profile.student: gaps(each.folder, only={path.name for path in each.paths}) for each in others}
 
 # %% tags=["hide-input"]
 page.save(scores, "scores")
@@ -75,6 +76,15 @@ page.show_table(
     command=f"{own.command} --dry-run",
     records=own.paths,
 )
+for each in others:
+    page.show_table(
+        record_counts(each.profile, {path.name for path in each.paths}),
+        f"The same for {each.profile.student}, the second student.",
+        f"records-{each.profile.student}",
+        command=f"{each.command} --dry-run",
+        records=each.paths,
+        fold=f"The same for {each.profile.student}",
+    )
 
 # %% [markdown]
 # ## One cell, live
@@ -118,6 +128,15 @@ page.show_table(
     command=own.command,
     records=own.paths,
 )
+for each in others:
+    page.show_table(
+        score_table(each.profile, each.scores, table_entries(each.profile, [each.profile.teacher]), benchmarks),
+        f"The same for {each.profile.student}, the student that was cut from the teacher and trained on.",
+        f"table-1-{each.profile.student}",
+        command=each.command,
+        records=each.paths,
+        fold=f"Table 1 for {each.profile.student}",
+    )
 
 # %% [markdown]
 # ### The gap to the teacher
@@ -132,6 +151,16 @@ page.show_table(
     command=own.command,
     records=own.paths,
 )
+for each in others:
+    student = each.profile.student
+    page.show_table(
+        gap_table(each.profile, apart[student], table_entries(each.profile, [each.profile.teacher]), benchmarks),
+        f"The same for {student}.",
+        f"gaps-1-{student}",
+        command=each.command,
+        records=each.paths,
+        fold=f"The gaps of {student}",
+    )
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Scores of student, transfers and teacher on each benchmark, general teacher; bars are 95% intervals. What to see: whether a transfer lies above the student it started from, and how far it is from the teacher.", "name": "fig-gap"}, "image": {"alt": "Point plot of scores for each benchmark, one colour and marker for each model or method."}}
 figure = figures.gap_to_teacher(settings, scores)
@@ -142,7 +171,7 @@ page.provenance("scores", own.command, own.paths)
 # %% [markdown]
 # ## Table 2: code teachers
 #
-# This table has the same student, and teachers that were trained further on code. In the paper these are CodeLlama and WizardCoder; the profile's further teachers take their place, in this order.
+# This table has `micro-student`, and teachers that were trained further on code. The second student was not trained from them. In the paper these are CodeLlama and WizardCoder; the profile's further teachers take their place, in this order.
 
 # %% tags=["hide-input"]
 teachers = [settings.teacher, *settings.teachers]
@@ -179,6 +208,15 @@ page.show_table(
     command=own.command,
     records=own.paths,
 )
+for each in others:
+    page.show_table(
+        lead_table(each.profile, each.scores),
+        f"The same for {each.profile.student}.",
+        f"leads-{each.profile.student}",
+        command=each.command,
+        records=each.paths,
+        fold=f"The same for {each.profile.student}",
+    )
 
 # %% [markdown]
 # ## What the trainings did
@@ -191,8 +229,8 @@ page.show_table(
 trained = {}
 for each in (own, *others):
     student = each.profile.student
-    asked = len(list(cells(each.profile)))
-    print(f"{each.profile.name}: {len(each.paths)} of {asked} records are current; `{each.command}` makes the others")
+    if each.lacking:
+        print(each.lacking)
     lines = trainings.training_lines(each.profile, each.records, each.entries, each.before)
     trained[each.profile.name] = lines
     page.show_table(
@@ -256,7 +294,11 @@ named = [(each.profile, {**trained, **lines}[each.profile.name]) for each in (*c
 points = trainings.change_points(named)
 page.save(points, "score-over-change")
 unknown = points["weight_change"].isna().sum()
-print(f"{len(points)} entries and benchmarks; {unknown} of them have records without the change of the weights")
+display(
+    Markdown(
+        f"Of {len(points)} entries and benchmarks, {unknown} have records without the change of the weights, and no point in the figure."
+    )
+)
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean score of an entry minus the student's, over the change of the trained weights as a share of their norm, for every entry of the comparisons above whose records have that change, general teacher. What to see: left, where weights hardly changed, scores stay where they were; whether SemAlign (circles) is above controls (squares) and baselines (triangles) that changed the weights as much.", "name": "fig-score-over-change"}, "image": {"alt": "One scatter plot for each benchmark, with the change of weights on a logarithmic axis, a line where the score is the student's, a colour for each profile and a marker for each kind of method."}}
 figure = figures.score_over_change(points, list(settings.tasks))

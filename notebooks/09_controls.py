@@ -14,7 +14,7 @@
 # # Controls
 #
 # - **Purpose**: find out whether the change of a score comes from semantic alignment. The page first compares the paper's method with its {term}`controls <control>` at the sizes of the paper's Table 5, for two students. Then it compares every method of the registry under settings that were chosen on validation data: what each is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
-# - **Cost**: about 30 seconds, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
+# - **Cost**: about 60 seconds, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
 # - **Command**: `semalign run --profile micro --only 09`. `semalign compare --profile micro` makes the scores at Table 5's sizes, with `micro-sibling` for the second student and `micro-tuned` for the chosen settings; `semalign select --profile micro-tuned` makes the grid, and `python benchmarks/method_cost.py --profile micro-tuned` the costs.
 #
 # ## In short
@@ -57,7 +57,6 @@ import pandas as pd
 
 from semalign.book.comparison import paper_sized, tuned
 from semalign.book.tables.transfers import transfer_entries
-from semalign.experiments.cells import cells
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
 from semalign.paths import results_dir
@@ -69,7 +68,8 @@ beside = paper_sized(settings)
 (chosen,) = tuned(settings) or beside[:1]  # a profile without chosen settings is compared as it is
 scores, current = chosen.scores, {path.name for path in chosen.paths}
 for each in {each.profile.name: each for each in (*beside, chosen)}.values():
-    print(f"{each.profile.name}: {len(each.paths)} of {len(list(cells(each.profile)))} records are current")
+    if each.lacking:
+        print(each.lacking)
 SELECT = f"semalign select --profile {chosen.profile.name}"
 COST = f"python benchmarks/method_cost.py --profile {chosen.profile.name}"
 
@@ -147,7 +147,6 @@ display(
 # %% tags=["hide-input"]
 for each in beside:
     suffix, of = each.profile.student, found[each.profile.name]
-    print(f"{each.profile.name}: {len(each.paths)} current records; `{each.command}` makes those that are missing")
     for measure, short, better in ((NLL, "nll", "below"), (SCORE, "score", "above")):
         page.save(of[measure], f"pairs-{short}-{suffix}")
         caption = f"Student {each.profile.student}: differences in {measure.name}, in {measure.unit}, ± half of the 95% interval over {'rows' if measure is NLL else 'items'} and seeds. Bold: p, corrected for all {len(of[measure])} lines, is below 0.05. The first entry is better {better} zero."
@@ -377,7 +376,6 @@ spent = records if records.empty else costs.cost_data(chosen.profile, records, s
 if spent.empty:
     display(Markdown(f"*Costs were {NOT_RUN} for this profile. `{COST}` measures them.*"))
 else:
-    print(f"{len(records)} of {len(list(costs_from.glob('*.json')))} cost records are of the models of this profile")
     page.save(spent, "cost")
     made = table(costs.cost_table(spent), costs.cost_caption(chosen.profile, records), "tab-cost", decimals=1)
     display(

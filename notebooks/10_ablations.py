@@ -14,12 +14,12 @@
 # # Ablations
 #
 # - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
-# - **Cost**: about 60 seconds on a CPU. Losses and scores are only read from run records; what has no current record is *not run*.
+# - **Cost**: about 80 seconds on a CPU. Losses and scores are only read from run records; what has no current record is *not run*.
 # - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `semalign select --profile sibling-form` and `semalign compare --profile sibling-form` what is shown of labels of another form, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py --methods semalign,cross-entropy,sft,seeking,laten` the side effects.
 #
 # ## In short
 #
-# Which part of the method does the work, and are few layers enough? Where the student learns from aligned states alone, shuffling the tokens raises the loss greatly on both benchmarks: in this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters; beside cross-entropy shuffling costs far less, and at the paper's own settings it makes no clear difference. Little of this helps the student: on GSM8K none of the four settings that are varied lowers its loss, and of the weights tried beside cross-entropy the lowest loss there is that of weight 0, without the layer term. Without labels more layers raise the loss, but one layer hardly lowers it either; beside cross-entropy all eight lower it on both benchmarks, so that one was not enough. The ablations are one pair, two benchmarks and three seeds, and losses were measured; there are scores only where [labels have another form](#labels-of-another-form), and no layer term adds to labels there.
+# Which part of the method does the work, and are few layers enough? Where the student learns from aligned states alone, shuffling the tokens raises the loss greatly on both benchmarks, with few rows as with many: in this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters; beside cross-entropy shuffling costs far less, and at the paper's own settings it makes no clear difference. Little of this helps the student: on GSM8K none of the four starting points lowers its loss, and beside labels the paper's layer term never clearly lowers the loss that labels alone give, however few rows there are. Without labels one layer lowers the loss a little on MMLU and raises it on GSM8K, and most trainings of more layers raise it; beside cross-entropy all eight lower it on both benchmarks, so that one was not enough. The ablations cover one pair, two benchmarks and three seeds, and losses were measured; there are scores only where [labels have another form](#labels-of-another-form), and no layer term adds to labels there.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -70,7 +70,8 @@ folder.mkdir(parents=True, exist_ok=True)
 kept = current(settings, folder)
 lines = ablations.ablation_data(settings, folder, kept)
 records = [folder / name for name in sorted(kept)]
-print(len(kept), "of", len(cells(settings)), "records are current")
+if missing := len(cells(settings)) - len(kept):
+    print(f"{missing} of {len(cells(settings))} records are missing or stale: semalign compare --profile ablations")
 
 # %% [markdown]
 # ## What is changed, and around what
@@ -89,7 +90,7 @@ print(len(kept), "of", len(cells(settings)), "records are current")
 # %% tags=["hide-input"]
 page.show_table(
     ablations.base_table(settings, folder, kept),
-    "The starting points: response NLL of the student before, and after the transfer, mean over seeds.",
+    f"The starting points: response NLL over all response tokens of {settings.held_out} held-out rows, of the student before and after the transfer, mean over seeds.",
     "ablation-bases",
     command=COMPARE,
     records=records,
@@ -101,7 +102,7 @@ display(Markdown(f"The records of this chapter: {made_on(records)}; {again} nats
 # %% [markdown]
 # ## The map
 #
-# Which map takes the teacher's states into the student's space? `semantic`, the paper's, pairs token with token; [Baselines and controls](../baselines.md) describes the others. Permuted forms are {term}`controls <control>`: they keep the geometry of both spaces and pair wrong tokens, or wrong positions; `random` has no correspondence at all. If the meaning of the atoms matters, the paper's map must be better than its permuted form.
+# Which map takes the teacher's states into the student's space? `semantic`, the paper's, pairs token with token; [Baselines and controls](../baselines.md) describes the others. Permuted forms are {term}`controls <control>`: they keep the geometry of both spaces and pair wrong tokens, or wrong positions; `random` has no correspondence at all. If the meaning of the atoms matters, the paper's map must be better than its permuted form. All maps have the rate of their starting point here. {numref}`tab-premise-training` gives each a rate of its own: permuted forms then do best at the lowest one, where they hardly train, and the differences are small.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with another map minus that with the paper's map, around three starting points. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: where the permuted form of a map is worse than the map itself, its correspondence carries something.", "name": "fig-ablation-map"}, "image": {"alt": "Three panels, one for each starting point, with a point and an interval for each of eight maps and each benchmark, and a line at zero."}}
 figure = factor_effects(settings, lines, "map")
@@ -327,6 +328,8 @@ page.show_table(
 display(Markdown(regimes.regime_reading(contrasts)))
 
 # %% [markdown]
+# Beside labels the paper's layer term does not clearly lower the loss with any number of rows. On GSM8K it raises the loss, less so the fewer rows there are, and permuted atoms raise it more: the correspondence is felt there, but labels already give what it has to say. The one clear gain is that of the logit-preserving map with the fewest rows on GSM8K, and it is smaller than the margin within which two entries count as [equal](#decisions-differences). The teacher's answers in place of labels change none of this.
+#
 # The search with few rows in the independent pair is in [Controls](09_controls.ipynb).
 #
 # (labels-of-another-form)=
@@ -357,7 +360,7 @@ searched = results_dir() / f"{form.profile.name}-selection"
 losses = loss_table(form.profile, best_points(form.profile, searched), FORM_CONTROLS)
 page.show_table(
     losses,
-    f"{form.profile.teacher} → {form.profile.student}, last layers, labels of another form: response NLL in nats per token on {ITEMS} validation rows of that form, each entry at its best rate. The control of a map alone is its permuted form, that of anything else is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better.",
+    f"{form.profile.teacher} → {form.profile.student}, last layers, labels of another form: response NLL over all response tokens of {ITEMS} validation rows of that form, in nats per token, each entry at its best rate. The control of a map alone is its permuted form, that of anything else is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better. †: at an end of the grid of rates.",
     "form-training",
     command=SELECT,
     records=sorted(searched.glob("*.json")),
@@ -406,7 +409,7 @@ display(Markdown("Over both tasks:\n\n" + "\n".join(said)))
 #
 # ## Does alignment predict the gain?
 #
-# The transfers with a layer term in the folders that the next cell names say how similar the student's states were to their targets before training (the {term}`layer cosine`), how much that changed, and how far the held-out loss fell, relative to what it was. If alignment before the update predicts the transfer, the rank correlation of the first and the last is above zero. Runs that differ in their seed only count once. Settings also differ in their rate, their layer and their output term, and those move the loss too, so a correlation over them all does not show an effect of alignment. The page [Claims](../claims.md) takes the mean over runs that begin with the same cosine before it correlates, and so has another number. Many of these cosines share a task and a layer, and its interval, which takes them as independent of each other, is too narrow. The mean over runs depends on the rates that were tried, and so does that verdict.
+# The transfers with a layer term in the folders that the line below the figure names say how similar the student's states were to their targets before training (the {term}`layer cosine`), how much that changed, and how far the held-out loss fell, relative to what it was. If alignment before the update predicts the transfer, the rank correlation of the first and the last is above zero. Runs that differ in their seed only count once. Settings also differ in their rate, their layer and their output term, and those move the loss too, so a correlation over them all does not show an effect of alignment. The page [Claims](../claims.md) counts each place once, a task with a pair of layers and an interface: it takes the mean over the runs there that have the paper's targets before it correlates. That mean depends on the rates that were tried, and so does the verdict.
 
 # %%
 FOLDERS = ["ablations", "micro", "micro-sibling", "micro-tuned", "micro-tuned-selection", "micro-plus-selection", "micro-few-selection", "sibling-plus-selection"]  # fmt: skip

@@ -117,7 +117,8 @@ from semalign.results.records import read_records
 milder = load_profile("small")
 made = [path for cell in cells(milder) if (path := results_dir() / "small" / cell.file_name).is_file()]
 runs = read_records(results_dir() / "small", [path.name for path in made])
-print(f"{len(made)} of {len(list(cells(milder)))} records are here")
+if missing := len(list(cells(milder))) - len(made):
+    print(f"{missing} of {len(made) + missing} records are not here: semalign compare --profile small")
 
 # %% tags=["hide-input"]
 entries = list(dict.fromkeys(["semalign", *milder.variants]))

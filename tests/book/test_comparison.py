@@ -5,6 +5,7 @@ from helpers.claims import put
 
 from semalign.book import comparison as module
 from semalign.book.comparison import paper_sized, tuned
+from semalign.experiments.cells import cells
 from semalign.experiments.profiles import load_profile
 
 
@@ -41,3 +42,12 @@ def test_only_current_records_count_and_students_are_measured_where_something_tr
     assert set(own.records["task"]) == set(own.scores["task"]) == {"micro_mmlu", "micro_gsm8k"}
     assert own.scores[own.scores["method"] == "none"]["value"].tolist() == [40.0]
     assert own.before == {"micro_gsm8k": [0.5]}
+
+
+def test_it_says_what_is_lacking_and_nothing_if_all_records_are_current(root, monkeypatch):
+    (own, _) = paper_sized(load_profile("micro"))
+    every = [cell.file_name for cell in cells(own.profile)]
+    assert own.lacking == f"{len(every)} of {len(every)} records are missing or stale: semalign compare --profile micro"
+    own.folder.mkdir(parents=True)
+    monkeypatch.setattr(module, "current", lambda profile, folder: set(every))
+    assert paper_sized(own.profile)[0].lacking == ""

@@ -64,7 +64,11 @@ def test_the_commits_of_its_files_are_listed_with_their_days(tmp_path, monkeypat
     write_json(speed / "plan.json", {"commit": "abc1234", "created": "2026-01-02T03:04:05+00:00"})
     write_json(speed / "builds.json", {"commit": "def5678"})
     lines = sources_table()
-    assert "* - {numref}`tab-plan-check`" in lines and "  - `abc1234` (2026-01-02)\n" in lines and "  - `def5678`\n" in lines
+    assert (
+        "* - {numref}`tab-plan-check`" in lines
+        and "  - `abc1234` (2026-01-02)\n" in lines
+        and "  - `def5678`\n" in lines
+    )
 
 
 def test_a_table_that_was_not_run_has_no_line(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semalign.experiments.cells import entries_of
+from semalign.experiments.cells import cells, entries_of
 from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import Profile, load_profile
 from semalign.experiments.runs import current, summary
@@ -48,6 +48,13 @@ class Comparison:
         if not self.folder.is_dir():
             return []
         return [self.folder / name for name in sorted(current(self.profile, self.folder))]
+
+    @cached_property
+    def lacking(self) -> str:
+        """How many of its records are missing or stale, and the command that makes them; empty if none is."""
+        asked = len(list(cells(self.profile)))
+        missing = asked - len(self.paths)
+        return f"{missing} of {asked} records are missing or stale: {self.command}" if missing else ""
 
     @cached_property
     def records(self) -> pd.DataFrame:

@@ -30,10 +30,7 @@ def small(tmp_path, monkeypatch):
 
 
 def test_verdicts_are_counted(small):
-    assert (
-        page.counts(small)
-        == "Of 2 claims of the paper, 0 are reproduced, 1 partly, 0 not, 0 are undecided and 1 not run."
-    )
+    assert page.counts(small) == "Of 2 claims of the paper, 1 is reproduced in part and 1 is not run."
 
 
 def test_a_line_has_claim_test_text_verdict_and_records(small):

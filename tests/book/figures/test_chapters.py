@@ -109,7 +109,7 @@ def test_pairs_are_joined_and_the_chosen_one_is_marked():
     lines = figure.axes[0].lines
     assert [line.get_color() == ORANGE for line in lines] == [False, True, False]
     assert [line.get_ydata()[0] for line in lines] == [layer for _, layer in LayerMap(4, 3)]
-    steps = ["2. teacher states, layer 2", "2. targets; student before", "3. targets; student layer 2 + Δ"]
+    steps = ["2a. teacher states, layer 2", "2b. targets; student before", "3. targets; student layer 2 + Δ"]
     assert [axis.get_title() for axis in figure.axes[1:4]] == steps
     drawn = [collection.get_offsets().tolist() for collection in figure.axes[3].collections]
     assert drawn[2] == clouds["targets"].tolist() and drawn[5] == clouds["after"].tolist()

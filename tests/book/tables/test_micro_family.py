@@ -4,7 +4,7 @@ import pytest
 from safetensors.torch import load_file
 
 from semalign.book.markdown import Interval
-from semalign.book.tables.micro_family import answers_text, benchmark_table, model_table
+from semalign.book.tables.micro_family import answers_text, benchmark_table, changed_item, model_table
 from semalign.paths import benchmarks_dir, models_dir
 
 
@@ -43,6 +43,16 @@ def test_answers_stand_below_the_prompt_that_they_are_to():
 def test_answers_to_different_items_are_refused():
     with pytest.raises(ValueError, match="2 different items"):
         answers_text({"a": scored(0, True), "b": scored(0, True, "3 + 3?")})
+
+
+def test_the_first_item_with_other_answers_is_found():
+    def of(*answers):
+        return {"details": {"examples": [scored(answer, True)["details"]["examples"][0] for answer in answers]}}
+
+    assert changed_item([of(1, 2, 3), None, of(1, 0, 0)]) == 1
+    assert (
+        changed_item([of(1, 2), of(1, 2)]) is None and changed_item([of(1), OLD]) is None and changed_item([]) is None
+    )
 
 
 def test_without_records_there_is_no_prompt():

@@ -44,7 +44,7 @@ def test_differences_are_paired_over_rows(profile):
     }
     table = searches.loss_table(profile, found, {"alone-semantic": "alone-permuted"}).set_index(["data", "entry"])
     ours, control = table.loc["MMLU", "alone-semantic"], table.loc["MMLU", "alone-permuted"]
-    assert str(ours["rate"]) == "0.1 (end of the grid)"
+    assert str(ours["rate"]) == "0.1 †"
     assert ours["rate"].data == {"rate": 0.1, "end of the grid": True}
     assert [str(cell) for cell in ours[["NLL", "against before"]]] == ["0.7500", "-0.2500"]
     against = ours["against its control"]

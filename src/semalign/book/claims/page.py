@@ -6,10 +6,11 @@ from functools import cache
 
 from semalign.book.claims.evidence import paths_of
 from semalign.book.claims.ledger import Claim, Group, Ledger, Test, read_ledger
-from semalign.book.claims.verdicts import NOT_RUN, VERDICTS, combined
+from semalign.book.claims.verdicts import NOT, NOT_RUN, PARTLY, VERDICTS, combined
 from semalign.book.provenance import source_container
 from semalign.paths import project_root
 
+COUNTED = dict(zip(VERDICTS, VERDICTS, strict=True)) | {PARTLY: "reproduced in part", NOT: "not reproduced"}
 SHOWN = 3  # records of a test that are offered one by one
 HEAD = """````{{list-table}} {caption}
 :header-rows: 1
@@ -46,14 +47,13 @@ def counts(of: Ledger | None = None) -> str:
     """Return the sentence that counts the verdicts, for the page of claims, the landing page and the README.
 
     >>> counts(Ledger(groups=[]))
-    'Of 0 claims of the paper, 0 are reproduced, 0 partly, 0 not, 0 are undecided and 0 not run.'
+    'Of 0 claims of the paper, none has a verdict.'
     """
     claims = (of or ledger()).claims
     found = Counter(claim.verdict for claim in claims)
-    numbers = [found[verdict] for verdict in VERDICTS]
-    text = "Of {} claims of the paper, {} {} reproduced, {} partly, {} not, {} {} undecided and {} not run."
-    is_ = ["is" if number == 1 else "are" for number in numbers]
-    return text.format(len(claims), numbers[0], is_[0], *numbers[1:3], numbers[3], is_[3], numbers[4])
+    parts = [f"{n} {'is' if n == 1 else 'are'} {COUNTED[each]}" for each in VERDICTS if (n := found[each])]
+    listed = ", ".join(parts[:-1]) + (" and " if parts[1:] else "") + (parts[-1] if parts else "none has a verdict")
+    return f"Of {len(claims)} claims of the paper, {listed}."
 
 
 def verdict(text: str) -> str:

@@ -77,8 +77,8 @@ def layer_pairs(layer_map: LayerMap, scores: Sequence[float], k: int, table: pd.
     figure, axes = plt.subplots(2, 2, figsize=(7, 7.4))
     _layers(axes[0, 0], layer_map, scores, k)
     panels = {
-        f"2. teacher states, layer {dict(layer_map)[k]}": ["teacher"],
-        "2. targets; student before": ["targets", "before"],
+        f"2a. teacher states, layer {dict(layer_map)[k]}": ["teacher"],
+        "2b. targets; student before": ["targets", "before"],
         f"3. targets; student layer {k} + Δ": ["targets", "after"],
     }
     for axis, (title, shown) in zip(axes.flat[1:], panels.items(), strict=True):

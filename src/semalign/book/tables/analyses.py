@@ -39,8 +39,8 @@ def random_frames(curves: pd.DataFrame, bases: Mapping[str, Mapping[str, Any]]) 
                 "basis": BASES.get(name, name),
                 "m": basis["m"],
                 "measured: mean": measured.mean(),
-                "lowest layer": measured.min(),
-                "highest layer": measured.max(),
+                "lowest over layers": measured.min(),
+                "highest over layers": measured.max(),
                 "by the frame's shape alone": basis["isotropic_cosine"],
                 "random vectors, expected": random_basis_cosine(basis["m"], basis["width"]),
             }

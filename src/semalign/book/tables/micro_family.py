@@ -93,6 +93,19 @@ def answers_text(records: Mapping[str, Record | None], item: int = 0) -> str:
     return "\n\n".join([asked, *(_answer(name, example) for name, example in kept.items())])
 
 
+def changed_item(records: Sequence[Record | None]) -> int | None:
+    """Return the first item, of those that records keep, to which they have different answers; None without one.
+
+    Args:
+        records: records of scores; None if not run.
+    """
+    kept = [record["details"].get("examples", []) for record in records if record]
+    for item, examples in enumerate(zip(*kept, strict=False)):
+        if len({json.dumps(example["answer"]) for example in examples}) > 1:
+            return item
+    return None
+
+
 def _kept(record: Record | None, item: int) -> Mapping[str, Any] | None:
     examples = record["details"].get("examples", []) if record else []
     return examples[item] if item < len(examples) else None

@@ -42,7 +42,7 @@ def best_points(profile: Profile, folder: Path) -> Best:
 def loss_table(profile: Profile, found: Best, controls: Mapping[str, str]) -> pd.DataFrame:
     """Return the held-out NLL of every entry at its best rate, in nats per token, one line for each task and entry.
 
-    A rate at an end of its grid is marked, since one beyond it might be better.
+    A rate at an end of its grid has a dagger, since one beyond it might be better.
 
     Args:
         profile: profile of the search.
@@ -98,7 +98,7 @@ def _line(profile: Profile, found: Best, controls: Mapping[str, str], task: str,
 
 def _rate(chosen: float, tried: Sequence[float]) -> Cell:
     at_end = chosen in (min(tried), max(tried))
-    return Cell(f"{chosen:g}" + (" (end of the grid)" if at_end else ""), {"rate": chosen, "end of the grid": at_end})
+    return Cell(f"{chosen:g}" + (" †" if at_end else ""), {"rate": chosen, "end of the grid": at_end})
 
 
 def _against(record: Record, control: Record) -> Interval:
