@@ -28,6 +28,7 @@ inputs = [
     "benchmarks",
     "results/diagnosis",
     "results/trained-apart",
+    "results/sibling-places-selection",
     "results/sibling-plus-selection",
     "results/sibling-plus",
 ]
@@ -243,7 +244,28 @@ lines = [
 display(Markdown("Over the benchmarks with records:\n\n" + "\n".join(lines)))
 
 # %% [markdown]
-# An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. This search gives none: beside labels the maps are equal to labels alone in held-out loss, and without labels no score rises beyond chance; on MMLU the mean falls with the paper's map, and less with permuted atoms. Fine-tuning of all layers, which needs no teacher, reaches a lower loss than every entry at the last layers. The search looked at one pair, at its last layers, at one interface and with one weight of the layer term; other layers, weights and pairs may differ.
+# ### Other layers, weights and maps
+#
+# The search above looks at one place, at one interface and with one weight of the layer term. {numref}`tab-premise-places` has the same seven rates at other places, beside labels: `last` is the last student layer again, with a smaller weight, at the MLP, with a ridge map, and with two permuted maps; `three` trains the last three student layers, each with the teacher layer that the formula gives it; `middle` trains a layer in the middle. The control of each is `labels` at the same layers, and of `labels` elsewhere that at the last layer. Nothing of this was scored on the test split.
+
+# %% tags=["hide-input"]
+places = load_profile("sibling-places")
+LABELS = {name: "last-labels" if name.endswith("-labels") else f"{name.partition('-')[0]}-labels" for name in places.selection}
+ELSEWHERE = {name: labels for name, labels in LABELS.items() if name != labels}
+searched = results_dir() / f"{places.name}-selection"
+elsewhere = loss_table(places, best_points(places, searched), ELSEWHERE)
+page.show_table(
+    elsewhere,
+    f"{places.teacher} → {places.student}, beside labels: response NLL over all response tokens of {ITEMS} validation rows, in nats per token. The control of an entry is `labels` at the same layers, of `labels` that at the last layer; differences are means over rows with 95% bootstrap intervals. Below zero is better. †: at an end of the grid of rates.",
+    "premise-places",
+    command=f"semalign select --profile {places.name}",
+    records=sorted(searched.glob("*.json")),
+    fold="The search at other places",
+)
+display(Markdown(f"Of the data sets that were run:\n\n{loss_text(elsewhere)}"))
+
+# %% [markdown]
+# An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. These searches give none: beside labels the maps are equal to labels alone in held-out loss, and without labels no score rises beyond chance; on MMLU the mean falls with the paper's map, and less with permuted atoms. Fine-tuning of all layers, which needs no teacher, reaches a lower loss than every entry at the last layers. The searches looked at one pair of models; other pairs may differ.
 #
 # ## What the numbers say
 #

@@ -150,7 +150,7 @@ display(Markdown(ablations.reading(lines, "layers")))
 #
 # - **few atoms**: only those with the largest cosines, in magnitude, are kept. If a few of them carry the meaning, few are enough; if the sum works as a product with one fixed matrix and not as a decomposition, it needs all;
 # - **temperature**: a softmax turns the cosines into probabilities on the vocabulary, which the paper mentions (Section 3.1) and does not use. At 0.01 a target is nearly its nearest atom; at 1 all targets are nearly the mean atom ([Decisions](#decisions-which-coefficients-a-target-has));
-# - **part of the vocabulary**: the atoms are the tokens that occur in the training rows, or as many random ones.
+# - **part of the vocabulary**: the atoms are the tokens that occur in the training rows, or as many random ones, on MMLU.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with other coefficients or atoms minus that with the cosines of all atoms, around three starting points. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how many atoms it takes until the loss is that of all of them, and whether it matters which they are.", "name": "fig-ablation-strength"}, "image": {"alt": "Three panels, one for each starting point, with a point and an interval for each number of atoms, temperature and part of the vocabulary, and each benchmark."}}
 figure = factor_effects(settings, lines, "strength")
