@@ -86,6 +86,7 @@ def draw_patches(axis: Axes, patches: pd.DataFrame) -> None:
             axis.plot(place, change, "o", ms=9, alpha=0, gid=told)
     axis.axhline(0, color="0.4", lw=1)
     axis.set_yscale("symlog", linthresh=0.02)
+    axis.yaxis.set_major_formatter("{x:g}")
     axis.margins(y=0.1)
     axis.set_xticks(range(len(layers)), layers)
     axis.set_xlabel("student layer")
