@@ -125,13 +125,14 @@ def factor_table(profile: Profile, lines: pd.DataFrame, factor: str) -> pd.DataF
     for task, value in product(tasks, dict.fromkeys(change.value for change in of_factor)):
         cells: dict[str, str | Interval] = dict.fromkeys((change.base for change in of_factor), "")
         tried = [change for change in of_factor if change.value == value and profile.teachers_for(task, change.entry)]
-        cells |= {change.base: _cell(found.get((task, change.entry))) for change in tried}
+        cells |= {change.base: difference_cell(found.get((task, change.entry))) for change in tried}
         if tried:
             table.append({"benchmark": title(task), FACTORS[factor].title: value, **cells})
     return pd.DataFrame(table)
 
 
-def _cell(line: pd.Series | None) -> str | Interval:
+def difference_cell(line: pd.Series | None) -> str | Interval:
+    """Return a line of ``pair_differences`` as a cell, bold where p is below 0.05; without a line it was not run."""
     if line is None:
         return NOT_RUN
     numbers = line["difference"], line["low"], line["high"]

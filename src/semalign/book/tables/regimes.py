@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from semalign.book.markdown import Interval
+from semalign.book.tables.ablations import difference_cell
 from semalign.book.tables.controls import ALPHA
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
@@ -79,16 +79,12 @@ def regime_table(profile: Profile, lines: pd.DataFrame) -> pd.DataFrame:
     found = {(line["task"], line["contrast"], line["regime"]): line for _, line in lines.iterrows()}
     tried, table = _tried(profile), []
     for task, regime in product(profile.tasks, REGIMES):
-        cells = {name: _cell(found.get((task, name, regime))) if (name, regime) in tried else "" for name in CONTRASTS}
+        cells = {
+            name: difference_cell(found.get((task, name, regime))) if (name, regime) in tried else ""
+            for name in CONTRASTS
+        }
         table.append({"benchmark": title(task), "training rows": regime, **cells})
     return pd.DataFrame(table)
-
-
-def _cell(line: pd.Series | None) -> str | Interval:
-    if line is None:
-        return NOT_RUN
-    numbers = line["difference"], line["low"], line["high"]
-    return Interval(*numbers, signed=True, decimals=4, bold=line["p_holm"] < ALPHA)
 
 
 def regime_reading(lines: pd.DataFrame) -> str:
