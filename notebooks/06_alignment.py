@@ -131,10 +131,9 @@ for task in ("micro_gsm8k", "micro_mmlu"):
 # %% [markdown]
 # ## How to read the table
 #
-# *Layers* has the teacher layer and the student layer of the pair. Two properties of the loss help to read the other columns of {numref}`tab-variants`.
+# *Layers* has the teacher layer and the student layer of the pair. For the student as it is, the layer cosine is that of the paper's interface. A line in bold differs from *nothing changed* by more than chance: its $p$, corrected for the lines of both benchmarks, is below 0.05. Two properties of the loss help to read the other columns of {numref}`tab-variants`.
 #
 # * $\cos(\mathbf z, \mathbf y^\text{oh})$ is largest when *every* other logit is zero. A language model's logits have a common offset, which means nothing for probabilities, and a spread, which means much. The paper's output term rewards removing both. The centred form ignores the offset.
-# * A line in bold differs from *nothing changed* by more than chance: its $p$, corrected for the lines of both benchmarks, is below 0.05. For the student as it is, the layer cosine is that of the paper's interface.
 # * Part of the targets is one fixed direction; *mean share* is how much of their energy it holds. A layer can reach this part by moving its mean alone, without learning anything about any particular position.
 #
 # ## Use the result

@@ -102,7 +102,7 @@ display(Markdown(f"The records of this chapter: {made_on(records)}; {again} nats
 # %% [markdown]
 # ## The map
 #
-# Which map takes the teacher's states into the student's space? `semantic`, the paper's, pairs token with token; [Baselines and controls](../baselines.md) describes the others. Permuted forms are {term}`controls <control>`: they keep the geometry of both spaces and pair wrong tokens, or wrong positions; `random` has no correspondence at all. If the meaning of the atoms matters, the paper's map must be better than its permuted form. All maps have the rate of their starting point here. {numref}`tab-premise-training` gives each a rate of its own: permuted forms then do best at the lowest one, where they hardly train, and the differences are small.
+# Which map takes the teacher's states into the student's space? `semantic`, the paper's, pairs token with token; [Baselines and controls](../baselines.md) describes the others. Permuted forms are {term}`controls <control>`: they keep the geometry of both spaces and pair wrong tokens, or wrong positions; `random` has no correspondence at all. If the meaning of the atoms matters, the paper's map must be better than its permuted form. All maps have the rate of their starting point here. {numref}`tab-premise-training` gives each a rate of its own: permuted forms then do best at the lowest ones, where they hardly train, and the differences are small.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with another map minus that with the paper's map, around three starting points. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: where the permuted form of a map is worse than the map itself, its correspondence carries something.", "name": "fig-ablation-map"}, "image": {"alt": "Three panels, one for each starting point, with a point and an interval for each of eight maps and each benchmark, and a line at zero."}}
 figure = factor_effects(settings, lines, "map")
@@ -328,7 +328,7 @@ page.show_table(
 display(Markdown(regimes.regime_reading(contrasts)))
 
 # %% [markdown]
-# Beside labels the paper's layer term does not clearly lower the loss with any number of rows. On GSM8K it raises the loss, less so the fewer rows there are, and permuted atoms raise it more: the correspondence is felt there, but labels already give what it has to say. The one clear gain is that of the logit-preserving map with the fewest rows on GSM8K, and it is smaller than the margin within which two entries count as [equal](#decisions-differences). The teacher's answers in place of labels change none of this.
+# Beside labels the paper's layer term does not clearly lower the loss with any number of rows. On GSM8K it raises the loss, less so the fewer rows there are and not clearly with the fewest, and permuted atoms raise it more: the correspondence is felt there, but labels already give what it has to say. The one clear gain is that of the logit-preserving map with the fewest rows on GSM8K, and it is smaller than the margin within which two entries count as [equal](#decisions-differences). The teacher's answers in place of labels change none of this.
 #
 # The search with few rows in the independent pair is in [Controls](09_controls.ipynb).
 #

@@ -291,8 +291,8 @@ ESCAPES = [
     _refused("reads its parent's environment", "open(f'/proc/{os.getppid()}/environ', 'rb').read()"),
     _refused("reads its own environment at the start", "open('/proc/self/environ', 'rb')"),
     Case("writes everybody's memory", "import os\nfor number in range(1, 70_000):\n    try:\n"
-         "        open(f'/proc/{number}/mem', 'r+b')\n        raise Exception('ESCAPED')\n    except OSError:\n"
-         f"        pass\n{WRONG}", {"assertion", "cpu"}),  # the loop takes most of the one second that it has
+         "        os.open(f'/proc/{number}/mem', os.O_RDWR)\n        raise Exception('ESCAPED')\n    except OSError:\n"
+         f"        pass\n{WRONG}", {"assertion"}),
     _libc_call("writes its parent's memory by a call", "libc.process_vm_writev(__import__('os').getppid(), "
                "(ctypes.c_void_p * 2)(), 0, (ctypes.c_void_p * 2)(), 0, 0)"),
     _libc_call("attaches to its parent", "libc.ptrace(0x4206, __import__('os').getppid(), 0, 0)"),

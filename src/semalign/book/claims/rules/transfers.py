@@ -69,7 +69,7 @@ def predicts(patterns: Sequence[str], *, least: int, resamples: int = 2000) -> F
 
     Alignment is the cosine of the student's states with the paper's targets before training, the gain the relative fall
     of the response NLL. One place counts once: both are means over the runs of a student, task, pair of layers and
-    interface, whatever their rate or output term. With fewer than ``least`` places nothing is computed.
+    interface, whatever their rate, rows or output term. With fewer than ``least`` places nothing is computed.
     """
     gains: dict[Hashable, list[tuple[float, float]]] = defaultdict(list)
     for record in records_of(patterns):
