@@ -175,6 +175,12 @@ for each in beside:
         records=each.paths,
         fold=f"Equal or not, student {each.profile.student}",
     )
+sizes = "; ".join(f"{each.profile.student} {readings.nll_changes(each.records, 'cross-entropy')}" for each in beside)
+display(
+    Markdown(
+        f"To judge the margin: cross-entropy on the labels, in the same steps and with the same layer, changes the held-out NLL by this much, in nats per token: {sizes}. Where that is less than the margin of {NLL.margin:g}, *equal* in the NLL says that neither entry does much, and nothing about the atoms."
+    )
+)
 
 # %% [markdown]
 # ### Every layer

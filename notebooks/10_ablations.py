@@ -15,7 +15,7 @@
 #
 # - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
 # - **Cost**: about 80 seconds on a CPU. Losses and scores are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `semalign select --profile sibling-form` and `semalign compare --profile sibling-form` what is shown of labels of another form, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py --methods semalign,cross-entropy,sft,seeking,laten` the side effects.
+# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `semalign select --profile sibling-form` and `semalign compare --profile sibling-form` what is shown of labels of another form, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py` with the methods of its table the side effects.
 #
 # ## In short
 #
@@ -54,7 +54,7 @@ from semalign.book.page import open_page
 page = open_page("10_ablations", profile, inputs)
 COMPARE = "semalign compare --profile ablations"
 ATTRIBUTE = "python benchmarks/attribution_choices.py"
-SIDE = "python benchmarks/side_effects.py --methods semalign,cross-entropy,sft,seeking,laten"
+SIDE = "python benchmarks/side_effects.py --methods semalign,semalign-last,permuted-atoms,permuted-last,output-cosine,cross-entropy,logit-kl,sft,seeking,laten"
 
 # %%
 from semalign.book.tables import ablations, medium, prediction, side_effects
@@ -438,25 +438,38 @@ page.show_table(
 # %% [markdown]
 # ## Side effects
 #
-# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here micro-sibling is trained on one task and measured on the held-out rows of all four. The diagonal of the table has the task that it was trained on.
+# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here micro-sibling is trained on one task under the settings of [the main comparison](08_evaluation.ipynb), and measured on all four: the loss on held-out rows, and the score on the test items.
 
 # %% tags=["hide-input"]
-matrix = side_effects.side_effects(results_dir() / "side-effects")
-if matrix.empty:
+losses, scores = (side_effects.side_effects(results_dir() / "side-effects", kind) for kind in (side_effects.LOSS, side_effects.SCORE))  # fmt: skip
+if losses.empty:
     display(Markdown(f"*Side effects were not run: `{SIDE}` measures them.*"))
 else:
+    made = {"command": SIDE, "records": results_dir() / "side-effects"}
     page.show_table(
-        side_effects.side_effect_table(matrix),
-        f"Change of the response NLL on each task after a transfer on one, in nats per token, seeds: {matrix['seeds'].min()}. Above zero is harm; bold where the 95% interval over rows does not contain zero.",
-        "side-effects",
-        command=SIDE,
-        records=results_dir() / "side-effects",
+        side_effects.mean_table(losses, scores),
+        f"Mean changes after a transfer on one task, over the four tasks trained on: of the response NLL in nats per token (above zero is harm) and of the score in points (below zero is harm). Seeds: {losses['seeds'].min()}.",
+        "side-effect-means",
+        **made,
     )
-    means = side_effects.mean_rises(matrix)
-    said = "; ".join(f"`{name}` {rounded(own, 4):+.4f} on its own task, {rounded(other, 4):+.4f} on the others ({n} tasks trained on)" for name, own, other, n in means.itertuples())  # fmt: skip
+    page.show_table(
+        side_effects.side_effect_table(losses),
+        "Change of the response NLL on each task after a transfer on one, in nats per token. Above zero is harm; bold where the 95% interval over rows does not contain zero.",
+        "side-effects",
+        fold="The loss on each task",
+        **made,
+    )
+    page.show_table(
+        side_effects.side_effect_table(scores, side_effects.SCORE),
+        "Change of the score on each task after a transfer on one, in points. Below zero is harm; bold where the 95% interval over items does not contain zero.",
+        "side-effect-scores",
+        fold="The score on each task",
+        **made,
+    )
+    means = side_effects.mean_rises(losses)
     still = [f"`{name}`" for name, own, other, _ in means.itertuples() if rounded(own, 4) == rounded(other, 4) == 0]
-    idle = f" {', '.join(still)} changed nothing here, which decides nothing." if still else ""
-    display(Markdown(f"Means over tasks, in nats per token: {said}.{idle}"))
+    if still:
+        display(Markdown(f"{', '.join(still)} changed nothing here, which decides nothing."))
 
 # %% [markdown]
 # ## What moves, and what is computed

@@ -19,7 +19,7 @@
 #
 # ## In short
 #
-# Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is? For most layers of the micro student the most similar teacher layer is its partner or next to it; but once states are scaled to unit length, two untrained models show nearly the same, and in the student that was cut from SmolLM2 no more layers match so than in untrained models. In the micro pair alignment lowers the similarities and moves many of their maxima off the diagonal, and {term}`permuted atoms` change the pattern no more than real ones do, so that a stable pattern is no sign of semantics. A transfer into the micro student under the paper's settings for HumanEval, which hardly train it, changes nothing that one could see. None of this was measured on the paper's models.
+# Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is? For most layers of the micro student the most similar teacher layer is its partner or next to it; but once states are scaled to unit length, two untrained models show nearly the same, because the same tokens come up again and again; and in the student that was cut from SmolLM2 no more layers match so than in untrained models. In the micro pair alignment lowers the similarities and moves many of their maxima off the diagonal, and {term}`permuted atoms` change the pattern no more than real ones do, so that a stable pattern is no sign of semantics. A transfer under the paper's settings changes hardly any similarity: not for HumanEval, where it hardly trains the student, and not for GSM8K, where it raises the held-out loss. None of this was measured on the paper's models.
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -30,6 +30,8 @@ inputs = [
     "results/small/cka-smollm2-135m.json",
     "results/ablations-analysis/cka-micro-sibling.csv",
     "results/ablations-analysis/cka-micro-sibling.json",
+    "results/micro-analysis/cka-micro-student-trained.csv",
+    "results/micro-analysis/cka-micro-student-trained.json",
 ]
 
 # %% tags=["hide-input"]
@@ -47,10 +49,12 @@ page = open_page("11_cka", profile, inputs)
 import pandas as pd
 
 import semalign
-from semalign.analysis.cka_figure import micro_pair, write_cka
+from semalign.analysis.cka import CKAOptions, cka_matrix
+from semalign.analysis.cka_figure import micro_pair, untrained, write_cka
 from semalign.data.tasks import rows
 from semalign.experiments.profiles import load_profile
 from semalign.paths import project_root, results_dir
+from semalign.results.records import read_record
 
 settings = load_profile(profile)
 out = project_root() / "book" / "_static" / "data" / "cka-micro"
@@ -149,6 +153,61 @@ else:
     display(commands("*Not run. These commands make it:*", "semalign run --profile micro --only 11"))
 
 # %% [markdown]
+# (cka-trained)=
+# ### A transfer that trains
+#
+# The transfer above leaves the student nearly as it was. Under the same settings for GSM8K the paper's method trains for more steps at a higher rate, and it moves the student: its loss there rises ([Evaluation](08_evaluation.ipynb)). Similarities are read on the same code prompts.
+
+# %% tags=["hide-input"]
+TRAINED = results_dir() / "micro-analysis" / "cka-micro-student-trained.json"
+TRAINED_COMMAND = """semalign transfer micro-teacher micro-student --data micro_gsm8k --examples 1000 --hold-out 100 --out runs/transfer-micro-gsm8k
+semalign cka micro-teacher micro-student --adapter runs/transfer-micro-gsm8k --prompts micro_humaneval --limit 164 --out data/results/micro-analysis/cka-micro-student-trained"""
+if TRAINED.is_file():
+    told = pd.DataFrame(read_record(TRAINED)["details"]["summary"]).set_index(["condition", "states", "kernel"])
+    before, after = told.loc["before"], told.loc["transferred"]
+    depth = pd.read_csv(TRAINED.with_suffix(".csv"))["student_layer"].max()
+    near = {name: ", ".join(f"{depth * share:.0f}" for share in part["diagonal_share"]) for name, part in (("before", before), ("after", after))}  # fmt: skip
+    display(
+        Markdown(
+            f"After it the mean difference to the matrix before is at most {after['mean_difference'].max():.3f}, and the agreement of the patterns (without row and column means) is at least {after['pairing_correlation'].min():.3f}. With the linear and the RBF kernel, for states as they are and then at unit length, {near['before']} of the student's {depth} layers were most similar to a teacher layer within one of their partner before, and {near['after']} after. That the pattern stays is no sign that the transfer was harmless."
+        )
+    )
+    display(page.provenance("cka-trained", TRAINED_COMMAND, TRAINED))
+else:
+    display(commands("*Not run. These commands make it:*", TRAINED_COMMAND))
+
+# %% [markdown]
+# (cka-words)=
+# ### Why untrained models resemble each other
+#
+# A layer with random weights adds little to the embedding of its token. In a prompt the same tokens come up again and again, and at equal tokens both models have nearly equal states, whatever their embeddings are. If this makes untrained models similar, nothing may be left of it when every token is read once. So both pairs read texts of one token each, one text for every token of the vocabulary.
+
+# %%
+if settings.name == "micro":
+    tokenizer = teacher.tokenizer
+    pieces = {i: tokenizer.decode([i]) for i in range(len(tokenizer)) if i not in tokenizer.all_special_ids}
+    once = [text for i, text in pieces.items() if tokenizer(text, add_special_tokens=False)["input_ids"] == [i]]
+    options = CKAOptions(pooling="last", batch_size=64)
+    trained_pair, untrained_pair = (teacher, student), (untrained(teacher, seed=0), untrained(student, seed=1))
+    words = {
+        "trained": cka_matrix(*trained_pair, once, options),
+        "untrained": cka_matrix(*untrained_pair, once, options),
+    }
+    print(
+        f"{len(once)} tokens; mean CKA over all pairs of layers: "
+        + ", ".join(f"{k} {v.mean():.3f}" for k, v in words.items())
+    )
+
+# %% tags=["hide-input"]
+if settings.name == "micro":
+    means = micro[(micro["states"] == "raw") & (micro["kernel"] == "linear")].groupby("condition")["cka"].mean()
+    display(
+        Markdown(
+            f"On the prompts, with the same kernel, the means are {means['before']:.3f} for the trained pair and {means['untrained']:.3f} for the untrained one. With every token read once the untrained models have nothing in common, and of the trained pair's similarity a small part is left; it is the part that training made, though only for tokens without a context."
+        )
+    )
+
+# %% [markdown]
 # ## Published weights
 #
 # This section compares SmolLM2-135M-Instruct {cite}`allal2025smollm2` with the student of [the next page](12_published_weights.ipynb), which is cut from it in depth and width, before and after a transfer, on the prompts of HumanEval {cite}`chen2021humaneval`. Here the student is a part of its teacher, so some similarity along the diagonal is there by construction: up to the first layer left out, the student is its teacher with less width.
@@ -230,7 +289,7 @@ display(
 
 {nested_list({name: diagonal_lines(found) for name, found in of_pairs.items()})}
 
-In untrained pairs all layers resemble each other, since a layer with random weights adds little to the embedding of its token, and random embeddings of the same tokens are arranged alike: a high similarity by itself says nothing about training. This is what one expects of such models; it was not tested apart from these matrices."""
+In untrained pairs all layers resemble each other on prompts, since the same tokens come up again and again, and not at all where [every token is read once](#cka-words): a high similarity by itself says nothing about training."""
     )
 )
 if settings.name == "micro":

@@ -3,7 +3,17 @@
 import pandas as pd
 import pytest
 
-from semalign.book.readings import along, differences, gains, half_width, leaders, search_differences, swept
+from semalign.book.readings import (
+    along,
+    differences,
+    gains,
+    half_width,
+    leaders,
+    nll_changes,
+    search_differences,
+    swept,
+    verdicts,
+)
 from semalign.experiments.profiles import load_profile
 
 NAMES = ["method", "teacher", "student", "task", "value"]
@@ -78,3 +88,32 @@ def test_curves_are_told_by_their_lowest_loss_and_their_end():
         "- GSM8K, from 2.000; the lowest is, with `seeking` 3.000 after 5 steps, 3.000 at the end.",
     ]
     assert along(points[:0]) == "not run"
+
+
+def test_each_case_of_a_pair_is_counted_once():
+    def told(*cases):
+        return verdicts(pd.DataFrame(cases, columns=["equal", "p_holm"]))
+
+    assert told((True, 1.0), (False, 0.01), (False, 0.5)) == "equal in 1 of 3 cases, differs in 1, open in 1"
+    assert told((True, 0.01), (True, 1.0), (False, 0.01)) == (
+        "equal in 2 of 3 cases, 1 of them with a shown difference inside the margin, differs in 1 others, open in 0"
+    )
+    assert told() == "not run"
+
+
+def test_changes_of_the_loss_are_means_over_the_runs_of_a_benchmark():
+    def run(method, task, before, after):
+        measured = {"before": {"response_nll": before}, "after": {"response_nll": after}}
+        return {"method": method, "task": task, "details": measured if after else {}}
+
+    records = pd.DataFrame(
+        [
+            run("cross-entropy", "micro_gsm8k", 0.5, 0.4),
+            run("cross-entropy", "micro_gsm8k", 0.5, 0.2),
+            run("cross-entropy", "micro_mmlu", 0.5, 0.75),
+            run("cross-entropy", "micro_mbpp", 0.5, None),
+            run("semalign", "micro_mmlu", 0.5, 9.0),
+        ]
+    )
+    assert nll_changes(records, "cross-entropy") == "MMLU +0.2500, GSM8K -0.2000"
+    assert nll_changes(records, "laten") == "not run"

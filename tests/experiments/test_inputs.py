@@ -64,6 +64,18 @@ def test_training_rows_are_the_first_of_the_task(profile):
     assert len(found) == 6 and "what is 0+1?" in found[0]["prompt"]
 
 
+def test_training_rows_are_read_once_for_all_cells_and_again_from_another_data_root(profile, monkeypatch, tmp_path):
+    asked, read = [], inputs.training.rows
+    monkeypatch.setattr(inputs.training, "rows", lambda *given, **chat: asked.append(given) or read(*given, **chat))
+    first = training_rows(profile, "micro_gsm8k")
+    first.clear()  # what one cell does to its list is not seen by the next
+    assert len(training_rows(profile, "micro_gsm8k")) == 6 and len(asked) == 1
+    monkeypatch.setenv("SEMALIGN_DATA", f"{tmp_path / 'elsewhere'}:{tmp_path / 'roots'}")
+    assert len(training_rows(profile, "micro_gsm8k")) == 6 and len(asked) == 2
+    forget_sources()
+    assert len(training_rows(profile, "micro_gsm8k")) == 6 and len(asked) == 3
+
+
 def test_held_out_rows_are_of_the_validation_split_and_none_is_trained_on(profile):
     found, split = held_out_rows(profile, "micro_gsm8k")  # its splits are equal, and six of eight rows are trained on
     assert split == "validation"

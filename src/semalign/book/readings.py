@@ -104,8 +104,26 @@ def verdicts(lines: pd.DataFrame) -> str:
     if lines.empty:
         return NOT_RUN
     equal, differ = lines["equal"].astype(bool), lines["p_holm"] < ALPHA
-    neither = int((~equal & ~differ).sum())
-    return f"equal in {equal.sum()} of {len(lines)} cases, differs in {differ.sum()}, open in {neither}"
+    both, neither = int((equal & differ).sum()), int((~equal & ~differ).sum())
+    within = f", {both} of them with a shown difference inside the margin" if both else ""
+    return (
+        f"equal in {equal.sum()} of {len(lines)} cases{within}, differs in {(differ & ~equal).sum()}"
+        f"{' others' if both else ''}, open in {neither}"
+    )
+
+
+def nll_changes(records: pd.DataFrame, entry: str) -> str:
+    """Return the mean change of the response NLL by the trainings of an entry, in nats per token, by benchmark.
+
+    Args:
+        records: see :func:`semalign.results.records.read_records`.
+        entry: a method or variant; its runs that did not measure held-out rows are left out.
+    """
+    measured = records["details"].map(lambda details: "response_nll" in details.get("after", {}))
+    of = records[(records["method"] == entry) & measured.astype(bool)]
+    change = of["details"].map(lambda details: details["after"]["response_nll"] - details["before"]["response_nll"])
+    means = change.astype(float).groupby(of["task"]).mean().sort_index(key=in_order)
+    return ", ".join(f"{title(task)} {rounded(value, 4):+.4f}" for task, value in means.items()) or NOT_RUN
 
 
 def swept(lines: pd.DataFrame, tasks: Sequence[str]) -> str:

@@ -4,7 +4,8 @@ A model's libraries are loaded only if its identity is not remembered, or if it 
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semalign.data import tasks
@@ -14,6 +15,7 @@ from semalign.experiments.cells import Cell
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import resolved
 from semalign.models import remembered
+from semalign.paths import data_roots
 
 if TYPE_CHECKING:
     from semalign.models.source import FiledModel
@@ -37,8 +39,9 @@ def _source(name: str, place: str) -> "FiledModel":
 
 
 def forget_sources() -> None:
-    """Let the models go that are kept."""
+    """Let the models and the training rows go that are kept."""
     _source.cache_clear()
+    _rows.cache_clear()
 
 
 def fingerprint_of(name: str) -> str:
@@ -48,12 +51,27 @@ def fingerprint_of(name: str) -> str:
 
 
 def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:
-    """Return the training rows of a profile's task, in the chat format in which it is evaluated."""
+    """Return the training rows of a profile's task, in the chat format in which it is evaluated.
+
+    They are kept for the next cells, so a file of theirs that changes later is not seen by this process.
+    """
     return _rows_to_train(profile, task, profile.tasks[task].train_size)
 
 
 def _rows_to_train(profile: Profile, task: str, size: int | None) -> list[dict[str, str]]:
-    return training.rows(task, size, profile.tasks[task].training_data, **_chat(profile, task))
+    chat, data = _chat(profile, task), profile.tasks[task].training_data
+    reader = profile.student if chat["tokenizer"] else None
+    where = task_file(task).fingerprint, *data_roots()
+    return list(_rows(task, size, data, chat["chat"], reader, where))
+
+
+@lru_cache(16)
+def _rows(
+    task: str, size: int | None, data: str | None, chat: str | None, reader: str | None, where: tuple[str | Path, ...]
+) -> list[dict[str, str]]:
+    """Return rows to train on; what they are read from (``where``) only tells apart what is kept."""
+    tokenizer = source_once(reader).outline.tokenizer if reader else None
+    return training.rows(task, size, data, chat=chat, tokenizer=tokenizer)
 
 
 def _chat(profile: Profile, task: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import pytest
 from helpers.losses import write_losses
 
-from semalign.book.tables.side_effects import mean_rises, side_effect_table, side_effects
+from semalign.book.tables.side_effects import SCORE, mean_rises, mean_table, side_effect_table, side_effects
 
 
 @pytest.fixture
@@ -33,3 +33,25 @@ def test_the_mean_over_the_other_tasks_leaves_the_own_one_out(lines):
 
 def test_without_records_there_is_no_line(tmp_path):
     assert side_effects(tmp_path / "nowhere").empty
+
+
+def test_scores_are_in_points_and_records_without_them_are_left_out(tmp_path):
+    gains = {"micro_mmlu": [1, 1, -1, 0], "micro_gsm8k": [-1, 0, 0, 0]}
+    write_losses(tmp_path, "sft", 0, [1.0], task="micro_mmlu", details={"rises": {"micro_mmlu": [0.5]}, "gains": gains})
+    write_losses(tmp_path, "seeking", 0, [1.0], task="micro_mmlu", details={"rises": {"micro_mmlu": [0.5]}})
+    lines = side_effects(tmp_path, SCORE)
+    assert lines[["method", "measured", "value"]].to_numpy().tolist() == [
+        ["sft", "micro_mmlu", 25.0],
+        ["sft", "micro_gsm8k", -25.0],
+    ]
+    assert str(side_effect_table(lines, SCORE).iloc[0]["GSM8K"]).startswith("-25.0")
+    assert side_effects(tmp_path / "nowhere", SCORE).empty
+
+
+def test_means_of_loss_and_score_stand_side_by_side(lines, tmp_path):
+    scores = lines.assign(value=[10.0, -20.0, 30.0, -5.0])
+    (line,) = mean_table(lines, scores).to_dict("records")
+    assert line["method"] == "sft" and line["loss, own task"].value == pytest.approx(-0.75)
+    own = scores["trained"] == scores["measured"]
+    assert line["score, own task"].value == scores[own]["value"].mean()
+    assert line["score, other tasks"].value == scores[~own]["value"].mean()

@@ -1,9 +1,10 @@
 """Verdicts on costs, from records that are made by hand, and by arithmetic on a profile."""
 
+import pandas as pd
 import pytest
 from helpers.claims import put
 
-from semalign.book.claims.rules import evaluate
+from semalign.book.claims.rules import costs, evaluate
 from semalign.book.claims.verdicts import NotRunError
 
 SIZE = {"vocabulary": 10, "width": 2}
@@ -62,3 +63,18 @@ def test_bandwidth_of_the_papers_settings_is_arithmetic():
     layer = 4 * 4096**2 + 3 * 4096 * 11008 + 2 * 4096
     assert found.numbers["each"].startswith(f"MMLU {1000 * 3 * 4096 / layer:.2f}, GSM8K ")
     assert found.numbers["logits"] == 32000 / 4096 and found.verdict == "partly"
+
+
+def test_the_work_of_alignment_is_that_of_the_task_where_it_is_largest(monkeypatch):
+    shares = pd.Series({"MMLU": 50.0, "GSM8K": 20.0})
+    monkeypatch.setattr(costs, "medium_table", lambda profile: profile.name)
+    monkeypatch.setattr(costs, "share_of_alignment", lambda table: {"micro": shares}[table])
+    given = {"profile": "micro", "mark": 1.1}
+    found = evaluate("alignment_work", [], {**given, "partly": 2.0})
+    assert (found.verdict, found.numbers["each"]) == ("partly", "MMLU 50%, GSM8K 20%")
+    assert evaluate("alignment_work", [], {**given, "partly": 1.5}).verdict == "not"
+    assert evaluate("alignment_work", [], {**given, "mark": 2.0, "partly": 2.0}).verdict == "reproduced"
+
+
+def test_at_the_papers_sizes_alignment_is_a_small_part_of_a_transfer():
+    assert evaluate("alignment_work", [], {"profile": "llama2", "mark": 1.5, "partly": 2.0}).verdict == "reproduced"

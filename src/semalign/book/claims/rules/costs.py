@@ -6,6 +6,7 @@ from typing import Any
 from semalign.book.claims.evidence import records_of
 from semalign.book.claims.rules import rule
 from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Finding, NotRunError, over
+from semalign.book.tables.medium import medium_table, share_of_alignment
 from semalign.book.tables.paper import title
 from semalign.experiments.profiles import load_profile
 from semalign.planning.shapes import shapes_of
@@ -82,3 +83,16 @@ def bandwidth(patterns: Sequence[str], *, profile: str) -> Finding:
         "known": "lengths assumed" if any("assumed" in each for each in known) else "lengths counted",
     }
     return Finding(over(ratio < 1 for ratio in ratios.values()), numbers)
+
+
+@rule
+def alignment_work(patterns: Sequence[str], *, profile: str, mark: float, partly: float) -> Finding:
+    """Reproduced if bases, map and targets make a transfer at most ``mark`` times the operations of all the rest.
+
+    Partly if at most ``partly`` times, for the task with the largest ratio. Attribution is in neither: operations are
+    those of :func:`semalign.book.tables.medium.medium_table`. No record is read.
+    """
+    shares = share_of_alignment(medium_table(load_profile(profile)))
+    ratios = 100 / (100 - shares)
+    verdict = REPRODUCED if ratios.max() <= mark else PARTLY if ratios.max() <= partly else NOT
+    return Finding(verdict, {"each": ", ".join(f"{task} {share:.2g}%" for task, share in shares.items())})
