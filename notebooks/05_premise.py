@@ -121,7 +121,7 @@ display(
 #
 # An aligned state, which is the target without its length, is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the head gives the teacher's next token the largest logit. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one ([Decisions](#decisions-controls-of-a-map)); a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes maps (the best rotation) and ridge maps (the best linear map) are fitted on states of both models at the same positions of other rows. All heads are taken without the weights of the [final norm](#decisions-final-norm). Where these weights differ much over the dimensions, as in Gemma, a head without them is not the one that the model reads its states with. This may be why the logit-preserving map of that pair reads next to nothing; `-s fold_norm=true` folds them in, and was not run for this table.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of positions at which the student's head reads the teacher's next token first, from aligned states of each teacher layer, for each pair on GSM8K or micro-GSM8K; the data have all benchmarks. 'The teacher's own states' are read by the teacher's head; the horizontal lines are the student's own states, and the best that any head of the student's width could do. What to see: how far the paper's map lies above its permuted form and below the others.", "name": "fig-premise-readings"}, "image": {"alt": "A panel for each pair of models; in each a line for every map over the teacher's layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of positions at which the student's head reads the teacher's next token first, from aligned states of each teacher layer, for each pair on GSM8K or micro-GSM8K; the data have all benchmarks. 'The teacher's own states' are read by the teacher's head and 'the student's own states' by the student's, each layer of the student at the same share of the depth, where its layers were read; the horizontal line is the best that any head of the student's width could do. What to see: how far the paper's map lies above its permuted form and below the others, and how late a model's own states say its next token.", "name": "fig-premise-readings"}, "image": {"alt": "A panel for each pair of models; in each a line for every map over the teacher's layers."}}
 figure = readings_of_pairs(premise.on_benchmark(records, "GSM8K"))
 page.save(premise.measured(records, "readings"), "premise-all-readings")
 
@@ -131,7 +131,7 @@ page.provenance("premise-all-readings", DIAGNOSE, diagnosed)
 # %% tags=["hide-input"]
 page.show_table(
     premise.reading_table(records),
-    "Share of positions at which the student's head reads the teacher's next token first, from aligned states of the teacher's last layer, in percent; the last two columns are the horizontal lines of {numref}`fig-premise-readings`.",
+    "Share of positions at which the student's head reads the teacher's next token first, from aligned states of the teacher's last layer, in percent; the last two columns are the student's own states of its last layer, and the horizontal line of {numref}`fig-premise-readings`.",
     "premise-readings",
     decimals=1,
     command=DIAGNOSE,

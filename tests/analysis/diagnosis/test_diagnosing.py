@@ -16,10 +16,12 @@ def test_a_model_corresponds_to_itself_and_its_own_states_change_nothing(student
         maps=("semantic", "permuted", "ridge"),
     )
     assert found.correspondence["atoms"].aligned == pytest.approx(1.0) and found.correspondence["head"].holds
-    own = found.readings[found.readings["map"] == "student"].iloc[0]
-    assert own["top_1"] == 1 and own["kl"] == pytest.approx(0, abs=1e-6)
-    teacher = found.readings[(found.readings["map"] == "teacher") & (found.readings["layer"] == 4)].iloc[0]
-    assert teacher["top_1"] == 1
+    measures = ["layer", "top_1", "top_5", "kl"]
+    own, teacher = (
+        found.readings[found.readings["map"] == name][measures].to_numpy() for name in ("student", "teacher")
+    )
+    assert own == pytest.approx(teacher, abs=1e-6) and own[:, 0].tolist() == [1, 2, 3, 4]
+    assert own[-1] == pytest.approx([4, 1, 1, 0], abs=1e-6) and own[0, 3] > 1e-4
     ridge = found.patches[(found.patches["map"] == "ridge") & (found.patches["strength"] == 1)]
     assert ridge["change"].abs().max() < 0.05  # fitted with a small penalty on the very same states
     control = found.patches[found.patches["map"] == "permuted"]

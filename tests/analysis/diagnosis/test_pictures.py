@@ -17,9 +17,12 @@ def found(teacher, student, rows):
 def test_readings_have_a_line_for_each_map_over_the_teacher_s_layers(found):
     axis = readings_figure(found.readings).axes[0]
     labels = axis.get_legend_handles_labels()[1]
-    assert [NAMES["semantic"], NAMES["permuted"], NAMES["teacher"]] == [x for x in labels if x in NAMES.values()]
+    drawn = [NAMES[name] for name in ("semantic", "permuted", "teacher", "student")]
+    assert drawn == [x for x in labels if x in NAMES.values()]
     semantic = found.readings[found.readings["map"] == "semantic"]
     assert axis.containers[0].lines[0].get_ydata() == pytest.approx(100 * semantic["top_1"])
+    # the student's four layers at the depths of the teacher's five
+    assert axis.containers[3].lines[0].get_xdata() == pytest.approx([1.25, 2.5, 3.75, 5.0])
 
 
 def test_patches_have_a_panel_for_each_strength(found):

@@ -41,6 +41,8 @@ def test_a_terminal_shows_the_last_layer_the_patches_and_the_verdict(found):
 
 def test_a_student_with_more_layers_than_its_teacher_stands_beside_the_teacher_s_last_layer(found):
     own = found.readings["map"] == "student"
-    deeper = replace(found, readings=found.readings.assign(layer=found.readings["layer"].mask(own, 99)))
+    last = own & (found.readings["layer"] == 4)
+    deeper = replace(found, readings=found.readings.assign(layer=found.readings["layer"].mask(last, 99)))
     lines = text(deeper).split("own readings included):\n")[1].splitlines()
     assert lines[1].split()[:2] == ["student", "99"] and any(line.split()[0] == "semantic" for line in lines)
+    assert sum(line.split()[0] == "student" for line in lines if line.split()) == 1  # its other layers are in the files

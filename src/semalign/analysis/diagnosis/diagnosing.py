@@ -26,7 +26,7 @@ from semalign.targets.builder import TargetBuilder
 from semalign.targets.pairing import LayerMap
 from semalign.targets.supervision import match_examples
 
-READ = 8  # teacher layers whose states are read
+READ = 8  # layers of each model whose states are read
 PATCHED = 4  # student layers that are patched
 STRENGTHS = (0.5, 1.0)
 ZERO = "zero"
@@ -40,7 +40,8 @@ class Diagnosis:
         vocabulary: shared atoms and their share of the data's tokens (:meth:`.TargetBuilder.vocabulary`).
         correspondence: of the unit ``atoms``, and of the ``head`` rows.
         energy: over how many directions each map that depends on the models alone spreads.
-        readings: a line for each map and teacher layer: how often the target says the teacher's next token.
+        readings: a line for each map and teacher layer: how often the target says the teacher's next token; and for
+            layers of both models: how often their own states do, by their own heads.
         patches: a line for each map, student layer and strength: change of the response NLL with intervals.
         verdict: sentences.
         seconds: how long it took.
@@ -105,14 +106,15 @@ class _Run:
         student = self.pair.student_outline
         patched = [student.check_layer(k) for k in layers or spaced(student.n_layers, PATCHED)]
         pairs = [(self.layer_map[k], k) for k in patched]
-        read = spaced(self.pair.teacher_outline.n_layers, READ)
-        of_models = self.maps.of_models
-        interface, last = self.settings.interface, student.n_layers
+        of_teacher, of_student = (spaced(n, READ) for n in (self.layer_map.n_teacher, self.layer_map.n_student))
+        of_models, interface = self.maps.of_models, self.settings.interface
         teacher = self._states(
-            "teacher", [*(Place("layer", i) for i in read), *(Place(interface, i) for i, _ in pairs)]
+            "teacher", [*(Place("layer", i) for i in of_teacher), *(Place(interface, i) for i, _ in pairs)]
         )
-        own = self._states("student", [Place("layer", last), *(Place(interface, k) for _, k in pairs)])
-        readings = pd.DataFrame(self._readings(teacher, own, read, of_models))
+        own = self._states(
+            "student", [*(Place("layer", k) for k in of_student), *(Place(interface, k) for _, k in pairs)]
+        )
+        readings = pd.DataFrame(self._readings(teacher, own, of_teacher, of_student, of_models))
         patches = pd.DataFrame(self._patches(teacher, own, pairs, strengths, of_models))
         found = correspondences(self.builder)
         return Diagnosis(
@@ -143,7 +145,12 @@ class _Run:
         return HeldStates([states[i] for i in range(self.half)])
 
     def _readings(
-        self, teacher: Read, own: Read, layers: Sequence[int], of_models: Mapping[str, list[Tensor]]
+        self,
+        teacher: Read,
+        own: Read,
+        of_teacher: Sequence[int],
+        of_student: Sequence[int],
+        of_models: Mapping[str, list[Tensor]],
     ) -> Iterator[dict[str, Any]]:
         """Yield the lines of what targets, and both models by themselves, say."""
         heads = [Architecture(source.head().model) for source in (self.pair.teacher_source, self.pair.student_source)]
@@ -156,10 +163,13 @@ class _Run:
 
         reader = Reader(heads[0], heads[1], *ids, seen(teacher.final))
         into = own.places[Place("layer", self.layer_map.n_student)]
-        last = self.layer_map.n_student
+        *inner, last = of_student
+        for k in inner:
+            found = reader.by_student(seen(own.places[Place("layer", k)]))
+            yield line(found, lengths, read="own", map="student", layer=k)
         yield line(reader.by_final(seen(own.final)), lengths, read="own", map="student", layer=last)
         yield line(reader.ceiling(), lengths, read="own", map="width", layer=self.layer_map.n_teacher)
-        for i in tqdm(layers, desc="readings", leave=False, disable=None):
+        for i in tqdm(of_teacher, desc="readings", leave=False, disable=None):
             states = teacher.places[Place("layer", i)]
             measured = seen(states)
             yield line(reader.by_teacher(measured), lengths, read="own", map="teacher", layer=i)

@@ -17,8 +17,9 @@ NAMES = {
     "ridge": "ridge",
     "zero": "zero",
     "teacher": "the teacher's own states",
+    "student": "the student's own states",
 }
-MARKERS = "osD^vP*X"
+MARKERS = "osD^vP*Xh"
 PERMUTED = "permuted"
 TITLE = "title: "  # begins the name of a part of a drawing that a page shows where the pointer rests on it
 
@@ -36,18 +37,21 @@ def readings_figure(readings: pd.DataFrame) -> Figure:
 
 
 def draw_readings(axis: Axes, readings: pd.DataFrame) -> None:
-    """Draw readings, with labels and without a legend; see :func:`readings_figure`."""
+    """Draw readings, with labels and without a legend; see :func:`readings_figure`.
+
+    A layer of the student is drawn at the same share of the teacher's depth.
+    """
     drawn = [name for name in NAMES if name in set(readings["map"])]
+    deepest = readings.groupby("map")["layer"].max()
     for name in drawn:
         part, (marker, colour, line) = readings[readings["map"] == name], _look(name)
-        ends = [part["top_1"] - part["low"], part["high"] - part["top_1"]]
+        ends = [100 * end.clip(lower=0) for end in (part["top_1"] - part["low"], part["high"] - part["top_1"])]
         axis.errorbar(
-            part["layer"], 100 * part["top_1"], yerr=[100 * end.clip(lower=0) for end in ends],
+            part["layer"] * deepest["width"] / deepest[name], 100 * part["top_1"], yerr=ends,
             marker=marker, color=colour, label=NAMES[name], capsize=2, ls=line,
         )  # fmt: skip
-    for name, text in (("student", "the student by itself"), ("width", "any head of its width")):
-        value = 100 * readings[readings["map"] == name]["top_1"].iloc[0]
-        axis.axhline(value, color="0.4", lw=1, ls=":" if name == "width" else "-.", label=text)
+    ceiling = 100 * readings[readings["map"] == "width"]["top_1"].iloc[0]
+    axis.axhline(ceiling, color="0.4", lw=1, ls=":", label="any head of its width")
     axis.set(xlabel="teacher layer", ylabel="read first (%)", ylim=(-2, 102))
 
 
@@ -97,5 +101,5 @@ def _look(name: str) -> tuple[str, tuple[float, float, float], str]:
     of = "semantic" if name == PERMUTED else name.removeprefix(f"{PERMUTED}_")
     shown = [each for each in NAMES if not each.startswith(PERMUTED)]
     colours = sns.color_palette("colorblind", len(shown))
-    line = ":" if name.startswith(PERMUTED) else "--" if name == "teacher" else "-"
+    line = ":" if name.startswith(PERMUTED) else "--" if name in ("teacher", "student") else "-"
     return MARKERS[shown.index(of)], colours[shown.index(of)], line

@@ -20,7 +20,8 @@ from semalign.settings import TransferSettings
 def text(found: Diagnosis) -> str:
     """Return a diagnosis for a terminal: the tables at their best places, then the verdict."""
     of_student = found.readings["map"] == "student"  # its last layer may have any number
-    last = found.readings[of_student | (found.readings["layer"] == found.readings["layer"][~of_student].max())]
+    ends = found.readings["layer"].groupby(of_student).transform("max")
+    last = found.readings[found.readings["layer"] == ends]
     columns = ["map", "layer", "top_1", "low", "high", "top_5", "kl"]
     changes = ["layer", "strength", "map", "change", "change_low", "change_high", "against_control", "against_zero"]
     spread = pd.DataFrame({name: each._asdict() for name, each in found.energy.items()}).T

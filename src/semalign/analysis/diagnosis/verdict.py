@@ -52,7 +52,7 @@ def _of_readings(readings: pd.DataFrame) -> str:
         parts.append(f"those with permuted atoms in {same[CONTROL]:.1%}")
     if len(others):
         parts.append(f"those of the best other map, {others.idxmax()}, in {others.max():.1%}")
-    own = readings[readings["map"] == "student"]["top_1"].iloc[0]
+    own = readings[readings["map"] == "student"]["top_1"].iloc[-1]
     first = f"Read by the student's head, the teacher's next token is first in {', '.join(parts)}"
     return f"{first}; in the student's own in {own:.1%}."
 

@@ -75,7 +75,7 @@ def reading_table(records: Sequence[Record]) -> pd.DataFrame:
         targets = readings[readings["read"] == "target"]  # the other lines may be of a student with more layers
         last = targets[targets["layer"] == targets["layer"].max()]
         shares = (100 * last.set_index("map")["top_1"]).to_dict()
-        own, width = (100 * readings[readings["map"] == name]["top_1"].iloc[0] for name in ("student", "width"))
+        own, width = (100 * readings[readings["map"] == name]["top_1"].iloc[-1] for name in ("student", "width"))
         named = {NAMES[str(name)]: share for name, share in shares.items()}
         lines.append({"pair": pair_name(record), **named, OWN: own, WIDTH: width})
     return pd.DataFrame(lines)
