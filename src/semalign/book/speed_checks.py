@@ -100,7 +100,12 @@ def micro_cell(found: Found) -> str:
     cells["rest"] = cells["seconds"] - cells["transfer"]
     shown = cells.rename(columns={"seconds": "cell, s", "transfer": "transfer, s", "rest": "score, s"}).round(1)
     fastest = ways.loc[ways["later"].idxmin(), "way"]
-    faster = "None of them made later steps faster." if fastest == ways["way"].iloc[0] else f"Fastest: {fastest}."
+    first = ways.loc[ways["later"].idxmin(), "first"]
+    faster = (
+        "None of them made later steps faster."
+        if fastest == ways["way"].iloc[0]
+        else f"Fastest in later steps: {fastest}, whose first step takes {first:.1f} s."
+    )
     shares = (
         f"In the training steps, {found['shares']['products']:.0%} of the time goes to matrix products and "
         f"{found['shares']['attention']:.0%} to attention.\n"
@@ -136,10 +141,12 @@ def tried(found: Found) -> str:
     rows = pd.DataFrame(found["rows"])
     rows["memory"] = rows["memory"].div(MB).map("{:.0f}".format)
     rows["calls"] = ["–" if math.isnan(number) else f"{number:.0f}" for number in rows["calls"]]
-    rows = rows.rename(columns={"memory": "MB", "calls": "calls of the model"})
+    titles = {"first": "first time, s", "seconds": "later, s", "memory": "MB", "calls": "calls of the model"}
+    rows = rows.rename(columns=titles)
     caption = (
-        f"What was tried on steps that fall short: medians of rounds that take turns, on {found['threads']} threads "
-        f"where none are named and one for answers; peak memory; commit {found['commit'][:7]}."
+        f"What was tried on steps that fall short: the first round, and the median of the later ones, which take "
+        f"turns; on {found['threads']} threads where none are named and one for answers and tokens; peak memory; "
+        f"commit {found['commit'][:7]}."
     )
     return table(rows, caption, "tab-tried").text
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -20,18 +20,25 @@ from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import load_profile
 from semalign.files import read_json
 from semalign.paths import results_dir
+from semalign.results.records import NONE
 from semalign.results.surroundings import versions
 
 
 def profiles() -> str:
     """Return the table of the profiles: what each asks for, how many records of it are here, and what makes them."""
     lines = [_line(name, kind) for name in profile_names() for kind in _kinds(name)]
+    spent = {part: sum((line[part] for line in lines), 0.0) for part in ("training", "scores")}
+    lines.append({"profile": "all", "what": "", "records": "", **spent, "command": ""})
     caption = (
         "The profiles: for a comparison, how many of its cells have a record of the models, data and settings that are "
-        "here; for choices, sweeps and curves, how many records there are; and how long their trainings took, one "
-        "after the other, without scores; often another process ran on the same machine."
+        "here; for choices, sweeps and curves, how many records there are; and how long trainings and their scores "
+        "took, one after the other; often another process ran on the same machine. A curve's training has its scores "
+        "in it."
     )
-    return table(pd.DataFrame(lines), caption, "tab-status-profiles").text
+    frame = pd.DataFrame(lines)
+    for part in spent:
+        frame[part] = [duration(seconds) if seconds else "–" for seconds in frame[part]]
+    return table(frame, caption, "tab-status-profiles").text
 
 
 class Kind(NamedTuple):
@@ -64,13 +71,14 @@ def _read_by_chapters() -> set[str]:
     return {place for source in notebook_sources() for place in input_paths(declared_inputs(source), book_profile())}
 
 
-def _line(name: str, kind: Kind) -> dict[str, str]:
-    paths = list((results_dir() / f"{name}{kind.folder}").glob("*.json"))
+def _line(name: str, kind: Kind) -> dict[str, Any]:
+    records = [read_json(path) for path in (results_dir() / f"{name}{kind.folder}").glob("*.json")]
     return {
         "profile": f"`{name}`",
         "what": kind.name,
-        "records": _current(name) if kind is COMPARISON else str(len(paths) or NOT_RUN),
-        "training": duration(sum(read_json(path)["seconds"] for path in paths)) if paths else "–",
+        "records": _current(name) if kind is COMPARISON else str(len(records) or NOT_RUN),
+        "training": float(sum(record["seconds"] for record in records if record["method"] != NONE)),
+        "scores": float(sum(record["details"].get("evaluation_seconds", 0) for record in records)),
         "command": f"`semalign {kind.verb} --profile {name}`",
     }
 

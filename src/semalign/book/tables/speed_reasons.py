@@ -87,10 +87,10 @@ def _transfer(part: float) -> Callable[[Size], str]:
 
 def _alignment_map(size: Size) -> str:
     return (
-        f"Counted in operations it would be {map_bound(size['size']):.2f}, as the product of the vectors comes to "
-        "those of both bases. It is more where that product, large and in float32, runs nearer the limit than the "
-        "other work of the bases: this is inferred, not measured. [Half products](#speed-half-products) were tried "
-        "to save operations."
+        f"Counted in operations it would be {map_bound(size['size']):.2f}, since the product of the unit vectors is "
+        "added to the work of both bases. Where the ratio is higher, that product, large and in float32, runs nearer "
+        "the limit than the other work of the bases: this is inferred, not measured. "
+        "[Half products](#speed-half-products) were tried to save operations."
     )
 
 
@@ -127,7 +127,7 @@ def _sandbox(size: Size) -> str:
         f"A program takes {ours:.1f} ms here and {peer:.1f} ms there. Here, it and its tests run in two processes "
         "that exchange values, each forked and confined for this program alone. There, one process with all rights "
         "of its user runs both, beside its manager. Limits without namespaces, and fewer or more programs at a time, "
-        "take about as long ([what was tried](#speed-tried))."
+        "are not faster ([what was tried](#speed-tried))."
     )
 
 
@@ -137,7 +137,7 @@ def _evaluation(size: Size) -> str:
         "the place of an answer that ends to the next item, for which the keys and values that stay are copied, and "
         "calls the model more often. With answers of different lengths that is what saves time ([generation of a "
         "published model](#speed-generation)). Making room earlier, later or only when all of a batch have ended is no "
-        "faster ([what was tried](#speed-tried))."
+        "faster. In that table both sides take turns, and are about as fast ([what was tried](#speed-tried))."
     )
 
 
@@ -149,7 +149,7 @@ def _seeking(size: Size) -> str:
         "passes of these examples and the peer those of one; the sums of the peer grow with the layers of the teacher. "
         "With one example at a time ours needs less than the peer, and more time. More examples at a time, and blocks "
         "without windows, take as long, so that the sums of windows are not what costs ([what was "
-        "tried](#speed-tried)). What does was not found."
+        "tried](#speed-tried)). What costs the rest was not found."
     )
 
 

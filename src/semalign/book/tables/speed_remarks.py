@@ -31,7 +31,11 @@ def _shortfall(step: str, runs: Runs, explained: bool) -> str | None:
     line = f"- **{settings['title']}**, to reach {settings['reach']:g}: {where}."
     if not explained:
         return line
-    return f"{line} {why(step, missed[-1][-1]) if missed else 'Another run reaches the mark.'}"
+    if not missed:
+        return f"{line} Another run reaches the mark."
+    size = missed[-1][-1]
+    of = "" if size["size"] == measured[-1][-1]["size"] else f" Numbers here are those at {size_text(size['size'])}."
+    return f"{line} {why(step, size)}{of}"
 
 
 def _ratios(found: Runs) -> list[float]:
@@ -85,7 +89,8 @@ def _basis(sizes: Runs) -> str:
     size = sizes[-1]["size"]
     heads = megabytes(sizes[-1]["ours"]) * MB / (FLOAT * size["vocabulary"] * size["width"])
     return (
-        f"The peak is {heads:.1f} times the memory of the head, besides the head; the vectors are one of these times."
+        f"The peak is {heads:.1f} times the memory of the head, besides the head; the vectors are one of these times. "
+        "The aim was half a head besides them, 1.5."
     )
 
 
