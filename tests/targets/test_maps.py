@@ -45,6 +45,17 @@ def test_procrustes_agrees_with_scipy_where_widths_are_equal():
     close(procrustes_map(Moments(x.T @ x, x.T @ y)), torch.from_numpy(expected))
 
 
+def test_procrustes_of_few_states_is_decided_by_them_alone():
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(5, width, generator=generator, dtype=torch.float64) for width in (12, 9))
+    m = procrustes_map(Moments(x.T @ x, x.T @ y))
+    # The same states after a rotation of both spaces have the rotated map, which no arbitrary direction would give.
+    turns = [torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))[0] for n in (12, 9)]
+    turned = procrustes_map(Moments((x @ turns[0]).T @ x @ turns[0], (x @ turns[0]).T @ (y @ turns[1])))
+    close(turned, turns[0].T @ m @ turns[1])
+    close(torch.linalg.svdvals(m), torch.tensor([1.0] * 5 + [0.0] * 4, dtype=torch.float64))
+
+
 @pytest.mark.parametrize(("wide", "narrow"), [(6, 3), (3, 6)])
 def test_procrustes_between_widths_is_orthonormal_and_no_other_such_map_fits_better(wide, narrow):
     x, y = normal(20, wide), normal(20, narrow, seed=1)

@@ -21,7 +21,10 @@ def procrustes_of_states(
 def procrustes_map(fit: Moments) -> Float[Tensor, "d_x d_y"]:
     """Return the M with orthonormal columns (rows, if y is wider) that maximises ``tr(M^T X^T Y)``.
 
-    ``M = U V^T`` from the singular value decomposition ``X^T Y = U S V^T``; the two widths may differ.
+    ``M = U V^T`` from the singular value decomposition ``X^T Y = U S V^T``; the two widths may differ. Where there are
+    fewer states than dimensions, every rotation between the directions with a singular value of zero would do as
+    well. These directions are mapped to zero, so that the states alone decide what M is.
     """
-    u, _, vh = torch.linalg.svd(fit.xy, full_matrices=False)
-    return u @ vh
+    u, values, vh = torch.linalg.svd(fit.xy, full_matrices=False)
+    told = values > values[0] * max(fit.xy.shape) * torch.finfo(values.dtype).eps
+    return u * told @ vh
