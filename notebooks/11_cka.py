@@ -165,7 +165,9 @@ semalign cka micro-teacher micro-student --adapter runs/transfer-micro-gsm8k --p
 if TRAINED.is_file():
     told = pd.DataFrame(read_record(TRAINED)["details"]["summary"]).set_index(["condition", "states", "kernel"])
     before, after = told.loc["before"], told.loc["transferred"]
-    depth = pd.read_csv(TRAINED.with_suffix(".csv"))["student_layer"].max()
+    similarities = pd.read_csv(TRAINED.with_suffix(".csv"))
+    depth = similarities["student_layer"].max()
+    page.save(similarities, "cka-trained")
     near = {name: ", ".join(f"{depth * share:.0f}" for share in part["diagonal_share"]) for name, part in (("before", before), ("after", after))}  # fmt: skip
     display(
         Markdown(
