@@ -127,7 +127,7 @@ def _sandbox(size: Size) -> str:
         f"A program takes {ours:.1f} ms here and {peer:.1f} ms there. Here, it and its tests run in two processes "
         "that exchange values, each forked and confined for this program alone. There, one process with all rights "
         "of its user runs both, beside its manager. Limits without namespaces, and fewer or more programs at a time, "
-        "are not faster ([what was tried](#speed-tried))."
+        "take about as long ([what was tried](#speed-tried))."
     )
 
 
