@@ -24,15 +24,9 @@
 # %% tags=["parameters"]
 profile = "micro"
 inputs = [
-    "models",
-    "benchmarks",
-    "results/small/cka-smollm2-135m.csv",
-    "results/small/cka-smollm2-135m.json",
-    "results/ablations-analysis/cka-micro-sibling.csv",
-    "results/ablations-analysis/cka-micro-sibling.json",
-    "results/micro-analysis/cka-micro-student-trained.csv",
-    "results/micro-analysis/cka-micro-student-trained.json",
-]
+    "models", "benchmarks",
+    "results/small", "results/ablations-analysis", "results/micro-analysis",
+]  # fmt: skip
 
 # %% tags=["hide-input"]
 from IPython.display import display
@@ -187,25 +181,19 @@ else:
 # %%
 if settings.name == "micro":
     tokenizer = teacher.tokenizer
-    pieces = {i: tokenizer.decode([i]) for i in range(len(tokenizer)) if i not in tokenizer.all_special_ids}
-    once = [text for i, text in pieces.items() if tokenizer(text, add_special_tokens=False)["input_ids"] == [i]]
+    pieces = [tokenizer.decode([i], skip_special_tokens=True) for i in range(len(tokenizer))]
+    once = [text for i, text in enumerate(pieces) if tokenizer.encode(text) == [i]]
     options = CKAOptions(pooling="last", batch_size=64)
-    trained_pair, untrained_pair = (teacher, student), (untrained(teacher, seed=0), untrained(student, seed=1))
-    words = {
-        "trained": cka_matrix(*trained_pair, once, options),
-        "untrained": cka_matrix(*untrained_pair, once, options),
-    }
-    print(
-        f"{len(once)} tokens; mean CKA over all pairs of layers: "
-        + ", ".join(f"{k} {v.mean():.3f}" for k, v in words.items())
-    )
+    fresh = untrained(teacher, seed=0), untrained(student, seed=1)
+    for name, pair in {"trained": (teacher, student), "untrained": fresh}.items():
+        print(f"{name}: mean CKA {cka_matrix(*pair, once, options).mean():.3f}")
 
 # %% tags=["hide-input"]
 if settings.name == "micro":
     means = micro[(micro["states"] == "raw") & (micro["kernel"] == "linear")].groupby("condition")["cka"].mean()
     display(
         Markdown(
-            f"On the prompts, with the same kernel, the means are {means['before']:.3f} for the trained pair and {means['untrained']:.3f} for the untrained one. With every token read once the untrained models have nothing in common, and of the trained pair's similarity a small part is left; it is the part that training made, though only for tokens without a context."
+            f"On the prompts, with the same kernel, the means are {means['before']:.3f} for the trained pair and {means['untrained']:.3f} for the untrained one. With {len(once)} tokens, each read once, the untrained models have nothing in common, and of the trained pair's similarity a small part is left; it is the part that training made, though only for tokens without a context."
         )
     )
 
