@@ -54,7 +54,9 @@ from semalign.book.page import open_page
 page = open_page("10_ablations", profile, inputs)
 COMPARE = "semalign compare --profile ablations"
 ATTRIBUTE = "python benchmarks/attribution_choices.py"
-SIDE = "python benchmarks/side_effects.py --methods semalign,semalign-last,permuted-atoms,cross-entropy,sft,seeking,laten"
+SIDE = (
+    "python benchmarks/side_effects.py --methods semalign,semalign-last,permuted-atoms,cross-entropy,sft,seeking,laten"
+)
 
 # %%
 from semalign.book.tables import ablations, medium, prediction, side_effects
