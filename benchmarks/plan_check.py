@@ -2,7 +2,8 @@
 
 Memory is the peak of PyTorch's allocator, from the profiler's record of every allocation, on top of the tensors that
 are there before; FLOPs are those of ``torch.utils.flop_counter``, with attention written out, since it does not know
-the CPU's fused one.
+the CPU's fused one. They follow from shapes and do not depend on the type: they are counted once, in float32, and the
+plan of each type is compared with them. Memory is measured in each type.
 
     python benchmarks/plan_check.py --out data/results/speed/plan.json
 """
@@ -10,7 +11,7 @@ the CPU's fused one.
 import argparse
 import copy
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -183,21 +184,21 @@ class Case:
         yield scoring.choices(self.setup, self.setup.student, bare, len(ids), dtype), held, score
 
 
-def lines(teacher: LanguageModel, student: LanguageModel, rows: int, only: str | None = None) -> list[Line]:
-    """Return the comparison of all phases, or of one, on two models."""
-    found = []
+def count(teacher: LanguageModel, student: LanguageModel, rows: int) -> dict[str, int]:
+    """Return the FLOPs of each phase on two models; 0 for the bases, whose products in place are not counted."""
     with tempfile.TemporaryDirectory() as folder:
-        counted = Case(_written_out(teacher), _written_out(student), rows, Path(folder))
-        measured = Case(teacher, student, rows, Path(folder) / "measured")
-        Path(folder, "measured").mkdir()
-        for (phase, held, run), (_, _, again) in zip(measured.phases(), counted.phases(), strict=True):
-            if only in (None, phase.name):
-                run_flops = 0 if phase.name == "bases and map" else flops(again)  # products in place are not counted
-                dtype = str(student.model.dtype).removeprefix("torch.")
-                found.append(
-                    Line(student.name, dtype, phase.name, phase.gpu_memory, held + peak(run), phase.flops, run_flops)
-                )
-    return found
+        case = Case(_written_out(teacher), _written_out(student), rows, Path(folder))
+        return {phase.name: 0 if phase.name == "bases and map" else flops(run) for phase, _, run in case.phases()}
+
+
+def lines(teacher: LanguageModel, student: LanguageModel, rows: int, counted: Mapping[str, int]) -> list[Line]:
+    """Return the comparison of all phases on two models, whose FLOPs are those that :func:`count` gave in any type."""
+    dtype = str(student.model.dtype).removeprefix("torch.")
+    with tempfile.TemporaryDirectory() as folder:
+        return [
+            Line(student.name, dtype, phase.name, phase.gpu_memory, held + peak(run), phase.flops, counted[phase.name])
+            for phase, held, run in Case(teacher, student, rows, Path(folder)).phases()
+        ]
 
 
 def _written_out(model: LanguageModel) -> LanguageModel:
@@ -218,11 +219,11 @@ def main() -> None:
     options = parser.parse_args()
     found: list[Line] = []
     for name in options.models:
-        teacher, student = ("micro-teacher", "micro-student") if name == "micro" else (name, name)
+        pair = ("micro-teacher", "micro-student") if name == "micro" else (name, name)
+        rows = 64 if name == "micro" else 16
+        counted = count(*(load_model(each, dtype=torch.float32) for each in pair), rows)
         for dtype in TYPES.values():
-            found += lines(
-                load_model(teacher, dtype=dtype), load_model(student, dtype=dtype), 64 if name == "micro" else 16
-            )
+            found += lines(*(load_model(each, dtype=dtype) for each in pair), rows, counted)
     for line in found:
         work = (
             ""

@@ -13,13 +13,19 @@
 # %% [markdown]
 # # The micro family
 #
+# ## In short
+#
+# **Which models and tasks do most measurements in this book come from?**
+#
+# - They come from five small models that were trained for this project, and from four generated benchmarks in the form of MMLU, GSM8K, HumanEval and MBPP.
+# - The {term}`teacher` answers far more test items than the {term}`student`, for example {num}`micro/none--micro-teacher--micro_gsm8k.json:value:.0f` against {num}`micro/none--micro-student--micro_gsm8k.json:value:.0f` percent of micro-GSM8K. So there is something to transfer.
+# - **What this does not show**: anything about the real benchmarks, or about Llama 2.
+#
+# :::{admonition} About this page
 # - **Purpose**: the small models and benchmarks that come with this project, and on which most of this book runs: how large they are, how they were made, what a task looks like, and what they are not good for.
 # - **Cost**: about 10 seconds on a CPU. Scores and answers come from records.
 # - **Command**: `semalign run --profile micro --only 00`
-#
-# ## In short
-#
-# Which models and tasks do most measurements in this book come from? They come from five small models that were trained for this project, and from four generated benchmarks in the form of MMLU, GSM8K, HumanEval and MBPP. The {term}`teacher` answers far more test items than the {term}`student`, for example {num}`micro/none--micro-teacher--micro_gsm8k.json:value:.0f` against {num}`micro/none--micro-student--micro_gsm8k.json:value:.0f` percent of micro-GSM8K, so there is something to transfer. None of these scores says anything about the real benchmarks, or about Llama 2.
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -36,13 +42,14 @@ from semalign.book.tables.paper import title
 page = open_page("00_micro_family", profile, inputs)
 
 # %% [markdown]
-# A claim about a method is easiest to check where a run takes seconds. The micro family makes that possible. It has three general models (`micro-teacher` and two students) and two code models with the architecture of Llama, which anyone can train again from text that the project generates. Its four small benchmarks have rows, prompts and scorers in the form of those of MMLU, GSM8K, HumanEval and MBPP.
+# A claim about a method is easiest to check where a run takes seconds. The micro family makes that possible. It has three general models (`micro-teacher` and two students) and two code models. All five have Llama's architecture. Anyone can train them again: the project generates the text. Its four small benchmarks have rows, prompts and scorers in the form of those of MMLU, GSM8K, HumanEval and MBPP.
 #
 # ## Models
 #
 # `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. `micro-sibling` is a second student, made as students of real families often are: the teacher with a narrower residual stream and fewer layers, trained on. The first student has seen the same facts and skills as the teacher, mostly told in other words and layouts. Only a few of its documents had the form of the benchmarks. So it answers fewer of their items, and there is something to transfer.
 
 # %%
+from semalign.data.tasks import rows
 from semalign.experiments import runs
 from semalign.experiments.profiles import load_profile
 from semalign.paths import data_dir, results_dir
@@ -85,7 +92,7 @@ page.show_table(
 # %% [markdown]
 # ## One item of each
 #
-# This is the first item of each test split, not a chosen one, with four answers: those of the student, of the teacher, of the student after SemAlign with the [paper's settings](../paper_settings.md), and of the student after a training of the same layer by cross-entropy in place of both terms of SemAlign's loss. Both trainings have the rows, epochs and rate of the paper's Table 5, and seed 0. Records keep the answers to the first three items. Where a training changed the answer to one of the other two, that item is shown too.
+# This is the first item of each test split, not a chosen one, with the right answer (for code, one that passes the tests) and four others: those of the student, of the teacher, of the student after SemAlign with the [paper's settings](../paper_settings.md), and of the student after a training of the same layer by cross-entropy in place of both terms of SemAlign's loss. Both trainings have the rows, epochs and rate of the paper's Table 5, and seed 0. Records keep the answers to the first three items. Where a training changed the answer to one of the other two, that item is shown too.
 
 # %% tags=["hide-input"]
 AFTER = {"after SemAlign": "semalign", "after cross-entropy": "cross-entropy"}
@@ -96,9 +103,10 @@ for task in settings.tasks:
     for called, method in AFTER.items():
         name = f"{method}--{settings.teacher}--{settings.student}--{task}--0.json"
         answered[f"{settings.student} {called}"] = read_record(folder / name) if name in current else None
-    display(Markdown(f"### {title(task)}\n\n{answers_text(answered)}"))
+    right = [row["response"] for row in rows(task, "test", 3)]
+    display(Markdown(f"### {title(task)}\n\n{answers_text(answered, right)}"))
     if item := changed_item([record for name, record in answered.items() if name != settings.teacher]):
-        display(Markdown(f"Item {item + 1}, which a training changed:\n\n{answers_text(answered, item)}"))
+        display(Markdown(f"Item {item + 1}, which a training changed:\n\n{answers_text(answered, right, item)}"))
 
 # %% [markdown]
 # ## What it is not good for

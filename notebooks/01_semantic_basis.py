@@ -13,13 +13,19 @@
 # %% [markdown]
 # # Semantic basis
 #
+# ## In short
+#
+# **Does every token of the vocabulary have a vector of its own in the space of hidden states, and what are these vectors like?**
+#
+# - In the micro models every token has one, and it is computed exactly up to rounding.
+# - For most tokens the logits of this vector are largest at the token itself, but for many they are not.
+# - **What this does not show**: that hidden states are made of these vectors, or that those of two models mean the same.
+#
+# :::{admonition} About this page
 # - **Purpose**: compute the vocabulary-defined semantic bases of teacher and student (Section 3.1 of the paper), check them, and draw Fig. 1 from them.
 # - **Cost**: about 15 seconds for the micro family on a CPU; a Llama-2-7B head takes well under a minute on two cores.
 # - **Command**: `semalign run --profile micro --only 01`
-#
-# ## In short
-#
-# Does every token of the vocabulary have a vector of its own in the space of hidden states, and what are these vectors like? In the micro models every token has one, and it is computed exactly up to rounding. For most tokens the logits of this vector are largest at the token itself, but for many they are not. The page does not show that hidden states are made of these vectors, nor that those of two models mean the same.
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -177,7 +183,7 @@ own = {name: found["own token first (%)"] for name, found in checks.items()}
 spread = cosines.groupby(["model", "side"])["cosine"].std()
 display(
     Markdown(
-        f"""- **Own token first**: for {own["teacher"]:.0f}% of the teacher's atoms and {own["student"]:.0f}% of the student's. For the other tokens, the state that is nearest to "this token and no other" reads as another token.
+        f"""- **Own token first**: for {own["teacher"]:.0f}% of the teacher's atoms and {own["student"]:.0f}% of the student's. For the other tokens, the state that comes nearest to a logit of 1 here and 0 elsewhere gives another token the largest logit.
 - **Angles**: cosines between output-side atoms have standard deviation {spread["teacher", "output"]:.3f} in the teacher and {spread["student", "output"]:.3f} in the student; those between random vectors have {spread["teacher", "random"]:.3f} and {spread["student", "random"]:.3f}."""
     )
 )

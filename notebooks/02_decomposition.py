@@ -13,13 +13,19 @@
 # %% [markdown]
 # # Decomposition
 #
-# - **Purpose**: decompose hidden states into semantic components and recompose them (Section 3.2, Eq. 1 and 2), and see what the paper's Fig. 2 shows: how well the direction of a state survives.
-# - **Cost**: about 15 seconds for the micro family on a CPU; the curves of SmolLM2-135M come from committed results.
-# - **Command**: `semalign run --profile micro --only 02`
-#
 # ## In short
 #
-# Does a hidden state keep its direction when it is taken apart along the {term}`atoms <semantic atom>` of its model and put together again? In a published model it mostly does for atoms of the {term}`output-side basis` and hardly for those of the {term}`input-side basis`, as the paper says; in the micro student it is the other way round. The same number of random vectors keeps the direction better than either, so a high cosine does not show that states are made of semantic atoms. The paper's own models, Qwen3 and Llama 2, were not run.
+# **Does a hidden state keep its direction when it is taken apart along the {term}`atoms <semantic atom>` of its model and put together again?**
+#
+# - In a published model it mostly does for atoms of the {term}`output-side basis` and hardly for those of the {term}`input-side basis`, as the paper says. In the micro student it is the other way round.
+# - The same number of random vectors keeps the direction better than either. So a high cosine does not show that states are made of semantic atoms.
+# - **What this does not show**: how the paper's own models, Qwen3 and Llama 2, do. They were not run.
+#
+# :::{admonition} About this page
+# - **Purpose**: decompose hidden states into semantic components and recompose them (the paper's Section 3.2, Eq. 1 and 2), and see what the paper's Fig. 2 shows: how well the direction of a state survives.
+# - **Cost**: about 15 seconds for the micro family on a CPU; the curves of SmolLM2-135M come from committed results.
+# - **Command**: `semalign run --profile micro --only 02`
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"

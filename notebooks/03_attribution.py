@@ -13,13 +13,20 @@
 # %% [markdown]
 # # Attribution
 #
-# - **Purpose**: find the teacher's *critical* layer for each task, the one with the largest score (Section 4.1), by Layer Gradient × Activation, and see how much that choice depends on what the paper leaves open.
-# - **Cost**: about 90 seconds for the micro family on a CPU.
-# - **Command**: `semalign run --profile micro --only 03`
-#
 # ## In short
 #
-# Which layer of the teacher matters for a task? If the score sums magnitudes, it is always the first layer or, where whole layer outputs are scored, the second, whatever the task. Without the output of the first MLP the teacher predicts no task any more: the score finds a layer that everything needs, not one that is special to a task. If the score sums signed products, it gives other layers, which depend on the {term}`interface` and on the task. This page does not ask whether any of them is a good place to train.
+# **Which layer of the teacher matters for a task?**
+#
+# - If the score sums magnitudes, layer 1 always wins, or layer 2 where whole layer outputs are scored, whatever the task.
+# - Without the output of the first MLP the teacher predicts no task any more. The score finds a layer that everything needs, not one that is special to a task.
+# - If the score sums signed products, it gives other layers, which depend on the {term}`interface` and on the task.
+# - **What this does not show**: whether any of these layers is a good place to train.
+#
+# :::{admonition} About this page
+# - **Purpose**: find the teacher's *critical* layer for each task, the one with the largest score (the paper's Section 4.1), by Layer Gradient × Activation, and see how much that choice depends on what the paper leaves open.
+# - **Cost**: about 90 seconds for the micro family on a CPU.
+# - **Command**: `semalign run --profile micro --only 03`
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"

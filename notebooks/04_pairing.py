@@ -13,13 +13,19 @@
 # %% [markdown]
 # # Pairing
 #
-# - **Purpose**: assign a teacher layer to each student layer (Section 4.1), find the student layer for a critical teacher layer, and draw Fig. 3 from a real pair.
-# - **Cost**: about 95 seconds for the micro family on a CPU.
-# - **Command**: `semalign run --profile micro --only 04`
-#
 # ## In short
 #
-# Which teacher layer supervises which student layer, and what does this look like for a real pair? The formula gives each student layer a teacher layer of its own and leaves some teacher layers without a partner. In the drawn pair, the training under the paper's settings moves the student's states only a little towards their targets. Nothing here shows that layers at equal depth compute the same.
+# **Which teacher layer supervises which student layer, and what does this look like for a real pair?**
+#
+# - The formula gives each student layer a teacher layer of its own and leaves some teacher layers without a partner.
+# - In the drawn pair, the training under the paper's settings moves the student's states only a little towards their {term}`targets <target>`.
+# - **What this does not show**: that layers at equal depth compute the same.
+#
+# :::{admonition} About this page
+# - **Purpose**: assign a teacher layer to each student layer (the paper's Section 4.1), find the student layer for a critical teacher layer, and draw Fig. 3 from a real pair.
+# - **Cost**: about 95 seconds for the micro family on a CPU.
+# - **Command**: `semalign run --profile micro --only 04`
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"

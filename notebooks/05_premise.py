@@ -13,13 +13,20 @@
 # %% [markdown]
 # # Does the premise hold?
 #
+# ## In short
+#
+# **Do {term}`atoms <semantic atom>` of two models mean the same, and do {term}`aligned states <aligned state>` help?**
+#
+# - Where one model was made from the other, atoms agree largely: their {term}`CKA`, where 1 means the same arrangement, is {num}`diagnosis/micro-teacher--micro-sibling--micro_gsm8k.json:value:.2f` and {num}`diagnosis/smollm2-135m--smollm2-135m-mild--gsm8k.json:value:.2f` for two students that were cut from their teachers. It is {num}`diagnosis/micro-teacher--micro-student--micro_gsm8k.json:value:.2f` and {num}`diagnosis/gemma3-270m--smollm2-135m--gsm8k.json:value:.2f` for two that were trained apart.
+# - Where atoms agree, the student's head reads the teacher's next token from the aligned states of the last layer far more often than with shuffled tokens. Mixed into the last layer, such states lower the loss of one student only, the micro student that was cut; maps fitted to logits or states do so for other pairs too.
+# - When this layer is trained on {term}`labels` and aligned states together, no map lowers the held-out loss by more than 0.01 nats per token below that of labels alone. Without labels the loss on MMLU falls with the logit-preserving and the Procrustes map, not clearly with the paper's, and the scores do not follow.
+# - **What this does not show**: what more data would say, since the diagnoses have few rows of each pair, or what holds for the paper's models.
+#
+# :::{admonition} About this page
 # - **Purpose**: Section 4.2 of the paper takes it that atom $i$ of the teacher's basis and atom $i$ of the student's basis mean the same. This page measures, before any training, for which pairs of models that holds, what the aligned states say, and what they do in place of the student's own states.
 # - **Cost**: about 30 seconds on a CPU. Everything comes from records of `semalign diagnose`; the correspondence of the profile's own pair is computed again.
 # - **Command**: `semalign run --profile micro --only 05`; the line under each table has the command for one pair of models.
-#
-# ## In short
-#
-# Do {term}`atoms <semantic atom>` of two models mean the same, and do aligned states help? Where one model was made from the other, atoms agree largely: their {term}`CKA`, where 1 means the same arrangement, is {num}`diagnosis/micro-teacher--micro-sibling--micro_gsm8k.json:value:.2f` and {num}`diagnosis/smollm2-135m--smollm2-135m-mild--gsm8k.json:value:.2f` for two students that were cut from their teachers, and {num}`diagnosis/micro-teacher--micro-student--micro_gsm8k.json:value:.2f` and {num}`diagnosis/gemma3-270m--smollm2-135m--gsm8k.json:value:.2f` for two that were trained apart. Where atoms agree, the student's head reads the teacher's next token from the aligned states of the last layer far more often than with shuffled tokens. Mixed into the last layer, such states lower the loss of one student only, the micro student that was cut. When this layer is trained on labels and aligned states together, no map lowers the held-out loss by more than 0.01 nats per token below that of labels alone; without labels the loss falls a little on MMLU, and the scores do not follow.
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -27,6 +34,7 @@ inputs = [
     "models",
     "benchmarks",
     "results/diagnosis",
+    "results/diagnosis-folded",
     "results/trained-apart",
     "results/sibling-places-selection",
     "results/sibling-plus-selection",
@@ -88,7 +96,7 @@ for record in own:
 # %% [markdown]
 # ### Why atoms of models that were trained apart differ
 #
-# The rows of two heads can be arranged alike while their atoms are not. The pseudoinverse divides the head by the squares of its singular values, so that the directions in which the tokens' rows differ least weigh most in the atoms. What counts is therefore in how many directions two heads agree, however little the rows differ there. Canonical correlations between the columns of the two heads measure this; a direction is *shared* if its correlation is above the largest of 20 random pairings of the tokens. In the second part of {numref}`tab-premise-apart`, a teacher and a student of the micro family were trained from scratch once more, with fewer tokens, to see what makes atoms correspond: each line changes one thing in both models, and the last one two ({term}`micro family`, [recipe](00_micro_family.ipynb)). Published text, in place of the generated text of the family, is that of the training rows of GSM8K and MBPP; the vocabulary is made from it, and both models read the same rows, in one stage.
+# The rows of two heads can be arranged alike while their atoms are not. The pseudoinverse divides the head by the squares of its singular values, so the directions in which the tokens' rows differ least weigh most in the atoms. What counts is therefore in how many directions two heads agree, however little the rows differ there. Canonical correlations between the columns of the two heads measure this; a direction is *shared* if its correlation is above the largest of 20 random pairings of the tokens. In the second part of {numref}`tab-premise-apart`, a teacher and a student of the micro family were trained from scratch once more, with fewer tokens, to see what makes atoms correspond: each line changes one thing in both models, and the last one two ({term}`micro family`, [recipe](00_micro_family.ipynb)). Published text, in place of the generated text of the family, is that of the training rows of GSM8K and MBPP; the vocabulary is made from it, and both models read the same rows, in one stage.
 
 # %% tags=["hide-input"]
 from semalign.book.tables.trained_apart import apart_records, apart_table
@@ -103,6 +111,19 @@ page.show_table(
 )
 
 # %% tags=["hide-input"]
+import torch
+from torch.nn.functional import normalize
+
+from semalign.analysis.diagnosis.atoms import correspondence, energy
+
+builder = TargetBuilder(Pair(settings.teacher, settings.student), TransferSettings())
+heads = [basis.weight[ids].double() for basis, ids in zip(builder.inverted, builder.shared_ids, strict=True)]
+as_made, centred = (
+    [normalize(torch.linalg.pinv(head - head.mean(0) if without else head).T, dim=-1) for head in heads]
+    for without in (False, True)
+)
+similar = [correspondence(*atoms).aligned for atoms in (as_made, centred)]
+first_of = [100 * energy(atoms[0].T @ atoms[1]).first for atoms in (as_made, centred)]
 shown = apart_table(apart).set_index("models")
 kept, short = shown[shown["tokens"] == ""], shown[shown["tokens"] != ""]
 shares = {pair: f"{line['shared directions']} of {line['of']}" for pair, line in kept.iterrows()}
@@ -112,6 +133,7 @@ display(
         f"""- **Trained apart**: the heads of the micro pair agree in {shares["micro-teacher → micro-student"]} directions, those of two published models in {shares["gemma3-270m → smollm2-135m"]}. In the others they agree no more than random pairings may, and the pseudoinverse weighs a direction by how little the rows differ in it, shared or not.
 - **One made from the other**: the heads of the cut student agree with the teacher's in {shares["micro-teacher → micro-sibling"]}.
 - **Short trainings**: the heads agree in {100 * (short["shared directions"] / short["of"]).min():.0f} to {100 * (short["shared directions"] / short["of"]).max():.0f}% of their directions, and the CKA of atoms is {times.min():.1f} to {times.max():.1f} times that of random pairings; for the published pair it is {kept["CKA of atoms"]["gemma3-270m → smollm2-135m"] / kept["at random"]["gemma3-270m → smollm2-135m"]:.0f} times. None of these changes makes a micro pair like published ones.
+- **The mean row** of the heads is not the reason: without it in both heads, {settings.teacher} and {settings.student} have CKA {similar[1]:.3f} in place of {similar[0]:.3f}, and the first direction holds {first_of[1]:.0f}% of the map's energy in place of {first_of[0]:.0f}%.
 - **The first direction** holds {100 * short["first direction"].min():.0f} to {100 * short["first direction"].max():.0f}% of the map's energy after the short trainings, and {100 * kept["first direction"]["micro-teacher → micro-student"]:.0f}% after the whole recipe, which trains several times as long. With one training of each, this suggests that the map is concentrated by long training rather than by the models' size."""
     )
 )
@@ -119,7 +141,7 @@ display(
 # %% [markdown]
 # ## What do the targets say?
 #
-# An aligned state, which is the target without its length, is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the head gives the teacher's next token the largest logit. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one ([Decisions](#decisions-controls-of-a-map)); a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes maps (the best rotation) and ridge maps (the best linear map) are fitted on states of both models at the same positions of other rows. All heads are taken without the weights of the [final norm](#decisions-final-norm). Where these weights differ much over the dimensions, as in Gemma, a head without them is not the one that the model reads its states with. This may be why the logit-preserving map of that pair reads next to nothing; `-s fold_norm=true` folds them in, and was not run for this table.
+# An aligned state, which is the target without its length, is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the head gives the teacher's next token the largest logit. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one ([Decisions](#decisions-controls-of-a-map)); a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes maps (the best rotation) and ridge maps (the best linear map) are fitted on states of both models at the same positions of other rows. All heads are taken without the weights of the [final norm](#decisions-final-norm). Where these weights differ much over the dimensions, as in Gemma, a head without them is not the one that the model reads its states with. `-s fold_norm=true` folds them in; {numref}`tab-premise-folded` has that pair in both ways.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of positions at which the student's head reads the teacher's next token first, from aligned states of each teacher layer, for each pair on GSM8K or micro-GSM8K; the data have all benchmarks. 'The teacher's own states' are read by the teacher's head and 'the student's own states' by the student's, each layer of the student at the same share of the depth, where its layers were read; the horizontal line is the best that any head of the student's width could do. What to see: how far the paper's map lies above its permuted form and below the others, and how late a model's own states say its next token.", "name": "fig-premise-readings"}, "image": {"alt": "A panel for each pair of models; in each a line for every map over the teacher's layers."}}
 figure = readings_of_pairs(premise.on_benchmark(records, "GSM8K"))
@@ -138,12 +160,34 @@ page.show_table(
     records=diagnosed,
 )
 
+# %% tags=["hide-input"]
+FOLDED = "semalign diagnose gemma3-270m smollm2-135m --data gsm8k --examples 24 -s fold_norm=true --out FOLDER"
+with_norm = premise.diagnoses(results_dir() / "diagnosis-folded")
+pairs = {(record["teacher"], record["student"], record["task"]) for record in with_norm}
+without = [each for each in records if (each["teacher"], each["student"], each["task"]) in pairs]
+read_from = [
+    results_dir() / name / premise.file_of(record)
+    for name, found in (("diagnosis", without), ("diagnosis-folded", with_norm))
+    for record in found
+]
+if with_norm:
+    page.show_table(
+        premise.norm_table([*without, *with_norm]),
+        "Gemma 3 270M → SmolLM2-135M-Instruct on GSM8K, without and with the weights of the final norm in the heads: CKA of atoms, and the shares of {numref}`tab-premise-readings`; all in percent.",
+        "premise-folded",
+        decimals=1,
+        command=FOLDED,
+        records=read_from,
+    )
+else:
+    display(Markdown(f"*Not run: `{FOLDED}`.*"))
+
 # %% [markdown]
 # ## What do the targets do?
 #
 # What the student would do if it had learned its targets perfectly can be seen without any training: the aligned state takes the place of the student's own at layer $k$, at the same length, and the layers above it go on from there. A *strength* below one mixes it with the student's own state. If the negative log-likelihood (NLL) of the response falls, the aligned states hold something that the student can use. If it rises, training toward these targets must do harm as far as it succeeds.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Change of the response NLL, in nats per token, if aligned states replace the student's own at one layer, on the same benchmark; bars are paired 95% intervals over rows. Open markers are permuted maps. The axis is linear near zero and logarithmic beyond. What to see: only points below zero help, and only if they lie below their permuted form too.", "name": "fig-premise-patches"}, "image": {"alt": "A panel for each pair of models; in each, points with intervals for every map at four student layers, and a line at zero."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Change of the response NLL, in nats per token, if aligned states replace the student's own at one layer, on the same benchmark; bars are paired 95% intervals over rows. Open markers are permuted maps. Rest the pointer on a point for its numbers; they are in the data too. The axis is linear near zero and logarithmic beyond. What to see: only points below zero help, and only if they lie below their permuted form too.", "name": "fig-premise-patches"}, "image": {"alt": "A panel for each pair of models; in each, points with intervals for every map at four student layers, and a line at zero."}}
 figure = patches_of_pairs(premise.on_benchmark(records, "GSM8K"))
 page.save(premise.measured(records, "patches"), "premise-all-patches")
 
@@ -246,7 +290,7 @@ display(Markdown("Over the benchmarks with records:\n\n" + "\n".join(lines)))
 # %% [markdown]
 # ### Other layers, weights and maps
 #
-# The search above looks at one place, at one interface and with one weight of the layer term. {numref}`tab-premise-places` has the same seven rates at other places, beside labels: `last` is the last student layer again, with a smaller weight, at the MLP, with a ridge map, and with two permuted maps; `three` trains the last three student layers, each with the teacher layer that the formula gives it; `middle` trains a layer in the middle. The control of each is `labels` at the same layers, and of `labels` elsewhere that at the last layer. Nothing of this was scored on the test split.
+# The search above looks at one place, at one interface and with one weight of the layer term. {numref}`tab-premise-places` has the same seven rates at other places, beside labels: `last` is the last student layer again, with a smaller weight, at the MLP, with a ridge map, and with two permuted maps; `three` trains the last three student layers, each with the teacher layer that the formula gives it; `middle` trains a layer in the middle. Each entry is compared with `labels` at the same layers, and `labels` at other layers with `labels` at the last one. Nothing of this was scored on the test split.
 
 # %% tags=["hide-input"]
 places = load_profile("sibling-places")
@@ -267,7 +311,7 @@ page.show_table(
 display(Markdown(f"Of the data sets that were run:\n\n{loss_text(elsewhere)}"))
 
 # %% [markdown]
-# An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. These searches give none: beside labels no layer term lowers the held-out loss below that of labels at the same layers by more than its interval, and where several layers or a middle one train, it raises the loss on GSM8K. What does lower it are labels at more or earlier layers. Without labels no score rises beyond chance; on MMLU the mean falls with the paper's map, and less with permuted atoms. Fine-tuning of all layers, which needs no teacher, reaches a lower loss than every entry at the last layers. The searches looked at one pair of models, with one seed; other pairs may differ.
+# An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. These searches give none: beside labels no layer term lowers the held-out loss below that of labels at the same layers by more than its interval, and where several layers or a middle one train, it mostly raises the loss on GSM8K. What does lower it are labels at more or earlier layers. Without labels no score rises beyond chance; on MMLU the mean falls with the paper's map, and less with permuted atoms, which hardly trained. Fine-tuning of all layers, which needs no teacher, reaches a lower loss than every entry at the last layer. The searches looked at one pair of models, with one seed; other pairs may differ.
 #
 # ## What the numbers say
 #

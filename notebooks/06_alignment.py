@@ -13,13 +13,20 @@
 # %% [markdown]
 # # Alignment and training
 #
-# - **Purpose**: make the targets (Section 4.2), train one student layer on them (Section 4.3), and follow both cosine losses; then repeat this with one setting changed at a time.
-# - **Cost**: about 100 seconds for the micro family on a CPU. The transfers with one changed setting are read from run records; those without a current record are *not run*.
-# - **Command**: `semalign run --profile micro --only 06`. `semalign compare --profile micro-changes` makes the records.
-#
 # ## In short
 #
-# What does the paper's objective do to the layer that it trains? Under the paper's settings both losses fall. On {term}`held-out <held out>` rows the layer's states come closer to the {term}`targets <target>`, but stay far from them, and the student predicts the responses worse than before. At ten times the rate, on fewer rows, the states come closer still, and the predictions become clearly worse on both benchmarks; they do so least where cross-entropy is the output term or a late layer is trained, and of all changes only cross-entropy without the layer term lowers the loss on both. The first transfer is one task and one seed, the changed settings are two tasks and three seeds, and no score was measured; [Evaluation](08_evaluation.ipynb) has the scores of all tasks.
+# **What does the paper's objective do to the layer that it trains?**
+#
+# - Under the paper's settings both losses fall. On {term}`held-out <held out>` rows the layer's states come closer to the {term}`targets <target>`, but stay far from them, and the student predicts the responses worse than before.
+# - At ten times the rate, on fewer rows, the states come closer still, and the predictions become clearly worse on both benchmarks. They do so least where cross-entropy is the output term or a late layer is trained.
+# - Of all changes only cross-entropy without the layer term lowers the loss on both benchmarks. More steps of the paper's objective do not help either ({numref}`fig-curves`).
+# - **What this does not show**: scores, which are in [Evaluation](08_evaluation.ipynb). The first transfer is one task and one seed, and the changed settings are two tasks and three seeds.
+#
+# :::{admonition} About this page
+# - **Purpose**: make the targets (the paper's Section 4.2), train one student layer on them (its Section 4.3), and follow both cosine losses; then repeat this with one setting changed at a time.
+# - **Cost**: about 100 seconds for the micro family on a CPU. The transfers with one changed setting are read from run records; those without a current record are *not run*.
+# - **Command**: `semalign run --profile micro --only 06`. `semalign compare --profile micro-changes` makes the records.
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -103,11 +110,11 @@ display(
 )
 
 # %% [markdown]
-# This run has the rows, epochs and rate of the paper's Table 5, and it ends far from the targets. So it cannot tell what a student would do that has reached them. The next section raises the rate to come closer; [Does the premise hold?](05_premise.ipynb) puts the targets themselves in place of the student's states.
+# This run has the rows, epochs and rate of the paper's Table 5, and it ends far from the targets. So it does not show how a student behaves once it reaches them. More steps at this rate do not help: {numref}`fig-curves` follows such trainings much further. The next section raises the rate to come closer; [Does the premise hold?](05_premise.ipynb) puts the targets themselves in place of the student's states.
 #
 # ## One thing at a time
 #
-# Here the transfer runs on the first 100 training rows only, in batches of 32 and at ten times the paper's learning rate, and each line of the table changes one setting. That gives only 20 steps, and at the paper's rate most lines of the table would not differ from the student as it is. Three quantities are measured on held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the {term}`response NLL`, the negative log-likelihood of the response's tokens, which is what matters for next-token prediction. What each setting means is in [Decisions](#decisions-output-cosine). The trainings are read from run records. One of them is `semalign.transfer(teacher, student, train[:100], batch_size=32, learning_rate=3e-3, output_loss="cross_entropy")`.
+# Here the transfer runs on the first 100 training rows only, in batches of 32 and at ten times the paper's learning rate, and each line of the table changes one setting. That gives only 20 steps, and at the paper's rate most lines of the table would not differ from the student as it is. Three quantities are measured on held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the {term}`response NLL`, the negative log-likelihood of the response's tokens, which is what matters for next-token prediction. The [table of settings](#table-of-settings) says what each setting means. The trainings are read from run records. One of them is `semalign.transfer(teacher, student, train[:100], batch_size=32, learning_rate=3e-3, output_loss="cross_entropy")`.
 
 # %% tags=["hide-input"]
 few = Comparison(load_profile("micro-changes"))

@@ -13,13 +13,19 @@
 # %% [markdown]
 # # Inside a state
 #
+# ## In short
+#
+# **Which tokens' atoms are strongest in a single state?**
+#
+# - In the micro pair the strongest {term}`atoms <semantic atom>` of a {term}`target` are mostly not those of the teacher's state from which it was made. The student's own state, before any training, shares more atoms with the teacher's.
+# - Steering hardly changes which atoms are strongest.
+# - **What this does not show**: what holds for other texts and pairs. These are four texts of one pair; [Does the premise hold?](05_premise.ipynb) has more rows and several pairs.
+#
+# :::{admonition} About this page
 # - **Purpose**: look at single hidden states: which semantic atoms are strongest in the teacher's state, which in the target that is made from it, and which in the student's own state before and after steering.
 # - **Cost**: about 40 seconds on a CPU, most of it for the four short trainings of "after".
 # - **Command**: `semalign run --profile micro --only 07`
-#
-# ## In short
-#
-# Which tokens' atoms are strongest in a single state? In the micro pair the strongest atoms of a target are mostly not those of the teacher's state from which it was made; the student's own state, before any training, shares more atoms with the teacher's. Steering hardly changes which atoms are strongest. Four texts of one pair are examples: the page [Does the premise hold?](05_premise.ipynb) has the measurements over many rows and several pairs.
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -111,13 +117,15 @@ page.provenance("inside", records=steering)
 # %% tags=["hide-input"]
 shared = {view: 100 * shared_atoms_share(looks.values(), "teacher", view) for view in ("target", "before", "after")}
 towards = {view: 100 * shared_atoms_share(looks.values(), "target", view) for view in ("before", "after")}
+kept = 100 * shared_atoms_share(looks.values(), "before", "after")
 chance = 100 * TOP / len(student.tokenizer)
 display(
     Markdown(
         f"""Over all texts, layers and tokens above, and among the {TOP} strongest atoms of each state:
 
 - **The teacher's state** shares {shared["target"]:.0f}% of them with its target, {shared["before"]:.0f}% with the student's state before steering and {shared["after"]:.0f}% after it. Atoms drawn at random would share {chance:.1f}%.
-- **The target** shares {towards["before"]:.0f}% with the student's state before steering and {towards["after"]:.0f}% after it."""
+- **The target** shares {towards["before"]:.0f}% with the student's state before steering and {towards["after"]:.0f}% after it.
+- **The student's states** before and after steering share {kept:.0f}%."""
     )
 )
 

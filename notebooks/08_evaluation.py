@@ -13,13 +13,20 @@
 # %% [markdown]
 # # Evaluation
 #
+# ## In short
+#
+# **Does the student score higher after SemAlign, and does it come as close to its teacher as the paper says?**
+#
+# - There are two students: one was trained independently of the teacher, one was cut from it. With the rows, epochs and rates of the paper's Table 5, the claim that SemAlign lifts the student on all four benchmarks is {verdict}`7:micro,micro-sibling`.
+# - The claim that the student comes close to the teacher on every benchmark is {verdict}`16:micro,micro-sibling`. The score on GSM8K falls by about half for both students.
+# - With fewer rows and settings chosen on validation data, training on {term}`labels` raises scores, and the {term}`aligned states <aligned state>` add nothing that can be seen.
+# - **What this does not show**: what would come out for Llama 2. These are small models and invented benchmarks, which neither support nor refute the paper's numbers.
+#
+# :::{admonition} About this page
 # - **Purpose**: make Tables 1 and 2 of the paper with the models of this profile, at the sizes and rates of the paper's Table 5: the student as it is, SemAlign and the two baselines from each teacher, and the teachers, next to the paper's numbers and with the gap to the teacher. The page also shows what each training did, for two students, and the scores after settings were chosen on validation data.
 # - **Cost**: about 2 minutes on a CPU. Scores come from run records under `data/results/`, which the page only reads; it names those that are missing or stale. One transfer is run live and compared with its record.
 # - **Command**: `semalign run --profile micro --only 08`; `semalign compare --profile micro` makes the records of the main tables.
-#
-# ## In short
-#
-# Does the student score higher after SemAlign, and does it come as close to its teacher as the paper says? There are two students: one was trained independently of the teacher, one was cut from it. With the rows, epochs and rates of the paper's Table 5, the claim that SemAlign lifts the student on all four benchmarks is {verdict}`7:micro,micro-sibling`, and the claim that the student comes close to the teacher on every benchmark is {verdict}`16:micro,micro-sibling`; the score on GSM8K falls by about half for both. With fewer rows and settings chosen on validation data, training on labels raises scores, and the aligned states add nothing that can be seen. These are small models and invented benchmarks: the tables neither support nor refute the paper's numbers for Llama 2.
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -36,7 +43,14 @@ from semalign.book.markdown import Markdown, nested_list
 from semalign.book.page import open_page
 from semalign.book.tables import trainings
 from semalign.book.tables.paper import title
-from semalign.book.tables.transfers import gap_table, lead_table, record_counts, score_table, table_entries
+from semalign.book.tables.transfers import (
+    UNTRAINED,
+    gap_table,
+    lead_table,
+    record_counts,
+    score_table,
+    table_entries,
+)
 from semalign.experiments.curves import Curves
 from semalign.experiments.curves import points as curve_points
 
@@ -123,7 +137,7 @@ first = table_entries(settings, [settings.teacher])
 items = " to ".join(map(str, sorted({scores["n"].min(), scores["n"].max()})))
 page.show_table(
     score_table(settings, scores, first, benchmarks),
-    f"Table 1 at the scale of profile {settings.name}: scores in percent with 95% intervals, up to {len(settings.seeds)} seeds, n = {items} test items per task. 'Paper' is Llama 2 on the real benchmarks, 'here' is this profile.",
+    f"Table 1 at the scale of profile {settings.name}: scores in percent with 95% intervals, up to {len(settings.seeds)} seeds, n = {items} test items per task. 'Paper' is Llama 2 on the real benchmarks, 'here' is this profile. {UNTRAINED}",
     "table-1",
     command=own.command,
     records=own.paths,
@@ -141,7 +155,7 @@ for each in others:
 # %% [markdown]
 # ### The gap to the teacher
 #
-# The paper argues with the distance to the teacher: it should be small, and overshooting the teacher is no merit. So the gap is teacher minus method; below zero the method is above its teacher. Its interval here is a paired bootstrap over test items and seeds. The number in brackets is the share of the student's gap that was closed. It is left out where the teacher is not clearly above the student, that is, where the interval of their difference contains zero. The last two columns are means over the benchmarks of the gap without its sign, as in Section 5.2.
+# The paper argues with the distance to the teacher: it should be small, and overshooting the teacher is no merit. So the gap is teacher minus method; below zero the method is above its teacher. Its interval here is a paired bootstrap over test items and seeds. The number in brackets is the share of the student's gap that was closed. It is left out where the teacher is not clearly above the student, that is, where the interval of their difference contains zero. The last two columns are means over the benchmarks of the gap without its sign, as in the paper's Section 5.2.
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -171,7 +185,7 @@ page.provenance("scores", own.command, own.paths)
 # %% [markdown]
 # ## Table 2: code teachers
 #
-# This table has `micro-student`, and teachers that were trained further on code. The second student was not trained from them. In the paper these are CodeLlama and WizardCoder; the profile's further teachers take their place, in this order.
+# This table has `micro-student`, and teachers that were trained further on code. The second student was not trained from them, and neither is it in the tables of tuned settings below. In the paper these are CodeLlama and WizardCoder; the profile's further teachers take their place, in this order.
 
 # %% tags=["hide-input"]
 teachers = [settings.teacher, *settings.teachers]
@@ -179,7 +193,7 @@ code = [title(task) for task in settings.tasks if any(task in tasks for tasks in
 second = table_entries(settings, teachers if code else [])
 page.show_table(
     score_table(settings, scores, second, code),
-    f"Table 2 at the scale of profile {settings.name}: code benchmarks, {len(teachers)} teachers, scores in percent with 95% intervals, up to {len(settings.seeds)} seeds."
+    f"Table 2 at the scale of profile {settings.name}: code benchmarks, {len(teachers)} teachers, scores in percent with 95% intervals, up to {len(settings.seeds)} seeds. {UNTRAINED}"
     + ("" if code else " This profile has no further teachers."),
     "table-2",
     command=own.command,
@@ -275,7 +289,7 @@ for each in tuned(settings):
     ):
         page.show_table(
             score_table(each.profile, each.scores, table_entries(each.profile, teachers), shown),
-            f"Fewer rows and settings chosen on validation data, {about}: scores in percent with 95% intervals, up to {len(each.profile.seeds)} seeds.",
+            f"Fewer rows and settings chosen on validation data, {about}: scores in percent with 95% intervals, up to {len(each.profile.seeds)} seeds. {UNTRAINED}",
             name,
             command=each.command,
             records=each.paths,
@@ -294,11 +308,9 @@ named = [(each.profile, {**trained, **lines}[each.profile.name]) for each in (*c
 points = trainings.change_points(named)
 page.save(points, "score-over-change")
 unknown = points["weight_change"].isna().sum()
-display(
-    Markdown(
-        f"Of {len(points)} entries and benchmarks, {unknown} have records without the change of the weights, and no point in the figure."
-    )
-)
+if unknown:
+    text = f"Of {len(points)} entries and benchmarks, {unknown} have no point in the figure, since their records lack the change of the weights."
+    display(Markdown(text))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean score of an entry minus the student's, over the change of the trained weights as a share of their norm, for every entry of the comparisons above whose records have that change, general teacher. What to see: left, where weights hardly changed, scores stay where they were; whether SemAlign (circles) is above controls (squares) and baselines (triangles) that changed the weights as much.", "name": "fig-score-over-change"}, "image": {"alt": "One scatter plot for each benchmark, with the change of weights on a logarithmic axis, a line where the score is the student's, a colour for each profile and a marker for each kind of method."}}
 figure = figures.score_over_change(points, list(settings.tasks))
@@ -310,7 +322,7 @@ page.provenance("score-over-change", made_by, [path for each in (own, *others, *
 # %% [markdown]
 # ## Along the training
 #
-# Each curve follows one training far beyond the numbers of steps in the tables above, to the same number for every benchmark. The student is measured on the way: its held-out NLL and layer cosine at many steps, and its score on 200 validation items at a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training. Curves were made of a part of the entries, benchmarks and seeds, which the figures show. `semalign-tuned` has the rates that were chosen for few steps, and is trained on the fewer rows of `micro-tuned`, so that it sees each of them more often. On HumanEval the rate of Table 5 is lower than on the other benchmarks, and most curves stay flat.
+# Each curve follows one training far beyond the numbers of steps in the tables above, to the same number for every benchmark. The student is measured on the way: its held-out NLL and layer cosine at many steps, and its score on 200 validation items at a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training. Curves were made of a part of the entries and benchmarks, with one seed unless the data say otherwise; the figures show which. `semalign-tuned` has the rates that were chosen for few steps, and is trained on the fewer rows of `micro-tuned`, so that it sees each of them more often. On HumanEval the rate of Table 5 is lower than on the other benchmarks, and most curves stay flat.
 
 # %% tags=["hide-input"]
 followed = {each.profile.student: [Curves(each.profile)] for each in (own, *others)}
@@ -332,7 +344,16 @@ figure = figures.curves(lines[first_student])
 page.provenance(f"curves-{first_student}", made_by[first_student], paths[first_student])
 
 # %% tags=["hide-input"]
-display(Markdown(f"The held-out NLL, in nats per token:\n\n{readings.along(lines[first_student])}"))
+ALONG = "Held-out NLL along the curves, in nats per token, means over the seeds that were run: before the training, the lowest after that and its step, and at the end."
+page.show_table(
+    trainings.curve_table(lines[first_student]),
+    f"{ALONG} Student {first_student}.",
+    "along",
+    decimals=3,
+    command=made_by[first_student],
+    records=paths[first_student],
+    fold="The loss along the curves in numbers",
+)
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for the student that was cut from the teacher.", "name": "fig-curves-sibling"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a row for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
 figure = figures.curves(lines.get(second_student, curve_points([])))
@@ -343,9 +364,17 @@ for each in others:
     display(page.provenance(f"curves-{student}", made_by[student], paths[student]))
 
 # %% tags=["hide-input"]
-display(
-    Markdown(f"The held-out NLL, in nats per token:\n\n{readings.along(lines.get(second_student, curve_points([])))}")
-)
+for each in others:
+    student = each.profile.student
+    page.show_table(
+        trainings.curve_table(lines[student]),
+        f"{ALONG} Student {student}.",
+        f"along-{student}",
+        decimals=3,
+        command=made_by[student],
+        records=paths[student],
+        fold="The loss along the curves in numbers",
+    )
 
 # %% [markdown]
 # ## What the numbers say

@@ -13,13 +13,20 @@
 # %% [markdown]
 # # Controls
 #
+# ## In short
+#
+# **Does a change of the student's score come from semantic alignment?**
+#
+# - No comparison shows that a score rises by more than with a map without semantics. At the sizes of the paper's Table 5, whether real {term}`atoms <semantic atom>` do better than permuted ones is {verdict}`6:micro,micro-sibling`, for the student that was trained apart from its teacher and the one that was cut from it.
+# - With fewer rows and settings chosen on validation data, neither the paper's map nor maps without semantics trained the student in any run, so their equal scores decide nothing. Beside {term}`labels`, where both train, the paper's map is not shown to do better than permuted atoms. Training on labels without a teacher scores higher.
+# - Where the student of corresponding atoms learns from {term}`aligned states <aligned state>` alone, no score rises beyond chance, and permuted atoms do more harm: on GSM8K the score falls from {num}`micro-sibling/none--micro-sibling--micro_gsm8k.json:value:.0f` percent to {num}`micro-sibling/layer-cosine--micro-teacher--micro-sibling--micro_gsm8k--0.json:value:.0f` with real atoms and to {num}`micro-sibling/permuted-layer--micro-teacher--micro-sibling--micro_gsm8k--0.json:value:.0f` with permuted ones (seed 0; {numref}`tab-atoms-in-words`).
+# - **What this does not show**: that there are no differences. An interval that contains zero leaves that open.
+#
+# :::{admonition} About this page
 # - **Purpose**: find out whether the change of a score comes from semantic alignment. The page first compares the paper's method with its {term}`controls <control>` at the sizes of the paper's Table 5, for two students. Then it compares every method of the registry under settings that were chosen on validation data: what each is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
 # - **Cost**: about 60 seconds, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
 # - **Command**: `semalign run --profile micro --only 09`. `semalign compare --profile micro` makes the scores at Table 5's sizes, with `micro-sibling` for the second student and `micro-tuned` for the chosen settings; `semalign select --profile micro-tuned` makes the grid, and `python benchmarks/method_cost.py --profile micro-tuned` the costs.
-#
-# ## In short
-#
-# Does a change of the student's score come from semantic alignment? No comparison shows that a score rises by more than with a map without semantics; where the student of corresponding atoms learns from aligned states alone, no score rises, and such maps do more harm, to the loss and on some data to the score ([Ablations](10_ablations.ipynb)). At the sizes of the paper's Table 5, whether the meaning of the atoms is what helps the student that was trained independently of the teacher, and the one that was cut from it, is {verdict}`6:micro,micro-sibling`. With fewer rows and settings chosen on validation data, maps without semantics score about as well as the paper's map, and training on labels without a teacher scores higher. An interval that contains zero shows no difference, which does not mean that there is none.
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -45,7 +52,7 @@ from semalign.book.machines import made_on
 from semalign.book.markdown import Markdown, folded, table
 from semalign.book.page import open_page
 from semalign.book.tables import controls, costs, grids, pairs
-from semalign.book.tables.transfers import NOT_RUN
+from semalign.book.tables.transfers import NOT_RUN, UNTRAINED
 from semalign.experiments import sweep
 from semalign.experiments.profile_paths import profile_names
 from semalign.results.pairs import NLL, SCORE, pair_differences
@@ -78,6 +85,7 @@ PAIRS = [
     ("semalign", "permuted-atoms"),
     ("semalign", "output-cosine"),
     ("semalign", "layer-cosine"),
+    ("layer-cosine", "permuted-layer"),
     ("semalign", "cross-entropy"),
     ("semalign-last", "permuted-last"),
     ("semalign-last", "output-last"),
@@ -85,10 +93,13 @@ PAIRS = [
     ("semalign", "seeking"),
     ("semalign", "laten"),
 ]
-ATOMS = [pair for pair in PAIRS if pair[1].startswith("permuted")]
+ASKED = {each.profile.name: [pair for pair in PAIRS if {*pair} <= {*each.entries}] for each in beside}
+ATOMS = {name: [pair for pair in asked if pair[1].startswith("permuted")] for name, asked in ASKED.items()}
 found = {
     each.profile.name: {
-        measure: pair_differences(each.records[each.records["teacher"] == each.profile.teacher], PAIRS, measure)
+        measure: pair_differences(
+            each.records[each.records["teacher"] == each.profile.teacher], ASKED[each.profile.name], measure
+        )
         for measure in (NLL, SCORE)
     }
     for each in beside
@@ -107,37 +118,40 @@ compared = {name: differences(chosen.folder, name, only=current, resamples=RESAM
 # `semalign` is the paper's method with the paper's settings, and `semalign-tuned` is the same with settings chosen on validation data. `semalign-last` and `permuted-last` are `semalign` and `permuted-atoms` with the last layers paired, and `semalign-ce` has cross-entropy in place of the output cosine. The other names are {term}`controls <control>`; [Baselines and controls](../baselines.md) describes each.
 
 # %% tags=["hide-input"]
-sentences = [
-    f"- **{each.profile.student}**, {ours} minus {minus}: {measure.name} {readings.verdicts(lines[(lines['ours'] == ours) & (lines['minus'] == minus)])}."
-    for each in beside
-    for ours, minus in ATOMS
-    for measure, lines in found[each.profile.name].items()
-]
-meaning = "what *equal*, *differs* and *open* mean stands [below](#equal-atoms)"
+shown = pd.concat(lines for each in beside for lines in found[each.profile.name].values())
+shown = shown[shown["minus"].str.startswith("permuted")]
 display(
     Markdown(
-        f"Real atoms against permuted ones at Table 5's sizes, over the benchmarks with records ({meaning}):\n\n"
-        + "\n".join(sentences)
+        f"Real atoms against permuted ones at Table 5's sizes, over all students, benchmarks and both measures: {readings.verdicts(shown)}. What these words mean stands [below](#equal-atoms), with the numbers."
     )
 )
-
+page.show_table(
+    pd.concat(pairs.word_table(each.profile, ATOMS[each.profile.name], found[each.profile.name]) for each in beside),
+    "Real atoms against permuted ones at Table 5's sizes: is their difference shown to be small (*equal*), is there one (*differs*), or neither (*open*)?",
+    "atoms-in-words",
+    command="; ".join(each.command for each in beside),
+    records=[path for each in beside for path in each.paths],
+)
 
 # %% tags=["hide-input"]
-def minus(ours, other):
-    return readings.differences(compared.get(ours, compared[PAPER].iloc[:0]), other, settings.teacher)
-
-
-ALONE = ("output-cosine", "layer-cosine")
-display(
-    Markdown(
-        f"""Differences of the profile `{chosen.profile.name}`, with fewer rows and settings chosen on validation data, in points, with 95% intervals before correction:
-
-- **Maps without semantics.** `semalign-tuned` minus `permuted-atoms`: {minus("semalign-tuned", "permuted-atoms")}; minus `random-bases`: {minus("semalign-tuned", "random-bases")}.
-- **One of the two terms alone**, minus the student: {"; ".join(f"`{name}` {readings.gains(chosen.profile, scores, name)}" for name in ALONE)}.
-- **The aligned state beside cross-entropy.** `semalign-ce` minus `cross-entropy`: {minus("semalign-ce", "cross-entropy")}; minus `permuted-ce`, whose atoms are permuted: {minus("semalign-ce", "permuted-ce")}. Each has the best of six learning rates.
-- **Labels alone, all layers.** `semalign-tuned` minus `sft`, which uses no teacher: {minus("semalign-tuned", "sft")}."""
+TUNED_PAIRS = [
+    ("semalign-tuned", "permuted-atoms"),
+    ("semalign-tuned", "random-bases"),
+    ("semalign-ce", "cross-entropy"),
+    ("semalign-ce", "permuted-ce"),
+    ("semalign-tuned", "sft"),
+]
+if chosen is not beside[0]:
+    page.show_table(
+        controls.chosen_differences(chosen.profile, compared, TUNED_PAIRS),
+        f"Profile {chosen.profile.name}, fewer rows and settings chosen on validation data: differences in points, ± half of the 95% interval before correction; bold: the corrected p is below 0.05. `semalign-ce` has cross-entropy in place of the output cosine, and `sft` uses no teacher. Which entries trained stands in {{numref}}`tab-controls`.",
+        "tuned-in-short",
+        command=chosen.command,
+        records=chosen.paths,
     )
-)
+ALONE = ("output-cosine", "layer-cosine")
+alone = "; ".join(f"`{name}` {readings.gains(chosen.profile, scores, name)}" for name in ALONE)
+display(Markdown(f"One of the two terms alone, minus the student, in points: {alone}."))
 
 # %% [markdown]
 # ## At the paper's settings
@@ -150,7 +164,7 @@ for each in beside:
     for measure, short, better in ((NLL, "nll", "below"), (SCORE, "score", "above")):
         page.save(of[measure], f"pairs-{short}-{suffix}")
         caption = f"Student {each.profile.student}: differences in {measure.name}, in {measure.unit}, ± half of the 95% interval over {'rows' if measure is NLL else 'items'} and seeds. Bold: p, corrected for all {len(of[measure])} lines, is below 0.05. The first entry is better {better} zero."
-        shown = pairs.pair_table(each.profile, PAIRS, of[measure], measure)
+        shown = pairs.pair_table(each.profile, ASKED[each.profile.name], of[measure], measure)
         made = table(shown, caption, f"tab-pairs-{short}-{suffix}")
         display(
             folded(made, f"Differences in {measure.name}, student {each.profile.student}"),
@@ -161,12 +175,13 @@ for each in beside:
 # (equal-atoms)=
 # ### Are real and permuted atoms equal?
 #
-# A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins were chosen by their meaning and not registered; they came into the project together with these results: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%. *Differs* means that the corrected $p$ of the table above is below 0.05. Where both hold, there is a difference, and it is smaller than the margin. *Open* means that the data show neither. Entries that [did not train](08_evaluation.ipynb) are equal for that reason alone. To say that real and permuted atoms are equal in all cases of a student, every single test must succeed. That is strict already, so these tests need no correction for their number.
+# A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins are 0.01 nats per token and 2 points. They were chosen for what they mean in practice, and were not fixed before these results were known ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%. *Differs* means that the corrected $p$ of the table above is below 0.05. Where both hold, there is a difference, and it is smaller than the margin. *Open* means that the data show neither. Entries that [did not train](08_evaluation.ipynb) are equal for that reason alone. To say that real and permuted atoms are equal in all cases of a student, every single test must succeed. That is strict already, so these tests need no correction for their number.
 
 # %% tags=["hide-input"]
 for each in beside:
     suffix, of = each.profile.student, found[each.profile.name]
-    equal = pd.concat([pairs.equality_table(each.profile, ATOMS, of[measure], measure) for measure in (NLL, SCORE)])
+    atoms = ATOMS[each.profile.name]
+    equal = pd.concat([pairs.equality_table(each.profile, atoms, of[measure], measure) for measure in (NLL, SCORE)])
     page.show_table(
         equal,
         f"Student {each.profile.student}: real atoms minus permuted ones, with the 90% interval; held-out NLL in nats per token (margin {NLL.margin:g}), score in points (margin {SCORE.margin:g}).",
@@ -242,7 +257,7 @@ page.show_table(
 # %% tags=["hide-input"]
 page.show_table(
     controls.control_table(chosen.profile, scores, [settings.teacher]),
-    f"Scores of every method in percent with 95% intervals, teacher {settings.teacher}, profile {chosen.profile.name}.",
+    f"Scores of every method in percent with 95% intervals, teacher {settings.teacher}, profile {chosen.profile.name}. {UNTRAINED}",
     "controls",
     command=chosen.command,
     records=chosen.paths,
@@ -253,7 +268,7 @@ page.show_table(
 if settings.teachers:
     page.show_table(
         controls.control_table(chosen.profile, scores, list(settings.teachers)),
-        f"The same from the further teachers of profile {chosen.profile.name}.",
+        f"The same from the further teachers of profile {chosen.profile.name}. {UNTRAINED}",
         "controls-code",
         command=chosen.command,
         records=chosen.paths,
@@ -368,7 +383,7 @@ if searches:
     display(Markdown(text))
 
 # %% [markdown]
-# A response of MMLU has two positions, a letter and the end of the sequence. After the row's mean is subtracted, their states are opposite whatever they were, so that their relation is constant, and `relation` is cross-entropy itself there. These two searches did not try prompts without labels, several layers at once, or an alignment phase before the training on the task; the first two are among the [ablations](10_ablations.ipynb) of the other student.
+# A response of MMLU has two positions, a letter and the end of the sequence. After the row's mean is subtracted, their states are opposite whatever they were, so their relation is constant, and `relation` is cross-entropy itself there. These two searches did not try prompts without labels, several layers at once, or an alignment phase before the training on the task; the first two are among the [ablations](10_ablations.ipynb) of the other student.
 
 # %% [markdown]
 # ## What it costs

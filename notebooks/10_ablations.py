@@ -13,13 +13,20 @@
 # %% [markdown]
 # # Ablations
 #
-# - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
-# - **Cost**: about 80 seconds on a CPU. Losses and scores are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `semalign select --profile sibling-form` and `semalign compare --profile sibling-form` what is shown of labels of another form, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py` with the methods of its table the side effects.
-#
 # ## In short
 #
-# Which part of the method does the work, and are few layers enough? Where the student learns from aligned states alone, shuffling the tokens raises the loss greatly on both benchmarks, with few rows as with many: in this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters; beside cross-entropy shuffling costs far less, and at the paper's own settings it makes no clear difference. Little of this helps the student: on GSM8K none of the four starting points lowers its loss, and beside labels the paper's layer term never clearly lowers the loss that labels alone give, however few rows there are. Without labels one layer lowers the loss a little on MMLU and raises it on GSM8K, and most trainings of more layers raise it; beside cross-entropy all eight lower it on both benchmarks, so that one was not enough. The ablations cover one pair, two benchmarks and three seeds, and losses were measured; there are scores only where [labels have another form](#labels-of-another-form), and no layer term adds to labels there.
+# **Which part of the method does the work, and are few layers enough?**
+#
+# - Where the student learns from {term}`aligned states <aligned state>` alone, shuffling the tokens raises the loss greatly on both benchmarks, with few rows as with many. In this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters. Beside cross-entropy shuffling costs far less, and at the paper's own settings it makes no clear difference.
+# - Little of this helps the student. On GSM8K none of the four starting points lowers its loss. Beside {term}`labels` the paper's layer term never clearly lowers the loss that labels alone give, however few rows there are.
+# - Without labels one layer changes the loss on MMLU by no more than chance and raises it on GSM8K, and more layers raise it. Beside cross-entropy more layers lower it on both benchmarks, but labels alone on as many layers do so too, and on GSM8K they do better without the layer term ({numref}`tab-labels-on-layers`).
+# - **What this does not show**: scores, except where [labels have another form](#labels-of-another-form), and no layer term adds to labels there. The ablations cover one pair, two benchmarks and three seeds.
+#
+# :::{admonition} About this page
+# - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (its Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
+# - **Cost**: about 80 seconds on a CPU. Losses and scores are only read from run records; what has no current record is *not run*.
+# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `semalign select --profile sibling-form` and `semalign compare --profile sibling-form` what is shown of labels of another form, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py` with the methods of its table the side effects.
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -146,12 +153,32 @@ page.show_table(
 display(Markdown(ablations.reading(lines, "layers")))
 
 # %% [markdown]
+# Beside cross-entropy, more layers may help because labels train more layers. So {numref}`tab-labels-on-layers` has labels alone on as many layers, and what the layer term adds to them there.
+
+# %% tags=["hide-input"]
+from semalign.book.tables import pairs
+from semalign.results.pairs import NLL, pair_differences
+from semalign.results.records import read_records
+
+NUMBERS = (2, 4, 8)
+ON_LAYERS = [(f"labels-{n}-layers", "both-weight-0") for n in NUMBERS]
+ON_LAYERS += [(f"both-{n}-layers", f"labels-{n}-layers") for n in NUMBERS]
+on_layers = pair_differences(read_records(folder, kept), ON_LAYERS, NLL)
+page.show_table(
+    pairs.pair_table(settings, ON_LAYERS, on_layers, NLL),
+    "Response NLL of labels alone on the last two, the last four and all layers minus that of labels on the last one (`both-weight-0`), and of labels with the layer term (`both`) minus that of labels on the same layers, ± half of the 95% interval.",
+    "labels-on-layers",
+    command=COMPARE,
+    records=records,
+)
+
+# %% [markdown]
 # ## Strength of decomposition
 #
 # A target is a sum over all atoms, each with its cosine as the coefficient. Three things are changed about that sum:
 #
 # - **few atoms**: only those with the largest cosines, in magnitude, are kept. If a few of them carry the meaning, few are enough; if the sum works as a product with one fixed matrix and not as a decomposition, it needs all;
-# - **temperature**: a softmax turns the cosines into probabilities on the vocabulary, which the paper mentions (Section 3.1) and does not use. At 0.01 a target is nearly its nearest atom; at 1 all targets are nearly the mean atom ([Decisions](#decisions-which-coefficients-a-target-has));
+# - **temperature**: a softmax turns the cosines into probabilities on the vocabulary, which the paper mentions (its Section 3.1) and does not use. At 0.01 a target is nearly its nearest atom; at 1 all targets are nearly the mean atom ([Decisions](#decisions-which-coefficients-a-target-has));
 # - **part of the vocabulary**: the atoms are the tokens that occur in the training rows, or as many random ones, on MMLU.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with other coefficients or atoms minus that with the cosines of all atoms, around three starting points. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how many atoms it takes until the loss is that of all of them, and whether it matters which they are.", "name": "fig-ablation-strength"}, "image": {"alt": "Three panels, one for each starting point, with a point and an interval for each number of atoms, temperature and part of the vocabulary, and each benchmark."}}
@@ -224,7 +251,7 @@ display(Markdown(f"{ablations.reading(lines, 'pairing')}\n\n{where}."))
 #
 # **Attribution** can also look at single attention heads, whose output is taken before the matrix that mixes them; a layer then has the score of its best head. And it can go another way than gradient × activation: *integrated gradients* average the gradient over activations between zero and the layer's own, and an *ablation* puts zero in place of the activation and measures how far the log-likelihood of the response falls. All that a choice can change is the {term}`critical layer`, and with it the pair of layers; the table gives both. A pair is trained only where it differs from that of the starting point: {numref}`tab-ablation-pairing` has the pairs that were.
 #
-# **Training** at single heads was not built. A head's output, before it is mixed, is not in the residual stream, where the atoms are, so that Eq. 1 does not apply to it. What a head adds after mixing is there, but the paper does not say with which head of the student it should be compared: its formula pairs layers by their depth, and heads have no order. The sum over heads is the interface `attention`.
+# **Training** at single heads was not built. A head's output, before it is mixed, is not in the residual stream, where the atoms are, so Eq. 1 does not apply to it. What a head adds after mixing is there, but the paper does not say with which head of the student it should be compared: its formula pairs layers by their depth, and heads have no order. The sum over heads is the interface `attention`.
 
 # %% tags=["hide-input"]
 from semalign.book.tables import analyses
@@ -407,11 +434,11 @@ said = [
 display(Markdown("Over both tasks:\n\n" + "\n".join(said)))
 
 # %% [markdown]
-# What the new form needs comes from the labels. Aligned states alone lower the loss at some rates, but permuted ones lower it as far or further: a student that is less sure of its usual form loses less on another one, whatever the states mean. The scores fall meanwhile; with the paper's map they fall less than with permuted atoms, clearly so on GSM8K, so that the correspondence keeps something here too, but brings no gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss, as in the search at the last layers. `semalign select` asks for the score first and marks other points, with lower rates on GSM8K, where labels at the last layer hardly change the score.
+# What the new form needs comes from the labels. Aligned states alone lower the loss at some rates, but permuted ones lower it as far or further: a student that is less sure of its usual form loses less on another one, whatever the states mean. The scores fall meanwhile; with the paper's map they fall less than with permuted atoms, clearly so on GSM8K, so the correspondence keeps something here too, but brings no gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss, as in the search at the last layers. `semalign select` asks for the score first and marks other points, with lower rates on GSM8K, where labels at the last layer hardly change the score.
 #
 # ## Does alignment predict the gain?
 #
-# The transfers with a layer term in the folders that the line below the figure names say how similar the student's states were to their targets before training (the {term}`layer cosine`), how much that changed, and how far the held-out loss fell, relative to what it was. If alignment before the update predicts the transfer, the rank correlation of the first and the last is above zero. Runs that differ in their seed only count once. Settings also differ in their rate, their layer and their output term, and those move the loss too, so a correlation over them all does not show an effect of alignment. The page [Claims](../claims.md) counts each place once, a task with a pair of layers and an interface: it takes the mean over the runs there that have the paper's targets before it correlates. That mean depends on the rates that were tried, and so does the verdict.
+# The transfers with a layer term in the folders that the line below the figure names say how similar the student's states were to their targets before training (the {term}`layer cosine`), how much that changed, and how far the held-out loss fell, relative to what it was. If alignment before the update predicts the transfer, the rank correlation of the first and the last is above zero. Runs that differ only in their seed count as one. Settings also differ in their rate, their layer and their output term, and those move the loss too, so a correlation over them all does not show an effect of alignment. The page [Claims](../claims.md) counts each place once, a task with a pair of layers and an interface: it takes the mean over the runs there that have the paper's targets before it correlates. That mean depends on the rates that were tried, and so does the verdict.
 
 # %%
 FOLDERS = ["ablations", "micro", "micro-sibling", "micro-tuned", "micro-tuned-selection", "micro-plus-selection", "micro-few-selection", "sibling-plus-selection"]  # fmt: skip
@@ -476,7 +503,7 @@ else:
 # %% [markdown]
 # ## What moves, and what is computed
 #
-# Appendix D.1 says that layer outputs need less bandwidth than parameters or logits, and that alignment costs almost nothing. Both can be computed from the shapes of the models and the lengths of the rows. The targets of all training rows are compared with the weights of one student layer and with the logits at the same positions; operations are those of one transfer under the paper's settings. Lengths of texts are counted for the micro tasks; for the real ones they are assumed where the data are not here.
+# Appendix D.1 says that layer outputs need less bandwidth than parameters or logits, and that alignment costs almost nothing. Both can be computed from the shapes of the models and the lengths of the rows; {numref}`tab-plan-check` compares such counts with PyTorch's own counter. The targets of all training rows are compared with the weights of one student layer and with the logits at the same positions; operations are those of one transfer under the paper's settings. Lengths of texts are counted for the micro tasks; for the real ones they are assumed where the data are not here.
 
 # %% tags=["hide-input"]
 COLUMNS = "For each task: megabytes of the targets of all training rows, of the logits at the same positions and of one student layer, in the type of the weights; billions of operations of a transfer, part by part."

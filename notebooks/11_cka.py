@@ -13,13 +13,21 @@
 # %% [markdown]
 # # Similarity of layers
 #
+# ## In short
+#
+# **Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is?**
+#
+# - For most layers of the micro student the most similar teacher layer is its partner or next to it. But once states are scaled to unit length, two untrained models show nearly the same, because the same tokens come up again and again.
+# - In the student that was cut from SmolLM2 no more layers match in this way than in untrained models.
+# - In the micro pair alignment lowers the similarities and moves many of their maxima off the diagonal. {term}`Permuted atoms <permuted atoms>` change the pattern no more than real ones do, so a stable pattern is no sign of semantics.
+# - A transfer under the paper's settings changes hardly any similarity: not for HumanEval, where it hardly trains the student, and not for GSM8K, where it raises the held-out loss.
+# - **What this does not show**: anything about the paper's models.
+#
+# :::{admonition} About this page
 # - **Purpose**: make Fig. 4 and 6 of the paper: CKA between every teacher layer and every student layer, linear and RBF, before and after alignment and after a transfer, with untrained models and permuted atoms as controls.
 # - **Cost**: about 90 seconds for the micro family on a CPU; the matrices of SmolLM2-135M come from committed results.
 # - **Command**: `semalign run --profile micro --only 11`
-#
-# ## In short
-#
-# Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is? For most layers of the micro student the most similar teacher layer is its partner or next to it; but once states are scaled to unit length, two untrained models show nearly the same, because the same tokens come up again and again; and in the student that was cut from SmolLM2 no more layers match so than in untrained models. In the micro pair alignment lowers the similarities and moves many of their maxima off the diagonal, and {term}`permuted atoms` change the pattern no more than real ones do, so that a stable pattern is no sign of semantics. A transfer under the paper's settings changes hardly any similarity: not for HumanEval, where it hardly trains the student, and not for GSM8K, where it raises the held-out loss. None of this was measured on the paper's models.
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"

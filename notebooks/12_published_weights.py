@@ -13,13 +13,20 @@
 # %% [markdown]
 # # Published weights
 #
+# ## In short
+#
+# **Do the benchmarks and the transfer run on published weights, and does the student gain?**
+#
+# - Both run. The benchmarks were run in Tulu's chat format and, in part, in the one that this model was tuned on, where it scores hardly better.
+# - In a student cut from its teacher, at the paper's numbers of rows and steps, every alignment that was run raises the loss on {term}`held-out <held out>` rows of GSM8K. Permuted {term}`atoms <semantic atom>` raise it by far the most, the paper's map raises it less, and a map that keeps the teacher's logits least. So the tokens' atoms do carry meaning between these two models, and the training still does harm.
+# - Between two families, and in a student cut harder, cross-entropy alone lowers the loss most.
+# - **What this does not show**: anything about Llama 2. All models here have a few hundred million parameters at most.
+#
+# :::{admonition} About this page
 # - **Purpose**: run the four real benchmarks on SmolLM2-135M-Instruct {cite}`allal2025smollm2`, a model that is small enough for a CPU; transfer from it into students that are cut from it; and transfer from Gemma 3 270M to it.
 # - **Cost**: about 10 seconds; all numbers are read from committed run records, and what has no record is *not run*. Making the records takes hours on two cores, and a GPU for the first of the transfers.
 # - **Command**: `semalign run --only 12`; the commands that make the records are given below.
-#
-# ## In short
-#
-# Do the benchmarks and the transfer run on published weights, and does the student gain? Both run, the benchmarks in Tulu's chat format and, as far as they were run, in the one that this model was tuned on, where it scores hardly better. In a student cut from its teacher, at the paper's numbers of rows and steps, every alignment that was run raises the loss on {term}`held-out <held out>` rows of GSM8K: permuted {term}`atoms <semantic atom>` raise it by far the most, the paper's map raises it less, and a map that keeps the teacher's logits least. So the tokens' atoms do carry meaning between these two models, and the training still does harm. Between two families, and in a student cut harder, cross-entropy alone lowers the loss most; all this is of models with a few hundred million parameters at most, and says nothing about Llama 2.
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"
@@ -57,7 +64,7 @@ scores = {
 # %% [markdown]
 # ## The four benchmarks
 #
-# Each benchmark has the form that its task file fixes ([Decisions](#decisions-prompts-stops-and-extraction)): zero-shot, in Tulu's chat format, with a {term}`prefill` that begins the answer. This is the protocol of the prior work for Llama 2. This model was trained on another chat format, so that the second line of each benchmark has the same questions and prefills in the format that the model's own template makes. The published figures come from its model card and are for other forms of the tasks, so they give only the rough range to expect.
+# Each benchmark has the form that its task file fixes ([Decisions](#decisions-prompts-stops-and-extraction)): zero-shot, in Tulu's chat format, with a {term}`prefill` that begins the answer. This is the protocol of the prior work for Llama 2. This model was trained on another chat format, so the second line of each benchmark has the same questions and prefills in the format that the model's own template makes. The published figures come from its model card and are for other forms of the tasks, so they give only the rough range to expect.
 
 # %% tags=["hide-input"]
 SCORE = """# where little memory is free, add: --vllm gpu_memory_utilization=0.5
@@ -197,7 +204,7 @@ display(commands("The records are made by", CUT))
 # %% [markdown]
 # ## A transfer between two families
 #
-# The teacher is Gemma 3 270M, the student SmolLM2-135M-Instruct. They were trained on other data, and have another architecture and another kind of tokenizer. {term}`Shared atoms <shared atoms>` match by the bytes of text that a token stands for ([Decisions](#decisions-vocabularies-that-differ)). The last layers are paired, where a state is nearest to the tokens that it predicts, and where training is cheap on a CPU; attribution was not run for this pair. Frozen weights are bfloat16, what trains is float32. Training and held-out rows are the first rows of the tasks' training splits, and no setting was chosen on any of them.
+# The teacher is Gemma 3 270M, the student SmolLM2-135M-Instruct. They were trained on different data and differ in architecture and tokenizer. {term}`Shared atoms <shared atoms>` match by the bytes of text that a token stands for ([Decisions](#decisions-vocabularies-that-differ)). The last layers are paired, where a state is nearest to the tokens that it predicts, and where training is cheap on a CPU; attribution was not run for this pair. Frozen weights are bfloat16, what trains is float32. Training and held-out rows are the first rows of the tasks' training splits, and no setting was chosen on any of them.
 
 # %% tags=["hide-input"]
 from semalign.book.tables.families import family_records, family_table
@@ -233,7 +240,7 @@ display(commands("The records are made by", FAMILIES))
 #
 # Of the scores:
 #
-# - **The prompts do not have the model's chat format.** With them MMLU is at chance, which is a quarter, and GSM8K is near zero, as on the model card.
+# - **MMLU is at chance, which is a quarter, and GSM8K is near zero, as on the model card.** The model's own chat format scores hardly better, so the format of the prompts is not the reason.
 # - **HumanEval is zero for a reason**: with the function's head in the question and again at the beginning of the answer, the model mostly closes the fence at once, as if the head were the whole function. On MBPP, where the answer begins with the opening fence alone, it writes programs and passes some.
 
 # %% tags=["hide-input"]

@@ -13,13 +13,19 @@
 # %% [markdown]
 # # Your own pair
 #
+# ## In short
+#
+# **How do you find out, before a long training, whether alignment helps with your own models?**
+#
+# - Check the vocabularies, diagnose the pair before any training, run a hundred rows, and subtract what {term}`permuted atoms` and {term}`labels` alone reach.
+# - In the example, the micro pair, the paper's settings leave the held-out loss where it was, and labels alone lower it as much as labels with aligned states do.
+# - **What this does not show**: the result for your pair. One seed and a few steps are a first look.
+#
+# :::{admonition} About this page
 # - **Purpose**: choose a teacher and a student of your own, check them before any training, run a transfer on your own rows, and read what it gives.
 # - **Cost**: about 45 seconds on a CPU. The micro models stand in for yours; replace their names.
 # - **Command**: `semalign run --profile micro --only 13`
-#
-# ## In short
-#
-# How do you find out, before a long training, whether alignment helps with your own models? Check the vocabularies, diagnose the pair before any training, run a hundred rows, and subtract what permuted atoms and labels alone reach. In the example, the micro pair, the paper's settings leave the held-out loss where it was, and labels alone lower it as much as labels with aligned states do. One seed and a few steps of your pair are a first look, not a result.
+# :::
 
 # %% tags=["parameters"]
 profile = "micro"

@@ -1,6 +1,7 @@
 """Tiny real models on the CPU: they exercise everything in seconds, offline."""
 
 import gc
+import itertools
 import os
 import signal
 import sys
@@ -48,10 +49,19 @@ def modules_set_aside():
         set_aside[0] = len(sys.modules)
 
 
+@pytest.fixture(scope="session")
+def caches(tmp_path_factory):
+    """New folders, one after the other: ``mktemp`` looks through all folders of earlier tests for each."""
+    folder = tmp_path_factory.mktemp("caches")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def isolated(tmp_path_factory, monkeypatch):
+def isolated(caches, monkeypatch):
     """Keep the cache of every test apart from the user's, and let no test know what another found of the hub."""
-    monkeypatch.setenv("SEMALIGN_CACHE", str(tmp_path_factory.mktemp("cache")))
+    cache = next(caches)
+    cache.mkdir()
+    monkeypatch.setenv("SEMALIGN_CACHE", str(cache))
     monkeypatch.setattr(hub, "_unreachable", [])
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", huggingface_hub.constants.HF_HUB_OFFLINE)
     located._refusal.cache_clear()

@@ -147,3 +147,14 @@ def test_no_kind_of_warning_is_ignored_wholesale(pyproject):
         if action == "ignore":
             message, _, module = rest
             assert message and module
+
+
+def test_the_tests_check_the_shapes_of_every_module_that_states_some(pyproject):
+    options = pyproject["tool"]["pytest"]["ini_options"]["addopts"]
+    *checked, checker = re.search(r"--jaxtyping-packages=(\S+)", options)[1].split(",")
+    assert checker == "beartype.beartype"
+    stating = [path for path in (ROOT / "src").rglob("*.py") if "from jaxtyping" in path.read_text("utf-8")]
+    names = [".".join(path.relative_to(ROOT / "src").with_suffix("").parts) for path in stating]
+    assert len(names) > 50
+    assert [name for name in names if not any(f"{name}.".startswith(f"{each}.") for each in checked)] == []
+    assert [each for each in checked if not any(f"{name}.".startswith(f"{each}.") for name in names)] == []

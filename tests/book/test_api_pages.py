@@ -1,7 +1,6 @@
 """Settings as tables, packages as pages, and what autodoc leaves out."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +12,10 @@ from docutils.core import publish_doctree
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 
+from semalign import models
 from semalign.book import api_pages
 from semalign.methods.setting_lines import SettingLine, setting_lines
+from semalign.models import batching
 from semalign.models.layouts import LAYOUTS
 from semalign.registry import T
 from semalign.settings import TransferSettings
@@ -104,15 +105,12 @@ def test_a_type_variable_is_no_reference(target, plain):
     assert found is (text if plain else None)
 
 
-@pytest.mark.slow
-def test_a_type_variable_of_a_module_that_the_build_has_not_loaded_is_none_either():
-    code = """import sys
-from docutils import nodes
-from semalign.book.api_pages import plain_type_variable
-assert "semalign.models.batching" not in sys.modules
-text = nodes.Text("T")
-assert plain_type_variable(None, None, {"reftarget": "semalign.models.batching.T"}, text) is text"""
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_a_type_variable_of_a_module_that_the_build_has_not_loaded_is_none_either(monkeypatch):
+    name, text = batching.__name__, nodes.Text("T")
+    monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(models, "batching")
+    assert api_pages.plain_type_variable(APP, None, {"reftarget": f"{name}.T"}, text) is text
+    assert sys.modules[name] is not batching  # it was loaded for this
 
 
 def test_settings_show_no_arguments():

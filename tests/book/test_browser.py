@@ -73,7 +73,7 @@ def anchors():
     return read_anchors()
 
 
-@pytest.fixture(params=PAGES)
+@pytest.fixture(scope="module", params=PAGES)  # so that the tests of a page follow each other
 def name(request):
     return request.param
 
@@ -87,7 +87,7 @@ def kept(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(params=SCHEMES)
+@pytest.fixture(scope="module", params=SCHEMES)
 def seen(request, name, readers, kept):
     path = kept / f"{request.param}-{name.replace('/', '-')}.json"
     with FileLock(f"{path}.lock"):

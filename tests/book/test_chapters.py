@@ -12,7 +12,6 @@ from semalign.book import page as pages
 from semalign.book.inputs import declared_inputs
 from semalign.book.page import NotProvidedError
 
-SENTENCE_END = re.compile(r"(?<!Fig)[.?](?=\s|$)")
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
@@ -68,11 +67,13 @@ def text_cells(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_chapter_opens_with_its_question_and_finding_in_short(path):
-    heading, _, short = text_cells(path)[0].partition("\n\n## In short\n\n")
-    assert heading.startswith("# ") and "- **Command**" in heading
-    assert "\n" not in short, "one paragraph behind the title block"
-    assert "?" in short, "the question comes first"
-    assert 2 <= len(SENTENCE_END.findall(re.sub(r"\{num\}`[^`]*`", "1", short))) <= 5
+    title, heading, question, found, about = text_cells(path)[0].split("\n\n")
+    assert title.startswith("# ") and heading == "## In short"
+    assert re.fullmatch(r"\*\*.+\?\*\*", question), "the question comes first"
+    *findings, limit = found.splitlines()
+    assert 1 <= len(findings) <= 4 and all(line.startswith("- ") for line in findings)
+    assert limit.startswith("- **What this does not show**: ")
+    assert about.startswith(":::{admonition} About this page\n- **Purpose**: ") and "\n- **Command**: " in about
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

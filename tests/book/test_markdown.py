@@ -79,6 +79,12 @@ def test_data_hold_numbers_where_the_table_has_intervals():
     assert found.dtypes.iloc[1:].eq(float).all()
 
 
+def test_data_hold_nothing_where_a_number_is_missing():
+    frame = pd.DataFrame({"steps": ["5", "–", "not run"], "kind": ["a", "–", ""]})
+    found = numbers(frame)
+    assert found["steps"].isna().tolist() == [False, True, True] and found["kind"].tolist() == ["a", "–", ""]
+
+
 def test_data_hold_columns_of_their_own_where_the_table_has_a_text():
     frame = pd.DataFrame({"layers": [Cell("3 → 2", {"teacher": 3, "student": 2}), ""], "n": [1, 2]})
     assert "| 3 → 2 | 1 |" in table(frame, "x", "tab-x").text

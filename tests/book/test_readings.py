@@ -4,8 +4,6 @@ import pandas as pd
 import pytest
 
 from semalign.book.readings import (
-    along,
-    differences,
     gains,
     half_width,
     leaders,
@@ -54,14 +52,6 @@ def test_leaders_are_counted():
     assert leaders(pd.DataFrame({"highest": [""]})) == "not run"
 
 
-def test_differences_are_those_from_one_teacher():
-    columns = ["teacher", "minus", "task", "difference", "low", "high"]
-    lines = [["t", "x", "micro_mmlu", 1.25, 0.5, 2.0], ["u", "x", "micro_mmlu", 9.0, 8.0, 10.0]]
-    frame = pd.DataFrame(lines, columns=columns)
-    assert differences(frame, "x", "t") == "MMLU +1.2 [+0.5, +2.0]"
-    assert differences(frame, "y", "t") == "not run"
-
-
 def test_a_search_compares_the_lowest_losses():
     lines = [("x", 0.5), ("x", 0.4), ("y", 0.45), ("y", 0.6)]
     frame = pd.DataFrame([{"variant": name, "task": "micro_mbpp", "response_nll": nll} for name, nll in lines])
@@ -72,22 +62,6 @@ def test_a_search_compares_the_lowest_losses():
 def test_half_of_an_interval():
     """Wilson's interval of one half over n items is 1.96 sqrt(1 / 4n) / sqrt(1 + 1.96^2 / n) on both sides."""
     assert half_width(200) == pytest.approx(100 * 1.96 * (1 / 800) ** 0.5 / (1 + 1.96**2 / 200) ** 0.5, abs=1e-3)
-
-
-def test_curves_are_told_by_their_lowest_loss_and_their_end():
-    found = [
-        ("sft", "micro_mmlu", 0, 0, 0.5), ("sft", "micro_mmlu", 0, 15, 0.25), ("sft", "micro_mmlu", 0, 80, 0.75),
-        ("sft", "micro_mmlu", 1, 0, 0.5), ("sft", "micro_mmlu", 1, 15, 0.75), ("sft", "micro_mmlu", 1, 80, 1.25),
-        ("seeking", "micro_mmlu", 0, 0, 0.5), ("seeking", "micro_mmlu", 0, 80, 0.125),
-        ("seeking", "micro_gsm8k", 0, 0, 2.0), ("seeking", "micro_gsm8k", 0, 5, 3.0),
-    ]  # fmt: skip
-    points = pd.DataFrame(found, columns=["method", "task", "seed", "step", "response_nll"])
-    assert along(points).splitlines() == [
-        "- MMLU, from 0.500; the lowest is, with `sft` 0.500 after 15 steps, 1.000 at the end; `seeking` 0.125 after "
-        "80 steps, 0.125 at the end.",
-        "- GSM8K, from 2.000; the lowest is, with `seeking` 3.000 after 5 steps, 3.000 at the end.",
-    ]
-    assert along(points[:0]) == "not run"
 
 
 def test_each_case_of_a_pair_is_counted_once():

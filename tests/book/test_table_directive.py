@@ -1,12 +1,11 @@
 """The directive on a page that Sphinx builds, and the functions that it names."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from pkgutil import resolve_name
 
 import pytest
+from helpers.sphinx_pages import build_text
 
 from semalign.book.table_directive import LABELS, SENTENCES, SOURCES, TABLES, places, source_line, sources_table
 from semalign.files import write_json
@@ -25,8 +24,7 @@ def test_a_page_shows_it(tmp_path, monkeypatch):
     (tmp_path / "page").mkdir()
     (tmp_path / "page" / "index.md").write_text("# Page\n\n```{check-table} gpu-check\n```\n")
     (tmp_path / "page" / "conf.py").write_text(CONFIGURATION)
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "text", tmp_path / "page", tmp_path / "out"]
-    subprocess.run(list(map(str, command)), check=True)
+    assert build_text(tmp_path) == (0, "")
     assert "nobody has run" in (tmp_path / "out" / "index.txt").read_text()
 
 

@@ -4,6 +4,8 @@ import json
 
 from helpers.commands import invoke
 
+from semalign.paths import models_dir
+
 
 def test_drop_layers_makes_a_student_and_transfer_holds_rows_out(folders):
     output = invoke("drop-layers", folders / "teacher", "--every", 2, "--out", folders / "short")
@@ -22,3 +24,7 @@ def test_slice_makes_a_narrower_student(folders):
     )
     assert "5 layers, width 12" in output
     assert json.loads((folders / "narrow" / "config.json").read_text())["hidden_size"] == 12
+
+
+def test_a_bundled_model_needs_no_download():
+    assert invoke("fetch", "micro-teacher").strip() == str(models_dir() / "micro-teacher")

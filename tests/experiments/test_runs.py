@@ -11,7 +11,7 @@ from semalign.experiments.cells import Cell, cells
 from semalign.experiments.runs import current, missing, run, run_cell, summary
 from semalign.experiments.work_folder import work_path
 from semalign.paths import project_root
-from semalign.results.records import read_record, write_record
+from semalign.results.records import read_record, read_records, write_record
 from semalign.sandbox import SandboxError
 from semalign.training.loop import Training
 
@@ -37,6 +37,8 @@ def test_a_run_makes_every_record_once_and_goes_on_after_a_stop(profile, tmp_pat
     assert len(list((tmp_path / "results").glob("*.samples.jsonl.gz"))) == len(done)
     table = summary(tmp_path / "results")
     assert table["seeds"].tolist().count(2) == 4
+    said = read_records(tmp_path / "results")["trained"]
+    assert table["idle"].sum() == sum(trained is False for trained in said) > 0
     assert set(table["n"]) == {4}
 
 

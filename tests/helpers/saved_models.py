@@ -3,7 +3,12 @@
 import weakref
 from pathlib import Path
 
+from helpers.models import make_llama, make_tokenizer, randomise
 from semalign.models.loading import LanguageModel
+from semalign.models.saving import save_model
+from semalign.settings import TrainingSettings
+from semalign.training.adapters import stack_adapters
+from semalign.training.lora import add_lora
 
 
 def save(model: LanguageModel, folder: Path, size: str = "1GB") -> str:
@@ -11,6 +16,17 @@ def save(model: LanguageModel, folder: Path, size: str = "1GB") -> str:
     model.model.float().save_pretrained(folder, max_shard_size=size)
     model.tokenizer.save_pretrained(folder)
     return str(folder)
+
+
+def save_one_of_each(folder: Path) -> None:
+    """Save an adapter, two adapters as one, and a model, the same in each call."""
+    tokenizer = make_tokenizer()
+    student = make_llama(len(tokenizer), 12, 4, seed=2)
+    made = [add_lora(student, [k, 3], TrainingSettings(rank=2)) for k in (1, 2)]
+    for model in made:
+        randomise(model)
+    for name, model in [("adapter", made[0]), ("stacked", stack_adapters(*made)), ("model", student)]:
+        save_model(LanguageModel(model.eval(), tokenizer), folder / name)
 
 
 def first_bytes_changed(path: Path) -> None:

@@ -2,9 +2,10 @@
 
 import pytest
 
+from semalign.results import comparisons
 from semalign.results.comparisons import differences, gaps
 from semalign.results.records import make_record, write_record
-from semalign.results.statistics import holm
+from semalign.results.statistics import holm, seeded_bootstraps
 
 
 def record(folder, method, teacher, correct, seed=None, task="sums", test="t"):
@@ -82,6 +83,20 @@ def test_gaps_to_the_teacher_and_the_share_of_the_way(folder):
     assert lines["share"].to_dict() == pytest.approx({"kl": 62.5, "semalign": 81.25})
     assert (table["low"] <= table["gap"]).all() and (table["gap"] <= table["high"]).all()
     assert lines["seeds"].to_dict() == {"kl": 3, "semalign": 2}
+
+
+def test_the_gap_before_any_transfer_is_computed_once_for_all_methods(folder, monkeypatch):
+    own = dict(method="none", teacher=None, student="large", task="sums", seed=None, metric="exact", value=90.0, n=10,
+               configuration={}, fingerprints={"test": "t"}, seconds=0, details={"correct": "1111111110"})  # fmt: skip
+    write_record(folder / "none-large-sums.json", make_record(**own))
+    asked = []
+
+    def bootstraps(pairs, **options):
+        asked.append(len(pairs))
+        return seeded_bootstraps(pairs, **options)
+
+    monkeypatch.setattr(comparisons, "seeded_bootstraps", bootstraps)
+    assert len(gaps(folder, resamples=100)) == 2 and asked == [2, 1]
 
 
 def test_there_is_no_share_where_the_teacher_is_not_above_the_student(folder):

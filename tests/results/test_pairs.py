@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from semalign.results.pairs import NLL, SCORE, pair_differences, values_of
-from semalign.results.statistics import holm, paired_bootstrap
+from semalign.results.statistics import holm, paired_bootstrap, seeded_bootstrap
 
 
 def frame(*lines):
@@ -55,6 +55,9 @@ def test_two_entries_are_equal_if_the_90_percent_interval_is_inside_the_margin()
         low, high = paired_bootstrap(ours, theirs, confidence=0.9)[1:]
         assert [line["equal_low"], line["equal_high"]] == pytest.approx([low, high], abs=1e-3)
         assert bool(line["equal"]) is equal
+        for level, names in ((0.95, ("low", "high")), (0.9, ("equal_low", "equal_high"))):
+            alone = seeded_bootstrap(ours[None], theirs[None], confidence=level)
+            assert tuple(line[name] for name in names) == pytest.approx((alone.low, alone.high), rel=0, abs=1e-12)
 
 
 def test_nothing_to_compare_gives_an_empty_table(records):

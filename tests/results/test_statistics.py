@@ -10,7 +10,9 @@ from semalign.results.statistics import (
     mean_interval,
     paired_bootstrap,
     ratio_interval,
+    resampled,
     seeded_bootstrap,
+    seeded_bootstraps,
     wilson_interval,
 )
 
@@ -122,6 +124,33 @@ def test_the_draws_that_comparisons_share_are_those_of_a_generator_of_their_own(
         assert (found.low, found.high) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=1e-12)
 
 
+def test_several_pairs_have_the_numbers_of_the_formula_whatever_their_numbers_of_seeds_and_items():
+    rng, shapes = np.random.default_rng(7), [(3, 2, 7), (1, 4, 7), (3, 2, 7), (3, 2, 5)]
+    pairs = [(100.0 * (rng.random((s, n)) < 0.7), rng.normal(60, 9, (t, n))) for s, t, n in shapes]
+    for (ours, theirs), found in zip(pairs, seeded_bootstraps(pairs, resamples=1200), strict=True):
+        draws, drawn, n = np.random.default_rng(0), [], ours.shape[1]
+        for part in (1000, 200):
+            items = draws.multinomial(n, np.full(n, 1 / n), size=part) / n
+            means = []
+            for side in (ours, theirs):
+                seeds = draws.multinomial(len(side), np.full(len(side), 1 / len(side)), size=part) / len(side)
+                means.append(np.einsum("rs,si,ri->r", seeds, side, items))
+            drawn.extend(means[0] - means[1])
+        tails = [(1 + sum(sign * d <= 1e-12 for d in drawn)) / 1201 for sign in (1, -1)]
+        expected = (ours.mean() - theirs.mean(), *np.quantile(drawn, [0.025, 0.975]), min(1, 2 * min(tails)))
+        assert found == pytest.approx(expected, rel=0, abs=1e-12)
+        assert found == pytest.approx(seeded_bootstrap(ours, theirs, resamples=1200), rel=0, abs=1e-12)
+    assert seeded_bootstraps([]) == []
+
+
+def test_intervals_of_two_levels_come_from_the_same_resamples():
+    ours, theirs = np.random.default_rng(8).random((2, 3, 40))
+    (drawn,) = resampled([(ours, theirs)], resamples=1500)
+    for level in (0.9, 0.95):
+        alone = seeded_bootstrap(ours, theirs, confidence=level, resamples=1500)
+        assert drawn.difference(level) == alone and drawn.interval(level) == (alone.low, alone.high)
+
+
 def test_one_seed_each_is_the_paired_bootstrap():
     rng = np.random.default_rng(3)
     ours, theirs = (rng.random((1, 300)) < 0.6).astype(float), (rng.random((1, 300)) < 0.5).astype(float)
@@ -168,6 +197,8 @@ def test_seeded_bootstrap_needs_the_same_items():
     for ours, theirs in [(np.ones((1, 3)), np.ones((1, 4))), (np.ones((1, 0)), np.ones((1, 0)))]:
         with pytest.raises(ValueError, match="same items"):
             seeded_bootstrap(ours, theirs)
+        with pytest.raises(ValueError, match="same items"):
+            seeded_bootstraps([(np.ones((1, 3)), np.ones((2, 3))), (ours, theirs)])
 
 
 def test_holm_by_hand():

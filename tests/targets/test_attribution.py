@@ -1,15 +1,16 @@
 """Attribution against gradients by hand, and over processes."""
 
+import os
 from contextlib import ExitStack
 from functools import partial
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
-from helpers.models import make_llama, make_tokenizer
+from helpers.processes import in_processes
 
 from semalign.data.rows import batches, encode
+from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
 from semalign.targets import attribution_methods
@@ -104,21 +105,19 @@ def test_bad_requests_are_errors(teacher, examples):
         attribute_layers(teacher, [])
 
 
-def _process(rank, address, results, rows):
-    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
-    tokenizer = make_tokenizer()
-    model = make_llama(len(tokenizer), 16, 5, seed=1)
-    scores = attribute_layers(model, batches(encode(rows, tokenizer, 64), 3), "mlp")
-    results.put((rank, scores.tolist()))
-    dist.destroy_process_group()
+def test_two_processes_share_the_batches(teacher, examples, tmp_path):
+    """They are those of a group that the caller has made, without what a launcher tells its processes."""
 
+    def work():
+        rank = int({name: os.environ.pop(name) for name in processes.LAUNCHED}["RANK"])
+        dist.init_process_group("gloo", init_method=f"file://{tmp_path}/rendezvous", rank=rank, world_size=2)
+        scores = attribute_layers(teacher, batches(examples, 3), "mlp")
+        found = dist.get_backend(), dist.get_world_size(), dist.get_rank(), scores
+        dist.destroy_process_group()
+        return found
 
-@pytest.mark.slow
-def test_two_processes_share_the_batches(teacher, examples, rows, tmp_path):
-    context = mp.get_context("spawn")
-    results = context.SimpleQueue()
-    mp.start_processes(_process, (f"file://{tmp_path}/rendezvous", results, rows), nprocs=2, start_method="spawn")
-    scores = dict(results.get() for _ in range(2))
-    assert scores[0] == scores[1]
+    (*first, ours), (*second, theirs) = in_processes(2, work)
+    assert first == ["gloo", 2, 0] and second == ["gloo", 2, 1]
+    assert torch.equal(ours, theirs)
     alone = attribute_layers(teacher, batches(examples, 3), "mlp")
-    torch.testing.assert_close(torch.tensor(scores[0]), alone, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(ours, alone, rtol=1e-6, atol=1e-7)

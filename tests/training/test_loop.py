@@ -155,19 +155,32 @@ def test_a_run_of_more_epochs_starts_anew_and_says_how_to_train_on(tmp_path, cap
     assert len(longer.seen) == 6 and "3 steps, this one has 6" in caplog.text and "--adapter" in caplog.text
 
 
+class Unwritten(Quadratic):
+    """The same, which reads its checkpoint and leaves it alone."""
+
+    def _save(self):
+        pass
+
+
 def test_a_damaged_checkpoint_is_never_used(tmp_path, caplog):
-    whole, path = Quadratic(settings(epochs=2)), tmp_path / "state.safetensors"
+    of_two_steps, path = settings(epochs=2, batch_size=5), tmp_path / "state.safetensors"
+    whole = Quadratic(of_two_steps)
     whole.run()
     with pytest.raises(KeyboardInterrupt):
-        Quadratic(settings(epochs=2), path, "same", stop_at=3).run()  # in the second epoch
+        Quadratic(of_two_steps, path, "same", stop_at=1).run()  # in the second epoch
     kept = path.read_bytes()
     for what in damaged(path, step=17):
         caplog.clear()
-        again = Quadratic(settings(epochs=2), path, "same")
-        assert again.run() == whole.losses and len(again.seen) == 6, what
+        again = Unwritten(of_two_steps, path, "same")
+        assert again.run() == whole.losses and len(again.seen) == 2, what
         assert torch.equal(again.model.weight, whole.model.weight) and str(path) in caplog.text, what
     assert path.read_bytes() == kept
-    assert len(Quadratic(settings(epochs=2), path, "same").run()) == 6
+    resumed = Unwritten(of_two_steps, path, "same")
+    assert resumed.run() == whole.losses and len(resumed.seen) == 1
+    path.write_bytes(kept[:-1])
+    Quadratic(of_two_steps, path, "same").run()  # a whole one takes its place
+    finished = Quadratic(of_two_steps, path, "same")
+    assert finished.run() == whole.losses and finished.seen == []
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_step():

@@ -10,6 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from bench.machine import DEVICE
 from bench.race import Race, step
+from semalign.book.tables.speed_reasons import EPOCHS, transfer_operations
 from semalign.data.rows import Example, batches, pad
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel, load_model
@@ -29,7 +30,6 @@ SIZES = [
     {"vocabulary": 8_192, "width": 192, "layers": 16, "rows": 32},
     {"vocabulary": 49_152, "width": 576, "layers": 30, "rows": 8},  # the shape of SmolLM2-135M
 ]
-EPOCHS = 5  # two steps each, with half of the rows
 SAYS = (
     "The student has the named size, the teacher a third more width and a quarter more layers; five epochs of two "
     "steps, after the map. The last size is SmolLM2-135M's."
@@ -119,10 +119,12 @@ def race(part: float, vocabulary: int, width: int, layers: int, rows: int) -> Ra
         teacher_layer=layer, student_layer=k, batch_size=rows // 2, epochs=EPOCHS, learning_rate=1e-3
     )
     alignment = TargetBuilder(pair, settings).alignment
+    tokens = sum(len(example.input_ids) for example in pair.encode(given).student)
     return Race(
         ours=lambda: ours(pair, given, settings, alignment),
         peer=lambda: plain(pair, given, settings, alignment),
         difference=lambda found, expected: max(abs(a - b) for a, b in zip(found, expected, strict=True)),
+        flops=tokens * transfer_operations({"vocabulary": vocabulary, "width": width, "layers": layers}, part),
     )
 
 

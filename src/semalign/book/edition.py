@@ -1,8 +1,18 @@
-"""Which edition of the book this is: the version of the library, and the commit and its date."""
+"""Which edition of the book this is: the version of the library, and the commit and its date.
 
+The commit stands in the footer of every page. A new one is written into pages that are there, so that Sphinx need not
+make them again.
+"""
+
+import re
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+
+from semalign.files import atomic_path
+
+COMMIT = re.compile(r'(?<=<span class="commit">).*?(?=</span>)')
 
 
 def edition(root: Path) -> dict[str, str]:
@@ -16,6 +26,21 @@ def edition(root: Path) -> dict[str, str]:
         return found
     commit, _, date = _git(root, "log", "-1", "--format=%h %cs", "--abbrev=12").partition(" ")
     return {**found, "commit": commit, "date": date} if date else found
+
+
+def commit_text(found: Mapping[str, str]) -> str:
+    """Return what the footer says of the commit of an :func:`edition`; nothing where there is none."""
+    return f" · commit {found['commit']}, {found['date']}" if "commit" in found else ""
+
+
+def name_commit(folder: Path, found: Mapping[str, str]) -> None:
+    """Write the commit of an :func:`edition` into each page below a folder whose footer names another."""
+    for path in folder.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        named = COMMIT.sub(commit_text(found), text)
+        if named != text:
+            with atomic_path(path) as temporary:
+                temporary.write_text(named, encoding="utf-8")
 
 
 def _git(root: Path, *arguments: str) -> str:

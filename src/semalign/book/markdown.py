@@ -10,7 +10,7 @@ import pandas as pd
 
 SPACE = "\N{NO-BREAK SPACE}"
 DIGITS = r"[+-]?\d[\d.,]*(e[+-]?\d+)?( ?%| M)?"
-NUMBER = re.compile(rf"(\*\*)?{DIGITS}({SPACE}[→/]{SPACE}{DIGITS})?( \(-?[\d.]+%?\))?(\*\*)?( †)?")
+NUMBER = re.compile(rf"(\*\*)?{DIGITS}({SPACE}[→/]{SPACE}{DIGITS})?( \(-?[\d.]+%?\))?(\*\*)?( [†‡])?")
 MISSING = ("", "–", "not run")
 
 
@@ -91,13 +91,18 @@ class Cell:
 
 
 def numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the data of a table: the columns of its intervals and cells in place of those that are shown."""
+    """Return the data of a table: the columns of its intervals and cells in place of those that are shown.
+
+    In columns of numbers, what is missing is NaN.
+    """
     columns: dict[Any, Any] = {}
     for name in frame:
         found = [cell.columns(name) if isinstance(cell, Interval | Cell) else {} for cell in frame[name]]
         if any(found):
             titles = dict.fromkeys(title for cell in found for title in cell)
             columns |= {title: [cell.get(title, math.nan) for cell in found] for title in titles}
+        elif _of_numbers(frame[name]):
+            columns[name] = [math.nan if str(cell) in MISSING else cell for cell in frame[name]]
         else:
             columns[name] = frame[name]
     return pd.DataFrame(columns)

@@ -46,22 +46,6 @@ def leaders(leads: pd.DataFrame) -> str:
     return ", ".join(f"{name} in {number} of {len(leads)}" for name, number in counted.items()) or NOT_RUN
 
 
-def differences(lines: pd.DataFrame, minus: str, teacher: str) -> str:
-    """Return "ours minus X" by benchmark with 95% intervals, in points.
-
-    Args:
-        lines: see :func:`semalign.results.comparisons.differences`.
-        minus: X.
-        teacher: from which teacher.
-    """
-    of = lines[(lines["minus"] == minus) & (lines["teacher"] == teacher)]
-    texts = [
-        f"{title(line['task'])} {interval(line['difference'], line['low'], line['high'], signed=True)}"
-        for _, line in of.sort_values("task", key=in_order).iterrows()
-    ]
-    return ", ".join(texts) or NOT_RUN
-
-
 def search_differences(searched: pd.DataFrame, entries: Sequence[str], other: str) -> str:
     """Return the lowest response NLL of entries of a search minus that of another, in nats per token, by benchmark.
 
@@ -153,30 +137,6 @@ def _swept(lines: pd.DataFrame) -> str:
         below = f"below zero in {(both < 0).sum()} of {len(both)} places"
         said += f"; real minus permuted atoms is {below}, with a mean of {both.mean():+.4f}"
     return said
-
-
-def along(points: pd.DataFrame) -> str:
-    """Return a list, in Markdown, of the held-out NLL along curves, by task: at the start, its lowest, and at the end.
-
-    Args:
-        points: see :func:`semalign.experiments.curves.points`; seeds are averaged.
-    """
-    means = points.groupby(["task", "method", "step"], sort=False)["response_nll"].mean()
-    found = []
-    for task in dict.fromkeys(points["task"]):
-        lines = {
-            name: means[task, name].sort_index() for name in dict.fromkeys(points["method"]) if (task, name) in means
-        }
-        start = sum(line[0] for line in lines.values()) / len(lines)
-        told = "; ".join(f"`{name}` {_lowest(line)}" for name, line in lines.items())
-        found.append(f"- {title(task)}, from {start:.3f}; the lowest is, with {told}.")
-    return "\n".join(found) or NOT_RUN
-
-
-def _lowest(line: pd.Series) -> str:
-    """Return the lowest value after the start, its step, and the last value of a line over the steps."""
-    later = line[line.index > 0]
-    return f"{later.min():.3f} after {later.idxmin()} steps, {later.iloc[-1]:.3f} at the end"
 
 
 def half_width(n: int) -> float:

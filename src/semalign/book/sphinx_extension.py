@@ -18,7 +18,7 @@ from semalign.book import figure_numbers, page_processes
 from semalign.book.accessible import accessible, breakable
 from semalign.book.claims.directive import Claims, evaluate_first
 from semalign.book.claims.verdict_role import VerdictRole
-from semalign.book.edition import edition
+from semalign.book.edition import commit_text, edition, name_commit
 from semalign.book.inputs import book_profile, hash_files
 from semalign.book.kept_texts import Texts
 from semalign.book.link_preview import CARD, page_address, preview_tags
@@ -57,6 +57,7 @@ def take_in_drawings(app: Sphinx, doctree: nodes.document, docname: str) -> None
 def correct_html(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """Correct the HTML of a page, see :func:`semalign.book.accessible.accessible`; its footer names the edition."""
     context["edition"] = app.config.semalign_edition
+    context["commit"] = commit_text(app.config.semalign_edition)
     if "body" in context:
         context["body"] = breakable(accessible(context["body"]))
         if app.builder.name == "singlehtml":
@@ -81,8 +82,15 @@ def link_repository(app: Sphinx, config: Config) -> None:
 
 
 def name_edition(app: Sphinx, config: Config) -> None:
-    """Give the footer of each page version, commit and date; pages are written again once they have changed."""
+    """Give the footer of each page version, commit and date; pages are written again once the version has changed."""
     config.semalign_edition = edition(Path(app.srcdir).parent)
+    config.semalign_version = config.semalign_edition["version"]
+
+
+def name_commit_late(app: Sphinx, exception: Exception | None) -> None:
+    """Name the commit in pages that an earlier build has written."""
+    if exception is None and app.builder.format == "html":
+        name_commit(Path(app.outdir), app.config.semalign_edition)
 
 
 def watch_static_files(app: Sphinx, config: Config) -> None:
@@ -107,13 +115,15 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", load_mathjax_once, priority=1)
     app.add_config_value("semalign_repository", "", "html")
     app.connect("config-inited", link_repository, priority=1)
-    app.add_config_value("semalign_edition", {}, "html")
+    app.add_config_value("semalign_version", "", "html")
+    app.add_config_value("semalign_edition", {}, "")
     app.connect("config-inited", name_edition, priority=1)
     app.add_config_value("semalign_static", "", "html")
     app.connect("config-inited", watch_static_files, priority=1)
     app.connect("config-inited", collect_no_cycles, priority=900)
     app.connect("env-before-read-docs", evaluate_first)
     app.connect("build-finished", collect_cycles)
+    app.connect("build-finished", name_commit_late)
     app.connect("doctree-resolved", take_in_drawings)
     app.connect("html-page-context", correct_html)
     app.connect("html-page-context", preview_links)

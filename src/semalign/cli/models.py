@@ -61,8 +61,11 @@ def fetch(
 
 def _known(name: str, source: Any) -> Path:
     from semalign.models.catalogue import MODELS
+    from semalign.models.located import known_models, locate
 
-    choice(name, *MODELS)
+    choice(name, *known_models())
+    if name not in MODELS:  # it came with semalign, or the user put it there
+        return Path(locate(name))
     from semalign.models.published import fetch as fetch_model
 
     return fetch_model(name, source=source)

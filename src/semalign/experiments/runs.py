@@ -143,6 +143,7 @@ def summary(folder: Path, only: Collection[str] | None = None) -> pd.DataFrame:
     """Return one line for each method, teacher, student and task: mean over seeds with a 95% interval.
 
     With several seeds the interval is Student's t over them; a single run keeps its own interval over the items.
+    ``idle`` is how many of the runs did not train (:attr:`semalign.results.training.Training.trained`).
 
     Args:
         folder: run records.
@@ -154,6 +155,7 @@ def summary(folder: Path, only: Collection[str] | None = None) -> pd.DataFrame:
         mean, low, high = part["value"].iloc[0], part["low"].iloc[0], part["high"].iloc[0]
         if len(part) > 1:
             mean, low, high = mean_interval(part["value"].tolist())
-        lines.append([*key, mean, low, high, len(part), part["n"].iloc[0], part["seconds"].mean()])
-    columns = ["method", "teacher", "student", "task", "value", "low", "high", "seeds", "n", "seconds"]
+        idle = sum(trained is False for trained in part["trained"])
+        lines.append([*key, mean, low, high, len(part), part["n"].iloc[0], part["seconds"].mean(), idle])
+    columns = ["method", "teacher", "student", "task", "value", "low", "high", "seeds", "n", "seconds", "idle"]
     return pd.DataFrame(lines, columns=columns)

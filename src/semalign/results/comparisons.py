@@ -1,15 +1,17 @@
 """Differences between the scores of methods, paired by item, from the run records of a folder."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy import ndarray
 
 from semalign.results.records import NONE, PAPER, read_records
-from semalign.results.statistics import Difference, holm, seeded_bootstrap
+from semalign.results.statistics import Difference, holm, seeded_bootstraps
 
+Key = tuple[Any, ...]
 COLUMNS = [
     "teacher",
     "student",
@@ -45,16 +47,18 @@ def differences(
         ValueError: if two methods were not scored on the same items.
     """
     scored = _scored(folder, only)
-    lines = []
+    keys: list[Key] = []
+    pairs: list[tuple[ndarray, ndarray]] = []
     for (teacher, student, task), mine in scored[scored["method"] == ours].groupby(["teacher", "student", "task"]):
         same = (scored["task"] == task) & (scored["student"] == student)
         unmodified = same & (scored["method"] == NONE)  # the student alone, whose record names no teacher
         others = scored[unmodified | (same & (scored["teacher"] == teacher) & (scored["method"] != ours))]
         for method, theirs in others.groupby("method", sort=False):
-            _check_items(pd.concat([mine, theirs]))
-            a, b = _correct(mine), _correct(theirs)
-            found = seeded_bootstrap(100 * a, 100 * b, resamples=resamples)
-            lines.append([teacher, student, task, method, *found, None, len(a), len(b), a.shape[1]])
+            keys.append((teacher, student, task, method))
+            pairs.append(_points(mine, theirs))
+    found = seeded_bootstraps(pairs, resamples=resamples)
+    sizes = [(len(mine), len(theirs), mine.shape[1]) for mine, theirs in pairs]
+    lines = [[*key, *each, None, *size] for key, each, size in zip(keys, found, sizes, strict=True)]
     table = pd.DataFrame(lines, columns=COLUMNS)
     table["p_holm"] = holm(table["p"].tolist())
     return table
@@ -80,22 +84,28 @@ def gaps(folder: Path, *, only: Collection[str] | None = None, resamples: int = 
     scored = _scored(folder, only)
     unmodified = scored[scored["method"] == NONE]
     own = {key: part for key, part in unmodified.groupby(["student", "task"])}  # teachers are recorded as students too
+    runs = {
+        key: (own[key[1], key[3]], part)
+        for key, part in scored.groupby(["method", "teacher", "student", "task"], sort=False)
+        if (key[1], key[3]) in own
+    }
+    pairs = [_points(*sides) for sides in runs.values()]
+    found, before = seeded_bootstraps(pairs, resamples=resamples), _before(own, runs, resamples)
     lines = []
-    for key, part in scored.groupby(["method", "teacher", "student", "task"], sort=False):
-        _, teacher, student, task = key
-        if (teacher, task) not in own:
-            continue
-        _check_items(pd.concat([part, own[teacher, task]]))
-        reached, goal = _correct(part), _correct(own[teacher, task])
-        gap, low, high, _ = seeded_bootstrap(100 * goal, 100 * reached, resamples=resamples)
-        whole = Difference(np.nan, np.nan, np.nan, np.nan)  # the gap before any transfer
-        if (student, task) in own:
-            whole = seeded_bootstrap(100 * goal, 100 * _correct(own[student, task]), resamples=resamples)
-        share = 100 * (whole.value - gap) / whole.value if whole.low > 0 else np.nan
+    for key, (gap, low, high, _), (_, reached) in zip(runs, found, pairs, strict=True):
+        whole = before.get(key[1:])
+        share = 100 * (whole.value - gap) / whole.value if whole is not None and whole.low > 0 else np.nan
         lines.append([*key, gap, low, high, share, len(reached), reached.shape[1]])
     return pd.DataFrame(
         lines, columns=["method", "teacher", "student", "task", "gap", "low", "high", "share", "seeds", "n"]
     )
+
+
+def _before(own: Mapping[Hashable, pd.DataFrame], keys: Iterable[Key], resamples: int) -> dict[Key, Difference]:
+    """Return the gap before any transfer by teacher, student and task, once for all methods."""
+    wanted = dict.fromkeys((t, student, task) for _, t, student, task in keys if (student, task) in own)
+    pairs = {(t, s, task): (100 * _correct(own[t, task]), 100 * _correct(own[s, task])) for t, s, task in wanted}
+    return dict(zip(pairs, seeded_bootstraps(list(pairs.values()), resamples=resamples), strict=True))
 
 
 def _scored(folder: Path, only: Collection[str] | None) -> pd.DataFrame:
@@ -107,6 +117,12 @@ def _scored(folder: Path, only: Collection[str] | None) -> pd.DataFrame:
 def _correct(records: pd.DataFrame) -> ndarray:
     """Return the flags of the items, 1 for a correct one, shape (seeds, items)."""
     return np.array([[float(c) for c in details["correct"]] for details in records.sort_values("seed")["details"]])
+
+
+def _points(mine: pd.DataFrame, theirs: pd.DataFrame) -> tuple[ndarray, ndarray]:
+    """Return 100 for each item that is correct in the runs of two methods, else 0, each of shape (seeds, items)."""
+    _check_items(pd.concat([mine, theirs]))
+    return 100 * _correct(mine), 100 * _correct(theirs)
 
 
 def _check_items(records: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
-from semalign.results.statistics import holm, seeded_bootstrap
+from semalign.results.statistics import Resampled, holm, resampled
 
 Details = Mapping[str, Any]
 COLUMNS = ["task", "ours", "minus", "difference", "low", "high", "p", "p_holm"]
@@ -77,20 +77,21 @@ def pair_differences(
     Raises:
         ValueError: if two entries were measured on different numbers of items.
     """
-    lines = []
+    found: list[tuple[Any, str, str, ndarray, ndarray]] = []
     for task, of_task in records.groupby("task", sort=False):
         runs = {method: values_of(part, measure) for method, part in of_task.groupby("method")}
         for ours, minus in pairs:
             a, b = runs.get(ours), runs.get(minus)
             if a is not None and b is not None:
-                lines.append([task, ours, minus, *_line(a, b, measure, resamples)])
+                found.append((task, ours, minus, a, b))
+    drawn = resampled([(a, b) for *_, a, b in found], resamples=resamples)
+    lines = [[*key, *_line(a, b, each, measure)] for (*key, a, b), each in zip(found, drawn, strict=True)]
     table = pd.DataFrame(lines, columns=COLUMNS)
     table["p_holm"] = holm(table["p"].tolist())
     return table
 
 
-def _line(a: ndarray, b: ndarray, measure: Measure, resamples: int) -> list[Any]:
-    found = seeded_bootstrap(a, b, resamples=resamples)
-    _, low, high, _ = seeded_bootstrap(a, b, confidence=0.9, resamples=resamples)
+def _line(a: ndarray, b: ndarray, drawn: Resampled, measure: Measure) -> list[Any]:
+    low, high = drawn.interval(0.9)
     equal = -measure.margin < low and high < measure.margin
-    return [*found, None, low, high, equal, len(a), len(b), a.shape[1]]
+    return [*drawn.difference(), None, low, high, equal, len(a), len(b), a.shape[1]]

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from helpers.claims import FakeScores, put
 
-from semalign.book.claims import evidence
+from semalign.book.claims import evidence, stamps
 from semalign.book.claims.evidence import Scores, paths_of, records_of
+from semalign.book.claims.profiles import profile_of
 from semalign.book.claims.verdicts import NotRunError
+from semalign.results.records import read_record
 
 
 @pytest.fixture
@@ -25,6 +27,21 @@ def test_a_damaged_record_is_not_run(root):
     assert [record["value"] for record in records_of(["small/*.json"])] == [1.0]
     path.write_text(path.read_text().replace('"value": 1.0', '"value": 2.0'))
     with pytest.raises(NotRunError, match="damaged"):
+        records_of(["small/*.json"])
+
+
+def test_a_record_is_read_once_until_its_file_changes(root, monkeypatch):
+    monkeypatch.setattr(stamps, "RECENT", -1)  # a file counts as settled at once
+    read = []
+    monkeypatch.setattr(evidence, "read_record", lambda path: (read.append(path), read_record(path))[1])
+    path = put(root, "small/one.json")
+    for _ in range(2):
+        assert [record["value"] for record in records_of(["small/*.json"])] == [1.0]
+    assert len(read) == 1
+    put(root, "small/one.json", value=2.0)  # as large as before
+    assert [record["value"] for record in records_of(["small/*.json"])] == [2.0]
+    path.unlink()
+    with pytest.raises(NotRunError, match="no record small"):
         records_of(["small/*.json"])
 
 
@@ -49,9 +66,9 @@ def test_scores_are_those_of_current_records_of_all_seeds(root, monkeypatch):
         put(root, f"micro/semalign--{seed}.json", teacher="micro-teacher", student="micro-student", task="micro_mmlu",
             seed=seed, details={"correct": correct})  # fmt: skip
     kept = {"semalign--0.json", "semalign--1.json"}
-    monkeypatch.setattr(evidence, "_current", lambda name, names: frozenset(kept & names))
-    seeds = evidence.load_profile("micro").model_copy(update={"seeds": [0, 1]})
-    monkeypatch.setattr(evidence, "load_profile", lambda name: seeds)
+    monkeypatch.setattr(evidence, "_current", lambda name, files: kept & {file.name for file in files})
+    seeds = profile_of("micro").model_copy(update={"seeds": [0, 1]})
+    monkeypatch.setattr(evidence, "profile_of", lambda name: seeds)
     scores = Scores("micro", ["micro/semalign--*"])
     assert np.array_equal(scores.flags("semalign", "micro_mmlu", "micro-teacher"), [[1, 1, 0, 0], [1, 1, 1, 0]])
     with pytest.raises(NotRunError, match="0 of 1 current records of micro-student on micro_mmlu"):
@@ -63,6 +80,25 @@ def test_scores_are_those_of_current_records_of_all_seeds(root, monkeypatch):
     kept.discard("semalign--1.json")  # it is stale
     with pytest.raises(NotRunError, match="1 of 2 current records of semalign"):
         Scores("micro", ["micro/semalign--*"]).flags("semalign", "micro_mmlu", "micro-teacher")
+
+
+def test_a_profile_s_record_that_is_damaged_later_is_current_no_more(root, monkeypatch):
+    monkeypatch.setattr(stamps, "RECENT", -1)
+    asked = []
+
+    def current(profile, folder):
+        asked.append(folder)
+        return {path.name for path in folder.glob("*.json") if "damaged" not in path.read_text()}
+
+    monkeypatch.setattr(evidence, "current", current)
+    path = put(root, "micro/semalign--0.json", task="micro_mmlu")
+    put(root, "micro/none--0.json", task="micro_mmlu")
+    for _ in range(2):
+        assert len(Scores("micro", ["micro/*"]).records) == 2 and len(Scores("micro", ["micro/none--*"]).records) == 1
+    assert len(asked) == 1
+    path.write_text("damaged")
+    assert Scores("micro", ["micro/*"]).records["path"].tolist() == ["none--0.json"]
+    assert evidence.kept_records("micro") == {"none--0.json"} and len(asked) == 2
 
 
 def test_a_profile_without_records_is_not_run(root):

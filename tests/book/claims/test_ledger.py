@@ -6,7 +6,7 @@ import pytest
 import yaml
 from helpers.claims import put
 
-from semalign.book.claims.ledger import Claim, read_ledger
+from semalign.book.claims.ledger import Claim, Test, grouped, read_ledger
 from semalign.book.claims.rules import RULES
 from semalign.book.claims.verdicts import Finding
 
@@ -60,6 +60,14 @@ def test_findings_of_several_processes_are_kept(root):
     (root / "data" / "results" / "cost" / "sft.json").unlink()  # too late to matter
     assert [claim.verdict for claim in ledger.claims] == ["reproduced", "not run"]
     assert [claim.verdict for claim in read_ledger().claims] == ["not run", "not run"]
+
+
+def test_tests_that_read_the_records_of_one_profile_are_evaluated_together():
+    def given(profile, records):
+        return Test.model_validate({**TEST, "records": records, "given": {"profile": profile} if profile else {}})
+
+    tests = [given(None, ["cost/*"]), given("b", ["b/*"]), given("a", []), given("b", ["b/x--*"]), given("a", [])]
+    assert grouped(tests) == [[tests[1], tests[3]], [tests[0]], [tests[2]], [tests[4]]]
 
 
 def test_a_test_runs_for_each_of_its_profiles_that_has_records(root):

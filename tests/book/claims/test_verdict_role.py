@@ -1,10 +1,8 @@
 """Verdicts in prose."""
 
-import subprocess
-import sys
-
 import pytest
 import yaml
+from helpers.sphinx_pages import build_text
 
 from semalign.book.claims import page
 from semalign.book.claims.verdicts import Finding
@@ -59,7 +57,6 @@ def test_a_page_shows_it_and_a_claim_that_is_not_there_fails_the_build(root):
     text = "# Page\n\nIt is {verdict}`1:later`, {verdict}`1:later,later` for both.\n\nIt is {verdict}`9:later`.\n"
     (root / "page" / "index.md").write_text(text)
     (root / "page" / "conf.py").write_text(CONFIGURATION)
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "text", root / "page", root / "out"]
-    ended = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    status, told = build_text(root, "--keep-going")
     assert "It is *not run*, *not run* for both." in (root / "out" / "index.txt").read_text()
-    assert ended.returncode and ended.stderr.count("ERROR") == 1 and "'9:later' names no claim" in ended.stderr
+    assert status and told.count("ERROR") == 1 and "'9:later' names no claim" in told

@@ -16,7 +16,7 @@ def profile():
 
 
 def scores(*lines):
-    columns = ["method", "teacher", "student", "task", "value", "low", "high", "seeds"]
+    columns = ["method", "teacher", "student", "task", "value", "low", "high", "seeds", "idle"]
     return pd.DataFrame(lines, columns=columns)
 
 
@@ -52,10 +52,10 @@ def test_only_entries_that_run_from_a_teacher_are_in_its_table(profile):
 
 def test_scores_of_student_teacher_and_entries(profile):
     found = scores(
-        ["none", None, "micro-student", "micro_mmlu", 30.0, 26.0, 34.0, 1],
-        ["none", None, "micro-teacher", "micro_mmlu", 60.0, 56.0, 64.0, 1],
-        ["sft", "micro-teacher", "micro-student", "micro_mmlu", 40.0, 39.0, 41.0, 5],
-        ["sft", "micro-teacher", "micro-student", "micro_gsm8k", 50.0, 49.0, 51.0, 3],
+        ["none", None, "micro-student", "micro_mmlu", 30.0, 26.0, 34.0, 1, 0],
+        ["none", None, "micro-teacher", "micro_mmlu", 60.0, 56.0, 64.0, 1, 0],
+        ["sft", "micro-teacher", "micro-student", "micro_mmlu", 40.0, 39.0, 41.0, 5, 1],
+        ["sft", "micro-teacher", "micro-student", "micro_gsm8k", 50.0, 49.0, 51.0, 3, 0],
     )
     table = controls.control_table(profile, found, ["micro-teacher"]).set_index("name")
     assert table.loc["micro-student (student)"].tolist()[:4] == ["as it is", "–", Interval(30, 26, 34), "not run"]
@@ -81,3 +81,7 @@ def test_differences_are_bold_where_the_corrected_p_is_small(profile):
     assert table.loc["sft", "MBPP"] == "not run" and "SemAlign" not in table.index
     assert code[2].set_index("minus").loc["Seeking", "MBPP, micro-coder"] == Interval(0, -1, 1, signed=True)
     assert [suffix for suffix, *_ in controls.difference_tables(profile, "semalign", differences[:2])] == [""]
+    pairs = [("semalign", "sft"), ("semalign-ce", "sft")]
+    there, absent = controls.chosen_differences(profile, {"semalign": differences}, pairs).to_dict("records")
+    assert (there["ours"], there["minus"], there["MMLU"]) == ("SemAlign", "sft", table.loc["sft", "MMLU"])
+    assert absent["MMLU"] == "not run"

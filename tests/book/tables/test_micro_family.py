@@ -31,9 +31,11 @@ def test_items_are_counted():
 
 
 def test_answers_stand_below_the_prompt_that_they_are_to():
-    text = answers_text({"student": scored(" 5\n", False), "teacher": scored(2, True), "after": None, "old": OLD})
+    answered = {"student": scored(" 5\n", False), "teacher": scored(2, True), "after": None, "old": OLD}
+    text = answers_text(answered, [" 4"])
     assert text.split("\n\n") == [
         "````text\n2 + 2?\n````",
+        "**Right**:", "````text\n 4\n````",
         "**student**, wrong:", "````text\n 5\n````",
         "**teacher**, right:", "````text\nC\n````",
         "**after**: *not run*", "**old**: *not run*",
@@ -42,7 +44,7 @@ def test_answers_stand_below_the_prompt_that_they_are_to():
 
 def test_answers_to_different_items_are_refused():
     with pytest.raises(ValueError, match="2 different items"):
-        answers_text({"a": scored(0, True), "b": scored(0, True, "3 + 3?")})
+        answers_text({"a": scored(0, True), "b": scored(0, True, "3 + 3?")}, [" 4"])
 
 
 def test_the_first_item_with_other_answers_is_found():
@@ -56,7 +58,7 @@ def test_the_first_item_with_other_answers_is_found():
 
 
 def test_without_records_there_is_no_prompt():
-    assert answers_text({"a": None}).startswith("*not run*")
+    assert answers_text({"a": None}, [" 4"]).startswith("*not run*")
 
 
 OLD = {"value": 50.0, "interval": (40.0, 60.0), "details": {}}  # from before records kept answers

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from semalign.book.markdown import numbers
-from semalign.book.tables.pairs import equality_table, pair_table
+from semalign.book.tables.pairs import equality_table, pair_table, word_table
 from semalign.experiments.profiles import load_profile
 from semalign.results.pairs import COLUMNS, NLL, SCORE
 
@@ -51,3 +51,12 @@ def test_equal_and_different_are_two_questions(profile):
     found = numbers(table).iloc[0]
     assert found[["MMLU", "MMLU, low", "MMLU, high"]].tolist() == ["equal", -0.3, 1.3]
     assert str(equality_table(profile, PAIRS[1:], FOUND, SCORE).iloc[0, 3]) == "differs [+8.2, +9.8]"
+
+
+def test_the_words_alone_stand_together_for_all_measures(profile):
+    table = word_table(profile, PAIRS, {NLL: FOUND, SCORE: FOUND})
+    assert table["measure"].tolist() == ["held-out NLL"] * 2 + ["score"] * 2
+    assert table.iloc[0].tolist() == [
+        "micro-sibling", "held-out NLL", "SemAlign", "permuted-atoms", "equal", "equal and differs", "not run", "open",
+    ]  # fmt: skip
+    assert table.iloc[3, 4:].tolist() == ["differs", "not run", "not run", "not run"]

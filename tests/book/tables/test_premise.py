@@ -30,6 +30,15 @@ def test_a_student_with_more_layers_than_its_teacher_does_not_hide_the_last_laye
     assert row["the paper's map"] == pytest.approx(30) and row["student's own"] == pytest.approx(60)
 
 
+def test_a_pair_is_shown_without_and_with_the_weights_of_the_final_norm():
+    made = ((0.5, False), (0.25, True))
+    plain, folded = (record(value=value) | {"configuration": {"fold_norm": fold}} for value, fold in made)
+    table = premise.norm_table([plain, folded])
+    assert table["weights of the norm"].tolist() == ["left out", "folded in"]
+    assert table["CKA of atoms"].tolist() == [50, 25] and table["the paper's map"].tolist() == pytest.approx([30, 30])
+    assert "pair" not in table
+
+
 def test_records_on_a_benchmark_are_those_of_its_title():
     found = [record(task="micro_gsm8k"), record(task="gsm8k"), record(task="micro_mmlu")]
     assert [each["task"] for each in premise.on_benchmark(found, "GSM8K")] == ["micro_gsm8k", "gsm8k"]

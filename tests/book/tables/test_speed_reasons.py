@@ -1,15 +1,12 @@
 """Why steps fall short: bounds counted by hand, and a reason for every step on record that does."""
 
-import sys
-
 import pytest
 from helpers.speed import speed_record
 
-from semalign.book.tables import speed_reasons
 from semalign.book.tables.speed import speed_records
 from semalign.book.tables.speed_reasons import map_bound, teacher_share, transfer_bound, why
 from semalign.book.tables.speed_remarks import shortfalls
-from semalign.paths import code_checkout, results_dir
+from semalign.paths import results_dir
 
 
 def test_the_bound_of_a_map_is_the_share_of_its_bases():
@@ -34,21 +31,15 @@ def test_the_share_of_the_teacher_is_that_of_its_forward_pass():
     assert teacher_share(size, 1.0) == pytest.approx(forward / (forward + 5 * student + 2 * 100 * 24))
 
 
-def test_the_epochs_are_those_of_the_step(monkeypatch):
-    monkeypatch.syspath_prepend(code_checkout() / "benchmarks")
-    from bench.steps import transfer
-
-    assert speed_reasons.EPOCHS == transfer.EPOCHS
-    for name in [name for name in sys.modules if name.partition(".")[0] == "bench"]:
-        del sys.modules[name]
-
-
 def test_a_reason_has_the_numbers_of_its_record():
     size = speed_record()["details"]["sizes"][-1]
     assert why("basis", size).startswith("Products of rows take 50% of the time")
     assert "A program takes 20.0 ms here and 60.0 ms there" in why("sandbox", size | {"size": {"programs": 100}})
     assert "An example takes 20000 microseconds here" in why("states_read", size | {"size": {"rows": 100}})
     assert "Its peak is 200 MB and the peer's 200 MB" in why("seeking", size)
+    shape = size | {"size": {"vocabulary": 100, "width": 24, "layers": 4}}
+    assert "the operations of ours would take 50% of its time" in why("transfer_last", shape)
+    assert "would take" not in why("transfer_last", shape | {"limit": None})
     assert why("nothing", size) == "not explained yet"
 
 

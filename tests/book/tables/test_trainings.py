@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from semalign.book.markdown import SPACE
-from semalign.book.tables.trainings import change_points, trained_text, training_lines, training_table
+from semalign.book.tables.trainings import change_points, curve_table, trained_text, training_lines, training_table
 from semalign.experiments.profiles import load_profile
 from semalign.results.records import make_record, read_records, write_record
 from semalign.results.statistics import mean_interval
@@ -92,3 +92,20 @@ def test_points_have_profile_and_kind_of_method(profile, records):
     ]
     assert points["gain"].tolist() == [7.0, 1.0, 20.0]
     assert change_points([(profile, lines[:0])]).empty
+
+
+def test_curves_are_told_by_their_lowest_loss_and_their_end():
+    found = [
+        ("sft", "micro_mmlu", 0, 0, 0.5), ("sft", "micro_mmlu", 0, 15, 0.25), ("sft", "micro_mmlu", 0, 80, 0.75),
+        ("sft", "micro_mmlu", 1, 0, 0.5), ("sft", "micro_mmlu", 1, 15, 0.75), ("sft", "micro_mmlu", 1, 80, 1.25),
+        ("seeking", "micro_mmlu", 0, 0, 0.5), ("seeking", "micro_mmlu", 0, 80, 0.125),
+        ("seeking", "micro_gsm8k", 0, 0, 2.0), ("seeking", "micro_gsm8k", 0, 5, 3.0),
+    ]  # fmt: skip
+    points = pd.DataFrame(found, columns=["method", "task", "seed", "step", "response_nll"])
+    table = curve_table(points)
+    assert table["data"].tolist() == ["MMLU", "MMLU", "GSM8K"]
+    assert table["entry"].tolist() == ["sft", "Seeking", "Seeking"]
+    assert table[["start", "lowest", "after steps", "end"]].to_numpy().tolist() == [
+        [0.5, 0.5, 15, 1.0], [0.5, 0.125, 80, 0.125], [2.0, 3.0, 5, 3.0],
+    ]  # fmt: skip
+    assert curve_table(points[:0]).empty

@@ -29,6 +29,9 @@ def profile():
     return made.model_copy(update={"variants": {name: made.variants[name] for name in VARIANTS}})
 
 
+MEASURED = ["value", "low", "high", "seeds", "idle"]
+
+
 def lines(columns, *values):
     return pd.DataFrame(values, columns=["method", "teacher", "student", "task", *columns])
 
@@ -54,9 +57,10 @@ def test_a_variant_with_another_map_is_none_of_them():
 
 def test_scores_stand_next_to_the_papers_and_what_is_not_there_is_not_run(profile):
     scores = lines(
-        ["value", "low", "high"],
-        ["none", None, "micro-student", "micro_mmlu", 30.0, 26.0, 34.0],
-        ["tuned", "micro-teacher", "micro-student", "micro_mmlu", 31.24, 31.24, 31.24],
+        MEASURED,
+        ["none", None, "micro-student", "micro_mmlu", 30.0, 26.0, 34.0, 1, 0],
+        ["tuned", "micro-teacher", "micro-student", "micro_mmlu", 31.24, 31.24, 31.24, 5, 4],
+        ["laten", "micro-teacher", "micro-student", "micro_mmlu", 30.0, 30.0, 30.0, 5, 5],
     )
     table = by_model(score_table(profile, scores, table_entries(profile, ["micro-teacher"]), ["MMLU", "MBPP"]))
     assert table.columns.tolist() == ["MMLU, paper", "MMLU, here", "MBPP, paper", "MBPP, here"]
@@ -65,10 +69,11 @@ def test_scores_stand_next_to_the_papers_and_what_is_not_there_is_not_run(profil
     ]  # fmt: skip
     assert table.loc["tuned"].tolist() == ["–", Interval(31.24, 31.24, 31.24), "–", NOT_RUN]
     assert table.loc["SemAlign", "MMLU, here"] == NOT_RUN
+    assert table.loc["LaTen", "MMLU, here"] == Interval(30, 30, 30, note=" ‡"), "no run trained"
 
 
 def test_each_line_of_the_data_names_its_method_and_models(profile):
-    scores = lines(["value", "low", "high"], ["none", None, "micro-student", "micro_mmlu", 30.0, 26.0, 34.0])
+    scores = lines(MEASURED, ["none", None, "micro-student", "micro_mmlu", 30.0, 26.0, 34.0, 1, 0])
     entries = table_entries(profile, ["micro-teacher", "micro-coder"])
     data = numbers(score_table(profile, scores, entries, ["MMLU"]))
     assert data.iloc[0].tolist()[:2] == ["micro-student (student)", "none"] and pd.isna(data["teacher"][0])
@@ -97,7 +102,7 @@ def test_gaps_of_the_paper_are_those_of_its_text(profile):
 
 
 def test_lines_are_found_by_what_they_are_of():
-    frame = lines(["value", "low", "high"], ["none", float("nan"), "s", "micro_mmlu", 1.0, 0.0, 2.0])
+    frame = lines(MEASURED, ["none", float("nan"), "s", "micro_mmlu", 1.0, 0.0, 2.0, 1, 0])
     (key,) = by_key(frame)
     assert key == Key("none", None, "s", "MMLU") == Entry("any", "none", None, "s").key("MMLU")
     assert score_cell(by_key(frame)[key]) == Interval(1, 0, 2)

@@ -63,7 +63,10 @@ def _of_patches(patches: pd.DataFrame) -> str:
     good = carrying(patches)
     if len(good):
         places = "; ".join(_place(line) for _, line in good.iterrows())
-        return f"Alignment can carry something: aligned states in place of the student's own lower its NLL {places}."
+        return (
+            f"Alignment can carry something: aligned states in place of the student's own lower its NLL {places}. "
+            f"These are {len(good)} of {len(ours)} places that were tried; intervals are not corrected for that number."
+        )
     if better.empty:
         return "Aligned states are no better than permuted ones at any layer: real atoms carry nothing here."
     least = better.loc[better["change"].idxmin()]

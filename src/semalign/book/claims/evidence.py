@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from fnmatch import fnmatch
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,17 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
+from semalign.book.claims.profiles import profile_of
+from semalign.book.claims.stamps import Stamp, stamp, stamps
 from semalign.book.claims.verdicts import NotRunError
 from semalign.experiments.cells import entries_of
-from semalign.experiments.profiles import Profile, load_profile
-from semalign.experiments.runs import current, fingerprint_of
+from semalign.experiments.currency import current
+from semalign.experiments.inputs import fingerprint_of
+from semalign.experiments.profiles import Profile
 from semalign.paths import models_dir, results_dir
 from semalign.results.records import NONE, DamagedRecordError, read_record, read_records
 
+KEPT = 2048  # records, of which several rules read the same
 TEACHER = "teacher"  # in place of a method: the teacher as it is
 
 
@@ -36,7 +40,7 @@ def records_of(patterns: Sequence[str]) -> list[dict[str, Any]]:
     if not paths:
         raise NotRunError(f"no record {' or '.join(patterns)}")
     try:
-        records = [read_record(path) for path in paths]
+        records = [_record(stamp(path)) for path in paths]
     except DamagedRecordError as error:
         raise NotRunError(f"a record is damaged: {error.reason}") from error
     identity = cache(_bundled)
@@ -52,16 +56,37 @@ def _bundled(name: str | None) -> str | None:
     return fingerprint_of(name) if name and (models_dir() / name).is_dir() else None
 
 
-@cache
-def _current(profile: str, names: frozenset[str]) -> frozenset[str]:
-    """Return the current records of a profile; ``names`` are those on disk, so that a new file is looked at."""
-    return frozenset(current(load_profile(profile), results_dir() / profile))
+@lru_cache(maxsize=KEPT)
+def _record(file: Stamp) -> dict[str, Any]:
+    """Return a record, for rules that only look at it."""
+    return read_record(file.path)
+
+
+@lru_cache(maxsize=16)
+def _current(profile: str, files: frozenset[Stamp]) -> frozenset[str]:
+    """Return the current records of a profile; ``files`` are those on disk, so that a changed file is looked at."""
+    return frozenset(current(profile_of(profile), results_dir() / profile))
+
+
+def _files(profile: str) -> frozenset[Stamp]:
+    return frozenset(stamps(results_dir() / profile, ".json"))
 
 
 def kept_records(name: str) -> frozenset[str]:
     """Return the names of a profile's current records; none where it has no folder of them."""
-    folder = results_dir() / name
-    return _current(name, frozenset(path.name for path in folder.glob("*.json"))) if folder.is_dir() else frozenset()
+    return _current(name, _files(name)) if (results_dir() / name).is_dir() else frozenset()
+
+
+def _kept_table(profile: str) -> pd.DataFrame:
+    """Return all current records of a profile; tests read some of them, and the same ones."""
+    files = _files(profile)
+    kept = _current(profile, files)
+    return _table(results_dir() / profile, frozenset(file for file in files if file.name in kept))
+
+
+@lru_cache(maxsize=16)
+def _table(folder: Path, files: frozenset[Stamp]) -> pd.DataFrame:
+    return read_records(folder, {file.name for file in files})
 
 
 class Scores:
@@ -76,13 +101,13 @@ class Scores:
     """
 
     def __init__(self, name: str, patterns: Sequence[str]) -> None:
-        self.profile: Profile = load_profile(name)
-        folder = results_dir() / name
-        if not folder.is_dir():
+        self.profile: Profile = profile_of(name)
+        if not (results_dir() / name).is_dir():
             raise NotRunError(f"no record of profile {name}")
-        kept = kept_records(name)
-        allowed = [each for each in kept if any(fnmatch(f"{name}/{each}", pattern) for pattern in patterns)]
-        self.records: pd.DataFrame = read_records(folder, allowed)
+        table = _kept_table(name)
+        places = [f"{name}/{Path(path).name}" for path in table["path"]]
+        allowed = [any(fnmatch(place, pattern) for pattern in patterns) for place in places]
+        self.records: pd.DataFrame = table.loc[np.array(allowed, dtype=bool)]
 
     @property
     def tasks(self) -> list[str]:
@@ -99,15 +124,15 @@ class Scores:
         if not asis and method not in entries_of(self.profile, ["all"]):
             raise NotRunError(f"profile {self.profile.name} has no entry {method}")
         records, seeds = self.records, 1 if asis else len(self.profile.seeds)
-        same = records["task"] == task
         if asis:
-            found = records[same & (records["method"] == NONE) & (records["student"] == asis)]
+            same = (records["method"] == NONE) & (records["student"] == asis)
         else:
-            found = records[same & (records["method"] == method) & (records["teacher"] == teacher)]
+            same = (records["method"] == method) & (records["teacher"] == teacher)
+        found = records.loc[same & (records["task"] == task), ["seed", "details"]]
         if len(found) < seeds:
             raise NotRunError(f"{len(found)} of {seeds} current records of {asis or method} on {task} from {teacher}")
-        found = found.sort_values("seed")
-        return np.array([[float(flag) for flag in details["correct"]] for details in found["details"]])
+        in_order = found.sort_values("seed")["details"]
+        return np.array([[float(flag) for flag in details["correct"]] for details in in_order])
 
     def untrained(self, method: str, cases: Collection[tuple[str, str]]) -> str:
         """Return how many runs of a method did not train, with a semicolon before; nothing if all did or none says.
@@ -116,19 +141,20 @@ class Scores:
             method: a method or variant.
             cases: task and teacher of the runs.
         """
-        runs = self._runs(method, cases)
-        trained = runs["trained"].dropna()
+        found = self._trained(method, cases)
+        trained = found.dropna()
         idle = int((~trained.astype(bool)).sum())
-        all_say, runs_of = len(trained) == len(runs), f"{len(trained)} runs of `{method}`"
+        all_say, runs_of = len(trained) == len(found), f"{len(trained)} runs of `{method}`"
         of = runs_of if all_say else f"the {runs_of} that measured it"
         return f"; {idle} of {of} did not train" if idle else ""
 
     def idle(self, method: str, task: str, teacher: str) -> bool:
         """Return whether no run of a method trained, of those that say; see :attr:`Training.trained`."""
-        trained = self._runs(method, [(task, teacher)])["trained"].dropna().astype(bool)
+        trained = self._trained(method, [(task, teacher)]).dropna().astype(bool)
         return len(trained) > 0 and not trained.any()
 
-    def _runs(self, method: str, cases: Collection[tuple[str, str]]) -> pd.DataFrame:
-        runs = self.records[self.records["method"] == method]
+    def _trained(self, method: str, cases: Collection[tuple[str, str]]) -> pd.Series:
+        """Return of each run of a method for some tasks and teachers whether it trained; None where it does not say."""
+        runs = self.records.loc[self.records["method"] == method, ["task", "teacher", "trained"]]
         chosen = [case in cases for case in zip(runs["task"], runs["teacher"], strict=True)]
-        return runs.loc[np.array(chosen, dtype=bool)]  # an empty list would choose columns
+        return runs.loc[np.array(chosen, dtype=bool), "trained"]  # an empty list would choose columns

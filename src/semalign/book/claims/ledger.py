@@ -1,24 +1,20 @@
 """The ledger ``data/claims.yaml``: claims in order, each with tests that name a rule, their records and a text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cached_property
-from operator import attrgetter
+from itertools import chain
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from semalign.book.claims.rules import evaluate
+from semalign.book.claims.profiles import Renamed, filled, renamed_pattern, renamed_value, sizes
+from semalign.book.claims.rules import RULES, evaluate
 from semalign.book.claims.verdicts import NOT_RUN, Finding, NotRunError, combined
 from semalign.errors import problems
-from semalign.experiments.profiles import load_profile
 from semalign.paths import data_dir, results_dir
 from semalign.sandbox.runs import cores
 from semalign.yaml_text import read_mapping
-
-PROFILE = "{profile}"  # in a test: stands for each of the profiles that it is given
-ROWS = "{rows}"  # in its subject: the numbers of training rows of the profile
-Renamed = Mapping[str, str | None]
 
 
 class Strict(BaseModel):
@@ -65,13 +61,11 @@ class Test(Strict):
 
     def _on(self, profile: str, renamed: Renamed) -> "Test":
         """Return the test for one profile. An entry renamed to nothing is left out, where the test lists several."""
-        subject = self.subject.replace(ROWS, rows_text(profile)) if ROWS in self.subject else self.subject
-        records = [_renamed(pattern.replace(PROFILE, profile), renamed) for pattern in self.records]
         update = {
-            "subject": subject.replace(PROFILE, profile),
-            "command": self.command.replace(PROFILE, profile),
-            "records": [pattern for pattern in records if pattern],
-            "given": {**{key: _entries(value, renamed) for key, value in self.given.items()}, "profile": profile},
+            "subject": filled(self.subject, profile),
+            "command": filled(self.command, profile),
+            "records": [new for each in self.records if (new := renamed_pattern(filled(each, profile), renamed))],
+            "given": {**{key: renamed_value(value, renamed) for key, value in self.given.items()}, "profile": profile},
         }
         return self.model_copy(update=update)
 
@@ -138,35 +132,11 @@ class Claim(Strict):
         return combined(test.finding.verdict for test in self.counted)
 
 
-def _renamed(pattern: str, renamed: Renamed) -> str | None:
-    """Return a pattern of records, such as ``micro/sft--*``, with another entry in its place."""
-    folder, _, name = pattern.rpartition("/")
-    entry, dashes, rest = name.partition("--")
-    new = renamed.get(entry, entry)
-    return None if new is None else f"{folder}/{new}{dashes}{rest}"
-
-
-def _entries(value: Any, renamed: Renamed) -> Any:
-    if isinstance(value, list):
-        return [new for each in value if (new := _entries(each, renamed)) is not None]
-    return renamed.get(value, value) if isinstance(value, str) else value
-
-
-def rows_text(profile: str) -> str:
-    """Return the numbers of training rows of a profile's tasks, as in ``300 to 1,000``."""
-    sizes = sorted(_sizes(profile))
-    return " to ".join(f"{size:,}" for size in dict.fromkeys([sizes[0], sizes[-1]]))
-
-
-def _sizes(profile: str) -> list[int]:
-    return [task.train_size or 0 for task in load_profile(profile).tasks.values()]
-
-
 def _largest(trial: Sequence[Test]) -> list[Test]:
     if len(trial) == 1:
         return list(trial)
     run = [test for test in trial if test.finding.verdict != NOT_RUN]
-    rows = {test.given["profile"]: sum(_sizes(test.given["profile"])) for test in run}
+    rows = {test.given["profile"]: sum(sizes(test.given["profile"])) for test in run}
     return [test for test in run if rows[test.given["profile"]] == max(rows.values())]
 
 
@@ -189,11 +159,24 @@ class Ledger(Strict):
         return [claim for group in self.groups for claim in group.claims]
 
     def evaluate(self) -> None:
-        """Evaluate all tests now, on all cores, and keep the findings."""
-        tests = [test for claim in self.claims for test in claim.all_tests]
+        """Evaluate all tests now, on all cores, and keep the findings. Rules are imported here, not by each process."""
+        _, groups = list(RULES), grouped([test for claim in self.claims for test in claim.all_tests])
         with ProcessPoolExecutor(cores()) as pool:
-            for test, finding in zip(tests, pool.map(attrgetter("finding"), tests), strict=True):
+            findings = chain.from_iterable(pool.map(_findings, groups))
+            for test, finding in zip(chain.from_iterable(groups), findings, strict=True):
                 test.__dict__["finding"] = finding  # where the cached property keeps it
+
+
+def grouped(tests: Sequence[Test]) -> list[list[Test]]:
+    """Return tests in groups that read the records of one profile, largest first; one that reads none is alone."""
+    groups: dict[Any, list[Test]] = {}
+    for number, test in enumerate(tests):
+        groups.setdefault(test.given.get("profile") if test.records else number, []).append(test)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
+def _findings(tests: Sequence[Test]) -> list[Finding]:
+    return [test.finding for test in tests]
 
 
 def read_ledger() -> Ledger:

@@ -1,6 +1,6 @@
 """Tables of all methods and variants: descriptions, scores from each teacher, and "SemAlign minus X"."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -123,6 +123,24 @@ def difference_table(profile: Profile, ours: str, differences: pd.DataFrame, tea
     for other in [NONE, *(name for name in entries_from(profile, teachers) if name != ours)]:
         found = {column.name: cells.get((other, column.teacher, column.task), NOT_RUN) for column in asked}
         lines.append({"minus": AS_IT_IS if other == NONE else label(other), **found})
+    return pd.DataFrame(lines)
+
+
+def chosen_differences(
+    profile: Profile, differences: Mapping[str, pd.DataFrame], pairs: Sequence[tuple[str, str]]
+) -> pd.DataFrame:
+    """Return "ours minus X" with one line for each pair and one column for each task, from the general teacher.
+
+    Args:
+        profile: the profile.
+        differences: of each of ours, see :func:`semalign.results.comparisons.differences`.
+        pairs: ours and X.
+    """
+    lines = []
+    for ours, other in pairs:
+        found = differences.get(ours, next(iter(differences.values())).iloc[:0])
+        row = difference_table(profile, ours, found, [profile.teacher]).set_index("minus").loc[label(other)]
+        lines.append({"ours": label(ours), "minus": label(other), **row})
     return pd.DataFrame(lines)
 
 

@@ -78,11 +78,12 @@ def _lines(path: Path) -> int:
     return len(path.read_text("utf-8").splitlines())
 
 
-def answers_text(records: Mapping[str, Record | None], item: int = 0) -> str:
-    """Return the prompt of an item of a test split and what each model answered, in Markdown.
+def answers_text(records: Mapping[str, Record | None], right: Sequence[str], item: int = 0) -> str:
+    """Return the prompt of an item of a test split, a right answer, and what each model answered, in Markdown.
 
     Args:
         records: records of scores, by what to call the model; None if not run.
+        right: a right answer to each of the first items.
         item: number of the item, one of those that records keep.
     """
     kept = {name: _kept(record, item) for name, record in records.items()}
@@ -90,7 +91,8 @@ def answers_text(records: Mapping[str, Record | None], item: int = 0) -> str:
     if len(prompts) > 1:
         raise ValueError(f"the records are of {len(prompts)} different items")
     asked = _block(prompts.pop()) if prompts else f"*{NOT_RUN}*"
-    return "\n\n".join([asked, *(_answer(name, example) for name, example in kept.items())])
+    answer = _block(right[item].strip("\n"))
+    return "\n\n".join([asked, f"**Right**:\n\n{answer}", *(_answer(*each) for each in kept.items())])
 
 
 def changed_item(records: Sequence[Record | None]) -> int | None:

@@ -1,6 +1,6 @@
 """Tables of paired differences between entries, and what they say of equality, for score and held-out NLL."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -33,7 +33,7 @@ def _rows(
     profile: Profile,
     pairs: Sequence[tuple[str, str]],
     lines: pd.DataFrame,
-    cell: Callable[[pd.Series], Interval | Cell],
+    cell: Callable[[pd.Series], Interval | Cell | str],
 ) -> Iterator[dict[str, Any]]:
     """Yield a row for each pair, with what ``cell`` makes of its line for each task, or *not run*."""
     found = {(line["ours"], line["minus"], line["task"]): line for _, line in lines.iterrows()}
@@ -66,12 +66,29 @@ def equality_table(
     return pd.DataFrame([{"measure": measure.name, **row} for row in rows])
 
 
+def word_table(
+    profile: Profile, pairs: Sequence[tuple[str, str]], lines: Mapping[Measure, pd.DataFrame]
+) -> pd.DataFrame:
+    """Return only the words of :func:`equality_table`, of a student in each measure.
+
+    Args:
+        profile: the profile.
+        pairs: ours and X.
+        lines: for each measure, see :func:`semalign.results.pairs.pair_differences`.
+    """
+    of = [(measure, row) for measure, found in lines.items() for row in _rows(profile, pairs, found, _word)]
+    return pd.DataFrame([{"student": profile.student, "measure": measure.name, **row} for measure, row in of])
+
+
+def _word(line: pd.Series) -> str:
+    words = [word for word, holds in (("equal", line["equal"]), ("differs", line["p_holm"] < ALPHA)) if holds]
+    return " and ".join(words) or "open"
+
+
 def _equality(measure: Measure, line: pd.Series) -> Cell:
-    name = title(line["task"])
+    name, found = title(line["task"]), _word(line)
     ends = (rounded(line[end], measure.decimals) for end in ("equal_low", "equal_high"))
     low, high = (f"{end:+.{measure.decimals}f}" for end in ends)
-    words = [word for word, holds in (("equal", line["equal"]), ("differs", line["p_holm"] < ALPHA)) if holds]
-    found = " and ".join(words) or "open"
     return Cell(
         f"{found} [{low}, {high}]",
         {name: found, f"{name}, low": line["equal_low"], f"{name}, high": line["equal_high"]},

@@ -81,6 +81,18 @@ def reading_table(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def norm_table(records: Sequence[Record]) -> pd.DataFrame:
+    """Return for diagnoses of one pair, without and with the weights of the final norm in its heads, what is read.
+
+    Columns are the CKA of atoms, in percent too, and those of :func:`reading_table`.
+    """
+    readings = reading_table(records).drop(columns="pair")
+    heads = ["folded in" if record["configuration"]["fold_norm"] else "left out" for record in records]
+    readings.insert(0, "CKA of atoms", [100 * record["value"] for record in records])
+    readings.insert(0, "weights of the norm", heads)
+    return readings
+
+
 def patch_table(records: Sequence[Record], name: str = "semantic") -> pd.DataFrame:
     """Return for each pair the place where targets of a map, in place of the student's states, serve it best.
 

@@ -23,20 +23,32 @@ def why(step: str, size: Size) -> str:
 def transfer_bound(size: Mapping[str, int], part: float) -> float:
     """Return how many times fewer operations a transfer takes than a loop that runs both models whole in every step.
 
-    A token takes two operations for each parameter that it passes, and as many again backwards. The loop takes both
-    models with their heads, and goes back through the student from its end to the trained layer. Ours takes the layers
-    up to both chosen ones once, and in every epoch the student's layers from the trained one on, and back; its loss
-    needs no logits. Attention, norms and LoRA are left out.
+    The loop takes both models with their heads, and goes back through the student from its end to the trained layer.
+    Attention, norms and LoRA are left out on both sides.
 
     Args:
         size: ``width`` and ``layers`` of the student, and ``vocabulary``; the teacher has a third more width and a
             quarter more layers.
         part: depth of both layers, from 0 for the first to 1 for the last.
     """
+    return EPOCHS * sum(_loop(size, part)) / transfer_operations(size, part)
+
+
+def transfer_operations(size: Mapping[str, int], part: float) -> float:
+    """Return how many operations a transfer takes for each token of its rows, in all epochs.
+
+    A token takes two operations for each parameter that it passes, and as many again backwards. It passes the layers up
+    to both chosen ones once, and in every epoch the student's layers from the trained one on, and back; the loss needs
+    no logits.
+
+    Args:
+        size: see :func:`transfer_bound`.
+        part: see :func:`transfer_bound`.
+    """
     width, layers = size["width"], size["layers"]
     upper, k = (1 + round(part * (number - 1)) for number in (layers * 5 // 4, layers))
     once = 2 * (upper * _layer(width * 4 // 3) + (k - 1) * _layer(width))
-    return sum(_loop(size, part)) / (once / EPOCHS + 4 * (layers - k + 1) * _layer(width))
+    return once + EPOCHS * 4 * (layers - k + 1) * _layer(width)
 
 
 def teacher_share(size: Mapping[str, int], part: float) -> float:
@@ -76,13 +88,23 @@ def _transfer(part: float) -> Callable[[Size], str]:
             f"Counted in operations, {transfer_bound(size['size'], part):.1f} is the most at the largest of these "
             f"sizes and {EPOCHS} epochs: the teacher's passes, {teacher_share(size['size'], part):.0%} of the loop, "
             "and those through the student's layers below the trained one are made once instead of in every epoch. "
-            "What remains in every step are the trained layer and all behind it, forward and backward, and operations "
-            "on small matrices, which reach less of the processor's speed than large ones. What was tried on these "
+            "What remains in every step are the trained layer and all behind it, forward and backward. "
+            f"{_of_limit(size)}What was tried on these "
             "steps, at the width of the micro student: fused products, attention by plain products, bfloat16 and "
             "`torch.compile` ({numref}`tab-micro-steps`)."
         )
 
     return reason
+
+
+def _of_limit(size: Size) -> str:
+    """Return which share of a transfer's time its operations need; nothing for records that do not say."""
+    if size["limit"] is None:
+        return ""
+    return (
+        f"At the speed of a large product, the operations of ours would take {size['limit']:.0%} of its time; the rest "
+        "goes into attention, LoRA, files, hashes of both models, and products of small matrices. "
+    )
 
 
 def _alignment_map(size: Size) -> str:

@@ -159,3 +159,19 @@ def change_points(named: Sequence[tuple[Profile, pd.DataFrame]]) -> pd.DataFrame
 
 
 POINTS = ["profile", "task", "entry", "kind", "seeds", "weight_change", "gain"]
+
+
+def curve_table(points: pd.DataFrame) -> pd.DataFrame:
+    """Return the held-out NLL along curves: at the start, its lowest after that with its step, and at the end.
+
+    Args:
+        points: see :func:`semalign.experiments.curves.points`; seeds are averaged.
+    """
+    means = points.groupby(["task", "method", "step"], sort=False)["response_nll"].mean()
+    rows = []
+    for (task, method), line in means.groupby(level=["task", "method"], sort=False):
+        nll = line.droplevel(["task", "method"]).sort_index()
+        later = nll[nll.index > 0]
+        ends = {"start": nll.iloc[0], "lowest": later.min(), "after steps": later.idxmin(), "end": nll.iloc[-1]}
+        rows.append({"data": title(task), "entry": label(method), **ends})
+    return pd.DataFrame(rows, columns=["data", "entry", "start", "lowest", "after steps", "end"])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from semalign.book.markdown import SPACE, Cell, Interval
+from semalign.book.markdown import SPACE, Cell, Interval, rounded
 from semalign.book.tables.paper import PAPER_METHODS, Key, paper_gaps, paper_scores, title
 from semalign.experiments.cells import cells
 from semalign.experiments.profiles import Profile
@@ -13,6 +13,7 @@ from semalign.results.records import NONE
 
 NOT_RUN = "not run"
 NO_NUMBER = "–"  # the paper has none
+UNTRAINED = "‡: no run of this entry trained the student, and the score is about the student's own."
 NAMES = {name: label for label, name in PAPER_METHODS.items()}  # the paper's names of its methods
 
 
@@ -69,8 +70,11 @@ def by_key(frame: pd.DataFrame) -> dict[Key, pd.Series]:
 
 
 def score_cell(line: pd.Series | None) -> str | Interval:
-    """Return a line of a summary as a score with its interval, or "not run"."""
-    return NOT_RUN if line is None else Interval(line["value"], line["low"], line["high"])
+    """Return a line of a summary as a score with its interval, marked if no run trained the student, or "not run"."""
+    if line is None:
+        return NOT_RUN
+    mark = " ‡" if line["idle"] == line["seeds"] else ""
+    return Interval(line["value"], line["low"], line["high"], note=mark)
 
 
 def score_table(
@@ -133,7 +137,16 @@ def _whole(value: float) -> str:
 def _mean(sizes: Mapping[Key, float], keys: Sequence[Key], decimals: int) -> str:
     """Return the mean of some sizes as text; the text is empty if a size is missing."""
     known = [sizes[key] for key in keys if key in sizes]
-    return f"{sum(known) / len(known):.{decimals}f}" if known and len(known) == len(keys) else ""
+    return size_text(sum(known) / len(known), decimals) if known and len(known) == len(keys) else ""
+
+
+def size_text(mean: float, decimals: int) -> str:
+    """Return a mean gap as text; halves go up, as in the paper, in whatever order its sum was taken.
+
+    >>> size_text(25.15 - 1e-14, 1), size_text(25.15 + 1e-14, 1)
+    ('25.2', '25.2')
+    """
+    return f"{rounded(mean + 1e-9, decimals):.{decimals}f}"
 
 
 def _side_by_side(

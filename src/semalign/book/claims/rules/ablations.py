@@ -1,5 +1,6 @@
 """Rules on ablations and side effects: held-out losses of variants of one training, paired by row."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,14 +14,18 @@ from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Fi
 from semalign.book.tables.ablations import BASES
 from semalign.book.tables.paper import title
 from semalign.results.records import PAPER
-from semalign.results.statistics import Difference, seeded_bootstrap
+from semalign.results.statistics import Difference, seeded_bootstraps
 from semalign.results.training import UNMOVED, HeldOutNll, training_of
 
 
 class Losses(NamedTuple):
-    """Of all seeds of an entry on a task: how far the loss of all held-out tokens rose, and the loss of each row."""
+    """Of all seeds of an entry on a task: how far the loss of all held-out tokens rose, and the loss of each row.
+
+    The width is half of the 95% interval over rows of the loss before; it is infinite for a single row.
+    """
 
     rise: float
+    width: float
     rows: Float[ndarray, "seeds rows"]
 
 
@@ -30,9 +35,17 @@ def _losses(patterns: Sequence[str]) -> dict[tuple[str, str], Losses]:
         if (nll := training_of(record).held_out) is not None:
             found.setdefault((record["task"], record["method"]), []).append(nll)
     return {
-        key: Losses(float(np.mean([run.after - run.before for run in runs])), np.array([run.row_nll for run in runs]))
+        key: Losses(
+            rise=float(np.mean([run.after - run.before for run in runs])),
+            width=_width(runs[0]),
+            rows=np.array([run.row_nll for run in runs]),
+        )
         for key, runs in found.items()
     }
+
+
+def _width(nll: HeldOutNll) -> float:
+    return math.inf if nll.low is None or nll.high is None else (nll.high - nll.low) / 2
 
 
 def _told(name: str, found: Difference) -> str:
@@ -43,18 +56,19 @@ def _told(name: str, found: Difference) -> str:
 def few_layers(patterns: Sequence[str], *, bases: Sequence[str], more: Sequence[int], margin: float) -> Finding:
     """Reproduced if one layer lowers the held-out loss, and more layers do not lower it further by ``margin`` nats.
 
-    A base and task is refuted if more layers lower the loss beyond the interval and the margin; it is open where one
-    layer does not lower the loss, since then nothing is shared out among layers, or where an interval is too wide.
+    A base and task is refuted if more layers lower the loss beyond the interval and the margin; it is open where an
+    interval is too wide, or where one layer does not lower the loss by more than half of its interval over rows before,
+    since then nothing is shared out among layers. Records do not have the rows before, so that this is not paired.
     """
     found, outcomes, lines = _losses(patterns), [], []
     for (task, entry), one in found.items():
         for base in [name for name in bases if BASES[name] == entry]:
-            further = {n: found.get((task, f"{base}-{n}-layers")) for n in more}
-            changes = {n: seeded_bootstrap(each.rows, one.rows) for n, each in further.items() if each is not None}
-            if len(changes) < len(more):
+            further = [losses for n in more if (losses := found.get((task, f"{base}-{n}-layers"))) is not None]
+            if len(further) < len(more):
                 continue
-            outcomes.append(_enough(one, list(changes.values()), margin))
-            told = ", ".join(_told(str(n), change) for n, change in changes.items())
+            changes = seeded_bootstraps([(losses.rows, one.rows) for losses in further])
+            outcomes.append(_enough(one, changes, margin))
+            told = ", ".join(_told(str(n), change) for n, change in zip(more, changes, strict=True))
             lines.append(f"{title(task)}, `{base}`, one layer {one.rise:+.4f}; against it {told}")
     if not outcomes:
         raise NotRunError(f"no base with {', '.join(map(str, more))} layers on record")
@@ -62,7 +76,7 @@ def few_layers(patterns: Sequence[str], *, bases: Sequence[str], more: Sequence[
 
 
 def _enough(one: Losses, changes: Sequence[Difference], margin: float) -> bool | None:
-    if one.rise >= 0:
+    if one.rise >= -one.width:
         return None
     if any(change.high < 0 and change.value < -margin for change in changes):
         return False
@@ -76,11 +90,13 @@ def design_stands(patterns: Sequence[str], *, base: str, least: int) -> Finding:
     Partly if some raise and some lower it, not if only some lower it. Fewer than ``least`` changes say nothing.
     """
     found = _losses(patterns)
-    changes = [
-        (f"{name.removeprefix(f'{base}-').replace('-', ' ')} on {title(task)}", seeded_bootstrap(losses.rows, own.rows))
+    pairs = [
+        (f"{name.removeprefix(f'{base}-').replace('-', ' ')} on {title(task)}", losses.rows, own.rows)
         for (task, name), losses in found.items()
         if name.startswith(f"{base}-") and (own := found.get((task, BASES[base]))) is not None
     ]
+    differences = seeded_bootstraps([(ours, theirs) for _, ours, theirs in pairs])
+    changes = [(name, change) for (name, *_), change in zip(pairs, differences, strict=True)]
     if len(changes) < least:
         raise NotRunError(f"{len(changes)} of at least {least} changes of `{base}` on record")
     lower, higher = (sum(beyond(change) for _, change in changes) for beyond in (_below, _above))
@@ -113,9 +129,8 @@ def fewer_side_effects(patterns: Sequence[str], *, theirs: Sequence[str], ours: 
     if absent := [name for name in (ours, *theirs) if name not in found]:
         raise NotRunError(f"no record of {', '.join(absent)}")
     own = np.concatenate(list(_on_others(found[ours])))
-    changes = {
-        name: seeded_bootstrap(own[None], np.concatenate(list(_on_others(found[name])))[None]) for name in theirs
-    }
+    rises = [np.concatenate(list(_on_others(found[name]))) for name in theirs]
+    changes = dict(zip(theirs, seeded_bootstraps([(own[None], each[None]) for each in rises]), strict=True))
     idle = {name: "" if name in moved else ", which did not train" for name in theirs}
     each = ", ".join(f"{_told(name, change)}{idle[name]}" for name, change in changes.items())
     sides = {name: True if _below(change) else False if _above(change) else None for name, change in changes.items()}

@@ -9,7 +9,7 @@ from semalign.book.claims.verdicts import NOT, UNDECIDED, Finding, NotRunError, 
 from semalign.book.markdown import interval
 from semalign.book.tables.paper import title
 from semalign.results.records import NONE, PAPER
-from semalign.results.statistics import Difference, holm, seeded_bootstrap
+from semalign.results.statistics import Difference, holm, seeded_bootstraps
 
 ALPHA = 0.05
 RESAMPLES = 20_000
@@ -60,7 +60,7 @@ def better(
     patterns: Sequence[str],
     *,
     profile: str,
-    theirs: str,
+    theirs: str | Sequence[str],
     ours: str = PAPER,
     tasks: Sequence[str] | None = None,
     further: bool = False,
@@ -68,21 +68,26 @@ def better(
 ) -> Finding:
     """Reproduced if ``ours`` is above ``theirs`` in every case, by paired differences with Holm's correction.
 
-    A case is a task and a teacher. It counts as refuted if ``theirs`` is above, or if the interval of the difference
-    is below ``margin`` points; without either it is open, and so it is where one of the two did not train.
+    A case is a task and a teacher, and one of ``theirs`` if these are several. It counts as refuted if ``theirs`` is
+    above, or if the interval of the difference is below ``margin`` points; without either it is open, and so it is
+    where one of the two did not train.
 
     Args:
         patterns: records.
         profile: profile of the records.
-        theirs: a method, ``none`` for the student or ``teacher`` for the teacher as it is.
-        ours: the same.
+        theirs: a method, ``none`` for the student or ``teacher`` for the teacher as it is; or several of them.
+        ours: one of them.
         tasks: tasks of the profile; None for all.
         further: compare from the further teachers, not from the general one.
         margin: points.
     """
-    scores = Scores(profile, patterns)
-    cases = cases_of(scores, ours, theirs, tasks, further)
-    told = {**_numbers(cases), "untrained": _untrained(scores, (ours, theirs), _pairs(scores, tasks, further))}
+    scores, others = Scores(profile, patterns), [theirs] if isinstance(theirs, str) else theirs
+    found = {name: cases_of(scores, ours, name, tasks, further) for name in others}
+    named = len(others) > 1
+    cases = [
+        case._replace(name=f"{name} on {case.name}") if named else case for name, of in found.items() for case in of
+    ]
+    told = {**_numbers(cases), "untrained": _untrained(scores, (ours, *others), _pairs(scores, tasks, further))}
     return Finding(over(case.holds(margin) for case in cases), told)
 
 
@@ -157,8 +162,8 @@ def cases_of(scores: Scores, ours: str, theirs: str, tasks: Sequence[str] | None
 
 def _corrected(scores: Scores, cases: Sequence[tuple[str, Side, Side]]) -> list[Case]:
     """Return cases from their names and both sides."""
-    flags = [[PERCENT * scores.flags(*side) for side in sides] for _, *sides in cases]
-    found = [seeded_bootstrap(ours, theirs, resamples=RESAMPLES) for ours, theirs in flags]
+    flags = [(PERCENT * scores.flags(*ours), PERCENT * scores.flags(*theirs)) for _, ours, theirs in cases]
+    found = seeded_bootstraps(flags, resamples=RESAMPLES)
     p_values = holm([difference.p for difference in found])
     idle = [any(scores.idle(*side) for side in sides) for _, *sides in cases]
     return [

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from semalign.book.claims.evidence import records_of
+from semalign.book.claims.profiles import profile_of
 from semalign.book.claims.rules import rule
 from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Finding, NotRunError, over
 from semalign.book.tables.medium import medium_table, share_of_alignment
 from semalign.book.tables.paper import title
-from semalign.experiments.profiles import load_profile
 from semalign.planning.shapes import shapes_of
 from semalign.planning.texts import ProfileTexts
 from semalign.results.records import PAPER
@@ -71,7 +71,7 @@ def bandwidth(patterns: Sequence[str], *, profile: str) -> Finding:
     The numbers are ``positions * D_S`` for targets, and ``positions * V`` for logits, over the training rows; their
     lengths are counted where the data are here, else assumed by :mod:`semalign.planning.texts`. No record is read.
     """
-    settings = load_profile(profile)
+    settings = profile_of(profile)
     student, texts = shapes_of(settings.student), ProfileTexts(settings)
     sizes = {task: texts.training(task).positions * student.width for task in settings.tasks}
     ratios = {task: size / student.layer_parameters for task, size in sizes.items()}
@@ -92,7 +92,7 @@ def alignment_work(patterns: Sequence[str], *, profile: str, mark: float, partly
     Partly if at most ``partly`` times, for the task with the largest ratio. Attribution is in neither: operations are
     those of :func:`semalign.book.tables.medium.medium_table`. No record is read.
     """
-    shares = share_of_alignment(medium_table(load_profile(profile)))
+    shares = share_of_alignment(medium_table(profile_of(profile)))
     ratios = 100 / (100 - shares)
     verdict = REPRODUCED if ratios.max() <= mark else PARTLY if ratios.max() <= partly else NOT
     return Finding(verdict, {"each": ", ".join(f"{task} {share:.2g}%" for task, share in shares.items())})

@@ -1,6 +1,7 @@
 """Rules on the gap to the teacher: which method's is smallest, and whether it stays inside a bound (Section 5.2)."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from numpy import ndarray
@@ -10,8 +11,9 @@ from semalign.book.claims.rules import rule
 from semalign.book.claims.rules.comparisons import ALPHA, PERCENT, RESAMPLES, Case, cases_of, each_text
 from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Finding, over
 from semalign.book.tables.paper import title
+from semalign.book.tables.transfers import size_text
 from semalign.results.records import PAPER
-from semalign.results.statistics import holm, seeded_bootstrap
+from semalign.results.statistics import holm, seeded_bootstraps
 
 SIGNS = {1: True, -1: False}
 
@@ -27,12 +29,12 @@ def mean_gap(patterns: Sequence[str], *, profile: str, others: Sequence[str], ou
     teacher = scores.profile.teacher
     gaps = {name: [_gap(scores, name, task, teacher) for task in scores.tasks] for name in (ours, *others)}
     means = {name: float(np.mean([abs(items.mean()) for items in found])) for name, found in gaps.items()}
-    found = [seeded_bootstrap(_sizes(gaps[name]), _sizes(gaps[ours]), resamples=RESAMPLES) for name in others]
+    found = seeded_bootstraps([(_sizes(gaps[name]), _sizes(gaps[ours])) for name in others], resamples=RESAMPLES)
     shown = [p < ALPHA and np.sign(d.value) for d, p in zip(found, holm([d.p for d in found]), strict=True)]
     idle = {name: all(scores.idle(name, task, teacher) for task in scores.tasks) for name in gaps}
     outcomes = [None if idle[ours] or idle[name] else SIGNS.get(int(s)) for name, s in zip(others, shown, strict=True)]
     verdict = over(outcomes)
-    listed = ", ".join(f"`{name}` {mean:.1f}" for name, mean in means.items())
+    listed = ", ".join(f"`{name}` {size_text(mean, 1)}" for name, mean in means.items())
     return Finding(verdict, {"means": listed, "ours": means[ours]})
 
 
@@ -46,9 +48,11 @@ def closest(patterns: Sequence[str], *, profile: str, others: Sequence[str], our
     scores = Scores(profile, patterns)
     teacher, lines, won = scores.profile.teacher, [], 0
     tasks = [task for task in scores.tasks if not scores.idle(ours, task, teacher)]
-    for task in tasks:
-        gaps = {name: _gap(scores, name, task, teacher) for name in (ours, *others)}
-        rest = [seeded_bootstrap(_sizes([gaps[name]]), _sizes([gaps[ours]]), resamples=RESAMPLES) for name in others]
+    found = [{name: _gap(scores, name, task, teacher) for name in (ours, *others)} for task in tasks]
+    pairs = [(_sizes([gaps[name]]), _sizes([gaps[ours]])) for gaps in found for name in others]
+    differences = iter(seeded_bootstraps(pairs, resamples=RESAMPLES))
+    for task, gaps in zip(tasks, found, strict=True):
+        rest = list(islice(differences, len(others)))
         won += all(p < ALPHA and d.value > 0 for d, p in zip(rest, holm([d.p for d in rest]), strict=True))
         best = min(gaps, key=lambda name: abs(gaps[name].mean()))
         lines.append(f"{title(task)} `{best}` {abs(gaps[best].mean()):.1f} (`{ours}` {abs(gaps[ours].mean()):.1f})")
