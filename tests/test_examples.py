@@ -6,52 +6,33 @@ from pathlib import Path
 from subprocess import run
 
 import pytest
-from helpers.commands import runner
-from helpers.processes import in_processes
-
-from semalign import cli
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ROWS = [{"prompt": f"What is {a} + {b}?", "response": f" {a + b}"} for a in range(4) for b in range(2)]
 
 
-def fresh(arguments):
-    """Run the command in an interpreter of its own."""
-    done = run([sys.executable, "-m", "semalign", *arguments], capture_output=True, text=True)
-    return done.returncode, done.stdout, done.stderr
-
-
-def copied(arguments):
-    """Run the command in a copy of this process, which ends with all that an example registers."""
-
-    def work():
-        done = runner.invoke(cli.app, arguments, catch_exceptions=False)
-        return done.exit_code, done.stdout, done.stderr
-
-    (found,) = in_processes(1, work)
-    return found
+def semalign(*arguments):
+    done = run([sys.executable, "-m", "semalign", *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("folder", "semalign", "choice", "configuration"),
+    ("folder", "choice", "configuration"),
     [
-        ("map", copied, ["--set", "map=orthogonal"], {"map": "orthogonal"}),
-        ("layer_loss", copied, ["--set", "layer_loss=huber"], {"layer_loss": "huber"}),
-        ("output_term", copied, ["--set", "output_loss=focal"], {"output_loss": "focal"}),
-        ("method", fresh, ["--method", "last-layers", "--set", "layers=2"], {"layers": 2}),
+        ("map", ["--set", "map=orthogonal"], {"map": "orthogonal"}),
+        ("layer_loss", ["--set", "layer_loss=huber"], {"layer_loss": "huber"}),
+        ("output_term", ["--set", "output_loss=focal"], {"output_loss": "focal"}),
+        ("method", ["--method", "last-layers", "--set", "layers=2"], {"layers": 2}),
     ],
-    ids=["map", "layer_loss", "output_term", "method"],
 )
-def test_an_included_folder_is_used_by_name(folder, semalign, choice, configuration, tmp_path):
+def test_an_included_folder_is_used_by_name(folder, choice, configuration, tmp_path):
     data = tmp_path / "rows.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     start = ["--include", EXAMPLES / folder, "transfer", "micro-teacher", "micro-student", "--data", data]
     fast = ["--set", "epochs=2", "--set", "batch_size=4", "--set", "learning_rate=0.003"]
-    status, told, errors = semalign(
-        [*map(str, start), "--out", str(tmp_path / "out"), "--hold-out", "2", *fast, *choice]
-    )
-    assert status == 0, errors
+    told = semalign(*start, "--out", tmp_path / "out", "--hold-out", 2, *fast, *choice)
     record = json.loads((tmp_path / "out" / "record.json").read_text())
     assert record["configuration"].items() >= configuration.items()
     assert record["method"] == ("last-layers" if folder == "method" else "semalign")
