@@ -19,7 +19,7 @@
 #
 # - No comparison shows that a score rises by more than with a map without semantics. At the sizes of the paper's Table 5, whether real {term}`atoms <semantic atom>` do better than permuted ones is {verdict}`6:micro,micro-sibling`, for the student that was trained apart from its teacher and the one that was cut from it.
 # - With fewer rows and settings chosen on validation data, neither the paper's map nor maps without semantics trained the student in any run, so their equal scores decide nothing. Beside {term}`labels`, where both train, the paper's map is not shown to do better than permuted atoms. Training on labels without a teacher scores higher.
-# - Where the student of corresponding atoms learns from {term}`aligned states <aligned state>` alone, no score rises beyond chance, and permuted atoms do more harm: on GSM8K the score falls from {num}`micro-sibling/none--micro-sibling--micro_gsm8k.json:value:.0f` percent to {num}`micro-sibling/layer-cosine--micro-teacher--micro-sibling--micro_gsm8k--0.json:value:.0f` with real atoms and to {num}`micro-sibling/permuted-layer--micro-teacher--micro-sibling--micro_gsm8k--0.json:value:.0f` with permuted ones (seed 0; {numref}`tab-atoms-in-words`).
+# - Where the student of corresponding atoms learns from {term}`aligned states <aligned state>` alone, no score rises beyond chance, and permuted atoms do more harm: on GSM8K the score falls with both, and much further with permuted ones ({numref}`tab-pairs-score-micro-sibling`).
 # - **What this does not show**: that there are no differences. An interval that contains zero leaves that open.
 #
 # :::{admonition} About this page
