@@ -4,9 +4,9 @@ import os
 from unittest.mock import Mock
 
 import pytest
+from helpers.sphinx_pages import sphinx_app
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
-from sphinx.util.docutils import docutils_namespace
 
 from semalign.book import kept_texts, numbers_role
 from semalign.book.kept_texts import Kept
@@ -33,10 +33,9 @@ def book(tmp_path, monkeypatch):
         (tmp_path / "page" / f"{name}.md").write_text(text)
 
     def build():
-        with docutils_namespace():
-            folders = [str(tmp_path / name) for name in ("page", "out", "trees")]
-            configuration = {"extensions": ["myst_parser"], "html_theme": "basic"}
-            app = Sphinx(folders[0], None, *folders[1:], "html", configuration, status=None, warning=None)
+        folders = [str(tmp_path / name) for name in ("page", "out", "trees")]
+        configuration = {"extensions": ["myst_parser"], "html_theme": "basic"}
+        with sphinx_app(folders[0], None, *folders[1:], "html", configuration, status=None, warning=None) as app:
             app.add_role("num", NumberRole(), override=True)
             app.add_env_collector(kept_texts.Texts)
             read = []

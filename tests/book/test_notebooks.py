@@ -12,6 +12,7 @@ import pytest
 from docutils import nodes
 from docutils.utils import new_document
 from helpers.disks import ended_process
+from helpers.sphinx_pages import sphinx_app
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
@@ -60,7 +61,8 @@ def build_book(project: Path) -> None:
     """Start Sphinx on the project's book, as `jupyter-book build book/` does."""
     out = project / "out"
     extensions = {"extensions": ["semalign.book.sphinx_extension"]}
-    Sphinx(project / "book", None, out, out, "dummy", confoverrides=extensions, status=None, warning=None)
+    with sphinx_app(project / "book", None, out, out, "dummy", confoverrides=extensions, status=None, warning=None):
+        pass
 
 
 @pytest.mark.parametrize("url", ["", "https://example.org/me/semalign"])

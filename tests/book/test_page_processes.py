@@ -4,10 +4,10 @@ import io
 from unittest.mock import Mock
 
 import pytest
+from helpers.sphinx_pages import sphinx_app
 from sphinx.application import Sphinx
 from sphinx.domains.python import ObjectEntry
 from sphinx.environment import BuildEnvironment
-from sphinx.util.docutils import docutils_namespace
 
 from semalign.book import page_processes
 from semalign.book.page_processes import keep_originals
@@ -49,10 +49,9 @@ def test_several_processes_read_and_write_a_book(tmp_path, monkeypatch):
     for name, text in texts.items():
         (tmp_path / "in" / f"{name}.rst").write_text(text)
     status, warnings = io.StringIO(), io.StringIO()
-    with docutils_namespace():
-        folders = [str(tmp_path / name) for name in ("in", "out", "trees")]
-        configuration = {"extensions": ["sphinx_multitoc_numbering"], "html_theme": "basic"}
-        app = Sphinx(folders[0], None, *folders[1:], "html", configuration, status=status, warning=warnings)
+    folders = [str(tmp_path / name) for name in ("in", "out", "trees")]
+    configuration = {"extensions": ["sphinx_multitoc_numbering"], "html_theme": "basic"}
+    with sphinx_app(folders[0], None, *folders[1:], "html", configuration, status=status, warning=warnings) as app:
         page_processes.connect(app)
         app.build()
     assert "serial" not in warnings.getvalue()
