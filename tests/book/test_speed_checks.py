@@ -100,16 +100,17 @@ def test_scores_stand_by_items_at_a_time_and_cells_by_their_exponent(speed):
     assert "1.50 s on one thread and 1.25 s on two" in text and "exponent of 1.00" in text
 
 
-def test_ways_of_a_step_have_their_calls_where_they_were_counted(speed):
+def test_ways_of_a_step_have_their_products_and_calls_where_there_are_some(speed):
+    none, some = {"products": 0.0, "calls": 0}, {"products": 0.25, "calls": 64}
     rows = [
-        {"step": "a step", "way": "as it is", "first": 2.5, "seconds": 1.25, "memory": 2_000_000},
-        {"step": "another", "way": "as it is", "first": 0.75, "seconds": 0.5, "memory": 3_000_000, "calls": 64},
+        {"step": "a step", "way": "as it is", "first": 2.5, "seconds": 1.25, "memory": 2_000_000} | none,
+        {"step": "another", "way": "as it is", "first": 0.75, "seconds": 0.5, "memory": 3_000_000} | some,
     ]
     write_json(speed / "tried.json", {"threads": 2, "commit": "0123456789ab", "rows": rows})
     text = speed_checks.tried()
     assert (
-        "| a step | as it is | 2.50 | 1.25 | 2 | – |" in text
-        and "| another | as it is | 0.75 | 0.50 | 3 | 64 |" in text
+        "| a step | as it is | 2.50 | 1.25 | 2 | – | – |" in text
+        and "| another | as it is | 0.75 | 0.50 | 3 | 0.25 | 64 |" in text
     )
 
 

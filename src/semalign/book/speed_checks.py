@@ -140,13 +140,14 @@ def tried(found: Found) -> str:
     """Return the table of what was tried on steps that fall short."""
     rows = pd.DataFrame(found["rows"])
     rows["memory"] = rows["memory"].div(MB).map("{:.0f}".format)
-    rows["calls"] = ["–" if math.isnan(number) else f"{number:.0f}" for number in rows["calls"]]
-    titles = {"first": "first time, s", "seconds": "later, s", "memory": "MB", "calls": "calls of the model"}
-    rows = rows.rename(columns=titles)
+    rows["products"] = [f"{number:.2f}" if number else "–" for number in rows["products"]]
+    rows["calls"] = [f"{number}" if number else "–" for number in rows["calls"]]
+    titles = {"first": "first time, s", "seconds": "later, s", "memory": "MB", "products": "products, s"}
+    rows = rows.rename(columns=titles | {"calls": "calls of the model"})
     caption = (
         f"What was tried on steps that fall short: the first round, and the median of the later ones, which take "
-        f"turns; on {found['threads']} threads where none are named and one for answers and tokens; peak memory; "
-        f"commit {found['commit'][:7]}."
+        f"turns; on {found['threads']} threads where none are named and one for answers and tokens; peak memory; the "
+        f"time of PyTorch's products of matrices, in a round of their own; commit {found['commit'][:7]}."
     )
     return table(rows, caption, "tab-tried").text
 
