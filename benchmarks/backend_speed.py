@@ -1,10 +1,9 @@
-"""Compare the speed of transformers and vLLM: the same model, items, greedy decoding and precision.
+"""Compare the speed of the library's own decoding and vLLM: the same model, items, greedy decoding and precision.
 
 This needs vLLM (the environment of `make test-vllm`). The timed part is lm-eval's run over the items, after a warm-up
 of a few items; loading is timed separately. The script counts the tokens of the generated texts. Texts differ between
 the engines only if two logits are equal up to rounding; the number of equal texts is reported. On a CPU, vLLM uses
-one thread unless OMP_NUM_THREADS is set. A batch of transformers runs until its longest item ends; vLLM replaces
-finished items by new ones.
+one thread unless OMP_NUM_THREADS is set. Both give the place of an item that ends to a new one.
 
     OMP_NUM_THREADS=2 VLLM_ENABLE_V1_MULTIPROCESSING=0 VLLM_CPU_KVCACHE_SPACE=4 SEMALIGN_DATA=/path/to/data \
         .venv-vllm/bin/python benchmarks/backend_speed.py smollm2-135m --task gsm8k --items 64
@@ -23,6 +22,7 @@ from semalign.data import tasks as benchmarks
 from semalign.evaluation.run import run_task
 from semalign.evaluation.transformers_engine import engine_of
 from semalign.evaluation.vllm_engine import VllmModel
+from semalign.results.surroundings import commit
 
 WARM_UP = 4
 
@@ -54,7 +54,8 @@ def main() -> None:
         "vllm": VllmModel(arguments.model, options={"max_model_len": 2048}),
     }
     report: dict[str, Any] = {"model": arguments.model, "task": arguments.task, "items": arguments.items}
-    report |= {"threads": torch.get_num_threads(), "batch_size": arguments.batch_size, "backends": {}}
+    report |= {"threads": torch.get_num_threads(), "batch_size": arguments.batch_size, "commit": commit()}
+    report["backends"] = {}
     texts = {}
     for name, model in backends.items():
         texts[name], loading, seconds = answers(model, arguments.task, arguments.items, arguments.batch_size)

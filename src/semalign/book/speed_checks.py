@@ -60,14 +60,15 @@ def generation(found: Found) -> str:
 
 @measured_by("backend_speed.py", "backends.json")
 def engines(found: Found) -> str:
-    """Return a sentence on transformers and vLLM on the same items, from before the library decoded by itself."""
+    """Return a sentence on the library's decoding and vLLM, on the same items in one run."""
     vllm, transformers = (found["backends"][name]["tokens_per_second"] for name in ("vllm", "transformers"))
     return (
-        f"vLLM was measured once, beside `generate` of transformers, before `semalign evaluate` decoded by itself: "
-        f"{found['items']} items of {found['task']} by {found['model']}, {found['batch_size']} at a time on "
-        f"{found['threads']} threads. vLLM wrote {vllm} tokens a second and transformers {transformers}. The aim was "
-        "twice the speed that transformers had then. These are other items in another run than above, so that only the "
-        "order of the speeds can be compared.\n"
+        f"vLLM stood beside the engine `transformers` of `semalign evaluate` in one run of commit "
+        f"{found['commit'][:7]}, with {found['items']} items of {found['task']} by {found['model']}, "
+        f"{found['batch_size']} at a time on {found['threads']} threads: vLLM wrote {vllm} tokens a second and "
+        f"transformers {transformers}, and "
+        f"{found['equal_texts']} of the {found['items']} texts were equal. The items and the run are not those of the "
+        "table above, so that only the order of the speeds can be compared.\n"
     )
 
 

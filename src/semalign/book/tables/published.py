@@ -110,7 +110,6 @@ def engine_text(run: Mapping[str, Any]) -> str:
     vllm, transformers = (run["backends"][name]["tokens_per_second"] for name in ("vllm", "transformers"))
     return (
         f"In one run of {run['items']} items of GSM8K, in float32 on {run['threads']} threads of a CPU, "
-        f"{run['batch_size']} at a time, from before `semalign evaluate` decoded by itself, vLLM wrote {vllm} tokens a "
-        f"second and transformers {transformers}; "
+        f"{run['batch_size']} at a time, vLLM wrote {vllm} tokens a second and transformers {transformers}; "
         f"{run['equal_texts']} of the {run['items']} texts were equal"
     )

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
+from numpy import ndarray
+
 from semalign.book.claims.evidence import Scores
 from semalign.book.claims.rules import rule
 from semalign.book.claims.verdicts import NOT, UNDECIDED, Finding, NotRunError, over
@@ -127,17 +129,18 @@ def teachers_differ(
 ) -> Finding:
     """Reproduced if a method reaches more from every further teacher than from the general one, in every task."""
     scores = Scores(profile, patterns)
-    pairs = list(_further(scores, tasks))
+    pairs = list(further_pairs(scores, tasks))
     cases = [
         (f"{title(task)} from {teacher}", (ours, task, teacher), (ours, task, scores.profile.teacher))
         for task, teacher in pairs
     ]
-    corrected = _corrected(scores, cases)
-    told = {**_numbers(corrected), "untrained": scores.untrained(ours, pairs)}
-    return Finding(over(case.holds(margin) for case in corrected), told)
+    compared = corrected_cases(scores, cases)
+    told = {**_numbers(compared), "untrained": scores.untrained(ours, pairs)}
+    return Finding(over(case.holds(margin) for case in compared), told)
 
 
-def _further(scores: Scores, tasks: Sequence[str] | None) -> Iterator[tuple[str, str]]:
+def further_pairs(scores: Scores, tasks: Sequence[str] | None) -> Iterator[tuple[str, str]]:
+    """Yield each task with each further teacher that is tried on it."""
     if not scores.profile.teachers:
         raise NotRunError(f"profile {scores.profile.name} has no further teachers")
     for teacher, taught in scores.profile.teachers.items():
@@ -147,7 +150,7 @@ def _further(scores: Scores, tasks: Sequence[str] | None) -> Iterator[tuple[str,
 def _pairs(scores: Scores, tasks: Sequence[str] | None, further: bool) -> list[tuple[str, str]]:
     """Return tasks and teachers: the general teacher, or the further ones."""
     general = scores.profile.teacher
-    return list(_further(scores, tasks)) if further else [(task, general) for task in tasks or scores.tasks]
+    return list(further_pairs(scores, tasks)) if further else [(task, general) for task in tasks or scores.tasks]
 
 
 def cases_of(scores: Scores, ours: str, theirs: str, tasks: Sequence[str] | None, further: bool) -> list[Case]:
@@ -157,18 +160,23 @@ def cases_of(scores: Scores, ours: str, theirs: str, tasks: Sequence[str] | None
         (title(task) + of.format(teacher), (ours, task, teacher), (theirs, task, teacher))
         for task, teacher in _pairs(scores, tasks, further)
     ]
-    return _corrected(scores, sides)
+    return corrected_cases(scores, sides)
 
 
-def _corrected(scores: Scores, cases: Sequence[tuple[str, Side, Side]]) -> list[Case]:
+def corrected_cases(scores: Scores, cases: Sequence[tuple[str, Side, Side]]) -> list[Case]:
     """Return cases from their names and both sides."""
     flags = [(PERCENT * scores.flags(*ours), PERCENT * scores.flags(*theirs)) for _, ours, theirs in cases]
-    found = seeded_bootstraps(flags, resamples=RESAMPLES)
-    p_values = holm([difference.p for difference in found])
     idle = [any(scores.idle(*side) for side in sides) for _, *sides in cases]
+    return tested([name for name, *_ in cases], flags, idle)
+
+
+def tested(names: Sequence[str], points: Sequence[tuple[ndarray, ndarray]], idle: Sequence[bool]) -> list[Case]:
+    """Return cases from the points of both sides, each of shape (seeds, items), with Holm's correction over them."""
+    found = seeded_bootstraps(points, resamples=RESAMPLES)
+    p_values = holm([difference.p for difference in found])
     return [
         Case(name, float(ours.mean()), float(theirs.mean()), difference, p, still)
-        for (name, *_), (ours, theirs), difference, p, still in zip(cases, flags, found, p_values, idle, strict=True)
+        for name, (ours, theirs), difference, p, still in zip(names, points, found, p_values, idle, strict=True)
     ]
 
 
