@@ -66,6 +66,7 @@ print(len(scores), "scores of models as they are")
 
 # %% tags=["hide-input"]
 NAMES = ("micro-teacher", "micro-student", "micro-sibling", "micro-coder", "micro-wizard")
+STUDENTS = ("micro-student", "micro-sibling")
 models = [data_dir() / "models" / name for name in NAMES]
 page.show_table(
     model_table(models, scores, list(settings.tasks)),
@@ -73,6 +74,13 @@ page.show_table(
     "micro-models",
     command=f"semalign compare --profile {profile} --methods semalign --seeds 1",
     records=[path for path in found if path.name.startswith(f"{NONE}--")],
+)
+reached = {name: [scores[name, t]["value"] if (name, t) in scores else 0 for t in settings.tasks] for name in STUDENTS}
+higher = [title(t) for t, first, other in zip(settings.tasks, *reached.values(), strict=True) if other > first]
+display(
+    Markdown(
+        f"The second student was trained until it scored about where the first one does; it scores higher on {' and '.join(higher) or 'no benchmark'}."
+    )
 )
 
 # %% [markdown]

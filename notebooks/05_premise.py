@@ -37,6 +37,7 @@ inputs = [
     "results/diagnosis-folded",
     "results/trained-apart",
     "results/sibling-places-selection",
+    "results/coder-plus-selection",
     "results/sibling-plus-selection",
     "results/sibling-plus",
 ]
@@ -309,6 +310,26 @@ page.show_table(
     fold="The search at other places",
 )
 display(Markdown(f"Of the data sets that were run:\n\n{loss_text(elsewhere)}"))
+
+# %% [markdown]
+# ### The pair whose atoms correspond best
+#
+# The atoms of `micro-coder` correspond to those of `micro-teacher` almost perfectly, since its training began from that model. Its knowledge should be the easiest to pass on. {numref}`tab-premise-coder` has the search of {numref}`tab-premise-training` with `micro-coder` as the teacher and `micro-teacher` as the student, on the two code benchmarks, at their last layers. Both models are of one size, so Procrustes and permuted maps lose nothing by the width. Nothing of this was scored on the test split either.
+
+# %% tags=["hide-input"]
+coder = load_profile("coder-plus")
+of_coder = {name: control for name, control in CONTROLS.items() if name in coder.selection}
+searched = results_dir() / f"{coder.name}-selection"
+from_coder = loss_table(coder, best_points(coder, searched), of_coder)
+page.show_table(
+    from_coder,
+    f"{coder.teacher} → {coder.student}, last layers: response NLL over all response tokens of {ITEMS} validation rows, in nats per token. The control of a map alone is its permuted form, that of anything else is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better. †: at an end of the grid of rates.",
+    "premise-coder",
+    command=f"semalign select --profile {coder.name}",
+    records=sorted(searched.glob("*.json")),
+    fold="The search in this pair",
+)
+display(Markdown(f"Of the data sets that were run:\n\n{loss_text(from_coder)}"))
 
 # %% [markdown]
 # An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. These searches give none: beside labels no layer term lowers the held-out loss below that of labels at the same layers by more than its interval, and where several layers or a middle one train, it mostly raises the loss on GSM8K. What does lower it are labels at more or earlier layers. Without labels no score rises beyond chance; on MMLU the mean falls with the paper's map, and less with permuted atoms, which hardly trained. Fine-tuning of all layers, which needs no teacher, reaches a lower loss than every entry at the last layer. The searches looked at one pair of models, with one seed; other pairs may differ.

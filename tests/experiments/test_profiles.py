@@ -9,7 +9,17 @@ from semalign.settings import TransferSettings
 
 
 def test_packaged_profiles_load():
-    names = ["ablations", "llama2", "micro", "micro-changes", "micro-depth", "micro-few", "micro-plus", "micro-sibling"]
+    names = [
+        "ablations",
+        "coder-plus",
+        "llama2",
+        "micro",
+        "micro-changes",
+        "micro-depth",
+        "micro-few",
+        "micro-plus",
+        "micro-sibling",
+    ]
     names += ["micro-sibling-depth", "micro-tuned", "sibling-form", "sibling-places", "sibling-plus", "small"]
     assert profile_names() == names
     for name in profile_names():
