@@ -1,8 +1,11 @@
 """The two cosine losses of Section 4.3, with and without logits, and the losses that they are compared with."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import cosine_similarity
 
 from semalign.bases.gram import head_gram
@@ -147,7 +150,7 @@ class LogitFreeCosine(nn.Module):
     def forward(self, states: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
         """Return ``cos(z, y)`` for states after the final norm, shape (n, D), and their labels, shape (n,)."""
         v, eps, states = len(self.weight), self.smoothing, wide(states)
-        squared_norm = (states @ self.gram * states).sum(-1)  # |z|^2, shape (n,)
+        squared_norm = _SquaredNorms.apply(states, self.gram)  # |z|^2, shape (n,)
         total = states @ self.row_sum  # sum(z), shape (n,)
         # y = (1 - eps) onehot + eps / V: its product with z, and its squared norm.
         dot = (1 - eps) * (wide(self.weight[labels]) * states).sum(-1) + eps / v * total
@@ -155,3 +158,19 @@ class LogitFreeCosine(nn.Module):
         if self.centred:  # <z - mean(z), y - mean(y)> = <z, y> - sum(z) sum(y) / V, and sum(y) = 1
             squared_norm, dot, y_squared_norm = squared_norm - total**2 / v, dot - total / v, y_squared_norm - 1 / v
         return dot / (squared_norm * y_squared_norm).clamp_min(1e-16).sqrt()
+
+
+class _SquaredNorms(torch.autograd.Function):
+    """``h^T G h`` of each state h, for a symmetric G: its gradient ``2 G h`` needs no second product with G."""
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, gram: Tensor) -> Tensor:
+        product = states @ gram
+        ctx.save_for_backward(product)
+        return torch.linalg.vecdot(product, states)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (product,) = ctx.saved_tensors
+        return 2 * gradient[:, None] * product, None
