@@ -129,8 +129,8 @@ def _laten(size: Size) -> str:
     return (
         f"{size['limit']:.0%} of the time are products at the speed of a large one. The peer makes them for each "
         "text, ours once for all texts, and that is the gain. The sums of logits and their exponentials, one for each "
-        "text, neuron and token, remain on both sides, and weigh more the narrower the model. Nothing was tried on "
-        "these sums."
+        "text, neuron and token, remain on both sides, and weigh more the narrower the model. Adding up more or "
+        "fewer logits at a time gains little ([what was tried](#speed-tried))."
     )
 
 
@@ -139,7 +139,9 @@ def _states_read(size: Size) -> str:
     return (
         f"An example takes {ours:.0f} microseconds here, and its share of the whole file {peer:.0f} there. Examples "
         "are small at this size, so that a call for each of them weighs more than its bytes; that is inferred from "
-        "the larger size, where it does not. Nothing was tried on it, as a step of the training takes far longer."
+        "the larger size, where it does not. In the order of the file they take about as long. Whole files are read "
+        "faster into memory that is in use than into new memory, as the peer does, but for large examples more slowly "
+        "than rows are copied out of mapped files, as here ([what was tried](#speed-tried))."
     )
 
 
@@ -170,15 +172,16 @@ def _seeking(size: Size) -> str:
         f"elementwise sums of other layers. Its peak is {ours:.0f} MB and the peer's {peer:.0f} MB, as it holds the "
         "passes of these examples and the peer those of one; the sums of the peer grow with the layers of the teacher. "
         "With one example at a time ours needs less than the peer, and more time. More examples at a time, and blocks "
-        "without windows, take as long, so that the sums of windows are not what costs ([what was "
-        "tried](#speed-tried)). What costs the rest was not found."
+        "without windows, take about as long, so that the sums of windows are not what costs, and products of matrices "
+        "take the same time on both sides ([what was tried](#speed-tried)). What is left is elementwise work on "
+        "gradients, part of which is in float64 here."
     )
 
 
 def _output_loss(size: Size) -> str:
     return (
         f"{size['limit']:.0%} of the time are products with the head, at the speed of a large product, and both sides "
-        "need all of them. What chunks save is memory. Nothing else was tried."
+        "need all of them. What chunks save is memory; smaller ones take longer ([what was tried](#speed-tried))."
     )
 
 
