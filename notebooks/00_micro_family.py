@@ -122,6 +122,6 @@ for task in settings.tasks:
 # - **Letters.** In micro-MMLU a value has the same letter in every question, and a constant answer is right in one case of four. A model that knows a fact and the letter of its value need not compare the options.
 # - **Size.** A score says how a model of this size handles these templates. It says nothing about the real benchmarks, and nothing about models of billions of parameters.
 # - **Teacher and first student are unlike real pairs in one respect that matters**: their two trainings have nothing in common but the tokenizer and the kind of text, and the {term}`atoms <semantic atom>` of the two models hardly correspond ([Does the premise hold?](05_premise.ipynb)). Students of real families are often made from their teachers, as `micro-sibling` is.
-# - **One family.** Methods that rank alike here may rank differently elsewhere. The page [Published weights](12_published_weights.ipynb) has the other models that were run.
+# - **One family.** Methods that rank alike here may rank differently elsewhere. The page [Published weights](13_published_weights.ipynb) has the other models that were run.
 #
 # **Read next**: [Semantic basis](01_semantic_basis.ipynb), where the method begins, or [Claims](../claims.md) for the verdicts.

@@ -344,11 +344,11 @@ display(Markdown(premise.findings(records)))
 # %% [markdown]
 # ## Verdicts
 #
-# These are the verdicts of `semalign diagnose` on each pair and data set, made from the numbers above; `-s` sets one of the [settings](#table-of-settings). It is the first thing to run with a pair of your own ([Your own pair](13_your_own_pair.ipynb)).
+# These are the verdicts of `semalign diagnose` on each pair and data set, made from the numbers above; `-s` sets one of the [settings](#table-of-settings). It is the first thing to run with a pair of your own ([Your own pair](14_your_own_pair.ipynb)).
 
 # %% tags=["hide-input"]
 for pair, said in premise.verdicts(records).items():
     display(folded(Markdown(said + "\n"), pair))
 
 # %% [markdown]
-# **Read next**: [Alignment and training](06_alignment.ipynb), or [Your own pair](13_your_own_pair.ipynb) to diagnose your models.
+# **Read next**: [Alignment and training](06_alignment.ipynb), or [Your own pair](14_your_own_pair.ipynb) to diagnose your models.

@@ -212,7 +212,7 @@ page.show_table(
 # %% [markdown]
 # ### Which method leads
 #
-# For each teacher and benchmark, the table gives the transfer with the highest mean score among the three that the paper compares. A lead within the intervals is not a result; paired differences, with a correction for their number, are on the page [Controls](09_controls.ipynb).
+# For each teacher and benchmark, the table gives the transfer with the highest mean score among the three that the paper compares. A lead within the intervals is not a result; paired differences, with a correction for their number, are on the pages [Controls](09_controls.ipynb) and [Chosen settings](10_chosen_settings.ipynb).
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -393,12 +393,12 @@ for each in chosen:
     ]
 display(
     Markdown(
-        "What they say, as mean score minus the student's, in points; which of these differences exceed chance is on the pages [Controls](09_controls.ipynb) and [Claims](../claims.md):\n\n"
+        "What they say, as mean score minus the student's, in points; which of these differences exceed chance is on the pages [Controls](09_controls.ipynb), [Chosen settings](10_chosen_settings.ipynb) and [Claims](../claims.md):\n\n"
         + "\n".join(said)
     )
 )
 
 # %% [markdown]
-# A transfer from 13 to 7 billion parameters may behave differently: nothing here refutes Tables 1 and 2, and nothing supports them. The page [Controls](09_controls.ipynb) examines whether another form of alignment helps beyond its controls.
+# A transfer from 13 to 7 billion parameters may behave differently: nothing here refutes Tables 1 and 2, and nothing supports them. The page [Chosen settings](10_chosen_settings.ipynb) examines whether another form of alignment helps beyond its controls.
 #
 # **Read next**: [Controls](09_controls.ipynb) for what explains these scores, or [Claims](../claims.md) for the verdicts.

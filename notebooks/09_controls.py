@@ -18,14 +18,14 @@
 # **Does a change of the student's score come from semantic alignment?**
 #
 # - No comparison shows that a score rises by more than with a map without semantics. At the sizes of the paper's Table 5, whether real {term}`atoms <semantic atom>` do better than permuted ones is {verdict}`6:micro,micro-sibling`, for the student that was trained apart from its teacher and the one that was cut from it.
-# - With fewer rows and settings chosen on validation data, neither the paper's map nor maps without semantics trained the student in any run, so their equal scores decide nothing. Beside {term}`labels`, where both train, the paper's map is not shown to do better than permuted atoms. Training on labels without a teacher scores higher.
 # - Where the student of corresponding atoms learns from {term}`aligned states <aligned state>` alone, no score rises beyond chance, and permuted atoms do more harm: on GSM8K the score falls with both, and much further with permuted ones ({numref}`tab-pairs-score-micro-sibling`).
+# - With fewer rows and settings chosen on validation data no alignment trained the student at all, so that its controls decide nothing ([Chosen settings](10_chosen_settings.ipynb)).
 # - **What this does not show**: that there are no differences. An interval that contains zero leaves that open.
 #
 # :::{admonition} About this page
-# - **Purpose**: find out whether the change of a score comes from semantic alignment. The page first compares the paper's method with its {term}`controls <control>` at the sizes of the paper's Table 5, for two students. Then it compares every method of the registry under settings that were chosen on validation data: what each is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, and what each method costs.
-# - **Cost**: about 60 seconds, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 09`. `semalign compare --profile micro` makes the scores at Table 5's sizes, with `micro-sibling` for the second student and `micro-tuned` for the chosen settings; `semalign select --profile micro-tuned` makes the grid, and `python benchmarks/method_cost.py --profile micro-tuned` the costs.
+# - **Purpose**: find out whether the change of a score comes from semantic alignment. The page compares the paper's method with its {term}`controls <control>` at the sizes of the paper's Table 5, for two students, and asks whether another layer would do better.
+# - **Cost**: about 40 seconds, most of it resampling. Scores and losses are only read from run records; what has no current record is *not run*.
+# - **Command**: `semalign run --profile micro --only 09`. `semalign compare --profile micro` makes the scores, with `micro-sibling` for the second student, and `semalign sweep --profile micro-depth` and `micro-sibling-depth` the losses of every layer.
 # :::
 
 # %% tags=["parameters"]
@@ -35,11 +35,6 @@ inputs = [
     "benchmarks",
     "results/{profile}",
     "results/{profile}-sibling",
-    "results/{profile}-tuned",
-    "results/{profile}-tuned-cost",
-    "results/{profile}-tuned-selection",
-    "results/{profile}-plus-selection",
-    "results/{profile}-few-selection",
     "results/{profile}-depth-sweep",
     "results/{profile}-sibling-depth-sweep",
 ]
@@ -51,8 +46,7 @@ from semalign.book import figures, readings
 from semalign.book.machines import made_on
 from semalign.book.markdown import Markdown, folded, table
 from semalign.book.page import open_page
-from semalign.book.tables import controls, costs, grids, pairs
-from semalign.book.tables.transfers import NOT_RUN, UNTRAINED
+from semalign.book.tables import pairs
 from semalign.experiments import sweep
 from semalign.experiments.profile_paths import profile_names
 from semalign.results.pairs import NLL, SCORE, pair_differences
@@ -62,23 +56,14 @@ page = open_page("09_controls", profile, inputs)
 # %%
 import pandas as pd
 
-from semalign.book.comparison import paper_sized, tuned
-from semalign.book.tables.transfers import transfer_entries
+from semalign.book.comparison import paper_sized
 from semalign.experiments.profiles import load_profile
-from semalign.experiments.selection import TABLE
-from semalign.paths import results_dir
-from semalign.results.comparisons import differences
-from semalign.results.records import PAPER
 
 settings = load_profile(profile)
 beside = paper_sized(settings)
-(chosen,) = tuned(settings) or beside[:1]  # a profile without chosen settings is compared as it is
-scores, current = chosen.scores, {path.name for path in chosen.paths}
-for each in {each.profile.name: each for each in (*beside, chosen)}.values():
+for each in beside:
     if each.lacking:
         print(each.lacking)
-SELECT = f"semalign select --profile {chosen.profile.name}"
-COST = f"python benchmarks/method_cost.py --profile {chosen.profile.name}"
 
 # %% tags=["hide-input"]
 PAIRS = [
@@ -105,17 +90,10 @@ found = {
     for each in beside
 }
 
-# %%
-# Enough for a corrected p of 0.02 where no resample is on the other side of zero.
-of_teachers = sum(len(chosen.profile.teachers_for(task)) for task in chosen.profile.tasks)
-RESAMPLES = max(10_000, 100 * len(chosen.entries) * of_teachers)
-ours = [name for name in transfer_entries(chosen.profile) if chosen.profile.method_of(name).name == PAPER]
-compared = {name: differences(chosen.folder, name, only=current, resamples=RESAMPLES) for name in ours}
-
 # %% [markdown]
 # ## The answer in numbers
 #
-# `semalign` is the paper's method with the paper's settings, and `semalign-tuned` is the same with settings chosen on validation data. `semalign-last` and `permuted-last` are `semalign` and `permuted-atoms` with the last layers paired, and `semalign-ce` has cross-entropy in place of the output cosine. The other names are {term}`controls <control>`; [Baselines and controls](../baselines.md) describes each.
+# `semalign` is the paper's method with the paper's settings. `semalign-last` and `permuted-last` are `semalign` and `permuted-atoms` with the last layers paired; `layer-cosine` is the layer term alone, and `permuted-layer` the same with permuted atoms. [Baselines and controls](../baselines.md) describes each {term}`control`.
 
 # %% tags=["hide-input"]
 shown = pd.concat(lines for each in beside for lines in found[each.profile.name].values())
@@ -132,26 +110,6 @@ page.show_table(
     command="; ".join(each.command for each in beside),
     records=[path for each in beside for path in each.paths],
 )
-
-# %% tags=["hide-input"]
-TUNED_PAIRS = [
-    ("semalign-tuned", "permuted-atoms"),
-    ("semalign-tuned", "random-bases"),
-    ("semalign-ce", "cross-entropy"),
-    ("semalign-ce", "permuted-ce"),
-    ("semalign-tuned", "sft"),
-]
-if chosen is not beside[0]:
-    page.show_table(
-        controls.chosen_differences(chosen.profile, compared, TUNED_PAIRS),
-        f"Profile {chosen.profile.name}, fewer rows and settings chosen on validation data: differences in points, ± half of the 95% interval before correction; bold: the corrected p is below 0.05. `semalign-ce` has cross-entropy in place of the output cosine, and `sft` uses no teacher. Which entries trained stands in {{numref}}`tab-controls`.",
-        "tuned-in-short",
-        command=chosen.command,
-        records=chosen.paths,
-    )
-ALONE = ("output-cosine", "layer-cosine")
-alone = "; ".join(f"`{name}` {readings.gains(chosen.profile, scores, name)}" for name in ALONE)
-display(Markdown(f"One of the two terms alone, minus the student, in points: {alone}."))
 
 # %% [markdown]
 # ## At the paper's settings
@@ -235,181 +193,4 @@ display(*(found for name, found in sources.items() if name == f"{settings.name}-
 display(Markdown(readings.swept(swept.get(f"{settings.name}-sibling-depth", sweep.table([])), SWEPT)))
 
 # %% [markdown]
-# ## Every method, with settings chosen on validation data
-#
-# The rest of the page compares all methods. They were trained on [fewer rows](#decisions-training-rows-at-micro-scale), so that all of them could be tried with five seeds.
-#
-# A method that transfers knowledge through semantic alignment should do better than the same training without a teacher, better than the same training with a map without semantics, and better than the usual ways to distil. The page [Baselines and controls](../baselines.md) describes each method in full. The *method* is the paper's, the *baselines* are those that the paper compares with, and the *controls* are this project's. Entries that are not in the registry of methods are {term}`variants <variant>`. Except for `semalign`, all entries have settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries).
-
-# %% tags=["hide-input"]
-page.show_table(
-    controls.method_table(chosen.profile),
-    "The methods: for a control, the citation is of what it varies.",
-    "methods",
-    fold="Every method and variant in one line",
-)
-
-# %% [markdown]
-# ### Scores
-#
-# The scores are means over seeds with 95% intervals, as in {numref}`tab-table-1`: Student's $t$ over the seeds, or Wilson's over the items where there is only one run.
-
-# %% tags=["hide-input"]
-page.show_table(
-    controls.control_table(chosen.profile, scores, [settings.teacher]),
-    f"Scores of every method in percent with 95% intervals, teacher {settings.teacher}, profile {chosen.profile.name}. {UNTRAINED}",
-    "controls",
-    command=chosen.command,
-    records=chosen.paths,
-    fold="Scores of every method",
-)
-
-# %% tags=["hide-input"]
-if settings.teachers:
-    page.show_table(
-        controls.control_table(chosen.profile, scores, list(settings.teachers)),
-        f"The same from the further teachers of profile {chosen.profile.name}. {UNTRAINED}",
-        "controls-code",
-        command=chosen.command,
-        records=chosen.paths,
-        fold="Scores from the further teachers",
-    )
-
-# %% [markdown]
-# ### SemAlign minus X
-#
-# Both methods were scored on the same test items ([Decisions](#decisions-differences)). The intervals are bootstrap intervals {cite}`efron1979bootstrap`: a resample draws items, the same for both methods, and seeds of each; the ends are percentiles of the difference over all resamples. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`: if lines with a corrected value below 0.05 are taken as differences, the chance that any of them has no difference is below 5%. With few seeds the spread over seeds is underestimated: with $S$ seeds, by a factor $(S - 1)/S$ in the variance.
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign with chosen settings minus every other entry, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or at zero explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
-TUNED = "semalign-tuned" if "semalign-tuned" in compared else PAPER
-figure = figures.differences(chosen.profile, compared[TUNED])
-
-# %% tags=["remove-input"]
-page.save(compared[TUNED], f"differences-{TUNED}")
-page.provenance(f"differences-{TUNED}", chosen.command, chosen.paths)
-
-# %% tags=["hide-input"]
-for name, lines in compared.items():
-    page.save(lines, f"differences-{name}")
-    if lines.empty:
-        display(Markdown(f"*`{name}` minus X: {NOT_RUN}.*"))
-        continue
-    smallest = min(1.0, 2 / (RESAMPLES + 1) * len(lines))
-    for suffix, teachers, shown in controls.difference_tables(chosen.profile, name, lines):
-        caption = f"`{name}` minus X in points, from {' and '.join(teachers)}, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05 (the smallest that {RESAMPLES:,} resamples can give is {smallest:.2g}); the data have every p. Above zero `{name}` is better."
-        made = table(shown, caption, f"tab-differences-{name}{suffix}")
-        display(
-            folded(made, f"{name} minus X, from {' and '.join(teachers)}"),
-            page.provenance(f"differences-{name}", chosen.command, chosen.paths),
-        )
-
-# %% [markdown]
-# ### How settings were chosen
-#
-# `semalign select` scores every point of a grid on validation data, with one seed, the {term}`general teacher`, and the same number of points for every entry, so that no method is tuned more than another. Each grid has six rates; the weight of the layer term is the paper's 1, and 0.3 beside cross-entropy and in the two entries with losses of their own. The profile's variants hold the [best point](#decisions-settings-of-the-tuned-entries) of each entry and task; the test split is not used. A best point at the highest rate would mean that the grid is too short. At the lowest rates a student hardly changes, so a method that does harm at every rate has its best point there.
-
-# %%
-chosen_from = results_dir() / f"{chosen.profile.name}-selection" / TABLE
-grid = pd.read_csv(chosen_from) if chosen_from.is_file() else None
-
-# %% tags=["hide-input"]
-if grid is None:
-    display(Markdown(f"*The grid was {NOT_RUN} for this profile. `{SELECT}` runs it.*"))
-else:
-    print(grids.grid_size(grid))
-    page.save(grid, "selection")
-    display(Markdown(grids.ends_text(chosen.profile, grid)))
-    caption = "The chosen point of each entry and task. At a point marked 'lowest' or 'highest', the rate is the smallest or the largest that was tried."
-    made = table(grids.chosen_table(chosen.profile, grid), caption, "tab-chosen")
-    display(folded(made, "The chosen points"), page.provenance("selection", SELECT, chosen_from.parent))
-
-# %% tags=["hide-input"]
-if grid is not None:
-    differing = grids.not_as_chosen(chosen.profile, grid)
-    print(f"Entries whose settings in the profile are not the chosen point: {', '.join(differing) or 'none'}")
-
-# %% tags=["hide-input"]
-if grid is not None:
-    caption = "The whole grid: validation scores in percent, the chosen points bold."
-    made = table(grids.whole_grid_table(chosen.profile, grid), caption, "tab-grid")
-    display(folded(made, "The whole grid"), page.provenance("selection", SELECT, chosen_from.parent))
-
-# %% [markdown]
-# ## A version that works?
-#
-# If the paper's objective does not help a student, a small change to it may. Two searches on validation data look for such a change, one at a time, each at six learning rates, with the layer term at a weight of 0.3. An earlier form of the searches also tried a tenth of this weight, at two rates; most losses were then nearer to those without the term, and those points are not in the records any more. The first search starts from cross-entropy as the output term, with the rows of `micro-tuned`. Its two entries of cross-entropy have no layer term, one on the paired layer and one on the last. `plain` adds the layer term as it is. The other entries change this term: states are centred (`centred`), compared by mean square or by the relations among them (`mean-square`, `relation`), taken from all that the layer adds (`layer-output`), or from the last layers (`last`); in `reverse-kl` the teacher's logits also replace the labels. The second search has 32 training rows for each task, so that labels are scarce. An entry that beats cross-entropy, or distillation, by more than its control with permuted atoms does would be called `semalign+`. A third search, at the last layers of the student whose atoms correspond to the teacher's, is in [Does the premise hold?](05_premise.ipynb), with its best points on the test split. None of the three finds such an entry.
-
-# %% tags=["hide-input"]
-SEARCHES = {"plus": "300 training rows", "few": "32 training rows"}
-searches = {}
-for name, size in SEARCHES.items():
-    path = results_dir() / f"{settings.name}-{name}-selection" / TABLE
-    command = f"semalign select --profile {settings.name}-{name}"
-    if not path.is_file():
-        display(Markdown(f"*This search was {NOT_RUN}: `{command}`.*"))
-        continue
-    searched = pd.read_csv(path)
-    if name == "plus" and grid is not None:  # cross-entropy on the paired layer is in the grid, at five of these rates
-        rates = searched.loc[searched["variant"] == "cross-entropy-last", "learning_rate"]
-        same = grid[
-            (grid["variant"] == "cross-entropy")
-            & grid["task"].isin(searched["task"])
-            & grid["learning_rate"].isin(rates)
-        ]
-        searched = pd.concat([same, searched], ignore_index=True)
-    searches[name] = searched
-    page.save(searched, f"search-{name}")
-    caption = f"Search with {size}: response NLL on {searched['n'].max()} validation items in nats per token (lower is better) at the point where it is lowest, and the score there in percent."
-    made = table(grids.search_table(settings, searched), caption, f"tab-search-{name}")
-    display(folded(made, f"The search with {size}"), page.provenance(f"search-{name}", command, path.parent))
-
-# %% tags=["hide-input"]
-NLLS = {
-    "The layer term beside cross-entropy, minus cross-entropy": ("plus", ["plain", "relation", "centred", "layer-output"], "cross-entropy"),
-    "On the last layer": ("plus", ["last", "last-centred"], "cross-entropy-last"),
-    "Mean square to aligned states, and KL to the teacher in place of labels": ("plus", ["mean-square", "reverse-kl"], "cross-entropy"),
-    "Few rows: real atoms minus permuted ones": ("few", ["semalign-ce"], "permuted-ce"),
-    "Few rows: distillation minus cross-entropy": ("few", ["layer-distillation", "logit-reverse-kl", "sft"], "cross-entropy"),
-}  # fmt: skip
-if searches:
-    lines = "\n".join(
-        f"- **{what}**: {readings.search_differences(searches[of], entries, other)}."
-        for what, (of, entries, other) in NLLS.items()
-        if of in searches
-    )
-    items = min(searched["n"].min() for searched in searches.values())
-    width = readings.half_width(items)
-    text = f"Lowest response NLL of an entry minus that of another, in nats per token (below zero is better):\n\n{lines}\n\nThese are results of one seed and {items} items: the 95% interval of one score is up to ±{width:.0f} points, that of a difference of two up to ±{2**0.5 * width:.0f}, and the NLL is the finer measure."
-    display(Markdown(text))
-
-# %% [markdown]
-# A response of MMLU has two positions, a letter and the end of the sequence. After the row's mean is subtracted, their states are opposite whatever they were, so their relation is constant, and `relation` is cross-entropy itself there. These two searches did not try prompts without labels, several layers at once, or an alignment phase before the training on the task; the first two are among the [ablations](10_ablations.ipynb) of the other student.
-
-# %% [markdown]
-# ## What it costs
-#
-# The table gives seconds and peak memory of one transfer. Each method runs in its own process with an empty cache, on one task and one thread. Memory is that of the whole process, Python and PyTorch included; the next column gives what the process held before the transfer began. Computing the teacher's states is part of the transfer: a second run with other seeds finds them in the cache and is faster.
-
-# %% tags=["hide-input"]
-costs_from = results_dir() / f"{chosen.profile.name}-cost"
-records = costs.cost_records(chosen.profile, costs_from)
-spent = records if records.empty else costs.cost_data(chosen.profile, records, scores)
-if spent.empty:
-    display(Markdown(f"*Costs were {NOT_RUN} for this profile. `{COST}` measures them.*"))
-else:
-    page.save(spent, "cost")
-    made = table(costs.cost_table(spent), costs.cost_caption(chosen.profile, records), "tab-cost", decimals=1)
-    display(
-        folded(made, "Seconds and memory of each method"),
-        page.provenance("cost", COST, [costs_from / name for name in records["path"]]),
-    )
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score against the cost of one transfer: seconds (top) and peak memory of the process (bottom); bars are 95% intervals of the score, numbers those of the table above. What to see: whether a method that costs more scores more; up and to the left is better.", "name": "fig-cost"}, "image": {"alt": "Two scatter plots of score against seconds and against memory, one numbered point for each method, or a note that costs were not run."}}
-figure = figures.score_over_cost(spent)
-
-# %% tags=["hide-input"]
-if not spent.empty:
-    display(page.provenance("cost", COST, [costs_from / name for name in records["path"]]))
-
-# %% [markdown]
-# **Read next**: [Ablations](10_ablations.ipynb), or [Claims](../claims.md) for what all this means for the paper's claims.
+# **Read next**: [Chosen settings](10_chosen_settings.ipynb), where every method has settings of its own, or [Ablations](11_ablations.ipynb).

@@ -25,7 +25,7 @@
 # :::{admonition} About this page
 # - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (its Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
 # - **Cost**: about 80 seconds on a CPU. Losses and scores are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile ablations` makes the losses, `semalign select --profile sibling-form` and `semalign compare --profile sibling-form` what is shown of labels of another form, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py` with the methods of its table the side effects.
+# - **Command**: `semalign run --profile micro --only 11`. `semalign compare --profile ablations` makes the losses, `semalign select --profile sibling-form` and `semalign compare --profile sibling-form` what is shown of labels of another form, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py` with the methods of its table the side effects.
 # :::
 
 # %% tags=["parameters"]
@@ -58,7 +58,7 @@ from semalign.book.machines import made_again, made_on
 from semalign.book.markdown import Markdown, rounded
 from semalign.book.page import open_page
 
-page = open_page("10_ablations", profile, inputs)
+page = open_page("11_ablations", profile, inputs)
 COMPARE = "semalign compare --profile ablations"
 ATTRIBUTE = "python benchmarks/attribution_choices.py"
 SIDE = (
@@ -359,7 +359,7 @@ display(Markdown(regimes.regime_reading(contrasts)))
 # %% [markdown]
 # Beside labels the paper's layer term does not clearly lower the loss with any number of rows. On GSM8K it raises the loss, less so the fewer rows there are and not clearly with the fewest, and permuted atoms raise it more: the correspondence is felt there, but labels already give what it has to say. The one clear gain is that of the logit-preserving map with the fewest rows on GSM8K, and it is smaller than the margin within which two entries count as [equal](#decisions-differences). The teacher's answers in place of labels change none of this.
 #
-# The search with few rows in the independent pair is in [Controls](09_controls.ipynb).
+# The search with few rows in the independent pair is in [Chosen settings](10_chosen_settings.ipynb).
 #
 # (labels-of-another-form)=
 # ## Labels of another form
@@ -526,4 +526,4 @@ if all(path.is_file() for path in spent.values()):
     )
 
 # %% [markdown]
-# **Read next**: [Similarity of layers](11_cka.ipynb), or [Claims](../claims.md) for what this means for the paper's claims.
+# **Read next**: [Similarity of layers](12_cka.ipynb), or [Claims](../claims.md) for what this means for the paper's claims.

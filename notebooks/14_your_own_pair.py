@@ -24,7 +24,7 @@
 # :::{admonition} About this page
 # - **Purpose**: choose a teacher and a student of your own, check them before any training, run a transfer on your own rows, and read what it gives.
 # - **Cost**: about 45 seconds on a CPU. The micro models stand in for yours; replace their names.
-# - **Command**: `semalign run --profile micro --only 13`
+# - **Command**: `semalign run --profile micro --only 14`
 # :::
 
 # %% tags=["parameters"]
@@ -37,7 +37,7 @@ import pandas as pd
 from semalign.book.markdown import Interval
 from semalign.book.page import open_page
 
-page = open_page("13_your_own_pair", profile, inputs)
+page = open_page("14_your_own_pair", profile, inputs)
 
 # %% [markdown]
 # ## Choose
@@ -165,7 +165,7 @@ page.show_table(
 # - **Subtract the permuted control.** What the real atoms reach beyond the permuted ones is the part that semantics explain.
 # - **Subtract the labels.** If `sft` on the same rows is as good, the teacher added nothing.
 #
-# When the NLL falls, score the task itself, which needs a [task file](add-task): `semalign evaluate path/to/student --adapter runs/mine --task my-task.yaml`. What our own pairs gave, with all controls, is in [Controls](09_controls.ipynb) and in [Claims](../claims.md).
+# When the NLL falls, score the task itself, which needs a [task file](add-task): `semalign evaluate path/to/student --adapter runs/mine --task my-task.yaml`. What our own pairs gave, with all controls, is in [Controls](09_controls.ipynb), [Chosen settings](10_chosen_settings.ipynb) and [Claims](../claims.md).
 #
 # ## Memory and time
 #
@@ -178,7 +178,7 @@ page.show_table(
 #   gsm8k: {train_size: 1000, epochs: 5, learning_rate: 3.0e-4}
 # ```
 #
-# [Published weights](12_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. Where memory is short, you can change the following ([all settings](table-of-settings)), none of which changes the results beyond rounding:
+# [Published weights](13_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. Where memory is short, you can change the following ([all settings](table-of-settings)), none of which changes the results beyond rounding:
 #
 # - `--set micro_batch_size=4`: rows in memory at once while training. The optimiser's step still sees the whole batch.
 # - `--set activation_checkpointing=true`: a third more computation, and only the states between layers are kept.
@@ -187,4 +187,4 @@ page.show_table(
 #
 # Teacher and student, given by name, are not in memory together: first the teacher gives its attribution and its states, which the cache keeps for the next run, and then the student trains on them.
 #
-# **Read next**: the [settings](#table-of-settings) of a transfer, or [Controls](09_controls.ipynb) for what a full comparison looks like.
+# **Read next**: the [settings](#table-of-settings) of a transfer, or [Chosen settings](10_chosen_settings.ipynb) for what a full comparison looks like.

@@ -26,7 +26,7 @@
 # :::{admonition} About this page
 # - **Purpose**: make Fig. 4 and 6 of the paper: CKA between every teacher layer and every student layer, linear and RBF, before and after alignment and after a transfer, with untrained models and permuted atoms as controls.
 # - **Cost**: about 90 seconds for the micro family on a CPU; the matrices of SmolLM2-135M come from committed results.
-# - **Command**: `semalign run --profile micro --only 11`
+# - **Command**: `semalign run --profile micro --only 12`
 # :::
 
 # %% tags=["parameters"]
@@ -45,7 +45,7 @@ from semalign.book.figures.similarity import CONTROLS
 from semalign.book.markdown import Markdown, commands, nested_list, table
 from semalign.book.page import open_page
 
-page = open_page("11_cka", profile, inputs)
+page = open_page("12_cka", profile, inputs)
 
 # %%
 import pandas as pd
@@ -152,7 +152,7 @@ if settings.name == "micro":
         out.with_suffix(".json"),
     )
 else:
-    display(commands("*Not run. These commands make it:*", "semalign run --profile micro --only 11"))
+    display(commands("*Not run. These commands make it:*", "semalign run --profile micro --only 12"))
 
 # %% [markdown]
 # (cka-trained)=
@@ -208,7 +208,7 @@ if settings.name == "micro":
 # %% [markdown]
 # ## Published weights
 #
-# This section compares SmolLM2-135M-Instruct {cite}`allal2025smollm2` with the student of [the next page](12_published_weights.ipynb), which is cut from it in depth and width, before and after a transfer, on the prompts of HumanEval {cite}`chen2021humaneval`. Here the student is a part of its teacher, so some similarity along the diagonal is there by construction: up to the first layer left out, the student is its teacher with less width.
+# This section compares SmolLM2-135M-Instruct {cite}`allal2025smollm2` with the student of [the next page](13_published_weights.ipynb), which is cut from it in depth and width, before and after a transfer, on the prompts of HumanEval {cite}`chen2021humaneval`. Here the student is a part of its teacher, so some similarity along the diagonal is there by construction: up to the first layer left out, the student is its teacher with less width.
 
 # %% tags=["hide-input"]
 REAL = results_dir() / "small" / "cka-smollm2-135m"
@@ -306,4 +306,4 @@ if sibling is not None:
     )
 
 # %% [markdown]
-# **Read next**: [Published weights](12_published_weights.ipynb), where models of other makers are run.
+# **Read next**: [Published weights](13_published_weights.ipynb), where models of other makers are run.

@@ -25,7 +25,7 @@
 # :::{admonition} About this page
 # - **Purpose**: run the four real benchmarks on SmolLM2-135M-Instruct {cite}`allal2025smollm2`, a model that is small enough for a CPU; transfer from it into students that are cut from it; and transfer from Gemma 3 270M to it.
 # - **Cost**: about 10 seconds; all numbers are read from committed run records, and what has no record is *not run*. Making the records takes hours on two cores, and a GPU for the first of the transfers.
-# - **Command**: `semalign run --only 12`; the commands that make the records are given below.
+# - **Command**: `semalign run --only 13`; the commands that make the records are given below.
 # :::
 
 # %% tags=["parameters"]
@@ -45,7 +45,7 @@ from semalign.book.tables.published import benchmark_table, engine_text, format_
 from semalign.book.tables.trainings import training_lines, training_table
 from semalign.book.tables.transfers import NOT_RUN
 
-page = open_page("12_published_weights", profile, inputs)
+page = open_page("13_published_weights", profile, inputs)
 BELOW = "the commands below"
 
 # %%
@@ -262,4 +262,4 @@ There, one seed cannot tell whether the difference between real and permuted ato
 # %% [markdown]
 # Of the transfers between two families, {numref}`tab-published-families` has paired intervals. On neither task is the loss under the paper's objective below that with permuted atoms, or below that of the student before, so nothing shows that real atoms or the transfer help there. A base model of this size need be no better teacher of these texts than the labels.
 #
-# **Read next**: [Your own pair](13_your_own_pair.ipynb), to try this with models of your own.
+# **Read next**: [Your own pair](14_your_own_pair.ipynb), to try this with models of your own.
