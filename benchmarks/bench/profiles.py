@@ -3,6 +3,7 @@
 Two runs, each of the code that lies first on the path:
 
 git worktree add /tmp/before COMMIT
+cp src/semalign/book/tables/speed_reasons.py /tmp/before/src/semalign/book/tables/  # counts the operations of a step
 PYTHONPATH=/tmp/before/src:benchmarks python -m bench.profiles before
 PYTHONPATH=src:benchmarks python -m bench.profiles after
 
