@@ -84,15 +84,15 @@ def cross_entropy() -> tuple[str, Ways]:
 
 def states_read(rows: int, width: int) -> tuple[str, Ways]:
     """Return the ways of reading states back: one by one, all in order, or whole files into new or old memory."""
-    place, lengths = Path(tempfile.mkdtemp()), [len(example) for example in texts(rows, 16)]
-    store = StateStore(place, {}, lengths, width)
+    folder, lengths = tempfile.TemporaryDirectory(), [len(example) for example in texts(rows, 16)]
+    store = StateStore(Path(folder.name), {}, lengths, width)
     store.ensure(lambda wanted: [torch.randn(lengths[i], width) for i in wanted])
     order = torch.randperm(rows, generator=torch.Generator().manual_seed(0)).tolist()
     files = sorted(store.folder.iterdir())
     memory = bytearray(sum(path.stat().st_size for path in files))
 
     def one_by_one(chosen: list[int]) -> None:
-        opened = StateStore(place, {}, lengths, width)
+        opened = StateStore(Path(folder.name), {}, lengths, width)
         for i in chosen:
             opened[i].clone()
 

@@ -77,11 +77,7 @@ page.show_table(
 )
 reached = {name: [scores[name, t]["value"] if (name, t) in scores else 0 for t in settings.tasks] for name in STUDENTS}
 higher = [title(t) for t, first, other in zip(settings.tasks, *reached.values(), strict=True) if other > first]
-display(
-    Markdown(
-        f"The second student was trained until it scored about where the first one does; it scores higher on {' and '.join(higher) or 'no benchmark'}."
-    )
-)
+display(Markdown(f"`micro-sibling` scores higher than `micro-student` on {', '.join(higher) or 'no benchmark'}."))
 
 # %% [markdown]
 # `semalign pretrain micro-student` makes a model again. Each model's folder below `data/models/` has a card, and the losses of its training.

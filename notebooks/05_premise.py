@@ -314,7 +314,7 @@ display(Markdown(f"Of the data sets that were run:\n\n{loss_text(elsewhere)}"))
 # %% [markdown]
 # ### The pair whose atoms correspond best
 #
-# The atoms of `micro-coder` correspond to those of `micro-teacher` better than in any other diagnosed pair, since its training began from that model. Its knowledge should be the easiest to pass on. {numref}`tab-premise-coder` has the search of {numref}`tab-premise-training` with `micro-coder` as the teacher and `micro-teacher` as the student, on the two code benchmarks, at their last layers. Both models are of one size, so Procrustes and permuted maps lose nothing by the width. Nothing of this was scored on the test split either.
+# The atoms of `micro-coder` correspond to those of `micro-teacher` better than in any other diagnosed pair, since its training began from that model. Its knowledge should be the easiest to pass on. {numref}`tab-premise-coder` has the search of {numref}`tab-premise-training`, without `projection` and `all-layers`, with `micro-coder` as the teacher and `micro-teacher` as the student, on the two code benchmarks, at their last layers. Both models are of one size, so Procrustes and permuted maps lose nothing by the width. Nothing of this was scored on the test split either.
 
 # %% tags=["hide-input"]
 coder = load_profile("coder-plus")

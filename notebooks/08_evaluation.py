@@ -237,7 +237,7 @@ for each in others:
 #
 # A score says little about a training that changed little. So each score stands here beside the steps taken, the change of the trained weights as a share of their norm, the cosine of the layer's states with their targets, and the NLL of the responses on held-out rows. An entry *did not train* if its weights and its held-out NLL both changed by less than 2% ([Decisions](#decisions-what-a-record-says-of-a-training)); the last column says which did.
 #
-# There are two students: `micro-student`, which was trained independently of the teacher, and `micro-sibling`, which was cut from it and whose atoms correspond to the teacher's ([Does the premise hold?](05_premise.ipynb)). Besides the entries of Table 1 there are {term}`controls <control>`, each of which changes one thing: permuted atoms, one of the two terms alone, or cross-entropy on the same layer. The entries `-last` pair the last layers.
+# There are two students: `micro-student`, which was trained independently of the teacher, and `micro-sibling`, which was cut from it and whose atoms correspond to the teacher's ([Does the premise hold?](05_premise.ipynb)). Besides the entries of Table 1 there are {term}`controls <control>`, each of which changes one thing: permuted atoms, one of the two terms alone, or cross-entropy on the same layer. `permuted-layer` is the layer term alone with permuted atoms, and the entries `-last` pair the last layers.
 
 # %% tags=["hide-input"]
 trained = {}

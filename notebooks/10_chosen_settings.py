@@ -90,13 +90,14 @@ TUNED_PAIRS = [
     ("semalign-ce", "permuted-ce"),
     ("semalign-tuned", "sft"),
 ]
-page.show_table(
-    controls.chosen_differences(chosen.profile, compared, TUNED_PAIRS),
-    f"Profile {chosen.profile.name}, fewer rows and settings chosen on validation data: differences in points, ± half of the 95% interval before correction; bold: the corrected p is below 0.05. `semalign-ce` has cross-entropy in place of the output cosine, and `sft` uses no teacher. Which entries trained stands in {{numref}}`tab-controls`.",
-    "tuned-in-short",
-    command=chosen.command,
-    records=chosen.paths,
-)
+if tuned(settings):
+    page.show_table(
+        controls.chosen_differences(chosen.profile, compared, TUNED_PAIRS),
+        f"Profile {chosen.profile.name}, fewer rows and settings chosen on validation data: differences in points, ± half of the 95% interval before correction; bold: the corrected p is below 0.05. `semalign-ce` has cross-entropy in place of the output cosine, and `sft` uses no teacher. Which entries trained stands in {{numref}}`tab-controls`.",
+        "tuned-in-short",
+        command=chosen.command,
+        records=chosen.paths,
+    )
 ALONE = ("output-cosine", "layer-cosine")
 alone = "; ".join(f"`{name}` {readings.gains(chosen.profile, scores, name)}" for name in ALONE)
 display(Markdown(f"One of the two terms alone, minus the student, in points: {alone}."))

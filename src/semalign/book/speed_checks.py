@@ -67,8 +67,8 @@ def engines(found: Found) -> str:
         f"{found['commit'][:7]}, with {found['items']} items of {found['task']} by {found['model']}, "
         f"{found['batch_size']} at a time on {found['threads']} threads: vLLM wrote {vllm} tokens a second and "
         f"transformers {transformers}, and "
-        f"{found['equal_texts']} of the {found['items']} texts were equal. The items and the run are not those of the "
-        "table above, so that only the order of the speeds can be compared.\n"
+        f"{found['equal_texts']} of the {found['items']} texts were equal. Items and run are not those of the "
+        "other measurement, so that only the order of the speeds can be compared.\n"
     )
 
 
@@ -142,13 +142,14 @@ def tried(found: Found) -> str:
     rows = pd.DataFrame(found["rows"])
     rows["memory"] = rows["memory"].div(MB).map("{:.0f}".format)
     rows["products"] = [f"{number:.2f}" if number else "–" for number in rows["products"]]
-    rows["calls"] = [f"{number}" if number else "–" for number in rows["calls"]]
+    rows["calls"] = [f"{number}" if number > 1 else "–" for number in rows["calls"]]
     titles = {"first": "first time, s", "seconds": "later, s", "memory": "MB", "products": "products, s"}
     rows = rows.rename(columns=titles | {"calls": "calls of the model"})
     caption = (
         f"What was tried on steps that fall short: the first round, and the median of the later ones, which take "
         f"turns; on {found['threads']} threads where none are named and one for answers and tokens; peak memory; the "
-        f"time of PyTorch's products of matrices, in a round of their own; commit {found['commit'][:7]}."
+        f"time of PyTorch's products of matrices, in a round of their own, which the profiler may slow; commit "
+        f"{found['commit'][:7]}."
     )
     return table(rows, caption, "tab-tried").text
 

@@ -1,4 +1,4 @@
-"""Figure of Chapter 9: scores over costs, a number beside each point."""
+"""Figure of Chapter 10: scores over costs, a number beside each point."""
 
 from collections.abc import Sequence
 from functools import partial

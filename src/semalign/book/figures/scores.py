@@ -1,4 +1,4 @@
-"""Figures of Chapters 8 and 9: scores of methods with their intervals, and differences."""
+"""Figures of Chapters 8 and 10: scores of methods with their intervals, and differences."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Figures of Chapter 11: the paper's Fig. 4 and 6, the similarity of all layers of a teacher and a student."""
+"""Figures of Chapter 12: the paper's Fig. 4 and 6, the similarity of all layers of a teacher and a student."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Figure of Chapter 5: the terms of the objective over the steps of a transfer."""
+"""Figure of Chapter 6: the terms of the objective over the steps of a transfer."""
 
 from collections.abc import Mapping, Sequence
 

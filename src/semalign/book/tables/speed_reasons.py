@@ -129,8 +129,8 @@ def _laten(size: Size) -> str:
     return (
         f"{size['limit']:.0%} of the time are products at the speed of a large one. The peer makes them for each "
         "text, ours once for all texts, and that is the gain. The sums of logits and their exponentials, one for each "
-        "text, neuron and token, remain on both sides, and weigh more the narrower the model. Adding up more or "
-        "fewer logits at a time gains little ([what was tried](#speed-tried))."
+        "text, neuron and token, remain on both sides, and weigh more the narrower the model. Adding up more logits "
+        "at a time gains little, and fewer take longer ([what was tried](#speed-tried))."
     )
 
 
@@ -139,9 +139,9 @@ def _states_read(size: Size) -> str:
     return (
         f"An example takes {ours:.0f} microseconds here, and its share of the whole file {peer:.0f} there. Examples "
         "are small at this size, so that a call for each of them weighs more than its bytes; that is inferred from "
-        "the larger size, where it does not. In the order of the file they take about as long. Whole files are read "
-        "faster into memory that is in use than into new memory, as the peer does, but for large examples more slowly "
-        "than rows are copied out of mapped files, as here ([what was tried](#speed-tried))."
+        "the larger size, where it does not, and where whole files take longer into new memory, as the peer reads "
+        "them, than into memory that is in use. Reading in the order of the file does not help here ([what was "
+        "tried](#speed-tried))."
     )
 
 
@@ -161,7 +161,7 @@ def _evaluation(size: Size) -> str:
         "the place of an answer that ends to the next item, for which the keys and values that stay are copied, and "
         "calls the model more often. With answers of different lengths that is what saves time ([generation of a "
         "published model](#speed-generation)). Making room earlier, later or only when all of a batch have ended is no "
-        "faster. In that table both sides take turns, and are about as fast ([what was tried](#speed-tried))."
+        "faster. In that table, where both sides take turns, ours takes no longer ([what was tried](#speed-tried))."
     )
 
 
@@ -173,15 +173,15 @@ def _seeking(size: Size) -> str:
         "passes of these examples and the peer those of one; the sums of the peer grow with the layers of the teacher. "
         "With one example at a time ours needs less than the peer, and more time. More examples at a time, and blocks "
         "without windows, take about as long, so that the sums of windows are not what costs, and products of matrices "
-        "take the same time on both sides ([what was tried](#speed-tried)). What is left is elementwise work on "
-        "gradients, part of which is in float64 here."
+        "take the same time on both sides ([what was tried](#speed-tried)). What costs the rest was not found."
     )
 
 
 def _output_loss(size: Size) -> str:
     return (
         f"{size['limit']:.0%} of the time are products with the head, at the speed of a large product, and both sides "
-        "need all of them. What chunks save is memory; smaller ones take longer ([what was tried](#speed-tried))."
+        "need all of them. What parts of the logits save is memory; of cross-entropy, smaller parts take longer ([what "
+        "was tried](#speed-tried))."
     )
 
 

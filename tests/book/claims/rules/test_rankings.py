@@ -41,6 +41,8 @@ def test_a_method_leads_a_setting_where_it_is_above_both_others(scored):
     assert leads().verdict == "partly" and leads(least=1).verdict == "reproduced"
     scored(ALIKE, {**first, "seeking": 170})
     assert leads().verdict == "not" and leads().numbers["won"] == 0
+    with pytest.raises(NotRunError, match="profile p has 2 settings, and 3 of them are asked for"):
+        leads(least=3)
 
 
 def test_settings_in_which_a_method_did_not_train_are_open(scored):

@@ -8,7 +8,7 @@ from numpy import ndarray
 from semalign.book.claims.evidence import Scores
 from semalign.book.claims.rules import rule
 from semalign.book.claims.rules.comparisons import PERCENT, Side, corrected_cases, each_text, further_pairs, tested
-from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Finding, over
+from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Finding, NotRunError, over
 from semalign.book.tables.paper import title
 from semalign.results.records import PAPER
 
@@ -33,6 +33,8 @@ def leads(
     """
     scores = Scores(profile, patterns)
     settings = list(_settings(scores))
+    if len(settings) < least:
+        raise NotRunError(f"profile {profile} has {len(settings)} settings, and {least} of them are asked for")
     sides: list[tuple[str, Side, Side]] = [
         (f"{title(task)} from {teacher} minus `{name}`", (ours, task, teacher), (name, task, teacher))
         for task, teacher in settings
