@@ -332,9 +332,9 @@ page.show_table(
 display(Markdown(f"Of the data sets that were run:\n\n{loss_text(from_coder)}"))
 
 # %% [markdown]
-# Here the atoms carry something: permuted ones do more harm than real ones wherever both train. It is of no use to this student, whose own labels teach it more.
+# Here the atoms carry something: beside labels, permuted ones raise the loss more than real ones do. But neither helps. Labels alone reach the lowest loss on both benchmarks, and without labels every map is best at the lowest rates, where hardly anything is trained.
 #
-# An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. These searches give none: beside labels no layer term lowers the held-out loss below that of labels at the same layers by more than its interval. Where several layers or a middle one of `micro-sibling` train, it mostly raises the loss on GSM8K, and in `micro-teacher` it raises the loss on both code benchmarks. What does lower it are labels at more or earlier layers. Without labels no score of `micro-sibling` rises beyond chance; on MMLU the mean falls with the paper's map, and less with permuted atoms, which hardly trained. Fine-tuning of all its layers, which needs no teacher, reaches a lower loss than every entry at the last layer. The searches looked at two pairs of models, with one seed; other pairs may differ.
+# An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. These searches give none: beside labels no layer term lowers the held-out loss below that of labels at the same layers by more than its interval. Where several layers or a middle one of `micro-sibling` train, it mostly raises the loss on GSM8K, and in `micro-teacher` the paper's map raises it on both code benchmarks. What does lower it are labels at more or earlier layers. Without labels no score of `micro-sibling` rises beyond chance; on MMLU the mean falls with the paper's map, and less with permuted atoms, which hardly trained. Fine-tuning of all its layers, which needs no teacher, reaches a lower loss than every entry at the last layer. The searches looked at two pairs of models, with one seed; other pairs may differ.
 #
 # ## What the numbers say
 #
