@@ -215,6 +215,14 @@ def test_a_notebook_that_raises_fails_by_name_and_keeps_what_it_printed(project)
     assert executed_files(project) == ["01_first.ipynb"]
 
 
+def test_an_executed_notebook_without_a_source_is_removed(project):
+    for name in ("02_renamed", "02_renamed.failed", "01_first.running"):
+        write(project / "book" / "notebooks" / f"{name}.ipynb", "{}")
+    write(project / "notebooks" / "01_first.py", GOOD)
+    run_notebooks()
+    assert executed_files(project) == ["01_first.ipynb"]
+
+
 def test_an_interrupted_run_leaves_the_old_notebook_and_nothing_else(project, monkeypatch):
     output = project / "book" / "notebooks" / "01_first.ipynb"
     write(output, json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))

@@ -49,8 +49,7 @@ def run_notebooks(profile: str = "micro", only: Iterable[str] | None = None, for
         NotebookError: if a notebook raised; its output is in ``book/notebooks/NAME.failed.ipynb``.
     """
     sources = notebook_sources(only)
-    for left in executed_path(sources[0]).parent.glob("*.running.ipynb"):  # of an earlier version, killed
-        left.unlink()
+    _remove_orphans(executed_path(sources[0]).parent)
     after, chosen = before(sources), list[Path]()
     for source in sources:  # a fresh one may be stale once an earlier one has run
         if force or after[source] & {*chosen} or changes(source, executed_path(source), profile):
@@ -62,6 +61,14 @@ def run_notebooks(profile: str = "micro", only: Iterable[str] | None = None, for
     if not written:
         print(f"All {len(sources)} notebooks are fresh for profile {profile}.", flush=True)
     return written
+
+
+def _remove_orphans(folder: Path) -> None:
+    """Remove executed notebooks without a source, whose chapters have other names now, and runs that were killed."""
+    names = {source.stem for source in notebook_sources()}
+    for path in folder.glob("*.ipynb"):
+        if path.name.partition(".")[0] not in names or path.name.endswith(".running.ipynb"):
+            path.unlink()
 
 
 def _refreshed(source: Path, labels: dict[Path, str], profile: str, force: bool, progress: bool) -> Path | None:
