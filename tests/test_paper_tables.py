@@ -31,6 +31,8 @@ def test_margins_over_the_baselines_are_those_of_the_text() -> None:
     assert margin("CodeLlama-13B-Python", "LaTen") == pytest.approx([6.10, 4.55])
     assert margin("WizardCoder-13B-Python", "Seeking") == pytest.approx([4.42, 1.38])
     assert margin("WizardCoder-13B-Python", "LaTen") == pytest.approx([5.44, 2.58])
+    assert margin("Llama2-13B-Chat", "Seeking") == pytest.approx([1.90, -1.82])
+    assert margin("Llama2-13B-Chat", "LaTen") == pytest.approx([2.71, 0.58])
 
 
 def test_tables_1_and_2_agree_where_they_overlap() -> None:

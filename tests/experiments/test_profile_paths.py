@@ -14,5 +14,5 @@ def test_a_profile_is_packaged_or_a_file(tmp_path):
 
 @pytest.mark.parametrize("name", ["macro", "", "None", "mine.yaml"])
 def test_an_unknown_profile_is_told_with_the_known(name):
-    with pytest.raises(FileNotFoundError, match="give a YAML file or one of ablations, llama2, micro"):
+    with pytest.raises(FileNotFoundError, match="give a YAML file or one of ablations, coder-plus, llama2, micro"):
         profile_path(name)
