@@ -114,15 +114,24 @@ def test_ways_of_a_step_take_turns(script, monkeypatch):
     tried, seen = script("tried"), []
     monkeypatch.setattr(tried, "ROUNDS", 2)
     found = tried.rows("a step", {"one": lambda: seen.append(1), "two": lambda: seen.append(2)})
-    assert seen == [1, 2] * 4 and [row["way"] for row in found] == ["one", "two"]
-    assert all(row["step"] == "a step" and row["seconds"] >= 0 for row in found)
+    # in turns while times are taken, then each for its memory, its products and its calls
+    assert seen == [1, 2] * 3 + [1] * 3 + [2] * 3 and [row["way"] for row in found] == ["one", "two"]
+    assert all(row["step"] == "a step" and row["seconds"] >= 0 == row["calls"] == row["products"] for row in found)
 
 
 @pytest.mark.slow
-def test_calls_of_a_model_are_counted_and_no_hook_stays(script):
-    model = torch.nn.Linear(2, 2)
-    assert script("tried").calls(model, lambda: [model(torch.ones(2)) for _ in range(3)]) == 3
-    assert not model._forward_pre_hooks
+def test_calls_of_whole_models_are_counted_and_no_hook_stays(script):
+    model = torch.nn.Module()
+    model.lm_head = torch.nn.Linear(2, 2)
+    model.forward = lambda x: model.lm_head(x)
+    assert script("tried").calls(lambda: [model(torch.ones(2)) for _ in range(3)]) == 3
+    assert not torch.nn.modules.module._global_forward_pre_hooks
+
+
+@pytest.mark.slow
+def test_seconds_in_products_are_those_of_matrices_alone(script):
+    matrix = torch.ones(64, 64)
+    assert script("tried").products(lambda: matrix @ matrix) > 0 == script("tried").products(lambda: matrix + matrix)
 
 
 def test_the_error_of_a_basis_is_that_of_its_worst_vector(script):
