@@ -3,7 +3,8 @@
 This needs vLLM (the environment of `make test-vllm`). The timed part is lm-eval's run over the items, after a warm-up
 of a few items; loading is timed separately. The script counts the tokens of the generated texts. Texts differ between
 the engines only if two logits are equal up to rounding; the number of equal texts is reported. On a CPU, vLLM uses
-one thread unless OMP_NUM_THREADS is set. Both give the place of an item that ends to a new one.
+one thread unless OMP_NUM_THREADS is set. Where there are more items than are sent at a time, both
+give the place of an item that ends to a new one.
 
     OMP_NUM_THREADS=2 VLLM_ENABLE_V1_MULTIPROCESSING=0 VLLM_CPU_KVCACHE_SPACE=4 SEMALIGN_DATA=/path/to/data \
         .venv-vllm/bin/python benchmarks/backend_speed.py smollm2-135m --task gsm8k --items 64
