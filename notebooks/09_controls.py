@@ -24,7 +24,7 @@
 #
 # :::{admonition} About this page
 # - **Purpose**: find out whether the change of a score comes from semantic alignment. The page compares the paper's method with its {term}`controls <control>` at the sizes of the paper's Table 5, for two students, and asks whether another layer would do better.
-# - **Cost**: about 40 seconds, most of it resampling. Scores and losses are only read from run records; what has no current record is *not run*.
+# - **Cost**: about 30 seconds, most of it resampling. Scores and losses are only read from run records; what has no current record is *not run*.
 # - **Command**: `semalign run --profile micro --only 09`. `semalign compare --profile micro` makes the scores, with `micro-sibling` for the second student, and `semalign sweep --profile micro-depth` and `micro-sibling-depth` the losses of every layer.
 # :::
 

@@ -23,7 +23,7 @@
 #
 # :::{admonition} About this page
 # - **Purpose**: compare every method of the registry under settings that were chosen on validation data: what each is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, whether a changed objective works, and what each method costs.
-# - **Cost**: about 40 seconds, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
+# - **Cost**: about 30 seconds, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
 # - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile micro-tuned` makes the scores, `semalign select --profile micro-tuned` the grid, and `python benchmarks/method_cost.py --profile micro-tuned` the costs.
 # :::
 
