@@ -27,12 +27,13 @@ export SEMALIGN_PROFILE := $(PROFILE)
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
+# Modules are compiled when they are first imported, which most never are.
 install: $(INSTALLED)  ## make .venv with the pinned dependencies
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found: install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
 	"$(PYTHON)" -m venv "$(VENV)"
-	"$(VENV)/bin/python" -m pip install --progress-bar off -c constraints.txt -e '.[book,dev]'
+	"$(VENV)/bin/python" -m pip install --progress-bar off --no-compile -c constraints.txt -e '.[book,dev]'
 	@touch "$@"
 
 run: install  ## run the stale notebooks of a profile (PROFILE=micro)

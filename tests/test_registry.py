@@ -102,7 +102,7 @@ def test_an_installed_distribution_registers_by_an_entry_point(monkeypatch):
             loaded.append("it")
 
     found = {"semalign": [EntryPoint()]}
-    monkeypatch.setattr("semalign.registry.entry_points", lambda group: found[group])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: found[group])
     monkeypatch.setenv(VARIABLE, "")
     list(Registry("map of a test", "semalign.targets.maps"))
     assert loaded == ["it"]

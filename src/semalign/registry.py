@@ -15,15 +15,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 from semalign.declarations import declared
 from semalign.errors import folded, nearest, one_line
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 T = TypeVar("T")
 _registries: "set[Registry[Any]]" = set()
@@ -136,7 +138,7 @@ def fact(place: str, name: str, key: str, default: Any = None) -> Any:
 
 def names(place: str) -> list[str]:
     """Return all names in the registry at ``place``: those that its package declares or, with files of a user, all."""
-    return list(lookup(place)) if included_folders() or entry_points(group="semalign") else list(declared(place))
+    return list(lookup(place)) if included_folders() or _installed() else list(declared(place))
 
 
 def placed(function: Callable[..., T] | str) -> Callable[..., T]:
@@ -193,8 +195,15 @@ def load_included() -> None:
     """Import the folders of ``SEMALIGN_INCLUDE`` and the entry points of installed distributions, each once."""
     for folder in included_folders():
         _import_folder(folder)
-    for entry_point in entry_points(group="semalign"):
+    for entry_point in _installed():
         entry_point.load()
+
+
+def _installed() -> "EntryPoints":
+    """Return the entry points of installed distributions; the import of what finds them takes long."""
+    from importlib.metadata import entry_points
+
+    return entry_points(group="semalign")
 
 
 def _import_folder(folder: Path) -> None:

@@ -44,7 +44,7 @@ others may be used."""
 class MethodSettings(BaseModel):
     """Settings that every method has; an unknown or invalid value is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     seed: int = Field(0, ge=0, lt=2**32, description="seed of all random numbers")
 

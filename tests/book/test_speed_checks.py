@@ -122,7 +122,7 @@ def test_a_start_stands_beside_what_it_should_take(speed):
     write_json(speed / "start-times.json", {"rounds": 10, "cores": 2, "commit": "0123456789ab", "rows": rows})
     text = speed_checks.start_times()
     assert "| `python -c pass` | 0.02 | – |" in text and "| `x` | 0.30 | 0.25 |" in text
-    assert f"`x` takes 0.30 s. {speed_checks.HELP}" in text
+    assert f"`x` takes 0.30 s. {speed_checks.LATE}" in text
     rows[1]["seconds"] = 0.2
     write_json(speed / "start-times.json", {"rounds": 10, "cores": 2, "commit": "0123456789ab", "rows": rows})
-    assert speed_checks.HELP not in speed_checks.start_times()
+    assert speed_checks.LATE not in speed_checks.start_times()

@@ -19,8 +19,9 @@ def project(tmp_path, monkeypatch):
         path = tmp_path / "notebooks" / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text('# %% tags=["parameters"]\ninputs = ["results/{profile}-curves"]\n')
-    claim = Claim(number=1, claim="c", section="s", paper="p", test="four layers", chapter="x", command="try it")
-    monkeypatch.setattr(status_page, "ledger", lambda: Ledger(groups=[Group(group="g", claims=[claim])]))
+    told = {"claim": "c", "section": "s", "paper": "p", "test": "four layers", "chapter": "x", "command": "try it"}
+    claims = [Claim(number=number, **told) for number in (1, 2)]
+    monkeypatch.setattr(status_page, "ledger", lambda: Ledger(groups=[Group(group="g", claims=claims)]))
     monkeypatch.setattr(
         status_page, "profile_names", lambda: ["llama2", "micro", "micro-tuned", "micro-depth", "micro-few"]
     )
@@ -33,7 +34,7 @@ def project(tmp_path, monkeypatch):
 
 
 def status_tables():
-    return "\n".join(part() for part in (status_page.profiles, status_page.claims_not_run, status_page.packages))
+    return "\n".join(part() for part in (status_page.not_run, status_page.profiles, status_page.packages))
 
 
 def test_what_was_run_has_its_time_and_what_was_not_is_named(project):
@@ -42,7 +43,10 @@ def test_what_was_run_has_its_time_and_what_was_not_is_named(project):
     assert "| `micro-tuned` | choice of settings | 1 | 90 s | 30 s | `semalign select --profile micro-tuned` |" in text
     assert "| `llama2` | comparison | not run | – | – |" in text
     assert "| all |  |  | 90 s | 30 s |  |" in text
-    assert "- Claim 1, four layers: `try it`" in text
+    assert "were **not run**:\n\n- Claims 1, 2, four layers: `try it`\n" in text
+    assert "- Profile `micro`, comparison: 3 of 4; `semalign compare --profile micro`\n" in text
+    assert "- Profile `micro-few`, choice of settings: not run; `semalign select --profile micro-few`\n" in text
+    assert "- Profile `micro-tuned`, choice" not in text
     assert f"| `sphinx` | {version('sphinx')} |" in text and "| `torch` |" in text
 
 

@@ -37,7 +37,7 @@ def test_every_table_is_made_by_a_function_and_shown_on_a_page():
 def test_tables_of_chapters_are_made_from_executed_notebooks_and_others_from_data(tmp_path, monkeypatch):
     monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
     assert places("provenance") == places("status-notebooks") == [tmp_path / "book" / "notebooks"]
-    assert places("speed") == places("status-claims") == [tmp_path / "data"]
+    assert places("speed") == places("status-missing") == [tmp_path / "data"]
 
 
 def test_a_table_has_its_source_its_data_and_its_command():

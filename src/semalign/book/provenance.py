@@ -1,6 +1,6 @@
 """Where a figure or table comes from: the line under it, and the same as data in the executed notebook.
 
-The page *Provenance and status* reads these data from the notebooks themselves, so that it cannot differ from them.
+The page *Provenance* reads these data from the notebooks themselves, so that it cannot differ from them.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The page *Provenance and status*, first part: what each chapter's figures and tables come from, in MyST."""
+"""The page *Provenance*: what each chapter's figures and tables come from, in MyST."""
 
 import json
 import re

@@ -13,10 +13,10 @@ from semalign.files import read_json
 from semalign.paths import results_dir
 
 Found = dict[str, Any]
-HELP = (
-    "Most of the help's time are imports: of the definitions of all verbs, and of the package that draws the help "
-    "(`python -X importtime -m semalign --help`). Tried: it starts without the schema of records. Nothing "
-    "else was tried."
+LATE = (
+    "The time of such a start goes into imports (`python -X importtime`). Done for it: the help is plain text, so that "
+    "the package that draws frames is not imported; pydantic makes the checks of settings when some are made first; "
+    "installed distributions are searched for methods of their own when names are looked up."
 )
 AIMS = {  # seconds in which each build of the book should be done
     "nothing changed": 10,
@@ -165,7 +165,7 @@ def start_times(found: Found) -> str:
     )
     late = rows[rows["seconds"] > rows["to reach"]]
     missed = [f"{row.command} takes {row.seconds:.2f} s." for row in late.itertuples()]
-    return "\n".join([table(rows, caption, "tab-start").text, " ".join([*missed, HELP if missed else ""]).strip(), ""])
+    return "\n".join([table(rows, caption, "tab-start").text, " ".join([*missed, LATE if missed else ""]).strip(), ""])
 
 
 @measured_by("build_times.py", "builds.json")

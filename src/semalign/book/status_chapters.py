@@ -1,4 +1,4 @@
-"""The page *Provenance and status*, second part: when and where each notebook ran, in MyST.
+"""The page *Status*, of the notebooks: when and where each notebook ran, in MyST.
 
 What it imports starts quickly, since the text is made again after each change of a chapter.
 """

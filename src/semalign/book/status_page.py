@@ -1,4 +1,4 @@
-"""The page *Provenance and status*, third part: what was run of profiles and claims, what not, and the versions."""
+"""The page *Status*: what was run of profiles and claims, what not, and the versions."""
 
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -26,7 +26,7 @@ from semalign.results.surroundings import versions
 
 def profiles() -> str:
     """Return the table of the profiles: what each asks for, how many records of it are here, and what makes them."""
-    lines = [_line(name, kind) for name in profile_names() for kind in _kinds(name)]
+    lines = _lines()
     spent = {part: sum((line[part] for line in lines), 0.0) for part in ("training", "scores")}
     lines.append({"profile": "all", "what": "", "records": "", **spent, "command": ""})
     caption = (
@@ -39,6 +39,22 @@ def profiles() -> str:
     for part in spent:
         frame[part] = [duration(seconds) if seconds else "–" for seconds in frame[part]]
     return table(frame, caption, "tab-status-profiles").text
+
+
+def not_run() -> str:
+    """Return the list of what was not run, or only in part: of the profiles, and of the tests of claims."""
+    profiles = [
+        f"- Profile {line['profile']}, {line['what']}: {line['records']}; {line['command']}\n"
+        for line in _lines()
+        if not _is_whole(line["records"])
+    ]
+    return f"{''.join(profiles)}\n{claims_not_run()}"
+
+
+def _is_whole(records: str) -> bool:
+    """Return whether all records that are asked for are there, by their count: ``3``, ``3 of 3``, or *not run*."""
+    here, _, asked = records.partition(" of ")
+    return records != NOT_RUN and asked in ("", here)
 
 
 class Kind(NamedTuple):
@@ -71,6 +87,10 @@ def _read_by_chapters() -> set[str]:
     return {place for source in notebook_sources() for place in input_paths(declared_inputs(source), book_profile())}
 
 
+def _lines() -> list[dict[str, Any]]:
+    return [_line(name, kind) for name in profile_names() for kind in _kinds(name)]
+
+
 def _line(name: str, kind: Kind) -> dict[str, Any]:
     records = [read_json(path) for path in (results_dir() / f"{name}{kind.folder}").glob("*.json")]
     return {
@@ -95,14 +115,20 @@ def _current(name: str) -> str:
 
 
 def claims_not_run() -> str:
-    """Return what tests of claims were not run, or say that all were."""
+    """Return what tests of claims were not run, those that lack the same in one line, or say that all were run."""
     claims = ledger().claims
     tests = [(c, test.subject, test.told) for c in claims for test in c.all_tests if test.finding.verdict == NOT_RUN]
     lacking = tests + [(claim, claim.test, f"`{claim.command}`") for claim in claims if not claim.tests]
     if not lacking:
         return "Every test of a claim was run.\n"
-    lines = "".join(f"- Claim {claim.number}, {what}: {told}\n" for claim, what, told in lacking)
-    return f"Of the tests of [claims](claims.md), {len(lacking)} were **{NOT_RUN}**:\n\n{lines}"
+    numbers: dict[tuple[str, str], list[str]] = {}
+    for claim, what, told in lacking:
+        numbers.setdefault((what, told), []).append(str(claim.number))
+    lines = (
+        f"- Claim{'s' * (len(found) > 1)} {', '.join(found)}, {what}: {told}\n"
+        for (what, told), found in numbers.items()
+    )
+    return f"Of the tests of [claims](claims.md), {len(lacking)} were **{NOT_RUN}**:\n\n{''.join(lines)}"
 
 
 def packages() -> str:

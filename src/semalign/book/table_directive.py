@@ -43,7 +43,7 @@ TABLES = {
     "sources": "table_directive:sources_table",
     "speed": "speed_page:speed_tables",
     "start-times": "speed_checks:start_times",
-    "status-claims": "status_page:claims_not_run",
+    "status-missing": "status_page:not_run",
     "status-devices": "status_chapters:devices",
     "status-notebooks": "status_chapters:notebooks",
     "status-profiles": "status_page:profiles",

@@ -3,21 +3,13 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
 from semalign.cli import cache, diagnosing, errors, following, launched, measuring, method, models, planning, settings
 from semalign.paths import spare_home
-
-app = typer.Typer(
-    help="Transfer knowledge from a large language model to a smaller one by latent semantic alignment.\n\n"
-    "MODEL is a folder, a GGUF file, the name of a bundled or fetched model (micro-student, smollm2-135m) "
-    "or a hub id. Layer numbers start at 1.",
-    no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 
 class Verb(NamedTuple):
@@ -57,10 +49,36 @@ GROUPS: dict[str, dict[str, Verb]] = {
     },
 }
 COMMANDS = {name: verb.command for group in GROUPS.values() for name, verb in group.items()}
-for panel, group in GROUPS.items():
+
+
+class Grouped(TyperGroup):
+    """The command, whose help has the verbs in groups. It is plain text: what draws frames is slow to import."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the verbs of each group, each with the first paragraph of its help."""
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, _first_paragraph(self.commands[name].help)) for name in group])
+
+
+def _first_paragraph(text: str | None) -> str:
+    return " ".join((text or "").partition("\n\n")[0].split())
+
+
+app = typer.Typer(
+    cls=Grouped,
+    help="Transfer knowledge from a large language model to a smaller one by latent semantic alignment.\n\n"
+    "MODEL is a folder, a GGUF file, the name of a bundled or fetched model (micro-student, smollm2-135m) "
+    "or a hub id. Layer numbers start at 1.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in GROUPS.values():
     for name, (command, example) in group.items():
         checked = command if name in launched.SHARED else launched.alone(name, command)
-        app.command(name, rich_help_panel=panel, epilog=f"Example: semalign {name} {example}")(checked)
+        app.command(name, epilog=f"Example: semalign {name} {example}")(checked)
 
 
 def _print_version(wanted: bool) -> bool:

@@ -60,12 +60,13 @@ def _ended(error: Exception) -> int:
 
 
 def _usage(error: Any) -> int:
-    """Print Typer's error in one line."""
+    """Print Typer's error in one line; the error of a command that was given no arguments is its help."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "semalign"
-    text = folded(error.format_message())
-    # Without a message, Typer has printed the help of a command that was given no arguments.
-    return _tell(f"{text.rstrip('.')}; see `{command} --help`", USAGE) if text else USAGE
+    if context and error.format_message() == context.get_help():
+        typer.echo(context.get_help(), err=True)
+        return USAGE
+    return _tell(f"{folded(error.format_message()).rstrip('.')}; see `{command} --help`", USAGE)
 
 
 def _of_loaded_modules() -> tuple[type[BaseException], ...]:
