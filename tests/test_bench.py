@@ -41,23 +41,20 @@ def step(bench):
     return bench[0].Step("product", "A product", "`peer`", 2.0, sizes, lambda n, m: None, growth)
 
 
-def time(size, side, median, **info):
-    stats = {"median": median, "q1": median * 0.5, "q3": median * 2, "rounds": 5}
+def stats(median):
+    return {"median": median, "q1": median * 0.5, "q3": median * 2, "rounds": 5}
+
+
+def time(size, median, peer):
     shared = {"memory": 100, "threads": 2, "flops": 6e9, "bytes": None, "flops_limit": 10e9, "bytes_limit": None}
-    return {
-        "stats": stats,
-        "extra_info": {"step": "product", "size": size, "side": side, "difference": 1e-6, **shared, **info},
-    }
+    other = {"peer": {**stats(peer), "memory": 200}, "difference": 1e-6}
+    return {"stats": {**stats(median), "mean": 7.0}, "extra_info": {"step": "product", "size": size, **other, **shared}}
 
 
 @pytest.fixture
 def times(step):
     ours = (1.0, 4.0, 12.0)
-    return [
-        time(size, side, median)
-        for size, mine in zip(step.sizes, ours, strict=True)
-        for side, median in (("ours", mine), ("peer", 3 * mine))
-    ]
+    return [time(size, mine, 3 * mine) for size, mine in zip(step.sizes, ours, strict=True)]
 
 
 def run_of(times):
@@ -80,7 +77,7 @@ def test_ratios_are_of_medians_and_their_spread_of_quartiles(bench, step, times)
     assert (
         first["limit"] == pytest.approx(0.6) and first["difference"] == 1e-6
     )  # 6e9 operations in 1 s of 10e9 a second
-    assert first["ours"]["memory"] == 100 and first["peer"]["median"] == 3.0
+    assert first["ours"] == {**stats(1.0), "memory": 100} and first["peer"] == {**stats(3.0), "memory": 200}
 
 
 def test_growth_is_the_exponent_between_sizes_that_differ_in_one_number(bench, step, times):
@@ -99,8 +96,26 @@ def test_a_ratio_that_fell_by_more_than_a_third_of_the_record_is_named(bench, st
     assert report.fallen(step, sizes, tmp_path) == "product: 1.90 times the peer's speed, and 3.00 on record"
 
 
-def test_a_size_whose_peer_did_not_run_is_left_out(bench, step, times):
-    assert [each["size"] for each in bench[1].sizes_of(step, times[:-1])] == list(step.sizes[:2])
+def test_sizes_are_in_their_order_and_one_that_did_not_run_is_left_out(bench, step, times):
+    assert [each["size"] for each in bench[1].sizes_of(step, times[1::-1])] == list(step.sizes[:2])
+
+
+@pytest.mark.slow
+def test_sides_of_a_race_take_turns_and_the_peer_is_timed_by_itself(bench):
+    from bench.test_races import Turns
+
+    seen = []
+    turns = Turns(bench[0].Race(lambda: seen.append("ours"), lambda: seen.append("peer"), lambda ours, peer: 0.0))
+    for _ in range(3):
+        turns.before()
+        turns.ours()
+        turns.after()
+    assert seen == ["peer", "ours"] * 3 and turns.results == {"ours": None, "peer": None}
+    assert len(turns.memory["ours"]) == len(turns.memory["peer"]) == 3 and turns.largest("ours") is not None
+    turns.seconds[:] = [1.0, 2.0, 4.0]
+    assert turns.stats() == {"q1": 1.5, "median": 2.0, "q3": 3.0, "rounds": 3}
+    turns.seconds[:] = [5.0]
+    assert turns.stats() == {"q1": 5.0, "median": 5.0, "q3": 5.0, "rounds": 1}
 
 
 def test_every_step_names_its_peer_and_its_sizes(bench):

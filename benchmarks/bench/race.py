@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-SIDES = ("ours", "peer")
-
 
 class Absent(Exception):  # noqa: N818  not an error: the step is left out
     """The peer of a step is not installed, or its data are not here; the message says what is missing."""

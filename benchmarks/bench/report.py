@@ -22,33 +22,24 @@ COLUMNS = ("ours", "peer", "ratio", "reach", "memory", "limit", "difference", "g
 
 def sizes_of(step: Step, times: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return for each size that was measured the times of both sides, their ratio with its spread, and the rest."""
-    found = []
-    for size in map(dict, step.sizes):
-        here = {time["extra_info"]["side"]: time for time in times if time["extra_info"]["size"] == size}
-        if len(here) == 2:
-            found.append(compared(size, here["ours"], here["peer"]))
-    return found
+    sizes = list(map(dict, step.sizes))
+    return sorted(map(compared, times), key=lambda found: sizes.index(found["size"]))
 
 
-def compared(size: Mapping[str, Any], ours: Mapping[str, Any], peer: Mapping[str, Any]) -> dict[str, Any]:
+def compared(time: Mapping[str, Any]) -> dict[str, Any]:
     """Return one size: the ratio is of medians; its spread, of the quartiles that are closest and furthest."""
-    mine, theirs, info = ours["stats"], peer["stats"], ours["extra_info"]
+    mine, info = time["stats"], time["extra_info"]
+    theirs = info["peer"]
     return {
-        "size": dict(size),
-        "ours": side(ours),
-        "peer": side(peer),
+        "size": dict(info["size"]),
+        "ours": {key: mine[key] for key in ("median", "q1", "q3", "rounds")} | {"memory": info["memory"]},
+        "peer": theirs,
         "ratio": theirs["median"] / mine["median"],
         "spread": [theirs["q1"] / mine["q3"], theirs["q3"] / mine["q1"]],
-        "difference": peer["extra_info"]["difference"],
+        "difference": info["difference"],
         "threads": info["threads"],
         "limit": share_of_limit(info, mine["median"]),
     }
-
-
-def side(time: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the times and the memory of one side."""
-    stats = time["stats"]
-    return {key: stats[key] for key in ("median", "q1", "q3", "rounds")} | {"memory": time["extra_info"]["memory"]}
 
 
 def share_of_limit(info: Mapping[str, Any], seconds: float) -> float | None:

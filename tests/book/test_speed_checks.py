@@ -31,7 +31,7 @@ def test_the_map_by_half_products_has_the_seconds_that_are_saved_and_come_in(spe
     seconds = {"product": 2.0, "half_product": 1.25, "factor": 0.25, "rotation": 0.5}
     write_json(speed / "map-by-triangle.json", {"vocabulary": 16_000, "width": 2_048, "threads": 1} | seconds)
     text = speed_checks.map_by_triangle()
-    assert "Of a head of 16,000 x 2,048 on 1 thread" in text and "0.75 s are saved, and 0.75 s come in" in text
+    assert "Of a head of 16,000 x 2,048 on 1 thread" in text and "it saves 0.75 s and adds 0.75 s" in text
 
 
 def test_generation_comes_from_its_record(speed):

@@ -27,11 +27,11 @@ def all_pairs(teacher: Tensor, student: Tensor) -> Tensor:
     sizes=[
         {"layers": 16, "tokens": 256, "width": 512},
         {"layers": 32, "tokens": 256, "width": 512},
-        {"layers": 32, "tokens": 512, "width": 512},
+        {"layers": 32, "tokens": 2_048, "width": 512},
     ],
     rounds=(3, 2, 1),
     growth={"tokens": 1.0, "layers": 1.0},
-    says="Features in memory, the unbiased HSIC over blocks of 256 tokens.",
+    says="Features in memory, without the models' forward passes; the unbiased HSIC over blocks of 256 tokens.",
 )
 def cka(layers: int, tokens: int, width: int) -> Race:
     """CKA between all layers of a teacher and of a student of the same depth, three quarters as wide."""

@@ -20,10 +20,11 @@ def unlike(ours: Tensor, peer: Tensor) -> float:
     sizes=[
         {"states": 256, "vocabulary": 16_000, "teacher": 2_560, "student": 2_048},
         {"states": 512, "vocabulary": 16_000, "teacher": 2_560, "student": 2_048},
+        {"states": 512, "vocabulary": 32_000, "teacher": 2_560, "student": 2_048},
         {"states": 512, "vocabulary": 32_000, "teacher": 5_120, "student": 4_096},
     ],
     growth={"states": 1.0},
-    rounds=[5, 5, 3],
+    rounds=[5, 5, 5, 3],
     says="The largest size is Llama 2's, 13B to 7B; M is there, as are the literal form's unit vectors.",
 )
 def targets(states: int, vocabulary: int, teacher: int, student: int) -> Race:

@@ -21,7 +21,7 @@ from semalign.models.loading import LanguageModel
 from semalign.tensor_files import read_tensors, tensor_fingerprint, write_tensors
 
 Side = Literal["output", "input", "random"]
-CHUNK = 4096  # vocabulary rows handled at once
+CHUNK = 1024  # vocabulary rows handled at once
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class SemanticBasis:
         check_weight(weight)
         token_ids = atom_rows(weight, rows, unique_rows)
         selected = weight if len(token_ids) == len(weight) else weight[token_ids]
-        inverse, method, rank, _ = semantic_pseudoinverse(selected, rtol)
+        inverse, method, rank = semantic_pseudoinverse(selected, rtol)[:3]
         # (W^+)^T = W (W^T W)^+: (m, D) times (D, D), a few rows at a time, so that no other copy of W is made.
         product = RowProduct(inverse)
         vectors = torch.empty(selected.shape, dtype=torch.float32, device=weight.device)

@@ -79,8 +79,8 @@ def map_by_triangle(found: Found) -> str:
     return (
         f"Of a head of {found['vocabulary']:,} x {found['width']:,} on {found['threads']} thread, the product takes "
         f"{found['product']:.2f} s, that with the triangle {found['half_product']:.2f} s, the triangle itself "
-        f"{found['factor']:.2f} s and the rotation {found['rotation']:.2f} s: {saved:.2f} s are saved, and "
-        f"{more:.2f} s come in.\n"
+        f"{found['factor']:.2f} s and the rotation {found['rotation']:.2f} s: it saves {saved:.2f} s and "
+        f"adds {more:.2f} s.\n"
     )
 
 

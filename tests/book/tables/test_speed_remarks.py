@@ -25,6 +25,10 @@ def test_where_another_run_reaches_the_mark_the_line_says_so():
     runs = [speed_record(1, 1.5, "states"), speed_record(2, 3.0, "states")]
     (line,) = shortfalls({"states": runs})
     assert line.startswith("- **The states**, to reach 2.5: 1.50 to 3.00 at") and line.endswith("reaches the mark.")
+    explained = [speed_record(1, 1.5, "output_kl"), speed_record(2, 3.0, "output_kl")]
+    (line,) = shortfalls({"output_kl": explained})
+    reason = why("output_kl", explained[-1]["details"]["sizes"][-1])
+    assert line.endswith(f". Another run reaches the mark. {reason}")
 
 
 def test_each_run_has_its_commit_and_the_steps_of_another_one():
@@ -44,12 +48,22 @@ def test_steps_that_ran_once_are_named():
 
 
 def test_what_is_compared_is_said_once_for_steps_that_share_it():
-    records = {name: [speed_record(name=name)] for name in ("states", "targets", "gram")}
-    for name in ("states", "targets"):
+    records = {name: [speed_record(name=name)] for name in ("states", "sandbox", "gram")}
+    for name in ("states", "sandbox"):
         records[name][0]["configuration"]["says"] = "The same."
-    assert compared(records) == ["- **The states; The targets**: The same."]
+    assert compared(records) == ["- **The states; The sandbox**: The same."]
 
 
 def test_memory_of_a_basis_is_counted_in_heads():
     (line,) = compared({"basis": [speed_record(memory=1_024_000)]})  # a head of 2,000 x 64 takes half of that
-    assert "The peak is 2.0 times the memory of the head" in line
+    assert "The peak is 2.00 times the memory of the head" in line and line.endswith("1.5, and is not reached.")
+    (line,) = compared({"basis": [speed_record(memory=512_000)]})
+    assert line.endswith("1.5, and is reached.")
+
+
+def test_memory_is_compared_between_sizes_that_differ_in_one_number():
+    (line,) = compared({"targets": [speed_record(name="targets", memory=2_000_000)]})
+    assert line.startswith("- **The targets**: From 1,000 atoms to 2,000 the peak goes from 2 to 2 MB, and that of")
+    record = speed_record(name="targets")
+    record["details"]["sizes"][0]["size"]["width"] = 32
+    assert compared({"targets": [record]}) == []

@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 
 from semalign.book.tables.speed import MB, Runs, at_size, megabytes, size_text, sizes_of, times
-from semalign.book.tables.speed_reasons import EPOCHS, teacher_share, why
+from semalign.book.tables.speed_reasons import EPOCHS, REASONS, teacher_share, why
 
+BASIS_HEADS = 1.5  # the aim of the memory of a basis, in heads
 FLOAT = 4  # bytes of a number in float32
 
 
@@ -31,9 +32,10 @@ def _shortfall(step: str, runs: Runs, explained: bool) -> str | None:
     line = f"- **{settings['title']}**, to reach {settings['reach']:g}: {where}."
     if not explained:
         return line
-    if not missed:
+    if not missed and step not in REASONS:
         return f"{line} Another run reaches the mark."
-    size = missed[-1][-1]
+    size = (missed or short)[-1][-1]
+    line += "" if missed else " Another run reaches the mark."
     of = "" if size["size"] == measured[-1][-1]["size"] else f" Numbers here are those at {size_text(size['size'])}."
     return f"{line} {why(step, size)}{of}"
 
@@ -88,19 +90,46 @@ def compared(records: Mapping[str, Runs]) -> list[str]:
 def _basis(sizes: Runs) -> str:
     size = sizes[-1]["size"]
     heads = megabytes(sizes[-1]["ours"]) * MB / (FLOAT * size["vocabulary"] * size["width"])
+    reached = "reached" if heads <= BASIS_HEADS else "not reached"
     return (
-        f"The peak is {heads:.1f} times the memory of the head, besides the head; the vectors are one of these times. "
-        "The aim was half a head besides them, 1.5."
+        f"The peak is {heads:.2f} times the memory of the head, besides the head; the vectors are one of these times. "
+        f"The aim was half a head besides them, {BASIS_HEADS}, and is {reached}."
     )
 
 
 def _cka(sizes: Runs) -> str:
-    few, many = sizes[-2:]
+    pair = _grown(sizes, "tokens")
+    if pair is None:
+        return ""
+    few, many = pair
     return (
-        f"The peak is {megabytes(few['ours']):.0f} MB for {few['size']['tokens']} tokens and "
-        f"{megabytes(many['ours']):.0f} MB for {many['size']['tokens']}: the products of one block are there, of all "
-        f"layers. The peer has those of two layers ({megabytes(many['peer']):.0f} MB)."
+        f"With {few['size']['layers']} layers the peak is {megabytes(few['ours']):.0f} MB for "
+        f"{few['size']['tokens']:,} tokens and {megabytes(many['ours']):.0f} MB for {many['size']['tokens']:,}: "
+        "the products of one block are there, of all layers. The peer has those of two layers "
+        f"({megabytes(many['peer']):.0f} MB)."
     )
+
+
+def _targets(sizes: Runs) -> str:
+    pair = _grown(sizes, "vocabulary")
+    if pair is None:
+        return ""
+    few, many = pair
+    return (
+        f"From {few['size']['vocabulary']:,} atoms to {many['size']['vocabulary']:,} the peak goes from "
+        f"{megabytes(few['ours']):.0f} to {megabytes(many['ours']):.0f} MB, and that of the peer from "
+        f"{megabytes(few['peer']):.0f} to {megabytes(many['peer']):.0f} MB."
+    )
+
+
+def _grown(sizes: Runs, key: str) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    """Return the last two sizes that differ in one number alone; None where there are none."""
+    pairs = [(a, b) for i, a in enumerate(sizes) for b in sizes[i + 1 :] if _differ(a["size"], b["size"]) == [key]]
+    return pairs[-1] if pairs else None
+
+
+def _differ(a: Mapping[str, int], b: Mapping[str, int]) -> list[str]:
+    return [name for name in a if a[name] != b[name]]
 
 
 def _output_kl(sizes: Runs) -> str:
@@ -132,5 +161,6 @@ REMARKS: Mapping[str, Callable[[Runs], str]] = {
     "cka": _cka,
     "output_cross_entropy": _output_cross_entropy,
     "output_kl": _output_kl,
+    "targets": _targets,
     "transfer_first": _transfer_first,
 }

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 Shape = tuple[int, int]
 
@@ -38,8 +38,10 @@ def window_sums(matrix: Float[Tensor, "rows columns"], shape: Shape) -> Float[Te
 
 def _sums_of(number: int, rows: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows starts"]:
     """Return the sums of so many numbers in a row next to each other, by the first of them."""
-    sums = nn.functional.pad(rows.cumsum(1), (1, 0))
-    return sums[:, number:] - sums[:, : rows.shape[1] - number + 1]
+    sums = rows.cumsum(1)
+    found = sums[:, number - 1 :].clone()
+    found[:, 1:] -= sums[:, : rows.shape[1] - number]
+    return found
 
 
 class WindowScores:

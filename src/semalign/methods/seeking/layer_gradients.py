@@ -89,7 +89,7 @@ def layer_sensitivities(
                 total += gradient.abs()
     for name, parameter in parameters.items():
         owner, _, kind = name.rpartition(".")
-        sensitivity = parameter.detach().double().abs() * sums.pop(name)
+        sensitivity = sums.pop(name).double().mul_(parameter.detach().abs())
         transposed = isinstance(model.layer(k).get_submodule(owner), Conv1D) and kind == "weight"
         yield owner if kind == "weight" else "", sensitivity.T if transposed else sensitivity
 
