@@ -16,6 +16,7 @@ from bench.steps.evaluation import answers, differ, engines, requests
 
 from semalign import load_model
 from semalign.files import write_json
+from semalign.results.surroundings import commit
 
 
 def main() -> None:
@@ -30,7 +31,8 @@ def main() -> None:
     model = load_model(given.model)
     asked = requests(given.task, given.items, model.tokenizer)
     report = {key: getattr(given, key) for key in ("model", "task", "items", "batch_size")}
-    report["threads"], texts = torch.get_num_threads(), []
+    report |= {"threads": torch.get_num_threads(), "commit": commit()}
+    texts = []
     for side, engine in zip(("ours", "lm_eval"), engines(model, given.batch_size), strict=True):
         answers(engine, asked[:2])
         start = time.perf_counter()

@@ -20,6 +20,7 @@ from torch.nn.functional import normalize
 from semalign.bases.gram import gram
 from semalign.bases.pseudoinverse import gram_pseudoinverse
 from semalign.files import write_json
+from semalign.results.surroundings import commit
 
 BLOCK = 256
 PATH = Path(__file__).resolve().parents[1] / "data" / "results" / "speed" / "map-by-triangle.json"
@@ -64,6 +65,7 @@ def main() -> None:
             **vars(options),
             "threads": 1,
             "torch": torch.__version__,
+            "commit": commit(),
             "product": seconds(lambda: weight @ inverse),
             "half_product": seconds(lambda: by_triangle(weight, triangle)),
             "factor": seconds(lambda: torch.geqrf(inverse)),

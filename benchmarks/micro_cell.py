@@ -29,6 +29,7 @@ from semalign.experiments.cells import Cell
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.runs import run_cell
 from semalign.files import write_json
+from semalign.results.surroundings import commit
 
 PROFILE = "micro"
 ROWS, LENGTHS, ROUNDS = 16, (96, 112, 128, 144, 160, 176), 8
@@ -146,7 +147,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
         os.environ |= {"SEMALIGN_CACHE": folder, "TORCHINDUCTOR_CACHE_DIR": f"{folder}/compiled"}
-        report = {"profile": PROFILE, "torch": torch.__version__, "cells": cell_times(), "steps": step_times()}
+        report = {"profile": PROFILE, "torch": torch.__version__, "commit": commit(), "cells": cell_times(), "steps": step_times()}
         report["shares"] = shares()
     if given.out:
         write_json(given.out, report)

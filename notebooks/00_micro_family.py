@@ -80,11 +80,11 @@ higher = [title(t) for t, first, other in zip(settings.tasks, *reached.values(),
 display(Markdown(f"`micro-sibling` scores higher than `micro-student` on {', '.join(higher) or 'no benchmark'}."))
 
 # %% [markdown]
-# `semalign pretrain micro-student` makes a model again. Each model's folder below `data/models/` has a card, and the losses of its training.
+# `semalign pretrain micro-student` makes a model again. Each model's folder below `data/models/` has a card, such as {download}`that of micro-teacher </../data/models/micro-teacher/README.md>`, and the losses of its training.
 #
 # ## Benchmarks
 #
-# All items are generated from a seed. *micro-MMLU* asks for one of four values of an invented fact, *micro-GSM8K* for the answer to a word problem of one to four steps, *micro-HumanEval* for the body of a function from its head and description, and *micro-MBPP* for a function from its description and three asserts. No prompt occurs twice, the facts and functions of the three splits are different ones, and no row of any split is in the models' training text. The tests of a function fail for every other function of its family that behaves differently.
+# All items are generated from a seed. *micro-MMLU* asks for one of four values of an invented fact, *micro-GSM8K* for the answer to a word problem of one to four steps, *micro-HumanEval* for the body of a function from its head and description, and *micro-MBPP* for a function from its description and three asserts. No prompt occurs twice, the facts and functions of the three splits are different ones, and no row of any split is in the models' training text. The tests of a function fail for every other function of its family that behaves differently. The {download}`data card </../data/benchmarks/semalign/README.md>` says more.
 
 # %% tags=["hide-input"]
 page.show_table(

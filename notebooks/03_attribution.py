@@ -185,6 +185,6 @@ display(
 #
 # ## Several processes
 #
-# On a node with four GPUs, `accelerate launch --multi_gpu --num_processes 4 -m semalign attribute MODEL --data TASK` shares out the batches over four processes and adds up their scores. Every process has the same result, which the first one prints. `transfer` is launched in the same way; the [quick start](several-gpus) says how on several machines.
+# On a node with four GPUs, `accelerate launch --multi_gpu --num_processes 4 -m semalign attribute MODEL --data TASK` shares out the batches over four processes and adds up their scores. Every process has the same result, which the first one prints. `transfer` is launched in the same way; the page [On a GPU node](several-gpus) says how on several machines.
 #
 # **Read next**: [Pairing](04_pairing.ipynb), which finds the student's layer for a critical teacher layer.

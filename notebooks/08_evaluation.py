@@ -129,7 +129,7 @@ else:
 #
 # The table gives means over seeds with 95% intervals: Student's $t$ over the seeds of a method, and Wilson's over the items for a model as it is. An interval over seeds says nothing about the choice of test items: where all seeds agree it has no width, and the item interval of the student's line still applies. Seeds change the order of the rows and the initial weights of LoRA, not the models; the second student, below, gives a second pair of models.
 #
-# Rows, epochs and rates are those of [Table 5](../paper_settings.md), and no setting was chosen on data. `semalign` has the paper's weights; what the paper leaves open is decided in [Decisions](#decisions-output-cosine) and the entries around it. Attribution chooses the layer on the training rows, and pairs the first layers here; `semalign-last` pairs the last ones, as the paper's Figure 3 does. Seeking and LaTen have their authors' settings. The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: which share of the gap each one closes ({numref}`tab-paper-shares`), and how many right answers it stands for, with the standard error ({numref}`tab-paper-counts`).
+# Rows, epochs and rates are those of [Table 5](../paper_settings.md), and no setting was chosen on data. `semalign` has the paper's weights; what the paper leaves open is decided in [Decisions](#decisions-output-cosine) and the entries around it. Attribution chooses the layer on the training rows, and pairs the first layers here; `semalign-last` pairs the last ones, as the paper's Figure 3 does. {term}`Seeking` and {term}`LaTen`, its baselines, have their authors' settings. The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: which share of the gap each one closes ({numref}`tab-paper-shares`), and how many right answers it stands for, with the standard error ({numref}`tab-paper-counts`).
 
 # %% tags=["hide-input"]
 benchmarks = [title(task) for task in settings.tasks]
@@ -137,7 +137,7 @@ first = table_entries(settings, [settings.teacher])
 items = " to ".join(map(str, sorted({scores["n"].min(), scores["n"].max()})))
 page.show_table(
     score_table(settings, scores, first, benchmarks),
-    f"Table 1 at the scale of profile {settings.name}: scores in percent with 95% intervals, up to {len(settings.seeds)} seeds, n = {items} test items per task. 'Paper' is Llama 2 on the real benchmarks, 'here' is this profile. {UNTRAINED}",
+    f"Table 1 at the scale of profile {settings.name}: scores in percent with 95% intervals, up to {len(settings.seeds)} seeds, n = {items} test items per task. 'Paper' is Llama 2 on the real benchmarks, with Llama2-7B-Chat as student and Llama2-13B-Chat as teacher; 'here' is this profile. {UNTRAINED}",
     "table-1",
     command=own.command,
     records=own.paths,
@@ -193,7 +193,7 @@ code = [title(task) for task in settings.tasks if any(task in tasks for tasks in
 second = table_entries(settings, teachers if code else [])
 page.show_table(
     score_table(settings, scores, second, code),
-    f"Table 2 at the scale of profile {settings.name}: code benchmarks, {len(teachers)} teachers, scores in percent with 95% intervals, up to {len(settings.seeds)} seeds. {UNTRAINED}"
+    f"Table 2 at the scale of profile {settings.name}: code benchmarks, {len(teachers)} teachers, scores in percent with 95% intervals, up to {len(settings.seeds)} seeds. The paper's student is Llama2-7B-Chat, its teachers, in the same order, Llama2-13B-Chat, CodeLlama-13B-Python and WizardCoder-13B-Python. {UNTRAINED}"
     + ("" if code else " This profile has no further teachers."),
     "table-2",
     command=own.command,

@@ -46,7 +46,7 @@ from semalign.book.tables.trainings import training_lines, training_table
 from semalign.book.tables.transfers import NOT_RUN
 
 page = open_page("13_published_weights", profile, inputs)
-BELOW = "the commands below"
+BELOW = "the commands under the tables of Published weights"
 
 # %%
 import pandas as pd
@@ -137,7 +137,7 @@ page.show_table(
     training_table(milder, lines, runs, entries).drop(columns="change of NLL"),
     "From SmolLM2-135M-Instruct into a student cut from it, mean over seeds: score in percent on the first 100 test items with 95% interval, steps, change of the trained weights, cosine of the layer's states with their targets, and NLL in nats per response token on 300 held-out rows, before → after.",
     "published-fair",
-    command=BELOW,
+    command="semalign compare --profile small",
     records=made,
 )
 display(commands("The records are made by", MILDER))
@@ -150,7 +150,7 @@ page.show_table(
     pair_table(milder, PAIRS, differences, NLL),
     f"Differences in NLL on held-out rows, in nats per token, ± half of the 95% interval over rows and seeds; the first entry is better below zero. Bold: p, corrected for all {len(differences)} lines, is below 0.05.",
     "published-fair-pairs-shown",
-    command=BELOW,
+    command="semalign compare --profile small",
     records=made,
 )
 

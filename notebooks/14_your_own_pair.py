@@ -180,8 +180,8 @@ page.show_table(
 #
 # [Published weights](13_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. Where memory is short, you can change the following ([all settings](table-of-settings)), none of which changes the results beyond rounding:
 #
-# - `--set micro_batch_size=4`: rows in memory at once while training. The optimiser's step still sees the whole batch.
-# - `--set activation_checkpointing=true`: a third more computation, and only the states between layers are kept.
+# - [`--set micro_batch_size=4`](#setting-micro_batch_size): rows in memory at once while training. The optimiser's step still sees the whole batch.
+# - [`--set activation_checkpointing=true`](#setting-activation_checkpointing): a third more computation, and only the states between layers are kept.
 # - `--dtype bfloat16` halves the frozen weights. Losses, maps and adapters stay in float32 ([Decisions](#decisions-half-precision)).
 # - `--device-map auto` spreads a model that no single GPU holds.
 #

@@ -52,6 +52,13 @@ def test_the_archive_metadata_is_that_of_the_project(project):
     assert project["urls"]["Paper"] == citation["preferred-citation"]["url"]
 
 
+def test_the_page_says_how_to_cite_this_version(project):
+    page = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
+    title = yaml.safe_load((ROOT / "CITATION.cff").read_text())["title"]
+    assert f"title  = {{{title}}}" in page and f"note   = {{version {project['version']}," in page
+    assert f"author = {{{{{project['authors'][0]['name']}}}}}" in page
+
+
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
 def test_an_issue_form_asks_for_what_is_needed(path):
     form = yaml.safe_load(path.read_text())

@@ -44,6 +44,14 @@ def test_the_directive_makes_a_table(monkeypatch):
     assert [part.astext() for part in table.findall(nodes.literal)][:2] == ["rank", "lora_alpha"]
 
 
+def test_the_first_line_with_a_setting_has_a_label(monkeypatch):
+    monkeypatch.setitem(directives._directives, "settings", api_pages.SettingsTable)
+    tree = publish_doctree(".. settings:: semalign.settings.TrainingSettings\n\n" * 2)
+    first, second = ([*table.findall(nodes.literal)] for table in tree.findall(nodes.table))
+    assert first[1]["names"] == ["setting-lora_alpha"] and first[1]["ids"] == ["setting-lora-alpha"]
+    assert all(not name["names"] for name in second) and tree.nameids["setting-rank"] == "setting-rank"
+
+
 def test_every_architecture_is_in_the_table_with_what_is_adapted(monkeypatch):
     monkeypatch.setitem(directives._directives, "layouts", api_pages.LayoutsTable)
     (table,) = publish_doctree(".. layouts::").findall(nodes.table)

@@ -24,7 +24,10 @@ LAYOUT_WIDTHS = (22, 34, 18, 16, 10)
 
 
 class SettingsTable(Directive):
-    """``.. settings:: package.module.Class``: the lines of :func:`setting_lines` as a table."""
+    """``.. settings:: package.module.Class``: the lines of :func:`setting_lines` as a table.
+
+    The first line of a page with a setting has the label ``setting-NAME``.
+    """
 
     required_arguments = 1
 
@@ -35,7 +38,17 @@ class SettingsTable(Directive):
             lines = setting_lines(getattr(import_module(module), name))
         except ValueError as error:
             raise self.error(str(error)) from error
-        return [_table(HEAD, WIDTHS, [([line.name], *line[1:]) for line in lines])]
+        table = _table(HEAD, WIDTHS, [([line.name], *line[1:]) for line in lines])
+        for row in table.findall(nodes.row):
+            for name in row[0].findall(nodes.literal):
+                self._label(name)
+        return [table]
+
+    def _label(self, setting: nodes.literal) -> None:
+        label = f"setting-{setting.astext()}"
+        if label not in self.state.document.nameids:
+            setting["names"].append(label)
+            self.state.document.note_explicit_target(setting)
 
 
 class LayoutsTable(Directive):

@@ -85,6 +85,11 @@ LABELS = {
     "start-times": "tab-start",
 }  # fmt: skip
 SENTENCES = {"basis-error", "engines", "generation", "map_by_triangle"}  # of the page on speed, without a table
+OTHERS = (  # tables that name their own records
+    "* - first tables of {doc}`/speed`\n  - `data/results/bench/`\n  - said there\n  - `make bench RUN=1`\n",
+    "* - tables of {doc}`/claims`\n  - {download}`claims.yaml </../data/claims.yaml>`, and the records that they name\n"
+    "  - –\n  - `make book`\n",
+)
 OF_CHAPTERS = {"provenance", "status-devices", "status-notebooks"}  # made from the executed notebooks
 
 
@@ -120,7 +125,7 @@ def sources_table() -> str:
         for name, source in SOURCES.items()
     ]
     head = ":header-rows: 1\n:widths: 18 34 16 32\n\n* - shown in\n  - data\n  - commit\n  - command\n"
-    return f"## Tables of other pages\n\n:::{{list-table}}\n{head}{''.join(rows)}:::\n"
+    return f"## Tables of other pages\n\n:::{{list-table}}\n{head}{''.join([*rows, *OTHERS])}:::\n"
 
 
 def _shown(name: str, source: Source) -> str:
