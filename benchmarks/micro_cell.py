@@ -147,8 +147,8 @@ def main() -> None:
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
         os.environ |= {"SEMALIGN_CACHE": folder, "TORCHINDUCTOR_CACHE_DIR": f"{folder}/compiled"}
-        report = {"profile": PROFILE, "torch": torch.__version__, "commit": commit(), "cells": cell_times(), "steps": step_times()}
-        report["shares"] = shares()
+        report = {"profile": PROFILE, "torch": torch.__version__, "commit": commit()}
+        report |= {"cells": cell_times(), "steps": step_times(), "shares": shares()}
     if given.out:
         write_json(given.out, report)
 

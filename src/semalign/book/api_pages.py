@@ -45,10 +45,11 @@ class SettingsTable(Directive):
         return [table]
 
     def _label(self, setting: nodes.literal) -> None:
-        label = f"setting-{setting.astext()}"
-        if label not in self.state.document.nameids:
-            setting["names"].append(label)
-            self.state.document.note_explicit_target(setting)
+        label, env = f"setting-{setting.astext()}", self.state.document.settings.env
+        labels = env.domains["std"]
+        if label not in labels.anonlabels:
+            setting["ids"].append(label)
+            labels.note_hyperlink_target(label, env.docname, label, setting.astext())
 
 
 class LayoutsTable(Directive):
