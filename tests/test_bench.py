@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from semalign.files import write_json
 from semalign.paths import code_checkout
 from semalign.results.records import write_record
 
@@ -116,6 +117,18 @@ def test_sides_of_a_race_take_turns_and_the_peer_is_timed_by_itself(bench):
     assert turns.stats() == {"q1": 1.5, "median": 2.0, "q3": 3.0, "rounds": 3}
     turns.seconds[:] = [5.0]
     assert turns.stats() == {"q1": 5.0, "median": 5.0, "q3": 5.0, "rounds": 1}
+
+
+def test_times_of_a_run_become_a_table_and_records(bench, step, times, tmp_path, monkeypatch, capsys):
+    report = bench[1]
+    monkeypatch.setattr(report, "all_steps", lambda: [step])
+    monkeypatch.setattr(report, "results_dir", lambda: tmp_path)
+    for name, found in (("skipped", []), ("product", times)):
+        write_json(tmp_path / f"{name}.json", run_of(times) | ({} if found else {"benchmarks": []}))
+    files = [tmp_path / "skipped.json", tmp_path / "product.json"]
+    assert report.report(files, None) == [] and not (tmp_path / "bench").exists()
+    assert "product" in capsys.readouterr().out
+    assert report.report(files, 2) == [] and (tmp_path / "bench" / "a-GPU" / "product--2.json").is_file()
 
 
 def test_every_step_names_its_peer_and_its_sizes(bench):

@@ -1,12 +1,6 @@
-"""Records and a table from the times of pytest-benchmark, and a check against the records that are there.
+"""Records and a table from the times of pytest-benchmark, and a check against the records that are there."""
 
-python -m bench.report times.json                 # the table; fails where a ratio fell by a third
-python -m bench.report times.json --run 1         # also writes data/results/bench/STEP--1.json
-"""
-
-import argparse
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -129,25 +123,17 @@ def fallen(step: Step, sizes: Sequence[Mapping[str, Any]], folder: Path) -> str 
     return None
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("times", type=Path, help="the JSON file of pytest-benchmark")
-    parser.add_argument("--run", type=int, help="number of the run, to write its records")
-    options = parser.parse_args()
-    times, rows, problems = read_json(options.times), [], []
-    folder = results_dir() / "bench" / machine_of(times)["device"].replace(" ", "-")
-    for step in all_steps():
-        mine = [time for time in times["benchmarks"] if time["extra_info"].get("step") == step.name]
-        if sizes := sizes_of(step, mine):
-            rows.append(row(step, sizes))
-            problems += [line] if (line := fallen(step, sizes, folder)) else []
-            if options.run:
-                write_record(folder / f"{step.name}--{options.run}.json", record(step, sizes, times, options.run))
+def report(files: Sequence[Path], run: int | None) -> list[str]:
+    """Print the table of some times, write their records if a run is given, and return a line for each fallen ratio."""
+    steps, rows, problems = {step.name: step for step in all_steps()}, [], []
+    for times in filter(lambda each: each["benchmarks"], map(read_json, files)):
+        step = steps[times["benchmarks"][0]["extra_info"]["step"]]
+        folder = results_dir() / "bench" / machine_of(times)["device"].replace(" ", "-")
+        sizes = sizes_of(step, times["benchmarks"])
+        rows.append(row(step, sizes))
+        problems += [line] if (line := fallen(step, sizes, folder)) else []
+        if run:
+            write_record(folder / f"{step.name}--{run}.json", record(step, sizes, times, run))
     for line in [dict(zip(("step", *COLUMNS), ("step", *COLUMNS), strict=True)), *rows]:
         print("  ".join(f"{line[key]:>{9 if key in ('ours', 'peer', 'reach', 'limit') else 22}}" for key in line))
-    if problems:
-        sys.exit("\n".join(["slower than on record:", *problems]))
-
-
-if __name__ == "__main__":
-    main()
+    return problems

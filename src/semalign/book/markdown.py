@@ -10,7 +10,7 @@ import pandas as pd
 
 SPACE = "\N{NO-BREAK SPACE}"
 DIGITS = r"[+-]?\d[\d.,]*(e[+-]?\d+)?( ?%| M)?"
-NUMBER = re.compile(rf"(\*\*)?{DIGITS}({SPACE}[→/]{SPACE}{DIGITS})?( \(-?[\d.]+%?\))?(\*\*)?( [†‡])?")
+NUMBER = re.compile(rf"(\*\*)?{DIGITS}({SPACE}[→/]{SPACE}{DIGITS})?( \(-?[\d.]+%?\))?(\*\*)?([ {SPACE}][†‡])?")
 MISSING = ("", "–", "not run")
 
 

@@ -31,13 +31,18 @@ def formula(text: str) -> str:
     >>> formula("*a*_{i} = 1")
     '<tspan font-style="italic">a</tspan><tspan font-size="12" dy="4">i</tspan><tspan dy="-4"> = 1</tspan>'
     """
-    parts, height = [], 0
+    parts, height, space = [], 0, ""
     for piece in PIECE.finditer(text):
         kind = str(piece.lastgroup)
+        if piece[kind].isspace():  # on a page, a tspan of its own would be empty, and move nothing
+            space = piece[kind]
+            continue
         wanted = RAISED.get(kind, 0)
         look = [LOOKS.get(kind, 'font-size="12"'), f'dy="{wanted - height}"' if wanted != height else ""]
-        parts.append(f"<tspan {' '.join(filter(None, look))}>{piece[kind]}</tspan>".replace("<tspan >", "<tspan>"))
-        height = wanted
+        parts.append(
+            f"<tspan {' '.join(filter(None, look))}>{space}{piece[kind]}</tspan>".replace("<tspan >", "<tspan>")
+        )
+        height, space = wanted, ""
     return "".join(parts)
 
 

@@ -69,7 +69,7 @@ def test_scores_stand_next_to_the_papers_and_what_is_not_there_is_not_run(profil
     ]  # fmt: skip
     assert table.loc["tuned"].tolist() == ["–", Interval(31.24, 31.24, 31.24), "–", NOT_RUN]
     assert table.loc["SemAlign", "MMLU, here"] == NOT_RUN
-    assert table.loc["LaTen", "MMLU, here"] == Interval(30, 30, 30, note=" ‡"), "no run trained"
+    assert table.loc["LaTen", "MMLU, here"] == Interval(30, 30, 30, note="\N{NO-BREAK SPACE}‡"), "no run trained"
 
 
 def test_each_line_of_the_data_names_its_method_and_models(profile):

@@ -73,7 +73,7 @@ def score_cell(line: pd.Series | None) -> str | Interval:
     """Return a line of a summary as a score with its interval, marked if no run trained the student, or "not run"."""
     if line is None:
         return NOT_RUN
-    mark = " ‡" if line["idle"] == line["seeds"] else ""
+    mark = f"{SPACE}‡" if line["idle"] == line["seeds"] else ""
     return Interval(line["value"], line["low"], line["high"], note=mark)
 
 
