@@ -178,6 +178,13 @@ def _seeking(size: Size) -> str:
     )
 
 
+def _cka(size: Size) -> str:
+    return (
+        "The peer takes the pairs of layers one by one, so that its time grows with the product of the numbers of "
+        "layers. Ours makes the kernel matrix of each layer once. With fewer layers there is less to gain."
+    )
+
+
 def _output_loss(size: Size) -> str:
     return (
         f"{size['limit']:.0%} of the time are products with the head, at the speed of a large product, and both sides "
@@ -189,6 +196,7 @@ def _output_loss(size: Size) -> str:
 REASONS: Mapping[str, Callable[[Size], str]] = {
     "alignment_map": _alignment_map,
     "basis": _basis,
+    "cka": _cka,
     "evaluation": _evaluation,
     "laten_scores": _laten,
     "output_cross_entropy": _output_loss,
