@@ -74,3 +74,7 @@ def test_records_of_a_profile_whose_models_are_not_here_are_counted_and_not_comp
         in text
     )
     assert "| `llama2` | comparison | not run |" in text
+    assert "- Profile `micro`, comparison: 2 of 4 on record;" in text
+    for file in ("none--m--c.json", "none--m--d.json"):
+        (project / "data" / "results" / "micro" / file).write_text(RECORD % 1800.0)
+    assert "4 of 4 on record" in status_page.profiles() and "Profile `micro`, comparison" not in status_page.not_run()

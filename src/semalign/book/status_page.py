@@ -54,7 +54,7 @@ def not_run() -> str:
 def _is_whole(records: str) -> bool:
     """Return whether all records that are asked for are there, by their count: ``3``, ``3 of 3``, or *not run*."""
     here, _, asked = records.partition(" of ")
-    return records != NOT_RUN and asked in ("", here)
+    return records != NOT_RUN and asked.partition(" ")[0] in ("", here)
 
 
 class Kind(NamedTuple):

@@ -63,10 +63,11 @@ def _usage(error: Any) -> int:
     """Print Typer's error in one line; the error of a command that was given no arguments is its help."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "semalign"
-    if context and error.format_message() == context.get_help():
-        typer.echo(context.get_help(), err=True)
+    text = error.format_message()
+    if context and text == context.get_help():
+        typer.echo(text, err=True)
         return USAGE
-    return _tell(f"{folded(error.format_message()).rstrip('.')}; see `{command} --help`", USAGE)
+    return _tell(f"{folded(text).rstrip('.')}; see `{command} --help`", USAGE)
 
 
 def _of_loaded_modules() -> tuple[type[BaseException], ...]:

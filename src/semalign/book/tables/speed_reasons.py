@@ -173,8 +173,9 @@ def _seeking(size: Size) -> str:
         "passes of these examples and the peer those of one; the sums of the peer grow with the layers of the teacher. "
         "With one example at a time ours needs less than the peer, and more time. More examples at a time, and blocks "
         "without windows, take about as long; products of matrices take the same time on both sides ([what was "
-        "tried](#speed-tried)). By a profile, ours is later by its sums in float64, over windows or over rows and "
-        "columns: it makes them for every layer and every few examples, the peer once and for its chosen layers only."
+        "tried](#speed-tried)). In one profile, of which there is no record, ours was later by its sums in float64, "
+        "over windows or over rows and columns: it makes them for every layer and every few examples, the peer once "
+        "and for its chosen layers only."
     )
 
 
