@@ -93,8 +93,7 @@ def _basis(sizes: Runs) -> str:
     reached = "reached" if heads <= BASIS_HEADS else "not reached"
     return (
         f"The peak is {heads:.2f} times the memory of the head, besides the head; the vectors are one of these times. "
-        f"The aim was half a head besides them, {BASIS_HEADS}, and is {reached}. A process that has "
-        "run other steps before keeps freed memory between what it still uses, which then counts."
+        f"The aim was half a head besides them, {BASIS_HEADS}, and is {reached}."
     )
 
 
