@@ -5,7 +5,8 @@ import pytest
 from semalign.results import comparisons
 from semalign.results.comparisons import differences, gaps
 from semalign.results.records import make_record, write_record
-from semalign.results.statistics import holm, seeded_bootstraps
+from semalign.results.resampling import seeded_bootstraps
+from semalign.results.statistics import holm
 
 
 def record(folder, method, teacher, correct, seed=None, task="sums", test="t"):

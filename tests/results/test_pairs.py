@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from semalign.results.pairs import NLL, SCORE, pair_differences, values_of
-from semalign.results.statistics import holm, paired_bootstrap, seeded_bootstrap
+from semalign.results.resampling import seeded_bootstrap
+from semalign.results.statistics import holm, paired_bootstrap
 
 
 def frame(*lines):

@@ -48,7 +48,12 @@ def test_records_become_a_table(tmp_path):
     assert list(table["path"]) == ["0.json", "1.json", "more/2.json"]
     assert list(table["low"])[:2] == [0, 1] and math.isnan(table["low"][2])
     assert table.groupby("task")["value"].mean()["micro_gsm8k"] == 72.5
-    assert list(read_records(tmp_path, {"1.json", "2.json"})["seed"]) == [1, 2]
+
+
+def test_chosen_records_are_those_of_the_folder_itself(tmp_path):
+    for name, seed in (("0.json", 0), ("1.json", 1), ("copy/1.json", 2), ("copy/2.json", 3)):
+        write_record(tmp_path / name, make_record(**{**RUN, "seed": seed}))
+    assert list(read_records(tmp_path, {"1.json", "2.json"})["seed"]) == [1]
 
 
 def test_the_table_says_how_far_the_training_went(tmp_path):

@@ -9,7 +9,8 @@ import pandas as pd
 from numpy import ndarray
 
 from semalign.results.records import NONE, PAPER, read_records
-from semalign.results.statistics import Difference, holm, seeded_bootstraps
+from semalign.results.resampling import Difference, seeded_bootstraps
+from semalign.results.statistics import holm
 
 Key = tuple[Any, ...]
 COLUMNS = [
@@ -33,7 +34,7 @@ def differences(
 ) -> pd.DataFrame:
     """Return "ours minus X" for every other method X, teacher and task that have records, in points.
 
-    Intervals and p values come from :func:`semalign.results.statistics.seeded_bootstrap`; ``p_holm`` is corrected
+    Intervals and p values come from :func:`semalign.results.resampling.seeded_bootstrap`; ``p_holm`` is corrected
     over all lines of the table. X = ``none`` is the unmodified student, with one run.
 
     Args:
@@ -70,7 +71,7 @@ def gaps(folder: Path, *, only: Collection[str] | None = None, resamples: int = 
     ``share`` is the percentage of the gap between the unmodified student and its teacher that the method closed: 0 at
     the student's score, 100 at the teacher's. It may lie outside this range. It is NaN if the record of the student is
     missing, or if the teacher is not clearly better, that is, if the interval of their difference is not above zero.
-    Intervals come from :func:`semalign.results.statistics.seeded_bootstrap` on the same items.
+    Intervals come from :func:`semalign.results.resampling.seeded_bootstrap` on the same items.
 
     Args:
         folder: folder of run records; those with ``details.correct``, a flag for each item, are compared.

@@ -8,7 +8,8 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
-from semalign.results.statistics import Resampled, holm, resampled
+from semalign.results.resampling import Resampled, resampled
+from semalign.results.statistics import holm
 
 Details = Mapping[str, Any]
 COLUMNS = ["task", "ours", "minus", "difference", "low", "high", "p", "p_holm"]
@@ -64,7 +65,7 @@ def pair_differences(
 ) -> pd.DataFrame:
     """Return "ours minus X" for pairs of entries, on every task where both have values.
 
-    Intervals and p values come from :func:`semalign.results.statistics.seeded_bootstrap`; ``p_holm`` is corrected over
+    Intervals and p values come from :func:`semalign.results.resampling.seeded_bootstrap`; ``p_holm`` is corrected over
     all lines of the table. ``equal`` says whether two one-sided tests at 5% reject that the difference lies outside the
     measure's margin: they do if the 90% interval from ``equal_low`` to ``equal_high`` lies inside it (Schuirmann 1987).
 

@@ -104,13 +104,13 @@ def _checksum(content: dict[str, Any]) -> str:
 
 
 def read_records(folder: Path | str, only: Collection[str] | None = None) -> "pd.DataFrame":
-    """Return all records below a folder as a table with the record's keys, ``low`` and ``high``, and ``path``.
+    """Return records as a table with the record's keys, ``low`` and ``high``, and ``path``, which is in the folder.
 
     What a record says of its training has columns too (:meth:`semalign.results.training.Training.columns`).
 
     Args:
         folder: folder of the records.
-        only: names of the files to read; None for all.
+        only: names of files in the folder itself; None for all, those of its subfolders too.
 
     Raises:
         FileNotFoundError: if the folder does not exist.
@@ -120,7 +120,7 @@ def read_records(folder: Path | str, only: Collection[str] | None = None) -> "pd
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder} to read run records from")
     rows = []
-    for path in sorted(path for path in folder.rglob("*.json") if only is None or path.name in only):
+    for path in sorted(folder.rglob("*.json") if only is None else filter(Path.is_file, map(folder.joinpath, only))):
         if any(part.startswith(".") for part in path.relative_to(folder).parts):  # it is being written
             continue
         record = read_record(path)

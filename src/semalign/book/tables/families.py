@@ -11,7 +11,7 @@ from semalign.book.markdown import Interval
 from semalign.book.tables.published import BENCHMARKS
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.results.records import NONE, read_record
-from semalign.results.statistics import seeded_bootstrap
+from semalign.results.resampling import seeded_bootstrap
 
 Record = Mapping[str, Any]
 CONTROL = "permuted-atoms"

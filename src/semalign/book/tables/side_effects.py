@@ -9,7 +9,7 @@ import pandas as pd
 from semalign.book.markdown import Interval
 from semalign.book.tables.paper import title
 from semalign.results.records import read_records
-from semalign.results.statistics import seeded_bootstrap
+from semalign.results.resampling import seeded_bootstrap
 
 
 class Measure(NamedTuple):

@@ -13,7 +13,8 @@ from semalign.book.tables.transfers import NO_NUMBER, NOT_RUN
 from semalign.experiments.profiles import Profile
 from semalign.results.pairs import NLL, values_of
 from semalign.results.records import NONE
-from semalign.results.statistics import mean_interval, seeded_bootstrap
+from semalign.results.resampling import seeded_bootstrap
+from semalign.results.statistics import mean_interval
 
 NAN = float("nan")
 MEANS = ("steps", "weight_change", "layer_cosine_before", "layer_cosine_after")

@@ -14,7 +14,7 @@ from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Fi
 from semalign.book.tables.ablations import BASES
 from semalign.book.tables.paper import title
 from semalign.results.records import PAPER
-from semalign.results.statistics import Difference, seeded_bootstraps
+from semalign.results.resampling import Difference, seeded_bootstraps
 from semalign.results.training import UNMOVED, HeldOutNll, training_of
 
 

@@ -11,7 +11,8 @@ from semalign.book.claims.verdicts import NOT, UNDECIDED, Finding, NotRunError, 
 from semalign.book.markdown import interval
 from semalign.book.tables.paper import title
 from semalign.results.records import NONE, PAPER
-from semalign.results.statistics import Difference, holm, seeded_bootstraps
+from semalign.results.resampling import Difference, seeded_bootstraps
+from semalign.results.statistics import holm
 
 ALPHA = 0.05
 RESAMPLES = 20_000

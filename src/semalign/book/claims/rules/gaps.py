@@ -13,7 +13,8 @@ from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Fi
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import size_text
 from semalign.results.records import PAPER
-from semalign.results.statistics import holm, seeded_bootstraps
+from semalign.results.resampling import seeded_bootstraps
+from semalign.results.statistics import holm
 
 SIGNS = {1: True, -1: False}
 

@@ -13,7 +13,8 @@ from semalign.book.claims.verdicts import NOT, REPRODUCED, UNDECIDED, Finding, N
 from semalign.book.tables.prediction import measured
 from semalign.book.tables.published import BENCHMARKS
 from semalign.results.records import PAPER
-from semalign.results.statistics import Difference, rank_correlation, seeded_bootstrap
+from semalign.results.resampling import Difference, seeded_bootstrap
+from semalign.results.statistics import rank_correlation
 
 Record = Mapping[str, Any]
 PAPERS_TARGETS = {
