@@ -66,7 +66,7 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # \vec s_i = W^+ \vec e_i , \qquad W^+ = (W^\top W)^{-1} W^\top ,
 # $$ (eq-basis)
 #
-# which is the least-squares answer to "which state gives logit 1 to token $i$ and 0 to all others?". The paper writes $\vec e\, W^+$, with states as rows and a head of shape $D \times V$; this is the same. The matrix $S = W^+$ has one atom in each of its $V$ columns. The library computes it through the $D \times D$ Gram matrix in float64, so it needs two matrix products and no factorisation of size $V$. It keeps the atoms as rows, in `vectors`.
+# which is the least-squares answer to "which state gives logit 1 to token $i$ and 0 to all others?". The paper writes $\vec e\, W^+$, with states as rows and a head of shape $D \times V$; this is the same. The matrix $S = W^+$ has one atom in each of its $V$ columns. The library computes it through the $D \times D$ Gram matrix, which is inverted in float64, so it needs two matrix products and no factorisation of size $V$. It keeps the atoms as rows, in `vectors`.
 
 # %%
 teacher_basis = SemanticBasis.from_model(teacher)
@@ -149,7 +149,7 @@ def other_choices(model, basis):
     folded, embeddings = SemanticBasis.from_model(model, fold_norm=True), SemanticBasis.from_model(model, side="input")
     unique = SemanticBasis.from_model(model, unique_rows=True)
     return {
-        "atoms: torch.linalg.pinv in float32 instead of Cholesky in float64": agreement(pinv, basis.vectors),
+        "atoms: torch.linalg.pinv in float32 instead of the Gram matrix": agreement(pinv, basis.vectors),
         "atoms: final norm folded in": agreement(folded.vectors, basis.vectors),
         "atoms: input side instead of output side": agreement(embeddings.vectors, basis.vectors),
         "rows of the head that equal an earlier row (share)": 1 - len(unique.vectors) / len(basis.vectors),

@@ -142,7 +142,7 @@ display(
 # %% [markdown]
 # ## What do the targets say?
 #
-# An aligned state, which is the target without its length, is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the head gives the teacher's next token the largest logit. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one ([Decisions](#decisions-controls-of-a-map)); a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes maps (the best rotation) and ridge maps (the best linear map) are fitted on states of both models at the same positions of other rows. All heads are taken without the weights of the [final norm](#decisions-final-norm). Where these weights differ much over the dimensions, as in Gemma, a head without them is not the one that the model reads its states with. [`-s fold_norm=true`](#setting-fold_norm) folds them in. {numref}`tab-premise-folded` has that pair in both ways: with the weights, the logit-preserving map brings the teacher's next token in about a third of the positions, without them in none; the paper's map brings next to nothing either way.
+# An aligned state, which is the target without its length, is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the head gives the teacher's next token the largest logit. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one ([Decisions](#decisions-controls-of-a-map)); a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes maps (the best rotation) and ridge maps (the best linear map) are fitted on states of both models at the same positions of other rows. The maps are made from heads without the weights of the [final norm](#decisions-final-norm); what reads the states is the student's whole norm and head. Where these weights differ much over the dimensions, as in Gemma, a map made without them is not made for the head that reads. [`-s fold_norm=true`](#setting-fold_norm) folds them in. {numref}`tab-premise-folded` has that pair in both ways: with the weights, the logit-preserving map brings the teacher's next token in about a third of the positions, without them in none; the paper's map brings next to nothing either way.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of positions at which the student's head reads the teacher's next token first, from aligned states of each teacher layer, for each pair on GSM8K or micro-GSM8K; the data have all benchmarks. 'The teacher's own states' are read by the teacher's head and 'the student's own states' by the student's, each layer of the student at the same share of the depth, where its layers were read; the horizontal line is the best that any head of the student's width could do. What to see: how far the paper's map lies above its permuted form and below the others, and how late a model's own states say its next token.", "name": "fig-premise-readings"}, "image": {"alt": "A panel for each pair of models; in each a line for every map over the teacher's layers."}}
 figure = readings_of_pairs(premise.on_benchmark(records, "GSM8K"))
@@ -160,6 +160,28 @@ page.show_table(
     command=DIAGNOSE,
     records=diagnosed,
 )
+
+# %% tags=["hide-input"]
+MORE = {
+    "top_5": (
+        "The first five tokens",
+        "Share of positions at which the teacher's next token is one of the first five, in percent",
+    ),
+    "kl": (
+        "The whole prediction",
+        "Kullback-Leibler divergence of what is read from the teacher's prediction, in nats per position",
+    ),
+}
+for measure, (fold, what) in MORE.items():
+    page.show_table(
+        premise.reading_table(records, measure),
+        f"{what}; otherwise as {{numref}}`tab-premise-readings`.",
+        f"premise-readings-{measure.replace('_', '-')}",
+        decimals=1 if measure == "top_5" else 2,
+        command=DIAGNOSE,
+        records=diagnosed,
+        fold=fold,
+    )
 
 # %% tags=["hide-input"]
 FOLDED = "semalign diagnose gemma3-270m smollm2-135m --data gsm8k --examples 24 -s fold_norm=true --out runs/diagnosis"
@@ -320,7 +342,8 @@ display(Markdown(f"Of the data sets that were run:\n\n{loss_text(elsewhere)}"))
 coder = load_profile("coder-plus")
 of_coder = {name: control for name, control in CONTROLS.items() if name in coder.selection}
 searched = results_dir() / f"{coder.name}-selection"
-from_coder = loss_table(coder, best_points(coder, searched), of_coder)
+of_points = best_points(coder, searched)
+from_coder = loss_table(coder, of_points, of_coder)
 page.show_table(
     from_coder,
     f"{coder.teacher} → {coder.student}, last layers: response NLL over all response tokens of {ITEMS} validation rows, in nats per token. The control of a map alone is its permuted form, that of anything else is `labels`; differences are means over rows with 95% bootstrap intervals. Below zero is better. †: at an end of the grid of rates.",
@@ -331,8 +354,13 @@ page.show_table(
 )
 display(Markdown(f"Of the data sets that were run:\n\n{loss_text(from_coder)}"))
 
+atoms = loss_table(coder, of_points, {"labels-semantic": "labels-permuted"})
+real = atoms[atoms["entry"] == "labels-semantic"].set_index("data")["against its control"]
+lines = [f"{data} {change}" for data, change in real.items()]
+display(Markdown(f"Beside labels, the paper's map minus permuted atoms: {'; '.join(lines)}."))
+
 # %% [markdown]
-# Here the atoms carry something: beside labels, permuted ones raise the loss more than real ones do. But neither helps. Labels alone reach the lowest loss on both benchmarks, and without labels every map is best at the lowest rates, where hardly anything is trained.
+# Here the atoms carry something: beside labels, permuted ones raise the loss more than real ones do, by more than the interval of this last line. But neither helps. Labels alone reach the lowest loss on both benchmarks, and without labels every map is best at the lowest rates, where hardly anything is trained.
 #
 # An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. These searches give none: beside labels no layer term lowers the held-out loss below that of labels at the same layers by more than its interval. Where several layers or a middle one of `micro-sibling` train, it mostly raises the loss on GSM8K, and in `micro-teacher` the paper's map raises it on both code benchmarks. What does lower it are labels at more or earlier layers. Without labels no score of `micro-sibling` rises beyond chance; on MMLU the mean falls with the paper's map, and less with permuted atoms, which hardly trained. Fine-tuning of all its layers, which needs no teacher, reaches a lower loss than every entry at the last layer. The searches looked at two pairs of models, with one seed; other pairs may differ.
 #

@@ -48,7 +48,7 @@ page = open_page("07_inside_a_state", profile, inputs)
 # %% [markdown]
 # The method rests on one idea: a hidden state can be read as a sum of {term}`semantic atoms <semantic atom>`, one for each token of the vocabulary ([Semantic basis](01_semantic_basis.ipynb)). The cosines of the teacher's state with its atoms are its coefficients, and the same coefficients with the student's atoms give the target ([Decomposition](02_decomposition.ipynb)). If atoms of the two models mean the same, the strongest atoms of the target should be those of the teacher.
 #
-# In {numref}`fig-inside-explorer`, both models read four texts, the first validation item of each benchmark with its answer. States here are the outputs of whole layers, although the method by default compares what the MLP adds ([Decisions](#decisions-interface)). For "after", {term}`steering` trains the student's layer in the middle towards such targets on 128 rows of the same benchmark, at ten times the paper's learning rate, so that a few steps show.
+# In {numref}`fig-inside-explorer`, both models read four texts, the first validation item of each benchmark with its answer. States here are the outputs of whole layers, although the method by default compares what the MLP adds ([Decisions](#decisions-interface)). For "after", {term}`steering` trains the student's layer in the middle towards such targets on 128 rows of the same benchmark, at ten times the paper's learning rate (on HumanEval a hundred times), so that a few steps show.
 
 # %%
 from semalign import load_model, transfer

@@ -114,7 +114,7 @@ page.show_table(
 # %% [markdown]
 # ## At the paper's settings
 #
-# [Evaluation](08_evaluation.ipynb) has the scores at the sizes and rates of [Table 5](../paper_settings.md) for two students; this section has the differences. The two entries of a pair differ in one thing: the atoms, which are permuted in one of them, the terms of the objective, or which layers are paired. The last lines compare the paper's method with the baselines under their authors' settings. Besides the score each pair is compared in the NLL of the responses on held-out rows, which is the finer measure: every row counts with all its tokens, where a score counts an item as right or wrong.
+# [Evaluation](08_evaluation.ipynb) has the scores at the sizes and rates of [Table 5](../paper_settings.md) for two students; this section has the differences. The two entries of a pair differ in one thing: the atoms, which are permuted in one of them, the terms of the objective, or which layers are paired. The last lines compare the paper's method with the baselines under the settings of their published code and of the paper's tables. Besides the score each pair is compared in the NLL of the responses on held-out rows, which is the finer measure: every row counts with all its tokens, where a score counts an item as right or wrong.
 
 # %% tags=["hide-input"]
 for each in beside:

@@ -88,7 +88,7 @@ if missing := len(cells(settings)) - len(kept):
 # The pair is micro-teacher and micro-sibling, whose atoms correspond ([Does the premise hold?](05_premise.ipynb)), with the rows and epochs of the paper's Table 5. Except for labels of another form, nothing is scored on a test split: variants are compared by the {term}`response NLL` on held-out rows, which tells more than a score on a few hundred items ([Decisions](#decisions-what-ablations-are-compared-by)). There are four *starting points*, and every {term}`variant` is one of them with one thing changed:
 #
 # - `literal`: the paper's settings, at the pair of layers that attribution chooses;
-# - `both`: cross-entropy beside the layer term, at the last pair, with states taken after the residual addition of the layer;
+# - `both`: cross-entropy beside the layer term, at the last pair, comparing everything that the layer adds to the residual stream (`residual`);
 # - `alone`: the layer term without labels, at the same place;
 # - `inner`: as `alone`, but one student layer below the last, so that there are teacher layers above and below to pair it with.
 #
@@ -299,7 +299,7 @@ display(Markdown(ablations.reading(lines, "interface")))
 # %% [markdown]
 # ## Readings of the text
 #
-# Three things that the text leaves open are done the other way here, one at a time: the gain of the [final norm](#decisions-final-norm) folded into the head before it is inverted, means subtracted from [states and targets](#decisions-which-coefficients-a-target-has), and every [position](#decisions-supervised-positions) supervised instead of the response alone.
+# Three things that the text leaves open are done the other way here, one at a time: the gain of the [final norm](#decisions-final-norm) folded into the head before it is inverted, means subtracted from [states and targets](#decisions-averages), and every [position](#decisions-supervised-positions) supervised instead of the response alone.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL under another reading of the text minus that under the starting point's, around three starting points. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether a decision of this project changes the result.", "name": "fig-ablation-reading"}, "image": {"alt": "Three panels, one for each starting point, with a point and an interval for each of three readings and each benchmark."}}
 figure = factor_effects(settings, lines, "reading")

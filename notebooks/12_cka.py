@@ -208,7 +208,7 @@ if settings.name == "micro":
 # %% [markdown]
 # ## Published weights
 #
-# This section compares SmolLM2-135M-Instruct {cite}`allal2025smollm2` with the student of [the next page](13_published_weights.ipynb), which is cut from it in depth and width, before and after a transfer, on the prompts of HumanEval {cite}`chen2021humaneval`. Here the student is a part of its teacher, so some similarity along the diagonal is there by construction: up to the first layer left out, the student is its teacher with less width.
+# This section compares SmolLM2-135M-Instruct {cite}`allal2025smollm2` with the harder cut of the two students of [the next page](13_published_weights.ipynb), which has less depth and width, before and after a short transfer, on the prompts of HumanEval {cite}`chen2021humaneval`. Here the student is a part of its teacher, so some similarity along the diagonal is there by construction: up to the first layer left out, the student is its teacher with less width.
 
 # %% tags=["hide-input"]
 REAL = results_dir() / "small" / "cka-smollm2-135m"

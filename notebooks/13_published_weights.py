@@ -17,7 +17,7 @@
 #
 # **Do the benchmarks and the transfer run on published weights, and does the student gain?**
 #
-# - Both run. The benchmarks were run in Tulu's chat format and, in part, in the one that this model was tuned on, where it scores hardly better.
+# - Both run. The benchmarks were run in Tulu's chat format and, in part, in the one that this model was tuned on, where it scores no better on the whole.
 # - In a student cut from its teacher, at the paper's numbers of rows and steps, every alignment that was run raises the loss on {term}`held-out <held out>` rows of GSM8K. Permuted {term}`atoms <semantic atom>` raise it by far the most, the paper's map raises it less, and a map that keeps the teacher's logits least. So the tokens' atoms do carry meaning between these two models, and the training still does harm.
 # - Between two families, and in a student cut harder, cross-entropy alone lowers the loss most.
 # - **What this does not show**: anything about Llama 2. All models here have a few hundred million parameters at most.
@@ -239,8 +239,8 @@ display(commands("The records are made by", FAMILIES))
 #
 # Of the scores:
 #
-# - **MMLU is at chance, which is a quarter, and GSM8K is near zero, as on the model card.** The model's own chat format scores hardly better, so the format of the prompts is not the reason.
-# - **HumanEval is zero for a reason**: with the function's head in the question and again at the beginning of the answer, the model mostly closes the fence at once, as if the head were the whole function. On MBPP, where the answer begins with the opening fence alone, it writes programs and passes some.
+# - **MMLU is at chance, which is a quarter, and GSM8K is near zero.** The model card has about the same for GSM8K, and more for another form of MMLU. The model's own chat format scores higher on two benchmarks and lower on two, so the format of the prompts is not the reason.
+# - **HumanEval is zero in Tulu's format for a reason**: with the function's head in the question and again at the beginning of the answer, the model mostly closes the fence at once, as if the head were the whole function. On MBPP, where the answer begins with the opening fence alone, it writes programs and passes some.
 
 # %% tags=["hide-input"]
 import math

@@ -79,3 +79,10 @@ def test_a_run_in_progress_stays(tmp_path):
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / "file").touch()
     hold(tmp_path / "file" / "below")
+
+
+def test_a_temporary_folder_is_not_held(tmp_path):
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(3):
+        hold(tmp_path / ".tmp-a-1-b" / str(number))
+    assert len(os.listdir("/proc/self/fd")) == before and not (tmp_path / ".tmp-a-1-b").exists()

@@ -19,6 +19,7 @@ from semalign.settings import MEMORY, TrainingSettings, TransferSettings, decidi
         ({"student_layers": []}, "at least 1 item"),
         ({"student_layers": [0]}, "greater than or equal to 1"),
         ({"layer_map": {0: 1}}, "greater than or equal to 1"),
+        ({"interpolate": True, "layer_map": {1: 2}}, "interpolate takes the teacher layers .* leave out layer_map"),
         ({"learning_rte": 1}, "^unknown setting 'learning_rte', did you mean 'learning_rate'\\?$"),
     ],
 )

@@ -94,8 +94,8 @@ def notes_of(path: Path) -> dict[str, Any]:
 
 
 def hold(folder: Path) -> None:
-    """Keep a folder of the cache from being removed while this process lives."""
-    if folder in _held:
+    """Keep a folder of the cache from being removed while this process lives; a temporary one is not in the way."""
+    if folder in _held or any(part.startswith(".tmp-") for part in folder.parts):
         return
     with contextlib.suppress(OSError):  # where nothing can be written, nothing can be removed
         folder.mkdir(parents=True, exist_ok=True)

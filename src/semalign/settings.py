@@ -110,7 +110,9 @@ class TransferSettings(TrainingSettings):
     layer_map: dict[Layer, Layer] | None = Field(
         None, description="teacher layer by student layer, where it differs from the paper's pairing"
     )
-    interpolate: bool = Field(False, description="mix two adjacent teacher layers to match the student's exact depth")
+    interpolate: bool = Field(
+        False, description="mix two adjacent teacher layers at the student's exact depth, in place of a single one"
+    )
     attribution: Literal["absolute", "signed"] = Field(
         "absolute", description="whether to sum magnitudes or signed values"
     )
@@ -165,6 +167,8 @@ class TransferSettings(TrainingSettings):
         of_atoms = {"top_atoms": self.top_atoms, "temperature": self.temperature, "atoms": self.atoms != "all"}
         if (given := [name for name, value in of_atoms.items() if value]) and self.map not in OF_ATOMS:
             raise ValueError(f"{given[0]} is for the maps {' and '.join(OF_ATOMS)}: leave it out with {self.map}")
+        if self.interpolate and self.layer_map:
+            raise ValueError("interpolate takes the teacher layers at the student's depth: leave out layer_map")
         layers = [self.teacher_layer, self.student_layer, self.student_layers]
         if any(layers) and fact(SCHEDULES, self.schedule, "every_layer", False):
             raise ValueError(

@@ -51,6 +51,13 @@ def test_identical_rows_count_once_if_asked():
     assert len(SemanticBasis.from_weight(weight).vectors) == 200
 
 
+@pytest.mark.parametrize("chosen", [[*range(199, -1, -1)], [0, *range(199)], [*range(200)]])
+def test_vectors_are_those_of_the_rows_in_their_order(chosen):
+    basis = SemanticBasis.from_weight(head(), rows=chosen)
+    assert basis.token_ids.tolist() == chosen
+    torch.testing.assert_close(basis.vectors, torch.linalg.pinv(head()[chosen]).T.float(), rtol=1e-5, atol=1e-6)
+
+
 def test_padded_rows_are_left_out(tokenizer):
     model = make_llama(len(tokenizer) + 7, 12, 1, seed=0)
     basis = SemanticBasis.from_model(LanguageModel(model, tokenizer))

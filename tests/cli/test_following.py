@@ -33,11 +33,16 @@ def test_entries_tasks_and_steps_can_be_chosen(asked, tmp_path):
     assert wanted.place == tmp_path
 
 
+def test_the_student_as_it_was_may_be_scored_alone(asked):
+    invoke("curves", "--steps", "0,15", "--scored", "0")
+    assert (asked[0].steps, asked[0].scored) == ((0, 15), (0,))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--steps", "0,x"], "give numbers of steps"),
-        (["--steps", "0"], "give numbers of steps"),
+        (["--steps", "0"], "step 0 is before the training: give a later one too"),
         (["--steps", "0,15", "--scored", "80"], "step 80 is scored but not among"),
         (["--task", "mmlu"], "no task 'mmlu'"),
         (["--methods", "semalin"], "no method or variant"),

@@ -38,6 +38,17 @@ def test_evaluate_prints_a_line_and_writes_a_record_with_its_samples(model, tmp_
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".json"] == []
 
 
+def test_a_task_with_a_current_record_is_not_asked_again(model, tmp_path, monkeypatch):
+    given = "evaluate", model, "-t", "micro_gsm8k", "--out", tmp_path
+    first = invoke(*given, "--limit", 2).strip().rpartition("\r")[2].rpartition("it/s]")[2]
+    path = tmp_path / "micro_gsm8k.json"
+    written = path.read_bytes()
+    assert invoke(*given, "--limit", 2).strip() == f"{first}, as {path} says" and path.read_bytes() == written
+    assert "n=3" in invoke(*given) and path.read_bytes() != written
+    path.write_text("{}")
+    assert "n=3" in invoke(*given) and read_record(path)["n"] == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

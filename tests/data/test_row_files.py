@@ -134,6 +134,11 @@ def test_a_damaged_file_gets_one_line_with_file_and_place(tmp_path, name, conten
     assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
 
 
+def test_a_field_may_be_as_long_as_a_row_may_be(tmp_path):
+    (tmp_path / "a.csv").write_text(f"a,b\n{'x' * 200_000},1\n")
+    assert len(read_file(tmp_path / "a.csv")[0]["a"]) == 200_000
+
+
 def test_what_is_no_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no data file .*none\.jsonl"):
         read_file(tmp_path / "none.jsonl")

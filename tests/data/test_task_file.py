@@ -88,6 +88,7 @@ def test_a_task_that_runs_programs_is_known_by_its_functions(task):
         ({"output_type": "multiple_choice"}, "multiple_choice needs doc_to_choice"),
         ({"generation_kwargs": {"do_sample": False}}, "it has no generation_kwargs.max_gen_toks"),
         ({"generation_kwargs": {"do_sample": True, "max_gen_toks": 4}}, "it has no metadata.seed"),
+        ({"generation_kwargs": {**CONTENT["generation_kwargs"], "num_beams": 4}}, "num_beams is not supported"),
         ({"doc_to_text": "{{question"}, "doc_to_text: its template is not jinja: unexpected end of template"),
         ({"doc_to_target": "{{answer | nothing}}"}, "doc_to_target: its template is not jinja: No filter named"),
         ({"filter_list": [{"name": "none", "filter": [{"function": "x"}]}]}, "extraction 'none': KeyError"),
@@ -97,6 +98,11 @@ def test_a_task_that_runs_programs_is_known_by_its_functions(task):
         ({"metadata": {**CONTENT["metadata"], "columns": {"a": "string"}}}, "metadata.columns.a must be one of any"),
         ({"metric_list": [{"metric": "acc"}], "metadata": {"version": 1, "primary": "acc,none"}}, "an aggregation"),
         ({"metric_list": [{"metric": "a/b"}], "metadata": {"version": 1, "primary": "a/b,none"}}, "no metric 'a/b'"),
+        ({"metric_list": [{"metric": "bleu"}], "metadata": {"version": 1, "primary": "bleu,none"}}, "no number for"),
+        ({"metadata": {**CONTENT["metadata"], "columns": {"a": "/[/"}}}, r"columns.a: /\[/ is no regular expression"),
+        ({"metadata": {**CONTENT["metadata"], "columns": {"a": "/"}}}, "metadata.columns.a must be one of any"),
+        ({"metadata": {**CONTENT["metadata"], "training": {"split": ["x"]}}}, "unknown key 'metadata.training.split'"),
+        ({"description": "{{ question"}, "description: its template is not jinja"),
     ],
 )  # fmt: skip
 def test_an_incomplete_file_gets_one_line_that_names_it(task, changes, message):
@@ -164,3 +170,24 @@ def test_a_template_that_does_not_end_is_stopped(task, monkeypatch):
 def test_a_task_of_lm_eval_with_examples_is_asked_without_them(task):
     path = task(fewshot_split="practice", fewshot_config={"sampler": "first_n"})
     assert tasks.rows(path, "test", 1) == [{"prompt": "Compute 1+1:", "response": " 2"}]
+
+
+def test_a_description_begins_the_question_and_is_rendered_in_the_sandbox(task, tmp_path):
+    path = task(description="Sums like {{question}}.\n", gen_prefix="It is")
+    assert tasks.rows(path, "test", 1, chat="tulu")[0]["prompt"] == (
+        "<|user|>\nSums like 1+1.\nCompute 1+1:\n<|assistant|>\nIt is"
+    )
+    assert tasks.rows(task(description="Be brief. "), "test", 1)[0]["prompt"] == "Be brief. Compute 1+1:"
+    opens = f"cycler.__init__.__globals__.os.mkdir('{tmp_path / 'made'}')"
+    for text in ("{{ " + opens + " }}", "{{ sum }}"):
+        with pytest.raises(ValueError, match=r"line 1: (SecurityError|no column 'sum')"):
+            tasks.rows(task(description=text), "test")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_metric_of_the_users_own_may_be_of_any_name(task):
+    metadata = {"version": 1, "primary": "bleu,none"}
+    path = task("process_results: !function mine.score\n", metric_list=[{"metric": "bleu", "aggregation": "mean"}],
+                metadata=metadata)  # fmt: skip
+    path.with_name("mine.py").write_text("def score(item, results):\n    return {'bleu': 0.5}\n")
+    assert task_file(path).metadata["primary"] == "bleu,none"

@@ -44,6 +44,16 @@ def test_of_several_generations_the_share_that_is_right_is_kept(data):
     assert sample["correct"] == 0.75
 
 
+def test_an_item_may_have_some_of_the_points_and_must_have_one_number(data):
+    data("gsm8k", [{"question": "?", "answer": "#### 3"}])
+    task = load_task("micro_gsm8k", "test")
+    samples = item_samples(task, [logged(i, "strict", "3", score) for i, score in enumerate((0.25, 1, 0))])
+    assert [sample["correct"] for sample in samples] == [0.25, True, False]
+    assert interval([sample["correct"] for sample in samples]) == bootstrap_interval([0.25, 1, 0])[1:]
+    with pytest.raises(ValueError, match=r"^item 0: exact_match must be one number, it is \('3', 'x'\)$"):
+        item_samples(task, [logged(0, "strict", "3", ("3", "x"))])
+
+
 def test_a_choice_is_the_likeliest_answer_and_has_its_group(root):
     write(root, "cais/mmlu/all/test", [MMLU])
     likelihoods = [(-3.0, False), (-1.0, True), (-2.0, False), (-4.0, False)]

@@ -71,5 +71,5 @@ def test_open_instruct_reads_and_compares_by_hand():
     assert last_number("1,2,3") == "3"  # every other comma, as its pattern takes them
     assert last_number("none") == "none"
     assert same("1.8", "18") and same("-5", "5") and same("A.", "a") and not same("29.00", "29")
-    documents = [{"answer": "1+1=2\n#### 1,002"}, {"answer": "#### -3"}]
+    documents = [{"answer": "1+1=2\n#### 1,002"}, {"answer": "-3"}]
     assert open_instruct([["1002.", "1.002", "5"], ["x 3"]], documents) == [["1002", "1002", "5"], ["-3"]]

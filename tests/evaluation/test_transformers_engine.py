@@ -192,3 +192,20 @@ def test_likelihoods_of_half_precision_are_not_rounded(model):
         expected = half.model(torch.tensor([whole])).logits.float().log_softmax(-1)[0, :-1]
         expected = expected.gather(1, torch.tensor(whole[1:])[:, None])[len(prompt) - 1 :].sum()
         assert value == pytest.approx(float(expected), abs=0.02) and value != float(torch.tensor(value).bfloat16())
+
+
+@torch.no_grad()
+def test_sampled_texts_of_a_prompt_depend_on_no_other(model):
+    """So a resumed evaluation, which asks for what is missing, has the texts of one that was not stopped."""
+    settings = {"until": ["<end>"], "do_sample": True, "temperature": 1.0, "max_gen_toks": 8}
+
+    def ask(prompts, seed=5):
+        torch.manual_seed(seed)
+        asked = [Instance("generate_until", {}, (prompt, dict(settings)), 0) for prompt in prompts for _ in range(3)]
+        found = InMemoryModel(model, batch_size=3).generate_until(asked, disable_tqdm=True)
+        return {prompt: found[3 * i : 3 * i + 3] for i, prompt in enumerate(prompts)}
+
+    every = ask(PROMPTS)
+    assert ask(PROMPTS[2:]) == {prompt: every[prompt] for prompt in PROMPTS[2:]}
+    assert ask(PROMPTS[::-1]) == every and torch.initial_seed() == 5
+    assert all(len(set(texts)) > 1 for texts in every.values()) and ask(PROMPTS, seed=6) != every

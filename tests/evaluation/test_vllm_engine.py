@@ -5,6 +5,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import torch
 from helpers.data import GSM8K, write
 from helpers.models import make_llama, make_tokenizer
 from helpers.tokenizers import tokenizer_of
@@ -170,3 +171,9 @@ def test_a_damaged_model_and_code_of_a_model_never_reach_vllm(folders):
         with engine_of(VllmModel(str(folders / "model")), 1):
             pass
     assert not StandIn.made
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_type_of_the_files_is_known(tmp_path, dtype):
+    make_llama(93, 16, 1, seed=0).to(dtype).save_pretrained(tmp_path)
+    assert VllmModel(str(tmp_path))._own_type() == str(dtype).removeprefix("torch.")

@@ -7,6 +7,7 @@ from semalign.experiments import curves
 from semalign.experiments.curves import Curves, lengthened, points, run
 from semalign.experiments.inputs import held_out_rows, source_once, training_rows
 from semalign.experiments.profiles import load_profile
+from semalign.methods.registry import methods
 from semalign.methods.runner import run_method
 from semalign.paths import results_dir
 from semalign.results.records import read_record
@@ -18,6 +19,13 @@ def test_every_entry_trains_for_as_many_epochs_as_the_last_point_needs(profile):
     assert [each["epochs"] for each in found] == [4, 4, 4]
     assert found[1]["output_loss"] == "cross_entropy" and long.method_of("sft").name == "sft"
     assert profile.settings_for("micro_gsm8k", "semalign")["epochs"] == 1
+
+
+def test_all_entries_are_all_methods(profile, tmp_path):
+    names = [*methods(), "entropy"]
+    assert Curves(profile, ["all"]).entries == names
+    with pytest.raises(ValueError, match="does not train the student in one go"):
+        run(Curves(profile, ["all"], tmp_path / "curves"))
 
 
 @pytest.mark.parametrize("name", ["laten", "frontier"])

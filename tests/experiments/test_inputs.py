@@ -10,14 +10,19 @@ from semalign.data.tasks import split_fingerprint
 from semalign.experiments import inputs
 from semalign.experiments.cells import NONE, Cell
 from semalign.experiments.inputs import (
+    HELD_OUT,
+    check_data,
     configuration,
     fingerprint_of,
     fingerprints,
     forget_sources,
     held_out_rows,
+    measured_on,
     source_once,
     training_rows,
 )
+from semalign.experiments.profiles import TaskProfile
+from semalign.files import json_fingerprint
 from semalign.models import remembered
 from semalign.models.identity import model_identity
 from semalign.models.loading import load_model
@@ -99,3 +104,27 @@ def test_the_configuration_is_that_of_method_task_and_evaluation(profile, cell):
     assert "sandbox" not in found and "ridge_penalty" not in found  # younger than the record
     plain = configuration(profile, Cell(NONE, None, profile.teacher, "micro_gsm8k", None), record)
     assert plain.keys() == {"split", "limit", "chat", "task_version"}
+
+
+def test_what_is_lacking_is_told_before_anything_runs(profile):
+    def asked(**sizes):
+        return profile.model_copy(update={"tasks": {"micro_gsm8k": TaskProfile(**sizes)}})
+
+    check_data(asked(train_size=8), "micro_gsm8k", "test")  # all rows are trained on: a score needs no others
+    for split in ("train", "validation"):
+        with pytest.raises(ValueError, match="micro_gsm8k trains on all its rows, so that none is left to measure"):
+            check_data(asked(train_size=8), "micro_gsm8k", split)
+    with pytest.raises(ValueError, match="micro_gsm8k has 8 training rows, fewer than its train_size of 9"):
+        check_data(asked(train_size=9), "micro_gsm8k", "test")
+
+
+def test_a_record_that_knows_its_held_out_rows_must_be_of_those_that_are_here(profile, cell, tmp_path):
+    plain = {"configuration": {"rank": 2}}
+    assert measured_on(profile, "micro_gsm8k", plain) == {} and HELD_OUT not in configuration(profile, cell, plain)
+    known = {"configuration": {HELD_OUT: ""}}
+    first = configuration(profile, cell, known)[HELD_OUT]
+    assert first == json_fingerprint(held_out_rows(profile, "micro_gsm8k")[0])
+    path = tmp_path / "roots" / "semalign" / "micro-gsm8k" / "validation.jsonl"
+    path.write_text(path.read_text().replace("3+2=5", "3+2=6"))
+    forget_sources()
+    assert configuration(profile, cell, known)[HELD_OUT] != first

@@ -1,7 +1,10 @@
 """Profiles: the paper's numbers, defaults plus override, and no typo that runs the default."""
 
+import json
+
 import pytest
 import yaml
+from helpers.data import SUMS, SUMS_TASK
 
 from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import load_profile, merge
@@ -55,6 +58,24 @@ def test_a_file_changes_only_what_it_names(tmp_path):
     profile = load_profile(path, seeds=[7])
     assert (profile.name, profile.seeds, profile.evaluation.batch_size) == ("mine", [7], 64)
     assert profile.settings_for("gsm8k") == {"epochs": 2}
+
+
+def test_names_of_records_belong_to_one_profile_and_one_task(tmp_path):
+    content = {"teacher": "t", "student": "s", "tasks": {"gsm8k": {}}}
+    (tmp_path / "micro.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(ValueError, match="micro is a packaged profile, and records go by the name: rename the file"):
+        load_profile(tmp_path / "micro.yaml")
+    (tmp_path / "micro.yaml").write_text(yaml.safe_dump({**content, "name": "mine"}))
+    assert load_profile(tmp_path / "micro.yaml").name == "mine"
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(item) + "\n" for item in SUMS))
+    task = yaml.safe_dump(SUMS_TASK | {"dataset_kwargs": {"data_files": {"exam": str(tmp_path / "items.jsonl")}}})
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "qa.yaml").write_text(task)
+    both = {str(tmp_path / folder / "qa.yaml"): {} for folder in ("a", "b")}
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump({**content, "tasks": both}))
+    with pytest.raises(ValueError, match="two have the name qa, and records go by the name: rename a file"):
+        load_profile(tmp_path / "two.yaml")
 
 
 def test_variants_come_on_top(tmp_path):

@@ -48,7 +48,8 @@ def test_vllm_reads_the_student_and_the_folder_of_the_transfer(by_vllm, profile,
     for cell in cells(by_vllm):
         record = read_record(tmp_path / "results" / cell.file_name)
         assert record["configuration"]["engine"] == "vllm"
-        assert record["configuration"]["vllm"]["options"] == {"tensor_parallel_size": 2}
+        own_type = {"dtype": "float32"} if cell.method == "laten" else {}  # of the model that it changed
+        assert record["configuration"]["vllm"]["options"] == {"tensor_parallel_size": 2, **own_type}
         assert record["fingerprints"]["student"] == fingerprint_of(cell.student)
     assert missing(by_vllm, tmp_path / "results") == {}
 
@@ -66,6 +67,14 @@ def test_a_method_that_changes_weights_hands_over_its_model(by_vllm, stand_in):
     assert run_cell(by_vllm, cell)["configuration"]["engine"] == "vllm"
     (made,) = stand_in.made
     assert made["lora_local_path"] is None and made["pretrained"] != by_vllm.student
+
+
+@pytest.mark.slow
+def test_a_changed_model_is_scored_in_its_own_type(by_vllm, stand_in, monkeypatch):
+    monkeypatch.setenv("SEMALIGN_DTYPE", "bfloat16")
+    (cell,) = [cell for cell in cells(by_vllm, ["laten"]) if cell.teacher]
+    run_cell(by_vllm, cell)
+    assert [call["dtype"] for call in stand_in.made] == ["float32"]
 
 
 @pytest.mark.slow

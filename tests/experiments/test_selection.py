@@ -56,6 +56,12 @@ def test_a_point_of_other_settings_or_models_is_made_again(choosing, tmp_path):
         first.name: "stale: other rank", second.name: "stale: other rank",
     }  # fmt: skip
     record = read_record(first)
+    for key in ("task_version", "items"):
+        write_record(first, {**record, "configuration": {**record["configuration"], key: "another"}})
+        assert selection.missing(choosing, folder) == {first.name: f"stale: other {key}"}
+        older = {name: value for name, value in record["configuration"].items() if name != key}
+        write_record(first, {**record, "configuration": older})  # from before it was kept
+        assert selection.missing(choosing, folder) == {}
     write_record(first, {**record, "fingerprints": {**record["fingerprints"], "teacher": "another"}})
     second.unlink()
     assert selection.missing(choosing, folder) == {first.name: "stale: other teacher", second.name: "missing"}

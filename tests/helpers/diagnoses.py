@@ -2,7 +2,8 @@
 
 
 def line(name, top_1, layer=2, read="target"):
-    return {"read": read, "map": name, "layer": layer, "top_1": top_1, "low": top_1, "high": top_1}
+    more = {"top_5": top_1 + 0.05, "kl": 2 - top_1}
+    return {"read": read, "map": name, "layer": layer, "top_1": top_1, "low": top_1, "high": top_1} | more
 
 
 def patch(name, layer, change, control=None):

@@ -12,6 +12,7 @@ from helpers.saved_models import save
 from semalign import run_method
 from semalign.methods.card import licence_of, model_card
 from semalign.methods.registry import method
+from semalign.models.students import drop_layers
 from semalign.settings import TrainingSettings
 from semalign.training.lora import add_lora
 
@@ -76,6 +77,20 @@ def test_the_licence_of_the_base_is_what_its_files_say(tmp_path):
     assert licence_of(str(tmp_path)) == "Gemma terms of use"
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# Model\nlicense: other\n")
     assert licence_of(str(tmp_path)) == "mit"
+
+
+@pytest.mark.parametrize("base", ["", "SmolLM2.Q4_1", "/nowhere/small-4-layers", "a b/c", "a--b/c", "one/two/three"])
+def test_a_base_that_is_nowhere_is_to_be_loaded_by_the_reader(student, base):
+    card = model_card(adapter_on(base, student), method("semalign"), RECORD, 12)
+    assert ('load_model("path/to/the/base/model")' in card) == (base not in ("a b/c", "a--b/c"))
+
+
+@pytest.mark.slow
+def test_a_student_made_in_memory_is_saved_with_its_card(teacher, rows, tmp_path):
+    made = drop_layers(teacher, [2])
+    made.model.config.name_or_path = "/nowhere/teacher-4-layers"
+    run_method("sft", teacher, made, rows, output_dir=tmp_path / "run", epochs=1, rank=2)
+    assert (tmp_path / "run" / "adapter_model.safetensors").is_file() and (tmp_path / "run" / "README.md").is_file()
 
 
 @pytest.mark.slow

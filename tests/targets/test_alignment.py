@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from semalign.bases.basis import SemanticBasis
+from semalign.targets import alignment
 from semalign.targets.alignment import AtomAlignment, alignment_map, decompose, recompose
 from semalign.targets.vocabularies import shared_atoms
 
@@ -103,3 +104,13 @@ def test_too_few_shared_tokens_is_an_error():
 def test_sizes_that_differ_need_token_strings():
     with pytest.raises(ValueError, match="40 and 41 atoms cannot be matched"):
         alignment_map(basis(40, 10, 1), basis(41, 7, 2))
+
+
+def test_targets_of_some_states_at_a_time_are_those_of_all(monkeypatch):
+    teacher, student = basis(30, 5, 0).unit, basis(30, 4, 1).unit
+    h = torch.randn(7, 5, generator=torch.Generator().manual_seed(2))
+    whole = AtomAlignment(teacher, student, 3, 0.5).targets(h)
+    for most in (1, 60, 210):
+        monkeypatch.setattr(alignment, "COEFFICIENTS", most)
+        torch.testing.assert_close(AtomAlignment(teacher, student, 3, 0.5).targets(h), whole)
+    assert AtomAlignment(teacher, student, 3).targets(h[:0]).shape == (0, 4)

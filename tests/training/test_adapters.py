@@ -83,9 +83,18 @@ def test_ranks_may_differ_between_matrices(student):
     torch.testing.assert_close(logits(plain_lora(student.model, changes)), logits(expected), rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("kind", [{"use_dora": True}, {"modules_to_save": ["lm_head"]}])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"use_dora": True},
+        {"modules_to_save": ["lm_head"]},
+        {"lora_bias": True},
+        {"trainable_token_indices": [3, 4]},
+        {"target_modules": ["up_proj", "embed_tokens"]},
+    ],
+)
 def test_an_adapter_that_cannot_be_kept_beside_another_is_refused(teacher, student, rows, kind):
-    config = LoraConfig(r=2, target_modules=["up_proj"], task_type="CAUSAL_LM", **kind)
+    config = LoraConfig(**{"r": 2, "target_modules": ["up_proj"], "task_type": "CAUSAL_LM", **kind})
     model = LanguageModel(get_peft_model(shared_copy(student.model), config), student.tokenizer)
     with pytest.raises(ValueError, match=r"one plain LoRA adapter .* merge this one into the model first"):
         semalign.transfer(teacher, model, rows, **FAST)

@@ -81,7 +81,8 @@ class SemanticBasis:
         """
         check_weight(weight)
         token_ids = atom_rows(weight, rows, unique_rows)
-        selected = weight if len(token_ids) == len(weight) else weight[token_ids]
+        whole = len(token_ids) == len(weight) and bool((token_ids.diff() == 1).all())  # then it is not copied
+        selected = weight if whole else weight[token_ids]
         inverse, method, rank = semantic_pseudoinverse(selected, rtol)[:3]
         # (W^+)^T = W (W^T W)^+: (m, D) times (D, D), a few rows at a time, so that no other copy of W is made.
         product = RowProduct(inverse)

@@ -100,7 +100,7 @@ def outside(profile: Profile) -> dict[str, str]:
     """
     found = {f"model {name}": _model(name) for name in models_of(profile)}
     for task in filter(is_path, profile.tasks):
-        found[f"task {Path(task).name}"] = _of([Path(task), *task_file(task).data.files.values()])
+        found[f"task {Path(task).name}"] = _of([*task_file(task).files, *task_file(task).data.files.values()])
     for split in splits_of(profile):
         found[f"data {split}"] = _split(split)
     return {name: hashed for name, hashed in found.items() if hashed is not None}

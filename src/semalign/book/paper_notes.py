@@ -13,7 +13,7 @@ from semalign.planning.texts import ASSUMED
 
 HALF = 0.005  # of the last digit of a score
 SHARE = 0.7
-SAMPLES = {"humaneval": 20}  # answers to each item, which the scores of HumanEval suggest
+SAMPLES = {"humaneval": 20}  # answers to each item, which two scores of HumanEval need and no whole count has
 OURS, FIRST_TEACHER = "SemAlign", "Llama2-13B-Chat"
 
 

@@ -38,6 +38,8 @@ def curves(
 
     loaded, names = use_profile(profile, seeds=list(range(seeds))), names_of(methods)
     measured = STEPS if steps is None else _numbers(steps, "--steps")
+    if not measured[-1]:
+        raise typer.BadParameter("step 0 is before the training: give a later one too", param_hint="--steps")
     chosen = [n for n in SCORED if n in measured] if scored is None else _numbers(scored, "--scored")
     if absent := [n for n in chosen if n not in measured]:
         raise typer.BadParameter(f"step {absent[0]} is scored but not among --steps", param_hint="--scored")
@@ -58,7 +60,7 @@ def _numbers(text: str, option: str) -> list[int]:
         found = sorted({int(part) for part in text.split(",")})
     except ValueError:
         found = []
-    if not found or found[0] < 0 or not found[-1]:
+    if not found or found[0] < 0:
         raise typer.BadParameter("give numbers of steps separated by commas, such as 0,15,80", param_hint=option)
     return found
 

@@ -1,7 +1,8 @@
 """Commands that score: one model, all methods of a profile, the points of a grid; and the command for notebooks."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 import yaml
@@ -51,33 +52,54 @@ def evaluate(
     data_root: DataRoot = None,
     sandbox: Sandbox = None,
 ) -> None:
-    """Score a model, with or without an adapter, on benchmarks (Section 5) through lm-eval; resume if interrupted."""
+    """Score a model, with or without an adapter, on benchmarks (Section 5) through lm-eval.
+
+    With --out, an evaluation that was interrupted goes on, and a task with a current record is not asked again.
+    """
     name, options = engine_of(engine, vllm)
     choice(chat or "plain", *get_args(ChatName))
     check_models(model)
     check_adapter(adapter)
-    from semalign.data.task_file import task_name
-    from semalign.data.tasks import documents
-    from semalign.evaluation.record import score_record
+    from semalign.data.task_file import task_file
+    from semalign.data.tasks import chat_name, documents
+    from semalign.evaluation.record import score_record, scored
     from semalign.evaluation.run import evaluate as run_evaluation
     from semalign.evaluation.run import sandbox_of
-    from semalign.results.records import write_record
+    from semalign.results.records import read_record, write_record
 
     for each in task:  # finds errors in a task before the model is loaded
         sandbox_of(each)
         documents(each, split, limit)
     loaded = with_adapter(model, adapter, name, options)
     for each in task:
-        path = None if out is None else out / f"{task_name(each)}.json"
+        source, given = task_file(each), {"adapter": adapter and str(adapter)}
+        path = None if out is None else out / f"{source.name}.json"
+        made_from, settings = scored(loaded, source, split, limit, chat_name(each, chat))
+        if path is not None and _is_current(path, made_from, settings | given):
+            typer.echo(f"{_line(read_record(path))}, as {path} says")
+            continue
         result = run_evaluation(
             loaded, each, split=split, limit=limit, batch_size=batch_size, chat=chat, record_path=path
         )
-        interval = f"[{result.low:.1f}, {result.high:.1f}]"
-        typer.echo(f"{result.task} {split}: {result.metric} {result.value:.1f} {interval}, n={result.n}")
+        record = score_record(loaded, result, limit)
+        record["configuration"] |= given
+        typer.echo(_line(record))
         if path is not None:
-            record = score_record(loaded, result, limit)
-            record["configuration"]["adapter"] = adapter and str(adapter)
             write_record(path, record)
+
+
+def _is_current(path: Path, made_from: Mapping[str, str], settings: Mapping[str, Any]) -> bool:
+    """Return whether there is a whole record of the same model, items and settings."""
+    from semalign.experiments.staleness import problem
+
+    return problem(path, lambda _: (made_from, settings), "value") is None
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    """Return a score in one line."""
+    low, high = record["interval"]
+    score = f"{record['metric']} {record['value']:.1f} [{low:.1f}, {high:.1f}], n={record['n']}"
+    return f"{record['task']} {record['configuration']['split']}: {score}"
 
 
 @placed

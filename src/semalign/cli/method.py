@@ -204,6 +204,9 @@ def transfer(
     task = data if not Path(data).suffix else Path(data).stem
     rows = rows_of_data(data, "train", examples and examples + (hold_out or 0))
     held_out = None if validation is None else rows_of_data(validation, "validation", None)
+    if examples and len(rows) < examples + (hold_out or 0):
+        held = f" and {hold_out} to hold out" if hold_out else ""
+        raise ValueError(f"{data} has {len(rows)} rows, fewer than {examples} to train on{held}: ask for fewer")
     if hold_out and hold_out >= len(rows):
         raise ValueError(f"{data} has {len(rows)} rows: none are left to train on if {hold_out} are held out")
     if hold_out:

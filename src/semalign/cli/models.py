@@ -52,6 +52,8 @@ def fetch(
     """Download published models and data on a machine with a network, verify them, and cache them."""
     if (name is None) == (profile is None) or (verify and profile is None):
         raise typer.BadParameter("give the name of a model, or --profile, with or without --verify")
+    if profile is not None and source != "auto":
+        raise typer.BadParameter("--source is for one model: leave it out with --profile")
     if profile is not None:
         _provide(profile, verify)
         return

@@ -225,13 +225,20 @@ def adapted(model: str, adapter: Path) -> Any:
 
 
 def with_adapter(model: str, adapter: Path | None, engine: str, options: Mapping[str, Any]) -> Any:
-    """Return the model to evaluate; the adapter is merged in memory for transformers and loaded separately for vLLM."""
+    """Return the model to evaluate with an adapter.
+
+    It is merged in memory for transformers, unless the weights are in half precision, which would round its changes.
+    vLLM loads it separately.
+    """
     from semalign import LanguageModel, load_model
     from semalign.evaluation.vllm_engine import VllmModel
+    from semalign.models.precision import is_half
 
     if engine == "vllm":
         return VllmModel(model, adapter, options)
     if adapter is None:
         return load_model(model)
     loaded = adapted(model, adapter)
+    if is_half(loaded.model):
+        return loaded
     return LanguageModel(loaded.model.merge_and_unload().eval(), loaded.tokenizer)

@@ -47,6 +47,22 @@ def check_columns(rows: Sequence[Row], columns: Mapping[str, str], reader: str =
                 raise ValueError(f"{place(rows, index)}: {problem}{reader and f' (read by {reader})'}")
 
 
+def check_kind(column: str, kind: str) -> None:
+    """Make sure that :func:`check_columns` knows a kind, given without a question mark.
+
+    Raises:
+        ValueError: if it does not, or for a regular expression that is none.
+    """
+    if kind in KINDS:
+        return
+    if len(kind) < 3 or not kind[0] == kind[-1] == "/":
+        raise ValueError(f"metadata.columns.{column} must be one of {', '.join(KINDS)} or /a regular expression/")
+    try:
+        re.compile(kind[1:-1])
+    except re.error as error:
+        raise ValueError(f"metadata.columns.{column}: {kind} is no regular expression ({error})") from error
+
+
 def place(rows: Iterable[Any], index: int) -> str:
     """Return where a row is from: file and line where they are known, else its number."""
     return rows.places[index] if isinstance(rows, Rows) else f"row {index + 1}"
@@ -64,7 +80,7 @@ def _problem(row: Row, column: str, kind: str) -> str:
     if missing(value):
         return f"column {column!r} has no value ({value})"
     if kind.startswith("/"):
-        found = isinstance(value, str) and re.search(kind.strip("/"), value)
+        found = isinstance(value, str) and re.search(kind[1:-1], value)
         return "" if found else f"column {column!r} must be text with {kind}, it is {_short(value)}"
     name, fits = KINDS[kind]
     return "" if fits(value) else f"column {column!r} must be {name}, it is {_short(value)}"

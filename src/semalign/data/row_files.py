@@ -124,6 +124,7 @@ def _checked(place: str, row: Any) -> tuple[str, Row]:
 
 
 def _csv(path: Path, text: str, delimiter: str) -> Iterator[tuple[str, Row]]:
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a field may be as long as a row may be
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         names = list(reader.fieldnames or [])

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from semalign.data.columns import KINDS
+from semalign.data.columns import check_kind
+from semalign.data.task_items import FIELDS
 from semalign.data.task_shapes import check_shapes
 from semalign.data.task_templates import check_template, is_template
 from semalign.data.task_yaml import Function, with_functions
@@ -17,6 +18,9 @@ REQUIRED = ("dataset_path", "test_split", "doc_to_text", "doc_to_target", "metri
 # The first lead to code that no !function names, the others are not used here.
 REFUSED = ("class", "group", "use_prompt", "unsafe_code", "doc_to_image", "doc_to_audio")
 GENERATION = ("do_sample", "max_gen_toks")
+BEAMS = ("num_beams", "num_beam_groups", "num_return_sequences", "penalty_alpha")
+# Of lm-eval's metrics those that give each item one number; others, such as bleu, are of all items together.
+OF_ITEMS = ("acc", "acc_norm", "acc_bytes", "exact_match")
 
 
 def check_task(content: Mapping[str, Any], folder: Path) -> None:
@@ -73,12 +77,11 @@ def _check_metadata(metadata: Any) -> None:
     if isinstance(metadata["version"], bool) or not isinstance(metadata["version"], int | float):
         raise ValueError("metadata.version must be a number")
     for column, kind in metadata.get("columns", {}).items():
-        if kind.removesuffix("?") not in KINDS and not kind[:1] == kind[-1:] == "/":
-            raise ValueError(f"metadata.columns.{column} must be one of {', '.join(KINDS)} or /a regular expression/")
+        check_kind(column, kind.removesuffix("?"))
 
 
 def _check_templates(content: Mapping[str, Any]) -> None:
-    for field in ("doc_to_text", "gen_prefix", "doc_to_target", "doc_to_choice"):
+    for field in FIELDS:
         if isinstance(text := content.get(field), str) and is_template(text):
             try:
                 check_template(text)
@@ -128,9 +131,13 @@ def _check_metric(entry: Mapping[str, Any], own: bool) -> None:
     from lm_eval.api.registry import aggregation_registry, metric_registry
 
     metric, aggregation = entry["metric"], entry.get("aggregation")
-    unknown = isinstance(metric, str) and metric not in metric_registry
-    if entry.get("hf_evaluate") or (unknown and not own):
+    of_lm_eval = isinstance(metric, str) and not own
+    if entry.get("hf_evaluate") or (of_lm_eval and metric not in metric_registry):
         raise ValueError(f"lm-eval has no metric {metric!r}: give a !function, or process_results")
+    if of_lm_eval and metric not in OF_ITEMS:
+        raise ValueError(
+            f"metric {metric!r} has no number for each item: choose from {', '.join(OF_ITEMS)}, or give a !function"
+        )
     if not isinstance(aggregation, Function) and aggregation not in aggregation_registry:
         raise ValueError(f"metric {_name(metric)!r} needs an aggregation, such as mean; it is {aggregation!r}")
 
@@ -139,6 +146,8 @@ def _check_generation(content: Mapping[str, Any]) -> None:
     settings = content.get("generation_kwargs") or {}
     if missing := [key for key in GENERATION if key not in settings]:
         raise ValueError(f"it has no generation_kwargs.{missing[0]}")
+    if refused := [key for key in BEAMS if key in settings]:
+        raise ValueError(f"generation_kwargs.{refused[0]} is not supported: answers are greedy or sampled")
     if settings["do_sample"] and "seed" not in content["metadata"]:
         raise ValueError("it has no metadata.seed, which sampled answers need")
 

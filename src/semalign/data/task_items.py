@@ -19,24 +19,38 @@ from semalign.data.task_templates import (
     variables,
 )
 
-FIELDS = ("doc_to_text", "gen_prefix", "doc_to_target", "doc_to_choice")
+FIELDS = ("description", "doc_to_text", "gen_prefix", "doc_to_target", "doc_to_choice")
+CONSTANTS = ("description", "gen_prefix")  # without jinja's marks they are texts, and no columns
 
 
 class Fields(NamedTuple):
-    """What a task makes of a row: ``text`` and ``prefix`` of its prompt, ``target``, and ``choices`` or None."""
+    """What a task makes of a row.
 
+    Attributes:
+        description: the beginning of its prompt.
+        text: its question, behind the description.
+        prefix: the beginning of its answer, which ends the prompt.
+        target: its right answer.
+        choices: its answers to choose from; None for a task without.
+    """
+
+    description: Field
     text: Field
     prefix: Field
     target: Field
     choices: Field | None
 
+    def question(self, row: Row) -> str:
+        """Return the prompt of a row without the beginning of the answer."""
+        return f"{self.description(row)}{self.text(row)}"
+
     @classmethod
     def of(cls, configuration: Mapping[str, Any]) -> "Fields":
         """Return the fields of lm-eval's configuration of a task."""
-        text, prefix, target, choices = (configuration.get(field) for field in FIELDS)
+        description, text, prefix, target, choices = (configuration.get(field) for field in FIELDS)
         given = choices is not None
-        fields = text_field(text), text_field(prefix), target_field(target, given)
-        return cls(*fields, choices_field(choices) if given else None)
+        texts = text_field(description), text_field(text), text_field(prefix)
+        return cls(*texts, target_field(target, given), choices_field(choices) if given else None)
 
 
 def columns_of(configuration: Mapping[str, Any]) -> dict[str, str]:
@@ -59,7 +73,7 @@ def _read_by(field: str, value: Any) -> set[str]:
         return set()
     if is_template(value):
         return variables(value)
-    constant = field == "gen_prefix" or value.isdigit() or (field == "doc_to_choice" and value[0] in "[(")
+    constant = field in CONSTANTS or value.isdigit() or (field == "doc_to_choice" and value[0] in "[(")
     return set() if constant else {value}
 
 
@@ -122,7 +136,7 @@ def dataset(rows: list[Row]) -> Any:
 
 
 def _check_item(row: Row, fields: Fields) -> None:
-    for name, field in (("doc_to_text", fields.text), ("gen_prefix", fields.prefix)):
+    for name, field in zip(FIELDS[:3], fields[:3], strict=True):
         if not isinstance(text := field(row), str):
             raise ValueError(f"{name} must give text, it gives {text!r}")
     target = fields.target(row)

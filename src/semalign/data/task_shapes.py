@@ -49,7 +49,9 @@ class Generation(Shape):
 
 
 class Training(Shape):
-    """Where training rows come from, if not from the task's own training split."""
+    """Where training rows come from, if not from the task's own training split; there are no other keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     splits: Annotated[list[str], Field(min_length=1)] = ["train"]
     dataset: str = ""

@@ -74,9 +74,11 @@ def load_task(
         "training_split": None,
         "validation_split": None,
         "test_split": split,
-        # The beginning of the answer goes into the prompt, behind the markers of the chat format.
-        "doc_to_text": lambda document: format_prompt(fields.text(document), fields.prefix(document)),
+        # Description and beginning of the answer go into the prompt, between and behind the chat format's markers.
+        "doc_to_text": lambda document: format_prompt(fields.question(document), fields.prefix(document)),
+        "description": "",
         "gen_prefix": None,
+        "should_decontaminate": False,
         "fewshot_split": None,
         "fewshot_config": None,
         "doc_to_target": fields.target,
@@ -133,8 +135,12 @@ def rows(task: str | Path, split: str, limit: int | None = None, **chat: Any) ->
         limit: the first rows only, whether the task has groups or not.
         **chat: ``chat`` and ``tokenizer`` as in :func:`load_task`.
     """
-    loaded = load_task(task, split, **chat)
+    return rows_of(load_task(task, split, **chat), limit)
+
+
+def rows_of(task: "ConfigurableTask", limit: int | None = None) -> list[dict[str, str]]:
+    """Return the items of a loaded task, or the first ones only, as rows of ``prompt`` and ``response``."""
     return [
-        {"prompt": prompt(loaded, document), "response": response(loaded, document)}
-        for document in first(list(loaded.eval_docs), limit)
+        {"prompt": prompt(task, document), "response": response(task, document)}
+        for document in first(list(task.eval_docs), limit)
     ]

@@ -43,8 +43,8 @@ def rows(
         tokenizer: for ``chat="model"``.
 
     Raises:
-        ValueError: for an unknown task, fewer rows than ``limit``, instruction data without the columns for them, or a
-            data set for a task that trains on its own.
+        ValueError: for an unknown task, instruction data without the columns for them, a data set for a task that
+            trains on its own, or fewer rows than ``limit`` where the file has ``metadata.training``.
         FileNotFoundError: if neither a data root nor the hub has the data, or the test split to compare them with.
     """
     training = task_file(task).metadata.get("training", {})
@@ -71,8 +71,8 @@ def _own_rows(
     tested = {question_key(item) for item in items}
     kept: dict[tuple[str, ...], dict[str, str]] = {}
     for split in splits:
-        made = tasks.rows(task, split, chat=chat, tokenizer=tokenizer)
-        for document, row in zip(tasks.documents(task, split), made, strict=True):
+        loaded = tasks.load_task(task, split, chat=chat, tokenizer=tokenizer)
+        for document, row in zip(loaded.eval_docs, tasks.rows_of(loaded), strict=True):
             if (key := question_key(document)) not in tested:
                 kept.setdefault(key, row)
     # Such data are ordered by subject: the first rows of a limit would be of a few subjects only.

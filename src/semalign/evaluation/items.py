@@ -16,7 +16,7 @@ def item_samples(task: ConfigurableTask, logged: list[dict[str, Any]]) -> list[d
     metric, extraction = task.config.metadata["primary"].split(",")
     scores: dict[int, dict[str, float]] = defaultdict(dict)
     for sample in logged:
-        scores[sample["doc_id"]] |= {f"{key},{sample['filter']}": float(sample[key]) for key in sample["metrics"]}
+        scores[sample["doc_id"]] |= {f"{key},{sample['filter']}": _number(sample, key) for key in sample["metrics"]}
     return [
         {**_sample(task, sample, metric), "scores": scores[sample["doc_id"]]}
         for sample in logged
@@ -36,13 +36,29 @@ def _sample(task: ConfigurableTask, logged: dict[str, Any], metric: str) -> dict
             **sample,
             "choice": likelihoods.index(max(likelihoods)),
             "log_likelihoods": likelihoods,
-            "correct": bool(logged[metric]),
+            "correct": _flag(logged, metric),
         }
     generations, extracted = logged["resps"][0], logged["filtered_resps"][0]
     if len(generations) > 1:
-        return {**sample, "generation": generations, "extracted": extracted, "correct": float(logged[metric])}
+        return {**sample, "generation": generations, "extracted": extracted, "correct": _number(logged, metric)}
     first = extracted[0] if isinstance(extracted, list) else extracted
-    return {**sample, "generation": generations[0], "extracted": first, "correct": bool(logged[metric])}
+    return {**sample, "generation": generations[0], "extracted": first, "correct": _flag(logged, metric)}
+
+
+def _number(logged: dict[str, Any], metric: str) -> float:
+    """Return a score of an item; ``process_results`` and metrics of a user's own may give anything."""
+    try:
+        return float(logged[metric])
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"item {logged['doc_id']}: {metric} must be one number, it is {logged[metric]!r:.60}"
+        ) from None
+
+
+def _flag(logged: dict[str, Any], metric: str) -> bool | float:
+    """Return whether an item is right, or its share of the points where it has some of them."""
+    value = _number(logged, metric)
+    return bool(value) if value in (0, 1) else value
 
 
 def scores_of(task: ConfigurableTask, found: dict[str, Any], samples: list[dict[str, Any]]) -> dict[str, Any]:

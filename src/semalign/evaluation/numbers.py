@@ -22,9 +22,9 @@ def open_instruct(generations: Sequence[Sequence[str]], documents: Sequence[Mapp
 
     Args:
         generations: all samples of all items.
-        documents: the items; their ``answer`` ends in the right number, after ``####``.
+        documents: the items; their ``answer`` ends in the right number, after ``####`` if there is more.
     """
-    targets = [_without_commas(document["answer"].split("####")[1].strip()) for document in documents]
+    targets = [_without_commas(document["answer"].rpartition("####")[2].strip()) for document in documents]
     pairs = zip(generations, targets, strict=True)
     return [[_compared(last_number(answer), target) for answer in answers] for answers, target in pairs]
 

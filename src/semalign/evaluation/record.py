@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from semalign.data.task_file import TaskFile
 from semalign.data.tasks import split_fingerprint
 from semalign.evaluation.run import Evaluation
 from semalign.evaluation.transformers_engine import engine_identity
@@ -15,8 +16,7 @@ EXAMPLES = 3  # items, the first of the split, whose answers a record keeps to b
 
 def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int | None = None) -> dict[str, Any]:
     """Return the record of a score; ``details`` keeps which items were right, in order, for paired comparisons."""
-    identity, source = engine_identity(model), score.source
-    task = source.name if source.bundled else source.path
+    fingerprints, configuration = scored(model, score.source, score.split, limit, score.chat)
     return make_record(
         method=NONE,
         teacher=None,
@@ -27,20 +27,8 @@ def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int
         value=score.value,
         n=score.n,
         interval=(score.low, score.high),
-        configuration={
-            "split": score.split,
-            "limit": limit,
-            "sandbox": score.sandbox,
-            "chat": score.chat,
-            "task_version": source.version,
-            "decoding": score.decoding,
-            **engine_configuration(model),
-            **({} if source.bundled else {"task_file": source.fingerprint}),
-        },
-        fingerprints={
-            "student": identity["model"],
-            "test": split_fingerprint(task, score.split),
-        },
+        configuration={**configuration, "sandbox": score.sandbox, "decoding": score.decoding},
+        fingerprints=fingerprints,
         seconds=score.seconds,
         details={
             "scores": score.scores,
@@ -50,6 +38,17 @@ def score_record(model: LanguageModel | VllmModel, score: Evaluation, limit: int
             "evaluation_seconds": score.seconds,
         },
     )
+
+
+def scored(
+    model: LanguageModel | VllmModel, source: TaskFile, split: str, limit: int | None, chat: str
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the fingerprints and settings that the record of a score has, as far as they are known beforehand."""
+    task = source.name if source.bundled else source.path
+    fingerprints = {"student": engine_identity(model)["model"], "test": split_fingerprint(task, split)}
+    settings = {"split": split, "limit": limit, "chat": chat, "task_version": source.version}
+    own = {} if source.bundled else {"task_file": source.fingerprint}
+    return fingerprints, {**settings, **engine_configuration(model), **own}
 
 
 def engine_configuration(model: LanguageModel | VllmModel) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Evaluation:
         split: which split was scored.
         value: mean of the primary metric over the items, 0-100.
         n: number of items.
-        low: lower end of the 95% interval, 0-100: Wilson's, or with several samples an item the bootstrap's over items.
+        low: lower end of the 95% interval, 0-100: Wilson's, or the bootstrap's over items where these have shares.
         high: upper end.
         seconds: wall-clock time; of an evaluation that was killed, the time of its last part.
         chat: chat format of the prompts.
@@ -46,7 +46,7 @@ class Evaluation:
             task that runs none.
         scores: all metrics of the task, 0-100 (GSM8K: the same answers by four rules).
         groups: the primary metric by group (MMLU: subject), 0-100; empty where the task has none.
-        samples: one dict for each item: ``doc_id``, ``prompt``, ``target``, ``correct`` (a share with several samples),
+        samples: one dict for each item: ``doc_id``, ``prompt``, ``target``, ``correct`` (or a share),
             ``scores`` (0-1), and either ``generation`` and what was ``extracted`` from it, lists with several samples,
             or ``choice`` and all ``log_likelihoods``.
     """
@@ -166,7 +166,7 @@ def _decoding(task: ConfigurableTask) -> dict[str, Any] | None:
 
 def _fit(task: ConfigurableTask, engine: TemplateLM) -> None:
     """Make sure that every prompt fits the context, with room for an answer; lm-eval would cut it on the left."""
-    longest = max(len(engine.tok_encode(tasks.prompt(task, document))) for document in task.eval_docs)
+    longest = max(_tokens(task, engine, document) for document in task.eval_docs)
     room, settings = engine.max_length - longest, task.config.generation_kwargs
     if room < 1:
         raise ValueError(f"a prompt has {longest} tokens, and the model's context is {engine.max_length}")
@@ -177,6 +177,18 @@ def _fit(task: ConfigurableTask, engine: TemplateLM) -> None:
             stacklevel=3,
         )
         settings["max_gen_toks"] = room
+
+
+def _tokens(task: ConfigurableTask, engine: TemplateLM, document: dict[str, Any]) -> int:
+    """Return how many tokens of an item are read before its answer, of choices before the last token of the longest."""
+    text = tasks.prompt(task, document)
+    prompt = len(engine.tok_encode(text))
+    if task.OUTPUT_TYPE != "multiple_choice":
+        return prompt
+    endings = [f"{task.config.target_delimiter}{choice}" for choice in task.doc_to_choice(document)]
+    if prompt + max(len(ending.encode()) for ending in endings) < engine.max_length:  # no token is empty
+        return prompt
+    return max(sum(map(len, engine._encode_pair(text, ending))) for ending in endings) - 1
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from semalign.evaluation.generation import Ends, FiniteLogits, StopStrings
 from semalign.evaluation.likelihoods import chooses_logits, likelihoods
 from semalign.evaluation.same_tokens import SameTokens, padded
 from semalign.evaluation.vllm_engine import VllmModel
+from semalign.files import json_fingerprint
 from semalign.models.answers import undisturbed
 from semalign.models.architecture import plain_model
 from semalign.models.finite import check_logits
@@ -87,6 +88,8 @@ class InMemoryModel(SameTokens, HFLM):
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """Return the text for each request; sampled ones, and those of unusual models, come from ``generate``."""
         settings = [normalize_gen_kwargs(request.args[1], self.max_gen_toks) for request in requests]
+        if any(each["do_sample"] for each in settings):
+            return self._sampled(requests, disable_tqdm)
         if self.varying or not decodes(self.model) or any(map(_asks_for_more, settings)):
             return super().generate_until(requests, disable_tqdm)
         alike: dict[str, list[int]] = defaultdict(list)
@@ -101,6 +104,25 @@ class InMemoryModel(SameTokens, HFLM):
                     texts[number] = text
                     self.cache_hook.add_partial("generate_until", requests[number].args, text)
                     bar.update()
+        return texts
+
+    def _sampled(self, requests: list[Instance], disable_tqdm: bool) -> list[str]:
+        """Return sampled texts: those of a prompt depend on it and the seed, and not on what else is asked before it.
+
+        So an evaluation that was killed ends with the texts that it would have had.
+        """
+        seed, texts = torch.initial_seed(), [""] * len(requests)
+        alike: dict[str, list[int]] = defaultdict(list)
+        for number, request in enumerate(requests):
+            alike[json_fingerprint([seed, *request.args])].append(number)
+        with tqdm(total=len(requests), disable=disable_tqdm, desc="Running generate_until requests") as bar:
+            for key, numbers in alike.items():
+                torch.manual_seed(int(key, 16))
+                found = super().generate_until([requests[number] for number in numbers], disable_tqdm=True)
+                for number, text in zip(numbers, found, strict=True):
+                    texts[number] = text
+                bar.update(len(numbers))
+        torch.manual_seed(seed)
         return texts
 
     def _decoded(self, numbers: list[int], prompts: list[str], settings: Any) -> Iterator[tuple[int, str]]:

@@ -91,7 +91,9 @@ class VllmModel:
     def _start(self, base: type[TemplateLM], batch_size: int) -> Any:
         """Start vLLM, which takes all memory that this process does not hold."""
         rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
-        default = "auto" if torch.cuda.is_available() else "float32"
+        options = self._options
+        if options.get("dtype", "auto") == "auto":  # vLLM's own would take half precision for a model in float32
+            options["dtype"] = self._own_type() if torch.cuda.is_available() else "float32"
         gc.collect()
         torch.cuda.empty_cache()
         try:
@@ -99,11 +101,15 @@ class VllmModel:
                 pretrained=str(self.folder),
                 lora_local_path=self.adapter and str(self.adapter),
                 batch_size=batch_size,
-                **{"seed": SEED, "dtype": default, **rank, **self._options},
+                **{"seed": SEED, **rank, **options},
             )
         except Exception as error:  # vLLM raises anything for a model or options that it cannot use
             reason = folded(one_line(error), 300)
             raise ValueError(f"vLLM cannot be started for {self.name}: {reason}: use --engine transformers") from error
+
+    def _own_type(self) -> str:
+        """Return the type of numbers that the model's files have, as far as its configuration says."""
+        return str(load_config(self.folder).get_text_config().dtype or "auto").removeprefix("torch.")
 
     @property
     def _options(self) -> dict[str, Any]:

@@ -14,8 +14,15 @@ from typing import Any
 import pandas as pd
 
 from semalign.evaluation.run import evaluate
-from semalign.experiments.cells import Cell, cells
-from semalign.experiments.inputs import configuration, fingerprints, held_out_rows, source_once, training_rows
+from semalign.experiments.cells import Cell, cells, entries_of
+from semalign.experiments.inputs import (
+    HELD_OUT,
+    configuration,
+    fingerprints,
+    held_out_rows,
+    source_once,
+    training_rows,
+)
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile, Variant
 from semalign.experiments.selection_currency import ITEMS, SPLIT
@@ -61,8 +68,9 @@ class Curves:
     @property
     def entries(self) -> list[str]:
         """The entries that have a curve."""
-        known = dict.fromkeys([PAPER, *self.profile.variants])
-        return list(self.names or (name for name in known if self.profile.method_of(name).name in METHODS))
+        if self.names:
+            return entries_of(self.profile, self.names)
+        return [name for name in entries_of(self.profile) if self.profile.method_of(name).name in METHODS]
 
     @property
     def place(self) -> Path:
@@ -183,6 +191,7 @@ def _record(curves: Curves, cell: Cell) -> dict[str, Any]:
     if not watch.points:
         raise ValueError(NO_CURVE.format(cell.method))
     record["details"]["held_out"]["split"] = split
+    record["configuration"][HELD_OUT] = json_fingerprint(held_out)
     return {
         **record,
         "method": cell.method,

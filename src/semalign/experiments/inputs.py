@@ -6,7 +6,7 @@ A model's libraries are loaded only if its identity is not remembered, or if it 
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from semalign.data import tasks
 from semalign.data import training_rows as training
@@ -14,11 +14,15 @@ from semalign.data.task_file import task_file
 from semalign.experiments.cells import Cell
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import resolved
+from semalign.files import json_fingerprint
 from semalign.models import remembered
 from semalign.paths import data_roots
 
 if TYPE_CHECKING:
     from semalign.models.source import FiledModel
+
+HELD_OUT = "held_out_rows"
+"""The hash of the rows that a training was measured on, in the configuration of its record."""
 
 
 def source_once(name: str) -> "FiledModel":
@@ -40,8 +44,8 @@ def _source(name: str, place: str) -> "FiledModel":
 
 def forget_sources() -> None:
     """Let the models and the training rows go that are kept."""
-    _source.cache_clear()
-    _rows.cache_clear()
+    for kept in (_source, _rows, _validation_rows):
+        kept.cache_clear()
 
 
 def fingerprint_of(name: str) -> str:
@@ -59,26 +63,39 @@ def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:
 
 
 def _rows_to_train(profile: Profile, task: str, size: int | None) -> list[dict[str, str]]:
-    chat, data = _chat(profile, task), profile.tasks[task].training_data
-    reader = profile.student if chat["tokenizer"] else None
-    where = task_file(task).fingerprint, *data_roots()
-    return list(_rows(task, size, data, chat["chat"], reader, where))
+    return list(_rows(task, size, profile.tasks[task].training_data, _format(profile, task)))
+
+
+class _Format(NamedTuple):
+    """The chat format of rows and the model whose own it is; what they are read from only tells apart what is kept."""
+
+    chat: str | None
+    reader: str | None
+    read_from: tuple[str | Path, ...]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of what reads rows."""
+        return {"chat": self.chat, "tokenizer": source_once(self.reader).outline.tokenizer if self.reader else None}
+
+
+def _format(profile: Profile, task: str) -> _Format:
+    chat = profile.evaluation.chat
+    reader = profile.student if tasks.chat_name(task, chat) == "model" else None
+    return _Format(chat, reader, (task_file(task).fingerprint, *data_roots()))
 
 
 @lru_cache(16)
-def _rows(
-    task: str, size: int | None, data: str | None, chat: str | None, reader: str | None, where: tuple[str | Path, ...]
-) -> list[dict[str, str]]:
-    """Return rows to train on; what they are read from (``where``) only tells apart what is kept."""
-    tokenizer = source_once(reader).outline.tokenizer if reader else None
-    return training.rows(task, size, data, chat=chat, tokenizer=tokenizer)
+def _validation_rows(task: str, given: _Format) -> list[dict[str, str]]:
+    return tasks.rows(task, "validation", **given.options)
 
 
-def _chat(profile: Profile, task: str) -> dict[str, Any]:
-    """Return the chat format of a task, and the tokenizer if the format is the student's."""
-    chat = profile.evaluation.chat
-    tokenizer = source_once(profile.student).outline.tokenizer if tasks.chat_name(task, chat) == "model" else None
-    return {"chat": chat, "tokenizer": tokenizer}
+@lru_cache(16)
+def _rows(task: str, size: int | None, data: str | None, given: _Format) -> list[dict[str, str]]:
+    found = training.rows(task, size, data, **given.options)
+    if size is not None and len(found) < size:
+        raise ValueError(f"{task} has {len(found)} training rows, fewer than its train_size of {size}")
+    return found
 
 
 def held_out_rows(profile: Profile, task: str) -> tuple[list[dict[str, str]], str]:
@@ -90,7 +107,7 @@ def held_out_rows(profile: Profile, task: str) -> tuple[list[dict[str, str]], st
     file = task_file(task)
     split = file.data.splits.get("validation")
     if split is not None and split not in file.metadata.get("training", {}).get("splits", ()):
-        found, place = tasks.rows(task, "validation", **_chat(profile, task)), "validation"
+        found, place = _validation_rows(task, _format(profile, task)), "validation"
     else:
         found, place = _rows_to_train(profile, task, None), "train"
     trained = {tuple(row.values()) for row in training_rows(profile, task)}
@@ -102,11 +119,12 @@ def check_data(profile: Profile, task: str, split: str, trained: bool = True) ->
 
     Raises:
         FileNotFoundError: if they are not there.
-        ValueError: for the first row that does not fit; see :func:`semalign.data.tasks.documents`.
+        ValueError: for the first row that does not fit (see :func:`semalign.data.tasks.documents`), fewer training rows
+            than the profile asks for, or, without a score on the test split, no row that is not trained on.
     """
     tasks.documents(task, split)
-    if trained:
-        held_out_rows(profile, task)
+    if trained and not held_out_rows(profile, task)[0] and split != "test":
+        raise ValueError(f"{task} trains on all its rows, so that none is left to measure: lower its train_size")
 
 
 def fingerprints(cell: Cell, data: Callable[[str], str], scored: bool = True) -> dict[str, str]:
@@ -128,7 +146,8 @@ def fingerprints(cell: Cell, data: Callable[[str], str], scored: bool = True) ->
 def configuration(profile: Profile, cell: Cell, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that a record of a cell must have, of those that can make it stale.
 
-    The sandbox that programs ran in is not among them, nor is the batch size of the evaluation.
+    The sandbox that programs ran in is not among them, nor is the batch size of the evaluation. Only a record that
+    knows the hash of its held-out rows must have the one of the rows that are here.
     """
     source = task_file(cell.task)
     evaluation = {
@@ -141,4 +160,16 @@ def configuration(profile: Profile, cell: Cell, record: Mapping[str, Any]) -> di
         return evaluation
     method = profile.method_of(cell.method)
     given = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
-    return {**evaluation, **resolved(method, given, record), "method": method.name}
+    return {
+        **evaluation,
+        **measured_on(profile, cell.task, record),
+        **resolved(method, given, record),
+        "method": method.name,
+    }
+
+
+def measured_on(profile: Profile, task: str, record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the hash of the held-out rows of a task; nothing for a record from before there was one."""
+    if HELD_OUT not in record["configuration"]:
+        return {}
+    return {HELD_OUT: json_fingerprint(held_out_rows(profile, task)[0])}

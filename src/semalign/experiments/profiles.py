@@ -11,7 +11,7 @@ from semalign.data.chat import ChatName
 from semalign.data.task_file import task_file
 from semalign.errors import nearest, problems
 from semalign.evaluation.engine_choice import EngineName
-from semalign.experiments.profile_paths import FOLDER, profile_path
+from semalign.experiments.profile_paths import FOLDER, profile_names, profile_path
 from semalign.methods.registry import Method, method, methods
 from semalign.models.placement import Placement, place_unless_set
 from semalign.results.records import PAPER
@@ -141,6 +141,8 @@ def load_profile(name: str | Path, **overrides: Any) -> Profile:
     what = f"profile {path.stem if path.parent == FOLDER else path}"
     try:
         profile = Profile.model_validate({"name": path.stem, **content})
+        if path.parent != FOLDER and profile.name in profile_names():
+            raise ValueError(f"{profile.name} is a packaged profile, and records go by the name: rename the file")
         _check(profile)
     except ValidationError as error:
         raise ValueError(f"{what}: {problems(error, _known_keys())}") from error
@@ -163,8 +165,9 @@ def _check(profile: Profile) -> None:
     """Check that tasks, teachers and entries go together, and that each method takes the settings of its entry."""
     if not profile.tasks:
         raise ValueError("tasks: it names none")
-    for task in profile.tasks:
-        task_file(task)
+    names = [task_file(task).name for task in profile.tasks]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"tasks: two have the name {twice.pop()}, and records go by the name: rename a file")
     for name, variant in profile.variants.items():
         said = f"variant {name!r} names no task of it"
         _check_names(said, variant.__pydantic_extra__, ["all", *profile.tasks])

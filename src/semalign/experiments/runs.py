@@ -14,11 +14,19 @@ from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.experiments.cells import Cell
 from semalign.experiments.currency import current, missing, reasons
-from semalign.experiments.inputs import configuration, fingerprint_of, held_out_rows, source_once, training_rows
+from semalign.experiments.inputs import (
+    HELD_OUT,
+    configuration,
+    fingerprint_of,
+    held_out_rows,
+    source_once,
+    training_rows,
+)
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.scored_models import needs_folder, scored_model
 from semalign.experiments.work_folder import make, share_out
+from semalign.files import json_fingerprint
 from semalign.methods.runner import TransferResult, run_method
 from semalign.models.loading import LanguageModel
 from semalign.paths import results_dir
@@ -90,6 +98,7 @@ def _transfer(profile: Profile, cell: Cell, folder: Path | None) -> TransferResu
     result = run_method(profile.method_of(cell.method), teacher, student, rows, **places, **settings)
     if held_out:
         result.record["details"]["held_out"]["split"] = split
+        result.record["configuration"][HELD_OUT] = json_fingerprint(held_out)
     return result
 
 

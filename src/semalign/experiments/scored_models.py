@@ -36,7 +36,9 @@ def scored_model(profile: Profile, name: str, result: TransferResult | None = No
         return VllmModel(name, options=engine.options)
     if isinstance(result.model.model, PeftModel):
         return VllmModel(name, result.adapter_dir, engine.options)
-    return VllmModel(str(result.adapter_dir), options=engine.options)
+    # In its own type: what LaTen adds to a weight is less than half precision holds.
+    dtype = str(result.model.model.dtype).removeprefix("torch.")
+    return VllmModel(str(result.adapter_dir), options={"dtype": dtype, **engine.options})
 
 
 def check_engine(profile: Profile, names: list[str]) -> None:

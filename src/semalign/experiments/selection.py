@@ -16,7 +16,7 @@ from semalign.experiments.inputs import source_once, training_rows
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.scored_models import scored_model
-from semalign.experiments.selection_currency import ITEMS, SPLIT, missing, reasons
+from semalign.experiments.selection_currency import ITEMS, SPLIT, missing, reasons, scored_on
 from semalign.experiments.work_folder import make, share_out
 from semalign.files import atomic_path
 from semalign.methods.runner import run_method
@@ -120,7 +120,8 @@ def _run(profile: Profile, point: Point, folder: Path) -> dict[str, Any]:
     record, model = _transferred(profile, point, folder)
     settings = profile.evaluation
     score = evaluate(model, point.task, split=SPLIT, limit=ITEMS, batch_size=settings.batch_size, chat=settings.chat)
-    chosen = {"split": SPLIT, "limit": ITEMS, "sandbox": score.sandbox, **engine_configuration(model)}
+    asked = {"split": SPLIT, "limit": ITEMS, **scored_on(point.task)}
+    chosen = {**asked, "sandbox": score.sandbox, **engine_configuration(model)}
     scored = {"metric": score.metric, "value": score.value, "n": score.n, "interval": [score.low, score.high]}
     return {**record, **scored, "losses": [], "configuration": {**record["configuration"], **chosen}}
 

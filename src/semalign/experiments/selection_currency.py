@@ -5,6 +5,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from semalign.data.task_file import task_file
+from semalign.data.tasks import split_fingerprint
 from semalign.experiments.grids import Point, points, settings_at
 from semalign.experiments.inputs import fingerprint_of, training_rows
 from semalign.experiments.profiles import Profile
@@ -29,6 +31,16 @@ def missing(
     return {name: reason for name, reason in found.items() if reason is not None}
 
 
+def scored_on(task: str) -> dict[str, Any]:
+    """Return what the score of a point is of: the task's version, its file if it is a user's own, a hash of its items.
+
+    Records from before these were written do not have them, and need not.
+    """
+    source = task_file(task)
+    own = {} if source.bundled else {"task_file": source.fingerprint}
+    return {"task_version": source.version, **own, "items": split_fingerprint(task, SPLIT)}
+
+
 def reasons(profile: Profile, folder: Path) -> Callable[[Point], str | None]:
     """Return the function that says why a point has to be run, None if it need not."""
     data = cache(lambda task: json_fingerprint(training_rows(profile, task)))
@@ -36,6 +48,7 @@ def reasons(profile: Profile, folder: Path) -> Callable[[Point], str | None]:
 
     def asked(point: Point, record: dict[str, Any]) -> Asked:
         settings = resolved(profile.method_of(point.entry), settings_at(profile, point), record)
-        return {**models, "data": data(point.task)}, settings | {"split": SPLIT, "limit": ITEMS}
+        known = {key: value for key, value in scored_on(point.task).items() if key in record["configuration"]}
+        return {**models, "data": data(point.task)}, settings | {"split": SPLIT, "limit": ITEMS} | known
 
     return lambda point: problem(folder / point.file_name, partial(asked, point), *NUMBERS)

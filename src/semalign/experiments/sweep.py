@@ -11,10 +11,9 @@ from typing import Any
 import pandas as pd
 
 from semalign.experiments.grids import Point, check_entries, points, settings_at
-from semalign.experiments.inputs import fingerprint_of, held_out_rows, source_once, training_rows
+from semalign.experiments.inputs import HELD_OUT, fingerprint_of, held_out_rows, measured_on, source_once, training_rows
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
-from semalign.experiments.selection import SPLIT
 from semalign.experiments.staleness import Asked, problem, resolved
 from semalign.experiments.work_folder import make, share_out
 from semalign.files import json_fingerprint
@@ -45,7 +44,7 @@ def run(profile: Profile, folder: Path | None = None, records: Sequence[str] | N
     """
     folder = folder or sweep_folder(profile)
     check_entries(profile, list(profile.selection))
-    check_runnable(profile, folder, dict.fromkeys(profile.tasks, True), SPLIT)
+    check_runnable(profile.model_copy(update={"scored": False}), folder, dict.fromkeys(profile.tasks, True))
     reason_of, by_name = reasons(profile, folder), {point.file_name: point for point in points(profile, None, records)}
 
     def attempt(name: str, wait: bool) -> None:
@@ -63,7 +62,8 @@ def reasons(profile: Profile, folder: Path) -> Callable[[Point], str | None]:
     def asked(point: Point, record: dict[str, Any]) -> Asked:
         models = {"teacher": fingerprint_of(profile.teacher), "student": fingerprint_of(profile.student)}
         settings = resolved(profile.method_of(point.entry), settings_at(profile, point), record)
-        return {**models, "data": data(point.task)}, settings | {"held_out": profile.held_out}
+        measured = {"held_out": profile.held_out, **measured_on(profile, point.task, record)}
+        return {**models, "data": data(point.task)}, settings | measured
 
     return lambda point: problem(folder / point.file_name, partial(asked, point), "details.held_out.after")
 
@@ -93,4 +93,5 @@ def _record(profile: Profile, point: Point, folder: Path) -> dict[str, Any]:
     record = run_method(method, source_once(profile.teacher), student, rows, **places, **settings).record
     student.release()
     record["details"]["held_out"]["split"] = split
-    return {**record, "configuration": {**record["configuration"], "held_out": profile.held_out}}
+    measured = {"held_out": profile.held_out, HELD_OUT: json_fingerprint(held_out)}
+    return {**record, "configuration": {**record["configuration"], **measured}}

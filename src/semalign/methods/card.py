@@ -71,11 +71,14 @@ def licence_of(base: str) -> str | None:
 
 def _head(base: str, adapter: bool) -> list[str]:
     """Return the lines between dashes that the hub reads; a folder of this machine means nothing to it."""
-    on_hub = base.count("/") == 1 and not Path(base).exists()
-    lines = [f"base_model: {base}"] if on_hub else []
+    lines = [f"base_model: {base}"] if _on_hub(base) else []
     tags = ["base_model:adapter", "lora", "semalign"] if adapter else ["semalign"]
     library = f"library_name: {'peft' if adapter else 'transformers'}"
     return ["---", *lines, library, "pipeline_tag: text-generation", f"tags: [{', '.join(tags)}]", "---", ""]
+
+
+def _on_hub(base: str) -> bool:
+    return base.count("/") == 1 and not base.startswith(("/", ".", "~")) and not Path(base).exists()
 
 
 def _made(method: Method, record: Mapping[str, Any], n_rows: int, base: str) -> Iterator[str]:
@@ -123,13 +126,13 @@ def _use(base: str, adapter: bool) -> Iterator[str]:
     if not adapter:
         yield 'from transformers import AutoModelForCausalLM, AutoTokenizer\n\nfolder = "path/to/this/folder"'
         yield "model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)"
-    elif base and not base.endswith(".gguf"):
+    elif base and (Path(base).is_dir() or _on_hub(base)):
         yield "from peft import PeftModel\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n"
         yield f'base = AutoModelForCausalLM.from_pretrained("{base}")'
         yield 'model = PeftModel.from_pretrained(base, "path/to/this/folder")'
         yield f'tokenizer = AutoTokenizer.from_pretrained("{base}")'
     else:
         yield "from peft import PeftModel\nfrom semalign import load_model\n"
-        yield f'base, tokenizer = load_model("{base or "path/to/the/base/model"}")'
+        yield 'base, tokenizer = load_model("path/to/the/base/model")'
         yield 'model = PeftModel.from_pretrained(base, "path/to/this/folder")'
     yield "```"

@@ -37,7 +37,10 @@ def greedy_answers(model: LanguageModel, prompts: Sequence[str]) -> list[str | N
     with undisturbed(network, tokenizer):
         for start in tqdm(range(0, len(order), rows), desc="answers", leave=False, disable=None):
             part = order[start : start + rows]
+            width = max(len(ids[i]) for i in part)
             for i, tokens in zip(part, _continued(model, [ids[i] for i in part], ends), strict=True):
+                if tokens is None and _most(model, len(ids[i])) > _most(model, width):  # alone it has more room
+                    (tokens,) = _continued(model, [ids[i]], ends)
                 answers[i] = _text(model, ids[i], tokens)
     return answers
 
@@ -48,13 +51,18 @@ def _continued(model: LanguageModel, prompts: Sequence[Sequence[int]], ends: lis
     filler = ends[0] if ends else 0
     ids = torch.tensor([[filler] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=network.device)
     mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=network.device)
-    most = min(LONGEST, model.context_length - width)
+    most = _most(model, width)
     if most < 1:
         return [None] * len(prompts)
     options = {"do_sample": False, "max_new_tokens": most, "pad_token_id": filler}
     given = network.generate(input_ids=ids, attention_mask=mask, **options)[:, width:].tolist()  # type: ignore[operator]
     found = [next((n for n, token in enumerate(row) if token in ends), None) for row in given]
     return [None if n is None else row[:n] for row, n in zip(given, found, strict=True)]
+
+
+def _most(model: LanguageModel, width: int) -> int:
+    """Return how many tokens an answer may have after prompts that are padded to a width."""
+    return min(LONGEST, model.context_length - width)
 
 
 def _text(model: LanguageModel, prompt: list[int], answer: list[int] | None) -> str | None:

@@ -1,9 +1,10 @@
-"""Attention of heads that share keys and values, where transformers' ``sdpa`` is slow or, on a GPU, wrong.
+"""Attention where transformers' ``sdpa`` is slow or wrong: of heads that share keys and values, and with a soft cap.
 
 ``sdpa`` copies the keys and values for each head that shares them. For one new token a row, the copy takes longer than
 the attention. Where all heads share one key, it makes no copy: the key is repeated with stride 0. On a GPU, PyTorch's
 memory-efficient kernel then gives other states, without an error, where there is a mask and the number of tokens is one
-more than a multiple of 32 (https://github.com/pytorch/pytorch/issues/191937).
+more than a multiple of 32 (https://github.com/pytorch/pytorch/issues/191937). And ``sdpa`` leaves out the soft cap on
+the logits of attention that Gemma 2 has, without a warning.
 """
 
 from collections.abc import Iterator
@@ -53,8 +54,13 @@ AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
 def keep_right(model: PreTrainedModel) -> None:
-    """Let a model in which all heads share one key use :func:`grouped_attention` in place of ``sdpa``, for good."""
+    """Let a model whose states ``sdpa`` would change use another attention, for good.
+
+    It is :func:`grouped_attention` where all heads share one key, and transformers' ``eager`` with a soft cap.
+    """
     config = model.config.get_text_config()
+    if getattr(config, "attn_logit_softcapping", None) and model.config._attn_implementation == PLAIN:
+        model.set_attn_implementation("eager")
     shares_one = getattr(config, "num_key_value_heads", None) == 1 or getattr(config, "multi_query", False)
     if shares_one and model.config._attn_implementation == PLAIN:
         model.config._attn_implementation = NAME

@@ -44,17 +44,16 @@ class LanguageModel(NamedTuple):
         """The encoder of texts for this model."""
         return Encoder(self.tokenizer, len(self.model.get_input_embeddings().weight))  # type: ignore[arg-type]
 
-    def encode(self, rows: Sequence[Mapping[str, Any]], max_length: int | None = None) -> list[Example]:
+    def encode(self, rows: Sequence[Mapping[str, Any]]) -> list[Example]:
         """Return rows as this model reads them; conversations are rendered by its own chat template.
 
         Args:
-            rows: rows of prompt and response, or of messages.
-            max_length: most tokens of a row (default the context).
+            rows: rows of prompt and response, or of messages, none longer than the context.
 
         Raises:
             ValueError: see :func:`semalign.data.messages.rendered` and :func:`semalign.data.rows.encode`.
         """
-        return encode(rendered(rows, self.tokenizer), self.encoder, max_length or self.context_length)
+        return encode(rendered(rows, self.tokenizer), self.encoder, self.context_length)
 
 
 def unwrap(model: PreTrainedModel | LanguageModel) -> tuple[PreTrainedModel, PreTrainedTokenizerBase | None]:

@@ -65,8 +65,12 @@ def cached_folder(source: str | Path) -> Path | None:
     if Path(source).is_dir():
         return Path(source)
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    found = None if Path(source).exists() else try_to_load_from_cache(str(source), "config.json")
+    try:
+        found = None if Path(source).exists() else try_to_load_from_cache(str(source), "config.json")
+    except HFValidationError:  # the name of a model that was made in memory
+        found = None
     return Path(found).parent if isinstance(found, str) else None
 
 

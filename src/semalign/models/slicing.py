@@ -19,7 +19,7 @@ from semalign.models.offload import whole_state
 
 
 @plain_torch(gradients=False)
-def slice_width(model: LanguageModel, rows: Sequence[Row], width: int, max_length: int = 512) -> LanguageModel:
+def slice_width(model: LanguageModel, rows: Sequence[Row], width: int) -> LanguageModel:
     """Return a copy of a model with a narrower residual stream; it saves and loads like any of its architecture.
 
     A norm without gain commutes with every rotation Q. The gains therefore go into the matrices that read from the
@@ -31,11 +31,11 @@ def slice_width(model: LanguageModel, rows: Sequence[Row], width: int, max_lengt
     Args:
         model: a model with RMSNorms in front of its sub-layers.
         rows: texts, prompt and response, whose states have these principal directions.
-        width: width of the copy, D'.
-        max_length: tokens of a text, at most.
+        width: width of the copy, D', up to that of the model.
 
     Raises:
-        ValueError: for another architecture, or a width that is not below the model's or not a multiple of its heads.
+        ValueError: for another architecture, a width above the model's or not a multiple of its heads, or a text that
+            is longer than the context.
     """
     config = model.model.config
     if not Architecture(model.model).layout.readers:
@@ -44,13 +44,13 @@ def slice_width(model: LanguageModel, rows: Sequence[Row], width: int, max_lengt
     heads = config.num_attention_heads
     if not 0 < width <= config.hidden_size or width % heads:
         raise ValueError(f"width must be a multiple of {heads}, the heads, up to {config.hidden_size}; it is {width}")
-    kept = principal_directions(model, rows, max_length)[:, :width]
+    kept = principal_directions(model, rows)[:, :width]
     student = AutoModelForCausalLM.from_config(_narrow(config, width), dtype=model.model.dtype)
     student.load_state_dict(rotated(Architecture(model.model), kept))
     return LanguageModel(student.to(Architecture(model.model).device).eval(), model.tokenizer)
 
 
-def principal_directions(model: LanguageModel, rows: Sequence[Row], max_length: int = 512) -> Float[Tensor, "d d"]:
+def principal_directions(model: LanguageModel, rows: Sequence[Row]) -> Float[Tensor, "d d"]:
     """Return an orthonormal basis of the residual stream, directions with most of its second moment first, in float64.
 
     The states are those in front of all norms. Each is scaled to unit length, so that layers with long states do not
@@ -68,7 +68,7 @@ def principal_directions(model: LanguageModel, rows: Sequence[Row], max_length: 
     hooks = [norm.register_forward_pre_hook(add) for norm in (*norms, architecture.norm)]
     try:
         with evaluating(architecture.model):
-            for batch in batches(model.encode(rows, max_length), 8):
+            for batch in batches(model.encode(rows), 8):
                 ids, mask = (batch[name].to(architecture.device) for name in ("input_ids", "attention_mask"))
                 mask = mask.bool()
                 run = partial(architecture.run, mask.long(), input_ids=ids)

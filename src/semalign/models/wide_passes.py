@@ -15,7 +15,7 @@ def wide_passes(architecture: Architecture) -> Iterator[None]:
     """Let decoder layers compute in float32 while the block runs; their weights are then bit for bit what they were.
 
     The states between layers are float32 too, so that what a pass adds up is rounded no more than the weights are.
-    A model in float32 or float64 is left as it is. Final norm and head keep their type.
+    A model in float32 or float64 is left as it is. The head keeps its type.
     """
     if not is_half(architecture.model):
         yield
@@ -23,8 +23,8 @@ def wide_passes(architecture: Architecture) -> Iterator[None]:
     with ExitStack() as hooks:
         embeddings = architecture.model.get_input_embeddings()
         hooks.callback(embeddings.register_forward_hook(_widened).remove)
-        for layer in architecture.layers:
-            hooks.enter_context(_wide_layer(layer))
+        for module in (*architecture.layers, architecture.norm):
+            hooks.enter_context(_wide_layer(module))
         yield
 
 

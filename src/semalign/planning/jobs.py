@@ -13,6 +13,7 @@ from semalign.experiments.analyses import analyses
 from semalign.experiments.cells import Cell, cells
 from semalign.experiments.grids import Point, points, settings_at
 from semalign.experiments.profiles import Profile
+from semalign.experiments.selection_currency import SPLIT
 from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.seeking.settings import SeekingSettings
 from semalign.paths import project_root
@@ -150,8 +151,9 @@ class _Planner:
         method = self.profile.method_of(entry)
         settings = method.settings(**dict(values))
         dtype = torch.float32 if isinstance(settings, LatenSettings) else None  # LaTen gives a model in float32
-        scored = self.scored(setup.student.name, task, "validation" if kind == "selection" else "test", dtype)
-        phases, disk = [*phases_of(setup, settings, texts), scored], states_on_disk(setup, settings, texts)
+        phases, disk = list(phases_of(setup, settings, texts)), states_on_disk(setup, settings, texts)
+        if kind == "selection" or self.profile.scored:
+            phases.append(self.scored(setup.student.name, task, SPLIT if kind == "selection" else "test", dtype))
         job = self.job(kind, teacher, setup.student.name, task, phases, disk, entry=entry)
         # These two compare weights of different layers.
         return replace(job, spreads=False, gpus=1) if isinstance(settings, LatenSettings | SeekingSettings) else job

@@ -12,10 +12,11 @@ from transformers import PreTrainedTokenizerBase
 from semalign.data import sources, tasks
 from semalign.data import training_rows as training
 from semalign.data.rows import Row
-from semalign.data.sources import first
+from semalign.data.task_check import OUTPUTS
 from semalign.data.task_file import task_file, task_name
 from semalign.experiments.named_inputs import splits_of
 from semalign.experiments.profiles import Profile
+from semalign.experiments.selection_currency import ITEMS, SPLIT
 from semalign.models.pretrained import load_tokenizer
 from semalign.planning.shapes import configured_folder
 
@@ -123,13 +124,12 @@ def training_texts(profile: Profile, task: str) -> Texts:
 
 def test_texts(profile: Profile, task: str, split: str = "test") -> Texts:
     """Return the lengths of the items that a task is scored on; a response is the right answer."""
-    limit, group = profile.evaluation.limit, task_file(task).metadata.get("group_by")
+    limit = ITEMS if split == SPLIT else profile.evaluation.limit
     if not _is_here(profile, task):
-        most = (limit or 10**9) * (SUBJECTS if group else 1)
+        most = (limit or 10**9) * (SUBJECTS if task_file(task).metadata.get("group_by") else 1)
         return _assumed(task, min(ASSUMED.get(task_name(task), OTHERWISE)[0], most))
-    found = tasks.rows(task, split, None, chat=profile.evaluation.chat, tokenizer=_chat(profile, task))
-    numbered = [{**row, "number": i} for i, row in enumerate(tasks.documents(task, split))]
-    return _counted([found[row["number"]] for row in first(numbered, limit, group)], profile.student)
+    loaded = tasks.load_task(task, split, limit, chat=profile.evaluation.chat, tokenizer=_chat(profile, task))
+    return _counted(tasks.rows_of(loaded), profile.student)
 
 
 SUBJECTS = 57  # groups of MMLU, the one bundled task whose limit is of each group
@@ -191,4 +191,4 @@ def _counted(rows: Sequence[Row], model: str) -> Texts:
 
 def needs_generation(task: str) -> bool:
     """Return whether a task asks the model for text."""
-    return task_file(task).content["output_type"] == "generate_until"
+    return task_file(task).content.get("output_type", OUTPUTS[0]) == OUTPUTS[0]

@@ -12,6 +12,7 @@ from semalign.models.evaluating import plain_torch
 from semalign.targets.vocabularies import Basis, shared_atoms
 
 CHUNK = 4096  # atoms multiplied at once
+COEFFICIENTS = 2**24  # in memory at once: 64 MiB
 
 
 def decompose(hidden_states: Float[Tensor, "*batch d"], unit_basis: Float[Tensor, "m d"]) -> Float[Tensor, "*batch m"]:
@@ -65,12 +66,16 @@ class AtomAlignment:
         return cls(teacher.to(student), student, kept, temperature)
 
     def targets(self, states: Float[Tensor, "n d_teacher"]) -> Float[Tensor, "n d_student"]:
-        """Return ``|h| S_S a'`` for each state h, where a' comes from the coefficients a of Eq. 1.
+        """Return ``|h| S_S a'`` for each state h, where a' comes from the coefficients a of Eq. 1, some at a time.
 
         With a temperature T, ``a'_i = exp(a_i / T) / sum_j exp(a_j / T)``: the state's semantics as probabilities on
         the vocabulary, near zero those of the nearest atom alone. Of these, or of the cosines, ``kept`` leaves the
         largest in magnitude, and zeros. With all cosines kept the target is ``h @ M``.
         """
+        at_once = max(1, COEFFICIENTS // len(self.teacher))
+        return torch.cat([self._targets(part) for part in states.split(at_once)])
+
+    def _targets(self, states: Float[Tensor, "n d_teacher"]) -> Float[Tensor, "n d_student"]:
         coefficients = decompose(states, self.teacher)
         if self.temperature is not None:
             coefficients = (coefficients / self.temperature).softmax(-1)

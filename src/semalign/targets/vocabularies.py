@@ -37,7 +37,7 @@ class SharedAtoms(NamedTuple):
     def __str__(self) -> str:
         """Return the numbers in one line."""
         n, parts = len(self.teacher), zip(("teacher", "student"), self.sizes, strict=True)
-        shares = " and ".join(f"{n / size:.1%} of the {side}'s {size:,}" for side, size in parts)
+        shares = " and ".join(f"{n / max(1, size):.1%} of the {side}'s {size:,}" for side, size in parts)
         return f"{n:,} shared atoms by {self.by}: {shares}"
 
 
@@ -99,7 +99,8 @@ def shared_atoms(teacher_basis: Basis, student_basis: Basis) -> tuple[Int[Tensor
     if len(found.teacher) < needed:
         raise ValueError(
             f"too few shared tokens: {found}; at least {needed}, the wider hidden size, are needed. "
-            "Choose a teacher and a student whose tokenizers have more tokens in common."
+            "Choose a teacher and a student whose tokenizers have more tokens in common; with atoms='data', give rows "
+            "with more different tokens, or leave it out."
         )
     logger.info("%s", found)
     return found.teacher, found.student

@@ -56,13 +56,17 @@ def _factors(model: PeftModel) -> dict[str, Factors]:
     return found
 
 
+FURTHER = "use_dora lora_bias modules_to_save trainable_token_indices target_parameters layer_replication".split()
+"""Options of an adapter that change more than ``W + s B A`` of some matrices."""
+
+
 def _check_plain(model: PeftModel) -> None:
-    config = model.active_peft_config
-    plain = config.peft_type == "LORA" and not (
-        getattr(config, "use_dora", False) or config.modules_to_save or getattr(config, "bias", "none") != "none"
-    )
-    if not plain or len(model.active_adapters) != 1:
+    config, active = model.active_peft_config, model.active_adapters
+    plain = config.peft_type == "LORA" and getattr(config, "bias", "none") == "none"
+    further = [name for name in FURTHER if getattr(config, name, None)]
+    adapted = [module for module in model.modules() if isinstance(module, LoraLayer)]
+    if not plain or further or len(active) != 1 or not all(active[0] in module.lora_A for module in adapted):
         raise ValueError(
-            "a transfer continues from exactly one plain LoRA adapter (no DoRA, no biases, no modules_to_save): "
-            "merge this one into the model first, with merge_and_unload()"
+            "a transfer continues from exactly one plain LoRA adapter (no DoRA, no biases, no modules_to_save, no "
+            "tokens or embeddings): merge this one into the model first, with merge_and_unload()"
         )

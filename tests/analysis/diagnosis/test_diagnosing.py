@@ -1,9 +1,11 @@
 """A whole diagnosis of tiny models: of a model with itself everything corresponds, and bad input is refused early."""
 
 import pytest
+import torch
 
 from semalign.analysis.diagnosis import diagnose
 from semalign.analysis.diagnosis.diagnosing import spaced
+from semalign.models.architecture import Architecture
 from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
 
@@ -55,6 +57,27 @@ def test_bad_input_is_refused_in_a_line(teacher, student, rows):
         diagnose(Pair(teacher, student), rows, layers=[9])
     with pytest.raises(ValueError, match="semantics"):
         diagnose(Pair(teacher, student), rows, maps=("semantics",))
+    for maps, message in ((("semantic", "none"), "map 'none' cannot be diagnosed"), (("ridge",), "needs the map 'sem")):
+        with pytest.raises(ValueError, match=message):
+            diagnose(Pair(teacher, student), rows, maps=maps)
+    for given in ({"atoms": "data"}, {"top_atoms": 3}, {"temperature": 0.5}, {"interpolate": True}):
+        with pytest.raises(ValueError, match=f"which {next(iter(given))} is no part of: leave it out"):
+            diagnose(Pair(teacher, student), rows, settings=TransferSettings(**given))
+
+
+def test_a_layer_map_says_which_layers_are_compared(teacher, student, rows):
+    settings = TransferSettings(layer_map={1: 4})
+    found = diagnose(Pair(teacher, student), rows, settings=settings, layers=[1, 2], maps=("semantic", "permuted"))
+    assert found.patches.drop_duplicates("layer")[["layer", "teacher_layer"]].to_numpy().tolist() == [[1, 4], [2, 2]]
+
+
+@pytest.mark.parametrize("side", ["teacher", "student"])
+def test_states_that_overflow_are_told(teacher, student, rows, side):
+    models = {"teacher": teacher, "student": student}
+    layer = Architecture(models[side].model).layer(3)
+    layer.register_forward_hook(lambda module, args, output: torch.full_like(output, torch.inf))
+    with pytest.raises(ValueError, match=r"the states of .* are not finite, first in layer 3"):
+        diagnose(Pair(teacher, student), rows, maps=("semantic", "permuted"))
 
 
 def test_layers_are_spread_from_the_first_to_the_last():

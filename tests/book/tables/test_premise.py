@@ -23,6 +23,12 @@ def test_readings_are_those_of_the_last_layer():
     assert row["student's own"] == pytest.approx(60) and row["any head of its width"] == pytest.approx(90)
 
 
+@pytest.mark.parametrize(("measure", "semantic", "own"), [("top_5", 35, 65), ("kl", 1.7, 1.4)])
+def test_shares_are_in_percent_and_divergences_in_nats(measure, semantic, own):
+    (row,) = premise.reading_table([record()], measure).to_dict("records")
+    assert row["the paper's map"] == pytest.approx(semantic) and row["student's own"] == pytest.approx(own)
+
+
 def test_a_student_with_more_layers_than_its_teacher_does_not_hide_the_last_layer():
     deep = record()
     deep["details"]["readings"][0]["layer"] = 30

@@ -10,6 +10,7 @@ from semalign.models.architecture import Architecture
 
 TEXTS = [(5, 9, 30, 2, 17), (40, 3, 3, 21)]
 SMALL = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+SCALED = {"granite": {"residual_multiplier": 0.5}}  # what is written is multiplied first
 GROUPED = {**SMALL, "num_key_value_heads": 1, "head_dim": 8, "pad_token_id": 0}
 
 
@@ -45,8 +46,8 @@ def test_llama_like_models_are_taken(model_type):
     assert scores["attention"].neurons.shape == (2, 8)
 
 
-@pytest.mark.parametrize("model_type", ["gpt2", "gpt_neox", "gemma2", "phi3"])
+@pytest.mark.parametrize("model_type", ["gpt2", "gpt_neox", "gemma2", "phi3", "granite"])
 def test_others_are_refused(model_type):
     config = {"n_embd": 16, "n_layer": 2, "n_head": 2} if model_type == "gpt2" else GROUPED
     with pytest.raises(ValueError, match=r"Llama-like models only, and the teacher is a .*use semalign\.transfer"):
-        check_gated(Architecture(make_architecture(model_type, **config)), "teacher")
+        check_gated(Architecture(make_architecture(model_type, **config, **SCALED.get(model_type, {}))), "teacher")

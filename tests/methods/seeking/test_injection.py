@@ -80,8 +80,8 @@ def test_every_architecture_can_give_and_take(model_type, rows, tokenizer):
     """With the student for a teacher and full rank, both forms start at the student, and neither has moved it."""
     config = SPECIAL.get(model_type, SMALL)
     model = make_architecture(model_type, **{"vocab_size": len(tokenizer), **config})
-    plain, examples = logits(model), encode(rows[:1], tokenizer, 64)
     rank = max(max(p.shape) for p in Architecture(model).layers[0].parameters() if p.ndim == 2)
+    plain, examples = logits(model), encode(rows[:1], tokenizer, 64)
     for injection in ("code", "appendix"):
         adapted, removed, blocks = injected(model, model, examples, injection, rank=rank)
         torch.testing.assert_close(logits(adapted), plain, rtol=1e-8, atol=1e-8)

@@ -23,13 +23,14 @@ from semalign.models.pair import Pair
 from semalign.results.statistics import paired_bootstrap
 from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
-from semalign.targets.pairing import LayerMap
+from semalign.targets.choice import layer_map
 from semalign.targets.supervision import match_examples
 
 READ = 8  # layers of each model whose states are read
 PATCHED = 4  # student layers that are patched
 STRENGTHS = (0.5, 1.0)
 ZERO = "zero"
+OTHER_TARGETS = ("atoms", "top_atoms", "temperature", "interpolate")  # settings that change targets beside the map
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,14 @@ def diagnose(
     Args:
         pair: teacher and student, ``Pair(teacher, student)``; each is in memory or read by its name.
         rows: rows of prompt and response, at least four.
-        settings: settings of the transfer that is meant: interface, positions, folded norm, seed.
+        settings: settings of the transfer that is meant: interface, positions, layer map, folded norm, seed.
         layers: student layers of the patch test; by default four from the first to the last.
         strengths: how much of the student's own state the target replaces, from 0 to 1.
-        maps: names of the maps to compare; the paper's is ``semantic``.
+        maps: names of the maps to compare, ``semantic``, which is the paper's, and ``permuted`` among them.
 
     Raises:
-        ValueError: for fewer than four rows, rows that cannot be encoded, an unknown map or layer, or too few shared
-            atoms.
+        ValueError: for fewer than four rows, rows that cannot be encoded, an unknown map or layer, settings of targets
+            that no map makes, or too few shared atoms.
     """
     return _Run(pair, rows, settings or TransferSettings.model_validate({}), maps).result(layers, strengths)
 
@@ -96,7 +97,9 @@ class _Run:
         self.started = time.perf_counter()
         self.pair, self.rows, self.settings = pair, rows, settings
         self.half = len(rows) // 2
-        self.layer_map = LayerMap(pair.teacher_outline.n_layers, pair.student_outline.n_layers)
+        if given := [name for name in OTHER_TARGETS if getattr(settings, name) != _default(name)]:
+            raise ValueError(f"a diagnosis compares maps, which {given[0]} is no part of: leave it out")
+        self.layer_map = layer_map(pair, settings)
         self.maps = Maps(pair, settings, names)
         self.builder = TargetBuilder(pair, settings)
         self.examples = pair.encode(rows)
@@ -205,6 +208,10 @@ class _Run:
                 where = {"interface": interface, "teacher_layer": i, "layer": k, "strength": strength}
                 for name, values in after.items():
                     yield {**where, "map": name, "nll": float(np.mean(values)), **_changes(name, before, after)}
+
+
+def _default(name: str) -> Any:
+    return TransferSettings.model_fields[name].default
 
 
 def _aligned(states: HeldStates, alignment: Tensor | None) -> list[Tensor] | None:

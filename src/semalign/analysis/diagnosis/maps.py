@@ -23,6 +23,7 @@ COMPARED = (
     "permuted_procrustes",
     "ridge",
 )
+PAPER_MAP = "semantic"
 CONTROL = "permuted"
 PERMUTATIONS = 3  # of the control
 
@@ -30,6 +31,11 @@ PERMUTATIONS = 3  # of the control
 def control_of(name: str, names: Container[str]) -> str:
     """Return the control of a map: the same map with a permuted correspondence, else permuted atoms."""
     return f"permuted_{name}" if f"permuted_{name}" in names else CONTROL
+
+
+def _fits_states(name: str) -> bool:
+    """Return whether a map is fitted on states of both models at the same positions."""
+    return MAPS[name].needs == "states" and MAPS[name].into == "student"
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,14 @@ class Maps:
     settings: TransferSettings
     names: Sequence[str] = COMPARED
 
+    def __post_init__(self) -> None:
+        """Refuse maps that cannot be compared before training; the verdict is of the paper's map and its control."""
+        able = [name for name in MAPS if MAPS[name].of_models or _fits_states(name)]
+        if unable := [name for name in self.names if name not in able]:
+            raise ValueError(f"map {unable[0]!r} cannot be diagnosed: choose from {', '.join(able)}")
+        if absent := [name for name in (PAPER_MAP, CONTROL) if name not in self.names]:
+            raise ValueError(f"a diagnosis needs the map {absent[0]!r}")
+
     @cached_property
     def of_models(self) -> dict[str, list[Float[Tensor, "d_teacher d_student"]]]:
         """The maps that depend on the models alone; of the control several, with other seeds."""
@@ -61,7 +75,7 @@ class Maps:
         return {
             name: [MAPS[name].make(teacher, student, self.settings).float()]  # type: ignore[union-attr]
             for name in self.names
-            if MAPS[name].needs == "states" and MAPS[name].into == "student"
+            if _fits_states(name)
         }
 
     def _builder(self, name: str, seed: int) -> TargetBuilder:

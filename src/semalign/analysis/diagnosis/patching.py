@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from semalign.models.architecture import Architecture
 from semalign.models.batching import FittingParts
 from semalign.models.capture import run_from, states_entering
 from semalign.models.evaluating import evaluating
+from semalign.models.finite import check_finite
 from semalign.models.patching import entering, first
 from semalign.models.precision import wide
 from semalign.models.token_losses import token_losses
@@ -129,9 +131,11 @@ class PatchTest:
         input_ids, mask = (each.to(device) for each in pad(examples))
         at = At.of([self.at[i] for i in part], device)
         target = None if targets is None else torch.cat([targets[i] for i in part]).to(device)
-        with changed(self.student, self.k, self.interface, at, mixed_in(target, strength)):
-            final = run_from(self.student, self.k, states, mask)
+        run = partial(run_from, self.student, self.k, states, mask)
         labelled = At.of([example.positions() for example in examples], device)
+        with changed(self.student, self.k, self.interface, at, mixed_in(target, strength)):
+            final = run()
+            check_finite(final[labelled.rows, labelled.columns], "the states", self.student, run)
         labels = input_ids[labelled.rows, labelled.columns + 1]
         losses = token_losses(self.student, final[labelled.rows, labelled.columns], labels)
         counts = [len(example.positions()) for example in examples]

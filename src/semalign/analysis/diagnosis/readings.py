@@ -40,7 +40,7 @@ class Reader:
     @cached_property
     def said(self) -> Float[Tensor, "n shared"]:
         """The log-probabilities of the teacher's own predictions."""
-        parts = self.final.split(POSITIONS)
+        parts = self.final.to(self.teacher.device).split(POSITIONS)
         return torch.cat([self.teacher.logits(part, self.teacher_ids).float().log_softmax(-1) for part in parts])
 
     def by_student(self, states: Float[Tensor, "n d_student"]) -> Read:
@@ -53,7 +53,7 @@ class Reader:
 
     def by_final(self, states: Float[Tensor, "n d_student"]) -> Read:
         """Return the same of the student's states after its final norm."""
-        return self._compared(lambda part: self.student.logits(part, self.student_ids), states)
+        return self._compared(lambda part: self.student.logits(part, self.student_ids), states.to(self.student.device))
 
     def ceiling(self) -> Read:
         """Return what a head of the student's width can say at most: the best approximation of that rank to the logits.

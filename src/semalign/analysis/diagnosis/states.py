@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from semalign.models.architecture import Architecture
 from semalign.models.batching import FittingParts
 from semalign.models.capture import capture
 from semalign.models.evaluating import evaluating
+from semalign.models.finite import check_finite
 from semalign.models.precision import wide
 from semalign.targets.store import StateStore
 
@@ -77,7 +79,9 @@ def read_states(
         states = {name: stack.enter_context(capture(model, numbers, name)) for name, numbers in layers.items()}
         for part in FittingParts(model, EXAMPLES).split(range(len(examples)), list(map(len, examples))):
             input_ids, mask = pad([examples[i] for i in part])
-            last = model.run(mask, input_ids=input_ids)
+            run = partial(model.run, mask, input_ids=input_ids)
+            last = run()
+            check_finite(last[mask.bool().to(last.device)], "the states", model, run)
             for row, i in enumerate(part):
                 final.append(last[row, list(at[i])].cpu())
                 for place in places:

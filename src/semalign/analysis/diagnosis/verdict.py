@@ -4,8 +4,8 @@ import pandas as pd
 
 from semalign.analysis.diagnosis.atoms import Correspondence
 from semalign.analysis.diagnosis.maps import CONTROL
+from semalign.analysis.diagnosis.maps import PAPER_MAP as METHOD
 
-METHOD = "semantic"
 CONTROLS = (CONTROL, "permuted_least_squares", "permuted_procrustes", "random", "zero")
 LABELS = "`semalign transfer ... -s output_loss=cross_entropy`, or `--method sft` for all layers"
 

@@ -103,7 +103,7 @@ def associate(model: LanguageModel, basis: SemanticBasis, row: Row, labels: Sequ
     if basis.tokens is None:
         raise ValueError("this basis has no tokens: make it with SemanticBasis.from_model")
     atoms = [basis.tokens.index(label) for label in labels if label in basis.tokens] or list(range(6))
-    example = model.encode([row], 512)[0]
+    example = model.encode([row])[0]
     before = [i for i in example.positions() if example.tokens[i + 1] in labels] or [len(example) - 2]
     with evaluating(model.model):
         states = Architecture(model.model).run(input_ids=torch.tensor([example.input_ids]))

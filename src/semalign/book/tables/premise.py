@@ -63,20 +63,27 @@ def correspondence_table(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def reading_table(records: Sequence[Record]) -> pd.DataFrame:
-    """Return how often the student's head reads the teacher's next token, in percent, by pair and map.
+def reading_table(records: Sequence[Record], measure: str = "top_1") -> pd.DataFrame:
+    """Return what the student's head reads, beside the teacher's next token, by pair and map.
 
     Targets are those of the teacher's last layer; the last two columns are the student's own states, and the best that
     any head of the student's width could do.
+
+    Args:
+        records: diagnoses.
+        measure: ``top_1`` or ``top_5``, how often the teacher's next token is the first that is read, or one of the
+            first five, in percent of positions; or ``kl``, the mean Kullback-Leibler divergence of what is read from
+            the teacher's prediction, in nats per position.
     """
+    unit = 1 if measure == "kl" else 100
     lines = []
     for record in records:
         readings = pd.DataFrame(record["details"]["readings"])
         targets = readings[readings["read"] == "target"]  # the other lines may be of a student with more layers
         last = targets[targets["layer"] == targets["layer"].max()]
-        shares = (100 * last.set_index("map")["top_1"]).to_dict()
-        own, width = (100 * readings[readings["map"] == name]["top_1"].iloc[-1] for name in ("student", "width"))
-        named = {NAMES[str(name)]: share for name, share in shares.items()}
+        values = (unit * last.set_index("map")[measure]).to_dict()
+        own, width = (unit * readings[readings["map"] == name][measure].iloc[-1] for name in ("student", "width"))
+        named = {NAMES[str(name)]: value for name, value in values.items()}
         lines.append({"pair": pair_name(record), **named, OWN: own, WIDTH: width})
     return pd.DataFrame(lines)
 

@@ -54,7 +54,7 @@ def check_gated(architecture: Architecture, role: str) -> None:
 
     Raises:
         ValueError: unless the FFN is gated, value and output projections are separate linear maps, and both
-            sub-layers write to the residual stream without a norm in between.
+            sub-layers write to the residual stream without a norm or a scale in between.
     """
     try:
         linear = all(
@@ -64,7 +64,8 @@ def check_gated(architecture: Architecture, role: str) -> None:
         )
     except AttributeError:
         linear = False
-    if not linear or (architecture.layout.attention, architecture.layout.mlp) != (OUTPUT, DOWN):
+    straight = (architecture.layout.attention, architecture.layout.mlp) == (OUTPUT, DOWN)
+    if not linear or not straight or architecture.residual_scale != 1:
         raise ValueError(
             f"LaTen moves neurons of Llama-like models only, and the {role} is a {type(architecture.model).__name__}: "
             f"each layer needs linear {GATE}, {UP}, {DOWN}, {VALUE} and {OUTPUT} that write straight to the residual "

@@ -46,11 +46,6 @@ class AlignmentMap:
         """Whether the map depends on the two models alone, and not on states."""
         return self.needs in OF_MODELS
 
-    @property
-    def spaces_differ(self) -> bool:
-        """Whether neither states nor targets are mapped, so that they are in different spaces."""
-        return self.into == "teacher" and self.needs == "nothing"
-
 
 MAPS: Registry[AlignmentMap] = Registry("map", __name__)
 """All maps by name, the value of the setting ``map``."""
