@@ -98,7 +98,7 @@ def test_a_task_that_runs_programs_is_known_by_its_functions(task):
         ({"metadata": {**CONTENT["metadata"], "columns": {"a": "string"}}}, "metadata.columns.a must be one of any"),
         ({"metric_list": [{"metric": "acc"}], "metadata": {"version": 1, "primary": "acc,none"}}, "an aggregation"),
         ({"metric_list": [{"metric": "a/b"}], "metadata": {"version": 1, "primary": "a/b,none"}}, "no metric 'a/b'"),
-        ({"metric_list": [{"metric": "bleu"}], "metadata": {"version": 1, "primary": "bleu,none"}}, "no number for"),
+        ({"metric_list": [{"metric": "ter"}], "metadata": {"version": 1, "primary": "ter,none"}}, "'ter' is not supp"),
         ({"metadata": {**CONTENT["metadata"], "columns": {"a": "/[/"}}}, r"columns.a: /\[/ is no regular expression"),
         ({"metadata": {**CONTENT["metadata"], "columns": {"a": "/"}}}, "metadata.columns.a must be one of any"),
         ({"metadata": {**CONTENT["metadata"], "training": {"split": ["x"]}}}, "unknown key 'metadata.training.split'"),

@@ -184,7 +184,9 @@ def test_choices_are_read_whole_or_refused(model, tmp_path):
         if fits:
             assert evaluate(model, tmp_path / "long.yaml").n == 1
         else:
-            with pytest.raises(ValueError, match="a prompt has 512 tokens, and the model's context is 512"):
+            with pytest.raises(
+                ValueError, match="a prompt with its longest choice has 512 tokens, and the model's context is 512"
+            ):
                 evaluate(model, tmp_path / "long.yaml")
 
 

@@ -173,7 +173,12 @@ def test_a_damaged_model_and_code_of_a_model_never_reach_vllm(folders):
     assert not StandIn.made
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_type_of_the_files_is_known(tmp_path, dtype):
+@pytest.mark.parametrize(("dtype", "given"), [(torch.float32, {"dtype": "float32"}), (torch.bfloat16, {})])
+def test_on_a_gpu_a_model_in_float32_stays_so_and_others_are_vllm_s_own(tmp_path, monkeypatch, dtype, given):
     make_llama(93, 16, 1, seed=0).to(dtype).save_pretrained(tmp_path)
-    assert VllmModel(str(tmp_path))._own_type() == str(dtype).removeprefix("torch.")
+    make_tokenizer().save_pretrained(tmp_path)
+    assert VllmModel(str(tmp_path)).identity()["options"] == {}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert VllmModel(str(tmp_path)).identity()["options"] == given
+    auto = VllmModel(str(tmp_path), options={"dtype": "auto"})
+    assert auto.identity()["options"] == {"dtype": "auto"}

@@ -7,8 +7,9 @@ import torch
 from helpers.saved_models import Watch
 
 from semalign.data.tasks import split_fingerprint
-from semalign.experiments import inputs
+from semalign.experiments import curves, inputs
 from semalign.experiments.cells import NONE, Cell
+from semalign.experiments.curves import Curves
 from semalign.experiments.inputs import (
     HELD_OUT,
     check_data,
@@ -111,9 +112,11 @@ def test_what_is_lacking_is_told_before_anything_runs(profile):
         return profile.model_copy(update={"tasks": {"micro_gsm8k": TaskProfile(**sizes)}})
 
     check_data(asked(train_size=8), "micro_gsm8k", "test")  # all rows are trained on: a score needs no others
-    for split in ("train", "validation"):
-        with pytest.raises(ValueError, match="micro_gsm8k trains on all its rows, so that none is left to measure"):
-            check_data(asked(train_size=8), "micro_gsm8k", split)
+    message = "micro_gsm8k trains on all its rows, so that none is left to measure"
+    with pytest.raises(ValueError, match=message):
+        check_data(asked(train_size=8), "micro_gsm8k", None)
+    with pytest.raises(ValueError, match=message):
+        curves.run(Curves(asked(train_size=8), ["semalign"], steps=(0, 1), scored=()))
     with pytest.raises(ValueError, match="micro_gsm8k has 8 training rows, fewer than its train_size of 9"):
         check_data(asked(train_size=9), "micro_gsm8k", "test")
 

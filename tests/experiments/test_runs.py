@@ -120,7 +120,7 @@ def test_a_profile_that_is_not_scored_measures_held_out_losses_and_answers_nothi
     assert record["value"] == held_out["after"] and len(held_out["row_nll"]) == 2
     assert missing(bare, folder, ["entropy"]) == {}
     fewer = write_profile(tmp_path, scored=False, teachers={}, held_out=1)
-    assert set(missing(fewer, folder, ["entropy"]).values()) == {"stale: other held_out, held_out_rows"}
+    assert set(missing(fewer, folder, ["entropy"]).values()) == {"stale: other held_out, held_out_hash"}
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ def test_a_stale_record_says_what_differs(profile, tmp_path):
     assert cell not in missing(profile, folder)
     other = {"entropy": {"method": "cross-entropy", "all": {"epochs": 2}}}
     changed = write_profile(tmp_path, variants=other, tasks={"micro_gsm8k": {"epochs": 1, "train_size": 5}})
-    assert missing(changed, folder)[cell] == "stale: other data, held_out_rows, epochs, layer_weight, method"
+    assert missing(changed, folder)[cell] == "stale: other data, held_out_hash, epochs, layer_weight, method"
 
 
 @pytest.mark.slow

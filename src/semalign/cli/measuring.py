@@ -54,7 +54,8 @@ def evaluate(
 ) -> None:
     """Score a model, with or without an adapter, on benchmarks (Section 5) through lm-eval.
 
-    With --out, an evaluation that was interrupted goes on, and a task with a current record is not asked again.
+    With --out, an evaluation that was interrupted goes on, and a task with a current record is not asked again,
+    unless the record is deleted.
     """
     name, options = engine_of(engine, vllm)
     choice(chat or "plain", *get_args(ChatName))
@@ -74,8 +75,8 @@ def evaluate(
     for each in task:
         source, given = task_file(each), {"adapter": adapter and str(adapter)}
         path = None if out is None else out / f"{source.name}.json"
-        made_from, settings = scored(loaded, source, split, limit, chat_name(each, chat))
-        if path is not None and _is_current(path, made_from, settings | given):
+        asked = None if path is None else scored(loaded, source, split, limit, chat_name(each, chat))
+        if path is not None and asked is not None and _is_current(path, asked[0], asked[1] | given):
             typer.echo(f"{_line(read_record(path))}, as {path} says")
             continue
         result = run_evaluation(

@@ -135,9 +135,7 @@ def _check_metric(entry: Mapping[str, Any], own: bool) -> None:
     if entry.get("hf_evaluate") or (of_lm_eval and metric not in metric_registry):
         raise ValueError(f"lm-eval has no metric {metric!r}: give a !function, or process_results")
     if of_lm_eval and metric not in OF_ITEMS:
-        raise ValueError(
-            f"metric {metric!r} has no number for each item: choose from {', '.join(OF_ITEMS)}, or give a !function"
-        )
+        raise ValueError(f"metric {metric!r} is not supported: choose from {', '.join(OF_ITEMS)}, or give a !function")
     if not isinstance(aggregation, Function) and aggregation not in aggregation_registry:
         raise ValueError(f"metric {_name(metric)!r} needs an aggregation, such as mean; it is {aggregation!r}")
 
@@ -146,7 +144,7 @@ def _check_generation(content: Mapping[str, Any]) -> None:
     settings = content.get("generation_kwargs") or {}
     if missing := [key for key in GENERATION if key not in settings]:
         raise ValueError(f"it has no generation_kwargs.{missing[0]}")
-    if refused := [key for key in BEAMS if key in settings]:
+    if refused := [key for key in BEAMS if settings.get(key) not in (None, 1)]:
         raise ValueError(f"generation_kwargs.{refused[0]} is not supported: answers are greedy or sampled")
     if settings["do_sample"] and "seed" not in content["metadata"]:
         raise ValueError("it has no metadata.seed, which sampled answers need")

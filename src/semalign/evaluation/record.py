@@ -66,8 +66,8 @@ def _example(sample: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _correct(score: Evaluation) -> str | list[float]:
-    """Return one digit for each item, or with several samples for each item the list of their shares."""
+    """Return one digit for each item, or the list of their shares where there are some."""
     correct = [sample["correct"] for sample in score.samples]
     if all(isinstance(each, bool) for each in correct):
         return "".join(str(int(each)) for each in correct)
-    return correct
+    return list(map(float, correct))

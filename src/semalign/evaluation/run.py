@@ -94,7 +94,7 @@ def evaluate(
         task: the name of a bundled task, or the path of a task file; see :func:`semalign.data.task_file.task_file`.
         split: which split to score; the test split is for final numbers only.
         limit: score the first items only; of each group where the task has groups (MMLU: of each subject).
-        batch_size: items at a time.
+        batch_size: items at a time; with several samples an item, samples of one item.
         chat: see :func:`semalign.data.chat.chat_format`; None: as the task file says.
         record_path: where the caller will write the record of this evaluation. All samples are kept in the same folder,
             as ``NAME.samples.jsonl.gz``, and while the evaluation runs every answer, as ``NAME.answers.jsonl.gz``: an
@@ -153,7 +153,8 @@ def run_task(engine: Any, task: ConfigurableTask) -> dict[str, Any]:
 def _identity(model: LanguageModel | VllmModel, source: TaskFile, task: ConfigurableTask) -> dict[str, Any]:
     """Return what an answer depends on, apart from the prompt."""
     own = {} if source.bundled else {"task_file": source.fingerprint}
-    asked = {"task": source.name, "version": source.version, "decoding": _decoding(task), **own}
+    drawn = {"drawn": "by prompt"} if task.config.repeats > 1 else {}
+    asked = {"task": source.name, "version": source.version, "decoding": _decoding(task), **drawn, **own}
     return {**engine_identity(model), "computed_by": answered_by(model), **asked}
 
 
@@ -169,7 +170,8 @@ def _fit(task: ConfigurableTask, engine: TemplateLM) -> None:
     longest = max(_tokens(task, engine, document) for document in task.eval_docs)
     room, settings = engine.max_length - longest, task.config.generation_kwargs
     if room < 1:
-        raise ValueError(f"a prompt has {longest} tokens, and the model's context is {engine.max_length}")
+        what = "a prompt with its longest choice" if task.OUTPUT_TYPE == "multiple_choice" else "a prompt"
+        raise ValueError(f"{what} has {longest} tokens, and the model's context is {engine.max_length}")
     if settings and room < settings["max_gen_toks"]:
         warnings.warn(
             f"answers are limited to {room} tokens, not {settings['max_gen_toks']}: "

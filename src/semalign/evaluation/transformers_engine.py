@@ -88,7 +88,8 @@ class InMemoryModel(SameTokens, HFLM):
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """Return the text for each request; sampled ones, and those of unusual models, come from ``generate``."""
         settings = [normalize_gen_kwargs(request.args[1], self.max_gen_toks) for request in requests]
-        if any(each["do_sample"] for each in settings):
+        several = len({repr(request.args) for request in requests}) < len(requests)
+        if several and any(each["do_sample"] for each in settings):
             return self._sampled(requests, disable_tqdm)
         if self.varying or not decodes(self.model) or any(map(_asks_for_more, settings)):
             return super().generate_until(requests, disable_tqdm)
@@ -107,9 +108,10 @@ class InMemoryModel(SameTokens, HFLM):
         return texts
 
     def _sampled(self, requests: list[Instance], disable_tqdm: bool) -> list[str]:
-        """Return sampled texts: those of a prompt depend on it and the seed, and not on what else is asked before it.
+        """Return several texts for each prompt, drawn from the seed and the prompt: not from what else is asked.
 
-        So an evaluation that was killed ends with the texts that it would have had.
+        So an evaluation that was killed ends with the texts that it would have had. Where each prompt has one text,
+        batches of one would be too slow, and prompts are drawn together.
         """
         seed, texts = torch.initial_seed(), [""] * len(requests)
         alike: dict[str, list[int]] = defaultdict(list)

@@ -91,9 +91,7 @@ class VllmModel:
     def _start(self, base: type[TemplateLM], batch_size: int) -> Any:
         """Start vLLM, which takes all memory that this process does not hold."""
         rank = {} if self.adapter is None else {"max_lora_rank": lora_rank(self.adapter)}
-        options = self._options
-        if options.get("dtype", "auto") == "auto":  # vLLM's own would take half precision for a model in float32
-            options["dtype"] = self._own_type() if torch.cuda.is_available() else "float32"
+        default = "auto" if torch.cuda.is_available() else "float32"
         gc.collect()
         torch.cuda.empty_cache()
         try:
@@ -101,7 +99,7 @@ class VllmModel:
                 pretrained=str(self.folder),
                 lora_local_path=self.adapter and str(self.adapter),
                 batch_size=batch_size,
-                **{"seed": SEED, **rank, **options},
+                **{"seed": SEED, "dtype": default, **rank, **self._options},
             )
         except Exception as error:  # vLLM raises anything for a model or options that it cannot use
             reason = folded(one_line(error), 300)
@@ -113,8 +111,13 @@ class VllmModel:
 
     @property
     def _options(self) -> dict[str, Any]:
-        """The options, with the type of numbers of the process if that names one."""
+        """The options, with the type of numbers of the process if that names one.
+
+        On a GPU a model in float32 has this type, unless an option says otherwise: vLLM's own would be half of it.
+        """
         process = process_placement().dtype
+        if process is None and torch.cuda.is_available() and self._own_type() == "float32":
+            process = "float32"
         return {**({} if process is None else {"dtype": process}), **self.options}
 
     def check(self) -> type[TemplateLM]:

@@ -12,7 +12,7 @@ from semalign.data import tasks
 from semalign.data import training_rows as training
 from semalign.data.task_file import task_file
 from semalign.experiments.cells import Cell
-from semalign.experiments.profiles import Profile
+from semalign.experiments.profiles import Profile, TaskProfile
 from semalign.experiments.staleness import resolved
 from semalign.files import json_fingerprint
 from semalign.models import remembered
@@ -21,7 +21,7 @@ from semalign.paths import data_roots
 if TYPE_CHECKING:
     from semalign.models.source import FiledModel
 
-HELD_OUT = "held_out_rows"
+HELD_OUT = "held_out_hash"
 """The hash of the rows that a training was measured on, in the configuration of its record."""
 
 
@@ -44,7 +44,7 @@ def _source(name: str, place: str) -> "FiledModel":
 
 def forget_sources() -> None:
     """Let the models and the training rows go that are kept."""
-    for kept in (_source, _rows, _validation_rows):
+    for kept in (_source, _rows, _held_out):
         kept.cache_clear()
 
 
@@ -59,11 +59,8 @@ def training_rows(profile: Profile, task: str) -> list[dict[str, str]]:
 
     They are kept for the next cells, so a file of theirs that changes later is not seen by this process.
     """
-    return _rows_to_train(profile, task, profile.tasks[task].train_size)
-
-
-def _rows_to_train(profile: Profile, task: str, size: int | None) -> list[dict[str, str]]:
-    return list(_rows(task, size, profile.tasks[task].training_data, _format(profile, task)))
+    sizes = profile.tasks[task]
+    return list(_rows(task, sizes.train_size, sizes.training_data, _format(profile, task)))
 
 
 class _Format(NamedTuple):
@@ -86,11 +83,6 @@ def _format(profile: Profile, task: str) -> _Format:
 
 
 @lru_cache(16)
-def _validation_rows(task: str, given: _Format) -> list[dict[str, str]]:
-    return tasks.rows(task, "validation", **given.options)
-
-
-@lru_cache(16)
 def _rows(task: str, size: int | None, data: str | None, given: _Format) -> list[dict[str, str]]:
     found = training.rows(task, size, data, **given.options)
     if size is not None and len(found) < size:
@@ -104,27 +96,55 @@ def held_out_rows(profile: Profile, task: str) -> tuple[list[dict[str, str]], st
     They are the first of the validation split. Where a task has none, or trains on it, they are what follows the rows
     that it trains on. No row that is trained on is among them, and none of the test split.
     """
+    found = _held_out(task, profile.tasks[task], profile.held_out, _format(profile, task))
+    return list(found.rows), found.split
+
+
+class _HeldOut(NamedTuple):
+    rows: list[dict[str, str]]
+    split: str
+    hashed: str
+
+
+@lru_cache(16)
+def _held_out(task: str, sizes: TaskProfile, most: int, given: _Format) -> _HeldOut:
+    """Return the held-out rows of a task, the split that they are of, and their hash."""
+    if has_validation(task):
+        found, split = tasks.rows(task, "validation", **given.options), "validation"
+    else:
+        found, split = _rows(task, None, sizes.training_data, given), "train"
+    trained = {tuple(row.values()) for row in _rows(task, sizes.train_size, sizes.training_data, given)}
+    rows = [row for row in found if tuple(row.values()) not in trained][:most]
+    return _HeldOut(rows, split, json_fingerprint(rows))
+
+
+def has_validation(task: str) -> bool:
+    """Return whether a task has a validation split that it does not train on."""
     file = task_file(task)
     split = file.data.splits.get("validation")
-    if split is not None and split not in file.metadata.get("training", {}).get("splits", ()):
-        found, place = _validation_rows(task, _format(profile, task)), "validation"
-    else:
-        found, place = _rows_to_train(profile, task, None), "train"
-    trained = {tuple(row.values()) for row in training_rows(profile, task)}
-    return [row for row in found if tuple(row.values()) not in trained][: profile.held_out], place
+    return split is not None and split not in file.metadata.get("training", {}).get("splits", ())
 
 
-def check_data(profile: Profile, task: str, split: str, trained: bool = True) -> None:
+def check_data(profile: Profile, task: str, split: str | None, trained: bool = True) -> None:
     """Make sure that the items of a split, and the rows to train and measure on if anything is trained, fit the task.
+
+    Args:
+        profile: the profile.
+        task: one of its tasks.
+        split: the split that is scored; None: nothing is scored, and there must be rows to measure on.
+        trained: whether anything is trained.
 
     Raises:
         FileNotFoundError: if they are not there.
         ValueError: for the first row that does not fit (see :func:`semalign.data.tasks.documents`), fewer training rows
-            than the profile asks for, or, without a score on the test split, no row that is not trained on.
+            than the profile asks for, or no rows to measure on.
     """
-    tasks.documents(task, split)
-    if trained and not held_out_rows(profile, task)[0] and split != "test":
-        raise ValueError(f"{task} trains on all its rows, so that none is left to measure: lower its train_size")
+    if split is not None:
+        tasks.documents(task, split)
+    if trained:
+        found, _ = held_out_rows(profile, task)
+        if split is None and not found:
+            raise ValueError(f"{task} trains on all its rows, so that none is left to measure: lower its train_size")
 
 
 def fingerprints(cell: Cell, data: Callable[[str], str], scored: bool = True) -> dict[str, str]:
@@ -172,4 +192,4 @@ def measured_on(profile: Profile, task: str, record: Mapping[str, Any]) -> dict[
     """Return the hash of the held-out rows of a task; nothing for a record from before there was one."""
     if HELD_OUT not in record["configuration"]:
         return {}
-    return {HELD_OUT: json_fingerprint(held_out_rows(profile, task)[0])}
+    return {HELD_OUT: _held_out(task, profile.tasks[task], profile.held_out, _format(profile, task)).hashed}

@@ -37,4 +37,4 @@ def check_runnable(profile: Profile, folder: Path, tasks: Mapping[str, bool], sp
     for task, trained in tasks.items():
         if profile.scored:
             sandbox_of(task)
-        check_data(profile, task, split if profile.scored else "train", trained)
+        check_data(profile, task, split if profile.scored else None, trained)

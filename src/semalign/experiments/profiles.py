@@ -141,7 +141,7 @@ def load_profile(name: str | Path, **overrides: Any) -> Profile:
     what = f"profile {path.stem if path.parent == FOLDER else path}"
     try:
         profile = Profile.model_validate({"name": path.stem, **content})
-        if path.parent != FOLDER and profile.name in profile_names():
+        if path.resolve().parent != FOLDER.resolve() and profile.name in profile_names():
             raise ValueError(f"{profile.name} is a packaged profile, and records go by the name: rename the file")
         _check(profile)
     except ValidationError as error:

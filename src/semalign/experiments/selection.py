@@ -12,7 +12,7 @@ from semalign.evaluation.record import engine_configuration
 from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.experiments.grids import Point, check_grids, grid, points, settings_at
-from semalign.experiments.inputs import source_once, training_rows
+from semalign.experiments.inputs import has_validation, source_once, training_rows
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.scored_models import scored_model
@@ -56,6 +56,8 @@ def select(
     entries = list(names or profile.selection)
     check_grids(profile, entries)
     check_runnable(profile, folder, dict.fromkeys(profile.tasks, True), SPLIT)
+    if trained := [task for task in profile.tasks if not has_validation(task)]:
+        raise ValueError(f"{trained[0]} trains on its {SPLIT} split, or has none: nothing can be chosen on it")
     lacking = missing(profile, folder, entries, records)
     reason_of, by_name = reasons(profile, folder), {point.file_name: point for point in points(profile, entries)}
 

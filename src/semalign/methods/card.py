@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from peft import PeftModel
 
 from semalign.files import DamagedFileError, read_json
@@ -78,7 +80,11 @@ def _head(base: str, adapter: bool) -> list[str]:
 
 
 def _on_hub(base: str) -> bool:
-    return base.count("/") == 1 and not base.startswith(("/", ".", "~")) and not Path(base).exists()
+    try:
+        validate_repo_id(base)
+    except HFValidationError:
+        return False
+    return "/" in base and not Path(base).exists()
 
 
 def _made(method: Method, record: Mapping[str, Any], n_rows: int, base: str) -> Iterator[str]:

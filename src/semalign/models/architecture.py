@@ -218,7 +218,8 @@ def _slice_or_rows(tokens: Int[Tensor, " n"]) -> slice | Int[Tensor, " n"]:
 def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
     """Return the transformers model, with a PEFT model's adapters in place inside it.
 
-    If its heads share one key, it uses the attention of :mod:`semalign.models.attention` from now on.
+    If its heads share one key, or its attention has a soft cap, it uses what :mod:`semalign.models.attention` says from
+    now on.
 
     Raises:
         ValueError: for an adapter that works by extra prompt tokens, which the model inside does not hold.

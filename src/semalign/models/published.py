@@ -12,6 +12,7 @@ from typing import Any, Literal
 from huggingface_hub import hf_hub_download
 
 from semalign import hub
+from semalign.disk import DISK
 from semalign.errors import nearest, one_line
 from semalign.files import atomic_path, file_sha256, read_json, write_json
 from semalign.models.catalogue import MODELS, Published
@@ -111,7 +112,10 @@ def _from_hub(folder: Path, published: Published, downloads: Path) -> dict[str, 
             continue
         try:
             path = Path(hf_hub_download(published.hub, file.rfilename, revision=info.sha, local_dir=downloads / "hub"))
-        except OSError as error:  # a licence that has to be accepted, or a host of files that cannot be reached
+        except OSError as error:
+            if error.errno in DISK:
+                raise
+            # A licence that has to be accepted, or a host of files that cannot be reached.
             raise ConnectionError(
                 f"the hub does not give {file.rfilename} of {published.hub}: {one_line(error)}"
             ) from error

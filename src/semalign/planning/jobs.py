@@ -165,7 +165,10 @@ class _Planner:
         if not needs_generation(task):
             return scoring.choices(setup, setup.student, texts, size, dtype)
         configuration = task_file(task).configuration()
-        answers = texts.cycled(len(texts) * configuration.get("repeats", 1))
+        repeats = configuration.get("repeats", 1)
+        if repeats > 1:  # the samples of one prompt are drawn together
+            size = min(size, repeats)
+        answers = texts.cycled(len(texts) * repeats)
         longest = configuration["generation_kwargs"]["max_gen_toks"]
         return scoring.generation(setup, setup.student, answers, size, longest, dtype)
 

@@ -1,6 +1,7 @@
 """Bytes on the device: weights, what a backward pass needs, logits, caches. T is the tokens of a padded batch.
 
-Sizes are those of transformers' Llama with the attention kernels of PyTorch, which do not hold the scores. ``size`` is
+Sizes are those of transformers' Llama with the attention kernels of PyTorch, which do not hold the scores; those of a
+model with a soft cap on its attention, such as Gemma 2, are not counted. ``size`` is
 the number of bytes of the model's type; norms, logits and everything that trains take at least four (:func:`wide`).
 """
 

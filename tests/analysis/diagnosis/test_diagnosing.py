@@ -60,8 +60,8 @@ def test_bad_input_is_refused_in_a_line(teacher, student, rows):
     for maps, message in ((("semantic", "none"), "map 'none' cannot be diagnosed"), (("ridge",), "needs the map 'sem")):
         with pytest.raises(ValueError, match=message):
             diagnose(Pair(teacher, student), rows, maps=maps)
-    for given in ({"atoms": "data"}, {"top_atoms": 3}, {"temperature": 0.5}, {"interpolate": True}):
-        with pytest.raises(ValueError, match=f"which {next(iter(given))} is no part of: leave it out"):
+    for given in ({"atoms": "data"}, {"top_atoms": 3}, {"interpolate": True}, {"student_layer": 2}):
+        with pytest.raises(ValueError, match=f"does not use {next(iter(given))}: leave it out"):
             diagnose(Pair(teacher, student), rows, settings=TransferSettings(**given))
 
 

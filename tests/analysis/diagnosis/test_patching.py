@@ -96,3 +96,10 @@ def test_other_layouts_are_changed_and_left_as_they_were(interface):
         inside = model.run(input_ids=ids)
     assert not torch.allclose(inside, before)
     torch.testing.assert_close(model.run(input_ids=ids), before)
+
+
+def test_patched_states_that_overflow_are_told(student, examples, at):
+    test = PatchTest(Architecture(student.model), examples, at, 2, "layer")
+    student.model.model.layers[3].register_forward_hook(lambda module, args, output: torch.full_like(output, torch.inf))
+    with pytest.raises(ValueError, match=r"the states of .* are not finite, first in layer 4"):
+        test.own()

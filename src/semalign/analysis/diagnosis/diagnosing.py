@@ -30,7 +30,8 @@ READ = 8  # layers of each model whose states are read
 PATCHED = 4  # student layers that are patched
 STRENGTHS = (0.5, 1.0)
 ZERO = "zero"
-OTHER_TARGETS = ("atoms", "top_atoms", "temperature", "interpolate")  # settings that change targets beside the map
+OTHER = ("atoms", "top_atoms", "temperature", "interpolate", "centre_targets")  # they change targets beside the map
+OTHER += ("teacher_layer", "student_layer", "student_layers")  # layers are an argument, and the layer map pairs them
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,10 @@ class _Run:
         self.started = time.perf_counter()
         self.pair, self.rows, self.settings = pair, rows, settings
         self.half = len(rows) // 2
-        if given := [name for name in OTHER_TARGETS if getattr(settings, name) != _default(name)]:
-            raise ValueError(f"a diagnosis compares maps, which {given[0]} is no part of: leave it out")
+        if given := [name for name in OTHER if getattr(settings, name) != _default(name)]:
+            raise ValueError(
+                f"a diagnosis compares maps at layers of its own, and does not use {given[0]}: leave it out"
+            )
         self.layer_map = layer_map(pair, settings)
         self.maps = Maps(pair, settings, names)
         self.builder = TargetBuilder(pair, settings)

@@ -49,14 +49,16 @@ def test_a_base_without_all_sets_of_layers_is_not_run(folder):
 )
 def test_the_design_stands_if_changes_only_do_harm(folder, changes, verdict):
     write_losses(folder, "semalign", 0, [1.0, 2.0])
-    for i, change in enumerate(changes):
-        write_losses(folder, f"literal-way-{i}", 0, [change, 1 + change])
-    found = evaluate("design_stands", ["ablations/*"], {"base": "literal", "least": 1})
+    for name, change in zip(("literal-signed", "literal-attention"), changes, strict=False):
+        write_losses(folder, name, 0, [change, 1 + change])
+    write_losses(folder, "literal-ridge", 0, [0.1, 0.1])  # another factor
+    given = {"base": "literal", "factors": ["interface", "pairing"]}
+    found = evaluate("design_stands", ["ablations/*"], {**given, "least": 1})
     assert found.verdict == verdict and found.numbers["of"] == len(changes)
-    lowest = min(changes) - 1
-    assert found.numbers["best"] == f"way {len(changes) - 1} on GSM8K {lowest:+.4f} [{lowest:+.4f}, {lowest:+.4f}]"
+    lowest, named = min(changes) - 1, ("signed", "attention")[len(changes) - 1]
+    assert found.numbers["best"] == f"{named} on GSM8K {lowest:+.4f} [{lowest:+.4f}, {lowest:+.4f}]"
     with pytest.raises(NotRunError, match="at least 9 changes"):
-        evaluate("design_stands", ["ablations/*"], {"base": "literal", "least": 9})
+        evaluate("design_stands", ["ablations/*"], {**given, "least": 9})
 
 
 def write_rises(folder, method, trained, other, own):
@@ -71,11 +73,21 @@ def test_a_method_that_did_not_train_decides_nothing_about_side_effects(folder):
         for trained in ("a", "b"):
             write_rises(folder, method, trained, {"semalign": 0.25}.get(method, 0.0), own)
     found = evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["seeking"]})
-    assert found.verdict == "undecided" and found.numbers["each"].endswith("], which did not train")
+    assert found.verdict == "undecided"
+    assert found.numbers["each"] == "seeking open, as there is no task on which both trained"
     found = evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["seeking", "laten"]})
-    assert found.verdict == "not" and found.numbers["each"].count("which did not train") == 1
+    assert found.verdict == "not" and found.numbers["each"].count("open") == 1
     found = evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["laten"], "ours": "seeking"})
     assert found.verdict == "undecided"  # nothing was trained on this side
+
+
+def test_side_effects_of_a_training_that_did_nothing_do_not_count(folder):
+    for method, rises in (("semalign", (0.0, 0.25)), ("seeking", (0.0, 0.5))):
+        write_rises(folder, method, "a", rises[0], own=-9.0 if method == "seeking" else 0.1)  # SemAlign did not train
+        write_rises(folder, method, "b", rises[1], own=-9.0)
+    found = evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["seeking"]})
+    assert found.verdict == "reproduced"
+    assert found.numbers["each"] == "seeking -0.2500 [-0.2500, -0.2500], trained on b (+0.2500 by semalign)"
 
 
 @pytest.mark.parametrize(("rise", "verdict"), [(0.5, "reproduced"), (-0.5, "not"), (0.0, "undecided")])
@@ -84,7 +96,7 @@ def test_side_effects_are_compared_on_tasks_that_were_not_trained(folder, rise, 
         for trained in ("a", "b"):
             write_rises(folder, method, trained, other, own=-9.0)
     found = evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["seeking"]})
-    assert found.verdict == verdict and found.numbers["ours"] == 0.25
-    assert found.numbers["each"] == f"seeking {0 - rise:+.4f} [{0 - rise:+.4f}, {0 - rise:+.4f}]"
+    told = f"seeking {0 - rise:+.4f} [{0 - rise:+.4f}, {0 - rise:+.4f}], trained on a and b (+0.2500 by semalign)"
+    assert found.verdict == verdict and found.numbers["each"] == told
     with pytest.raises(NotRunError, match="no record of laten"):
         evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["laten"]})

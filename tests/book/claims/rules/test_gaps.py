@@ -43,6 +43,13 @@ def test_the_closest_method_counts_beyond_chance_only(scored):
     assert found.numbers["each"] == "a `semalign` 0.5 (`semalign` 0.5), b `other` 14.5 (`semalign` 15.0)"
 
 
+def test_a_smallest_gap_that_is_not_shown_refutes_nothing(scored):
+    scored((150, 150), semalign=(100, 100), other=(101, 101))
+    assert evaluate("closest", [], {"profile": "p", "others": ["other"]}).verdict == "undecided"
+    scored((150, 150), semalign=(150, 150), other=(100, 100))
+    assert evaluate("closest", [], {"profile": "p", "others": ["other"]}).verdict == "reproduced"
+
+
 def test_a_bound_holds_the_whole_interval(scored):
     scored((150, 150), semalign=(150, 150), other=(0, 0))
     assert evaluate("within_of_teacher", [], {"profile": "p", "bound": 2.6}).verdict == "reproduced"
@@ -61,6 +68,7 @@ def test_where_ours_did_not_train_nothing_is_decided(scored):
 
     scored((150, 150), idle=[("semalign", "b")], **methods)
     assert verdicts() == ["not", "not", "not"]
-    assert evaluate("closest", [], gap).numbers["of"] == 1
+    scored((150, 150), idle=[("semalign", "b")], semalign=(149, 100), other=(100, 100))
+    assert evaluate("closest", [], gap).verdict == "partly"  # one of the two tasks
     scored((150, 150), idle=[("other", "a"), ("other", "b")], **methods)
-    assert verdicts() == ["undecided", "not", "not"]
+    assert verdicts() == ["undecided", "undecided", "not"]

@@ -12,7 +12,9 @@ from semalign.book.claims.evidence import records_of
 from semalign.book.claims.rules import rule
 from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Finding, NotRunError, over
 from semalign.book.tables.ablations import BASES
+from semalign.book.tables.ablations import changes as all_changes
 from semalign.book.tables.paper import title
+from semalign.experiments.profiles import load_profile
 from semalign.results.records import PAPER
 from semalign.results.resampling import Difference, seeded_bootstraps
 from semalign.results.training import UNMOVED, HeldOutNll, training_of
@@ -27,6 +29,9 @@ class Losses(NamedTuple):
     rise: float
     width: float
     rows: Float[ndarray, "seeds rows"]
+
+
+Rises = Mapping[str, Sequence[float]]  # of the loss of each row, by task
 
 
 def _losses(patterns: Sequence[str]) -> dict[tuple[str, str], Losses]:
@@ -84,16 +89,18 @@ def _enough(one: Losses, changes: Sequence[Difference], margin: float) -> bool |
 
 
 @rule
-def design_stands(patterns: Sequence[str], *, base: str, least: int) -> Finding:
+def design_stands(patterns: Sequence[str], *, base: str, factors: Sequence[str], least: int) -> Finding:
     """Reproduced if some changes of a base raise the held-out loss beyond their interval and none lowers it.
 
-    Partly if some raise and some lower it, not if only some lower it. Fewer than ``least`` changes say nothing.
+    Partly if some raise and some lower it, not if only some lower it. Fewer than ``least`` changes say nothing. Changes
+    are those of some factors (:data:`semalign.book.tables.ablations.FACTORS`), on each benchmark.
     """
+    named = {each.entry for each in all_changes(load_profile("ablations")) if each.factor in factors}
     found = _losses(patterns)
     pairs = [
         (f"{name.removeprefix(f'{base}-').replace('-', ' ')} on {title(task)}", losses.rows, own.rows)
         for (task, name), losses in found.items()
-        if name.startswith(f"{base}-") and (own := found.get((task, BASES[base]))) is not None
+        if name in named and name.startswith(f"{base}-") and (own := found.get((task, BASES[base]))) is not None
     ]
     differences = seeded_bootstraps([(ours, theirs) for _, ours, theirs in pairs])
     changes = [(name, change) for (name, *_), change in zip(pairs, differences, strict=True)]
@@ -117,25 +124,36 @@ def _above(change: Difference) -> bool:
 def fewer_side_effects(patterns: Sequence[str], *, theirs: Sequence[str], ours: str = PAPER) -> Finding:
     """Reproduced if the loss on tasks that were not trained rises less by ``ours`` than by each of ``theirs``.
 
-    Differences are paired by held-out row; each row counts for the mean over the other tasks that were trained. A
-    method that did not train is named, and decides nothing.
+    Differences are paired by held-out row; each row counts for the mean over the other tasks that were trained.
+    Compared are trainings on tasks on which both methods trained; without one a comparison is open.
     """
-    found: dict[str, dict[str, dict[str, list[float]]]] = {}
-    moved: set[str] = set()
+    found: dict[str, dict[str, Rises]] = {}
+    moved: set[tuple[str, str]] = set()
     for record in records_of(patterns):
         found.setdefault(record["method"], {})[record["task"]] = record["details"]["rises"]
         if _trained(record["task"], record["details"]):
-            moved.add(record["method"])
+            moved.add((record["method"], record["task"]))
     if absent := [name for name in (ours, *theirs) if name not in found]:
         raise NotRunError(f"no record of {', '.join(absent)}")
-    own = np.concatenate(list(_on_others(found[ours])))
-    rises = [np.concatenate(list(_on_others(found[name]))) for name in theirs]
-    changes = dict(zip(theirs, seeded_bootstraps([(own[None], each[None]) for each in rises]), strict=True))
-    idle = {name: "" if name in moved else ", which did not train" for name in theirs}
-    each = ", ".join(f"{_told(name, change)}{idle[name]}" for name, change in changes.items())
-    sides = {name: True if _below(change) else False if _above(change) else None for name, change in changes.items()}
-    outcomes = [side if {name, ours} <= moved else None for name, side in sides.items()]
-    return Finding(over(outcomes), {"each": each, "ours": float(own.mean())})
+    outcomes, lines = [], []
+    for name in theirs:
+        trained = [task for task in found[ours] if {(ours, task), (name, task)} <= moved]
+        if not trained:
+            outcomes.append(None)
+            lines.append(f"{name} open, as there is no task on which both trained")
+            continue
+        own, other = (_rise_elsewhere({task: found[method][task] for task in trained}) for method in (ours, name))
+        (change,) = seeded_bootstraps([(own[None], other[None])])
+        outcomes.append(True if _below(change) else False if _above(change) else None)
+        lines.append(
+            f"{_told(name, change)}, trained on {' and '.join(map(title, trained))} ({own.mean():+.4f} by {ours})"
+        )
+    return Finding(over(outcomes), {"each": "; ".join(lines)})
+
+
+def _rise_elsewhere(rises: Mapping[str, Rises]) -> Float[ndarray, " rows"]:
+    """Return for each row of each task its mean rise over trainings on other tasks, the rows of all tasks together."""
+    return np.concatenate(list(_on_others(rises)))
 
 
 def _trained(task: str, details: Mapping[str, Any]) -> bool:
@@ -144,7 +162,7 @@ def _trained(task: str, details: Mapping[str, Any]) -> bool:
     return rise >= UNMOVED * details["before_nll"][task] or details["weight_change"] >= UNMOVED
 
 
-def _on_others(rises: dict[str, dict[str, list[float]]]) -> Iterator[Float[ndarray, " rows"]]:
+def _on_others(rises: Mapping[str, Rises]) -> Iterator[Float[ndarray, " rows"]]:
     """Yield for each task the mean rise of its rows over the trainings on other tasks."""
     for task in next(iter(rises.values())):
         others = [rows[task] for trained, rows in rises.items() if trained != task]
