@@ -30,8 +30,10 @@ READ = 8  # layers of each model whose states are read
 PATCHED = 4  # student layers that are patched
 STRENGTHS = (0.5, 1.0)
 ZERO = "zero"
-OTHER = ("atoms", "top_atoms", "temperature", "interpolate", "centre_targets")  # they change targets beside the map
-OTHER += ("teacher_layer", "student_layer", "student_layers")  # layers are an argument, and the layer map pairs them
+OTHER = (  # settings that change targets beside the map, or name layers, which are an argument
+    *("atoms", "top_atoms", "temperature", "interpolate", "centre_targets"),
+    *("teacher_layer", "student_layer", "student_layers"),
+)
 
 
 @dataclass(frozen=True)

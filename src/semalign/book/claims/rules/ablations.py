@@ -135,7 +135,7 @@ def fewer_side_effects(patterns: Sequence[str], *, theirs: Sequence[str], ours: 
             moved.add((record["method"], record["task"]))
     if absent := [name for name in (ours, *theirs) if name not in found]:
         raise NotRunError(f"no record of {', '.join(absent)}")
-    outcomes, lines = [], []
+    outcomes, lines = list[bool | None](), list[str]()
     for name in theirs:
         trained = [task for task in found[ours] if {(ours, task), (name, task)} <= moved]
         if not trained:
