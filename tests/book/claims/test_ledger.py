@@ -104,9 +104,10 @@ def test_results_after_fewer_rows_do_not_count_beside_those_at_the_papers_sizes(
         make_record(root, name)
     given = {**TEST["given"], "profile": ["micro-tuned", "micro", "micro-sibling"]}
     test = {**TEST, "rule": "of_profile", "given": given}
+    tests = [test]
 
     def verdict(**verdicts):
-        claim = Claim.model_validate({**CLAIM, "tests": [test]})
+        claim = Claim.model_validate({**CLAIM, "tests": tests})
         for each in claim.all_tests:
             each.__dict__["finding"] = Finding(verdicts[each.given["profile"].replace("-", "_")])
         return claim.verdict, [each.given["profile"] for each in claim.counted]
@@ -117,6 +118,9 @@ def test_results_after_fewer_rows_do_not_count_beside_those_at_the_papers_sizes(
     assert verdict(**here | {"micro": "not"})[0] == "partly"
     assert verdict(**here | {"micro": "not run"}) == ("reproduced", ["micro-sibling"])
     assert verdict(**here | {"micro": "not run", "micro_sibling": "not run"}) == ("not", ["micro-tuned"])
+    tests.append({**test, "given": {**given, "profile": ["micro-tuned"]}})  # a test of its own
+    assert verdict(**here) == ("reproduced", ["micro", "micro-sibling"])
+    assert verdict(**here | {"micro": "not run", "micro_sibling": "not run"})[1] == ["micro-tuned"] * 2
 
 
 def test_mistakes_in_the_file_are_named(root):

@@ -120,24 +120,20 @@ class Claim(Strict):
 
     @property
     def counted(self) -> list[Test]:
-        """The tests that the verdict is of: of one test on several profiles, those run with the most training rows.
+        """The tests that the verdict is of: of those on profiles, the ones that were run with the most training rows.
 
         Results after a few hundred rows are so never mixed with those at the sizes of the paper.
         """
-        return [test for trial in self.trials for test in _largest(trial)]
+        run = [test for test in self.all_tests if "profile" in test.given and test.finding.verdict != NOT_RUN]
+        rows = {test.given["profile"]: sum(sizes(test.given["profile"])) for test in run}
+        few = {name for name in rows if rows[name] < max(rows.values())}
+        unrun = {test.given.get("profile") for test in self.all_tests} - {None, *rows} if rows else set()
+        return [test for test in self.all_tests if test.given.get("profile") not in few | unrun]
 
     @cached_property
     def verdict(self) -> str:
         """The verdict of its tests together."""
         return combined(test.finding.verdict for test in self.counted)
-
-
-def _largest(trial: Sequence[Test]) -> list[Test]:
-    if len(trial) == 1:
-        return list(trial)
-    run = [test for test in trial if test.finding.verdict != NOT_RUN]
-    rows = {test.given["profile"]: sum(sizes(test.given["profile"])) for test in run}
-    return [test for test in run if rows[test.given["profile"]] == max(rows.values())]
 
 
 class Group(Strict):

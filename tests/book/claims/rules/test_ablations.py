@@ -40,7 +40,7 @@ def test_few_layers_are_enough_if_more_of_them_do_not_help(folder, one, four, wi
 def test_a_base_without_all_sets_of_layers_is_not_run(folder):
     write_losses(folder, "both", 0, [1.0])
     write_losses(folder, "both-2-layers", 0, [1.0])
-    with pytest.raises(NotRunError, match="no base with 2, 4 layers on record"):
+    with pytest.raises(NotRunError, match="no record of both on GSM8K with 2, 4 layers"):
         evaluate("few_layers", ["ablations/*"], LAYERS)
 
 

@@ -70,7 +70,7 @@ def few_layers(patterns: Sequence[str], *, bases: Sequence[str], more: Sequence[
         for base in [name for name in bases if BASES[name] == entry]:
             further = [losses for n in more if (losses := found.get((task, f"{base}-{n}-layers"))) is not None]
             if len(further) < len(more):
-                continue
+                raise NotRunError(f"no record of {base} on {title(task)} with {', '.join(map(str, more))} layers")
             changes = seeded_bootstraps([(losses.rows, one.rows) for losses in further])
             outcomes.append(_enough(one, changes, margin))
             told = ", ".join(_told(str(n), change) for n, change in zip(more, changes, strict=True))
