@@ -4,7 +4,7 @@ import pytest
 from helpers.data import write
 from helpers.scripted import GSM8K, script
 
-from semalign.data.tasks import rows, split_fingerprint
+from semalign.data.tasks import items_hash, rows, split_fingerprint
 from semalign.evaluation import record as record_module
 from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
@@ -15,7 +15,7 @@ from semalign.results.records import read_record, write_record
 @pytest.fixture(autouse=True)
 def fresh():
     """Fingerprints of splits are kept for the process."""
-    split_fingerprint.cache_clear()
+    items_hash.cache_clear()
 
 
 def test_the_record_of_a_score_by_hand(model, data, tmp_path):
@@ -54,7 +54,7 @@ def test_the_answer_that_is_kept(sample, answer):
 def test_the_fingerprint_of_a_split_follows_its_items(root):
     marks = []
     for items in ([GSM8K], [GSM8K, GSM8K], [{**GSM8K, "answer": "#### 4"}]):
-        split_fingerprint.cache_clear()
+        items_hash.cache_clear()
         write(root, "semalign/micro-gsm8k/test", items)
         marks.append(split_fingerprint("micro_gsm8k", "test"))
     assert len(set(marks)) == 3

@@ -4,7 +4,7 @@ import pytest
 from helpers.models import make_llama, make_tokenizer
 from helpers.profiles import write_profile
 
-from semalign.data.tasks import split_fingerprint
+from semalign.data.tasks import items_hash
 from semalign.experiments.inputs import forget_sources
 
 
@@ -23,5 +23,5 @@ def profile(tmp_path, monkeypatch):
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions))
     monkeypatch.setenv("SEMALIGN_DATA", str(tmp_path / "roots"))
     forget_sources()
-    split_fingerprint.cache_clear()
+    items_hash.cache_clear()
     return write_profile(tmp_path)

@@ -13,6 +13,7 @@ from semalign.data.row_files import Row
 from semalign.data.sources import fingerprint, first
 from semalign.data.task_file import task_file
 from semalign.data.task_items import Fields, check_items, dataset, right_choices
+from semalign.paths import data_roots
 
 if TYPE_CHECKING:  # lm-eval takes seconds to import
     from lm_eval.api.task import ConfigurableTask
@@ -35,9 +36,14 @@ def documents(task: str | Path, split: str, limit: int | None = None) -> list[Ro
     return first(rows, limit, file.metadata.get("group_by"))
 
 
-@lru_cache
 def split_fingerprint(task: str | Path, split: str) -> str:
     """Return a short hash of the items of a split, the same for a data root and the hub."""
+    return items_hash(task, split, (task_file(task).fingerprint, *data_roots()))
+
+
+@lru_cache
+def items_hash(task: str | Path, split: str, read_from: tuple[str | Path, ...]) -> str:
+    """Return the hash of a split, computed once; what it is read from only tells apart what is kept."""
     return fingerprint(documents(task, split))
 
 
