@@ -75,10 +75,11 @@ def evaluate(
     for each in task:
         source, given = task_file(each), {"adapter": adapter and str(adapter)}
         path = None if out is None else out / f"{source.name}.json"
-        asked = None if path is None else scored(loaded, source, split, limit, chat_name(each, chat))
-        if path is not None and asked is not None and _is_current(path, asked[0], asked[1] | given):
-            typer.echo(f"{_line(read_record(path))}, as {path} says")
-            continue
+        if path is not None:
+            made_from, settings = scored(loaded, source, split, limit, chat_name(each, chat))
+            if _is_current(path, made_from, settings | given):
+                typer.echo(f"{_line(read_record(path))}, as {path} says")
+                continue
         result = run_evaluation(
             loaded, each, split=split, limit=limit, batch_size=batch_size, chat=chat, record_path=path
         )

@@ -17,6 +17,7 @@ from semalign.evaluation.run import evaluate
 from semalign.experiments.cells import Cell, cells, entries_of
 from semalign.experiments.inputs import (
     HELD_OUT,
+    check_data,
     configuration,
     fingerprints,
     held_out_rows,
@@ -125,8 +126,8 @@ def run(curves: Curves) -> pd.DataFrame:
     """
     wanted = curves.cells
     check_runnable(curves.profile, curves.place, dict.fromkeys(curves.profile.tasks, True), SPLIT)
-    if bare := [task for task in curves.profile.tasks if not held_out_rows(curves.profile, task)[0]]:
-        raise ValueError(f"{bare[0]} trains on all its rows, so that none is left to measure: lower its train_size")
+    for task in curves.profile.tasks:
+        check_data(curves.profile, task, None)
 
     def attempt(cell: Cell, wait: bool) -> None:
         make(curves.place / cell.file_name, partial(curves.reason, cell), lambda _: _record(curves, cell), wait)

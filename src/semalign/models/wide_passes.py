@@ -12,10 +12,11 @@ from semalign.models.precision import is_half, wide
 
 @contextmanager
 def wide_passes(architecture: Architecture) -> Iterator[None]:
-    """Let decoder layers compute in float32 while the block runs; their weights are then bit for bit what they were.
+    """Let decoder layers and the final norm compute in float32 while the block runs.
 
-    The states between layers are float32 too, so that what a pass adds up is rounded no more than the weights are.
-    A model in float32 or float64 is left as it is. The head keeps its type.
+    Their weights are then bit for bit what they were. The states between layers are float32 too, so that what a pass
+    adds up is rounded no more than the weights are. A model in float32 or float64 is left as it is. The head keeps its
+    type.
     """
     if not is_half(architecture.model):
         yield
