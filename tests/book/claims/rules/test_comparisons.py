@@ -60,11 +60,11 @@ def test_a_method_that_did_not_train_decides_nothing(scored, idle):
     numbers = right(a_x=100, a_y=140, b_x=140, b_y=100)
     given = {"profile": "p", "ours": "x", "theirs": "y", "margin": 3.0}
     scored(numbers, tasks=("a", "b"), idle=[(idle, "b", "general"), (idle, "b", "coder")])
-    assert better(ours="x", theirs="y").verdict == evaluate("alike", [], given).verdict == "not"
+    assert better(ours="x", theirs="y").verdict == evaluate("no_worse", [], given).verdict == "not"
     scored(numbers, tasks=("a", "b"), idle=[(idle, "a", "general")])
-    assert better(ours="x", theirs="y").verdict == "partly" and evaluate("alike", [], given).verdict == "not"
+    assert better(ours="x", theirs="y").verdict == evaluate("no_worse", [], given).verdict == "partly"
     scored(numbers, tasks=("a", "b"), idle=[(idle, task, "general") for task in "ab"])
-    assert better(ours="x", theirs="y").verdict == evaluate("alike", [], given).verdict == "undecided"
+    assert better(ours="x", theirs="y").verdict == evaluate("no_worse", [], given).verdict == "undecided"
 
 
 def test_a_profile_without_further_teachers_is_not_run(monkeypatch):
@@ -75,11 +75,21 @@ def test_a_profile_without_further_teachers_is_not_run(monkeypatch):
         better(further=True)
 
 
-def test_methods_are_alike_inside_a_margin_and_differ_by_a_shown_difference(scored):
+def test_a_method_is_no_worse_where_it_is_not_below_by_a_margin(scored):
     given = {"profile": "p", "ours": "x", "theirs": "y", "margin": 3.0}
-    for ours, verdict in {101: "reproduced", 103: "undecided", 140: "not"}.items():
+    # minus 1.5 points: [-3.5, 0.0] at 95%, and from -3.0 on one side at 5%
+    for ours, verdict in {140: "reproduced", 101: "reproduced", 98: "reproduced", 97: "undecided", 60: "not"}.items():
         scored(right(a_x=ours, a_y=100))
-        assert evaluate("alike", [], given).verdict == verdict
+        assert evaluate("no_worse", [], given).verdict == verdict, ours
+
+
+def test_holms_correction_is_over_all_cases_of_a_claim(scored, monkeypatch):
+    families = []
+    monkeypatch.setattr(comparisons, "holm", lambda values: families.append(len(values)) or list(values))
+    scored(right(a_x=140, a_y=100, a_z=100, a_none=100, b_x=120, b_y=90, b_z=80, b_none=100), tasks=("a", "b"))
+    assert better(ours="x", theirs=["y", "z"]).numbers["each"].startswith("minus `y` on a +20.0 [")
+    evaluate("content_kept", [], {"profile": "p", "ours": "x", "controls": ["y", "z"]})
+    assert families == [4, 4, 2]
 
 
 def test_nothing_to_explain_without_a_gain(scored):

@@ -15,14 +15,28 @@ def root(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("gain", "verdict"), [(0.5, "reproduced"), (0.02, "undecided"), (0.0, "not"), (-0.5, "not")])
 def test_a_lower_nll_is_paired_by_row(root, gain, verdict):
-    rows = [1.0, 2.0, 3.0, 4.0]
+    rows = [11.0, 12.0, 13.0, 14.0]
     ours = [row - gain + (0.05 if gain == 0.02 else 0.0) * (-1) ** i for i, row in enumerate(rows)]
-    for method, values in {"none": rows, "semalign": ours}.items():
-        put(root, f"families/{method}.json", method=method, details={"row_nll": values})
-    found = evaluate("lower_nll", ["families/*.json"], {"theirs": "none", "margin": 0.01})
+    given = {"theirs": "none", "tasks": ["gsm8k"], "margin": 0.01}
+    put(root, "families/none.json", method="none", details={"row_nll": rows})
+    cell = {**dict.fromkeys(("before", "after", "low", "high"), 1.0), "n": 4, "split": None, "row_nll": ours}
+    put(root, "families/ours.json", details={"held_out": cell}, fingerprints={"data": "a"})
+    found = evaluate("lower_nll", ["families/*.json"], given)
     assert found.verdict == verdict and found.numbers["each"].startswith(f"GSM8K {-gain:+.4f} [")
     with pytest.raises(NotRunError, match="no record of sft"):
-        evaluate("lower_nll", ["families/*.json"], {"theirs": "sft", "margin": 0.01})
+        evaluate("lower_nll", ["families/*.json"], {**given, "theirs": "sft"})
+    with pytest.raises(NotRunError, match="no record of none"):
+        evaluate("lower_nll", ["families/*.json"], {**given, "tasks": ["gsm8k", "mbpp"]})
+
+
+def test_losses_on_other_data_or_of_other_models_are_not_compared(root):
+    given = {"theirs": "sft", "tasks": ["gsm8k"], "margin": 0.01}
+    for part in ("data", "student", "teacher"):
+        for i, method in enumerate(("semalign", "sft")):
+            details = {"row_nll": [1.0, 2.0]}
+            put(root, f"pair/{method}.json", method=method, details=details, fingerprints={part: str(i)})
+        with pytest.raises(NotRunError, match=f"another {part}"):
+            evaluate("lower_nll", ["pair/*.json"], given)
 
 
 def test_one_run_without_an_interval_decides_nothing(root):

@@ -11,7 +11,7 @@ from semalign.book.claims.verdicts import NOT, UNDECIDED, Finding, NotRunError, 
 from semalign.book.markdown import interval
 from semalign.book.tables.paper import title
 from semalign.results.records import NONE, PAPER
-from semalign.results.resampling import Difference, seeded_bootstraps
+from semalign.results.resampling import Difference, resampled
 from semalign.results.statistics import holm
 
 ALPHA = 0.05
@@ -23,13 +23,15 @@ Side = tuple[str, str, str]  # method, task and teacher
 class Case(NamedTuple):
     """One comparison of a claim: its name, both scores in percent, their difference, and its corrected p value.
 
-    It is idle if one of the two methods did not train: its score is then the student's, and decides nothing.
+    ``least`` is the end of the one-sided 95% interval below. A case is idle if one of the two methods did not train:
+    its score is then the student's, and decides nothing.
     """
 
     name: str
     ours: float
     theirs: float
     difference: Difference
+    least: float
     p: float
     idle: bool = False
 
@@ -49,13 +51,11 @@ class Case(NamedTuple):
             return None
         return True if self.above else False if self.below or self.difference.high < margin else None
 
-    def equal(self, margin: float) -> bool | None:
-        """Return whether the interval is inside a margin; no if a difference is shown, else open (None)."""
+    def no_worse(self, margin: float) -> bool | None:
+        """Return whether ours is worse by less than a margin; no if theirs is shown to be better, else open (None)."""
         if self.idle:
             return None
-        if -margin < self.difference.low and self.difference.high < margin:
-            return True
-        return False if self.above or self.below else None
+        return True if self.least > -margin else False if self.below else None
 
 
 @rule
@@ -85,24 +85,23 @@ def better(
         margin: points.
     """
     scores, others = Scores(profile, patterns), [theirs] if isinstance(theirs, str) else theirs
-    found = {name: cases_of(scores, ours, name, tasks, further) for name in others}
-    named = len(others) > 1
-    cases = [
-        case._replace(name=f"{name} on {case.name}") if named else case for name, of in found.items() for case in of
-    ]
+    cases = cases_of(scores, ours, others, tasks, further)
     told = {**_numbers(cases), "untrained": _untrained(scores, (ours, *others), _pairs(scores, tasks, further))}
     return Finding(over(case.holds(margin) for case in cases), told)
 
 
 @rule
-def alike(
+def no_worse(
     patterns: Sequence[str], *, profile: str, ours: str, theirs: str, margin: float, tasks: Sequence[str] | None = None
 ) -> Finding:
-    """Reproduced if every difference of two methods is inside a margin; cases and arguments as in :func:`better`."""
+    """Reproduced if ``ours`` is nowhere below ``theirs`` by a margin, by one-sided tests at 5%.
+
+    A case is refuted where ``theirs`` is above. Cases and arguments are as in :func:`better`.
+    """
     scores = Scores(profile, patterns)
-    cases = cases_of(scores, ours, theirs, tasks, further=False)
+    cases = cases_of(scores, ours, [theirs], tasks, further=False)
     told = {**_numbers(cases), "untrained": _untrained(scores, (ours, theirs), _pairs(scores, tasks, further=False))}
-    return Finding(over(case.equal(margin) for case in cases), told)
+    return Finding(over(case.no_worse(margin) for case in cases), told)
 
 
 @rule
@@ -114,14 +113,12 @@ def content_kept(
     Without a gain over the student there is nothing that the atoms' meaning could explain.
     """
     scores = Scores(profile, patterns)
-    against = {name: cases_of(scores, ours, name, None, further=False) for name in controls}
-    gain = cases_of(scores, ours, NONE, None, further=False)
-    cases = [case for found in against.values() for case in found]
+    cases = cases_of(scores, ours, controls, None, further=False)
+    gain = cases_of(scores, ours, [NONE], None, further=False)
     verdict = over(case.holds(margin) for case in cases)
     if not any(case.above for case in gain) and verdict == NOT:
         verdict = UNDECIDED
-    each = "; ".join(f"minus `{name}`: {each_text(found)}" for name, found in against.items())
-    return Finding(verdict, {"each": each, "gain": each_text(gain), **_counts(cases)})
+    return Finding(verdict, {"each": each_text(cases), "gain": each_text(gain), **_counts(cases)})
 
 
 @rule
@@ -154,11 +151,17 @@ def _pairs(scores: Scores, tasks: Sequence[str] | None, further: bool) -> list[t
     return list(further_pairs(scores, tasks)) if further else [(task, general) for task in tasks or scores.tasks]
 
 
-def cases_of(scores: Scores, ours: str, theirs: str, tasks: Sequence[str] | None, further: bool) -> list[Case]:
-    """Return the comparisons of two methods: for each task, from the general teacher or from the further ones."""
-    of = " from {}" if further else ""
+def cases_of(
+    scores: Scores, ours: str, others: Sequence[str], tasks: Sequence[str] | None, further: bool
+) -> list[Case]:
+    """Return the comparisons of a method with others: for each task, from the general teacher or from the further ones.
+
+    The name of a case says with what it is compared if there are several others.
+    """
+    minus, of = "minus `{}` on " if len(others) > 1 else "", " from {}" if further else ""
     sides = [
-        (title(task) + of.format(teacher), (ours, task, teacher), (theirs, task, teacher))
+        (minus.format(name) + title(task) + of.format(teacher), (ours, task, teacher), (name, task, teacher))
+        for name in others
         for task, teacher in _pairs(scores, tasks, further)
     ]
     return corrected_cases(scores, sides)
@@ -173,11 +176,14 @@ def corrected_cases(scores: Scores, cases: Sequence[tuple[str, Side, Side]]) -> 
 
 def tested(names: Sequence[str], points: Sequence[tuple[ndarray, ndarray]], idle: Sequence[bool]) -> list[Case]:
     """Return cases from the points of both sides, each of shape (seeds, items), with Holm's correction over them."""
-    found = seeded_bootstraps(points, resamples=RESAMPLES)
+    drawn = resampled(points, resamples=RESAMPLES)
+    found = [each.difference() for each in drawn]
     p_values = holm([difference.p for difference in found])
     return [
-        Case(name, float(ours.mean()), float(theirs.mean()), difference, p, still)
-        for name, (ours, theirs), difference, p, still in zip(names, points, found, p_values, idle, strict=True)
+        Case(name, float(ours.mean()), float(theirs.mean()), difference, each.interval(0.9)[0], p, still)
+        for name, (ours, theirs), difference, each, p, still in zip(
+            names, points, found, drawn, p_values, idle, strict=True
+        )
     ]
 
 

@@ -76,7 +76,7 @@ def within_of_teacher(patterns: Sequence[str], *, profile: str, bound: float, ou
     A task on which ``ours`` did not train is open.
     """
     scores = Scores(profile, patterns)
-    cases = cases_of(scores, TEACHER, ours, None, further=False)
+    cases = cases_of(scores, TEACHER, [ours], None, further=False)
     outcomes = [None if c.idle else True if _inside(c, bound) else False if _beyond(c, bound) else None for c in cases]
     largest = max(cases, key=lambda case: abs(case.difference.value))
     return Finding(over(outcomes), {"each": each_text(cases), "largest": abs(largest.difference.value), "bound": bound})

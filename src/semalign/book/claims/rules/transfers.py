@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -25,31 +26,35 @@ PAPERS_TARGETS = {
 
 
 @rule
-def lower_nll(patterns: Sequence[str], *, theirs: str, ours: str = PAPER, margin: float) -> Finding:
+def lower_nll(
+    patterns: Sequence[str], *, theirs: str, tasks: Sequence[str], ours: str = PAPER, margin: float
+) -> Finding:
     """Reproduced if the response NLL is lower by ``ours`` than by ``theirs`` on every task, paired by held-out row.
 
-    A task is refuted if the whole interval of what ours gains is below ``margin`` nats; else it is open.
+    A task is refuted if the whole interval of what ours gains is below ``margin`` nats; else it is open. Without
+    records of one task, or with those of other models or data beside each other, nothing is computed.
     """
-    found = _by_task(patterns)
-    gains = {task: _gain(runs, ours, theirs) for task, runs in found.items()}
+    records = records_of(patterns)
+    gains = {task: _gain([record for record in records if record["task"] == task], ours, theirs) for task in tasks}
     outcomes = [True if d.low > 0 else False if d.high < margin else None for d in gains.values()]
     each = ", ".join(f"{BENCHMARKS[task]} {-d.value:+.4f} [{-d.high:+.4f}, {-d.low:+.4f}]" for task, d in gains.items())
     return Finding(over(outcomes), {"each": each})
 
 
-def _by_task(patterns: Sequence[str]) -> dict[str, dict[str, list[Record]]]:
-    found: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
-    for record in records_of(patterns):
-        found[record["task"]][record["method"]].append(record)
-    return found
+def _gain(runs: Sequence[Record], ours: str, theirs: str) -> Difference:
+    """Return how much lower the NLL of ours is on one task, with its interval over rows and seeds."""
+    sides = [[run for run in runs if run["method"] == name] for name in (theirs, ours)]
+    if lacking := [name for name, side in zip((theirs, ours), sides, strict=True) if not side]:
+        raise NotRunError(f"no record of {lacking[0]}")
+    for part in ("teacher", "student", "data"):  # a student as it is has no teacher and no training rows
+        if len({run["fingerprints"].get(part) for run in chain(*sides)} - {None}) > 1:
+            raise NotRunError(f"records of {ours} and {theirs} have another {part}")
+    return seeded_bootstrap(*(np.array([_row_nll(run["details"]) for run in side]) for side in sides))
 
 
-def _gain(runs: Mapping[str, list[Record]], ours: str, theirs: str) -> Difference:
-    """Return how much lower the NLL of ours is, with its interval over rows and seeds."""
-    if not runs.get(ours) or not runs.get(theirs):
-        raise NotRunError(f"no record of {theirs if runs.get(ours) else ours}")
-    sides = [np.array([run["details"]["row_nll"] for run in runs[name]]) for name in (theirs, ours)]
-    return seeded_bootstrap(*sides)
+def _row_nll(details: Mapping[str, Any]) -> Sequence[float]:
+    """Return the NLL of each held-out row, of a cell of a comparison or of a script's record."""
+    return details["held_out"]["row_nll"] if "held_out" in details else details["row_nll"]
 
 
 @rule
