@@ -94,7 +94,7 @@ if missing := len(cells(settings)) - len(kept):
 #
 # The three other starting points have a higher rate than `literal`: the one that was best for cross-entropy on MMLU in an earlier search. It was chosen on the same validation rows, so that these three are a little too good.
 #
-# A difference is the variant's loss minus that of its starting point, on the same rows, in nats per token: below zero the change helps. Intervals are bootstraps over rows and seeds. Bold differences are those whose $p$, corrected by Holm's procedure for all differences of this chapter, is below 0.05.
+# A difference is the variant's loss minus that of its starting point, on the same rows, in nats per token: below zero the change helps. Intervals are bootstraps over rows and seeds. Bold differences are those whose $p$ is below 0.05 after Holm's procedure, which takes all changes of one setting in this chapter together; a table that compares other trainings is corrected on its own and says so.
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -166,7 +166,7 @@ ON_LAYERS += [(f"both-{n}-layers", f"labels-{n}-layers") for n in NUMBERS]
 on_layers = pair_differences(read_records(folder, kept), ON_LAYERS, NLL)
 page.show_table(
     pairs.pair_table(settings, ON_LAYERS, on_layers, NLL),
-    "Response NLL of labels alone on the last two, the last four and all layers minus that of labels on the last one (`both-weight-0`), and of labels with the layer term (`both`) minus that of labels on the same layers, ± half of the 95% interval.",
+    "Response NLL of labels alone on the last two, the last four and all layers minus that of labels on the last one (`both-weight-0`), and of labels with the layer term (`both`) minus that of labels on the same layers, ± half of the 95% interval. Bold: $p$ is below 0.05, corrected by Holm's procedure over this table.",
     "labels-on-layers",
     command=COMPARE,
     records=records,

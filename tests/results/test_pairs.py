@@ -47,6 +47,13 @@ def test_pairs_are_compared_where_both_have_values(records):
     assert points["difference"].tolist() == pytest.approx([12.5])
 
 
+def test_a_difference_can_be_shown_among_many(records):
+    methods = [f"x{i}" for i in range(40)]
+    made = frame(*(("a", name, 0, "1", [1.0 + i * 0.1] * 4) for i, name in enumerate(["ours", *methods])))
+    table = pair_differences(made, [("ours", name) for name in methods], NLL, resamples=100)
+    assert (table["p_holm"] < 0.01).all()
+
+
 def test_two_entries_are_equal_if_the_90_percent_interval_is_inside_the_margin():
     ours = np.random.default_rng(0).normal(0.5, 0.1, 100)
     for shift, equal in {0.0: True, 0.0085: False, 0.05: False}.items():

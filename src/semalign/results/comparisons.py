@@ -9,7 +9,7 @@ import pandas as pd
 from numpy import ndarray
 
 from semalign.results.records import NONE, PAPER, read_records
-from semalign.results.resampling import Difference, seeded_bootstraps
+from semalign.results.resampling import Difference, enough, seeded_bootstraps
 from semalign.results.statistics import holm
 
 Key = tuple[Any, ...]
@@ -41,7 +41,8 @@ def differences(
         folder: folder of run records; those with ``details.correct``, a flag for each item, are compared.
         ours: a method or variant.
         only: names of the files to read; None for all.
-        resamples: number of bootstrap resamples.
+        resamples: number of bootstrap resamples; more where there are many lines, see
+            :func:`semalign.results.resampling.enough`.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -57,7 +58,7 @@ def differences(
         for method, theirs in others.groupby("method", sort=False):
             keys.append((teacher, student, task, method))
             pairs.append(_points(mine, theirs))
-    found = seeded_bootstraps(pairs, resamples=resamples)
+    found = seeded_bootstraps(pairs, resamples=enough(resamples, len(pairs)))
     sizes = [(len(mine), len(theirs), mine.shape[1]) for mine, theirs in pairs]
     lines = [[*key, *each, None, *size] for key, each, size in zip(keys, found, sizes, strict=True)]
     table = pd.DataFrame(lines, columns=COLUMNS)

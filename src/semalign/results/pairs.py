@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
-from semalign.results.resampling import Resampled, resampled
+from semalign.results.resampling import Resampled, enough, resampled
 from semalign.results.statistics import holm
 
 Details = Mapping[str, Any]
@@ -73,7 +73,8 @@ def pair_differences(
         records: of one teacher and one student, see :func:`semalign.results.records.read_records`.
         pairs: ours and X, each an entry.
         measure: what they are compared in.
-        resamples: number of bootstrap resamples.
+        resamples: number of bootstrap resamples; more where there are many lines, see
+            :func:`semalign.results.resampling.enough`.
 
     Raises:
         ValueError: if two entries were measured on different numbers of items.
@@ -85,7 +86,7 @@ def pair_differences(
             a, b = runs.get(ours), runs.get(minus)
             if a is not None and b is not None:
                 found.append((task, ours, minus, a, b))
-    drawn = resampled([(a, b) for *_, a, b in found], resamples=resamples)
+    drawn = resampled([(a, b) for *_, a, b in found], resamples=enough(resamples, len(found)))
     lines = [[*key, *_line(a, b, each, measure)] for (*key, a, b), each in zip(found, drawn, strict=True)]
     table = pd.DataFrame(lines, columns=COLUMNS)
     table["p_holm"] = holm(table["p"].tolist())

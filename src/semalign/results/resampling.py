@@ -95,6 +95,18 @@ def resampled(pairs: Sequence[Pair], *, resamples: int = 10_000, seed: int = 0) 
     return [Resampled(float(ours.mean() - theirs.mean()), found[i]) for i, (ours, theirs) in enumerate(checked)]
 
 
+def enough(resamples: int, comparisons: int) -> int:
+    """Return a number of resamples, at least 200 for each comparison.
+
+    The smallest p value of R resamples is 2 / (R + 1), and Holm's correction multiplies it by the number of
+    comparisons. With 200 for each it stays below 0.01, so that a difference can be shown however many there are.
+
+    >>> enough(10_000, 6), enough(10_000, 240)
+    (10000, 48000)
+    """
+    return max(resamples, 200 * comparisons)
+
+
 def _checked(ours: ndarray, theirs: ndarray) -> tuple[ndarray, ndarray]:
     sides = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
     if sides[0].shape[1] != sides[1].shape[1] or 0 in (*sides[0].shape, *sides[1].shape):
