@@ -5,12 +5,16 @@ import os
 import pytest
 import torch
 import typer
+import yaml
 from helpers.commands import invoke, runner
 from helpers.data import GSM8K, write
+from helpers.models import make_llama, make_tokenizer
+from helpers.saved_models import save
 from peft import PeftModel
 
 from semalign import cli, transfer
 from semalign.cli.options import adapted, choice, mapping_of, names_of, rows_of_data, settings_of, with_adapter
+from semalign.models.loading import LanguageModel
 from semalign.sandbox import isolation, sandbox_mode
 
 
@@ -69,21 +73,34 @@ def test_names_are_parted_by_commas():
 
 def test_rows_come_from_a_file_a_tasks_training_rows_or_another_split(root, tmp_path):
     (tmp_path / "own.jsonl").write_text('{"prompt": "a", "response": "b"}\n' * 3)
-    assert rows_of_data(str(tmp_path / "own.jsonl"), "train", 2) == [{"prompt": "a", "response": "b"}] * 2
+    assert rows_of_data(str(tmp_path / "own.jsonl"), "train", 2, "none") == [{"prompt": "a", "response": "b"}] * 2
     (tmp_path / "own.csv").write_text("prompt,response\na,1\n")
-    assert rows_of_data(str(tmp_path / "own.csv"), "train", None) == [{"prompt": "a", "response": "1"}]
+    assert rows_of_data(str(tmp_path / "own.csv"), "train", None, "none") == [{"prompt": "a", "response": "1"}]
     with pytest.raises(ValueError, match=r"own.csv, line 2 must have a 'prompt' and a 'response'"):
         (tmp_path / "own.csv").write_text("prompt;response\na;1\n")
-        rows_of_data(str(tmp_path / "own.csv"), "train", None)
+        rows_of_data(str(tmp_path / "own.csv"), "train", None, "none")
     with pytest.raises(IsADirectoryError, match="is a folder: give a file of rows"):
-        rows_of_data(str(tmp_path), "train", None)
+        rows_of_data(str(tmp_path), "train", None, "none")
     with pytest.raises(ValueError, match="a file of rows is named"):
         (tmp_path / "own").write_text("")
-        rows_of_data(str(tmp_path / "own"), "train", None)
+        rows_of_data(str(tmp_path / "own"), "train", None, "none")
     for split, answer in (("train", "1"), ("validation", "2")):
         write(root, f"semalign/micro-gsm8k/{split}", [{**GSM8K, "answer": f"#### {answer}"}] * 3)
-    assert [row["response"] for row in rows_of_data("micro_gsm8k", "train", 2)] == [" #### 1"] * 2
-    assert [row["response"] for row in rows_of_data("micro_gsm8k", "validation", None)] == [" #### 2"] * 3
+    assert [row["response"] for row in rows_of_data("micro_gsm8k", "train", 2, "none")] == [" #### 1"] * 2
+    assert [row["response"] for row in rows_of_data("micro_gsm8k", "validation", None, "none")] == [" #### 2"] * 3
+
+
+def test_rows_of_a_task_in_the_models_own_format_have_its_chat_template(root, tmp_path):
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = "{% for turn in messages %}{{ turn.role }}: {{ turn.content }}\n{% endfor %}"
+    student = save(LanguageModel(make_llama(len(tokenizer), 12, 1, seed=0), tokenizer), tmp_path / "student")
+    metadata = {"version": 1, "primary": "exact_match,flexible", "chat": "model"}
+    task = tmp_path / "own.yaml"
+    task.write_text(yaml.safe_dump({"include": "micro_gsm8k.yaml", "metadata": metadata}))
+    for split in ("train", "validation"):
+        write(root, f"semalign/micro-gsm8k/{split}", [GSM8K])
+        (row,) = rows_of_data(str(task), split, None, student)
+        assert row["prompt"].startswith("user: ") and "assistant:" in row["prompt"]
 
 
 def test_a_mapping_is_read_from_yaml(tmp_path):

@@ -42,7 +42,7 @@ def diagnose(
     from semalign.targets.vocabulary_report import report_lines
 
     task = data if not Path(data).suffix else Path(data).stem
-    rows, pair = rows_of_data(data, "train", examples), Pair(teacher, student)
+    rows, pair = rows_of_data(data, "train", examples, student), Pair(teacher, student)
     found = run(pair, rows, settings=chosen, layers=layer)
     write(out, found, record(found, pair, rows, task, chosen))
     typer.echo("\n".join(report_lines(found.vocabulary)))

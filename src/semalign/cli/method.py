@@ -94,7 +94,7 @@ def attribute(
     from semalign import attribute_layers, load_model
     from semalign.data.rows import batches
 
-    rows = rows_of_data(data, "train", examples)
+    rows = rows_of_data(data, "train", examples, model)
     loaded = load_model(model)
     encoded = loaded.encode(rows)
     scores = attribute_layers(loaded, batches(encoded, 8), interface, aggregation=aggregation, method=method).tolist()
@@ -133,7 +133,7 @@ def pair(
     if named:
         from semalign.targets.vocabulary_report import compare_vocabularies, report_lines
 
-        rows = [] if data is None else rows_of_data(data, "train", None)
+        rows = [] if data is None else rows_of_data(data, "train", None, student)
         typer.echo("\n".join(report_lines(compare_vocabularies(teacher, student, rows))))
 
 
@@ -202,8 +202,8 @@ def transfer(
     from semalign import run_method
 
     task = data if not Path(data).suffix else Path(data).stem
-    rows = rows_of_data(data, "train", examples and examples + (hold_out or 0))
-    held_out = None if validation is None else rows_of_data(validation, "validation", None)
+    rows = rows_of_data(data, "train", examples and examples + (hold_out or 0), student)
+    held_out = None if validation is None else rows_of_data(validation, "validation", None, student)
     if examples and len(rows) < examples + (hold_out or 0):
         held = f" and {hold_out} to hold out" if hold_out else ""
         raise ValueError(f"{data} has {len(rows)} rows, fewer than {examples} to train on{held}: ask for fewer")

@@ -134,7 +134,7 @@ def slice_width(
     from semalign import load_model
     from semalign.models.slicing import slice_width as narrow
 
-    rows = rows_of_data(data, "train", limit)
+    rows = rows_of_data(data, "train", limit, model)
     _save(narrow(load_model(model), rows, width), out)
 
 

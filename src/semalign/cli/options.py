@@ -173,8 +173,11 @@ def layers_of(text: str) -> int | None:
     return int(text)
 
 
-def rows_of_data(data: str, split: str, limit: int | None) -> list[dict[str, Any]]:
-    """Return the rows of a file, the training rows of a task, or the rows of another split of it."""
+def rows_of_data(data: str, split: str, limit: int | None, reader: str) -> list[dict[str, Any]]:
+    """Return the rows of a file, the training rows of a task, or the rows of another split of it.
+
+    Of a task whose chat format is the model's own, they are in that of ``reader``.
+    """
     if not data.strip():
         raise ValueError("no data '': give a task or a file of rows")
     from semalign.data import tasks as benchmarks
@@ -185,7 +188,16 @@ def rows_of_data(data: str, split: str, limit: int | None) -> list[dict[str, Any
 
     if data not in task_names() and not is_path(data) and (Path(data).suffix or Path(data).exists()):
         return first(read_rows(data), limit)
-    return training_data.rows(data, limit) if split == "train" else benchmarks.rows(data, split, limit)
+    tokenizer = _tokenizer(reader) if benchmarks.chat_name(data) == "model" else None
+    if split == "train":
+        return training_data.rows(data, limit, tokenizer=tokenizer)
+    return benchmarks.rows(data, split, limit, tokenizer=tokenizer)
+
+
+def _tokenizer(model: str) -> Any:
+    from semalign.models.source import FiledModel
+
+    return FiledModel(model).outline.tokenizer
 
 
 def settings_of(settings: list[str], option: str = "--set") -> dict[str, Any]:
