@@ -9,8 +9,8 @@ from semalign.micro import benchmarks, corpus, function_family, knowledge
 @pytest.mark.slow
 def test_no_benchmark_row_occurs_in_its_form():
     rng = random.Random(0)
-    for kind in corpus.BENCHMARK_FORMS:
-        name = f"micro-{kind}"
+    for name in benchmarks.ROWS:
+        kind = name.removeprefix("micro-")
         rows = [row for split in benchmarks.SPLITS for row in benchmarks.ROWS[name](split)]
         reserved = {benchmarks.prompt_and_response(name, row)[0] for row in rows}
         assert not any(corpus.KINDS[kind](rng)[0] in reserved for _ in range(1000))

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from semalign.micro.corpus import BENCHMARK_FORMS
+from semalign.micro import benchmarks
 from semalign.micro.recipe import ModelRecipe, Stage, load_recipe
 
 OTHER = ("statements", "quiz", "retelling", "snippet")
@@ -24,8 +24,9 @@ def test_sibling_has_the_students_depth_and_width_and_half_its_learning_rates():
 
 @pytest.mark.parametrize("name", ["micro-student", "micro-sibling"])
 def test_students_see_the_benchmark_form_in_a_few_percent(name):
+    forms = [form.removeprefix("micro-") for form in benchmarks.ROWS]
     for stage in load_recipe().model(name).stages:
-        share = sum(stage.mixture.get(kind, 0) for kind in BENCHMARK_FORMS) / sum(stage.mixture.values())
+        share = sum(stage.mixture.get(form, 0) for form in forms) / sum(stage.mixture.values())
         assert 0.005 < share < 0.1
 
 

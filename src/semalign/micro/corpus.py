@@ -65,7 +65,6 @@ KINDS: dict[str, Callable[[random.Random], Document]] = {
     "retelling": arithmetic.retelling,
     "snippet": _snippet,
 }
-BENCHMARK_FORMS = ("mmlu", "gsm8k", "humaneval", "mbpp")
 
 
 def document(mixture: Mapping[str, float], rng: random.Random) -> Document:

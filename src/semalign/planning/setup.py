@@ -1,7 +1,7 @@
 """What the phases of a job share: the models, their types, the machine, and choices that save memory."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -97,10 +97,6 @@ class Setup:
         """Return the phase in which models are read from disk."""
         size = sum(model.parameters * model.dtype.itemsize for model in models)
         return Phase("read", sum(model.parameters * self.options.size(model) for model in models), 0, size / READ)
-
-    def with_options(self, **options: object) -> "Setup":
-        """Return the same with other choices."""
-        return replace(self, options=replace(self.options, **options))  # type: ignore[arg-type]
 
 
 def largest_batch(most: int, memory: Callable[[int], int], usable: int) -> int:
