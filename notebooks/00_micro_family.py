@@ -46,7 +46,7 @@ page = open_page("00_micro_family", profile, inputs)
 #
 # ## Models
 #
-# `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. `micro-sibling` is a second student, made as students of real families often are: the teacher with a narrower residual stream and fewer layers, trained on. The first student has seen the same facts and skills as the teacher, mostly told in other words and layouts. Only a few of its documents had the form of the benchmarks. So it answers fewer of their items, and there is something to transfer.
+# `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. `micro-sibling` is a second student, cut from the teacher as some published students are: with a narrower residual stream and fewer layers, and trained on. The first student has seen the same facts and skills as the teacher, mostly told in other words and layouts. Only a few of its documents had the form of the benchmarks. So it answers fewer of their items, and there is something to transfer.
 
 # %%
 from semalign.data.tasks import rows
@@ -80,11 +80,11 @@ higher = [title(t) for t, first, other in zip(settings.tasks, *reached.values(),
 display(Markdown(f"`micro-sibling` scores higher than `micro-student` on {', '.join(higher) or 'no benchmark'}."))
 
 # %% [markdown]
-# `semalign pretrain micro-student` makes a model again. Each model's folder below `data/models/` has a card, such as {download}`that of micro-teacher </../data/models/micro-teacher/README.md>`, and the losses of its training.
+# `semalign pretrain micro-student` makes a model again. The file `src/semalign/micro/recipe.yaml` says for each model which text it reads, in which stages and at which rates. Each model's folder below `data/models/` has a card, such as {download}`that of micro-teacher </../data/models/micro-teacher/README.md>`, and the losses of its training.
 #
 # ## Benchmarks
 #
-# All items are generated from a seed. *micro-MMLU* asks for one of four values of an invented fact, *micro-GSM8K* for the answer to a word problem of one to four steps, *micro-HumanEval* for the body of a function from its head and description, and *micro-MBPP* for a function from its description and three asserts. No prompt occurs twice, the facts and functions of the three splits are different ones, and no row of any split is in the models' training text. The tests of a function fail for every other function of its family that behaves differently. The {download}`data card </../data/benchmarks/semalign/README.md>` says more.
+# All items are generated from a seed. *micro-MMLU* asks for one of four values of an invented fact, *micro-GSM8K* for the answer to a word problem of one to four steps, *micro-HumanEval* for the body of a function from its head and description, and *micro-MBPP* for a function from its description and three asserts. No prompt occurs twice, the facts and functions of the three splits are different ones, and no row of any split is in the models' training text. The tests of a function fail for every other function of its family that behaves differently. Tables and later chapters drop the *micro-*: for micro models, GSM8K means micro-GSM8K. Only where SmolLM2 or Gemma stand is the published benchmark meant. The {download}`data card </../data/benchmarks/semalign/README.md>` says more.
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -117,7 +117,7 @@ for task in settings.tasks:
 #
 # - **Letters.** In micro-MMLU a value has the same letter in every question, and a constant answer is right in one case of four. A model that knows a fact and the letter of its value need not compare the options.
 # - **Size.** A score says how a model of this size handles these templates. It says nothing about the real benchmarks, and nothing about models of billions of parameters.
-# - **Teacher and first student are unlike real pairs in one respect that matters**: their two trainings have nothing in common but the tokenizer and the kind of text, and the {term}`atoms <semantic atom>` of the two models hardly correspond ([Does the premise hold?](05_premise.ipynb)). Students of real families are often made from their teachers, as `micro-sibling` is.
+# - **The teacher and the first student share only the tokenizer and the kind of text**, and their {term}`atoms <semantic atom>` hardly correspond ([Does the premise hold?](05_premise.ipynb)). Some published students are cut from their teachers, as `micro-sibling` is. The paper's pair, Llama 2 7B and 13B, was trained separately on the same data; whether its atoms correspond has not been measured here.
 # - **One family.** Methods that rank alike here may rank differently elsewhere. The page [Published weights](13_published_weights.ipynb) has the other models that were run.
 #
 # **Read next**: [Semantic basis](01_semantic_basis.ipynb), where the method begins, or [Claims](../claims.md) for the verdicts.

@@ -93,7 +93,7 @@ checks = {"teacher": check(teacher, teacher_basis), "student": check(student, st
 # %% tags=["hide-input"]
 page.show_table(
     basis_checks({"teacher": teacher_basis, "student": student_basis}, checks),
-    "Checks of the two semantic bases; the last column is the share of atoms whose own token has the largest logit.",
+    "Checks of the two semantic bases: the largest entry of $S W - I$ and the largest difference to `torch.linalg.pinv`, both near zero for a right basis, and the share of atoms whose own token has the largest logit.",
     "basis-checks",
     decimals=1,
 )
@@ -160,7 +160,7 @@ def other_choices(model, basis):
 changes = {"teacher": other_choices(teacher, teacher_basis), "student": other_choices(student, student_basis)}
 page.show_table(
     pd.DataFrame(changes).rename_axis("what").reset_index(),
-    "What another choice for the semantic basis would change.",
+    "Mean cosine between the atoms of this book and those of another choice, where 1 means the same atoms; the last line is the share of tokens whose row of the head equals an earlier one.",
     "basis-choices",
     decimals=4,
 )

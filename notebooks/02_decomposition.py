@@ -70,7 +70,7 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # \mathbf a = \frac{S_T^\top \mathbf h^T}{\lVert \mathbf h^T \rVert_2} \quad (1), \qquad \tilde{\mathbf h}^S = S_S\, \mathbf a \quad (2).
 # $$ (eq-decompose)
 #
-# The drawing of the method on the [first page](../index.md) and the later chapters write $\mathbf h_*$ for the same target. Together the equations are one linear map, $\tilde{\mathbf h}^S = S_S S_T^\top \mathbf h^T / \lVert \mathbf h^T \rVert$. The method trains by a cosine, which does not depend on the length. So the library computes the {term}`alignment map` $M = S_T^{} S_S^\top$ once, a $D_T \times D_S$ matrix for row vectors, and never the $m$ coefficients of a state ([Decisions](#decisions-one-product)).
+# The drawing of the method on the [first page](../index.md) and the later chapters write $\mathbf h_*$ for the same target. Together the equations are one linear map, $\tilde{\mathbf h}^S = S_S S_T^\top \mathbf h^T / \lVert \mathbf h^T \rVert$. The method trains by a cosine, which does not depend on the length. So the library computes the {term}`alignment map` $M = S_T^{} S_S^\top$ once, a $D_T \times D_S$ matrix for row vectors, and never the coefficients of a state, one for each of the $m$ atoms ($m = V$ for a whole vocabulary) ([Decisions](#decisions-one-product)).
 
 # %%
 task = next(iter(settings.tasks))

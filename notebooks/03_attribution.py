@@ -17,7 +17,7 @@
 #
 # **Which layer of the teacher matters for a task?**
 #
-# - If the score sums magnitudes, layer 1 always wins, or layer 2 where whole layer outputs are scored, whatever the task.
+# - In the micro teacher, if the score sums magnitudes, layer 1 wins on all four tasks, or layer 2 where whole layer outputs are scored. In SmolLM2-135M-Instruct the same score gives the first layer on GSM8K and the last one on MBPP ({numref}`tab-published-transfers`).
 # - Without the output of the first MLP the teacher predicts no task any more. The score finds a layer that everything needs, not one that is special to a task.
 # - If the score sums signed products, it gives other layers, which depend on the {term}`interface` and on the task.
 # - **What this does not show**: whether any of these layers is a good place to train.

@@ -129,7 +129,7 @@ else:
 #
 # The table gives means over seeds with 95% intervals: Student's $t$ over the seeds of a method, and Wilson's over the items for a model as it is. An interval over seeds says nothing about the choice of test items: where all seeds agree it has no width, and the item interval of the student's line still applies. Seeds change the order of the rows and the initial weights of LoRA, not the models; the second student, below, gives a second pair of models.
 #
-# Rows, epochs and rates are those of [Table 5](../paper_settings.md), and no setting was chosen on data. `semalign` has the paper's weights; what the paper leaves open is decided in [Decisions](#decisions-output-cosine) and the entries around it. Attribution chooses the layer on the training rows, and pairs the first layers here; `semalign-last` pairs the last ones, as the paper's Figure 3 does. {term}`Seeking` and {term}`LaTen`, its baselines, have the settings of their published code, with the rows and the rate of Table 5 (Seeking), or the sizes and steps of [Table 4](../paper_settings.md) (LaTen). The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: which share of the gap each one closes ({numref}`tab-paper-shares`), and how many right answers it stands for, with the standard error ({numref}`tab-paper-counts`).
+# Rows, epochs and rates are those of [Table 5](../paper_settings.md), and no setting was chosen on data. `semalign` has the paper's weights; what the paper leaves open is decided in [Decisions](#decisions-output-cosine) and the entries around it. Attribution chooses the layer on the training rows, and pairs the first layers here; `semalign-last` pairs the last ones, as the paper's Fig. 3 does. {term}`Seeking` and {term}`LaTen`, the paper's baselines, have the settings of their published code, with the rows and the rate of Table 5 (Seeking), or the sizes and steps of [Table 4](../paper_settings.md) (LaTen). The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: which share of the gap each one closes ({numref}`tab-paper-shares`), and how many right answers it stands for, with the standard error ({numref}`tab-paper-counts`).
 
 # %% tags=["hide-input"]
 benchmarks = [title(task) for task in settings.tasks]
@@ -160,7 +160,7 @@ for each in others:
 # %% tags=["hide-input"]
 page.show_table(
     gap_table(settings, to_teacher, first, benchmarks),
-    "Teacher minus method, in points, with the share of the gap closed in brackets. Our values have 95% intervals.",
+    "Teacher minus method, in points, with the share of the gap closed in brackets. Nearer to zero is better; below zero the method is above its teacher. *Mean size*: the mean of the gaps without their signs. Our values have 95% intervals.",
     "gaps-1",
     command=own.command,
     records=own.paths,
@@ -185,7 +185,7 @@ page.provenance("scores", own.command, own.paths)
 # %% [markdown]
 # ## Table 2: code teachers
 #
-# This table has `micro-student`, and teachers that were trained further on code. The second student was not trained from them, and neither is it in the tables of tuned settings below. In the paper these are CodeLlama and WizardCoder; the profile's further teachers take their place, in this order.
+# This table has `micro-student` and teachers that were trained further on code. They take the place of the paper's CodeLlama and WizardCoder, in this order. The second student has no records from these teachers, nor any in the tables of tuned settings below.
 
 # %% tags=["hide-input"]
 teachers = [settings.teacher, *settings.teachers]
@@ -249,7 +249,7 @@ for each in (own, *others):
     trained[each.profile.name] = lines
     page.show_table(
         trainings.training_table(each.profile, lines, each.records, each.entries),
-        f"Student {student}, teacher {each.profile.teacher}, up to {len(each.profile.seeds)} seeds: score in percent with 95% interval over seeds (of the student over items), steps of the optimiser, change of the trained weights as a share of their norm, layer cosine before → after, held-out NLL before → after in nats per token (mean over rows), and its change with a 95% interval, paired by row, over rows and seeds.",
+        f"Student {student}, teacher {each.profile.teacher}, up to {len(each.profile.seeds)} seeds: score in percent with 95% interval over seeds (of the student over items), steps of the optimiser, change of the trained weights as a share of their norm, layer cosine before → after, held-out NLL before → after in nats per token (mean over rows), and its change with a 95% interval, paired by row, over rows and seeds. Lower NLL is better.",
         f"trainings-{student}",
         command=each.command,
         records=each.paths,
@@ -344,7 +344,7 @@ figure = figures.curves(lines[first_student])
 page.provenance(f"curves-{first_student}", made_by[first_student], paths[first_student])
 
 # %% tags=["hide-input"]
-ALONG = "Held-out NLL along the curves, in nats per token, means over the seeds that were run: before the training, the lowest after that and its step, and at the end."
+ALONG = "Held-out NLL along the curves, in nats per token over all tokens, means over the seeds that were run: before the training, the lowest after that and its step, and at the end. Lower is better. The tables of trainings above count each row alike instead, so that their numbers differ."
 page.show_table(
     trainings.curve_table(lines[first_student]),
     f"{ALONG} Student {first_student}.",

@@ -17,7 +17,7 @@
 #
 # **When every method has settings chosen on validation data, which one does best, and is there a better version of the paper's?**
 #
-# - With fewer training rows and chosen settings, neither the paper's map nor maps without semantics trained the student in any run, so their equal scores decide nothing. Beside {term}`labels`, where both train, the paper's map is not shown to do better than permuted atoms. Training on labels without a teacher scores higher.
+# - With fewer training rows and chosen settings, no run of the paper's objective trained the student, with the paper's map or with permuted or random atoms, so their equal scores decide nothing. Beside {term}`labels`, where both train, the paper's map is not shown to do better than permuted atoms. Labels alone at the same layer score higher than the paper's objective on each benchmark, and are not shown to score lower than labels with the paper's map.
 # - Searches for a change of the objective that beats what one would run anyway, by more than its control does, found none.
 # - **What this does not show**: what these methods reach at the paper's sizes, which is in [Controls](09_controls.ipynb), or with other models.
 #
@@ -145,7 +145,7 @@ if settings.teachers:
 #
 # Both methods were scored on the same test items ([Decisions](#decisions-differences)). The intervals are bootstrap intervals {cite}`efron1979bootstrap`: a resample draws items, the same for both methods, and seeds of each; the ends are percentiles of the difference over all resamples. Many lines are tested at once, so $p$ values are corrected for the whole table by Holm's procedure {cite}`holm1979multiple`, with [more resamples](#decisions-differences) where there are more lines: if lines with a corrected value below 0.05 are taken as differences, the chance that any of them has no difference is below 5%. With few seeds the spread over seeds is underestimated: with $S$ seeds, by a factor $(S - 1)/S$ in the variance.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign with chosen settings minus every other entry, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or at zero explains SemAlign's score without semantic alignment.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "SemAlign with chosen settings minus every other entry, general teacher, with 95% intervals before any correction. What to see: right of zero SemAlign is better; a control left of zero or at zero explains SemAlign's score without semantic alignment. Where SemAlign did not train the student (‡ in the table above), points at zero decide nothing.", "name": "fig-differences"}, "image": {"alt": "One panel for each benchmark; in each a point with a horizontal interval for every method, and a line at zero."}}
 TUNED = "semalign-tuned" if "semalign-tuned" in compared else PAPER
 figure = figures.differences(chosen.profile, compared[TUNED])
 
@@ -170,7 +170,7 @@ for name, lines in compared.items():
 # %% [markdown]
 # ### How settings were chosen
 #
-# `semalign select` scores every point of a grid on validation data, with one seed, the {term}`general teacher`, and the same number of points for every entry, so that no method is tuned more than another. Each grid has six rates; the weight of the layer term is the paper's 1, and 0.3 beside cross-entropy and in the two entries with losses of their own. The profile's variants hold the [best point](#decisions-settings-of-the-tuned-entries) of each entry and task; the test split is not used. A best point at the highest rate would mean that the grid is too short. At the lowest rates a student hardly changes, so a method that does harm at every rate has its best point there.
+# `semalign select` scores every point of a grid on validation data, with one seed, the {term}`general teacher`, and the same number of points for every entry, so that no method is tuned more than another. Each grid has six rates; the weight of the layer term is the paper's 1, and 0.3 beside cross-entropy, in `layer-distillation` and in `frontier`. The profile's variants hold the [best point](#decisions-settings-of-the-tuned-entries) of each entry and task; the test split is not used. A best point at the highest rate would mean that the grid is too short. At the lowest rates a student hardly changes, so a method that does harm at every rate has its best point there.
 
 # %%
 chosen_from = results_dir() / f"{chosen.profile.name}-selection" / TABLE

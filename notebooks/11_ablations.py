@@ -20,7 +20,7 @@
 # - Where the student learns from {term}`aligned states <aligned state>` alone, shuffling the tokens raises the loss greatly on both benchmarks, with few rows as with many. In this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters. Beside cross-entropy shuffling costs far less, and at the paper's own settings it makes no clear difference.
 # - Little of this helps the student. On GSM8K none of the four starting points lowers its loss. Beside {term}`labels` the paper's layer term never clearly lowers the loss that labels alone give, however few rows there are.
 # - Without labels one layer changes the loss on MMLU by no more than chance and raises it on GSM8K, and more layers raise it. Beside cross-entropy more layers lower it on both benchmarks, but labels alone on as many layers do so too, and on GSM8K they do better without the layer term ({numref}`tab-labels-on-layers`).
-# - **What this does not show**: scores, except where [labels have another form](#labels-of-another-form), and no layer term adds to labels there. The ablations cover one pair, two benchmarks and three seeds.
+# - **What this does not show**: scores, except in the sections on [labels of another form](#labels-of-another-form) and on side effects. The ablations cover one pair, two benchmarks and three seeds; the side effects cover four benchmarks, with one seed.
 #
 # :::{admonition} About this page
 # - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (its Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
@@ -85,7 +85,7 @@ if missing := len(cells(settings)) - len(kept):
 # %% [markdown]
 # ## What is changed, and around what
 #
-# The pair is micro-teacher and micro-sibling, whose atoms correspond ([Does the premise hold?](05_premise.ipynb)), with the rows and epochs of the paper's Table 5. Except for labels of another form, nothing is scored on a test split: variants are compared by the {term}`response NLL` on held-out rows, which tells more than a score on a few hundred items ([Decisions](#decisions-what-ablations-are-compared-by)). There are four *starting points*, and every {term}`variant` is one of them with one thing changed:
+# The pair is micro-teacher and micro-sibling, whose atoms correspond ([Does the premise hold?](05_premise.ipynb)), with the rows and epochs of the paper's Table 5. Except in the sections on labels of another form and on side effects, nothing is scored on a test split: variants are compared by the {term}`response NLL` on held-out rows, which tells more than a score on a few hundred items ([Decisions](#decisions-what-ablations-are-compared-by)). There are four *starting points*, and every {term}`variant` is one of them with one thing changed:
 #
 # - `literal`: the paper's settings, at the pair of layers that attribution chooses;
 # - `both`: cross-entropy beside the layer term, at the last pair, comparing everything that the layer adds to the residual stream (`residual`);
@@ -364,7 +364,7 @@ display(Markdown(regimes.regime_reading(contrasts)))
 # (labels-of-another-form)=
 # ## Labels of another form
 #
-# So far the labels have a form that both models know from their training. Labels of another source often do not: GSM8K's answers have marks for a calculator and end in a number behind "####", while the training rows of LaTen's code end in a sentence. Does the teacher's aligned state help where neither model has seen the form of the labels? Two tasks have the questions and prompts of the micro benchmarks with other responses. In `micro_gsm8k_laten` the worked solution stands on one line and ends in a sentence, as in LaTen's rows; in `micro_mmlu_words` the response is the text of the right choice in place of its letter. Held-out rows and test items have this form too. The entries, their controls and the seven learning rates are those of [the search at the last layers](05_premise.ipynb), without the maps of Procrustes and the projection: `alone` learns from aligned states only, `labels` from cross-entropy, with or without a layer term, `all-layers` is fine-tuning of all layers, and `logits` is distillation. `semalign` is the paper's method with the paper's settings, at the pair that attribution chooses, and was not part of the search.
+# So far the labels have a form that both models know from their training. Labels of another source often do not: The published GSM8K's answers have marks for a calculator and end in a number behind "####", while the training rows of LaTen's code end in a sentence. Does the teacher's aligned state help where neither model has seen the form of the labels? Two tasks have the questions and prompts of the micro benchmarks with other responses. In `micro_gsm8k_laten` the worked solution stands on one line and ends in a sentence, as in LaTen's rows; in `micro_mmlu_words` the response is the text of the right choice in place of its letter. Held-out rows and test items have this form too. The entries, their controls and the seven learning rates are those of [the search at the last layers](05_premise.ipynb), without the maps of Procrustes and the projection: `alone` learns from aligned states only, `labels` from cross-entropy, with or without a layer term, `all-layers` is fine-tuning of all layers, and `logits` is distillation. `semalign` is the paper's method with the paper's settings, at the pair that attribution chooses, and was not part of the search.
 #
 # The teacher has not seen the form either, so that its states cannot show how to write an answer, but they can still show what the answer is.
 
@@ -434,7 +434,7 @@ said = [
 display(Markdown("Over both tasks:\n\n" + "\n".join(said)))
 
 # %% [markdown]
-# What the new form needs comes from the labels. Aligned states alone lower the loss at some rates, but permuted ones lower it as far or further: a student that is less sure of its usual form loses less on another one, whatever the states mean. The scores fall meanwhile; with the paper's map they fall less than with permuted atoms, clearly so on GSM8K, so the correspondence keeps something here too, but brings no gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss, as in the search at the last layers. `semalign select` asks for the score first and marks other points, with lower rates on GSM8K, where labels at the last layer hardly change the score.
+# What the new form needs comes from the labels. Aligned states of the paper's map lower the loss without labels, but permuted ones lower it too, and no difference between them is shown; with the logit-preserving map only the permuted form lowers it. A student that is less sure of its usual form loses less on another one, whatever the states mean. The scores fall meanwhile; with the paper's map they fall less than with permuted atoms, clearly so on GSM8K, so the correspondence keeps something here too, but brings no gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss, as in the search at the last layers. `semalign select` asks for the score first and marks other points, with lower rates on GSM8K, where labels at the last layer hardly change the score.
 #
 # ## Does alignment predict the gain?
 #
@@ -507,7 +507,7 @@ else:
 
 # %% tags=["hide-input"]
 COLUMNS = "For each task: megabytes of the targets of all training rows, of the logits at the same positions and of one student layer, in the type of the weights; billions of operations of a transfer, part by part."
-for name, models in (("llama2", "Llama 2, 13B to 7B"), (settings.name, "The micro pair of this chapter")):
+for name, models in (("llama2", "Llama 2, 13B to 7B"), (settings.name, "micro-teacher to micro-sibling")):
     moved = medium.medium_table(load_profile(name))
     page.show_table(moved, f"{models}. {COLUMNS}", f"medium-{name}", decimals=1)
     share = medium.share_of_alignment(moved)

@@ -17,8 +17,8 @@
 #
 # **Do the benchmarks and the transfer run on published weights, and does the student gain?**
 #
-# - Both run. The benchmarks were run in Tulu's chat format and, in part, in the one that this model was tuned on, where it scores no better on the whole.
-# - In a student cut from its teacher, at the paper's numbers of rows and steps, every alignment that was run raises the loss on {term}`held-out <held out>` rows of GSM8K. Permuted {term}`atoms <semantic atom>` raise it by far the most, the paper's map raises it less, and a map that keeps the teacher's logits least. So the tokens' atoms do carry meaning between these two models, and the training still does harm.
+# - Both run. SmolLM2-135M-Instruct was scored in the chat format of Tulu, which the prior work uses, and, in part, in its own, where it scores no better on the whole.
+# - In a student cut from its teacher, at the paper's numbers of rows and steps, three entries were run at the paper's layers, on GSM8K alone; cross-entropy is not among them. All three raise the loss on {term}`held-out <held out>` rows: permuted {term}`atoms <semantic atom>` most, the paper's map less, and the {term}`logit-preserving map` least. So the tokens' atoms do carry meaning between these two models, and the training still does harm.
 # - Between two families, and in a student cut harder, cross-entropy alone lowers the loss most.
 # - **What this does not show**: anything about Llama 2. All models here have a few hundred million parameters at most.
 #
@@ -111,7 +111,7 @@ if (run := results_dir() / "speed" / "backends.json").is_file():
 # %% [markdown]
 # ## A transfer into a student cut from its teacher, at Table 5's sizes
 #
-# The student is SmolLM2-135M-Instruct without five of its 30 layers, with the residual stream of the others rotated to its principal directions and cut from 576 to 540 of them, as in SliceGPT {cite}`ashkboos2024slicegpt`, but with one rotation for all layers. Teacher and student share a vocabulary and differ in depth and width. Nothing was trained after the cut, so the student has something to regain. Rows, epochs and rates are those of the paper's [Table 5](../paper_settings.md), texts have the model's own chat format, and frozen weights are bfloat16. No setting of a method was chosen on data; which layers to leave out was, by the loss on a few training rows of both tasks. {term}`Attribution <attribution>` pairs the first layers; entries `-last` pair the last ones. The records were made on one H100, where the student was made by the same commands. Scores on the first 100 test items are near zero for all, so the loss on 300 held-out rows is what tells the entries apart.
+# The student is SmolLM2-135M-Instruct without five of its 30 layers, with the residual stream of the others rotated to its principal directions and cut from 576 to 540 of them, as in SliceGPT {cite}`ashkboos2024slicegpt`, but with one rotation for all layers. Teacher and student share a vocabulary and differ in depth and width. Nothing was trained after the cut, so the student has something to regain. Rows, epochs and rates are those of the paper's [Table 5](../paper_settings.md), texts have the model's own chat format, and frozen weights are bfloat16. No setting of a method was chosen on data. The layers to leave out were chosen by the loss on a few training rows of both tasks. {term}`Attribution <attribution>` pairs the first layers; entries `-last` pair the last ones. The records were made on one H100, where the student was made by the same commands. Scores on the first 100 test items are near zero for all, so the loss on 300 held-out rows is what tells the entries apart.
 
 # %%
 from semalign.experiments.cells import cells
@@ -161,7 +161,7 @@ display(Markdown(f"Held-out NLL before → after: {'; '.join(told) or NOT_RUN}."
 # %% [markdown]
 # ## The same into a student that is cut harder
 #
-# Here the student is SmolLM2-135M-Instruct without every third layer, its residual stream cut to 504 directions. Before training its loss is above that of a uniform guess over the vocabulary. There are 100 rows, one seed and no interval; the section stays because it has cross-entropy beside the paper's objective. {term}`Steering <steering>` trains one layer, the one that attribution and {term}`layer map` choose. Three objectives are compared on the same rows in the same order: the paper's two cosines, the {term}`control` in which the atoms of the map are permuted, and cross-entropy alone.
+# Here the student is SmolLM2-135M-Instruct without every third layer, its residual stream cut to 504 directions. Before training its loss is above that of a uniform guess over the vocabulary. There are 100 rows, one seed and no interval. {term}`Steering <steering>` trains one layer, the one that attribution and {term}`layer map` choose: the first on GSM8K, the last on MBPP. Three objectives are compared on the same rows in the same order: the paper's two cosines, the {term}`control` in which the atoms of the map are permuted, and cross-entropy alone.
 
 # %%
 objectives = {"literal": "the paper's", "permuted-atoms": "permuted atoms", "cross-entropy": "cross-entropy alone"}

@@ -18,7 +18,7 @@
 # **How do you find out, before a long training, whether alignment helps with your own models?**
 #
 # - Check the vocabularies, diagnose the pair before any training, run a hundred rows, and subtract what {term}`permuted atoms` and {term}`labels` alone reach.
-# - In the example, the micro pair, the paper's settings leave the held-out loss where it was, and labels alone lower it as much as labels with aligned states do.
+# - In the example, the {term}`micro pair`, the paper's objective at the paper's rate, in a few steps, leaves the held-out loss where it was, and labels alone lower it as much as labels with aligned states do.
 # - **What this does not show**: the result for your pair. One seed and a few steps are a first look.
 #
 # :::{admonition} About this page
@@ -86,7 +86,7 @@ compare_vocabularies(teacher, student, training)
 #
 # Begin small: a hundred rows tell whether anything moves. Hold rows out, and run three recipes on the same rows:
 #
-# - `semalign`, the paper's method with the paper's settings;
+# - `semalign`, the paper's method with the paper's objective and rate, in fewer and smaller batches than its Table 5 has;
 # - the same with `output_loss=cross_entropy`, so that the output term raises the probability of the label. The learning rate is higher too, since cross-entropy allows it, so a difference from the first recipe is not due to the loss alone;
 # - `sft`, which trains a LoRA of all layers on the labels alone, without a teacher. What the teacher adds is what the others gain beyond it.
 #
@@ -160,7 +160,7 @@ page.show_table(
 # %% [markdown]
 # How to read such a table:
 #
-# - **Under the paper's settings little moves** in so few steps: the rate is 3e-4, and the two cosines have small gradients. A change of NLL whose interval contains zero is no result; train longer, or at another rate, chosen on *validation* rows with the same number of tries for each recipe (`semalign select`).
+# - **At the paper's rate little moves** in so few steps: it is 3e-4, and the two cosines have small gradients. A change of NLL whose interval contains zero is no result; train longer, or at another rate, chosen on *validation* rows with the same number of tries for each recipe (`semalign select`).
 # - **The layer cosine rises in any case**, since it is trained. It says that the objective works, not that the student is better.
 # - **Subtract the permuted control.** What the real atoms reach beyond the permuted ones is the part that semantics explain.
 # - **Subtract the labels.** If `sft` on the same rows is as good, the teacher added nothing.

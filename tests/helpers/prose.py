@@ -36,7 +36,7 @@ NO_PROSE = [
 ]
 MORE = r"(?:,? ?(?:and|or|to|–)? ?\d[\d.]*\d?)*"
 NAMED = re.compile(  # numbers that are part of a name
-    r"\b(?:Tables?|Figs?\.|Figures?|Sections?|Eq\.|Appendix|Python|Linux|Llama|Gemma|versions?|Steps)[ -]\d[\d.]*\d?"
+    r"\b(?:Tables?|Figs?\.|Figures?|Sections?|Eq\.|Appendix|Python|Linux|Llama|Gemma|versions?|Steps|[Cc]laims?)[ -]\d[\d.]*\d?"
     + MORE
 )
 YEAR = re.compile(r"\b(?:19|20)\d\d\b(?![,.]\d)")
