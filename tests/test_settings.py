@@ -20,6 +20,7 @@ from semalign.settings import MEMORY, TrainingSettings, TransferSettings, decidi
         ({"student_layers": [0]}, "greater than or equal to 1"),
         ({"layer_map": {0: 1}}, "greater than or equal to 1"),
         ({"interpolate": True, "layer_map": {1: 2}}, "interpolate takes the teacher layers .* leave out layer_map"),
+        ({"interpolate": True, "teacher_layer": 9, "student_layer": 3}, "interpolate takes .* leave out teacher_layer"),
         ({"learning_rte": 1}, "^unknown setting 'learning_rte', did you mean 'learning_rate'\\?$"),
     ],
 )

@@ -169,6 +169,8 @@ class TransferSettings(TrainingSettings):
             raise ValueError(f"{given[0]} is for the maps {' and '.join(OF_ATOMS)}: leave it out with {self.map}")
         if self.interpolate and self.layer_map:
             raise ValueError("interpolate takes the teacher layers at the student's depth: leave out layer_map")
+        if self.interpolate and self.teacher_layer and self.student_layer:
+            raise ValueError("interpolate takes the teacher layers at student_layer's depth: leave out teacher_layer")
         layers = [self.teacher_layer, self.student_layer, self.student_layers]
         if any(layers) and fact(SCHEDULES, self.schedule, "every_layer", False):
             raise ValueError(

@@ -1,6 +1,7 @@
 """Log-likelihoods against the sum of the log-probabilities of all logits, one pair at a time."""
 
 import random
+from itertools import chain
 
 import pytest
 import torch
@@ -49,6 +50,15 @@ def test_a_question_is_asked_once_and_only_its_last_logits_are_computed(model, m
     monkeypatch.setattr(model, "forward", counting)
     list(likelihoods(model, pairs, 2, 64))
     assert seen == [((2, 7), 2), ((1, 5), 1)]
+
+
+def test_a_batch_has_no_more_logits_than_fit(model, monkeypatch):
+    monkeypatch.setattr("semalign.evaluation.likelihoods.LARGEST", 48 * 10)
+    pairs = [([*range(n)], [1, 2, 3, 4]) for n in (9, 8, 7, 6, 5)]
+    batches = list(likelihoods(model, pairs, 5, 64))
+    assert [len(batch) for batch in batches] == [2, 1, 2]
+    for each in chain(*batches):
+        assert each.value == pytest.approx(plain(model, *pairs[each.pair])[0], abs=1e-4)
 
 
 def test_of_a_long_context_the_last_tokens_are_read(model):

@@ -15,7 +15,7 @@ from peft import LoraConfig, get_peft_model
 from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
 from semalign.evaluation.transformers_engine import engine_of
-from semalign.evaluation.vllm_engine import VllmModel, lora_rank
+from semalign.evaluation.vllm_engine import VllmModel
 
 
 @pytest.fixture
@@ -127,18 +127,7 @@ def test_settings_and_tokenizer_are_part_of_what_answers_and_names_are_not(folde
     assert VllmModel(str(model)).identity() == before
 
 
-@pytest.mark.parametrize(("rank", "room"), [(1, 8), (8, 8), (17, 32), (512, 512)])
-def test_room_for_a_rank(tmp_path, rank, room):
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": rank}))
-    assert lora_rank(tmp_path) == room
-
-
 def test_what_vllm_cannot_do_is_said(tmp_path, monkeypatch, folders):
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 8, "rank_pattern": {"q": 513}}))
-    with pytest.raises(ValueError, match="has rank 513; vLLM takes 512 at most"):
-        lora_rank(tmp_path)
-    with pytest.raises(FileNotFoundError, match="holds no PEFT adapter"):
-        lora_rank(folders / "model")
     (tmp_path / "a.gguf").touch()
     with pytest.raises(ValueError, match="GGUF"):
         VllmModel(str(tmp_path / "a.gguf")).folder  # noqa: B018

@@ -36,8 +36,8 @@ NO_PROSE = [
 ]
 MORE = r"(?:,? ?(?:and|or|to|–)? ?\d[\d.]*\d?)*"
 NAMED = re.compile(  # numbers that are part of a name
-    r"\b(?:Tables?|Figs?\.|Figures?|Sections?|Eq\.|Appendix|Python|Linux|Llama|Gemma|versions?|Steps|[Cc]laims?)[ -]\d[\d.]*\d?"
-    + MORE
+    r"\b(?:Tables?|Figs?\.|Figures?|Sections?|Eq\.|Appendix|Python|Linux|Llama|Gemma|versions?|Steps|[Cc]laims?)[ -]"
+    r"\d[\d.]*\d?" + MORE
 )
 YEAR = re.compile(r"\b(?:19|20)\d\d\b(?![,.]\d)")
 NUMBER = re.compile(r"(?<![\w.,/^-])[−+±]?(?P<digits>\d[\d,]*(?:\.\d+)?)(?P<unit>\s?%)?(?![\w/]|-\w)")

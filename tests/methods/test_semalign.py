@@ -1,6 +1,7 @@
 """SemAlign between tiny models: its layers, and its losses against the formulas for vocabularies that differ."""
 
 from collections import namedtuple
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from semalign.data.rows import encode
 from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
 from semalign.models.loading import LanguageModel, check_given
+from semalign.models.pair import Pair
 
 FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
 
@@ -38,6 +40,30 @@ def test_settings_that_do_not_go_with_the_pair_are_told_before_any_work(
     no_work(monkeypatch)
     with pytest.raises(ValueError, match=message):
         semalign.transfer(teacher, student, rows, **settings)
+
+
+def test_rows_of_which_no_token_ends_alike_are_told_before_any_work(teacher, student, rows, monkeypatch):
+    no_work(monkeypatch)
+    encode = Pair.encode
+
+    def apart(pair, rows):
+        found = encode(pair, rows)
+        others = [
+            replace(each, tokens=("?",) * len(each.tokens), ends=tuple(end + 1000 for end in each.ends))
+            for each in found.student
+        ]
+        return found._replace(student=others)
+
+    monkeypatch.setattr(Pair, "encode", apart)
+    with pytest.raises(ValueError, match="no target can be made"):
+        semalign.transfer(teacher, student, rows)
+
+
+def test_interpolation_needs_two_layers_and_says_so_before_any_work(teacher, student, rows, monkeypatch):
+    no_work(monkeypatch)
+    single = LanguageModel(make_llama(len(teacher.tokenizer), 16, 1, 0), teacher.tokenizer)
+    with pytest.raises(ValueError, match="at least two layers: leave out interpolate"):
+        semalign.transfer(single, student, rows, interpolate=True)
 
 
 def test_a_term_that_a_soft_cap_forbids_is_told_before_any_work(teacher, student, rows, monkeypatch):

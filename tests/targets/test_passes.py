@@ -1,5 +1,6 @@
 """States that are kept, against those of whole forward passes of one row at a time; each is computed once."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -40,6 +41,16 @@ def test_layer_states_are_the_weighted_sum_at_the_positions(passes, interface):
     for i in range(12):
         states, _ = whole(passes, i, [2, 4], interface)
         close(store[i], (0.25 * states[2] + 0.75 * states[4])[passes.at[i]])
+
+
+def test_states_of_two_layers_are_not_rounded_when_they_are_summed(teacher, passes):
+    half = replace(passes, model=Architecture(copy.deepcopy(teacher.model).bfloat16()))
+    store = half.layer_states([(2, 0.3), (4, 0.7)], "mlp")
+    alone = [half.layer_states([(k, 1.0)], "mlp") for k in (2, 4)]
+    assert alone[0][0].dtype == torch.bfloat16 and store[0].dtype == torch.float32
+    for i in range(12):
+        expected = 0.3 * alone[0][i].float() + 0.7 * alone[1][i].float()
+        torch.testing.assert_close(store[i], expected, rtol=1e-6, atol=1e-7)
 
 
 def test_final_states_are_those_that_the_head_reads(passes):

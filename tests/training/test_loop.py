@@ -12,6 +12,7 @@ from torch import nn
 
 from semalign import stopping
 from semalign.models import processes
+from semalign.models.finite import NotFiniteError
 from semalign.settings import TrainingSettings
 from semalign.tensor_files import read_tensors
 from semalign.training.loop import Training, slices
@@ -189,6 +190,22 @@ def test_a_loss_that_is_not_finite_stops_before_the_step():
     with pytest.raises(FloatingPointError, match="not finite at step 1: lower learning_rate"):
         run.run()
     assert run.model.weight.tolist() == [[0, 0]] and run.losses == []
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_gradient_that_is_not_finite_stops_before_the_step(wrong, tmp_path):
+    class Overflows(Quadratic):
+        def backward(self, indices):
+            terms = super().backward(indices)
+            if len(self.losses) == 2:  # the last step of an epoch, after which the weights are kept
+                self.model.weight.grad[0, 1] = wrong
+            return terms
+
+    run = Overflows(settings(batch_size=2), tmp_path / "checkpoint", "same", n=6)
+    with pytest.raises(NotFiniteError, match="a gradient is not finite at step 3, though the loss is: use a wider"):
+        run.run()
+    assert run.model.weight.isfinite().all() and len(run.losses) == 2
+    assert not (tmp_path / "checkpoint").exists()
 
 
 def test_frozen_parameters_stay_and_have_no_state():

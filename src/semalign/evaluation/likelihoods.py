@@ -1,8 +1,8 @@
-"""Log-likelihoods of continuations: each context is run once, and only the logits that are asked for are computed."""
+"""Log-likelihoods of continuations: each context is run once, and few logits beyond those asked for are computed."""
 
 import inspect
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -11,10 +11,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from semalign.evaluation.wide_head import wide_head
 from semalign.models.finite import check_logits
 from semalign.models.precision import wide
 
 Pair = tuple[Sequence[int], Sequence[int]]
+LARGEST = 2**28  # logits of a batch, 1 GiB in float32
 
 
 class Likelihood(NamedTuple):
@@ -34,21 +36,32 @@ def likelihoods(model: PreTrainedModel, pairs: Sequence[Pair], rows: int, contex
     r"""Yield, batch by batch, :math:`\sum_i \log p(y_i \mid x, y_{<i})` for pairs of context x and continuation y.
 
     Pairs that differ only in the last token of y, such as the letters of a question, are one row. Rows of about the
-    same length are in a batch, so that little is padded.
+    same length are in a batch, so that little is padded. Logits and their sums are in float32 or wider.
 
     Args:
         model: a model that :func:`chooses_logits`.
         pairs: token ids of context and continuation.
-        rows: how many rows at a time.
+        rows: how many rows at a time; fewer where they would have more than :data:`LARGEST` logits.
         context: number of positions that the model has; of what is longer, the last tokens are read.
     """
     same: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for number, (start, end) in enumerate(pairs):
         same[(*start, *end)[-context - 1 : -1]].append(number)
-    texts = sorted(same, key=len, reverse=True)
-    for first in range(0, len(texts), rows):
-        batch = texts[first : first + rows]
+    texts, vocabulary = sorted(same, key=len, reverse=True), model.config.get_text_config().vocab_size
+    while texts:
+        batch = texts[:rows]
+        while len(batch) > 1 and _positions(batch, same, pairs) * len(batch) * vocabulary > LARGEST:
+            batch = batch[: len(batch) // 2]
+        texts = texts[len(batch) :]
         yield _of_batch(model, batch, [(row, number) for row, text in enumerate(batch) for number in same[text]], pairs)
+
+
+def _positions(
+    texts: Sequence[tuple[int, ...]], same: Mapping[tuple[int, ...], list[int]], pairs: Sequence[Pair]
+) -> int:
+    """Return at how many positions of a batch logits are computed, about: from the first that a row asks for."""
+    longest = [max(len(pairs[number][1]) for number in same[text]) for text in texts]
+    return len(texts[0]) - min(len(text) - most for text, most in zip(texts, longest, strict=True))
 
 
 @torch.no_grad()
@@ -81,7 +94,8 @@ def _logits_at(
     kept = sorted({index for _, index in wanted})  # few, since the rows are of about the same length
     place = {index: number for number, index in enumerate(kept)}
     run = partial(model, ids, logits_to_keep=torch.tensor(kept, device=ids.device))
-    logits = run().logits
+    with wide_head(model):
+        logits = run().logits
     check_logits(logits, model, run)
     rows, places = zip(*((row, place[index]) for row, index in wanted), strict=True)
     return wide(logits[list(rows), list(places)])

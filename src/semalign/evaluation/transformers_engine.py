@@ -21,6 +21,7 @@ from semalign.evaluation.generation import Ends, FiniteLogits, StopStrings
 from semalign.evaluation.likelihoods import chooses_logits, likelihoods
 from semalign.evaluation.same_tokens import SameTokens, padded
 from semalign.evaluation.vllm_engine import VllmModel
+from semalign.evaluation.wide_head import wide_head
 from semalign.files import json_fingerprint
 from semalign.models.answers import undisturbed
 from semalign.models.architecture import plain_model
@@ -53,9 +54,10 @@ class InMemoryModel(SameTokens, HFLM):
 
     def _model_call(self, inps: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         self._forget()
-        logits = super()._model_call(inps, *args, **kwargs)
+        with wide_head(self.model):
+            logits = super()._model_call(inps, *args, **kwargs)
         check_logits(logits, self.model, partial(self.model, inps))
-        return wide(logits)  # log-likelihoods in half precision would often tie
+        return wide(logits)
 
     def _forget(self) -> None:
         for module in self.varying:

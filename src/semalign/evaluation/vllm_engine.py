@@ -15,8 +15,8 @@ from transformers import PreTrainedTokenizerBase
 
 from semalign.errors import folded, one_line
 from semalign.evaluation.same_tokens import SameTokens
+from semalign.evaluation.vllm_adapters import check_adapter, lora_rank
 from semalign.files import file_sha256, json_fingerprint, read_json
-from semalign.models.adapters import read_config
 from semalign.models.identity import plain_settings
 from semalign.models.integrity import check_folder
 from semalign.models.located import locate
@@ -26,7 +26,6 @@ from semalign.models.pretrained import load_config, load_tokenizer
 from semalign.models.rope import depends_on_length, rope_kinds
 from semalign.models.tokenizer_identity import tokenizer_identity
 
-RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # largest ranks that vLLM can be set to
 SEED = 0
 MODEL_SETTINGS = ("config.json", "generation_config.json")
 
@@ -78,8 +77,10 @@ class VllmModel:
         Raises:
             ModuleNotFoundError: if vLLM is not installed.
             FileNotFoundError: if the adapter's folder holds none, or the model lacks a file.
-            ValueError: for a damaged model, a tokenizer without an end-of-sequence token, or a rope that depends on the
-                length of a text, which vLLM takes as that of its whole context; or if vLLM refuses the model.
+            ValueError: for a damaged model, an adapter that vLLM would change or that was made for another model
+                (:func:`semalign.evaluation.vllm_adapters.check_adapter`), a tokenizer without an end-of-sequence token,
+                or a rope that depends on the length of a text, which vLLM takes as that of its whole context; or if
+                vLLM refuses the model.
         """
         loaded = self._start(self.check(), batch_size)
         try:
@@ -130,6 +131,8 @@ class VllmModel:
             raise ValueError(f"{self.name}: vLLM gives all texts one rope of type {kind}: use --engine transformers")
         if self.tokenizer.eos_token is None:
             raise ValueError(f"the tokenizer of {self.name} has no end-of-sequence token, which vLLM needs: set one")
+        if self.adapter is not None:
+            check_adapter(self.adapter, self.source)
         return _lm_eval_class()
 
 
@@ -155,22 +158,6 @@ def _lm_eval_class() -> type[TemplateLM]:
     finally:
         importlib.metadata.version = version
     return VLLM
-
-
-def lora_rank(adapter: Path) -> int:
-    """Return the largest rank that vLLM must allow for an adapter: its rank, rounded up to one that vLLM has.
-
-    Raises:
-        FileNotFoundError: if the folder holds no adapter.
-        ValueError: if it is no LoRA, or its rank is larger than all of these.
-    """
-    config = read_config(adapter)
-    if config["peft_type"] != "LORA" or not isinstance(config.get("r"), int):
-        raise ValueError(f"{adapter} holds an adapter by {config['peft_type']}; vLLM takes LoRA with a rank")
-    rank = max([config["r"], *(config.get("rank_pattern") or {}).values()])
-    if rank > RANKS[-1]:
-        raise ValueError(f"{adapter} has rank {rank}; vLLM takes {RANKS[-1]} at most: use --engine transformers")
-    return next(room for room in RANKS if room >= rank)
 
 
 def _files_of(folder: Path, *settings: str) -> dict[str, Any]:

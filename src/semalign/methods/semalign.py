@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from semalign.methods.runner import Data, Model, TransferResult, run_method
+from semalign.models.precision import wide_type
 from semalign.outputs import check_folder
 from semalign.paths import cache_dir
 from semalign.registry import lookup
 from semalign.results.records import PAPER
 from semalign.settings import OUTPUT_TERMS, SCHEDULES
 from semalign.targets.choice import check_layers
+from semalign.targets.supervision import match_examples
 from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.lora import check_rank
 
@@ -23,12 +25,14 @@ def check_inputs(inputs: Inputs) -> None:
     """Make sure that the settings fit the models, and the states the disk.
 
     Raises:
-        ValueError: if a layer does not exist, the rank is too high for the student, or the output term cannot be used
-            with the student.
+        ValueError: if a layer does not exist, no position of the rows is the same for both tokenizers, the rank is too
+            high for the student, or the output term cannot be used with the student.
         OSError: if the cache folders cannot be written or the disk has too little room.
     """
     pair, settings = inputs.pair, inputs.settings
     check_layers(pair, settings)
+    for rows in filter(None, (inputs.rows, inputs.held_out)):
+        match_examples(*pair.encode(rows), settings.positions)
     check_rank(pair.student_outline, settings)
     lookup(OUTPUT_TERMS)[settings.output_loss].check(pair.student_outline)
     check_folder(cache_dir() / "attribution")
@@ -36,7 +40,7 @@ def check_inputs(inputs: Inputs) -> None:
 
 
 def _bytes_of_states(inputs: Inputs) -> int:
-    """Return an upper bound for the states of a transfer on disk, each as wide as its model.
+    """Return an upper bound for the states of a transfer on disk, each as wide as its model, or wider if interpolated.
 
     For each student layer: those that enter it, those of its teacher layer, and for some maps and output terms those
     of the layer itself and of the teacher's last layer.
@@ -45,7 +49,8 @@ def _bytes_of_states(inputs: Inputs) -> int:
     tokens = sum(len(example) for example in pair.encode([*inputs.rows, *inputs.held_out]).student)
     widths = 2 * (pair.teacher_outline.width + pair.student_outline.width)
     layers = len(inputs.settings.student_layers or [1])
-    return tokens * widths * layers * pair.student_outline.head_weight.element_size()
+    dtype = pair.student_outline.head_weight.dtype
+    return tokens * widths * layers * (wide_type(dtype) if inputs.settings.interpolate else dtype).itemsize
 
 
 def transfer(

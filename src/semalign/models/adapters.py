@@ -33,6 +33,8 @@ PATTERNS = {
     "modules_to_save": r"(^|.*\.){}($|\..*)",
     "layers_pattern": r"(?:^|.*?\.){}\.(?P<idx>\d+)\.",
 }
+# Options of a LoRA that change more than W + s B A of some matrices.
+FURTHER = "use_dora lora_bias modules_to_save trainable_token_indices target_parameters layer_replication".split()
 PROMPTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CPT", "ADAPTION_PROMPT")
 
 
@@ -49,13 +51,8 @@ def put_adapter(model: LanguageModel, folder: Path) -> LanguageModel:
             nothing, that are missing, or of another shape; NaN or infinity; a pattern of modules that does not end.
     """
     config = read_config(folder)
-    check_base(model, folder, config)
-    try:
-        weights = load_peft_weights(str(folder), device="cpu")
-    except Exception as error:  # of safetensors, pickle, the file system or the hub
-        raise ValueError(f"the weights of the adapter in {folder} cannot be read: {one_line(error)}") from error
-    if damaged := [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]:
-        raise NotFiniteError(f"the adapter in {folder} holds NaN or infinity in {listed(damaged)}: make it again")
+    check_base(model.model.config.name_or_path or "", folder, config)
+    weights = adapter_weights(folder)
     check_patterns(model, folder, config)
     for module in _modules_of(weights, model.model):
         hold(module)  # PEFT would leave an adapter without values on a module whose weights are kept elsewhere
@@ -78,13 +75,33 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def check_base(model: LanguageModel, folder: Path, config: Mapping[str, Any]) -> None:
+def adapter_weights(folder: Path) -> dict[str, Tensor]:
+    """Return the weights of an adapter.
+
+    Raises:
+        ValueError: if they cannot be read, or one is NaN or infinity.
+    """
+    try:
+        weights: dict[str, Tensor] = load_peft_weights(str(folder), device="cpu")
+    except Exception as error:  # of safetensors, pickle, the file system or the hub
+        raise ValueError(f"the weights of the adapter in {folder} cannot be read: {one_line(error)}") from error
+    if damaged := [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]:
+        raise NotFiniteError(f"the adapter in {folder} holds NaN or infinity in {listed(damaged)}: make it again")
+    return weights
+
+
+def check_base(given: str, folder: Path, config: Mapping[str, Any]) -> None:
     """Make sure that an adapter was made for a model, as far as the files on this machine can tell.
+
+    Args:
+        given: name or folder of the model.
+        folder: the adapter's folder.
+        config: its configuration.
 
     Raises:
         ValueError: if the adapter names another base, which is here and has other weights.
     """
-    named, given = config.get("base_model_name_or_path"), model.model.config.name_or_path
+    named = config.get("base_model_name_or_path")
     if not named or not given:
         return
     if not isinstance(named, str):

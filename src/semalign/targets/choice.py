@@ -48,7 +48,9 @@ def layer_map(pair: Pair, settings: TransferSettings) -> LayerMap:
 
 
 def check_layers(pair: Pair, settings: TransferSettings) -> None:
-    """Check that all layers that the settings name exist; raise ``ValueError`` otherwise."""
+    """Check that all layers that the settings ask for exist; raise ``ValueError`` otherwise."""
+    if settings.interpolate and pair.teacher_outline.n_layers < 2:
+        raise ValueError("interpolation needs a teacher of at least two layers: leave out interpolate")
     wanted = {
         "teacher": (pair.teacher_outline, [settings.teacher_layer]),
         "student": (pair.student_outline, [settings.student_layer, *(settings.student_layers or ())]),

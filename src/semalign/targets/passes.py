@@ -17,6 +17,7 @@ from semalign.models.capture import states_at, states_entering
 from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_finite
 from semalign.models.identity import computed_by
+from semalign.models.precision import wide, wide_type
 from semalign.models.rope import varying
 from semalign.targets.store import StateStore
 
@@ -57,11 +58,15 @@ class StatePasses:
 
         def compute(model: Architecture, input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
             states = states_at(model, layers, interface, input_ids, mask)
-            mixed = sum(weight * states[layer] for layer, weight in mixture)  # (batch, tokens, D)
-            return [mixed[row, self.at[i]] for row, i in enumerate(chosen)]  # type: ignore[index]
+            if len(mixture) == 1:
+                (mixed,) = states.values()
+            else:  # a sum in half precision would be rounded
+                mixed = torch.stack([weight * wide(states[layer]) for layer, weight in mixture]).sum(0)
+            return [mixed[row, self.at[i]] for row, i in enumerate(chosen)]  # of (batch, tokens, D)
 
         key = {"mixture": mixture, "interface": interface, "at": json_fingerprint(self.at)}
-        return self._store(compute, list(map(len, self.at)), key, "layer states")
+        dtype = self._dtype if len(mixture) == 1 else wide_type(self._dtype)
+        return self._store(compute, list(map(len, self.at)), key, "layer states", dtype)
 
     def final_states(self) -> StateStore:
         """Return the states after the final norm; logits are computed from them when needed and never stored."""
@@ -82,7 +87,18 @@ class StatePasses:
 
         return self._store(compute, list(map(len, self.examples)), {"entering": k}, "student prefix")
 
-    def _store(self, compute: Compute, lengths: Sequence[int], key: dict[str, Any], description: str) -> StateStore:
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.model.head_weight.dtype
+
+    def _store(
+        self,
+        compute: Compute,
+        lengths: Sequence[int],
+        key: dict[str, Any],
+        description: str,
+        dtype: torch.dtype | None = None,
+    ) -> StateStore:
         """Return the store of the states that ``compute`` returns for padded ids, their mask and example numbers."""
 
         def compute_part(model: Architecture, chosen: Sequence[int]) -> list[Tensor]:
@@ -107,7 +123,7 @@ class StatePasses:
             {"model": self.fingerprint, "computed_by": computed_by(self.model.model), **key, "ids": ids, **rope},
             lengths,
             self.model.width,
-            self.model.head_weight.dtype,
+            dtype or self._dtype,
         )
         store.ensure(compute_range, description)
         return store

@@ -4,6 +4,7 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from transformers import PreTrainedModel
 
+from semalign.models.adapters import FURTHER
 from semalign.models.loading import LanguageModel, shared_copy
 from semalign.training.lora import Factors, plain_lora
 
@@ -54,10 +55,6 @@ def _factors(model: PeftModel) -> dict[str, Factors]:
             a, b = (base.get_parameter(f"{name}.lora_{part}.{key}.weight").detach() for part in "AB")
             found[name] = Factors(module.scaling[key] * b, a)
     return found
-
-
-FURTHER = "use_dora lora_bias modules_to_save trainable_token_indices target_parameters layer_replication".split()
-"""Options of an adapter that change more than ``W + s B A`` of some matrices."""
 
 
 def _check_plain(model: PeftModel) -> None:

@@ -3,7 +3,7 @@
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
@@ -61,6 +61,20 @@ def check_loss(terms: Mapping[str, float], step: int, student: Architecture | No
     if step == 1 and student is not None:
         raise not_finite("the losses of the first step", student, rerun)
     raise NotFiniteError(f"the loss is not finite at step {step}: lower learning_rate")
+
+
+def check_gradients(parameters: Iterable[nn.Parameter], step: int) -> None:
+    """Make sure that no gradient is NaN or infinity, which the loss need not tell.
+
+    Raises:
+        NotFiniteError: if one is, before any weight has changed.
+    """
+    grads = [p.grad for p in parameters if p.grad is not None]
+    if not torch.nn.utils.get_total_norm(grads).isfinite():
+        raise NotFiniteError(
+            f"a gradient is not finite at step {step}, though the loss is: use a wider dtype, such as bfloat16 or "
+            "float32, or lower learning_rate"
+        )
 
 
 class Training(ABC):
@@ -182,6 +196,7 @@ class Training(ABC):
             group["lr"] = self.settings.learning_rate * self.rate.factor(len(self.losses) + 1)
         terms = self.scale.gradients(lambda: self._summed(self._fitting_backward(indices)), self.parameters.values())
         check_loss(terms, len(self.losses) + 1, self.student, lambda: self.backward(indices))
+        check_gradients(self.parameters.values(), len(self.losses) + 1)
         self.optimizer.step()
         return terms
 

@@ -37,7 +37,7 @@ class LossScale:
     def gradients(self, compute: Callable[[], T], parameters: Iterable[nn.Parameter]) -> T:
         """Return what ``compute`` returns after it has called :meth:`backward`; leave unscaled gradients behind.
 
-        Gradients that are not finite at the lowest scale are left as they are.
+        Gradients that are not finite at the lowest scale are left as they are, and the training refuses them.
         """
         parameters = list(parameters)
         while True:
