@@ -36,6 +36,12 @@ def job(tmp_path):
     return start
 
 
+def test_a_job_without_a_record_ends_at_once(job, tmp_path):
+    process = job("llama2", "records.txt", SLURM_ARRAY_TASK_ID="3")
+    assert b"has no record in line 3" in process.communicate()[1] and process.returncode == 0
+    assert not (tmp_path / "calls").exists()
+
+
 def test_a_job_makes_the_record_of_its_number_without_a_network(job, tmp_path):
     assert job("llama2", "records.txt", "--methods", "all").wait() == 0
     call = f"semalign compare --profile llama2 --only two --methods all 1 {tmp_path}/scratch/semalign\n"

@@ -1,5 +1,7 @@
 """The commands that follow trainings: what they ask for, and usage errors before any work."""
 
+import json
+
 import pandas as pd
 import pytest
 from helpers.commands import invoke, runner
@@ -58,6 +60,14 @@ def test_a_dry_run_lists_what_is_missing(tmp_path):
     assert "semalign--micro-teacher--micro-sibling--micro_mmlu--0.json: missing" in listed
     listed = invoke("sweep", "--profile", "micro-sibling-depth", "--out", tmp_path, "--dry-run").splitlines()
     assert len(listed) == 160 and all(line.endswith(": missing") for line in listed)
+
+
+def test_a_dry_run_tells_of_a_point_that_its_method_refuses(tmp_path):
+    content = {"teacher": "micro-teacher", "student": "micro-student", "tasks": {"micro_mmlu": {}}}
+    (tmp_path / "mine.yaml").write_text(json.dumps({**content, "selection": {"sft": {"rank": [2, 0]}}}))
+    result = runner.invoke(cli.app, ["sweep", "--profile", str(tmp_path / "mine.yaml"), "--dry-run"])
+    assert isinstance(result.exception, ValueError)
+    assert "selection of sft: rank: Input should be greater than or equal to 1" in str(result.exception)
 
 
 def test_a_sweep_may_be_restricted_to_a_point(monkeypatch, tmp_path):

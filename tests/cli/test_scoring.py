@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from semalign.cli.scoring import engine_of
-from semalign.experiments.profiles import EvaluationProfile
+from semalign.experiments.profile_parts import EvaluationProfile
 
 
 def test_options_hold_for_the_processes_that_a_command_starts():

@@ -1,9 +1,11 @@
 """Curves on tiny models: the points of a training that is the same without them."""
 
+from types import SimpleNamespace
+
 import pytest
 from helpers.profiles import FAST, write_profile
 
-from semalign.experiments import curves
+from semalign.experiments import curves, preflight
 from semalign.experiments.curves import Curves, lengthened, points, run
 from semalign.experiments.inputs import held_out_rows, source_once, training_rows
 from semalign.experiments.profiles import load_profile
@@ -11,6 +13,7 @@ from semalign.methods.registry import methods
 from semalign.methods.runner import run_method
 from semalign.paths import results_dir
 from semalign.results.records import read_record
+from semalign.sandbox import SandboxError
 
 
 def test_every_entry_trains_for_as_many_epochs_as_the_last_point_needs(profile):
@@ -19,6 +22,41 @@ def test_every_entry_trains_for_as_many_epochs_as_the_last_point_needs(profile):
     assert [each["epochs"] for each in found] == [4, 4, 4]
     assert found[1]["output_loss"] == "cross_entropy" and long.method_of("sft").name == "sft"
     assert profile.settings_for("micro_gsm8k", "semalign")["epochs"] == 1
+
+
+def test_an_entry_with_fewer_rows_of_its_own_trains_for_more_epochs(tmp_path, profile):
+    few = {"few": {"all": {"train_size": 3}}, "many": {"all": {"train_size": 5}}}
+    long = lengthened(write_profile(tmp_path, variants=few), ["few", "many"], 7)  # one step an epoch, and two
+    assert [long.settings_for("micro_gsm8k", name)["epochs"] for name in few] == [7, 4]
+
+
+def test_a_curve_that_would_end_early_is_not_written_and_stops_no_other(profile, tmp_path, monkeypatch):
+    trained = []
+
+    def short(method, teacher, student, rows, watch, **settings):
+        trained.append(settings["seed"])
+        watch.points.extend({"step": step} for step in (0, 3))
+        return SimpleNamespace(record={"details": {"steps": 6}})
+
+    monkeypatch.setattr(curves, "run_method", short)
+    message = r"2 curves without a record; semalign--.*: the training has 6 steps, .*the curve has points up to 7"
+    with pytest.raises(ValueError, match=message):
+        run(Curves(profile, ["semalign"], tmp_path / "curves", steps=(0, 3, 7), scored=()))
+    assert trained == [0, 1] and not list(tmp_path.glob("curves/*.json"))
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_a_sandbox_is_asked_for_before_anything_runs_if_points_are_scored(profile, tmp_path, monkeypatch, scored):
+    def refuse(task):
+        raise SandboxError(task)
+
+    monkeypatch.setattr(preflight, "sandbox_of", refuse)
+    monkeypatch.setattr(curves, "_record", lambda *_: pytest.fail("it ran"))
+    bare = profile.model_copy(update={"scored": scored})
+    with pytest.raises(SandboxError, match="micro_gsm8k"):
+        run(Curves(bare, ["semalign"], tmp_path / "curves", steps=(0, 3), scored=(3,)))
+    with pytest.raises(pytest.fail.Exception, match="it ran"):
+        run(Curves(bare, ["semalign"], tmp_path / "curves", steps=(0, 3), scored=()))
 
 
 def test_all_entries_are_all_methods(profile, tmp_path):
@@ -64,6 +102,10 @@ def test_a_curve_is_that_of_the_training_without_it(profile, tmp_path, monkeypat
     assert len(wanted.current) == 2
     longer = Curves(profile, ["semalign", "sft"], folder, steps=(0, 3, 4), scored=(0,))
     assert longer.current == [] and longer.reason(longer.cells[0]) == "stale: other scored_steps"
+
+
+def test_the_command_takes_the_profile_as_it_was_given(profile, tmp_path):
+    assert Curves(profile).command == f"semalign curves --profile {tmp_path}/tiny.yaml --seeds 2"
 
 
 def test_curves_are_of_the_papers_method_its_terms_and_controls():

@@ -1,6 +1,8 @@
 """The points of grids, by hand, and the packaged grids."""
 
-from semalign.experiments.grids import check_grids, grid, points, settings_at
+import pytest
+
+from semalign.experiments.grids import check_grids, check_points, grid, points, settings_at
 from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import load_profile
 
@@ -45,6 +47,16 @@ def test_names_tell_points_apart_and_are_shared_by_entries_of_one_method():
     grids = {"plain": {"learning_rate": [1e-3]}, "last": {"learning_rate": [1e-3]}}
     shared = profile.model_copy(update={"selection": grids})
     assert len({point.file_name for point in points(shared)}) == len(profile.tasks)
+
+
+def test_a_point_that_its_method_refuses_is_told_and_grids_of_several_sizes_are_not_compared():
+    wrong = one_task().model_copy(update={"selection": {"semalign": {"rank": [2, 0]}}})
+    with pytest.raises(ValueError, match="profile micro-tuned: selection of semalign: rank: Input should be greater"):
+        check_points(wrong, ["semalign"])
+    unequal = one_task().model_copy(update={"selection": {"semalign": {"rank": [2]}, "sft": {"rank": [2, 4]}}})
+    check_points(unequal, ["semalign", "sft"])
+    with pytest.raises(ValueError, match="the grids must have the same number of points"):
+        check_grids(unequal, ["semalign"])
 
 
 def test_the_packaged_grids_are_equally_large_and_possible():

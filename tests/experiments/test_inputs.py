@@ -22,7 +22,7 @@ from semalign.experiments.inputs import (
     source_once,
     training_rows,
 )
-from semalign.experiments.profiles import TaskProfile
+from semalign.experiments.profile_parts import TaskProfile
 from semalign.files import json_fingerprint
 from semalign.models import remembered
 from semalign.models.identity import model_identity

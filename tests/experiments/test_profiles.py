@@ -1,13 +1,17 @@
 """Profiles: the paper's numbers, defaults plus override, and no typo that runs the default."""
 
 import json
+import os
 
 import pytest
+import torch
 import yaml
 from helpers.data import SUMS, SUMS_TASK
 
 from semalign.experiments.profile_paths import profile_names
-from semalign.experiments.profiles import load_profile, merge
+from semalign.experiments.profiles import Profile, load_profile, merge, use_profile
+from semalign.models.devices import chosen_place
+from semalign.models.placement import VARIABLES, Placement, certain_type
 from semalign.settings import TransferSettings
 
 
@@ -76,6 +80,55 @@ def test_names_of_records_belong_to_one_profile_and_one_task(tmp_path):
     (tmp_path / "two.yaml").write_text(yaml.safe_dump({**content, "tasks": both}))
     with pytest.raises(ValueError, match="two have the name qa, and records go by the name: rename a file"):
         load_profile(tmp_path / "two.yaml")
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        (
+            {"teacher": "runs/big/final", "student": "runs/small/final"},
+            "both runs/big/final and runs/small/final 'final'",
+        ),
+        ({"teachers": {"b/checkpoint-500": ["gsm8k"]}}, "both a/checkpoint-500 and b/checkpoint-500 'checkpoint-500'"),
+        ({"teachers": {"b/checkpoint-500.gguf": ["gsm8k"]}}, "and b/checkpoint-500.gguf 'checkpoint-500'"),
+    ],
+)
+def test_two_models_that_records_would_name_alike_are_refused_in_one_line(tmp_path, models, message):
+    content = {"teacher": "a/checkpoint-500", "student": "s", "tasks": {"gsm8k": {}}, **models}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(ValueError, match=message) as error:
+        load_profile(tmp_path / "mine.yaml")
+    assert "give the path of a copy of one, or of a link to it" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_model_may_teach_itself(tmp_path):
+    content = {"teacher": "a/final", "student": "a/final", "tasks": {"gsm8k": {}}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    assert load_profile(tmp_path / "mine.yaml").student == "a/final"
+
+
+def test_a_command_takes_it_by_the_name_or_path_that_was_given(tmp_path, monkeypatch):
+    content = yaml.safe_dump({"teacher": "t", "student": "s", "tasks": {"gsm8k": {}}})
+    (tmp_path / "my own.yaml").write_text(content)
+    monkeypatch.chdir(tmp_path)
+    assert load_profile("micro").option == "--profile micro"
+    assert load_profile("my own.yaml").model_copy(update={"seeds": [1]}).option == "--profile 'my own.yaml'"
+    absolute = load_profile(tmp_path / "my own.yaml")
+    assert absolute.option == f"--profile '{tmp_path}/my own.yaml'" and absolute.name == "my own"
+    assert Profile.model_validate({"name": "made", **yaml.safe_load(content), "seeds": [0]}).option == "--profile made"
+
+
+def test_llama2_is_of_the_same_models_with_and_without_a_gpu(monkeypatch):
+    for variable in VARIABLES.values():
+        monkeypatch.setenv(variable, "")  # put back at the end of the test
+    use_profile("llama2")
+    found = []
+    for has_gpu in (True, False):
+        monkeypatch.setattr("torch.cuda.is_available", lambda has_gpu=has_gpu: has_gpu)
+        monkeypatch.setattr("semalign.models.devices.usable", torch.device)
+        found.append((chosen_place().dtype, certain_type()))
+    assert found == [(None, "None")] * 2  # the checkpoint's own
+    assert use_profile("micro").models == Placement() and not os.environ.get("SEMALIGN_DTYPE")
 
 
 def test_variants_come_on_top(tmp_path):

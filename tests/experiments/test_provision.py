@@ -16,7 +16,7 @@ from semalign.data import sources
 from semalign.data import tasks as benchmarks
 from semalign.experiments.named_inputs import Split
 from semalign.experiments.profiles import load_profile
-from semalign.experiments.provision import fetch_profile, verify
+from semalign.experiments.provision import check_provided, fetch_profile, verify
 from semalign.hub import HubError
 from semalign.models import downloads, on_disk
 from semalign.paths import cache_dir, use_data_root
@@ -98,6 +98,13 @@ def test_what_is_missing_is_named(published, monkeypatch, tmp_path):
     problems = {what: problem for what, problem in verify(profile).items() if problem}
     assert problems.keys() == {"model me/teacher", "model me/student", "data cais/mmlu all dev"}
     assert shards[-1].name in problems["model me/teacher"]
+
+
+def test_the_commands_that_help_take_the_profile_as_it_was_given(published, monkeypatch):
+    offline(monkeypatch)
+    monkeypatch.chdir(published.parent)
+    with pytest.raises(FileNotFoundError, match=r"profile tiny: 9 of .*`semalign fetch --profile tiny\.yaml --verify`"):
+        check_provided(load_profile(published.name))
 
 
 def test_a_damaged_model_is_named_without_loading_it(published, monkeypatch, tmp_path):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from helpers.profiles import write_profile
 
 from semalign.experiments import preflight
@@ -208,6 +209,15 @@ def test_a_method_that_refuses_a_pair_is_an_error_after_all_other_cells(profile,
         run(profile, tmp_path / "results", names)
     assert caplog.text.count("leave none to train on") == 4
     assert {cell.method for cell in missing(profile, tmp_path / "results", names)} == {"laten"}
+
+
+def test_a_cell_that_does_not_fit_the_memory_stops_no_other(profile, tmp_path, monkeypatch):
+    def run_out(profile, cell, path, folder):
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB")
+
+    monkeypatch.setattr(experiments, "run_cell", run_out)
+    with pytest.raises(ValueError, match=r"^11 cells without a record; none--.*Tried to allocate 2 GiB$"):
+        run(profile, tmp_path / "results")
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 from helpers.profiles import FAST
 
@@ -33,6 +34,19 @@ def test_each_point_runs_once_and_the_best_becomes_a_variant(choosing, tmp_path,
     assert variants["entropy"]["micro_gsm8k"]["learning_rate"] in (1e-3, 1e-2)
     monkeypatch.setattr(selection, "evaluate", lambda *_, **__: pytest.fail("a finished point ran again"))
     assert selection.select(choosing, tmp_path / "selection").equals(table)
+
+
+def test_a_point_that_fails_stops_no_other(choosing, tmp_path, monkeypatch):
+    tried = []
+
+    def fail(profile, point, folder):
+        tried.append(point.number)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(selection, "_run", fail)
+    with pytest.raises(ValueError, match=r"2 points without a record; micro_gsm8k--semalign--.*CUDA out of memory"):
+        selection.select(choosing, tmp_path / "selection")
+    assert tried == [0, 1]
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from semalign.experiments import sweep
 from semalign.experiments.inputs import held_out_rows, source_once, training_rows
 from semalign.experiments.profiles import load_profile
 from semalign.methods.runner import run_method
+from semalign.models.finite import NotFiniteError
 from semalign.results.records import read_record
 
 GRID = {"layer-cosine": {"map": ["semantic", "permuted"], "interface": ["residual"], "student_layer": [2, 4]}}
@@ -25,6 +26,26 @@ def swept(profile, tmp_path):
 def test_a_profile_without_grids_is_refused(profile, tmp_path):
     with pytest.raises(ValueError, match="profile tiny has no grid"):
         sweep.run(profile, tmp_path / "sweep")
+
+
+def test_a_point_that_its_method_refuses_is_told_before_anything_runs(swept, tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "_record", lambda *_: pytest.fail("a point ran"))
+    grid = {"layer-cosine": {**GRID["layer-cosine"], "map": ["semantic", "semantics"]}}
+    with pytest.raises(ValueError, match="selection of layer-cosine: map: no map 'semantics'"):
+        sweep.run(swept.model_copy(update={"selection": grid}), tmp_path / "sweep")
+
+
+def test_a_point_that_fails_stops_no_other(swept, tmp_path, monkeypatch):
+    tried = []
+
+    def fail(profile, point, folder):
+        tried.append(point.settings["student_layer"])
+        raise NotFiniteError("the loss is NaN")
+
+    monkeypatch.setattr(sweep, "_record", fail)
+    with pytest.raises(ValueError, match=r"4 points without a record; micro_gsm8k--layer-cosine--.*: the loss is NaN"):
+        sweep.run(swept, tmp_path / "sweep")
+    assert tried == [2, 4, 2, 4]
 
 
 @pytest.mark.slow

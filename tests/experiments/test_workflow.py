@@ -110,6 +110,18 @@ def test_snakemake_makes_what_compare_makes_and_lists_what_compare_lists(workflo
     assert not list((tmp_path / "cache" / "runs").rglob("*.safetensors"))
 
 
+def test_records_in_the_type_of_the_profile_are_current_where_the_process_names_none(workflow, tmp_path):
+    half = {"models": {"dtype": "bfloat16"}, "variants": {}, "teachers": {}, "seeds": [0]}
+    write_profile(tmp_path, **half)
+    analysis = "data/results/tiny/" + f"decomposition--{tmp_path}/student.json".replace("/", "_")
+    workflow.given[-1:] = ["records", analysis]
+    workflow.run("-c1")
+    names = {path.name.partition("--")[0] for path in workflow.records.glob("*.json")}
+    assert names == {"none", *METHODS, "decomposition"}
+    assert read_record(workflow.root / analysis)["configuration"]["dtype"] == "torch.bfloat16"
+    assert "Nothing to be done" in workflow.run("-n")
+
+
 def test_a_job_that_fails_stops_no_other(workflow, tiny, tmp_path):
     shutil.rmtree(tmp_path / "teacher")
     shutil.copytree(tmp_path / "coder", tmp_path / "teacher")

@@ -80,6 +80,13 @@ def test_seeds_differ_in_name_only(tmp_path):
     assert first.name != second.name and first.phases is second.phases
 
 
+def test_settings_that_are_mappings_or_lists_tell_jobs_apart(tmp_path):
+    models = {"teacher": "micro-teacher", "student": "micro-student", "teachers": {}, "seeds": [0]}
+    mapped = {name: {"all": {"layer_map": {2: 3}, "student_layers": [first]}} for name, first in (("a", 2), ("b", 3))}
+    first, second = of(plan(write_profile(tmp_path, **models, variants=mapped), ["a", "b"]), "cell")
+    assert first.states.keys() & second.states.keys() == set() and first.states
+
+
 def test_an_unknown_entry_is_an_error():
     with pytest.raises(ValueError, match="no method or variant 'semalgin'"):
         plan(load_profile("llama2"), ["semalgin"])

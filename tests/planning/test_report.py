@@ -6,7 +6,8 @@ import pytest
 
 from semalign.experiments.profiles import load_profile
 from semalign.planning import MACHINES, Options
-from semalign.planning.report import HEADER, aligned, report, size
+from semalign.planning.jobs import plan
+from semalign.planning.report import HEADER, aligned, report, size, totals
 
 pytestmark = pytest.mark.usefixtures("without_data")
 
@@ -41,8 +42,21 @@ def test_seeds_share_a_row_and_the_totals_count_all_jobs(found):
 
 def test_models_are_counted_once_on_disk(found):
     weights = 2 * (6_738_415_616 + 2 * 13_015_864_320 + 13_015_874_560)
-    assert found.totals.disk > weights
+    states = {each: size for job in found.jobs for each, size in job.states.items()}
+    assert found.totals.disk == weights + sum(states.values()) + 4 * 10**6 * len(found.jobs)
     assert found.totals.disk - weights < sum(job.disk for job in found.jobs)
+
+
+def test_states_of_several_seeds_count_once_and_those_of_another_interface_again():
+    def disk(interface="mlp", seeds=(0,)):
+        variants = {"other": {"all": {"interface": interface}}}
+        jobs = plan(load_profile("llama2", variants=variants, seeds=list(seeds)), ["semalign", "other"])
+        return totals(jobs).disk, 4 * 10**6 * len(jobs)
+
+    (once, records), (again, more) = disk(), disk(seeds=(0, 1))
+    assert again - once == more - records > 0
+    positions = 1000 * (3 + 141) + 3 * (1000 * 251 + 300 * 121)  # three teachers have the code tasks
+    assert disk("attention") == (once + positions * 5120 * 2, records)
 
 
 def test_what_does_not_fit_has_one_line_for_an_entry(found):

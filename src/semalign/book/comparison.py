@@ -35,7 +35,7 @@ class Comparison:
     @property
     def command(self) -> str:
         """The command that makes its records."""
-        return f"semalign compare --profile {self.profile.name}"
+        return f"semalign compare {self.profile.option}"
 
     @property
     def folder(self) -> Path:

@@ -27,15 +27,23 @@ from semalign.book.numbers_role import NumberRole
 from semalign.book.printed import without_file_links
 from semalign.book.table_directive import CheckTable
 from semalign.book.theme import inline_svg
+from semalign.experiments.profiles import use_profile
+from semalign.models.placement import Placement, place_unless_set
 
 
 def run_stale_notebooks(app: Sphinx, config: Config) -> None:
-    """Run stale notebooks; the checkout is the folder above the book's sources."""
+    """Run stale notebooks, as ``semalign run`` does; the checkout is the folder above the book's sources.
+
+    The pages that follow are of all profiles, so the profile's types and devices hold for its notebooks only.
+    """
     os.environ["SEMALIGN_ROOT"] = os.environ.get("SEMALIGN_ROOT") or str(Path(app.srcdir).parent)
     try:
+        use_profile(book_profile())
         run_notebooks(book_profile())
     except (NotebookError, OSError, ValueError) as error:
         raise ExtensionError(str(error)) from error
+    finally:
+        place_unless_set(Placement.model_validate({}))
 
 
 def load_mathjax_once(app: Sphinx, config: Config) -> None:

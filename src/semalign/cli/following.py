@@ -78,13 +78,13 @@ def sweep(
     data_root: DataRoot = None,
 ) -> None:
     """Train at every point of a profile's grids and measure held-out NLL, without scores; keep finished records."""
-    from semalign.experiments.grids import check_entries, points
+    from semalign.experiments.grids import check_points, points
     from semalign.experiments.profiles import use_profile
     from semalign.experiments.sweep import reasons, sweep_folder
     from semalign.experiments.sweep import run as run_sweep
 
     loaded, records = use_profile(profile), records_of(only)
-    check_entries(loaded, list(loaded.selection))
+    check_points(loaded, list(loaded.selection))
     with usage("--only"):
         wanted = points(loaded, None, records)
     if dry_run:

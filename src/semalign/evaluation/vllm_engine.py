@@ -117,7 +117,7 @@ class VllmModel:
         On a GPU a model in float32 has this type, unless an option says otherwise: vLLM's own would be half of it.
         """
         process = process_placement().dtype
-        if process is None and torch.cuda.is_available() and self._own_type() == "float32":
+        if process in (None, "auto") and torch.cuda.is_available() and self._own_type() == "float32":
             process = "float32"
         return {**({} if process is None else {"dtype": process}), **self.options}
 

@@ -1,10 +1,12 @@
 """The analyses of a profile that have a record each: decomposition of its two models, similarity of their layers."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from semalign.analysis.cka import StateOptions
 from semalign.data.prompts import read_prompts
 from semalign.data.task_file import task_name
 from semalign.experiments.cells import picked
@@ -51,7 +53,8 @@ def analyses(profile: Profile) -> list[Analysis]:
 def missing(profile: Profile, folder: Path, records: Sequence[str] | None = None) -> dict[Analysis, str]:
     """Return the analyses without a current record, and why.
 
-    The reason is that of :func:`semalign.experiments.staleness.problem`.
+    The reason is that of :func:`semalign.experiments.staleness.problem`. A record of other options than those of the
+    analysis's command, or with an adapter, is stale.
 
     Args:
         profile: the profile.
@@ -62,8 +65,17 @@ def missing(profile: Profile, folder: Path, records: Sequence[str] | None = None
     def asked(analysis: Analysis, record: dict[str, Any]) -> Asked:
         names = ("student",) if len(analysis.models) == 1 else ("teacher", "student")
         models = dict(zip(names, map(fingerprint_of, analysis.models), strict=True))
-        return {**record["fingerprints"], **models, "data": json_fingerprint(read_prompts(analysis.prompts))}, {}
+        prompts = {"data": json_fingerprint(read_prompts(analysis.prompts))}
+        return {**dict.fromkeys(record["fingerprints"]), **models, **prompts}, _options(record)
 
     chosen = picked(analyses(profile), records)
     found = {each: problem(folder / each.file_name, partial(asked, each), "value") for each in chosen}
     return {each: reason for each, reason in found.items() if reason is not None}
+
+
+def _options(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the default options that a record knows, and the seed if it has another: no configuration has it."""
+    defaults = asdict(StateOptions())
+    seed = defaults.pop("seed")
+    known = {name: value for name, value in defaults.items() if name in record["configuration"]}
+    return known if record["seed"] == seed else known | {"seed": seed}

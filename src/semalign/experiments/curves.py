@@ -7,7 +7,7 @@ its last point, so a point before it is not the end of a shorter training: its r
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,12 @@ from semalign.experiments.inputs import (
     source_once,
     training_rows,
 )
+from semalign.experiments.making import make_all
 from semalign.experiments.preflight import check_runnable
-from semalign.experiments.profiles import Profile, Variant
+from semalign.experiments.profile_parts import Variant
+from semalign.experiments.profiles import Profile
 from semalign.experiments.selection_currency import ITEMS, SPLIT
 from semalign.experiments.staleness import Asked, problem
-from semalign.experiments.work_folder import make, share_out
 from semalign.files import json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.models.architecture import Architecture
@@ -43,6 +44,7 @@ SCORED = (0, 15, 80, 400)
 METHODS = (PAPER, "permuted-atoms", "output-cosine", "layer-cosine", "cross-entropy")
 ONE_TRAINING = "one_layer"  # the schedule that is one training from the first step to the last
 NO_CURVE = "{} does not train the student in one go, step by step: there is no curve of it"
+TOO_SHORT = "the training has {} steps, as rows were left out of it, and the curve has points up to {}: ask for fewer"
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Curves:
     def command(self) -> str:
         """The command that makes the records."""
         methods = f" --methods {','.join(self.names)}" if self.names else ""
-        return f"semalign curves --profile {self.profile.name}{methods} --seeds {len(self.profile.seeds)}"
+        return f"semalign curves {self.profile.option}{methods} --seeds {len(self.profile.seeds)}"
 
     @cached_property
     def long(self) -> Profile:
@@ -122,17 +124,16 @@ def run(curves: Curves) -> pd.DataFrame:
     """Make the curves that are missing or stale, and return the points of all; one that was stopped starts anew.
 
     Raises:
-        ValueError: before anything runs, for a method that does not train the student step by step, such as LaTen.
+        ValueError: before anything runs, for a method that does not train the student step by step, such as LaTen;
+            at the end, if there are cells without a curve.
     """
     wanted = curves.cells
-    check_runnable(curves.profile, curves.place, dict.fromkeys(curves.profile.tasks, True), SPLIT)
+    # The points are scored or not, whatever the profile says of its cells.
+    measured = curves.profile.model_copy(update={"scored": bool(curves.scored)})
+    check_runnable(measured, curves.place, dict.fromkeys(curves.profile.tasks, True), SPLIT)
     for task in curves.profile.tasks:
         check_data(curves.profile, task, None)
-
-    def attempt(cell: Cell, wait: bool) -> None:
-        make(curves.place / cell.file_name, partial(curves.reason, cell), lambda _: _record(curves, cell), wait)
-
-    share_out(wanted, attempt, "curves")
+    make_all(wanted, curves.place, curves.reason, lambda cell, _: _record(curves, cell), "curves")
     return points(curves.current)
 
 
@@ -168,7 +169,8 @@ def _epochs(profile: Profile, name: str, task: str, rows: int, steps: int) -> in
     settings: Any = profile.method_of(name).settings(**profile.settings_for(task, name))
     if not hasattr(settings, "epochs") or getattr(settings, "schedule", ONE_TRAINING) != ONE_TRAINING:
         raise ValueError(NO_CURVE.format(name))
-    return math.ceil(steps / math.ceil(rows / settings.batch_size))
+    trained = min(rows, settings.train_size or rows)
+    return math.ceil(steps / math.ceil(trained / settings.batch_size))
 
 
 def _record(curves: Curves, cell: Cell) -> dict[str, Any]:
@@ -193,6 +195,8 @@ def _record(curves: Curves, cell: Cell) -> dict[str, Any]:
     student.release()
     if not watch.points:
         raise ValueError(NO_CURVE.format(cell.method))
+    if [point["step"] for point in watch.points] != sorted(set(curves.steps)):
+        raise ValueError(TOO_SHORT.format(record["details"]["steps"], max(curves.steps)))
     record["details"]["held_out"]["split"] = split
     record["configuration"][HELD_OUT] = json_fingerprint(held_out)
     return {

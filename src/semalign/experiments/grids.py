@@ -74,16 +74,21 @@ def check_entries(profile: Profile, entries: Sequence[str]) -> None:
 
 
 def check_grids(profile: Profile, entries: Sequence[str]) -> None:
-    """Check that the grids of these entries can be run and compared.
+    """Check that the grids of these entries can be run, as :func:`check_points` does, and compared.
 
     Raises:
         ValueError: for an entry without a grid, a point that its method refuses, or grids that do not all have the same
             number of points: methods must be tuned alike.
     """
-    check_entries(profile, entries)
+    check_points(profile, entries)
     sizes = {entry: len(list(grid(profile, entry))) for entry in profile.selection}
     if len(set(sizes.values())) > 1:
         raise ValueError(f"the grids must have the same number of points: {sizes}")
+
+
+def check_points(profile: Profile, entries: Sequence[str]) -> None:
+    """Raise ``ValueError`` for an entry without a grid, or a point that its method refuses."""
+    check_entries(profile, entries)
     for point in points(profile, entries):
         try:
             profile.method_of(point.entry).settings(**settings_at(profile, point))

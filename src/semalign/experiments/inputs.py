@@ -12,7 +12,8 @@ from semalign.data import tasks
 from semalign.data import training_rows as training
 from semalign.data.task_file import task_file
 from semalign.experiments.cells import Cell
-from semalign.experiments.profiles import Profile, TaskProfile
+from semalign.experiments.profile_parts import TaskProfile
+from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import resolved
 from semalign.files import json_fingerprint
 from semalign.models import remembered

@@ -1,64 +1,22 @@
 """Profiles: which models, tasks and settings a run uses. Packaged YAML: common defaults and a sparse override each."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError
 
-from semalign.data.chat import ChatName
 from semalign.data.task_file import task_file
 from semalign.errors import nearest, problems
-from semalign.evaluation.engine_choice import EngineName
+from semalign.experiments.profile_parts import EvaluationProfile, Strict, TaskProfile, Variant
 from semalign.experiments.profile_paths import FOLDER, profile_names, profile_path
 from semalign.methods.registry import Method, method, methods
 from semalign.models.placement import Placement, place_unless_set
 from semalign.results.records import PAPER
 from semalign.settings import MEMORY, TrainingSettings, TransferSettings
 from semalign.yaml_text import read_mapping
-
-
-class Strict(BaseModel):
-    """A part of a profile; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class TaskProfile(Strict):
-    """One task of a profile: the sizes and rates of the paper's Tables 4 and 5, for every method."""
-
-    train_size: int | None = Field(None, ge=1, description="training rows; None: all")
-    training_data: str | None = Field(None, description="data set to train on; None: as the task file says")
-    epochs: int | None = Field(None, ge=1)
-    learning_rate: float | None = Field(None, gt=0)
-    align_size: int | None = Field(None, ge=1, description="alignment rows of LaTen (Table 4)")
-    align_steps: int | None = Field(None, ge=1, description="alignment steps of LaTen (Table 4)")
-    align_learning_rate: float | None = Field(None, gt=0)
-
-
-class Variant(BaseModel):
-    """An entry of the tables: settings by task, or for ``all`` tasks, that differ from those of its method."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, dict[str, Any]] = Field(init=False)
-
-    method: str | None = Field(None, description="method; None: the one of the entry's name, or semalign")
-    tasks: list[str] | None = Field(None, description="the tasks that it is for; None: all")
-
-    def settings_for(self, task: str) -> dict[str, Any]:
-        """Return what differs on a task."""
-        return {**self.__pydantic_extra__.get("all", {}), **self.__pydantic_extra__.get(task, {})}
-
-
-class EvaluationProfile(Strict):
-    """How models are scored."""
-
-    batch_size: int = Field(64, ge=1)
-    limit: int | None = Field(None, ge=1, description="items of a split; None: all")
-    chat: ChatName | None = Field(None, description="chat format, in training too; None: as the task file says")
-    engine: EngineName = Field("transformers", description="what answers, where the process names no other")
-    vllm: dict[str, Any] = Field({}, description="options of vLLM, such as tensor_parallel_size")
 
 
 class Profile(Strict):
@@ -86,6 +44,13 @@ class Profile(Strict):
     models: Placement = Field(
         Placement.model_validate({}), description="type and devices of all models, where the process names none"
     )
+
+    _given: str = PrivateAttr("")
+
+    @property
+    def option(self) -> str:
+        """The option by which a command takes it, for a shell: with the name or path that it was loaded by."""
+        return f"--profile {shlex.quote(self._given or self.name)}"
 
     def method_of(self, entry: str) -> Method:
         """Return the method behind an entry: what its variant names, else the method of that name, else SemAlign.
@@ -144,6 +109,7 @@ def load_profile(name: str | Path, **overrides: Any) -> Profile:
         if path.resolve().parent != FOLDER.resolve() and profile.name in profile_names():
             raise ValueError(f"{profile.name} is a packaged profile, and records go by the name: rename the file")
         _check(profile)
+        profile._given = str(name)
     except ValidationError as error:
         raise ValueError(f"{what}: {problems(error, _known_keys())}") from error
     except ValueError as error:
@@ -165,9 +131,7 @@ def _check(profile: Profile) -> None:
     """Check that tasks, teachers and entries go together, and that each method takes the settings of its entry."""
     if not profile.tasks:
         raise ValueError("tasks: it names none")
-    names = [task_file(task).name for task in profile.tasks]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise ValueError(f"tasks: two have the name {twice.pop()}, and records go by the name: rename a file")
+    _check_names_of_records(profile)
     for name, variant in profile.variants.items():
         said = f"variant {name!r} names no task of it"
         _check_names(said, variant.__pydantic_extra__, ["all", *profile.tasks])
@@ -186,6 +150,21 @@ def _check(profile: Profile) -> None:
             profile.method_of(entry).settings(**settings)
         except ValueError as error:
             raise ValueError(f"{entry} on {task}: {error}") from error
+
+
+def _check_names_of_records(profile: Profile) -> None:
+    """Raise ``ValueError`` for two tasks, or two models, that records would name alike."""
+    names = [task_file(task).name for task in profile.tasks]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"tasks: two have the name {twice.pop()}, and records go by the name: rename a file")
+    given: dict[str, str] = {}
+    for model in (profile.teacher, profile.student, *profile.teachers):
+        called = Path(model).name.removesuffix(".gguf")
+        if (other := given.setdefault(called, model)) != model:
+            raise ValueError(
+                f"models: records would name both {other} and {model} {called!r}, and count them as one: give the "
+                "path of a copy of one, or of a link to it, that has another name"
+            )
 
 
 def _check_names(what: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -72,7 +72,7 @@ def check_provided(profile: Profile, models: bool = True, data: bool = True) -> 
     problems = {what: problem for what, problem in verify(profile, models, data).items() if problem}
     if problems:
         what, problem = next(iter(problems.items()))
-        fetch = f"semalign fetch --profile {profile.name}"
+        fetch = f"semalign fetch {profile.option}"
         raise FileNotFoundError(
             f"profile {profile.name}: {len(problems)} of its models and data are not here; `{fetch}` gets them where "
             f"there is a network, `{fetch} --verify` lists them; the first is {what}: {problem}"

@@ -1,8 +1,6 @@
 """Runs of a profile: each model, method, task and seed gives one record on disk, which is made once."""
 
-import logging
 from collections.abc import Collection, Sequence
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,10 +20,10 @@ from semalign.experiments.inputs import (
     source_once,
     training_rows,
 )
+from semalign.experiments.making import make_all
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.scored_models import needs_folder, scored_model
-from semalign.experiments.work_folder import make, share_out
 from semalign.files import json_fingerprint
 from semalign.methods.runner import TransferResult, run_method
 from semalign.models.loading import LanguageModel
@@ -34,7 +32,6 @@ from semalign.results.records import read_records
 from semalign.results.statistics import mean_interval
 
 __all__ = ["current", "fingerprint_of", "missing", "run", "run_cell", "source_once", "summary", "training_rows"]
-logger = logging.getLogger(__name__)
 
 
 def run_cell(
@@ -116,8 +113,9 @@ def run(
 ) -> list[Path]:
     """Make the records that are missing, damaged or stale, one file each as it is done; return what was written.
 
-    A current record is never made again. If a method refuses a pair or fails, its cells stay without a record, and
-    the other cells run all the same. A cell that was stopped goes on from its last checkpoint and its last answers.
+    A current record is never made again. If a method refuses a pair or fails, or the memory is too small, its cells
+    stay without a record, and the other cells run all the same. A cell that was stopped goes on from its last
+    checkpoint and its last answers.
     Several processes that are started with the same profile share the cells.
 
     Raises:
@@ -127,25 +125,14 @@ def run(
         SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / profile.name
-    written: list[Path] = []
-    failed: list[str] = []
     wanted, reason_of = missing(profile, folder, names, records), reasons(profile, folder)
     tasks = {cell.task: any(each.teacher for each in wanted if each.task == cell.task) for cell in wanted}
     check_runnable(profile, folder, tasks)
 
-    def attempt(cell: Cell, wait: bool) -> None:
-        path = folder / cell.file_name
-        try:
-            if make(path, partial(reason_of, cell), partial(run_cell, profile, cell, path), wait):
-                written.append(path)
-        except (ValueError, FloatingPointError) as error:
-            logger.error("%s: %s", path.stem, error)
-            failed.append(f"{path.stem}: {error}")
+    def made(cell: Cell, place: Path) -> dict[str, Any]:
+        return run_cell(profile, cell, folder / cell.file_name, place)
 
-    share_out(wanted, attempt, "cells")
-    if failed:
-        raise ValueError(f"{len(failed)} cells without a record; {failed[0]}")
-    return written
+    return make_all(wanted, folder, reason_of, made, "cells")
 
 
 def summary(folder: Path, only: Collection[str] | None = None) -> pd.DataFrame:

@@ -13,11 +13,11 @@ from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.experiments.grids import Point, check_grids, grid, points, settings_at
 from semalign.experiments.inputs import has_validation, source_once, training_rows
+from semalign.experiments.making import make_all
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.scored_models import scored_model
 from semalign.experiments.selection_currency import ITEMS, SPLIT, missing, reasons, scored_on
-from semalign.experiments.work_folder import make, share_out
 from semalign.files import atomic_path
 from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
@@ -49,7 +49,8 @@ def select(
 
     Raises:
         ValueError: before anything runs, for an entry without a grid, a point that its method refuses, a row that does
-            not fit its task, or grids that do not all have the same number of points: methods must be tuned alike.
+            not fit its task, or grids that do not all have the same number of points: methods must be tuned alike;
+            at the end, if there are points without a record.
         SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / f"{profile.name}-selection"
@@ -60,11 +61,7 @@ def select(
         raise ValueError(f"{trained[0]} trains on its {SPLIT} split, or has none: nothing can be chosen on it")
     lacking = missing(profile, folder, entries, records)
     reason_of, by_name = reasons(profile, folder), {point.file_name: point for point in points(profile, entries)}
-
-    def attempt(name: str, wait: bool) -> None:
-        make(folder / name, partial(reason_of, by_name[name]), partial(_run, profile, by_name[name]), wait)
-
-    share_out(lacking, attempt, "selection")
+    make_all([by_name[name] for name in lacking], folder, reason_of, partial(_run, profile), "points")
     table = finished(profile, folder)
     with atomic_path(folder / TABLE) as temporary:
         table.to_csv(temporary, index=False)

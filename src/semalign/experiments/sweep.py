@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.experiments.grids import Point, check_entries, points, settings_at
+from semalign.experiments.grids import Point, check_points, points, settings_at
 from semalign.experiments.inputs import HELD_OUT, fingerprint_of, held_out_rows, measured_on, source_once, training_rows
+from semalign.experiments.making import make_all
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import Asked, problem, resolved
-from semalign.experiments.work_folder import make, share_out
 from semalign.files import json_fingerprint
 from semalign.methods.runner import run_method
 from semalign.paths import results_dir
@@ -40,18 +40,14 @@ def run(profile: Profile, folder: Path | None = None, records: Sequence[str] | N
         records: names of records, without ``.json``, to which the points are restricted.
 
     Raises:
-        ValueError: before anything runs, for a profile without grids, or a row that does not fit its task.
+        ValueError: before anything runs, for a profile without grids, a point that its method refuses, or a row that
+            does not fit its task; at the end, if there are points without a record.
     """
     folder = folder or sweep_folder(profile)
-    check_entries(profile, list(profile.selection))
+    check_points(profile, list(profile.selection))
     check_runnable(profile.model_copy(update={"scored": False}), folder, dict.fromkeys(profile.tasks, True))
     reason_of, by_name = reasons(profile, folder), {point.file_name: point for point in points(profile, None, records)}
-
-    def attempt(name: str, wait: bool) -> None:
-        point = by_name[name]
-        make(folder / name, partial(reason_of, point), lambda place: _record(profile, point, place), wait)
-
-    share_out(by_name, attempt, "sweep")
+    make_all(by_name.values(), folder, reason_of, partial(_record, profile), "points")
     return table(current(profile, folder))
 
 

@@ -20,8 +20,11 @@ from semalign.results.records import write_record
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-NARROWED = tuple(f"semalign {verb} " for verb in ("compare", "select", "sweep"))  # verbs with the option --only
-ONLY = r" --only[ =]('[^']*'|\S+)"
+WORD = r"""('[^']*'|"'"|[^\s'"])+"""  # as shlex quotes it
+ONLY = rf" --only[ =]{WORD}"
+NARROWED = re.compile(  # the options of all verbs, then a verb with the option --only
+    rf"semalign( (-v|--verbose|--include[ =]{WORD}))* (compare|select|sweep)( |$)"
+)
 
 
 def work_path(record: Path) -> Path:
@@ -88,7 +91,7 @@ def narrowed(command: str, name: str) -> str:
     >>> narrowed("semalign sweep --profile micro-depth --only a --only b", "b")
     'semalign sweep --profile micro-depth --only b'
     """
-    if not command.startswith(NARROWED):
+    if not NARROWED.match(command):
         return command
     return f"{re.sub(ONLY, '', command)} --only {shlex.quote(name)}"
 

@@ -1,7 +1,7 @@
 """The jobs of a profile: cells of its comparison, selection points, analyses and notebooks, each with its needs."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from semalign.experiments.cells import Cell, cells
 from semalign.experiments.grids import Point, points, settings_at
 from semalign.experiments.profiles import Profile
 from semalign.experiments.selection_currency import SPLIT
+from semalign.files import json_fingerprint
 from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.seeking.settings import SeekingSettings
 from semalign.paths import project_root
@@ -21,9 +22,9 @@ from semalign.planning import baselines, scoring, transfer
 from semalign.planning.machines import MACHINES, Machine
 from semalign.planning.setup import AS_GIVEN, Options, Phase, Setup
 from semalign.planning.shapes import shapes_of
+from semalign.planning.stored import States, states_on_disk
 from semalign.planning.texts import ProfileTexts, Texts, needs_generation
 from semalign.settings import MethodSettings, TrainingSettings, TransferSettings
-from semalign.training.output_terms import OUTPUT_TERMS
 
 Kind = Literal["evaluation", "cell", "selection", "decomposition", "cka", "notebook"]
 HOST = 4 * 10**9  # bytes of Python with PyTorch, transformers and lm-eval
@@ -44,9 +45,9 @@ class Job:
         phases: its parts, one after the other.
         gpu_memory: peak in bytes over all its GPUs.
         host_memory: peak in bytes.
-        disk: bytes that it writes: states, and its record.
         gpus: GPUs that hold its peak; 1 for a method that no device map can spread.
         spreads: whether a device map can spread its models.
+        states: the states that it stores, if no other job has done so, with their bytes.
     """
 
     name: str
@@ -58,9 +59,14 @@ class Job:
     phases: tuple[Phase, ...]
     gpu_memory: int
     host_memory: int
-    disk: int
     gpus: int
     spreads: bool = True
+    states: Mapping[States, int] = field(default_factory=dict)
+
+    @property
+    def disk(self) -> int:
+        """Bytes that it writes: states, and its record."""
+        return KEPT + sum(self.states.values())
 
     @property
     def flops(self) -> int:
@@ -112,7 +118,8 @@ class _Planner:
 
     def __init__(self, profile: Profile, machine: Machine, options: Options, texts: ProfileTexts) -> None:
         self.profile, self.machine, self.options, self.texts = profile, machine, options, texts
-        self.transferred, self.scored = cache(self._transferred), cache(self._scored)
+        self.scored = cache(self._scored)
+        self._transfers: dict[str, Job] = {}  # by what they depend on
 
     def jobs(self, names: Sequence[str] | None) -> Iterator[Job]:
         """Yield all jobs: cells, points of the grids, analyses and notebooks."""
@@ -138,23 +145,30 @@ class _Planner:
             phases.append(self.scored(cell.student, cell.task))
             return self.job("evaluation", None, cell.student, cell.task, phases, name=name, entry=cell.method)
         settings = self.profile.settings_for(cell.task, cell.method)
-        return replace(self.transferred("cell", cell.method, cell.teacher, cell.task, _frozen(settings)), name=name)
+        return replace(self.transferred("cell", cell.method, cell.teacher, cell.task, settings), name=name)
 
     def point(self, point: Point) -> Job:
         """Return the job of a point of a grid."""
-        settings = _frozen(settings_at(self.profile, point))
+        settings = settings_at(self.profile, point)
         found = self.transferred("selection", point.entry, self.profile.teacher, point.task, settings)
         return replace(found, name=Path(point.file_name).stem)
 
-    def _transferred(self, kind: Kind, entry: str, teacher: str, task: str, values: tuple) -> Job:
+    def transferred(self, kind: Kind, entry: str, teacher: str, task: str, values: dict[str, Any]) -> Job:
+        """Return the job of a transfer, the same for jobs that differ in the seed only."""
+        key = json_fingerprint([kind, entry, teacher, task, values])
+        if key not in self._transfers:
+            self._transfers[key] = self._transferred(kind, entry, teacher, task, values)
+        return self._transfers[key]
+
+    def _transferred(self, kind: Kind, entry: str, teacher: str, task: str, values: dict[str, Any]) -> Job:
         setup, texts = self.setup(teacher, self.profile.student), self.texts.training(task)
         method = self.profile.method_of(entry)
-        settings = method.settings(**dict(values))
+        settings = method.settings(**values)
         dtype = torch.float32 if isinstance(settings, LatenSettings) else None  # LaTen gives a model in float32
-        phases, disk = list(phases_of(setup, settings, texts)), states_on_disk(setup, settings, texts)
+        phases, states = list(phases_of(setup, settings, texts)), states_on_disk(setup, settings, texts, task)
         if kind == "selection" or self.profile.scored:
             phases.append(self.scored(setup.student.name, task, SPLIT if kind == "selection" else "test", dtype))
-        job = self.job(kind, teacher, setup.student.name, task, phases, disk, entry=entry)
+        job = self.job(kind, teacher, setup.student.name, task, phases, states, entry=entry)
         # These two compare weights of different layers.
         return replace(job, spreads=False, gpus=1) if isinstance(settings, LatenSettings | SeekingSettings) else job
 
@@ -183,7 +197,7 @@ class _Planner:
         student: str,
         task: str | None,
         phases: Sequence[Phase],
-        states: int = 0,
+        states: Mapping[States, int] | None = None,
         *,
         name: str = "",
         entry: str = "",
@@ -193,7 +207,8 @@ class _Planner:
         host = HOST + max((phase.gpu_memory for phase in phases if phase.name == "read"), default=0)
         gpus = max(1, -(-peak // self.machine.usable))
         name = name or "--".join(part.replace("/", "_") for part in (kind, teacher, student) if part)
-        return Job(name, kind, entry or kind, teacher, student, task, tuple(phases), peak, host, KEPT + states, gpus)
+        needs = Job(name, kind, entry or kind, teacher, student, task, tuple(phases), peak, host, gpus)
+        return replace(needs, states=states or {})
 
 
 def phases_of(setup: Setup, settings: MethodSettings, texts: Texts) -> Iterable[Phase]:
@@ -213,15 +228,6 @@ def phases_of(setup: Setup, settings: MethodSettings, texts: Texts) -> Iterable[
     raise ValueError(f"what {type(settings).__name__} needs is not known: leave its method out of the plan")
 
 
-def states_on_disk(setup: Setup, settings: MethodSettings, texts: Texts) -> int:
-    """Return the bytes of the states that a transfer stores: of the teacher, its final ones, and of the student."""
-    if not isinstance(settings, TransferSettings):
-        return 0
-    final = OUTPUT_TERMS[settings.output_loss].needs_teacher
-    teacher = (1 + final) * texts.positions * setup.teacher.width * setup.options.size(setup.teacher)
-    return teacher + texts.tokens * setup.student.width * setup.options.size(setup.student)
-
-
 def _notebooks(planner: _Planner, setup: Setup) -> Iterator[Job]:
     """Yield the notebooks: some train once, as SemAlign does; others hold both models, or only read records."""
     for path in sorted((project_root() / "notebooks").glob("*.py")):
@@ -232,7 +238,3 @@ def _notebooks(planner: _Planner, setup: Setup) -> Iterator[Job]:
             settings = TransferSettings(**planner.profile.settings_for(task))
             phases += phases_of(setup, settings, planner.texts.training(task))
         yield planner.job("notebook", None, path.stem, None, phases)
-
-
-def _frozen(settings: dict[str, Any]) -> tuple:
-    return tuple((key, tuple(value) if isinstance(value, list) else value) for key, value in sorted(settings.items()))

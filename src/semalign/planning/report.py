@@ -5,12 +5,13 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from semalign.experiments.profiles import Profile
-from semalign.planning.jobs import Job, plan
+from semalign.planning.jobs import KEPT, Job, plan
 from semalign.planning.machines import GB, USABLE, Machine
 from semalign.planning.remedies import remedies
 from semalign.planning.scoring import LAUNCH
 from semalign.planning.setup import READ, Options
 from semalign.planning.shapes import shapes_of
+from semalign.planning.stored import States
 from semalign.planning.texts import ProfileTexts
 
 HEADER = ("job", "runs", "GPU memory", "in phase", "host", "disk", "FLOPs", "hours", "GPUs")
@@ -77,14 +78,15 @@ def report(profile: Profile, names: Sequence[str] | None, machine: Machine, opti
 
 
 def totals(jobs: Sequence[Job]) -> Totals:
-    """Return the sums over jobs; cells with the same teacher and task share their states, and models are read once."""
-    shared: dict[tuple[str | None, str | None], int] = {}
+    """Return the sums over jobs; states that several jobs store count once, and so do the models."""
+    stored: dict[States, int] = {}
     for job in jobs:
-        shared[job.teacher, job.task] = max(shared.get((job.teacher, job.task), 0), job.disk)
+        stored |= job.states
     names = {name for job in jobs if job.task for name in (job.teacher, job.student) if name}
     models = sum(shapes_of(name).parameters * shapes_of(name).dtype.itemsize for name in names)
     hours = sum(job.hours * job.gpus for job in jobs)
-    return Totals(len(jobs), hours, sum(job.flops for job in jobs), models + sum(shared.values()))
+    disk = models + sum(stored.values()) + KEPT * len(jobs)
+    return Totals(len(jobs), hours, sum(job.flops for job in jobs), disk)
 
 
 def assumptions(
