@@ -127,7 +127,7 @@ page.save(lines, "one-change")
 for task in ("micro_gsm8k", "micro_mmlu"):
     page.show_table(
         one_change.variant_table(few.profile, few.records, lines, task),
-        f"{title(task)}, {few.profile.teacher} → {few.profile.student}, 100 rows in batches of 32 at ten times the paper's rate, with one setting changed. Cosines and response NLL (nats per token) are over the response tokens of {few.profile.held_out} held-out rows, means over seeds; the last column has ± half of the 95% interval over rows. Lower NLL is better.",
+        f"{title(task)}, {few.profile.teacher} → {few.profile.student}, 100 rows in batches of 32 at ten times the paper's rate, with one setting changed. Cosines and response NLL (nats per token) are over the response tokens of {few.profile.held_out} held-out rows, means over seeds; *mean share* is the share of the targets' energy in their mean direction. The last column has ± half of the 95% interval over rows, bold where the corrected p is below 0.05. Lower NLL is better.",
         {"micro_gsm8k": "variants", "micro_mmlu": "variants-mmlu"}[task],
         decimals=3,
         command=few.command,

@@ -129,7 +129,9 @@ if missing := len(list(cells(milder))) - len(made):
 # %% tags=["hide-input"]
 entries = list(dict.fromkeys(["semalign", *milder.variants]))
 lines = training_lines(milder, runs, entries, {})
-measured = {title(run["task"]): run["details"]["held_out"]["n"] for _, run in runs.iterrows() if "held_out" in run["details"]}
+measured = {
+    title(run["task"]): run["details"]["held_out"]["n"] for _, run in runs.iterrows() if "held_out" in run["details"]
+}
 held = ", ".join(f"{n} of {task}" for task, n in measured.items())
 MILDER = """semalign fetch smollm2-135m
 semalign drop-layers smollm2-135m --layers 4,11,15,22,26 --out ~/.cache/semalign/models/smollm2-135m-25-layers
