@@ -29,6 +29,15 @@ def test_a_lower_nll_is_paired_by_row(root, gain, verdict):
         evaluate("lower_nll", ["families/*.json"], {**given, "tasks": ["gsm8k", "mbpp"]})
 
 
+def test_a_method_that_did_not_train_leaves_the_losses_open(root):
+    given = {"theirs": "sft", "tasks": ["gsm8k"], "margin": 0.01}
+    for method, after, changed in (("semalign", 1.0, 0.001), ("sft", 1.001, 0.001)):
+        cell = {"before": 1.0, "after": after, "low": 1.0, "high": 1.0, "n": 2, "split": None, "row_nll": [after] * 2}
+        put(root, f"pair/{method}.json", method=method, details={"held_out": cell, "weight_change": changed})
+    found = evaluate("lower_nll", ["pair/*.json"], given)
+    assert found.verdict == "undecided" and found.numbers["each"].endswith("; a method did not train")
+
+
 def test_losses_on_other_data_or_of_other_models_are_not_compared(root):
     given = {"theirs": "sft", "tasks": ["gsm8k"], "margin": 0.01}
     for part in ("data", "student", "teacher"):

@@ -16,6 +16,7 @@ from semalign.book.tables.published import BENCHMARKS
 from semalign.results.records import PAPER
 from semalign.results.resampling import Difference, seeded_bootstrap
 from semalign.results.statistics import rank_correlation
+from semalign.results.training import training_of
 
 Record = Mapping[str, Any]
 PAPERS_TARGETS = {
@@ -31,14 +32,24 @@ def lower_nll(
 ) -> Finding:
     """Reproduced if the response NLL is lower by ``ours`` than by ``theirs`` on every task, paired by held-out row.
 
-    A task is refuted if the whole interval of what ours gains is below ``margin`` nats; else it is open. Without
-    records of one task, or with those of other models or data beside each other, nothing is computed.
+    A task is refuted if the whole interval of what ours gains is below ``margin`` nats; else it is open, and so it is
+    where no run of one of the two trained. Without records of one task, or with those of other models or data beside
+    each other, nothing is computed.
     """
-    records = records_of(patterns)
-    gains = {task: _gain([record for record in records if record["task"] == task], ours, theirs) for task in tasks}
-    outcomes = [True if d.low > 0 else False if d.high < margin else None for d in gains.values()]
+    runs = {task: [record for record in records_of(patterns) if record["task"] == task] for task in tasks}
+    gains = {task: _gain(found, ours, theirs) for task, found in runs.items()}
+    idle = {task for task, found in runs.items() if any(_idle(found, name) for name in (ours, theirs))}
+    outcomes = [
+        None if task in idle else True if d.low > 0 else False if d.high < margin else None for task, d in gains.items()
+    ]
     each = ", ".join(f"{BENCHMARKS[task]} {-d.value:+.4f} [{-d.high:+.4f}, {-d.low:+.4f}]" for task, d in gains.items())
-    return Finding(over(outcomes), {"each": each})
+    return Finding(over(outcomes), {"each": f"{each}; a method did not train" if idle else each})
+
+
+def _idle(runs: Sequence[Record], name: str) -> bool:
+    """Return whether no run of a method trained, of those that say; see :attr:`Training.trained`."""
+    said = [training_of(run).trained for run in runs if run["method"] == name]
+    return False in said and True not in said
 
 
 def _gain(runs: Sequence[Record], ours: str, theirs: str) -> Difference:
