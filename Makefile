@@ -27,7 +27,8 @@ export SEMALIGN_PROFILE := $(PROFILE)
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-# Modules are compiled when they are first imported, which most never are.
+# Modules are compiled when they are first imported, which most never are, and what was compiled is kept.
+unexport PYTHONDONTWRITEBYTECODE
 install: $(INSTALLED)  ## make .venv with the pinned dependencies
 
 $(INSTALLED): pyproject.toml constraints.txt
