@@ -82,7 +82,7 @@ def main() -> None:
     if options.checks is None:
         found |= {"commit": commit(), "cores": os.cpu_count(), "builds": builds(options.whole)}
     else:
-        found["checks"] = checks(options.checks.read_text(encoding="utf-8"))
+        found |= {"checks": checks(options.checks.read_text(encoding="utf-8")), "checks_commit": commit()}
     write_json(PATH, found)
 
 

@@ -3,11 +3,13 @@
 import gc
 import itertools
 import os
+import random
 import signal
 import sys
 from pathlib import Path
 
 import huggingface_hub.constants
+import numpy as np
 import pytest
 import torch
 from helpers.models import make_llama, make_tokenizer
@@ -47,6 +49,14 @@ def modules_set_aside():
         gc.collect()
         gc.freeze()
         set_aside[0] = len(sys.modules)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Let each test draw the same random numbers in every run, whatever ran before it."""
+    torch.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -63,8 +63,9 @@ def test_builds_and_checks_are_shown_in_seconds(speed):
     text = speed_checks.builds()
     assert "Builds of the book on 2 cores, commit 0123456." in text and "| 9" in text and "Steps" not in text
     found["checks"] = [{"step": "install", "seconds": 95}, {"step": "tests", "seconds": 625}]
+    found["checks_commit"] = "7654321fedc"
     write_json(speed / "builds.json", found)
-    caption = "Steps of `.ci/run` in a new clone on 2 cores, commit 0123456, 12 minutes in all, to reach 15."
+    caption = "Steps of `.ci/run` in a new clone on 2 cores, commit 7654321, 12 minutes in all, to reach 15."
     assert caption in speed_checks.builds()
 
 

@@ -185,7 +185,8 @@ def builds(found: Found) -> str:
             if key == "builds":
                 rows["to reach"] = rows["build"].map(AIMS)
                 late = rows[rows["seconds"] > rows["to reach"]]["build"]
-            caption = f"{title} on {found['cores']} cores, commit {found['commit'][:7]}{whole}."
+            made_at = found["commit" if key == "builds" else "checks_commit"][:7]
+            caption = f"{title} on {found['cores']} cores, commit {made_at}{whole}."
             shown.append(table(rows, caption, name, decimals=0).text)
             if key == "builds" and len(late):
                 shown.append(f"Not reached: {'; '.join(late)}.\n")
