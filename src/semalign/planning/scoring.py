@@ -37,9 +37,10 @@ def generation(setup: Setup, model: Shapes, texts: Texts, batch_size: int, answe
 
 
 def choices(setup: Setup, model: Shapes, texts: Texts, batch_size: int, dtype: torch.dtype) -> Phase:
-    """Return the phase in which a model scores one continuation of each item; lm-eval holds the logits of all tokens.
+    """Return the phase in which a model scores one continuation of each item, with at most this memory.
 
-    The logits are in the model's type and in float32, and their log-softmax in float32.
+    It is that of lm-eval, which holds the logits of all tokens, in the model's type and in float32, and their
+    log-softmax. Here only some logits are computed, by a head in float32.
     """
     size, batch = dtype.itemsize, Batch.longest(texts, batch_size)
     copies = (size if size < 4 else 0) + 8
