@@ -33,6 +33,7 @@ def test_the_drawing_and_the_table_have_every_package():
         "tensor_files",
         "cache_folder",
         "declarations",
+        "own_modules",
         "registry",
         "settings",
         "stopping",

@@ -7,7 +7,6 @@ if their folder is given to :func:`include` (``--include`` on the command line) 
 """
 
 import hashlib
-import importlib.util
 import os
 import pkgutil
 import sys
@@ -23,6 +22,7 @@ from pydantic_core.core_schema import CoreSchema, no_info_after_validator_functi
 
 from semalign.declarations import declared
 from semalign.errors import folded, nearest, one_line
+from semalign.own_modules import import_file
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -215,15 +215,9 @@ def _import_folder(folder: Path) -> None:
 def _import_file(path: Path) -> None:
     # The module name depends on the folder, so that files of the same name in two folders are different modules.
     name = f"semalign_included_{hashlib.sha256(str(path.parent).encode()).hexdigest()[:8]}_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        import_file(name, path)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
         for registry in _registries:  # so that the file can be included once it is mended
             registry.forget(name)
         raise ImportError(f"{path} cannot be included: {one_line(error)}") from error

@@ -10,11 +10,11 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from semalign.own_modules import import_file
 from semalign.yaml_text import Loader, read_mapping
 
 CODE = "semalign.evaluation.code"
@@ -130,15 +130,4 @@ def _imported(function: Function) -> Callable[..., Any]:
 def _module_at(path: Path) -> ModuleType:
     """Import a file; once for each content, so that a changed file is imported again."""
     name = f"semalign_task_{path.stem}_{hashlib.sha256(str(path).encode() + path.read_bytes()).hexdigest()[:16]}"
-    if name not in sys.modules:
-        spec = spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"cannot import {path}")
-        module = module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return sys.modules[name]
+    return sys.modules[name] if name in sys.modules else import_file(name, path)
