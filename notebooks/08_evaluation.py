@@ -129,7 +129,7 @@ else:
 #
 # The table gives means over seeds with 95% intervals: Student's $t$ over the seeds of a method, and Wilson's over the items for a model as it is. An interval over seeds says nothing about the choice of test items: where all seeds agree it has no width, and the item interval of the student's line still applies. Seeds change the order of the rows and the initial weights of LoRA, not the models; the second student, below, gives a second pair of models.
 #
-# Rows, epochs and rates are those of [Table 5](../paper_settings.md), and no setting was chosen on data. `semalign` has the paper's weights; what the paper leaves open is decided in [Decisions](#decisions-output-cosine) and the entries around it. Attribution chooses the layer on the training rows, and pairs the first layers here; `semalign-last` pairs the last ones, as the paper's Fig. 3 does. {term}`Seeking` and {term}`LaTen`, the paper's baselines, have the settings of their published code, with the rows and the rate of Table 5 (Seeking), or the sizes and steps of [Table 4](../paper_settings.md) (LaTen). The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: which share of the gap each one closes ({numref}`tab-paper-shares`), and how many right answers it stands for, with the standard error ({numref}`tab-paper-counts`).
+# Rows, epochs and rates are those of [Table 5](../paper_settings.md), and no setting was chosen on data. `semalign` has the paper's weights; what the paper leaves open is decided in [Decisions](#decisions-output-cosine) and the entries around it. Attribution chooses the layer on the training rows, and pairs the first layers here; `semalign-last` pairs the last ones, as the paper's Fig. 3 does. {term}`Seeking` and {term}`LaTen`, the paper's baselines, have the settings of their published code, with the rows and the rate of Table 5 (Seeking), or the sizes and steps of [Table 4](../paper_settings.md) (LaTen). The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: which share of the gap SemAlign closes ({numref}`tab-paper-shares`), and how many right answers each score stands for, with the standard error ({numref}`tab-paper-counts`).
 
 # %% tags=["hide-input"]
 benchmarks = [title(task) for task in settings.tasks]
@@ -256,6 +256,20 @@ for each in (own, *others):
     )
 
 # %% tags=["hide-input"]
+ABOUT = "with the columns of {numref}`tab-trainings-micro-student`"
+for teacher in settings.teachers:
+    from_it = settings.further_entries or own.entries
+    lines = trainings.training_lines(settings, own.records, from_it, own.before, teacher)
+    page.show_table(
+        trainings.training_table(settings, lines, own.records, from_it, teacher),
+        f"Student {settings.student}, teacher {teacher}, {ABOUT}.",
+        f"trainings-{teacher}",
+        command=own.command,
+        records=own.paths,
+        fold=f"The same from {teacher}",
+    )
+
+# %% tags=["hide-input"]
 TOLD = {
     "semalign": "SemAlign",
     "semalign-last": "SemAlign with the last layers paired",
@@ -295,6 +309,15 @@ for each in tuned(settings):
             records=each.paths,
             fold="" if name == "tuned-1" else "The same from the code teachers",
         )
+    lines = trainings.training_lines(each.profile, each.records, each.entries, each.before)
+    page.show_table(
+        trainings.training_table(each.profile, lines, each.records, each.entries),
+        f"Fewer rows and settings chosen on validation data, teacher {each.profile.teacher}, {ABOUT}.",
+        "trainings-tuned",
+        command=each.command,
+        records=each.paths,
+        fold="What these trainings did",
+    )
 if not tuned(settings):
     print(f"no profile {settings.name}-tuned: not run")
 

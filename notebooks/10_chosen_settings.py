@@ -17,7 +17,7 @@
 #
 # **When every method has settings chosen on validation data, which one does best, and is there a better version of the paper's?**
 #
-# - With fewer training rows and chosen settings, no run of the paper's objective trained the student, with the paper's map or with permuted or random atoms, so their equal scores decide nothing. Beside {term}`labels`, where both train, the paper's map is not shown to do better than permuted atoms. Labels alone at the same layer score higher than the paper's objective on each benchmark, and are not shown to score lower than labels with the paper's map.
+# - With fewer training rows and chosen settings, no run of `semalign-tuned`, the paper's objective with a rate of its own, trained the student, nor did its forms with permuted or random atoms, so their equal scores decide nothing. Beside {term}`labels`, where both train, the paper's map is not shown to do better than permuted atoms. Labels alone at the same layer score higher than the paper's objective on each benchmark, and are not shown to score lower than labels with the paper's map.
 # - Searches for a change of the objective that beats what one would run anyway, by more than its control does, found none.
 # - **What this does not show**: what these methods reach at the paper's sizes, which is in [Controls](09_controls.ipynb), or with other models.
 #
@@ -170,7 +170,7 @@ for name, lines in compared.items():
 # %% [markdown]
 # ### How settings were chosen
 #
-# `semalign select` scores every point of a grid on validation data, with one seed, the {term}`general teacher`, and the same number of points for every entry, so that no method is tuned more than another. Each grid has six rates; the weight of the layer term is the paper's 1, and 0.3 beside cross-entropy, in `layer-distillation` and in `frontier`. The profile's variants hold the [best point](#decisions-settings-of-the-tuned-entries) of each entry and task; the test split is not used. A best point at the highest rate would mean that the grid is too short. At the lowest rates a student hardly changes, so a method that does harm at every rate has its best point there.
+# `semalign select` scores every point of a grid on validation data, with one seed, the {term}`general teacher`, and the same number of points for every entry, so that no method is tuned more than another. Each grid has six rates; the weight of the layer term is the paper's 1, and 0.3 beside cross-entropy, in `layer-distillation` and in `frontier`. The profile's variants hold the [best point](#decisions-settings-of-the-tuned-entries) of each entry and task; the test split is not used. A best point at the highest rate means that the grid is too short for that entry; the line below the table names those. At the lowest rates a student hardly changes, so a method that does harm at every rate has its best point there.
 
 # %%
 chosen_from = results_dir() / f"{chosen.profile.name}-selection" / TABLE
@@ -199,9 +199,9 @@ if grid is not None:
     display(folded(made, "The whole grid"), page.provenance("selection", SELECT, chosen_from.parent))
 
 # %% [markdown]
-# ## A version that works?
+# ## Would a change of the objective help?
 #
-# If the paper's objective does not help a student, a small change to it may. Two searches on validation data look for such a change, one at a time, each at six learning rates, with the layer term at a weight of 0.3. An earlier form of the searches also tried a tenth of this weight, at two rates; most losses were then nearer to those without the term, and those points are not in the records any more. The first search starts from cross-entropy as the output term, with the rows of `micro-tuned`. Its two entries of cross-entropy have no layer term, one on the paired layer and one on the last. `plain` adds the layer term as it is. The other entries change this term: states are centred (`centred`), compared by mean square or by the relations among them (`mean-square`, `relation`), taken from all that the layer adds (`layer-output`), or from the last layers (`last`); in `reverse-kl` the teacher's logits also replace the labels. The second search has 32 training rows for each task, so that labels are scarce. An entry that beats cross-entropy, or distillation, by more than its control with permuted atoms does would be called `semalign+`. Searches in pairs whose atoms correspond are in [Does the premise hold?](05_premise.ipynb), one of them with its best points on the test split.
+# Two searches on validation data look for a change of the objective that helps, one at a time, each at six learning rates, with the layer term at a weight of 0.3. An earlier form of the searches also tried a tenth of this weight, at two rates; most losses were then nearer to those without the term, and those points are not in the records any more. The first search starts from cross-entropy as the output term, with the rows of `micro-tuned`. Its two entries of cross-entropy have no layer term, one on the paired layer and one on the last. `plain` adds the layer term as it is. The other entries change this term: states are centred (`centred`), compared by mean square or by the relations among them (`mean-square`, `relation`), taken from all that the layer adds (`layer-output`), or from the last layers (`last`); in `reverse-kl` the teacher's logits also replace the labels. The second search has 32 training rows for each task, so that labels are scarce. An entry that beats cross-entropy, or distillation, by more than its control with permuted atoms does would be called `semalign+`. Searches in pairs whose atoms correspond are in [Does the premise hold?](05_premise.ipynb), one of them with its best points on the test split.
 
 # %% tags=["hide-input"]
 SEARCHES = {"plus": "300 training rows", "few": "32 training rows"}

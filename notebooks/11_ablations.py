@@ -47,6 +47,8 @@ inputs = [
     "results/micro-plus-selection",
     "results/micro-few-selection",
     "results/sibling-plus-selection",
+    "results/micro-depth-sweep",
+    "results/micro-sibling-depth-sweep",
 ]
 
 # %% tags=["hide-input"]
@@ -87,7 +89,7 @@ if missing := len(cells(settings)) - len(kept):
 #
 # The pair is micro-teacher and micro-sibling, whose atoms correspond ([Does the premise hold?](05_premise.ipynb)), with the rows and epochs of the paper's Table 5. Except in the sections on labels of another form and on side effects, nothing is scored on a test split: variants are compared by the {term}`response NLL` on held-out rows, which tells more than a score on a few hundred items ([Decisions](#decisions-what-ablations-are-compared-by)). There are four *starting points*, and every {term}`variant` is one of them with one thing changed:
 #
-# - `literal`: the paper's settings, at the pair of layers that attribution chooses;
+# - `literal`: the paper's settings, at the pair of layers that attribution chooses; what the paper's text leaves open, such as the sum in attribution, is as in [Decisions](#decisions-the-objective-that-is-attributed);
 # - `both`: cross-entropy beside the layer term, at the last pair, comparing everything that the layer adds to the residual stream (`residual`);
 # - `alone`: the layer term without labels, at the same place;
 # - `inner`: as `alone`, but one student layer below the last, so that there are teacher layers above and below to pair it with.
@@ -323,7 +325,7 @@ display(Markdown(ablations.reading(lines, "reading")))
 #
 # How much does the result depend on what is trained on? With 32, 100 or 300 rows in place of 1,000, each row is used more often, so that there are as many steps. In another group of variants no label is used at all: the responses are the teacher's own greedy answers to the same prompts, and the layer term trains alone, beside cross-entropy with these answers, or beside a KL term to the teacher's logits ([Decisions](#decisions-what-the-teacher-s-answers-are)). Losses are measured on held-out rows with their true responses, whatever was trained on.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL after training on other rows or responses minus that after 1,000 rows with their labels, around two starting points. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how much is lost without labels, and with few rows.", "name": "fig-ablation-regime"}, "image": {"alt": "Two panels, one for each starting point, with a point and an interval for each number of rows and each kind of responses, and each benchmark."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL after training on other rows or responses minus that after 1,000 rows with their labels, around three starting points. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how much is lost without labels, and with few rows.", "name": "fig-ablation-regime"}, "image": {"alt": "Panels, one for each starting point, with a point and an interval for each number of rows and each kind of responses, and each benchmark."}}
 figure = factor_effects(settings, lines, "regime")
 
 # %% tags=["remove-input"]
@@ -412,6 +414,19 @@ page.show_table(
 )
 
 # %% tags=["hide-input"]
+from semalign.book.tables.trainings import training_lines, training_table
+
+did = training_lines(form.profile, form.records, form.entries, form.before)
+page.show_table(
+    training_table(form.profile, did, form.records, form.entries),
+    f"{form.profile.teacher} → {form.profile.student}, labels of another form: test score in percent, steps, change of the trained weights as a share of their norm, layer cosine before → after, held-out NLL before → after in nats per token, and its change with a 95% interval over rows and seeds.",
+    "form-trainings",
+    command=form.command,
+    records=form.paths,
+    fold="What these trainings did",
+)
+
+# %% tags=["hide-input"]
 for measure, name in ((NLL, "nll"), (SCORE, "score")):
     page.show_table(
         equality_table(form.profile, FORM_PAIRS, tested[measure], measure).drop(columns="measure"),
@@ -434,7 +449,7 @@ said = [
 display(Markdown("Over both tasks:\n\n" + "\n".join(said)))
 
 # %% [markdown]
-# What the new form needs comes from the labels. Aligned states of the paper's map lower the loss without labels, but permuted ones lower it too, and no difference between them is shown; with the logit-preserving map only the permuted form lowers it. A student that is less sure of its usual form loses less on another one, whatever the states mean. The scores fall meanwhile; with the paper's map they fall less than with permuted atoms, clearly so on GSM8K, so the correspondence keeps something here too, but brings no gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss, as in the search at the last layers. `semalign select` asks for the score first and marks other points, with lower rates on GSM8K, where labels at the last layer hardly change the score.
+# What the new form needs comes from the labels. Aligned states of the paper's map lower the loss without labels, but permuted ones lower it too, and with three seeds no difference between them is shown; with the logit-preserving map only the permuted form lowers it on MMLU, and neither does on GSM8K. A student that is less sure of its usual form loses less on another one, whatever the states mean. The scores fall meanwhile; with the paper's map they fall less than with permuted atoms, clearly so on GSM8K, so the correspondence keeps something here too, but brings no gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss, as in the search at the last layers. `semalign select` asks for the score first and marks other points, with lower rates on GSM8K, where labels at the last layer hardly change the score.
 #
 # ## Does alignment predict the gain?
 #
@@ -462,6 +477,20 @@ page.show_table(
     "prediction",
     command=PREDICT,
     records=paths,
+)
+
+# %% [markdown]
+# The sweeps over every layer, which the chapter on [controls](09_controls.ipynb) shows, have one rate, one number of steps and the layer term alone for both students, so that runs differ in their place and their map only.
+
+# %% tags=["hide-input"]
+SWEPT = ["micro-depth", "micro-sibling-depth"]
+swept = [path for name in SWEPT for path in sorted((results_dir() / f"{name}-sweep").glob("*.json"))]
+page.show_table(
+    prediction.prediction_table(prediction.measured_runs(swept)),
+    "The same over the places of the sweeps: a layer of a student, an interface and a map.",
+    "prediction-sweeps",
+    command="; ".join(f"semalign sweep --profile {name}" for name in SWEPT),
+    records=swept,
 )
 
 # %% [markdown]

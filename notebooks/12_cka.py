@@ -20,7 +20,7 @@
 # - For most layers of the micro student the most similar teacher layer is its partner or next to it. But once states are scaled to unit length, two untrained models show nearly the same, because the same tokens come up again and again.
 # - In the student that was cut from SmolLM2 no more layers match in this way than in untrained models.
 # - In the micro pair alignment lowers the similarities and moves many of their maxima off the diagonal. {term}`Permuted atoms <permuted atoms>` change the pattern no more than real ones do, so a stable pattern is no sign of semantics.
-# - In the micro pair a transfer under the paper's settings changes hardly any similarity: not for HumanEval, where it hardly trains the student, and not for GSM8K, where it raises the held-out loss.
+# - In the micro pair a transfer under the paper's settings changes hardly any similarity, whether it is for HumanEval, where it hardly trains the student, or for GSM8K, where it raises the held-out loss.
 # - **What this does not show**: anything about the paper's models.
 #
 # :::{admonition} About this page
@@ -176,7 +176,7 @@ if TRAINED.is_file():
             f"After it the mean difference to the matrix before is at most {after['mean_difference'].max():.3f}, and the agreement of the patterns (without row and column means) is at least {after['pairing_correlation'].min():.3f}. With the linear and the RBF kernel, for states as they are and then at unit length, {near['before']} of the student's {depth} layers were most similar to a teacher layer within one of their partner before, and {near['after']} after. That the pattern stays is no sign that the transfer was harmless."
         )
     )
-    display(page.provenance("cka-trained", TRAINED_COMMAND, TRAINED))
+    display(page.provenance("cka-trained", TRAINED_COMMAND.replace("\n", "; "), TRAINED))
 else:
     display(commands("*Not run. These commands make it:*", TRAINED_COMMAND))
 

@@ -36,6 +36,7 @@ import pandas as pd
 
 from semalign.book.markdown import Interval
 from semalign.book.page import open_page
+from semalign.book.tables.paper import title
 
 page = open_page("14_your_own_pair", profile, inputs)
 
@@ -151,7 +152,7 @@ for name, result in results.items():
 columns = ["recipe", "change of NLL", "layer cosine before", "after", "seconds"]
 page.show_table(
     pd.DataFrame(lines, columns=columns),
-    f"{student} on {len(held_out)} held-out rows of {task} after {len(training)} rows and three epochs, one seed: the change of the response NLL, averaged over rows, in nats per token, with the 95% interval of a bootstrap over the rows; and the mean cosine between the student's states and the aligned teacher states. Below zero is better.",
+    f"{student} on {len(held_out)} held-out rows of {title(task)} after {len(training)} rows and three epochs, one seed: the change of the response NLL, averaged over rows, in nats per token, with the 95% interval of a bootstrap over the rows; and the mean cosine between the student's states and the aligned teacher states. Below zero is better.",
     "own-pair",
     decimals=3,
     records=page.keep({name: result.record for name, result in results.items()}, "recipes"),

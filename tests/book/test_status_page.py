@@ -50,6 +50,15 @@ def test_what_was_run_has_its_time_and_what_was_not_is_named(project):
     assert f"| `sphinx` | {version('sphinx')} |" in text and "| `torch` |" in text
 
 
+def test_records_of_no_profile_are_counted_by_their_folder(project):
+    results = project / "data" / "results"
+    for name, text in {"diagnosis/a": RECORD % 100, "diagnosis/b/c": RECORD % 80, "speed/x": "{}"}.items():
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / f"{name}.json").write_text(text)
+    rows = [line for line in status_page.others().splitlines() if line.startswith("| `")]
+    assert rows == ["| `diagnosis` | 2 | 3 min |"]
+
+
 def test_grids_sweeps_and_curves_that_were_not_run_are_named_with_their_own_verb(project):
     rows = [line for line in status_page.profiles().splitlines() if "`micro" in line]
     assert [row.split(" | ")[1:3] for row in rows[1:]] == [

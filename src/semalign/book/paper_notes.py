@@ -24,10 +24,6 @@ class Share(NamedTuple):
     low: float
     high: float
 
-    def holds(self, value: float) -> bool:
-        """Return whether a share is in the window, its ends included."""
-        return self.low - 1e-9 <= value <= self.high + 1e-9
-
 
 def share(student: float, teacher: float, score: float) -> Share:
     """Return ``(score - student) / (teacher - student)``, with its ends over scores that give these two decimals.
@@ -46,18 +42,30 @@ def shares_table() -> str:
     scores = first.loc[[PAPER_STUDENT, FIRST_TEACHER, OURS]]
     found, other = {name: share(*scores[name]) for name in scores}, _further_shares()
     lines = [_line(name, scores[name], found[name]) for name in scores]
-    holding = sum(each.holds(SHARE) for each in found.values())
     note = (
-        f"On {holding} of {len(found)} benchmarks of Table 1, SemAlign's score is the student's plus {SHARE:.2f} times "
-        "the gap to the teacher, to rounding ({numref}`tab-paper-shares`). In Table 2, from the further teachers, the "
-        f"shares are {min(other):.2f} to {max(other):.2f}. This is arithmetic on the published numbers; it does not "
-        "say how they came about."
+        f"{_agreement(scores)} ({{numref}}`tab-paper-shares`). In Table 2, from the further teachers, the shares are "
+        f"{min(other):.2f} to {max(other):.2f}. This is arithmetic on the published numbers; it does not say how they "
+        "came about."
     )
     caption = (
         "Shares of the gap that SemAlign closes in Table 1, with the window that the rounding of the three scores "
         f"leaves, and the score that a share of {SHARE:.2f} would give."
     )
     return f"{note}\n\n{table(pd.DataFrame(lines), caption, 'tab-paper-shares').text}"
+
+
+def _at_share(student: float, teacher: float) -> float:
+    return student + SHARE * (teacher - student)
+
+
+def _agreement(scores: pd.DataFrame) -> str:
+    """Say on how many benchmarks the score is that of the share to two decimals, and how far off the others are."""
+    apart = {name: round(score - round(_at_share(s, t), 2), 2) for name, (s, t, score) in scores.items()}
+    others = [f"on {name} it is {abs(d):.2f} {'higher' if d > 0 else 'lower'}" for name, d in apart.items() if d]
+    return (
+        f"On {len(apart) - len(others)} of {len(apart)} benchmarks of Table 1, SemAlign's score is, to two decimals, "
+        f"the student's plus {SHARE:.2f} times the gap to the teacher" + "".join(f"; {each}" for each in others)
+    )
 
 
 def _line(name: str, scores: pd.Series, found: Share) -> dict[str, str]:
@@ -69,7 +77,7 @@ def _line(name: str, scores: pd.Series, found: Share) -> dict[str, str]:
         "SemAlign": f"{score:.2f}",
         "share": f"{found.value:.4f}",
         "window": f"{found.low:.4f} to {found.high:.4f}",
-        f"at {SHARE:.2f}": f"{student + SHARE * (teacher - student):.3f}",
+        f"at {SHARE:.2f}": f"{_at_share(student, teacher):.3f}",
     }
 
 
@@ -108,7 +116,8 @@ def counts_table() -> str:
     note = (
         "The paper gives one score for each cell, without intervals. Where a score is a whole number of right answers "
         f"over the items of the test split ({sizes}; for HumanEval {SAMPLES['humaneval']} samples an item), the table "
-        "gives that number. A standard error is that of a proportion over the items. A difference of two scores has "
+        "gives that number; where no count fits, the score may be a mean over several runs, or of other items. "
+        "A standard error is that of a proportion over the items. A difference of two scores has "
         "the root of the sum of both squares where the scores are independent, and less where they are paired by item. "
         "Our own tables give 95% intervals over items or seeds."
     )

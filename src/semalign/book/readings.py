@@ -89,11 +89,10 @@ def verdicts(lines: pd.DataFrame) -> str:
         return NOT_RUN
     equal, differ = lines["equal"].astype(bool), lines["p_holm"] < ALPHA
     both, neither = int((equal & differ).sum()), int((~equal & ~differ).sum())
+    only = int((differ & ~equal).sum())
+    others = f" other{'' if only == 1 else 's'}" if both else ""
     within = f", {both} of them with a shown difference inside the margin" if both else ""
-    return (
-        f"equal in {equal.sum()} of {len(lines)} cases{within}, differs in {(differ & ~equal).sum()}"
-        f"{' others' if both else ''}, open in {neither}"
-    )
+    return f"equal in {equal.sum()} of {len(lines)} cases{within}, differs in {only}{others}, open in {neither}"
 
 
 def nll_changes(records: pd.DataFrame, entry: str) -> str:

@@ -41,6 +41,18 @@ def profiles() -> str:
     return table(frame, caption, "tab-status-profiles").text
 
 
+def others() -> str:
+    """Return the table of the folders of results that are of no profile: how many records, and how long they took."""
+    of_profiles = {f"{name}{kind.folder}" for name in profile_names() for kind in _kinds(name)}
+    lines = []
+    for folder in sorted(path for path in results_dir().iterdir() if path.is_dir() and path.name not in of_profiles):
+        took = [read_json(path).get("seconds") for path in folder.rglob("*.json")]
+        if seconds := [each for each in took if each]:
+            lines.append({"folder": f"`{folder.name}`", "records": len(seconds), "time": duration(sum(seconds))})
+    caption = "Records of no profile, by their folder, and how long they took, one after the other."
+    return table(pd.DataFrame(lines), caption, "tab-status-others").text
+
+
 def not_run() -> str:
     """Return the list of what was not run, or only in part: of the profiles, and of the tests of claims."""
     profiles = [

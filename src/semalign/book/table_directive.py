@@ -46,6 +46,7 @@ TABLES = {
     "status-missing": "status_page:not_run",
     "status-devices": "status_chapters:devices",
     "status-notebooks": "status_chapters:notebooks",
+    "status-others": "status_page:others",
     "status-profiles": "status_page:profiles",
     "status-versions": "status_page:packages",
     "tried": "speed_checks:tried",

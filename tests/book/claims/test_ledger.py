@@ -44,7 +44,7 @@ def test_verdict_and_text_follow_the_records(root):
     (test,) = Claim.model_validate(CLAIM).all_tests
     assert test.told == "not run (no record cost/*.json): `make cost`" and test.finding.verdict == "not run"
     put(root, "cost/sft.json", method="sft", seconds=10.0)
-    for seconds, verdict, text in ((9.0, "reproduced", "0.9 times"), (30.0, "not", "3.0 times")):
+    for seconds, verdict, text in ((9.0, "reproduced", "0.9 times"), (30.0, "not reproduced", "3.0 times")):
         put(root, "cost/semalign.json", seconds=seconds)
         claim = Claim.model_validate(CLAIM)
         assert (claim.verdict, claim.all_tests[0].told) == (verdict, text)
@@ -112,12 +112,12 @@ def test_results_after_fewer_rows_do_not_count_beside_those_at_the_papers_sizes(
             each.__dict__["finding"] = Finding(verdicts[each.given["profile"].replace("-", "_")])
         return claim.verdict, [each.given["profile"] for each in claim.counted]
 
-    here = {"micro_tuned": "not", "micro": "reproduced", "micro_sibling": "reproduced"}
+    here = {"micro_tuned": "not reproduced", "micro": "reproduced", "micro_sibling": "reproduced"}
     assert verdict(**here) == ("reproduced", ["micro", "micro-sibling"])
     assert verdict(**here | {"micro_sibling": "undecided"}) == ("reproduced", ["micro", "micro-sibling"])
-    assert verdict(**here | {"micro": "not"})[0] == "partly"
+    assert verdict(**here | {"micro": "not reproduced"})[0] == "reproduced in part"
     assert verdict(**here | {"micro": "not run"}) == ("reproduced", ["micro-sibling"])
-    assert verdict(**here | {"micro": "not run", "micro_sibling": "not run"}) == ("not", ["micro-tuned"])
+    assert verdict(**here | {"micro": "not run", "micro_sibling": "not run"}) == ("not reproduced", ["micro-tuned"])
     tests.append({**test, "given": {**given, "profile": ["micro-tuned"]}})  # a test of its own
     assert verdict(**here) == ("reproduced", ["micro", "micro-sibling"])
     assert verdict(**here | {"micro": "not run", "micro_sibling": "not run"})[1] == ["micro-tuned"] * 2

@@ -9,9 +9,9 @@ from semalign.book.claims.verdicts import combined, over
     ("verdicts", "together"),
     [
         (["reproduced", "reproduced"], "reproduced"),
-        (["reproduced", "not"], "partly"),
-        (["partly", "partly"], "partly"),
-        (["not", "undecided", "not run"], "not"),
+        (["reproduced", "not reproduced"], "reproduced in part"),
+        (["reproduced in part", "reproduced in part"], "reproduced in part"),
+        (["not reproduced", "undecided", "not run"], "not reproduced"),
         (["undecided", "not run"], "undecided"),
         (["not run", "not run"], "not run"),
         ([], "not run"),
@@ -25,9 +25,9 @@ def test_tests_make_one_verdict(verdicts, together):
     ("outcomes", "verdict"),
     [
         ([True, True], "reproduced"),
-        ([True, None], "partly"),
-        ([True, False], "partly"),
-        ([None, False], "not"),
+        ([True, None], "reproduced in part"),
+        ([True, False], "reproduced in part"),
+        ([None, False], "not reproduced"),
         ([None, None], "undecided"),
     ],
 )

@@ -83,5 +83,5 @@ def test_differences_are_bold_where_the_corrected_p_is_small(profile):
     assert [suffix for suffix, *_ in controls.difference_tables(profile, "semalign", differences[:2])] == [""]
     pairs = [("semalign", "sft"), ("semalign-ce", "sft")]
     there, absent = controls.chosen_differences(profile, {"semalign": differences}, pairs).to_dict("records")
-    assert (there["ours"], there["minus"], there["MMLU"]) == ("SemAlign", "sft", table.loc["sft", "MMLU"])
+    assert (there["entry"], there["minus"], there["MMLU"]) == ("SemAlign", "sft", table.loc["sft", "MMLU"])
     assert absent["MMLU"] == "not run"

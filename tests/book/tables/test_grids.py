@@ -51,7 +51,9 @@ def test_how_many_chosen_points_are_at_an_end_and_at_how_many_nothing_was_learne
     assert said.startswith("Of 3 choices 1 took the lowest value that was tried, and 1 the highest (`ridge` on MMLU). ")
     assert "At 1 of the lowest the validation NLL is at most 0.001 nats below" in said
     better = grid.assign(response_nll=grid["nll_before"] - 0.0011)
-    assert "At 0 of the lowest" in grids.ends_text(lower, better)
+    assert said.endswith("At 0 it is lower.")
+    told = grids.ends_text(lower, better)
+    assert "At 0 of the lowest" in told and told.endswith("At 1 it is lower (`sft` on MMLU).")
 
 
 def test_the_whole_grid_has_the_chosen_points_in_bold(profile, grid):

@@ -31,6 +31,14 @@ def test_the_mean_over_the_other_tasks_leaves_the_own_one_out(lines):
     assert found["trained"] == 2
 
 
+def test_methods_have_the_papers_names_and_order_and_then_the_others(tmp_path):
+    for method in ("semalign", "cross-entropy", "laten", "seeking"):
+        write_losses(tmp_path, method, 0, [1.0], task="micro_mmlu", details={"rises": {"micro_mmlu": [0.5, 0.5]}})
+    lines = side_effects(tmp_path)
+    assert side_effect_table(lines)["method"].tolist() == ["Seeking", "LaTen", "SemAlign", "cross-entropy"]
+    assert mean_table(lines, lines)["method"].tolist() == ["Seeking", "LaTen", "SemAlign", "cross-entropy"]
+
+
 def test_without_records_there_is_no_line(tmp_path):
     assert side_effects(tmp_path / "nowhere").empty
 

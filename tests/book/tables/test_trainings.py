@@ -13,11 +13,11 @@ from semalign.results.statistics import mean_interval
 BEFORE = {"micro_gsm8k": [0.5, 0.1]}
 
 
-def record(folder, method, seed, value, **details):
-    teacher = None if method == "none" else "micro-teacher"
-    fields = dict(method=method, teacher=teacher, student="micro-sibling", task="micro_gsm8k", seed=seed, metric="m",
+def record(folder, method, seed, value, student="micro-sibling", task="micro_gsm8k", by="micro-teacher", **details):
+    teacher = None if method == "none" else by
+    fields = dict(method=method, teacher=teacher, student=student, task=task, seed=seed, metric="m",
                   value=value, n=2, interval=[0.0, 100.0], configuration={}, fingerprints={}, seconds=1.0)  # fmt: skip
-    write_record(folder / f"{method}-{seed}.json", make_record(**fields, details=details))
+    write_record(folder / f"{method}-{task}-{by}-{seed}.json", make_record(**fields, details=details))
 
 
 def details(change, rows):
@@ -75,6 +75,24 @@ def test_the_table_says_what_is_there_and_what_was_not_run(profile, records):
     assert still[5].startswith("+0.0000") and still[6] == "no"
     assert found["GSM8K", "Seeking"][1:] == ["–"] * 6
     assert found["GSM8K", "1 more"] == ["not run", *["–"] * 6] == found["MMLU", "all 4 entries"]
+
+
+def test_a_further_teacher_has_its_own_tasks_and_entries(tmp_path):
+    profile, by = load_profile("micro"), {"student": "micro-student", "by": "micro-coder"}
+    for task in ("micro_gsm8k", "micro_mbpp"):
+        record(tmp_path, "none", None, 10.0, student="micro-student", task=task)
+    record(tmp_path, "semalign", 0, 12.0, task="micro_mbpp", **by, **details(0.01, [0.7, 0.2]))
+    record(tmp_path, "semalign", 0, 99.0, task="micro_mbpp", student="micro-student", **details(0.01, [0.7, 0.2]))
+    records, entries = read_records(tmp_path), ["semalign", "seeking", "cross-entropy"]
+    lines = training_lines(profile, records, entries, {}, "micro-coder")
+    assert lines[["task", "entry", "score"]].values.tolist() == [["micro_mbpp", "semalign", 12.0]]
+    table = training_table(profile, lines, records, entries, "micro-coder")
+    assert table[["data", "entry"]].values.tolist() == [
+        ["HumanEval", "all 2 entries"],
+        ["MBPP", "student as it is"],
+        ["MBPP", "SemAlign"],
+        ["MBPP", "1 more"],
+    ]
 
 
 def test_an_entry_trained_if_all_of_its_runs_did():

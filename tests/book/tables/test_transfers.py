@@ -112,7 +112,7 @@ def test_lines_are_found_by_what_they_are_of():
 def test_current_records_are_counted_for_each_transfer(profile):
     current = {"semalign--micro-teacher--micro-student--micro_mmlu--0.json", "none--micro-student--micro_mmlu.json"}
     counts = record_counts(profile, current).set_index("entry")
-    assert counts.loc["semalign"].tolist() == ["semalign", 1, 5 * (1 + 1 + 3 + 3)]
+    assert counts.loc["SemAlign"].tolist() == [1, 5 * (1 + 1 + 3 + 3)]
     assert counts["records"].sum() == 1
 
 

@@ -6,11 +6,10 @@ from functools import cache
 
 from semalign.book.claims.evidence import paths_of
 from semalign.book.claims.ledger import Claim, Group, Ledger, Test, read_ledger
-from semalign.book.claims.verdicts import NOT, NOT_RUN, PARTLY, VERDICTS, combined
+from semalign.book.claims.verdicts import NOT_RUN, VERDICTS, combined
 from semalign.book.provenance import source_container
 from semalign.paths import project_root
 
-COUNTED = dict(zip(VERDICTS, VERDICTS, strict=True)) | {PARTLY: "reproduced in part", NOT: "not reproduced"}
 SHOWN = 3  # records of a test that are offered one by one
 HEAD = """````{{list-table}} {caption}
 :header-rows: 1
@@ -51,7 +50,7 @@ def counts(of: Ledger | None = None) -> str:
     """
     claims = (of or ledger()).claims
     found = Counter(claim.verdict for claim in claims)
-    parts = [f"{n} {'is' if n == 1 else 'are'} {COUNTED[each]}" for each in VERDICTS if (n := found[each])]
+    parts = [f"{n} {'is' if n == 1 else 'are'} {each}" for each in VERDICTS if (n := found[each])]
     listed = ", ".join(parts[:-1]) + (" and " if parts[1:] else "") + (parts[-1] if parts else "none has a verdict")
     return f"Of {len(claims)} claims of the paper, {listed}."
 

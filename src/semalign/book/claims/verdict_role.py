@@ -4,11 +4,8 @@ from docutils import nodes
 from docutils.nodes import Node, system_message
 from sphinx.util.docutils import SphinxRole
 
-from semalign.book.claims.verdicts import NOT, PARTLY
 from semalign.book.kept_texts import kept
 from semalign.paths import data_dir
-
-IN_PROSE = {PARTLY: "reproduced in part", NOT: "not reproduced"}  # the others are words for themselves
 
 
 class VerdictRole(SphinxRole):
@@ -18,7 +15,7 @@ class VerdictRole(SphinxRole):
         """Return the verdict as text; the page is read again once something below ``data/`` or the code changes."""
         try:
             found = kept(self.env, "claims.page:verdict", [data_dir()], self.text)
-            words = [IN_PROSE.get(word, word) for word in found.split(",")]
+            words = found.split(",")
             alike = len(set(words)) == 1
             told = words[0] if alike else f"{words[0]} for the first and {words[1]} for the second"
             return [nodes.emphasis("", told)], []

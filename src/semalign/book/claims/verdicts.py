@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-REPRODUCED, PARTLY, NOT, UNDECIDED, NOT_RUN = VERDICTS = ("reproduced", "partly", "not", "undecided", "not run")
+VERDICTS = ("reproduced", "reproduced in part", "not reproduced", "undecided", "not run")
+REPRODUCED, PARTLY, NOT, UNDECIDED, NOT_RUN = VERDICTS
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,12 @@ class NotRunError(Exception):
 
 
 def combined(verdicts: Iterable[str]) -> str:
-    """Return the verdict of several tests of one claim: theirs if they agree, else ``partly``.
+    """Return the verdict of several tests of one claim: theirs if they agree, else ``reproduced in part``.
 
     Tests that were not run do not count beside others, and undecided ones do not count beside decided ones.
 
-    >>> combined(["not", "undecided", "not run"])
-    'not'
+    >>> combined(["not reproduced", "undecided", "not run"])
+    'not reproduced'
     """
     found = set(verdicts) - {NOT_RUN}
     decided = found - {UNDECIDED}
@@ -37,10 +38,11 @@ def combined(verdicts: Iterable[str]) -> str:
 def over(outcomes: Iterable[bool | None]) -> str:
     """Return the verdict of a claim about several cases, each of which holds, does not hold, or is open (None).
 
-    All hold: ``reproduced``; some: ``partly``; none: ``not`` if one of them is refuted, ``undecided`` if all are open.
+    All hold: ``reproduced``; some: ``reproduced in part``; none: ``not reproduced`` if one of them is refuted,
+    ``undecided`` if all are open.
 
     >>> over([None, False])
-    'not'
+    'not reproduced'
     """
     found = list(outcomes)
     if any(found):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from semalign.book.markdown import Interval, rounded
 from semalign.book.tables.controls import ALPHA
-from semalign.book.tables.paper import title
+from semalign.book.tables.paper import in_order, title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.profiles import Profile
 from semalign.results.pairs import NLL, pair_differences
@@ -167,7 +167,8 @@ def reading(lines: pd.DataFrame, factor: str) -> str:
         factor: one of :data:`FACTORS`.
     """
     texts = []
-    for (task, base), part in lines[lines["factor"] == factor].groupby(["task", "base"], sort=False):
+    chosen = lines[lines["factor"] == factor].sort_values("task", key=in_order, kind="stable")
+    for (task, base), part in chosen.groupby(["task", "base"], sort=False):
         part = part.sort_values("difference")
         clear = part["p_holm"] < ALPHA
         sides = {

@@ -140,7 +140,7 @@ def chosen_differences(
     for ours, other in pairs:
         found = differences.get(ours, next(iter(differences.values())).iloc[:0])
         row = difference_table(profile, ours, found, [profile.teacher]).set_index("minus").loc[label(other)]
-        lines.append({"ours": label(ours), "minus": label(other), **row})
+        lines.append({"entry": label(ours), "minus": label(other), **row})
     return pd.DataFrame(lines)
 
 

@@ -59,13 +59,18 @@ def ends_text(profile: Profile, grid: pd.DataFrame) -> str:
     best = grid[grid["best"]]
     found = ends(profile, best)
     lowest, highest = best[found == "lowest"], best[found == "highest"]
-    idle = (lowest["response_nll"] > lowest["nll_before"] - HARDLY).sum()
-    named = ", ".join(f"`{line['variant']}` on {title(line['task'])}" for _, line in highest.iterrows())
+    idle = lowest["response_nll"] > lowest["nll_before"] - HARDLY
     return (
         f"Of {len(best)} choices {len(lowest)} took the lowest value that was tried, and {len(highest)} the highest"
-        f"{f' ({named})' if named else ''}. At {idle} of the lowest the validation NLL is at most {HARDLY} nats below "
-        "that of the student as it was: further down there is nothing but no training."
+        f"{_named(highest)}. At {idle.sum()} of the lowest the validation NLL is at most {HARDLY} nats below that of "
+        f"the student as it was: further down there is nothing but no training. At {(~idle).sum()} it is lower"
+        f"{_named(lowest[~idle])}."
     )
+
+
+def _named(points: pd.DataFrame) -> str:
+    named = ", ".join(f"`{line['variant']}` on {title(line['task'])}" for _, line in points.iterrows())
+    return f" ({named})" if named else ""
 
 
 def chosen_table(profile: Profile, grid: pd.DataFrame) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def _rows(
     for ours, minus in pairs:
         of = {title(task): found.get((ours, minus, task)) for task in profile.tasks}
         cells = {name: NOT_RUN if line is None else cell(line) for name, line in of.items()}
-        yield {"ours": label(ours), "minus": AS_IT_IS if minus == NONE else label(minus), **cells}
+        yield {"entry": label(ours), "minus": AS_IT_IS if minus == NONE else label(minus), **cells}
 
 
 def _difference(measure: Measure, line: pd.Series) -> Interval:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from semalign.book.markdown import Interval
-from semalign.book.tables.paper import title
+from semalign.book.tables.paper import in_order, title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.files import json_fingerprint
 from semalign.results.records import read_record
@@ -57,7 +57,8 @@ def prediction_table(runs: pd.DataFrame) -> pd.DataFrame:
     chosen = {"every map": runs, "the paper's map": runs[runs["map"] == "semantic"]}
     table = []
     for which, frame in chosen.items():
-        for task, part in [*frame.groupby("task", sort=False), ("all", frame)]:
+        ordered = frame.sort_values("task", key=in_order, kind="stable")
+        for task, part in [*ordered.groupby("task", sort=False), ("all", frame)]:
             line = {"maps": which, "data": title(str(task)), "settings": str(len(part))}
             for column, name in (("before", "cosine before"), ("change", "change of the cosine")):
                 line[name] = _correlation(part, column)

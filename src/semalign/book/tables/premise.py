@@ -43,18 +43,23 @@ def first_of_pairs(records: Sequence[Record]) -> list[Record]:
 
 
 def correspondence_table(records: Sequence[Record]) -> pd.DataFrame:
-    """Return for each pair how far atoms and head rows correspond, and how the map's energy is spread."""
+    """Return for each pair how far atoms and head rows correspond, and how the map's energy is spread.
+
+    The share of tokens is that of the first data set, on the side where fewer of the tokens have a shared atom.
+    """
     lines = []
     for record in first_of_pairs(records):
         details = record["details"]
-        semantic = details["energy"]["semantic"]
+        semantic, atoms = details["energy"]["semantic"], details["correspondence"]["atoms"]
         lines.append(
             {
                 "teacher": record["teacher"],
                 "student": record["student"],
                 "shared atoms": details["vocabulary"]["shared"],
-                "CKA of atoms": details["correspondence"]["atoms"]["aligned"],
-                "at random": details["correspondence"]["atoms"]["permuted"],
+                "of the tokens, %": 100
+                * min(details["vocabulary"][side]["coverage"] for side in ("teacher", "student")),
+                "CKA of atoms": atoms["aligned"],
+                "at random": Interval(atoms["permuted"], atoms["low"], atoms["high"], decimals=3),
                 "CKA of head rows": details["correspondence"]["head"]["aligned"],
                 "first direction": semantic["first"],
                 "directions": semantic["directions"],

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from semalign.book.markdown import Interval
+from semalign.book.tables.controls import label
 from semalign.book.tables.paper import title
+from semalign.book.tables.transfers import NAMES
 from semalign.results.records import read_records
 from semalign.results.resampling import seeded_bootstrap
 
@@ -54,7 +56,13 @@ def side_effects(folder: Path, measure: Measure = LOSS) -> pd.DataFrame:
             lines.append([method, trained, measured, *found[:3], len(changes)])
     order = list(records["details"].iloc[0][measure.key])
     found = pd.DataFrame(lines, columns=columns).sort_values("trained", key=lambda tasks: tasks.map(order.index))
-    return found.sort_values("method", key=lambda names: names.map(sorted(set(names)).index), kind="stable")
+    return found.sort_values("method", key=_place, kind="stable")
+
+
+def _place(methods: pd.Series) -> pd.Series:
+    """Return sort keys: the paper's methods in its order, then the others by name."""
+    names = [*NAMES, *sorted(set(methods) - set(NAMES))]
+    return methods.map(names.index)
 
 
 def side_effect_table(lines: pd.DataFrame, measure: Measure = LOSS) -> pd.DataFrame:
@@ -68,7 +76,7 @@ def side_effect_table(lines: pd.DataFrame, measure: Measure = LOSS) -> pd.DataFr
     """
     table = []
     for (method, trained), part in lines.groupby(["method", "trained"], sort=False):
-        line = {"method": method, "trained on": title(trained)}
+        line = {"method": label(method), "trained on": title(trained)}
         for _, cell in part.iterrows():
             clear = not cell["low"] <= 0 <= cell["high"]
             numbers = cell["value"], cell["low"], cell["high"]
@@ -102,7 +110,7 @@ def mean_table(losses: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     wide = pd.concat({name: part[["own task", "other tasks"]] for name, part in parts.items()}, axis=1)
     wide = wide.reindex(parts["loss"].index)
     decimals = {"loss": LOSS.decimals, "score": SCORE.decimals}
-    table = pd.DataFrame({"method": wide.index})
+    table = pd.DataFrame({"method": wide.index.map(label)})
     for what, where in wide.columns:
         shown = [Interval(value, signed=True, decimals=decimals[what]) for value in wide[what, where]]
         table[f"{what}, {where}"] = shown

@@ -21,9 +21,13 @@ MEANS = ("steps", "weight_change", "layer_cosine_before", "layer_cosine_after")
 
 
 def training_lines(
-    profile: Profile, records: pd.DataFrame, entries: Sequence[str], before: Mapping[str, Sequence[float]]
+    profile: Profile,
+    records: pd.DataFrame,
+    entries: Sequence[str],
+    before: Mapping[str, Sequence[float]],
+    teacher: str | None = None,
 ) -> pd.DataFrame:
-    """Return one line for each task and entry that has records from the general teacher.
+    """Return one line for each task and entry that has records from one teacher.
 
     Scores and their interval are over seeds, ``gain`` is the mean score minus the student's; steps, change of the
     weights and layer cosines are means over seeds. ``nll`` is the mean over rows and seeds, ``change`` its difference
@@ -35,6 +39,7 @@ def training_lines(
         records: current ones, see :func:`semalign.results.records.read_records`.
         entries: methods and variants.
         before: the NLL of each held-out row by the student as it is, for each task; without it there is no ``change``.
+        teacher: the teacher; by default the general one.
     """
     of_student = records[records["student"] == profile.student]
     starts = of_student[of_student["method"] == NONE].set_index("task")["value"]
@@ -42,7 +47,7 @@ def training_lines(
     for task in profile.tasks:
         for entry in entries:
             chosen = (of_student["task"] == task) & (of_student["method"] == entry)
-            runs = of_student[chosen & (of_student["teacher"] == profile.teacher)]
+            runs = of_student[chosen & (of_student["teacher"] == (teacher or profile.teacher))]
             if len(runs):
                 line = {"task": task, "entry": entry, **_scores(runs, starts.get(task, NAN))}
                 lines.append({**line, **_trained(runs), **_losses(runs, before.get(task))})
@@ -79,7 +84,7 @@ def _losses(runs: pd.DataFrame, before: Sequence[float] | None) -> dict[str, Any
 
 
 def training_table(
-    profile: Profile, lines: pd.DataFrame, records: pd.DataFrame, entries: Sequence[str]
+    profile: Profile, lines: pd.DataFrame, records: pd.DataFrame, entries: Sequence[str], teacher: str | None = None
 ) -> pd.DataFrame:
     """Return the table of all entries and tasks of a profile, with the student as it is first.
 
@@ -90,19 +95,21 @@ def training_table(
         lines: see :func:`training_lines`.
         records: current ones, for the student's own scores.
         entries: methods and variants.
+        teacher: the teacher that the lines are of; by default the general one.
     """
     found = {(line["task"], line["entry"]): line for _, line in lines.iterrows()}
     own = records[(records["method"] == NONE) & (records["student"] == profile.student)].set_index("task")
     rows = []
     for task in profile.tasks:
-        if task in own.index:
+        asked = [entry for entry in entries if (teacher or profile.teacher) in profile.teachers_for(task, entry)]
+        if asked and task in own.index:
             start = own.loc[task]
             rows.append(
                 _row(task, AS_IT_IS, {"score": Interval(start["value"], start["low"], start["high"]), "trained": ""})
             )
-        run = [entry for entry in entries if (task, entry) in found]
+        run = [entry for entry in asked if (task, entry) in found]
         rows += [_row(task, label(entry), _cells(found[task, entry])) for entry in run]
-        if lacking := len(entries) - len(run):
+        if lacking := len(asked) - len(run):
             rows.append(_row(task, f"{lacking} more" if run else f"all {lacking} entries", {"score": NOT_RUN}))
     return pd.DataFrame(rows)
 

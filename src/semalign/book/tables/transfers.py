@@ -178,7 +178,7 @@ def record_counts(profile: Profile, current: set[str]) -> pd.DataFrame:
     for name in transfer_entries(profile):
         asked = [cell.file_name for cell in cells(profile, [name]) if cell.method == name]
         found = len(current.intersection(asked))
-        lines.append({"entry": name, "method": profile.method_of(name).name, "records": found, "of": len(asked)})
+        lines.append({"entry": NAMES.get(name, name), "records": found, "of": len(asked)})
     return pd.DataFrame(lines)
 
 

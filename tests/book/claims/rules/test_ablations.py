@@ -21,7 +21,7 @@ def folder(tmp_path, monkeypatch):
     ("one", "four", "width", "verdict"),
     [
         ([1.0, 1.0], [1.0, 1.005], 0.9, "reproduced"),
-        ([1.0, 1.0], [0.5, 0.6], 0.9, "not"),
+        ([1.0, 1.0], [0.5, 0.6], 0.9, "not reproduced"),
         ([1.0, 1.0], [0.9, 1.2], 0.9, "undecided"),  # an interval from below the margin to above zero
         ([3.0, 3.0], [3.0, 3.0], 0.9, "undecided"),  # one layer does harm
         ([1.0, 1.0], [0.5, 0.6], 1.1, "undecided"),  # one layer's fall is within the interval of the loss before
@@ -45,7 +45,8 @@ def test_a_base_without_all_sets_of_layers_is_not_run(folder):
 
 
 @pytest.mark.parametrize(
-    ("changes", "verdict"), [([1.5], "reproduced"), ([1.5, 0.5], "partly"), ([0.5], "not"), ([1.0], "undecided")]
+    ("changes", "verdict"),
+    [([1.5], "reproduced"), ([1.5, 0.5], "reproduced in part"), ([0.5], "not reproduced"), ([1.0], "undecided")],
 )
 def test_the_design_stands_if_changes_only_do_harm(folder, changes, verdict):
     write_losses(folder, "semalign", 0, [1.0, 2.0])
@@ -76,7 +77,7 @@ def test_a_method_that_did_not_train_decides_nothing_about_side_effects(folder):
     assert found.verdict == "undecided"
     assert found.numbers["each"] == "seeking open, as there is no task on which both trained"
     found = evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["seeking", "laten"]})
-    assert found.verdict == "not" and found.numbers["each"].count("open") == 1
+    assert found.verdict == "not reproduced" and found.numbers["each"].count("open") == 1
     found = evaluate("fewer_side_effects", ["ablations/*"], {"theirs": ["laten"], "ours": "seeking"})
     assert found.verdict == "undecided"  # nothing was trained on this side
 
@@ -90,7 +91,7 @@ def test_side_effects_of_a_training_that_did_nothing_do_not_count(folder):
     assert found.numbers["each"] == "seeking -0.2500 [-0.2500, -0.2500], trained on b (+0.2500 by semalign)"
 
 
-@pytest.mark.parametrize(("rise", "verdict"), [(0.5, "reproduced"), (-0.5, "not"), (0.0, "undecided")])
+@pytest.mark.parametrize(("rise", "verdict"), [(0.5, "reproduced"), (-0.5, "not reproduced"), (0.0, "undecided")])
 def test_side_effects_are_compared_on_tasks_that_were_not_trained(folder, rise, verdict):
     for method, other in (("semalign", 0.25), ("seeking", 0.25 + rise)):
         for trained in ("a", "b"):

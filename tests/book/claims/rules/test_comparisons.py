@@ -31,16 +31,16 @@ def test_a_clear_gain_everywhere_reproduces_and_one_somewhere_partly(scored):
     assert found.numbers["above"] == 2
     assert found.numbers["untrained"] == "; 1 of the 2 runs of `semalign` that measured it did not train"
     scored(right(a_semalign=140, a_none=100, b_semalign=90, b_none=91), tasks=("a", "b"))
-    assert better().verdict == "partly"
+    assert better().verdict == "reproduced in part"
 
 
 def test_no_gain_is_refuted_by_an_interval_below_the_margin_and_open_otherwise(scored):
     scored(right(a_semalign=100, a_none=100))
-    assert better().verdict == "not"
+    assert better().verdict == "not reproduced"
     scored(right(a_semalign=102, a_none=100))  # +1.0 [0.0, 2.5]
-    assert better().verdict == "undecided" and better(margin=5.0).verdict == "not"
+    assert better().verdict == "undecided" and better(margin=5.0).verdict == "not reproduced"
     scored(right(a_semalign=100, a_none=140))
-    assert better().verdict == "not"
+    assert better().verdict == "not reproduced"
 
 
 def test_tasks_and_further_teachers_can_be_asked_for(scored):
@@ -60,9 +60,9 @@ def test_a_method_that_did_not_train_decides_nothing(scored, idle):
     numbers = right(a_x=100, a_y=140, b_x=140, b_y=100)
     given = {"profile": "p", "ours": "x", "theirs": "y", "margin": 3.0}
     scored(numbers, tasks=("a", "b"), idle=[(idle, "b", "general"), (idle, "b", "coder")])
-    assert better(ours="x", theirs="y").verdict == evaluate("no_worse", [], given).verdict == "not"
+    assert better(ours="x", theirs="y").verdict == evaluate("no_worse", [], given).verdict == "not reproduced"
     scored(numbers, tasks=("a", "b"), idle=[(idle, "a", "general")])
-    assert better(ours="x", theirs="y").verdict == evaluate("no_worse", [], given).verdict == "partly"
+    assert better(ours="x", theirs="y").verdict == evaluate("no_worse", [], given).verdict == "reproduced in part"
     scored(numbers, tasks=("a", "b"), idle=[(idle, task, "general") for task in "ab"])
     assert better(ours="x", theirs="y").verdict == evaluate("no_worse", [], given).verdict == "undecided"
 
@@ -78,7 +78,13 @@ def test_a_profile_without_further_teachers_is_not_run(monkeypatch):
 def test_a_method_is_no_worse_where_it_is_not_below_by_a_margin(scored):
     given = {"profile": "p", "ours": "x", "theirs": "y", "margin": 3.0}
     # minus 1.5 points: [-3.5, 0.0] at 95%, and from -3.0 on one side at 5%
-    for ours, verdict in {140: "reproduced", 101: "reproduced", 98: "reproduced", 97: "undecided", 60: "not"}.items():
+    for ours, verdict in {
+        140: "reproduced",
+        101: "reproduced",
+        98: "reproduced",
+        97: "undecided",
+        60: "not reproduced",
+    }.items():
         scored(right(a_x=ours, a_y=100))
         assert evaluate("no_worse", [], given).verdict == verdict, ours
 
@@ -97,7 +103,7 @@ def test_nothing_to_explain_without_a_gain(scored):
     scored(right(a_semalign=140, a_none=100, a_x=100))
     assert evaluate("content_kept", [], given).verdict == "reproduced"
     scored(right(a_semalign=140, a_none=100, a_x=140))
-    assert evaluate("content_kept", [], given).verdict == "not"
+    assert evaluate("content_kept", [], given).verdict == "not reproduced"
     scored(right(a_semalign=100, a_none=100, a_x=100))
     assert evaluate("content_kept", [], given).verdict == "undecided"
 
@@ -111,7 +117,7 @@ def test_teachers_are_compared_by_what_is_reached_from_them(scored):
     )
     assert evaluate("teachers_differ", [], {"profile": "p"}).verdict == "undecided"
     scored({("semalign", "code", "coder"): 100, ("semalign", "code", "general"): 100})
-    assert evaluate("teachers_differ", [], {"profile": "p"}).verdict == "not"
+    assert evaluate("teachers_differ", [], {"profile": "p"}).verdict == "not reproduced"
 
 
 def test_an_unknown_rule_is_an_error_with_the_known_ones():

@@ -26,7 +26,7 @@ def test_the_mean_gap_is_over_tasks_and_without_signs(scored):
     found = evaluate("mean_gap", [], {"profile": "p", "others": ["other"]})
     assert found.numbers["means"] == "`semalign` 5.0, `other` 25.0" and found.verdict == "reproduced"
     scored((150, 150), semalign=(100, 100), other=(140, 160))
-    assert evaluate("mean_gap", [], {"profile": "p", "others": ["other"]}).verdict == "not"
+    assert evaluate("mean_gap", [], {"profile": "p", "others": ["other"]}).verdict == "not reproduced"
     scored((150, 150), semalign=(140, 140), other=(141, 139))
     assert evaluate("mean_gap", [], {"profile": "p", "others": ["other"]}).verdict == "undecided"
 
@@ -39,7 +39,7 @@ def test_items_of_tasks_of_other_sizes_weigh_as_their_tasks():
 def test_the_closest_method_counts_beyond_chance_only(scored):
     scored((150, 150), semalign=(149, 120), other=(100, 121))
     found = evaluate("closest", [], {"profile": "p", "others": ["other"]})
-    assert found.verdict == "partly" and (found.numbers["won"], found.numbers["of"]) == (1, 2)
+    assert found.verdict == "reproduced in part" and (found.numbers["won"], found.numbers["of"]) == (1, 2)
     assert found.numbers["each"] == "a `semalign` 0.5 (`semalign` 0.5), b `other` 14.5 (`semalign` 15.0)"
 
 
@@ -55,7 +55,7 @@ def test_a_bound_holds_the_whole_interval(scored):
     assert evaluate("within_of_teacher", [], {"profile": "p", "bound": 2.6}).verdict == "reproduced"
     scored((150, 150), semalign=(148, 100), other=(0, 0))  # 1.0 [0.0, 2.5] and 25 points
     found = evaluate("within_of_teacher", [], {"profile": "p", "bound": 2.6})
-    assert found.verdict == "partly" and found.numbers["largest"] == 25.0
+    assert found.verdict == "reproduced in part" and found.numbers["largest"] == 25.0
 
 
 def test_where_ours_did_not_train_nothing_is_decided(scored):
@@ -67,8 +67,8 @@ def test_where_ours_did_not_train_nothing_is_decided(scored):
         return [evaluate(rule, [], given).verdict for rule, given in rules.items()]
 
     scored((150, 150), idle=[("semalign", "b")], **methods)
-    assert verdicts() == ["not", "not", "not"]
+    assert verdicts() == ["not reproduced", "not reproduced", "not reproduced"]
     scored((150, 150), idle=[("semalign", "b")], semalign=(149, 100), other=(100, 100))
-    assert evaluate("closest", [], gap).verdict == "partly"  # one of the two tasks
+    assert evaluate("closest", [], gap).verdict == "reproduced in part"  # one of the two tasks
     scored((150, 150), idle=[("other", "a"), ("other", "b")], **methods)
-    assert verdicts() == ["undecided", "undecided", "not"]
+    assert verdicts() == ["undecided", "undecided", "not reproduced"]

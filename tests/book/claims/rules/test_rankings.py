@@ -38,9 +38,9 @@ def test_a_method_leads_a_setting_where_it_is_above_both_others(scored):
     assert found.verdict == "reproduced" and found.numbers["won"] == found.numbers["of"] == 2
     assert found.numbers["each"].startswith("code from general minus `seeking` +25.0 [")
     scored(first, {**first, "laten": 150})
-    assert leads().verdict == "partly" and leads(least=1).verdict == "reproduced"
+    assert leads().verdict == "reproduced in part" and leads(least=1).verdict == "reproduced"
     scored(ALIKE, {**first, "seeking": 170})
-    assert leads().verdict == "not" and leads().numbers["won"] == 0
+    assert leads().verdict == "not reproduced" and leads().numbers["won"] == 0
     with pytest.raises(NotRunError, match="profile p has 2 settings, and 3 of them are asked for"):
         leads(least=3)
 
@@ -50,7 +50,7 @@ def test_settings_in_which_a_method_did_not_train_are_open(scored):
     scored(ALIKE | {"semalign": 150}, ALIKE | {"semalign": 150}, idle=idle)
     assert leads().verdict == "undecided"
     scored(ALIKE | {"seeking": 150}, ALIKE | {"semalign": 150}, idle=idle)
-    assert leads().verdict == "not" and leads(least=1).verdict == "undecided"
+    assert leads().verdict == "not reproduced" and leads(least=1).verdict == "undecided"
 
 
 def test_margins_are_compared_between_teachers(scored):
@@ -59,10 +59,10 @@ def test_margins_are_compared_between_teachers(scored):
     assert found.verdict == "reproduced" and found.numbers["above"] == 2 and found.numbers["idle"] == 0
     assert found.numbers["each"].startswith("code from coder, over `seeking` +25.0 [")
     scored(ALIKE, ALIKE)
-    assert larger_margin().verdict == "not"
+    assert larger_margin().verdict == "not reproduced"
     scored(ALIKE, ALIKE | {"semalign": 160}, idle=[("laten", "code", "general")])
     found = larger_margin()
-    assert found.verdict == "partly" and found.numbers["idle"] == 1
+    assert found.verdict == "reproduced in part" and found.numbers["idle"] == 1
     scored(ALIKE, ALIKE | {"semalign": 160}, idle=[("semalign", "code", "coder")])
     assert larger_margin().verdict == "undecided"
 

@@ -34,14 +34,18 @@ def decomposed(root):
     return write
 
 
-@pytest.mark.parametrize(("low", "verdict"), [(0.95, "reproduced"), (0.7, "partly"), (0.4, "not")])
+@pytest.mark.parametrize(
+    ("low", "verdict"), [(0.95, "reproduced"), (0.7, "reproduced in part"), (0.4, "not reproduced")]
+)
 def test_states_are_parallel_by_their_lowest_layer(decomposed, low, verdict):
     decomposed((low, 0.99), (0.0, 0.1))
     found = evaluate("parallel", ["fig2.json"], {"mark": 0.9, "partly": 0.5})
     assert found.verdict == verdict and found.numbers["expected"] == 0.8
 
 
-@pytest.mark.parametrize(("high", "verdict"), [(0.1, "reproduced"), (0.2, "partly"), (0.8, "not")])
+@pytest.mark.parametrize(
+    ("high", "verdict"), [(0.1, "reproduced"), (0.2, "reproduced in part"), (0.8, "not reproduced")]
+)
 def test_the_input_side_is_close_to_zero_or_lower_or_neither(decomposed, high, verdict):
     decomposed((0.7, 0.9), (0.0, high))
     assert evaluate("contrast", ["fig2.json"], {"mark": 0.1}).verdict == verdict
@@ -50,7 +54,7 @@ def test_the_input_side_is_close_to_zero_or_lower_or_neither(decomposed, high, v
 def test_random_vectors_are_judged_for_both_numbers(decomposed):
     decomposed((0.7, 0.9), (0.0, 0.1))
     found = evaluate("perpendicular", ["fig2.json"], {"mark": 0.1})
-    assert found.verdict == "partly" and found.numbers["each"].startswith(
+    assert found.verdict == "reproduced in part" and found.numbers["each"].startswith(
         "5,000 random vectors 0.99 (the formula gives 0.50)"
     )
     decomposed((0.7, 0.9), (0.0, 0.1), many=0.02)
@@ -76,12 +80,17 @@ def test_atoms_correspond_above_the_mark_in_all_pairs(root):
     assert evaluate("correspondence", patterns, given).verdict == "reproduced"
     diagnosis(root, "b", 0.10)
     found = evaluate("correspondence", patterns, given)
-    assert found.verdict == "partly" and "large → b 0.10 (permuted 0.040 [0.030, 0.050]" in found.numbers["each"]
+    assert (
+        found.verdict == "reproduced in part"
+        and "large → b 0.10 (permuted 0.040 [0.030, 0.050]" in found.numbers["each"]
+    )
     diagnosis(root, "a", 0.04), diagnosis(root, "b", 0.05)
-    assert evaluate("correspondence", patterns, given).verdict == "not"
+    assert evaluate("correspondence", patterns, given).verdict == "not reproduced"
 
 
-@pytest.mark.parametrize(("top_1", "verdict"), [(0.75, "reproduced"), (0.3, "partly"), (0.02, "not")])
+@pytest.mark.parametrize(
+    ("top_1", "verdict"), [(0.75, "reproduced"), (0.3, "reproduced in part"), (0.02, "not reproduced")]
+)
 def test_tokens_are_kept_by_the_last_layer(root, top_1, verdict):
     diagnosis(root, "a", 0.9, top_1)
     found = evaluate("tokens_kept", ["diagnosis/**/*.json"], {"mark": 0.9})
@@ -107,14 +116,17 @@ def similarities(root, share, kept=0.95, control=0.5):
     put(root, "cka.json", method="cka", details={"summary": summary})
 
 
-@pytest.mark.parametrize(("share", "verdict"), [(0.95, "reproduced"), (0.5, "partly"), (0.3, "not")])
+@pytest.mark.parametrize(
+    ("share", "verdict"), [(0.95, "reproduced"), (0.5, "reproduced in part"), (0.3, "not reproduced")]
+)
 def test_the_diagonal_is_held_against_untrained_models(root, share, verdict):
     similarities(root, share)
     assert evaluate("diagonal", ["cka.json"], {"mark": 0.9}).verdict == verdict
 
 
 @pytest.mark.parametrize(
-    ("kept", "control", "verdict"), [(0.95, 0.5, "reproduced"), (0.95, 0.95, "partly"), (0.5, 0.5, "not")]
+    ("kept", "control", "verdict"),
+    [(0.95, 0.5, "reproduced"), (0.95, 0.95, "reproduced in part"), (0.5, 0.5, "not reproduced")],
 )
 def test_a_kept_pattern_says_little_if_permuted_atoms_keep_it(root, kept, control, verdict):
     similarities(root, 0.5, kept, control)

@@ -13,7 +13,9 @@ def root(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize(("gain", "verdict"), [(0.5, "reproduced"), (0.02, "undecided"), (0.0, "not"), (-0.5, "not")])
+@pytest.mark.parametrize(
+    ("gain", "verdict"), [(0.5, "reproduced"), (0.02, "undecided"), (0.0, "not reproduced"), (-0.5, "not reproduced")]
+)
 def test_a_lower_nll_is_paired_by_row(root, gain, verdict):
     rows = [11.0, 12.0, 13.0, 14.0]
     ours = [row - gain + (0.05 if gain == 0.02 else 0.0) * (-1) ** i for i, row in enumerate(rows)]
@@ -54,7 +56,19 @@ def test_one_run_without_an_interval_decides_nothing(root):
     assert (found.verdict, found.numbers["each"]) == ("undecided", "GSM8K 2.00 → 1.00")
 
 
-@pytest.mark.parametrize(("slope", "verdict"), [(0.05, "reproduced"), (-0.05, "not")])
+@pytest.mark.parametrize(("after", "verdict"), [(3.0, "not reproduced"), (1.0, "reproduced"), (2.0, "undecided")])
+def test_several_runs_have_an_interval_over_seeds(root, after, verdict):
+    for seed, off in enumerate((-0.1, 0.0, 0.1)):
+        details = {"before": {"response_nll": 2.0}, "after": {"response_nll": after + off}}
+        put(root, f"runs/{seed}.json", seed=seed, details=details)
+    found = evaluate("nll_change", ["runs/*.json"], {})
+    half = 4.302653 * 0.1 / 3**0.5  # Student's t of two degrees of freedom
+    ends = f"[{after - 2 - half:+.2f}, {after - 2 + half:+.2f}]"
+    assert found.verdict == verdict
+    assert found.numbers["each"] == f"GSM8K 2.00 → {after:.2f}, change {after - 2:+.2f} {ends}"
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [(0.05, "reproduced"), (-0.05, "not reproduced")])
 def test_a_prediction_is_a_rank_correlation_over_places(root, slope, verdict):
     for i in range(12):
         before = {"layer_cosine": i / 20, "response_nll": 1.0}
