@@ -39,6 +39,7 @@ inputs = [
     "results/sibling-form",
     "results/sibling-form-selection",
     "results/side-effects",
+    "results/side-effects-tuned",
     "results/micro-tuned-cost",
     "results/micro",
     "results/micro-sibling",
@@ -63,9 +64,18 @@ from semalign.book.page import open_page
 page = open_page("11_ablations", profile, inputs)
 COMPARE = "semalign compare --profile ablations"
 ATTRIBUTE = "python benchmarks/attribution_choices.py"
-SIDE = (
-    "python benchmarks/side_effects.py --methods semalign,semalign-last,permuted-atoms,cross-entropy,sft,seeking,laten"
-)
+SIDE = "python benchmarks/side_effects.py"
+SIDES = {  # whose side effects, and the command that measures them
+    "side-effects": (
+        "micro-sibling, under the settings of the main comparison",
+        f"{SIDE} --methods semalign,semalign-last,permuted-atoms,cross-entropy,sft,seeking,laten",
+    ),
+    "side-effects-tuned": (
+        "micro-student, with settings chosen on validation data",
+        f"{SIDE} --profile micro-tuned --methods semalign,semalign-tuned,seeking,laten,cross-entropy,sft "
+        "--out data/results/side-effects-tuned",
+    ),
+}
 
 # %%
 from semalign.book.tables import ablations, medium, prediction, side_effects
@@ -181,7 +191,7 @@ page.show_table(
 #
 # - **few atoms**: only those with the largest cosines, in magnitude, are kept. If a few of them carry the meaning, few are enough; if the sum works as a product with one fixed matrix and not as a decomposition, it needs all;
 # - **temperature**: a softmax turns the cosines into probabilities on the vocabulary, which the paper mentions (its Section 3.1) and does not use. At 0.01 a target is nearly its nearest atom; at 1 all targets are nearly the mean atom ([Decisions](#decisions-which-coefficients-a-target-has));
-# - **part of the vocabulary**: the atoms are the tokens that occur in the training rows, or as many random ones, on MMLU.
+# - **part of the vocabulary**: the atoms are the tokens that occur in the training rows, or as many random ones, on MMLU. On GSM8K the rows have fewer different tokens than the teacher's states have directions, so that they are no basis.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with other coefficients or atoms minus that with the cosines of all atoms, around three starting points. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how many atoms it takes until the loss is that of all of them, and whether it matters which they are.", "name": "fig-ablation-strength"}, "image": {"alt": "Three panels, one for each starting point, with a point and an interval for each number of atoms, temperature and part of the vocabulary, and each benchmark."}}
 figure = factor_effects(settings, lines, "strength")
@@ -496,35 +506,36 @@ page.show_table(
 # %% [markdown]
 # ## Side effects
 #
-# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here micro-sibling is trained on one task under the settings of [the main comparison](08_evaluation.ipynb), and measured on all four: the loss on held-out rows, and the score on the test items.
+# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here a student is trained on one task, and measured on all four: the loss on held-out rows, and the score on the test items. Under the settings of [the main comparison](08_evaluation.ipynb) LaTen hardly changes a weight; with the settings of [the chapter on chosen ones](10_chosen_settings.ipynb) it does.
 
 # %% tags=["hide-input"]
-losses, scores = (side_effects.side_effects(results_dir() / "side-effects", kind) for kind in (side_effects.LOSS, side_effects.SCORE))  # fmt: skip
-if losses.empty:
-    display(Markdown(f"*Side effects were not run: `{SIDE}` measures them.*"))
-else:
-    made = {"command": SIDE, "records": results_dir() / "side-effects"}
+MEANS = "Mean changes after a transfer on one task, over the tasks trained on: of the response NLL in nats per token (above zero is harm) and of the score in points (below zero is harm)."
+MATRICES = {
+    "": (side_effects.LOSS, "Change of the response NLL on each task after a transfer on one, in nats per token. Above zero is harm; bold where the 95% interval over rows does not contain zero."),
+    "-scores": (side_effects.SCORE, "Change of the score on each task after a transfer on one, in points. Below zero is harm; bold where the 95% interval over items does not contain zero."),
+}  # fmt: skip
+for name, (about, command) in SIDES.items():
+    made = {"command": command, "records": results_dir() / name}
+    found = {end: side_effects.side_effects(results_dir() / name, kind) for end, (kind, _) in MATRICES.items()}
+    if found[""].empty:
+        display(Markdown(f"*The side effects on {about} were not run: `{command}` measures them.*"))
+        continue
+    label = name.replace("effects", "effect", 1)
     page.show_table(
-        side_effects.mean_table(losses, scores),
-        f"Mean changes after a transfer on one task, over the four tasks trained on: of the response NLL in nats per token (above zero is harm) and of the score in points (below zero is harm). Seeds: {losses['seeds'].min()}.",
-        "side-effect-means",
+        side_effects.mean_table(*found.values()),
+        f"Student {about}. {MEANS} Seeds: {found['']['seeds'].min()}.",
+        f"{label}-means",
         **made,
     )
-    page.show_table(
-        side_effects.side_effect_table(losses),
-        "Change of the response NLL on each task after a transfer on one, in nats per token. Above zero is harm; bold where the 95% interval over rows does not contain zero.",
-        "side-effects",
-        fold="The loss on each task",
-        **made,
-    )
-    page.show_table(
-        side_effects.side_effect_table(scores, side_effects.SCORE),
-        "Change of the score on each task after a transfer on one, in points. Below zero is harm; bold where the 95% interval over items does not contain zero.",
-        "side-effect-scores",
-        fold="The score on each task",
-        **made,
-    )
-    means = side_effects.mean_rises(losses)
+    for end, (kind, caption) in MATRICES.items():
+        page.show_table(
+            side_effects.side_effect_table(found[end], kind),
+            f"Student {about}. {caption}",
+            f"{label}{end}" if end else name,
+            fold=f"{about}: the {'score' if end else 'loss'} on each task",
+            **made,
+        )
+    means = side_effects.mean_rises(found[""])
     still = [f"`{name}`" for name, own, other, _ in means.itertuples() if rounded(own, 4) == rounded(other, 4) == 0]
     if still:
         display(Markdown(f"{', '.join(still)} changed nothing here, which decides nothing."))

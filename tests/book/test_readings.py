@@ -70,7 +70,7 @@ def test_each_case_of_a_pair_is_counted_once():
 
     assert told((True, 1.0), (False, 0.01), (False, 0.5)) == "equal in 1 of 3 cases, differs in 1, open in 1"
     assert told((True, 0.01), (True, 1.0), (False, 0.01)) == (
-        "equal in 2 of 3 cases, 1 of them with a shown difference inside the margin, differs in 1 others, open in 0"
+        "equal in 2 of 3 cases, 1 of them with a shown difference inside the margin, differs in 1 other, open in 0"
     )
     assert told() == "not run"
 

@@ -22,7 +22,7 @@ def record(teacher="big", task="words", value=0.5):
         "task": task,
         "value": value,
         "details": {
-            "vocabulary": {"shared": 10},
+            "vocabulary": {"shared": 10, "teacher": {"coverage": 0.9}, "student": {"coverage": 0.75}},
             "correspondence": {
                 "atoms": {"aligned": value, "permuted": 0.1, "low": 0.05, "high": 0.15},
                 "head": {"aligned": 0.8},

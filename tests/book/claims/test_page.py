@@ -36,17 +36,15 @@ def test_verdicts_are_counted(small):
 def test_a_line_has_claim_test_text_verdict_and_records(small):
     text = page.tables(small)
     assert "* - (claim-1)=\n    1\n  - It is cheap (Section 1).\n    \n    The paper: no number.\n" in text
-    assert (
-        "    - Two runs (**partly**): 1.5 times. Records: {download}`semalign </../data/results/cost/semalign.json>`"
-        in text
-    )
-    assert "\n  - **partly**\n" in text
+    said = "    - Two runs (**reproduced in part**): 1.5 times. Records:"
+    assert f"{said} {{download}}`semalign </../data/results/cost/semalign.json>`" in text
+    assert "\n  - **reproduced in part**\n" in text
     assert "    - not run: `make it`\n  - **not run**\n" in text
 
 
 def test_each_claim_has_a_line_that_leads_to_its_tests(small):
     text = page.glance(small)
-    assert "* - [1](#claim-1)\n  - It is cheap\n  - Section 1\n  - **partly**\n" in text
+    assert "* - [1](#claim-1)\n  - It is cheap\n  - Section 1\n  - **reproduced in part**\n" in text
     assert text.count("* - [") == 2 and text.endswith(f"  - **not run**\n````\n{page.SOURCE}")
 
 

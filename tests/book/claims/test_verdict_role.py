@@ -38,7 +38,7 @@ def found(verdict):
 def test_the_verdict_is_that_of_one_profile_and_not_run_without_its_records(root):
     found("reproduced in part")
     assert page.verdict("1:micro-tuned") == "reproduced in part" and page.verdict("1:micro") == "not run"
-    assert page.verdict("1:micro-tuned,micro") == "partly,not run"
+    assert page.verdict("1:micro-tuned,micro") == "reproduced in part,not run"
 
 
 @pytest.mark.parametrize("wrong", ["1", "1:other", "2:micro", "micro-tuned", "1:micro,other", "1:micro,"])

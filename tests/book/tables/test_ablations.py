@@ -58,7 +58,7 @@ def test_a_variant_differs_from_its_base_in_its_factor_only(profile):
 def test_training_on_fewer_rows_takes_as_many_steps(profile):
     """Only then does a difference come from the rows and not from the length of the training."""
     found = [entry for entry in profile.variants if entry.endswith("-rows")]
-    assert len(found) == 18
+    assert len(found) == 21
     for entry, task in product([*found, "both"], profile.tasks):
         settings = profile.method_of(entry).settings(**profile.settings_for(task, entry))
         rows = settings.train_size or profile.tasks[task].train_size

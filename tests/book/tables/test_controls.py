@@ -46,7 +46,9 @@ def test_columns_are_the_tasks_of_each_teacher(profile):
 
 
 def test_only_entries_that_run_from_a_teacher_are_in_its_table(profile):
-    assert controls.entries_from(profile, ["micro-teacher"]) == entries_of(profile, ["all"])
+    found = controls.entries_from(profile, ["micro-teacher"])
+    assert found[:3] == ["seeking", "laten", "semalign"] and sorted(found) == sorted(entries_of(profile, ["all"]))
+    assert found[3:] == [name for name in entries_of(profile, ["all"]) if name not in found[:3]]
     assert set(controls.entries_from(profile, ["micro-coder"])) == set(profile.further_entries)
 
 

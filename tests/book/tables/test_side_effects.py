@@ -33,7 +33,8 @@ def test_the_mean_over_the_other_tasks_leaves_the_own_one_out(lines):
 
 def test_methods_have_the_papers_names_and_order_and_then_the_others(tmp_path):
     for method in ("semalign", "cross-entropy", "laten", "seeking"):
-        write_losses(tmp_path, method, 0, [1.0], task="micro_mmlu", details={"rises": {"micro_mmlu": [0.5, 0.5]}})
+        rises = {"micro_mmlu": [0.5, 0.5], "micro_gsm8k": [0.0, 0.0]}
+        write_losses(tmp_path, method, 0, [1.0], task="micro_mmlu", details={"rises": rises})
     lines = side_effects(tmp_path)
     assert side_effect_table(lines)["method"].tolist() == ["Seeking", "LaTen", "SemAlign", "cross-entropy"]
     assert mean_table(lines, lines)["method"].tolist() == ["Seeking", "LaTen", "SemAlign", "cross-entropy"]

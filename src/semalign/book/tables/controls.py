@@ -74,10 +74,11 @@ def columns(profile: Profile, teachers: Sequence[str]) -> list[Column]:
 
 
 def entries_from(profile: Profile, teachers: Sequence[str]) -> list[str]:
-    """Return the methods and variants that run from at least one of these teachers."""
+    """Return the methods and variants that run from at least one of these teachers, the paper's three first."""
+    known = entries_of(profile, ["all"])
     return [
         name
-        for name in entries_of(profile, ["all"])
+        for name in sorted(known, key=[*NAMES, *known].index)
         if any(teacher in profile.teachers_for(task, name) for teacher in teachers for task in profile.tasks)
     ]
 

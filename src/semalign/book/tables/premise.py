@@ -154,7 +154,7 @@ def _findings(records: Sequence[Record]) -> list[str]:
     places = [(len(carrying(each)), int((each["map"] == METHOD).sum())) for each in patches]
     good, tried = map(sum, zip(*places, strict=True))
     return [
-        f"Atoms: CKA {atoms['CKA of atoms']:.2f}, at random {atoms['at random']:.2f}.",
+        f"Atoms: CKA {atoms['CKA of atoms']:.2f}, at random {atoms['at random'].value:.2f}.",
         f"The teacher's next token is read first from {_range(readings[NAMES[METHOD]])} of the aligned states of the "
         f"last layer, from {_range(readings[NAMES[CONTROL]])} with permuted atoms, and from {_range(readings[OWN])} of "
         "the student's own states.",

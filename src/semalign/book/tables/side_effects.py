@@ -1,7 +1,7 @@
 """Matrices of side effects: what a transfer on one task does to the held-out loss and to the score of every task."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -76,7 +76,7 @@ def side_effect_table(lines: pd.DataFrame, measure: Measure = LOSS) -> pd.DataFr
     """
     table = []
     for (method, trained), part in lines.groupby(["method", "trained"], sort=False):
-        line = {"method": label(method), "trained on": title(trained)}
+        line: dict[str, Any] = {"method": label(str(method)), "trained on": title(str(trained))}
         for _, cell in part.iterrows():
             clear = not cell["low"] <= 0 <= cell["high"]
             numbers = cell["value"], cell["low"], cell["high"]
