@@ -18,7 +18,7 @@
 # **Do {term}`atoms <semantic atom>` of two models mean the same, and do {term}`aligned states <aligned state>` help?**
 #
 # - Where one model was made from the other, atoms agree largely: their {term}`CKA`, where 1 means the same arrangement, is {num}`diagnosis/micro-teacher--micro-sibling--micro_gsm8k.json:value:.2f` and {num}`diagnosis/smollm2-135m--smollm2-135m-mild--gsm8k.json:value:.2f` for two students that were cut from their teachers. It is {num}`diagnosis/micro-teacher--micro-student--micro_gsm8k.json:value:.2f` and {num}`diagnosis/gemma3-270m--smollm2-135m--gsm8k.json:value:.2f` for two that were trained apart.
-# - Where atoms agree, the student's head reads the teacher's next token from the aligned states of the last layer far more often than with shuffled tokens. So it does in the micro pair, where atoms hardly agree: how far atoms agree does not rank the pairs. Mixed into the last layer, such states lower the loss of one student only, the micro student that was cut; maps fitted to logits or states do so for other pairs too.
+# - Where atoms agree, the student's head reads the teacher's next token from the aligned states of the last layer far more often than with shuffled tokens. The same is true of the micro pair that was trained apart, whose atoms hardly agree, so that the CKA of atoms does not rank pairs by how much is read. Mixed into the last layer, such states lower the loss of one student only, the micro student that was cut; maps fitted to logits or states do so for other pairs too.
 # - When this layer is trained on {term}`labels` and aligned states together, no map lowers the held-out loss by more than 0.01 nats per token below that of labels alone. Without labels the logit-preserving map lowers the loss on MMLU further than its permuted form does, and the scores do not follow.
 # - **What this does not show**: what more data would say, since the diagnoses have few rows of each pair, or what holds for the paper's models.
 #
@@ -72,7 +72,7 @@ diagnosed = [folder / premise.file_of(record) for record in records]
 # %% tags=["hide-input"]
 page.show_table(
     premise.correspondence_table(records),
-    "How far the atoms of two models correspond. 'Of the tokens' is the share of the tokens of the texts that have a shared atom, on the side where it is smaller. CKA goes from 0 to 1; 'at random' is its mean over 20 random pairings of the same atoms, with a 95% interval.",
+    "How far the atoms of two models correspond. 'Of the tokens' is the share of the response tokens of the first data set that are shared atoms, on the side where it is smaller. CKA goes from 0 to 1; 'at random' is its mean over 20 random pairings of the same atoms, with a 95% interval.",
     "premise-atoms",
     decimals=3,
     command=DIAGNOSE,
@@ -375,7 +375,7 @@ display(Markdown(f"Beside labels, the paper's map minus permuted atoms: {'; '.jo
 # %% [markdown]
 # Here the atoms carry something: beside labels, permuted ones raise the loss more than real ones do, by more than the interval of this last line. But neither helps. Labels alone reach the lowest loss on both benchmarks, and without labels every map is best at one of the two lowest rates, where hardly anything is trained.
 #
-# An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. These searches give none: beside labels no layer term lowers the held-out loss below that of labels at the same layers by more than its interval. Where several layers or a middle one of `micro-sibling` train, the layer term mostly raises the loss on GSM8K, and in `micro-teacher` the paper's map raises it on both code benchmarks. Labels at more layers, or at an earlier one, do lower it. Without labels no score of `micro-sibling` rises beyond chance; on MMLU the mean falls with the paper's map, and less with permuted atoms, which hardly trained. Fine-tuning of all its layers, which needs no teacher, reaches a lower loss than every entry at the last layer. The searches looked at two pairs of models, with one seed, and not at everything: that of all layers of `micro-sibling` has its two benchmarks of knowledge and arithmetic only, and no search tries the `frontier` schedule or an alignment before the labels. Other pairs may differ.
+# An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. These searches give none: beside labels no layer term lowers the held-out loss below that of labels at the same layers by more than its interval. Where several layers or a middle one of `micro-sibling` train, the layer term mostly raises the loss on GSM8K, and in `micro-teacher` the paper's map raises it on both code benchmarks. Labels at more layers, or at an earlier one, do lower it. Without labels no score of `micro-sibling` rises beyond chance; on MMLU the mean falls with the paper's map, and less with permuted atoms, which hardly trained. Fine-tuning of all its layers, which needs no teacher, reaches a lower loss than every entry at the last layer. The searches looked at two pairs of models, with one seed, and not at everything: in `micro-sibling` only MMLU and GSM8K were searched, and none of these searches has the `frontier` schedule or aligns before it trains on labels. Other pairs may differ.
 #
 # ## What the numbers say
 #
@@ -387,7 +387,7 @@ display(Markdown(premise.findings(records)))
 # %% [markdown]
 # ## Verdicts
 #
-# These are the verdicts of `semalign diagnose` on each pair and data set, made from the numbers above; `-s` sets one of the [settings](#table-of-settings). It is the first thing to run with a pair of your own ([Your own pair](14_your_own_pair.ipynb)). A verdict is about states that are put in place of others. What is left of this when a layer is trained towards them is less: in `micro-sibling` about a tenth of the fall in loss, and no gain in scores ({numref}`tab-premise-training`).
+# These are the verdicts of `semalign diagnose` on each pair and data set, made from the numbers above; `-s` sets one of the [settings](#table-of-settings). It is the first thing to run with a pair of your own ([Your own pair](14_your_own_pair.ipynb)). A verdict is about states that are put in place of others. What is left of this when a layer is trained towards them is less: in `micro-sibling` about a tenth of the fall in loss on MMLU and nothing on GSM8K ({numref}`tab-premise-training`), and no gain in scores ({numref}`tab-premise-confirmed`).
 
 # %% tags=["hide-input"]
 for pair, said in premise.verdicts(records).items():

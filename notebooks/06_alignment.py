@@ -18,7 +18,7 @@
 # **What does the paper's objective do to the layer that it trains?**
 #
 # - Under the paper's settings both losses fall. On {term}`held-out <held out>` rows the layer's states come closer to the {term}`targets <target>`, but stay far from them, and the student predicts the responses worse than before.
-# - At ten times the rate, on fewer rows, the states come closer still, and the predictions become clearly worse on GSM8K, least where cross-entropy is the output term or a late layer is trained. On MMLU these two leave the predictions about as they were, and the others make them worse.
+# - At ten times the rate, on fewer rows, the states come closer still, and the predictions become clearly worse on GSM8K, least where cross-entropy is the output term or a late layer is trained. On MMLU these leave the predictions about as they were or better, so does comparing the layer's whole output, and the other changes at that rate make them clearly worse.
 # - Of all changes only cross-entropy without the layer term lowers the loss on both benchmarks. More steps of the paper's objective do not help either ({numref}`fig-curves`).
 # - **What this does not show**: scores, which are in [Evaluation](08_evaluation.ipynb). The first transfer is one task and one seed, and the changed settings are two tasks and three seeds.
 #

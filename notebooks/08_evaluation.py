@@ -256,7 +256,7 @@ for each in (own, *others):
     )
 
 # %% tags=["hide-input"]
-ABOUT = "with the columns of {numref}`tab-trainings-micro-student`"
+ABOUT = f"with the columns of {{numref}}`tab-trainings-{settings.student}`"
 for teacher in settings.teachers:
     from_it = settings.further_entries or own.entries
     lines = trainings.training_lines(settings, own.records, from_it, own.before, teacher)

@@ -170,7 +170,7 @@ for name, lines in compared.items():
 # %% [markdown]
 # ### How settings were chosen
 #
-# `semalign select` scores every point of a grid on validation data, with one seed, the {term}`general teacher`, and the same number of points for every entry, so that no method is tuned more than another. Each grid has six rates; the weight of the layer term is the paper's 1, and 0.3 beside cross-entropy, in `layer-distillation` and in `frontier`. The profile's variants hold the [best point](#decisions-settings-of-the-tuned-entries) of each entry and task; the test split is not used. A best point at the highest rate means that the grid is too short for that entry; the line below the table names those. At the lowest rates a student hardly changes, so a method that does harm at every rate has its best point there.
+# `semalign select` scores every point of a grid on validation data, with one seed, the {term}`general teacher`, and the same number of points for every entry, so that no method is tuned more than another. Each grid has six rates; the weight of the layer term is the paper's 1, and 0.3 beside cross-entropy, in `layer-distillation` and in `frontier`. The profile's variants hold the [best point](#decisions-settings-of-the-tuned-entries) of each entry and task; the test split is not used. A best point at the highest rate means that the grid is too short for that entry; the line below the table names those, if any. It also names the entries whose loss falls at the lowest rate, where a lower one may be better. At the lowest rates a student hardly changes, so a method that does harm at every rate has its best point there.
 
 # %%
 chosen_from = results_dir() / f"{chosen.profile.name}-selection" / TABLE

@@ -20,12 +20,12 @@
 # - Where the student learns from {term}`aligned states <aligned state>` alone, shuffling the tokens raises the loss greatly on both benchmarks, with few rows as with many. In this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters. Beside cross-entropy shuffling costs far less, and at the paper's own settings it makes no clear difference.
 # - Little of this helps the student. On GSM8K none of the four starting points lowers its loss. Beside {term}`labels` the paper's layer term never clearly lowers the loss that labels alone give, however few rows there are.
 # - Without labels one layer changes the loss on MMLU by no more than chance and raises it on GSM8K, and more layers raise it. Beside cross-entropy more layers lower it on both benchmarks, but labels alone on as many layers do so too, and on GSM8K they do better without the layer term ({numref}`tab-labels-on-layers`).
-# - **What this does not show**: scores, except in the sections on [labels of another form](#labels-of-another-form) and on side effects. The ablations cover one pair, two benchmarks and three seeds; the side effects cover four benchmarks, with one seed.
+# - **What this does not show**: scores, except in the sections on [labels of another form](#labels-of-another-form) and on side effects. The ablations cover one pair, two benchmarks and three seeds; the side effects cover four benchmarks and two pairs, with one seed.
 #
 # :::{admonition} About this page
 # - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (its Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
 # - **Cost**: about 80 seconds on a CPU. Losses and scores are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 11`. `semalign compare --profile ablations` makes the losses, `semalign select --profile sibling-form` and `semalign compare --profile sibling-form` what is shown of labels of another form, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py` with the methods of its table the side effects.
+# - **Command**: `semalign run --profile micro --only 11`. `semalign compare --profile ablations` makes the losses, `semalign select --profile sibling-form` and `semalign compare --profile sibling-form` what is shown of labels of another form, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py`, as the lines below its tables say, the side effects.
 # :::
 
 # %% tags=["parameters"]
@@ -71,7 +71,7 @@ SIDES = {  # whose side effects, and the command that measures them
         f"{SIDE} --methods semalign,semalign-last,permuted-atoms,cross-entropy,sft,seeking,laten",
     ),
     "side-effects-tuned": (
-        "micro-student, with settings chosen on validation data",
+        "micro-student, with fewer rows, and settings chosen on validation data for all but `semalign`",
         f"{SIDE} --profile micro-tuned --methods semalign,semalign-tuned,seeking,laten,cross-entropy,sft "
         "--out data/results/side-effects-tuned",
     ),
@@ -191,7 +191,7 @@ page.show_table(
 #
 # - **few atoms**: only those with the largest cosines, in magnitude, are kept. If a few of them carry the meaning, few are enough; if the sum works as a product with one fixed matrix and not as a decomposition, it needs all;
 # - **temperature**: a softmax turns the cosines into probabilities on the vocabulary, which the paper mentions (its Section 3.1) and does not use. At 0.01 a target is nearly its nearest atom; at 1 all targets are nearly the mean atom ([Decisions](#decisions-which-coefficients-a-target-has));
-# - **part of the vocabulary**: the atoms are the tokens that occur in the training rows, or as many random ones, on MMLU. On GSM8K the rows have fewer different tokens than the teacher's states have directions, so that they are no basis.
+# - **part of the vocabulary**: the atoms are the tokens that occur in the training rows, or as many random ones, on MMLU. On GSM8K the rows have fewer different tokens than the teacher's states have directions, so that their atoms do not span its space.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with other coefficients or atoms minus that with the cosines of all atoms, around three starting points. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: how many atoms it takes until the loss is that of all of them, and whether it matters which they are.", "name": "fig-ablation-strength"}, "image": {"alt": "Three panels, one for each starting point, with a point and an interval for each number of atoms, temperature and part of the vocabulary, and each benchmark."}}
 figure = factor_effects(settings, lines, "strength")
@@ -490,7 +490,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# The sweeps over every layer, which the chapter on [controls](09_controls.ipynb) shows, have one rate, one number of steps and the layer term alone for both students, so that runs differ in their place and their map only.
+# The sweeps over every layer, which the chapter on [controls](09_controls.ipynb) shows, have one rate, one number of steps and the layer term alone, so that the runs of a student and a task differ in their place and their map only.
 
 # %% tags=["hide-input"]
 SWEPT = ["micro-depth", "micro-sibling-depth"]
@@ -506,7 +506,7 @@ page.show_table(
 # %% [markdown]
 # ## Side effects
 #
-# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here a student is trained on one task, and measured on all four: the loss on held-out rows, and the score on the test items. Under the settings of [the main comparison](08_evaluation.ipynb) LaTen hardly changes a weight; with the settings of [the chapter on chosen ones](10_chosen_settings.ipynb) it does.
+# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here a student is trained on one task, and measured on all four: the loss on held-out rows, and the score on the test items. Under the settings of [the main comparison](08_evaluation.ipynb) LaTen changes nothing; with [chosen settings](10_chosen_settings.ipynb) its weights change by less than a percent, and the loss on its own task falls by a few percent.
 
 # %% tags=["hide-input"]
 MEANS = "Mean changes after a transfer on one task, over the tasks trained on: of the response NLL in nats per token (above zero is harm) and of the score in points (below zero is harm)."
@@ -520,18 +520,18 @@ for name, (about, command) in SIDES.items():
     if found[""].empty:
         display(Markdown(f"*The side effects on {about} were not run: `{command}` measures them.*"))
         continue
-    label = name.replace("effects", "effect", 1)
+    short = name.replace("effects", "effect", 1)
     page.show_table(
         side_effects.mean_table(*found.values()),
         f"Student {about}. {MEANS} Seeds: {found['']['seeds'].min()}.",
-        f"{label}-means",
+        f"{short}-means",
         **made,
     )
     for end, (kind, caption) in MATRICES.items():
         page.show_table(
             side_effects.side_effect_table(found[end], kind),
             f"Student {about}. {caption}",
-            f"{label}{end}" if end else name,
+            f"{short}{end}" if end else name,
             fold=f"{about}: the {'score' if end else 'loss'} on each task",
             **made,
         )

@@ -112,7 +112,7 @@ if (run := results_dir() / "speed" / "backends.json").is_file():
 # %% [markdown]
 # ## A transfer into a student cut from its teacher, at Table 5's sizes
 #
-# The student is SmolLM2-135M-Instruct without five of its 30 layers, with the residual stream of the others rotated to its principal directions and cut from 576 to 540 of them, as in SliceGPT {cite}`ashkboos2024slicegpt`, but with one rotation for all layers. Teacher and student share a vocabulary and differ in depth and width. Nothing was trained after the cut, so the student has something to regain. Rows, epochs and rates are those of the paper's [Table 5](../paper_settings.md), and texts have the model's own chat format. No setting of a method was chosen on data. The layers to leave out were chosen by the loss on a few training rows of both tasks. {term}`Attribution <attribution>` pairs the first layers; entries `-last` pair the last ones, which a CPU can train in minutes. The records at the first layers were made on one H100, with frozen weights in bfloat16, and those at the last layers on a CPU, in float32. The student was made by the same commands on both machines, and the two differ by rounding. Scores on the first 100 test items are near zero for all, so the loss on held-out rows is what tells the entries apart: 300 rows, or all that the validation split has where it has fewer, as that of MBPP.
+# The student is SmolLM2-135M-Instruct without five of its 30 layers, with the residual stream of the others rotated to its principal directions and cut from 576 to 540 of them, as in SliceGPT {cite}`ashkboos2024slicegpt`, but with one rotation for all layers. Teacher and student share a vocabulary and differ in depth and width. Nothing was trained after the cut, so the student has something to regain. Rows, epochs and rates are those of the paper's [Table 5](../paper_settings.md), and texts have the model's own chat format. No setting of a method was chosen on data. The layers to leave out were chosen by the loss on a few training rows of both tasks. {term}`Attribution <attribution>` pairs the first layers; entries `-last` pair the last ones, which a CPU can train in minutes. The records at the first layers were made on one H100, with frozen weights in bfloat16, and those at the last layers on a CPU, in float32. The student was made by the same commands on both machines, and the two differ by rounding, so that the page [Status](../status.md) counts the records of one of them only. Scores on the first 100 test items are near zero for all, so the loss on held-out rows is what tells the entries apart: 300 rows of GSM8K's training split that were not trained on, and the 90 rows of MBPP's validation split.
 
 # %%
 from semalign.experiments.cells import cells
@@ -126,7 +126,6 @@ made = [path for cell in cells(milder) if (path := results_dir() / "small" / cel
 runs = read_records(results_dir() / "small", [path.name for path in made])
 if missing := len(list(cells(milder))) - len(made):
     print(f"{missing} of {len(made) + missing} records are not here: semalign compare --profile small")
-    print("the page Status counts fewer: only those of the student that was made on the machine that built the book")
 
 # %% tags=["hide-input"]
 entries = list(dict.fromkeys(["semalign", *milder.variants]))

@@ -62,7 +62,7 @@ def output_cosine(vocabulary: int, width: int, positions: int) -> Race:
 
 
 @step(title="Cross-entropy", peer="logits, then `cross_entropy`", reach=1.0, sizes=ALL,
-      rounds=(3, 2, 2, 1), says=SAYS)  # fmt: skip
+      rounds=(3, 2, 1, 2), says=SAYS)  # fmt: skip
 def output_cross_entropy(vocabulary: int, width: int, positions: int) -> Race:
     def literal(h: Tensor, weight: Tensor, batch: Batch) -> Tensor:
         return cross_entropy(h @ weight.T, batch.labels, reduction="none")
@@ -71,7 +71,7 @@ def output_cross_entropy(vocabulary: int, width: int, positions: int) -> Race:
 
 
 @step(title="KL from the teacher", peer="logits of both, then `kl_div`", reach=1.0, sizes=ALL,
-      rounds=(3, 2, 2, 1), says=SAYS)  # fmt: skip
+      rounds=(3, 2, 1, 2), says=SAYS)  # fmt: skip
 def output_kl(vocabulary: int, width: int, positions: int) -> Race:
     def literal(h: Tensor, weight: Tensor, batch: Batch) -> Tensor:
         target = (batch.teacher_final @ weight.T).log_softmax(-1)

@@ -43,7 +43,7 @@ def profiles() -> str:
 
 def others() -> str:
     """Return the table of the folders of results that are of no profile: how many records, and how long they took."""
-    of_profiles = {f"{name}{kind.folder}" for name in profile_names() for kind in _kinds(name)}
+    of_profiles = {f"{name}{kind.folder}" for name in profile_names() for kind in (COMPARISON, GRID, SWEEP, CURVES)}
     lines = []
     for folder in sorted(path for path in results_dir().iterdir() if path.is_dir() and path.name not in of_profiles):
         took = [read_json(path).get("seconds") for path in folder.rglob("*.json")]

@@ -51,13 +51,13 @@ def correspondence_table(records: Sequence[Record]) -> pd.DataFrame:
     for record in first_of_pairs(records):
         details = record["details"]
         semantic, atoms = details["energy"]["semantic"], details["correspondence"]["atoms"]
+        sides = details["vocabulary"]
         lines.append(
             {
                 "teacher": record["teacher"],
                 "student": record["student"],
                 "shared atoms": details["vocabulary"]["shared"],
-                "of the tokens, %": 100
-                * min(details["vocabulary"][side]["coverage"] for side in ("teacher", "student")),
+                "of the tokens, %": Interval(100 * min(sides[side]["coverage"] for side in ("teacher", "student"))),
                 "CKA of atoms": atoms["aligned"],
                 "at random": Interval(atoms["permuted"], atoms["low"], atoms["high"], decimals=3),
                 "CKA of head rows": details["correspondence"]["head"]["aligned"],

@@ -92,8 +92,8 @@ def _enough(one: Losses, changes: Sequence[Difference], margin: float) -> bool |
 def design_stands(patterns: Sequence[str], *, base: str, factors: Sequence[str], least: int) -> Finding:
     """Reproduced if some changes of a base raise the held-out loss beyond their interval and none lowers it.
 
-    Partly if some raise and some lower it, not if only some lower it. Fewer than ``least`` changes say nothing. Changes
-    are those of some factors (:data:`semalign.book.tables.ablations.FACTORS`), on each benchmark.
+    In part if some raise and some lower it, not if only some lower it. Fewer than ``least`` changes say nothing.
+    Changes are those of some factors (:data:`semalign.book.tables.ablations.FACTORS`), on each benchmark.
     """
     named = {each.entry for each in all_changes(load_profile("ablations")) if each.factor in factors}
     found = _losses(patterns)

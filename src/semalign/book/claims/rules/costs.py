@@ -54,7 +54,7 @@ def bases_on_gpu(patterns: Sequence[str], *, seconds: float) -> Finding:
 def cost_ratio(patterns: Sequence[str], *, theirs: str, mark: float, partly: float, ours: str = PAPER) -> Finding:
     """Reproduced if a transfer by ``ours`` takes at most ``mark`` times as long as one by ``theirs``.
 
-    Partly if at most ``partly`` times; the seconds are those of the cost records, of one run each.
+    In part if at most ``partly`` times; the seconds are those of the cost records, of one run each.
     """
     spent = {record["method"]: record["seconds"] for record in records_of(patterns)}
     if absent := [name for name in (ours, theirs) if name not in spent]:
@@ -89,7 +89,7 @@ def bandwidth(patterns: Sequence[str], *, profile: str) -> Finding:
 def alignment_work(patterns: Sequence[str], *, profile: str, mark: float, partly: float) -> Finding:
     """Reproduced if bases, map and targets make a transfer at most ``mark`` times the operations of all the rest.
 
-    Partly if at most ``partly`` times, for the task with the largest ratio. Attribution is in neither: operations are
+    In part if at most ``partly`` times, for the task with the largest ratio. Attribution is in neither: operations are
     those of :func:`semalign.book.tables.medium.medium_table`. No record is read.
     """
     shares = share_of_alignment(medium_table(profile_of(profile)))

@@ -42,7 +42,7 @@ def mean_gap(patterns: Sequence[str], *, profile: str, others: Sequence[str], ou
 def closest(patterns: Sequence[str], *, profile: str, others: Sequence[str], ours: str = PAPER) -> Finding:
     """Reproduced if ``ours`` has the smallest absolute gap to the teacher on at least three of four tasks.
 
-    Partly if on some, not if on none and another method's gap is smaller on more than one of four; both count only if
+    In part if on some, not if on none and another method's gap is smaller on more than one of four; both count only if
     the paired difference is shown. A comparison of methods of which one did not train is open.
     """
     scores = Scores(profile, patterns)

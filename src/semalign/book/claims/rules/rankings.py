@@ -19,7 +19,7 @@ def leads(
 ) -> Finding:
     """Reproduced if ``ours`` is above every other method in at least ``least`` settings, by paired differences.
 
-    A setting is a teacher, the general one or a further one, and a task that further teachers are tried on. Partly if
+    A setting is a teacher, the general one or a further one, and a task that further teachers are tried on. In part if
     it leads in some settings; refuted if in too many of them another method is not below it, as in
     :func:`semalign.book.claims.rules.comparisons.better`; else open. Holm's correction is over all comparisons.
 

@@ -17,7 +17,7 @@ LAYER = "layer"  # the interface of Fig. 2: layer outputs
 def parallel(patterns: Sequence[str], *, mark: float, partly: float) -> Finding:
     """Reproduced if states and their recombined components have a cosine of at least ``mark`` at every layer.
 
-    Partly if at least ``partly`` at every layer. Output-side bases, layer outputs.
+    In part if at least ``partly`` at every layer. Output-side bases, layer outputs.
     """
     record = _only(patterns)
     found, expected = _cosines(record, "output"), record["details"]["bases"]["output"]["isotropic_cosine"]
@@ -27,7 +27,7 @@ def parallel(patterns: Sequence[str], *, mark: float, partly: float) -> Finding:
 
 @rule
 def perpendicular(patterns: Sequence[str], *, mark: float) -> Finding:
-    """Reproduced if the cosine is at most ``mark`` at every layer for many random vectors and few, partly for one."""
+    """Reproduced if the cosine is at most ``mark`` at every layer for many random vectors and few, in part for one."""
     record = _only(patterns)
     sizes = [name for name in record["details"]["bases"] if name.startswith("random")]
     holds = [max(abs(_cosines(record, name)[end]) for end in ("min", "max")) <= mark for name in sizes]
@@ -42,7 +42,7 @@ def _random_text(record: Record, name: str) -> str:
 
 @rule
 def contrast(patterns: Sequence[str], *, mark: float) -> Finding:
-    """Reproduced if input-side bases give at most ``mark`` at every layer; partly if less than output-side ones."""
+    """Reproduced if input-side bases give at most ``mark`` at every layer; in part if less than output-side ones."""
     record = _only(patterns)
     ours, theirs = (_cosines(record, side) for side in ("input", "output"))
     verdict = REPRODUCED if ours["max"] <= mark else PARTLY if ours["max"] < theirs["min"] else NOT
@@ -51,7 +51,7 @@ def contrast(patterns: Sequence[str], *, mark: float) -> Finding:
 
 @rule
 def correspondence(patterns: Sequence[str], *, mark: float) -> Finding:
-    """Reproduced if the CKA of index-aligned atoms is at least ``mark``; partly if above that of permuted ones."""
+    """Reproduced if the CKA of index-aligned atoms is at least ``mark``; in part if above that of permuted ones."""
     lines, verdicts = [], []
     for record in first_of_pairs(_diagnoses(patterns)):
         atoms, head = (record["details"]["correspondence"][name] for name in ("atoms", "head"))
@@ -67,7 +67,7 @@ def tokens_kept(patterns: Sequence[str], *, mark: float) -> Finding:
     """Reproduced if targets of the last layer say the teacher's next token in at least ``mark`` of what a state can.
 
     The share is that of positions where the student's head reads the teacher's top token from the target, over the same
-    for the best state of the student's width. Partly if its interval is above the share of permuted atoms.
+    for the best state of the student's width. In part if its interval is above the share of permuted atoms.
     """
     verdicts: list[str] = []
     pairs: dict[str, list[tuple[str, float, float, float]]] = {}
@@ -95,7 +95,7 @@ def _kept(pair: str, found: Sequence[tuple[str, float, float, float]]) -> str:
 def diagonal(patterns: Sequence[str], *, mark: float) -> Finding:
     """Reproduced if at least ``mark`` of the student's layers are most similar to a teacher layer near their partner.
 
-    Partly if their share is above that of two untrained models, not if it is not. Both kernels must agree.
+    In part if their share is above that of two untrained models, not if it is not. Both kernels must agree.
     """
     found, verdicts, lines = _similarities(patterns), [], []
     for kernel in ("linear", "rbf"):
@@ -113,7 +113,7 @@ def invariance(patterns: Sequence[str], *, mark: float) -> Finding:
     """Reproduced if alignment keeps the pattern of similarities, and permuted atoms do not.
 
     A pattern is kept if its correlation with the one before alignment, with row and column means taken out, is at least
-    ``mark``. Partly if permuted atoms keep it too, since the meaning of the atoms then plays no part.
+    ``mark``. In part if permuted atoms keep it too, since the meaning of the atoms then plays no part.
     """
     found, verdicts, lines = _similarities(patterns), [], []
     for kernel in ("linear", "rbf"):
