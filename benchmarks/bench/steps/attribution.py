@@ -39,7 +39,7 @@ def layer_by_layer(model: Architecture, given: list[dict[str, Tensor]]) -> Tenso
     peer="a captum call for each layer",
     reach=4.0,
     sizes=[{"layers": 8, "rows": 8, "width": 256}, {"layers": 8, "rows": 32, "width": 256}],
-    rounds=(3, 1),
+    rounds=(1, 1),
     growth={"rows": 1.0},
     says="Eight layers, so that L/2 is 4.",
 )

@@ -29,7 +29,7 @@ def relative(found: Tensor, expected: Tensor) -> float:
         {"vocabulary": 32_000, "width": 4_096},
     ],
     growth={"vocabulary": 1.0, "width": 2.0},
-    rounds=[3, 2, 1, 1],
+    rounds=[2, 2, 1, 1],
     says="Of a random head in float32, with its fingerprint.",
 )
 def basis(vocabulary: int, width: int) -> Race:

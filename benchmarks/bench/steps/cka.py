@@ -29,7 +29,7 @@ def all_pairs(teacher: Tensor, student: Tensor) -> Tensor:
         {"layers": 32, "tokens": 256, "width": 512},
         {"layers": 32, "tokens": 2_048, "width": 512},
     ],
-    rounds=(3, 2, 1),
+    rounds=(2, 1, 1),
     growth={"tokens": 1.0, "layers": 1.0},
     says="Features in memory, without the models' forward passes; the unbiased HSIC over blocks of 256 tokens.",
 )

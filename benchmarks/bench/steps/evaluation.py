@@ -45,7 +45,7 @@ def differ(ours: list[Any], theirs: list[Any]) -> float:
         {"task": "micro_gsm8k", "items": 128},
         {"task": "micro_humaneval", "items": 128},
     ],
-    rounds=(3, 2, 2),
+    rounds=(2, 2, 2),
     says="The bundled student, greedily, 64 items at a time.",
 )
 def evaluation(task: str, items: int) -> Race:
@@ -62,7 +62,7 @@ def evaluation(task: str, items: int) -> Race:
     peer="lm-eval's `HFLM`",
     reach=1.0,
     sizes=[{"questions": 8, "vocabulary": 49_152}, {"questions": 32, "vocabulary": 49_152}],
-    rounds=(3, 2),
+    rounds=(2, 1),
     growth={"questions": 1.0},
     says="Four requests a question. Both sides run its text once for all letters; ours makes the logits that are asked "
     "for, lm-eval those of all tokens. Four random layers, SmolLM2's number of tokens, 16 questions at a time.",

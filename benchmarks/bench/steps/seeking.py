@@ -52,7 +52,7 @@ def best_corner(sensitivity: torch.Tensor, shape: torch.Size) -> int:
     peer="whole backward passes, all elementwise sums in memory",
     reach=1.0,
     sizes=[{"examples": 8, "width": 256}, {"examples": 16, "width": 256}, {"examples": 16, "width": 512}],
-    rounds=(3, 2, 2),
+    rounds=(2, 2, 2),
     growth={"examples": 1.0},
 )
 def seeking(examples: int, width: int) -> Race:

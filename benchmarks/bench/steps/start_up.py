@@ -21,7 +21,7 @@ def started(program: str, starts: int) -> list[int]:
     reach=10.0,
     sizes=[{"starts": 1}, {"starts": 2}],
     growth={"starts": 1.0},
-    rounds=(3, 1),
+    rounds=(1, 1),
     says="a new process imports the class and makes settings of rank 8",
 )
 def start_up(starts: int) -> Race:

@@ -47,7 +47,7 @@ def largest(ours: StateStore, peer: list[Tensor]) -> float:
         {"rows": 128, "length": 80, "width": 512},
         {"rows": 128, "length": 160, "width": 512},
     ],
-    rounds=(3, 2, 1, 2),
+    rounds=(2, 1, 1, 2),
     growth={"rows": 1.0, "length": 1.0},
     says="Lengths spread as MBPP's do, whose median is about 160 tokens; both sides store the states of the last of "
     "three layers.",

@@ -24,7 +24,7 @@ def unlike(ours: Tensor, peer: Tensor) -> float:
         {"states": 512, "vocabulary": 32_000, "teacher": 5_120, "student": 4_096},
     ],
     growth={"states": 1.0},
-    rounds=[3, 3, 3, 3],
+    rounds=[2, 2, 2, 2],
     says="The largest size is Llama 2's, 13B to 7B; M is there, as are the literal form's unit vectors.",
 )
 def targets(states: int, vocabulary: int, teacher: int, student: int) -> Race:

@@ -128,16 +128,16 @@ def race(part: float, vocabulary: int, width: int, layers: int, rows: int) -> Ra
     )
 
 
-@step(title="A transfer, first layer", peer=PEER, reach=1.5, sizes=SIZES, rounds=(3, 1, 1), says=SAYS)
+@step(title="A transfer, first layer", peer=PEER, reach=1.5, sizes=SIZES, rounds=(1, 1, 1), says=SAYS)
 def transfer_first(vocabulary: int, width: int, layers: int, rows: int) -> Race:
     return race(0, vocabulary, width, layers, rows)
 
 
-@step(title="A transfer, middle layer", peer=PEER, reach=3.0, sizes=SIZES, rounds=(3, 1, 1), says=SAYS)
+@step(title="A transfer, middle layer", peer=PEER, reach=3.0, sizes=SIZES, rounds=(1, 1, 1), says=SAYS)
 def transfer_middle(vocabulary: int, width: int, layers: int, rows: int) -> Race:
     return race(0.5, vocabulary, width, layers, rows)
 
 
-@step(title="A transfer, last layer", peer=PEER, reach=10.0, sizes=SIZES, rounds=(3, 1, 1), says=SAYS)
+@step(title="A transfer, last layer", peer=PEER, reach=10.0, sizes=SIZES, rounds=(1, 1, 1), says=SAYS)
 def transfer_last(vocabulary: int, width: int, layers: int, rows: int) -> Race:
     return race(1, vocabulary, width, layers, rows)
