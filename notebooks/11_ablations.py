@@ -428,8 +428,8 @@ from semalign.book.tables.trainings import training_lines, training_table
 
 did = training_lines(form.profile, form.records, form.entries, form.before)
 page.show_table(
-    training_table(form.profile, did, form.records, form.entries),
-    f"{form.profile.teacher} → {form.profile.student}, labels of another form: test score in percent, steps, change of the trained weights as a share of their norm, layer cosine before → after, held-out NLL before → after in nats per token, and its change with a 95% interval over rows and seeds.",
+    training_table(form.profile, did, form.records, form.entries).drop(columns=["seeds", "steps", "trained"]),
+    f"{form.profile.teacher} → {form.profile.student}, labels of another form, {did['steps'].min():.0f} to {did['steps'].max():.0f} steps, up to {did['seeds'].max()} seeds: test score in percent, change of the trained weights as a share of their norm, layer cosine before → after, held-out NLL before → after in nats per token, and its change with a 95% interval over rows and seeds.",
     "form-trainings",
     command=form.command,
     records=form.paths,
