@@ -28,6 +28,7 @@ def test_packaged_profiles_load():
         "micro-sibling",
     ]
     names += ["micro-sibling-depth", "micro-tuned", "sibling-form", "sibling-places", "sibling-plus", "small"]
+    names += ["student-ablations"]
     assert profile_names() == names
     for name in profile_names():
         profile = load_profile(name)
