@@ -11,19 +11,18 @@ give the place of an item that ends to a new one.
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from measurement import write_measurement
 
 from semalign import load_model
 from semalign.data import tasks as benchmarks
 from semalign.evaluation.run import run_task
 from semalign.evaluation.transformers_engine import engine_of
 from semalign.evaluation.vllm_engine import VllmModel
-from semalign.results.surroundings import commit
 
 WARM_UP = 4
 
@@ -55,7 +54,7 @@ def main() -> None:
         "vllm": VllmModel(arguments.model, options={"max_model_len": 2048}),
     }
     report: dict[str, Any] = {"model": arguments.model, "task": arguments.task, "items": arguments.items}
-    report |= {"threads": torch.get_num_threads(), "batch_size": arguments.batch_size, "commit": commit()}
+    report |= {"threads": torch.get_num_threads(), "batch_size": arguments.batch_size}
     report["backends"] = {}
     texts = {}
     for name, model in backends.items():
@@ -73,8 +72,7 @@ def main() -> None:
     report["equal_texts"] = sum(a == b for a, b in zip(texts["vllm"], texts["transformers"], strict=True))
     print(f"vLLM is {report['ratio']} times as fast; {report['equal_texts']} of {arguments.items} texts are equal")
     if arguments.out:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(report, indent=2) + "\n")
+        write_measurement(arguments.out, report)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,11 @@ python benchmarks/basis_error.py
 import torch
 from bench.steps.basis import random_head
 from gpu_measures import exact_rows
+from measurement import write_measurement
 from torch import Tensor
 
 from semalign import SemanticBasis
-from semalign.files import write_json
 from semalign.paths import results_dir
-from semalign.results.surroundings import commit
 
 VOCABULARY, WIDTH = 32_000, 4_096
 PATH = results_dir() / "speed" / "basis-error.json"
@@ -32,11 +31,9 @@ def main() -> None:
         "rows": len(exact),
         "ours": largest(SemanticBasis.from_weight(weight).vectors, exact),
         "pinv": largest(torch.linalg.pinv(weight).T, exact),
-        "torch": torch.__version__,
-        "commit": commit(),
     }
     print(found)
-    write_json(PATH, found)
+    write_measurement(PATH, found)
 
 
 if __name__ == "__main__":

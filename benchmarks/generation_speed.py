@@ -13,10 +13,9 @@ from pathlib import Path
 
 import torch
 from bench.steps.evaluation import answers, differ, engines, requests
+from measurement import write_measurement
 
 from semalign import load_model
-from semalign.files import write_json
-from semalign.results.surroundings import commit
 
 
 def main() -> None:
@@ -31,7 +30,7 @@ def main() -> None:
     model = load_model(given.model)
     asked = requests(given.task, given.items, model.tokenizer)
     report = {key: getattr(given, key) for key in ("model", "task", "items", "batch_size")}
-    report |= {"threads": torch.get_num_threads(), "commit": commit()}
+    report["threads"] = torch.get_num_threads()
     texts = []
     for side, engine in zip(("ours", "lm_eval"), engines(model, given.batch_size), strict=True):
         answers(engine, asked[:2])
@@ -44,7 +43,7 @@ def main() -> None:
     report["equal_texts"] = given.items - int(differ(*texts))
     print(report)
     if given.out:
-        write_json(given.out, report)
+        write_measurement(given.out, report)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from measurement import write_measurement
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from semalign import LanguageModel, load_model, run_method
 from semalign.data.rows import IGNORED, batches
-from semalign.files import write_json
 from semalign.models.architecture import Architecture
 from semalign.models.precision import wide
 from semalign.models.students import drop_layers
@@ -245,13 +245,13 @@ def main() -> None:
     print(table(found), flush=True)
     numbers = {"model": model.name, "terms": [line._asdict() for line in found], "laten": {}}
     if options.out:
-        write_json(options.out, numbers)  # LaTen takes longer than all terms
+        write_measurement(options.out, numbers)  # LaTen takes longer than all terms
     if options.laten:
         changes = laten(model, example(model)[0])
         for dtype, change in changes.items():
             print(f"{dtype:9s} LaTen's change of logits: relative error {change:.2%}")
         if options.out:
-            write_json(options.out, {**numbers, "laten": changes})
+            write_measurement(options.out, {**numbers, "laten": changes})
 
 
 if __name__ == "__main__":

@@ -14,13 +14,12 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from measurement import write_measurement
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from semalign.bases.gram import gram
 from semalign.bases.pseudoinverse import gram_pseudoinverse
-from semalign.files import write_json
-from semalign.results.surroundings import commit
 
 BLOCK = 256
 PATH = Path(__file__).resolve().parents[1] / "data" / "results" / "speed" / "map-by-triangle.json"
@@ -59,13 +58,11 @@ def main() -> None:
     exact = normalize(weight @ inverse, dim=-1)
     rotation = torch.linalg.householder_product(factor, scales)
     found = normalize(by_triangle(weight, triangle), dim=-1) @ rotation.T
-    write_json(
+    write_measurement(
         PATH,
         {
             **vars(options),
             "threads": 1,
-            "torch": torch.__version__,
-            "commit": commit(),
             "product": seconds(lambda: weight @ inverse),
             "half_product": seconds(lambda: by_triangle(weight, triangle)),
             "factor": seconds(lambda: torch.geqrf(inverse)),

@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from measurement import write_measurement
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -28,8 +29,6 @@ from semalign import load_model
 from semalign.experiments.cells import Cell
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.runs import run_cell
-from semalign.files import write_json
-from semalign.results.surroundings import commit
 
 PROFILE = "micro"
 ROWS, LENGTHS, ROUNDS = 16, (96, 112, 128, 144, 160, 176), 8
@@ -147,10 +146,9 @@ def main() -> None:
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
         os.environ |= {"SEMALIGN_CACHE": folder, "TORCHINDUCTOR_CACHE_DIR": f"{folder}/compiled"}
-        report = {"profile": PROFILE, "torch": torch.__version__, "commit": commit()}
-        report |= {"cells": cell_times(), "steps": step_times(), "shares": shares()}
+        report = {"profile": PROFILE, "cells": cell_times(), "steps": step_times(), "shares": shares()}
     if given.out:
-        write_json(given.out, report)
+        write_measurement(given.out, report)
 
 
 if __name__ == "__main__":

@@ -11,16 +11,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from measurement import write_measurement
 from micro_cell import PROFILE, timed
 
 from semalign import load_model
 from semalign.experiments.cells import Cell
 from semalign.experiments.profiles import Profile, load_profile
 from semalign.experiments.runs import run_cell
-from semalign.files import write_json
 from semalign.paths import results_dir
 from semalign.results.records import NONE, PAPER
-from semalign.results.surroundings import commit
 
 GENERATED = ("micro_gsm8k", "micro_humaneval", "micro_mbpp")
 BATCHES, THREADS, CELLS = (64, 128, 256), (1, 2), (1, 2, 4)
@@ -81,8 +80,8 @@ def cells(asked: Profile) -> list[dict[str, Any]]:
 def main() -> None:
     torch.set_num_threads(1)
     asked = load_profile(PROFILE)
-    found = {"profile": PROFILE, "torch": torch.__version__, "commit": commit(), **SMALL, "items": ITEMS}
-    write_json(PATH, found | {"cells": cells(asked), "threads": threads(), "scores": scores(asked)})
+    found = {"profile": PROFILE, **SMALL, "items": ITEMS}
+    write_measurement(PATH, found | {"cells": cells(asked), "threads": threads(), "scores": scores(asked)})
 
 
 if __name__ == "__main__":

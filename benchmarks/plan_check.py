@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from measurement import write_measurement
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from semalign.data.rows import batches
 from semalign.evaluation.cache import roomy_cache
-from semalign.files import write_json
 from semalign.methods.declared.sft import SftSettings
 from semalign.methods.seeking.sensitivity import extract
 from semalign.methods.seeking.settings import SeekingSettings
@@ -233,7 +233,7 @@ def main() -> None:
         amount = f"{line.planned_memory / 1e6:8.1f} / {line.measured_memory / 1e6:8.1f} MB = {line.memory:.2f}"
         print(f"{line.model:28s} {line.dtype:9s} {line.phase:15s} {amount}  {work}")
     if options.out:
-        write_json(options.out, {"torch": torch.__version__, "lines": [line._asdict() for line in found]})
+        write_measurement(options.out, {"lines": [line._asdict() for line in found]})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 python benchmarks/start_times.py
 """
 
-import os
 import shlex
 import subprocess
 import sys
@@ -12,9 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from semalign.files import write_json
+from measurement import write_measurement
+
 from semalign.paths import results_dir
-from semalign.results.surroundings import commit
 
 ROUNDS = 10
 PATH = results_dir() / "speed" / "start-times.json"
@@ -41,9 +40,9 @@ def main() -> None:
     rows: list[dict[str, Any]] = [
         {"command": command, "seconds": seconds(command), "reach": reach} for command, reach in COMMANDS.items()
     ]
-    found = {"rows": rows, "rounds": ROUNDS, "cores": os.cpu_count(), "commit": commit()}
+    found = {"rows": rows, "rounds": ROUNDS}
     print(found)
-    write_json(PATH, found)
+    write_measurement(PATH, found)
 
 
 if __name__ == "__main__":

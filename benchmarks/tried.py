@@ -14,13 +14,12 @@ from typing import Any
 import torch
 import tried_ways
 from bench.machine import memory_watched
+from measurement import write_measurement
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from tried_ways import Ways
 
-from semalign.files import write_json
 from semalign.paths import results_dir
-from semalign.results.surroundings import commit
 
 ROUNDS = 3
 PATH = results_dir() / "speed" / "tried.json"
@@ -84,8 +83,8 @@ def calls(run: Callable[[], Any]) -> int:
 
 
 def main() -> None:
-    found = {"torch": torch.__version__, "threads": torch.get_num_threads(), "commit": commit()}
-    write_json(PATH, found | {"rows": [row for step in STEPS for row in rows(*step())]})
+    rows_of_steps = [row for step in STEPS for row in rows(*step())]
+    write_measurement(PATH, {"threads": torch.get_num_threads(), "rows": rows_of_steps})
 
 
 if __name__ == "__main__":

@@ -45,26 +45,26 @@ def test_a_table_has_its_source_its_data_and_its_command():
     assert "{mod}`source <semalign.book.plan_table>` · {download}`plan.json </../data/results/speed/plan.json>`" in line
     assert " · `python benchmarks/plan_check.py --out data/results/speed/plan.json` · {ref}`all" in line
     assert "{download}`table4.csv </../data/paper/table4.csv>`" in source_line("paper-4")
-    assert "`semalign plan --profile llama2`" in source_line("plan") and source_line("status-versions") == ""
+    assert "`semalign plan --profile llama2`" in source_line("plan") and source_line("provenance") == ""
     listed = sources_table()
     assert SOURCES.keys() < TABLES.keys() and listed.count("\n* - ") == len(SOURCES) + 1 + len(OTHERS)
     assert "* - {numref}`tab-plan-check`\n" in listed and "* - text of {doc}`/speed`\n" in listed
 
 
-@pytest.mark.parametrize("name", sorted(SOURCES.keys() - SENTENCES - {"profiles", "plan"}))
+@pytest.mark.parametrize("name", sorted(SOURCES.keys() - SENTENCES - {"profiles", "plan", "status-profiles"}))
 def test_a_table_is_listed_by_a_label_that_it_has(name):
     assert f":name: {LABELS[name]}\n" in resolve_name(f"semalign.book.{TABLES[name]}")()
 
 
-def test_the_commits_of_its_files_are_listed_with_their_days(tmp_path, monkeypatch):
+def test_how_its_files_were_made_is_listed(tmp_path, monkeypatch):
     monkeypatch.setenv("SEMALIGN_ROOT", str(tmp_path))
     speed = tmp_path / "data" / "results" / "speed"
-    write_json(speed / "plan.json", {"commit": "abc1234", "created": "2026-01-02T03:04:05+00:00"})
+    write_json(speed / "plan.json", {"commit": "abc1234", "created": "2026-01-02T03:04:05+00:00", "seconds": 3.2})
     write_json(speed / "builds.json", {"commit": "def5678"})
     lines = sources_table()
     assert (
         "* - {numref}`tab-plan-check`" in lines
-        and "  - `abc1234` (2026-01-02)\n" in lines
+        and "  - `abc1234`, 2026-01-02, 3 s\n" in lines
         and "  - `def5678`\n" in lines
     )
 

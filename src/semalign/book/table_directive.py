@@ -1,22 +1,25 @@
 """The directive ``check-table``: a table made by code on a page that is no notebook."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from semalign.book.kept_texts import kept
 from semalign.book.provenance import source_container
+from semalign.book.provenance_page import MB, duration
 from semalign.files import read_json
 from semalign.paths import data_dir, project_root
 
 
 class Source(NamedTuple):
-    """What a table is made from: its files below ``data/``, and the command that makes these or the table."""
+    """What a table is made from: files below ``data/``, else in words; the command that makes these or the table."""
 
     files: str = ""
     command: str = ""
+    told: str = ""
 
 
 # The function that makes each table. Its module is imported when a page is read that needs it.
@@ -51,7 +54,8 @@ TABLES = {
     "status-versions": "status_page:packages",
     "tried": "speed_checks:tried",
 }
-CHECK, PLAN = "python benchmarks/", Source(command="semalign plan --profile llama2")
+CHECK, BOOK, RECORDS = "python benchmarks/", "make book", "all records below `data/results/`"
+PLAN = Source(command="semalign plan --profile llama2", told="the profile `llama2`")
 SPEED = {  # the file of each measurement of the page on speed, and the command that makes it
     "basis-error": ("basis-error.json", "basis_error.py"),
     "builds": ("builds.json", "build_times.py --whole"),
@@ -79,6 +83,10 @@ SOURCES = {
     "plan": PLAN,
     "plan-check": Source("results/speed/plan.json", f"{CHECK}plan_check.py --out data/results/speed/plan.json"),
     "plan-steps": PLAN,
+    "status-profiles": Source(told=RECORDS, command=BOOK),
+    "status-others": Source(told=RECORDS, command=BOOK),
+    "status-notebooks": Source(told="the executed notebooks", command=BOOK),
+    "status-versions": Source(told="the installed packages", command=BOOK),
 }
 LABELS = {
     **{name: f"tab-{name}" for name in SOURCES},
@@ -100,9 +108,10 @@ def places(name: str) -> list[Path]:
 
 
 def links(source: Source) -> list[str]:
-    """Return links to the files of a table that are here, in MyST."""
+    """Return links to the files of a table that are here, or what it is made from in words, in MyST."""
     root = project_root()
-    return [f"{{download}}`{path.name} </../{path.relative_to(root).as_posix()}>`" for path in _files(source)]
+    found = [f"{{download}}`{path.name} </../{path.relative_to(root).as_posix()}>`" for path in _files(source)]
+    return found or ([source.told] if source.told else [])
 
 
 def _files(source: Source) -> list[Path]:
@@ -113,19 +122,17 @@ def source_line(name: str) -> str:
     """Return the line under a table: source · data · command; nothing for a table without data here."""
     source = SOURCES.get(name, Source())
     data = links(source)
-    if not data and source != PLAN:
-        return ""
-    return source_container(TABLES[name].partition(":")[0], data, source.command)
+    return source_container(TABLES[name].partition(":")[0], data, source.command) if data else ""
 
 
 def sources_table() -> str:
     """Return the section of the page of provenance on these tables, in MyST."""
     rows = [
-        f"* - {_shown(name, source)}\n  - {', '.join(links(source)) or '–'}\n  - {_commits(source)}\n"
+        f"* - {_shown(name, source)}\n  - {', '.join(links(source)) or '–'}\n  - {_made(source)}\n"
         f"  - {f'`{source.command}`' if source.command else '–'}\n"
         for name, source in SOURCES.items()
     ]
-    head = ":header-rows: 1\n:widths: 18 34 16 32\n\n* - shown in\n  - data\n  - commit\n  - command\n"
+    head = ":header-rows: 1\n:widths: 18 34 16 32\n\n* - shown in\n  - data\n  - made\n  - command\n"
     return f"## Tables of other pages\n\n:::{{list-table}}\n{head}{''.join([*rows, *OTHERS])}:::\n"
 
 
@@ -136,11 +143,27 @@ def _shown(name: str, source: Source) -> str:
     return "text of {doc}`/speed`" if name in SENTENCES else f"{{numref}}`{LABELS[name]}`"
 
 
-def _commits(source: Source) -> str:
-    """Return the commits at which the files of a table were made, with their days, as far as the files name them."""
-    found = [read_json(path) for path in _files(source) if path.suffix == ".json"]
-    made = [(each["commit"], each.get("created", "")[:10]) for each in found if each.get("commit")]
-    return ", ".join(f"`{commit}`{f' ({day})' if day else ''}" for commit, day in made) or "–"
+def _made(source: Source) -> str:
+    """Return how the files of a table were made, as far as they name it: commit, day, time, memory and machine."""
+    found = (read_json(path) for path in _files(source) if path.suffix == ".json")
+    return "; ".join(filter(None, map(_facts, found))) or "–"
+
+
+def _facts(found: Mapping[str, Any]) -> str:
+    """Return how one file was made.
+
+    >>> _facts({"commit": "abc1234", "created": "2026-01-02T03:04:05+00:00", "seconds": 300, "cores": 2})
+    '`abc1234`, 2026-01-02, 5 min, 2 cores'
+    """
+    facts: dict[str, Callable[[Any], str]] = {
+        "commit": lambda commit: f"`{commit}`",
+        "created": lambda created: created[:10],
+        "seconds": duration,
+        "peak_memory_bytes": lambda peak: f"{peak / MB:,.0f} MB",
+        "device": str,
+        "cores": lambda cores: f"{cores} cores",
+    }
+    return ", ".join(told(found[key]) for key, told in facts.items() if found.get(key))
 
 
 class CheckTable(SphinxDirective):
