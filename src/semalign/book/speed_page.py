@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from semalign.book.drawn_figure import drawn_figure
 from semalign.book.figures.speed import ratios
 from semalign.book.markdown import Markdown, folded, table
 from semalign.book.provenance import source_container
@@ -43,7 +44,7 @@ def speed_tables() -> str:
     on_cpu = speed_records(folder / "cpu")
     if not on_cpu:
         return "**not run**: `make bench RUN=1` on an idle machine makes this table.\n"
-    drawn = f"```{{raw}} html\n<figure>{_svg(on_cpu)}<figcaption>{CAPTION}</figcaption></figure>\n```\n"
+    drawn = drawn_figure(_svg(on_cpu), CAPTION, "fig-speed")
     drawn += source_container("figures.speed", [_folder("cpu")], BENCH)
     others = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name != "cpu"]
     on_gpus = [_tables(speed_records(path), path.name) for path in others]

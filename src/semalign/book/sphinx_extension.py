@@ -18,6 +18,7 @@ from semalign.book import figure_numbers, page_processes
 from semalign.book.accessible import accessible, breakable
 from semalign.book.claims.directive import Claims, evaluate_first
 from semalign.book.claims.verdict_role import VerdictRole
+from semalign.book.drawn_figure import DrawnFigure
 from semalign.book.edition import commit_text, edition, name_commit
 from semalign.book.inputs import book_profile, hash_files
 from semalign.book.kept_texts import Texts
@@ -139,6 +140,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     page_processes.connect(app)
     app.add_env_collector(Texts)
     app.add_directive("check-table", CheckTable)
+    app.add_directive("drawn-figure", DrawnFigure)
     app.add_directive("claims", Claims)
     app.add_role("num", NumberRole())
     app.add_role("verdict", VerdictRole())

@@ -95,7 +95,7 @@ LABELS = {
 }  # fmt: skip
 SENTENCES = {"basis-error", "engines", "generation", "map_by_triangle"}  # of the page on speed, without a table
 OTHERS = (  # tables that name their own records
-    "* - first tables of {doc}`/speed`\n  - `data/results/bench/`\n  - said there\n  - `make bench RUN=1`\n",
+    "* - first tables and {numref}`fig-speed`\n  - `data/results/bench/`\n  - said there\n  - `make bench RUN=1`\n",
     "* - tables of {doc}`/claims`\n  - {download}`claims.yaml </../data/claims.yaml>`, and the records that they name\n"
     "  - –\n  - `make book`\n",
 )

@@ -55,6 +55,21 @@ def test_a_record_of_another_bundled_model_is_stale(root, monkeypatch):
         records_of(["small/*.json"])
 
 
+def test_a_record_of_other_data_or_settings_is_stale_where_its_profile_can_tell(root, monkeypatch):
+    monkeypatch.setattr(evidence, "fingerprint_of", lambda name: None)
+    monkeypatch.setattr(evidence, "_current", lambda name, files: frozenset({"kept.json"}))
+    for name in ("micro-teacher", "micro-student"):
+        (root / "data" / "models" / name).mkdir(parents=True)
+    put(root, "micro/kept.json")
+    assert records_of(["micro/*"])
+    put(root, "micro/old.json")
+    with pytest.raises(NotRunError, match=r"old.json is stale: `semalign compare --profile micro --dry-run` says why"):
+        records_of(["micro/*"])
+    put(root, "small/old.json")  # its models are not bundled
+    put(root, "micro-curves/old.json")
+    assert records_of(["small/*", "micro-curves/*"])
+
+
 def test_patterns_find_records_in_folders_and_no_other_files(root):
     paths = [put(root, f"diagnosis/{name}/diagnosis.json") for name in "ab"]
     (paths[0].parent / "readings.csv").write_text("")

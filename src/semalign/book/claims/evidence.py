@@ -17,6 +17,7 @@ from semalign.book.claims.verdicts import NotRunError
 from semalign.experiments.cells import entries_of
 from semalign.experiments.currency import current
 from semalign.experiments.inputs import fingerprint_of
+from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import Profile
 from semalign.paths import models_dir, results_dir
 from semalign.results.records import NONE, DamagedRecordError, read_record, read_records
@@ -34,7 +35,8 @@ def records_of(patterns: Sequence[str]) -> list[dict[str, Any]]:
     """Return the records that match some patterns.
 
     Raises:
-        NotRunError: if there is none, or if one is damaged or of another model than the bundled one of its name.
+        NotRunError: if there is none, or if one is damaged, of another model than the bundled one of its name, or in
+            the folder of a comparison of bundled models without being current there.
     """
     paths = paths_of(patterns)
     if not paths:
@@ -48,7 +50,18 @@ def records_of(patterns: Sequence[str]) -> list[dict[str, Any]]:
         made_from = {side: record["fingerprints"].get(side) for side in ("teacher", "student")}
         if other := [side for side, found in made_from.items() if identity(record[side]) not in (None, found)]:
             raise NotRunError(f"{path.name} is stale: other {', '.join(other)}")
+        folder = path.parent
+        if _compared(folder) and path.name not in kept_records(folder.name):
+            raise NotRunError(f"{path.name} is stale: `semalign compare --profile {folder.name} --dry-run` says why")
     return records
+
+
+def _compared(folder: Path) -> bool:
+    """Return whether a folder has the comparison of a profile whose models are bundled."""
+    if folder.parent != results_dir() or folder.name not in profile_names():
+        return False
+    profile = profile_of(folder.name)
+    return all((models_dir() / name).is_dir() for name in (profile.teacher, profile.student))
 
 
 def _bundled(name: str | None) -> str | None:
