@@ -92,10 +92,12 @@ def ablation_data(profile: Profile, folder: Path, only: Collection[str]) -> pd.D
 
 
 def base_table(profile: Profile, folder: Path, only: Collection[str]) -> pd.DataFrame:
-    """Return the held-out loss of each base, and how far it is from the student's, one column for each task."""
+    """Return the held-out loss of each base that a profile has, and that of the student, columns for each task."""
     records = read_records(folder, only)
     table = []
     for name, entry in BASES.items():
+        if entry != PAPER and entry not in profile.variants:
+            continue
         line: dict[str, object] = {"starting point": f"`{name}`"}
         for task in profile.tasks:
             part = records[(records["method"] == entry) & (records["task"] == task)]
