@@ -68,6 +68,16 @@ def test_grids_sweeps_and_curves_that_were_not_run_are_named_with_their_own_verb
     assert verbs == ["compare", "curves", "select", "sweep", "select"]
 
 
+def test_records_of_other_models_are_counted_apart(project, monkeypatch):
+    folder = project / "data" / "results" / "micro"
+    folder.mkdir()
+    for task in "abcd":
+        (folder / f"none--m--{task}.json").write_text(RECORD % 1800.0)
+    assert "| 3 of 4 and 1 on record of other models, data or settings |" in status_page.profiles()
+    monkeypatch.setattr(status_page, "kept_records", lambda name: frozenset())
+    assert "- Profile `micro`, comparison: 0 of 4 and 4 on record of other models, data" in status_page.not_run()
+
+
 def test_records_of_a_profile_whose_models_are_not_here_are_counted_and_not_compared(project, monkeypatch):
     def kept(name):
         raise FileNotFoundError("no model 'm'")

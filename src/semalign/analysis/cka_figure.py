@@ -181,7 +181,7 @@ def write_cka(
             "data": json_fingerprint(texts),
         },
         seconds=time.perf_counter() - started,
-        details={"summary": summary.round(4).to_dict(orient="records")},
+        details={"summary": summary.to_dict(orient="records")},
     )
     out = Path(out)
     with atomic_path(out.with_name(f"{out.name}.csv")) as temporary:

@@ -116,14 +116,16 @@ def _line(name: str, kind: Kind) -> dict[str, Any]:
 
 
 def _current(name: str) -> str:
-    """Return how many records of a profile are current; how many there are, where its models or data are not here."""
+    """Return how many records of a profile are current and how many others there are; or that none can be compared."""
     asked = {cell.file_name for cell in cells(load_profile(name))}
+    on_record = sum((results_dir() / name / file).is_file() for file in asked)
     try:
-        here, end = len(kept_records(name)), ""
+        here = len(kept_records(name))
+        others = on_record - here
+        end = f" and {others} on record of other models, data or settings" if others > 0 else ""
     except FileNotFoundError:
-        here = sum((results_dir() / name / file).is_file() for file in asked)
-        end = " on record; the models or data that they are of are not on this machine"
-    return f"{here} of {len(asked)}{end}" if here else NOT_RUN
+        here, end = on_record, " on record; the models or data that they are of are not on this machine"
+    return f"{here} of {len(asked)}{end}" if here or on_record else NOT_RUN
 
 
 def claims_not_run() -> str:
