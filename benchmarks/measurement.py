@@ -12,13 +12,13 @@ import torch
 from semalign.files import write_json
 from semalign.results.surroundings import command, commit, peak_memory
 
-STARTED = time.perf_counter()
+STARTED, COMMIT = time.perf_counter(), commit()  # the commit may change while a long script runs
 
 
 def write_measurement(path: Path, found: Mapping[str, Any]) -> None:
     """Write numbers to a JSON file, whole or not at all; seconds are those since the script began."""
     how = {
-        "commit": commit(),
+        "commit": COMMIT,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": f"python benchmarks/{command()}",
         "cores": os.cpu_count(),
