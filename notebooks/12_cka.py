@@ -18,7 +18,7 @@
 # **Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is?**
 #
 # - For most layers of the micro student the most similar teacher layer is its partner or next to it. But once states are scaled to unit length, two untrained models show nearly the same, because the same tokens come up again and again.
-# - In the student that was cut from SmolLM2 no more layers match in this way than in untrained models.
+# - In the student that was cut from SmolLM2 no more layers match in this way than in untrained models. Alignment lowers the similarities near the diagonal there too, but far less than in the micro pair.
 # - In the micro pair alignment lowers the similarities and moves many of their maxima off the diagonal. {term}`Permuted atoms <permuted atoms>` change the pattern no more than real ones do, so a stable pattern is no sign of semantics.
 # - In the micro pair a transfer under the paper's settings changes hardly any similarity, whether it is for HumanEval, where it hardly trains the student, or for GSM8K, where it raises the held-out loss.
 # - **What this does not show**: anything about the paper's models.
