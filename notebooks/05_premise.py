@@ -19,7 +19,7 @@
 #
 # - Where one model was made from the other, atoms agree largely: their {term}`CKA`, where 1 means the same arrangement, is {num}`diagnosis/micro-teacher--micro-sibling--micro_gsm8k.json:value:.2f` and {num}`diagnosis/smollm2-135m--smollm2-135m-mild--gsm8k.json:value:.2f` for two students that were cut from their teachers. It is {num}`diagnosis/micro-teacher--micro-student--micro_gsm8k.json:value:.2f` and {num}`diagnosis/gemma3-270m--smollm2-135m--gsm8k.json:value:.2f` for two that were trained apart.
 # - Where atoms agree, the student's head reads the teacher's next token from the aligned states of the last layer far more often than with shuffled tokens. The same is true of the micro pair that was trained apart, whose atoms hardly agree, so that the CKA of atoms does not rank pairs by how much is read. Mixed into the last layer, such states lower the loss of one student only, the micro student that was cut; maps fitted to logits or states do so for other pairs too.
-# - When this layer is trained on {term}`labels` and aligned states together, no map lowers the held-out loss by more than 0.01 nats per token below that of labels alone. Without labels the logit-preserving map lowers the loss on MMLU further than its permuted form does, and the scores do not follow.
+# - When this layer of `micro-sibling` is trained on {term}`labels` and aligned states together, on MMLU and GSM8K, the held-out loss is equal to that of labels alone within 0.01 nats per token, with the paper's map as with the logit-preserving and the Procrustes map. Without labels the logit-preserving map lowers the loss on MMLU further than its permuted form does, and the scores do not follow.
 # - **What this does not show**: what more data would say, since the diagnoses have few rows of each pair, or what holds for the paper's models.
 #
 # :::{admonition} About this page
@@ -387,7 +387,7 @@ display(Markdown(premise.findings(records)))
 # %% [markdown]
 # ## Verdicts
 #
-# These are the verdicts of `semalign diagnose` on each pair and data set, made from the numbers above; `-s` sets one of the [settings](#table-of-settings). It is the first thing to run with a pair of your own ([Your own pair](14_your_own_pair.ipynb)). A verdict is about states that are put in place of others. What is left of this when a layer is trained towards them is less: in `micro-sibling` about a tenth of the fall in loss on MMLU and nothing on GSM8K ({numref}`tab-premise-training`), and no gain in scores ({numref}`tab-premise-confirmed`).
+# These are the verdicts of `semalign diagnose` on each pair and data set, made from the numbers above; `-s` sets one of the [settings](#table-of-settings). It is the first thing to run with a pair of your own ([Your own pair](14_your_own_pair.ipynb)). A verdict is about states that are put in place of others. What is left of this when the last layer is trained towards them is less: in `micro-sibling` about a tenth of the fall in loss on MMLU and nothing on GSM8K ({numref}`tab-premise-training`), and no gain in scores ({numref}`tab-premise-confirmed`).
 
 # %% tags=["hide-input"]
 for pair, said in premise.verdicts(records).items():

@@ -17,8 +17,8 @@
 #
 # **Which part of the method does the work, and are few layers enough?**
 #
-# - Where the student learns from {term}`aligned states <aligned state>` alone, shuffling the tokens raises the loss greatly on both benchmarks, with few rows as with many. In this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters. Beside cross-entropy shuffling costs far less, and at the paper's own settings it makes no clear difference.
-# - Little of this helps the student. On GSM8K none of the four starting points lowers its loss. Beside {term}`labels` the paper's layer term never clearly lowers the loss that labels alone give, however few rows there are.
+# - Where the student learns from {term}`aligned states <aligned state>` alone, shuffling the tokens raises the loss greatly on both benchmarks, with few rows as with many. In this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters. Beside cross-entropy shuffling costs far less, and at the paper's own settings shuffling the paper's map makes no clear difference.
+# - Little of this helps the student. On GSM8K none of the four starting points lowers its loss. Beside cross-entropy the paper's layer term never clearly lowers the loss that {term}`labels` alone give, however few rows there are. Beside the paper's output cosine, which raises the loss on GSM8K greatly, it takes part of that rise away ({numref}`tab-ablation-weight`).
 # - Without labels one layer changes the loss on MMLU by no more than chance and raises it on GSM8K, and more layers raise it. Beside cross-entropy more layers lower it on both benchmarks, but labels alone on as many layers do so too, and on GSM8K they do better without the layer term ({numref}`tab-labels-on-layers`).
 # - **What this does not show**: scores, except in the sections on [labels of another form](#labels-of-another-form) and on side effects. The ablations cover one pair, two benchmarks and three seeds; the side effects cover four benchmarks and two pairs, with one seed.
 #
@@ -222,7 +222,10 @@ figure = factor_effects(second, second_lines, "layers")
 page.provenance("second-ablations", SECOND, second_records)
 
 # %% tags=["hide-input"]
-for factor, what in (("map", "with another map minus that with the paper's"), ("layers", "with more layers minus that with one")):
+for factor, what in (
+    ("map", "with another map minus that with the paper's"),
+    ("layers", "with more layers minus that with one"),
+):
     page.show_table(
         ablations.factor_table(second, second_lines, factor),
         f"Response NLL of micro-student {what}, ± half of the 95% interval.",
@@ -231,7 +234,11 @@ for factor, what in (("map", "with another map minus that with the paper's"), ("
         records=second_records,
         fold=f"The numbers: {factor} for micro-student",
     )
-    display(Markdown(f"By the {'map' if factor == 'map' else 'number of layers'}:\n\n{ablations.reading(second_lines, factor)}"))
+    display(
+        Markdown(
+            f"By the {'map' if factor == 'map' else 'number of layers'}:\n\n{ablations.reading(second_lines, factor)}"
+        )
+    )
 second_on_layers = pair_differences(read_records(second_folder, second_kept), ON_LAYERS, NLL)
 page.show_table(
     pairs.pair_table(second, ON_LAYERS, second_on_layers, NLL),
@@ -516,7 +523,7 @@ said = [
 display(Markdown("Over both tasks:\n\n" + "\n".join(said)))
 
 # %% [markdown]
-# What the new form needs comes from the labels. Aligned states of the paper's map lower the loss without labels, but permuted ones lower it too, and with three seeds no difference between them is shown; with the logit-preserving map only the permuted form lowers it on MMLU, and neither does on GSM8K. A student that is less sure of its usual form loses less on another one, whatever the states mean. The scores fall meanwhile; with the paper's map they fall less than with permuted atoms, clearly so on GSM8K, so the correspondence keeps something here too, but brings no gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss, as in the search at the last layers. `semalign select` asks for the score first and marks other points, with lower rates on GSM8K, where labels at the last layer hardly change the score.
+# What the new form needs comes from the labels. Aligned states of the paper's map lower the loss without labels, but permuted ones lower it too, and with three seeds no difference between them is shown; with the logit-preserving map only the permuted form lowers it on MMLU, and neither does on GSM8K. A student that is less sure of its usual form loses less on another one, whatever the states mean. With the paper's map the score clearly falls on GSM8K only, and by less than with permuted atoms, which lower it on both benchmarks. So the correspondence keeps something here too, but brings no gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss, as in the search at the last layers. `semalign select` asks for the score first and marks other points, with lower rates on GSM8K, where labels at the last layer hardly change the score.
 #
 # ## Does alignment predict the gain?
 #

@@ -46,7 +46,7 @@ page = open_page("14_your_own_pair", profile, inputs)
 # Four things decide whether a pair is worth an hour of a GPU:
 #
 # - **The teacher is better on your task.** Score both models as they are first (`semalign evaluate`). Where the teacher is no better, there is nothing to transfer.
-# - **The vocabularies overlap.** The {term}`atoms <semantic atom>` that both models share carry the {term}`alignment map` $M$ ([Decisions](#decisions-vocabularies-that-differ)), and tokens are matched by the bytes that they stand for, so that the tokenizers may be of different kinds. There must be at least as many shared atoms as the wider model has dimensions. Below half of a vocabulary, a warning says so.
+# - **The vocabularies overlap.** The {term}`alignment map` $M$ is made of the {term}`atoms <semantic atom>` that both models share ([Decisions](#decisions-vocabularies-that-differ)), and tokens are matched by the bytes that they stand for, so that the tokenizers may be of different kinds. There must be at least as many shared atoms as the wider model has dimensions. Below half of a vocabulary, a warning says so.
 # - **The architectures are known.** A model of one of the types in [this table](table-of-architectures) runs as it is, and another one needs a [few lines of YAML](add-architecture). When a model is opened, its layout is checked on two tokens, and an error says what does not hold.
 # - **Teacher and student read the same text.** A conversation is rendered by the *student's* chat template for both, because the student is the one that will be used. A teacher that was tuned on another chat format then reads a format that it does not know; plain rows of prompt and response avoid this.
 #
@@ -69,7 +69,7 @@ training, held_out = mine[:128], mine[128:]
 compare_vocabularies(teacher, student, training)
 
 # %% [markdown]
-# On the command line, the same and the layer map:
+# This command prints the same, and the layer map:
 #
 # ```sh
 # semalign pair path/to/teacher path/to/student --data mine.jsonl
@@ -85,11 +85,12 @@ compare_vocabularies(teacher, student, training)
 #
 # ## Run
 #
-# Begin small: a hundred rows tell whether anything moves. Hold rows out, and run three recipes on the same rows:
+# Begin small: a hundred rows tell whether anything moves. Hold rows out, and run four recipes on the same rows:
 #
-# - `semalign`, the paper's method with the paper's objective and rate, in fewer and smaller batches than its Table 5 has;
+# - `semalign`, the paper's method with the paper's objective and rate, with fewer rows, fewer epochs and smaller batches than the paper's;
 # - the same with `output_loss=cross_entropy`, so that the output term raises the probability of the label. The learning rate is higher too, since cross-entropy allows it, so a difference from the first recipe is not due to the loss alone;
-# - `sft`, which trains a LoRA of all layers on the labels alone, without a teacher. What the teacher adds is what the others gain beyond it.
+# - `cross-entropy`, which trains the same layer at the same rate on the labels alone. What the teacher adds is what the recipe before gains beyond this one;
+# - `sft`, which trains a LoRA of all layers on the labels alone, and is what you would run without a teacher.
 #
 # Run the first two also with one control: `map=permuted` gives each teacher atom another student atom. The map has the same form, but tokens no longer correspond, so a gain that it also reaches does not come from semantics.
 
@@ -104,7 +105,8 @@ recipes = {
         "semalign",
         {"output_loss": "cross_entropy", "learning_rate": 3e-3, "map": "permuted"},
     ),
-    "labels alone": ("sft", {"learning_rate": 3e-3}),
+    "labels alone, same layer": ("cross-entropy", {"learning_rate": 3e-3}),
+    "labels alone, all layers": ("sft", {"learning_rate": 3e-3}),
 }
 common = {"validation": held_out, "epochs": 3, "batch_size": 16}
 results = {
@@ -113,7 +115,7 @@ results = {
 }
 
 # %% [markdown]
-# From the command line, with [settings](#table-of-settings) behind each `--set`, the recipe "with cross-entropy" is
+# On the command line, where each `--set` names one of the [settings](#table-of-settings), the recipe "with cross-entropy" is
 #
 # ```sh
 # semalign transfer path/to/teacher path/to/student --data mine.jsonl --examples 128 --hold-out 256 \
@@ -164,7 +166,7 @@ page.show_table(
 # - **At the paper's rate little moves** in so few steps: it is 3e-4, and the two cosines have small gradients. A change of NLL whose interval contains zero is no result; train longer, or at another rate, chosen on *validation* rows with the same number of tries for each recipe (`semalign select`).
 # - **The layer cosine rises in any case**, since it is trained. It says that the objective works, not that the student is better.
 # - **Subtract the permuted control.** What the real atoms reach beyond the permuted ones is the part that semantics explain.
-# - **Subtract the labels.** If `sft` on the same rows is as good, the teacher added nothing.
+# - **Subtract the labels.** If labels alone at the same layer are as good, the teacher added nothing. If `sft` is better, run that.
 #
 # When the NLL falls, score the task itself, which needs a [task file](add-task): `semalign evaluate path/to/student --adapter runs/mine --task my-task.yaml`. What our own pairs gave, with all controls, is in [Controls](09_controls.ipynb), [Chosen settings](10_chosen_settings.ipynb) and [Claims](../claims.md).
 #

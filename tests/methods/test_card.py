@@ -66,6 +66,7 @@ def test_a_card_without_held_out_rows_says_so_and_defaults_are_not_listed(studen
     record = {**RECORD, "configuration": settings, "details": {"before": None, "after": None}}
     card = model_card(adapter_on("", student), method("semalign"), record, 12)
     assert "all other settings are the method's defaults" in card and "**Layers**" not in card
+    assert "semalign evaluate s --adapter path/to/this/folder --task TASK" in card.replace(record["student"], "s")
     assert "No rows were held out" in card and "base_model" not in yaml.safe_load(card.split("---")[1])
 
 
@@ -116,11 +117,15 @@ def test_what_a_card_says_to_run_loads_the_result(teacher, student, rows, tmp_pa
 def test_the_quick_start_loads_an_adapter_in_any_folder(teacher, student, rows, tmp_path, monkeypatch):
     page = (Path(__file__).parents[2] / "book" / "quickstart.md").read_text()
     (code,) = (block for block in re.findall("```python\n(.*?)```", page, re.DOTALL) if "import PeftConfig" in block)
-    places = save(teacher, tmp_path / "teacher"), save(student, tmp_path / "student")
+    save(teacher, tmp_path / "teacher")
+    save(student, tmp_path / "student")
     monkeypatch.chdir(tmp_path)
-    result = run_method("sft", *places, rows, output_dir="runs/first", epochs=1, rank=2, learning_rate=0.1)
+    made = {"output_dir": "runs/first", "epochs": 1, "rank": 2, "learning_rate": 0.1}
+    result = run_method("sft", "teacher", "student", rows, **made)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     found: dict = {}
-    exec(code, found)
+    exec(code.replace("runs/first", "../runs/first"), found)
     tokens = torch.tensor([[5, 6, 7]])
     with torch.no_grad():
         ours, theirs = (each.float()(tokens).logits for each in (result.model.model, found["adapted"]))

@@ -30,7 +30,7 @@ def test_a_folder_comes_before_a_model_of_the_project_and_one_of_the_cache(roots
     shipped = folder(roots / "project" / "data" / "models" / "own-tiny")
     assert locate("own-tiny") == shipped
     folder(roots / "own-tiny")
-    assert locate("own-tiny") == "own-tiny"
+    assert locate("own-tiny") == str(roots / "own-tiny")
 
 
 def test_a_folder_with_one_gguf_file_stands_for_it(roots):

@@ -28,19 +28,21 @@ def model_card(model: LanguageModel, method: Method, record: Mapping[str, Any], 
         n_rows: how many rows it was trained on.
     """
     base = base_of(model)
-    kind = "LoRA adapter" if isinstance(model.model, PeftModel) else "model"
+    adapter = isinstance(model.model, PeftModel)
     return "\n".join(
         [
-            *_head(base, isinstance(model.model, PeftModel)),
+            *_head(base, adapter),
             f"# {record['student']} after {record['method']}",
             "",
-            f"A {kind} made by semalign. {method.description}",
+            f"A {'LoRA adapter' if adapter else 'model'} made by semalign. {method.description}",
             "",
             *_made(method, record, n_rows, base),
             "",
             *_measured(record),
             "",
-            *_use(base, isinstance(model.model, PeftModel)),
+            *_scored(record["student"], adapter),
+            "",
+            *_use(base, adapter),
             "",
             "`record.json` beside this file has every setting, the losses of all steps, fingerprints of models and "
             "data, versions and the command.",
@@ -123,6 +125,14 @@ def _measured(record: Mapping[str, Any]) -> Iterator[str]:
     if not before:
         yield ""
         yield "No rows were held out, so nothing is known about other rows than those it was trained on."
+
+
+def _scored(student: str, adapter: bool) -> Iterator[str]:
+    yield "No benchmark was scored when this was made. The command for one is"
+    yield ""
+    yield "```sh"
+    yield f"semalign evaluate {f'{student} --adapter ' if adapter else ''}path/to/this/folder --task TASK"
+    yield "```"
 
 
 def _use(base: str, adapter: bool) -> Iterator[str]:

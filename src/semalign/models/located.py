@@ -17,7 +17,7 @@ def known_models() -> list[str]:
 
 
 def locate(name: str | Path) -> str:
-    """Return the folder, file or hub id that ``name`` stands for.
+    """Return the folder or file that ``name`` stands for, as an absolute path, or the hub id.
 
     Raises:
         FileNotFoundError: for a name that is not on disk and does not look like a hub id; it says how to get a model.
@@ -27,7 +27,7 @@ def locate(name: str | Path) -> str:
         raise FileNotFoundError("no model '': give a folder, a .gguf file, the name of a model or a hub id")
     for path in (Path(text).expanduser(), *(root / text for root in model_roots())):
         if path.exists():
-            return _checkpoint_in(path)
+            return _checkpoint_in(path.absolute())  # an adapter names its base, in whatever folder it is read
     if text.count("/") == 1 and not text.startswith((".", "~", "/")):
         return text
     raise FileNotFoundError(f"no model {text!r}{_instead(text)}")
