@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from filelock import FileLock
 from helpers.browser import (
     CHROMIUM,
     HTML,
+    WIDTHS,
     Reader,
     Seen,
     book_pages,
@@ -139,12 +141,11 @@ def test_a_page_after_the_first_is_light(name, seen):
 
 
 @pytest.mark.parametrize("name", [FIRST, "notebooks/03_attribution.html"])
-def test_the_console_is_silent_without_a_server(browser, name):
-    page, messages = browser.new_page(), []
+def test_the_console_is_silent_without_a_server(page, name):
+    messages = []
     page.on("console", lambda message: messages.append(message.text) if message.type in ("error", "warning") else None)
     page.on("requestfailed", lambda request: messages.append(request.url))
     page.goto((HTML / name).as_uri(), wait_until="networkidle")
-    page.close()
     assert messages == []
 
 
@@ -161,17 +162,23 @@ def test_a_single_pale_text_is_found(browser):
     page.close()
 
 
-def test_search_finds_a_term(browser, base):
-    page = browser.new_page()
+@pytest.fixture(params=product(WIDTHS.values(), SCHEMES), ids=lambda pair: f"{pair[0]}-{pair[1]}")
+def page(request, browser):
+    """A page at each width and in each colour scheme."""
+    width, scheme = request.param
+    opened = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    yield opened
+    opened.close()
+
+
+def test_search_finds_a_term(page, base):
     page.goto(f"{base}search.html?q=semantic+basis", wait_until="networkidle")
     results = page.locator("#search-results li a")
     results.first.wait_for()
     assert "notebooks/01_semantic_basis" in " ".join(link.get_attribute("href") for link in results.all())
-    page.close()
 
 
-def test_the_page_inside_a_state_answers_a_click_and_a_key_without_a_server(browser):
-    page = browser.new_page()
+def test_the_page_inside_a_state_answers_a_click_and_a_key_without_a_server(page):
     page.goto((HTML / "notebooks" / "07_inside_a_state.html").as_uri())
     tokens, views = page.locator(".se-text button"), page.locator(".se-views")
     first = views.inner_text()
@@ -183,7 +190,6 @@ def test_the_page_inside_a_state_answers_a_click_and_a_key_without_a_server(brow
     layer = page.locator(".se-layer").inner_text()
     page.locator("#state-explorer-layer").press("ArrowLeft")
     assert page.locator(".se-layer").inner_text() != layer
-    page.close()
 
 
 def test_data_for_download_hold_numbers_rather_than_texts_of_them():

@@ -104,6 +104,9 @@ def test_settings_commands_and_lists_as_text():
         == "learning_rate 3e-05, layers 8, map none"
     )
     assert commands("Run", "a", "b").text == "Run\n\n```sh\na\nb\n```"
+    assert commands("Run", "a -s b=c").text.endswith(
+        "\n```\n\nEach `-s` sets one of the [settings](#table-of-settings).\n"
+    )
     assert nested_list({"Who?": ["she", "he"]}) == "- **Who?**\n  - she\n  - he"
 
 

@@ -176,8 +176,10 @@ def settings_text(settings: dict[str, Any]) -> str:
 
 
 def commands(text: str, *lines: str) -> Markdown:
-    """Return a sentence followed by a block of shell commands."""
-    return Markdown(f"{text}\n\n```sh\n" + "\n".join(lines) + "\n```")
+    """Return a sentence, a block of shell commands, and where their settings are explained, if they have any."""
+    code = "\n".join(lines)
+    after = "\n\nEach `-s` sets one of the [settings](#table-of-settings).\n" if " -s " in code else ""
+    return Markdown(f"{text}\n\n```sh\n{code}\n```{after}")
 
 
 def nested_list(items: dict[str, Sequence[str]]) -> str:

@@ -48,8 +48,8 @@ def shares_table() -> str:
         "came about."
     )
     caption = (
-        "Shares of the gap that SemAlign closes in Table 1, with the window that the rounding of the three scores "
-        f"leaves, and the score that a share of {SHARE:.2f} would give."
+        "Shares of the gap that SemAlign closes in Table 1, with the lowest and the highest that the rounding of "
+        f"the three scores leaves, and the score that a share of {SHARE:.2f} would give."
     )
     return f"{note}\n\n{table(pd.DataFrame(lines), caption, 'tab-paper-shares').text}"
 
@@ -76,7 +76,8 @@ def _line(name: str, scores: pd.Series, found: Share) -> dict[str, str]:
         "teacher": f"{teacher:.2f}",
         "SemAlign": f"{score:.2f}",
         "share": f"{found.value:.4f}",
-        "window": f"{found.low:.4f} to {found.high:.4f}",
+        "lowest": f"{found.low:.4f}",
+        "highest": f"{found.high:.4f}",
         f"at {SHARE:.2f}": f"{_at_share(student, teacher):.3f}",
     }
 
@@ -109,14 +110,15 @@ def counts_table() -> str:
     first = pd.read_csv(data_dir() / "paper" / "table1.csv")
     tasks = {task: ASSUMED[task][0] for task in TITLES if task != "mmlu"}
     lines = [
-        {"model": line["model"], **{TITLES[task]: _cell(line[TITLES[task]], n, task) for task, n in tasks.items()}}
-        for _, line in first.iterrows()
+        {"benchmark": TITLES[task], "model": line["model"], **_counted(line[TITLES[task]], n, task)}
+        for (task, n), (_, line) in product(tasks.items(), first.iterrows())
     ]
     sizes = ", ".join(f"{n:,} of {TITLES[task]}" for task, n in tasks.items())
     note = (
         "The paper gives one score for each cell, without intervals. Where a score is a whole number of right answers "
         f"over the items of the test split ({sizes}; for HumanEval {SAMPLES['humaneval']} samples an item), the table "
-        "gives that number; where no count fits, the score may be a mean over several runs, or of other items. "
+        "gives that number; where none fits, which a dash says, the score may be a mean over several runs, or of "
+        "other items. "
         "A standard error is that of a proportion over the items. A difference of two scores has "
         "the root of the sum of both squares where the scores are independent, and less where they are paired by item. "
         "Our own tables give 95% intervals over items or seeds."
@@ -128,8 +130,12 @@ def counts_table() -> str:
     return f"{note}\n\n{table(pd.DataFrame(lines), caption, 'tab-paper-counts').text}"
 
 
-def _cell(score: float, n: int, task: str) -> str:
+def _counted(score: float, n: int, task: str) -> dict[str, str]:
     answers = n * SAMPLES.get(task, 1)
     found, error = count(score, answers), 100 * math.sqrt(score / 100 * (1 - score / 100) / n)
-    fits = "no count fits" if found is None else f"{found:,} of {answers:,}"
-    return f"{score:.2f}: {fits}; ±{error:.1f}"
+    return {
+        "score": f"{score:.2f}",
+        "right answers": "–" if found is None else f"{found:,}",
+        "answers": f"{answers:,}",
+        "standard error": f"{error:.1f}",
+    }
