@@ -27,7 +27,15 @@ def test_packaged_profiles_load():
         "micro-plus",
         "micro-sibling",
     ]
-    names += ["micro-sibling-depth", "micro-tuned", "sibling-form", "sibling-places", "sibling-plus", "small"]
+    names += [
+        "micro-sibling-depth",
+        "micro-tuned",
+        "sibling-first",
+        "sibling-form",
+        "sibling-places",
+        "sibling-plus",
+        "small",
+    ]
     names += ["student-ablations"]
     assert profile_names() == names
     for name in profile_names():
