@@ -21,6 +21,7 @@ from torch.nn.functional import cross_entropy
 
 from semalign.data.rows import Example, pad
 from semalign.data.training_rows import rows as training_rows
+from semalign.methods.held_out import HeldOut
 from semalign.methods.runner import run_method
 from semalign.models.architecture import Architecture
 from semalign.models.capture import run_from
@@ -29,8 +30,8 @@ from semalign.models.identity import model_identity
 from semalign.models.loading import LanguageModel, load_model
 from semalign.models.precision import types_of, wide
 from semalign.paths import cache_dir, results_dir
-from semalign.results.records import NONE, make_record, write_record
-from semalign.results.statistics import bootstrap_interval
+from semalign.results.records import NONE, make_record, read_record, write_record
+from semalign.results.statistics import bootstrap_interval, ratio_interval
 from semalign.targets.passes import StatePasses
 from semalign.targets.store import StateStore
 from semalign.targets.supervision import At
@@ -108,10 +109,20 @@ class Comparison:
                 )
             record, model = result.record, result.model.model
         nll = row_nll(Architecture(model), held_out, entering, k)
-        write_record(path, self._record(task, method, seed, nll, record, usage))
+        did = {} if method == NONE else self._did(task, nll, [len(row.positions()) for row in held_out])
+        write_record(path, self._record(task, method, seed, nll, record, usage, did))
         print(f"{path.stem}: {sum(nll) / len(nll):.4f}", flush=True)
 
-    def _record(self, task: str, method: str, seed: int, nll: list[float], made: dict, usage: Usage) -> dict:
+    def _did(self, task: str, after: Sequence[float], tokens: Sequence[int]) -> dict:
+        """Return the response NLL before and after, as the records of comparisons hold it."""
+        before = read_record(self.out / f"{task}--{NONE}--0.json")["details"]["row_nll"]
+        first, last = (
+            ratio_interval([nll * n for nll, n in zip(rows, tokens, strict=True)], tokens) for rows in (before, after)
+        )
+        values = ({"response_nll": found.value} for found in (first, last))
+        return HeldOut(*values, (first.low, first.high), list(after)).details
+
+    def _record(self, task: str, method: str, seed: int, nll: list[float], made: dict, usage: Usage, did: dict) -> dict:
         estimate = bootstrap_interval(nll)
         none = {
             "fingerprints": {"teacher": None, "student": model_identity(self.student), "data": None},
@@ -138,6 +149,7 @@ class Comparison:
             details={
                 "types": {"student": types_of(self.student.model.parameters())},
                 **{key: value for key, value in parts["details"].items() if key not in ("before", "after")},
+                **did,
                 **costs,
                 "threads": torch.get_num_threads(),
                 "row_nll": [round(value, 6) for value in nll],
