@@ -35,6 +35,7 @@ def test_packaged_profiles_load():
         "sibling-places",
         "sibling-plus",
         "small",
+        "small-last",
     ]
     names += ["student-ablations"]
     assert profile_names() == names
