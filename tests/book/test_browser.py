@@ -33,7 +33,7 @@ PAGES = book_pages()
 SCHEMES = ("light", "dark")
 FIRST = "index.html"  # with it a reader has styles, scripts and what draws formulas
 MOST = 1_500_000  # bytes
-FIGURE = re.compile(r'(?:"name": "|^:name: )(fig-[\w-]+)', re.MULTILINE)
+FIGURE = re.compile(r'(?:"name": "|^:name: |drawn_figure\(.*")(fig-[\w-]+)', re.MULTILINE)
 NUMBERS = re.compile(r"\d (→|±|>) |\d \[[-+]?\d")  # several in one text
 
 pytestmark = [
@@ -123,7 +123,8 @@ def test_text_of_drawings_can_be_read(seen):
 
 def test_every_figure_is_drawn_once_at_each_width(name, seen):
     stem, root = Path(name).stem, project_root()
-    sources = [path for path in (root / "notebooks" / f"{stem}.py", root / "book" / f"{stem}.md") if path.is_file()]
+    written = f"notebooks/{stem}.py", f"book/{stem}.md", f"src/semalign/book/{stem}_page.py"
+    sources = [root / name for name in written if (root / name).is_file()]
     asked = [figure for source in sources for figure in FIGURE.findall(source.read_text(encoding="utf-8"))]
     assert sorted(seen.figures) == sorted(asked) and seen.lost_figures == []
 
