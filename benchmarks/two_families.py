@@ -148,7 +148,7 @@ class Comparison:
             configuration={**parts["configuration"], "train_rows": TRAIN, "held_out_rows": HELD_OUT},
             details={
                 "types": {"student": types_of(self.student.model.parameters())},
-                **{key: value for key, value in parts["details"].items() if key not in ("before", "after")},
+                **parts["details"],
                 **did,
                 **costs,
                 "threads": torch.get_num_threads(),

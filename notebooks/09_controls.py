@@ -25,7 +25,7 @@
 # :::{admonition} About this page
 # - **Purpose**: find out whether the change of a score comes from semantic alignment. The page compares the paper's method with its {term}`controls <control>` at the sizes of the paper's Table 5, for two students, and asks whether another layer would do better.
 # - **Cost**: about 30 seconds, most of it resampling. Scores and losses are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 09`. `semalign compare --profile micro` makes the scores, with `micro-sibling` for the second student, and `semalign sweep --profile micro-depth` and `micro-sibling-depth` the losses of every layer.
+# - **Command**: `semalign run --profile micro --only 09`. `semalign compare --profile micro` makes the scores, with `micro-sibling` for the second student, `semalign sweep --profile micro-depth` and `micro-sibling-depth` the losses of every layer, and `semalign compare --profile sibling-first` those at the sweep's best place.
 # :::
 
 # %% tags=["parameters"]
@@ -208,9 +208,14 @@ from semalign.results.records import read_records
 best = load_profile("sibling-first")
 (results_dir() / best.name).mkdir(exist_ok=True)
 kept = sorted(current(best, results_dir() / best.name))
-MAPS = ("semantic", "least-squares", "procrustes")
-WITH_CONTROL = [(f"alone-{each}", f"alone-permuted{'' if each == 'semantic' else f'-{each}'}") for each in MAPS]
-BEST = [*WITH_CONTROL, *((f"alone-{each}", "labels") for each in MAPS)]
+BEST = [
+    ("alone-semantic", "alone-permuted"),
+    ("alone-least-squares", "alone-permuted-least-squares"),
+    ("alone-procrustes", "alone-permuted-procrustes"),
+    ("alone-semantic", "labels"),
+    ("alone-least-squares", "labels"),
+    ("alone-procrustes", "labels"),
+]
 trained = read_records(results_dir() / best.name, kept)
 page.show_table(
     pairs.pair_table(best, BEST, pair_differences(trained, BEST, NLL), NLL),

@@ -20,12 +20,12 @@
 # - Where the student learns from {term}`aligned states <aligned state>` alone, shuffling the tokens raises the loss greatly on both benchmarks, with few rows as with many. In this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters. Beside cross-entropy shuffling costs far less, and at the paper's own settings shuffling the paper's map makes no clear difference.
 # - Little of this helps the student. On GSM8K none of the four starting points lowers its loss. Beside cross-entropy the paper's layer term never clearly lowers the loss that {term}`labels` alone give, however few rows there are. Beside the paper's output cosine, which raises the loss on GSM8K greatly, it takes part of that rise away ({numref}`tab-ablation-weight`).
 # - Without labels one layer changes the loss on MMLU by no more than chance and raises it on GSM8K, and more layers raise it. Beside cross-entropy more layers lower it on both benchmarks, but labels alone on as many layers do so too, and on GSM8K they do better without the layer term ({numref}`tab-labels-on-layers`).
-# - **What this does not show**: scores, except in the sections on [labels of another form](#labels-of-another-form) and on side effects. The ablations cover one pair, two benchmarks and three seeds; the side effects cover four benchmarks and two pairs, with one seed.
+# - **What this does not show**: scores, except in the sections on [labels of another form](#labels-of-another-form) and on side effects. The ablations cover two benchmarks and three seeds, and one pair, except those of the map and of the number of layers, which cover two; the side effects cover four benchmarks and two pairs, with one seed.
 #
 # :::{admonition} About this page
 # - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (its Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
 # - **Cost**: about 80 seconds on a CPU. Losses and scores are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 11`. `semalign compare --profile ablations` makes the losses, `semalign select --profile sibling-form` and `semalign compare --profile sibling-form` what is shown of labels of another form, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py`, as the lines below its tables say, the side effects.
+# - **Command**: `semalign run --profile micro --only 11`. `semalign compare --profile ablations` makes the losses, with `student-ablations` those of the other student, `semalign select --profile sibling-form` and `semalign compare --profile sibling-form` what is shown of labels of another form, `python benchmarks/attribution_choices.py` the attributions, and `python benchmarks/side_effects.py`, as the lines below its tables say, the side effects.
 # :::
 
 # %% tags=["parameters"]
@@ -242,7 +242,7 @@ for factor, what in (
 second_on_layers = pair_differences(read_records(second_folder, second_kept), ON_LAYERS, NLL)
 page.show_table(
     pairs.pair_table(second, ON_LAYERS, second_on_layers, NLL),
-    "What {numref}`tab-labels-on-layers` has, for micro-student: labels alone on more layers, and labels with the layer term minus labels on the same layers.",
+    "What {numref}`tab-labels-on-layers` has, for micro-student: labels alone on more layers, and labels with the layer term minus labels on the same layers, ± half of the 95% interval. Bold: $p$ is below 0.05, corrected by Holm's procedure over this table.",
     "second-labels-on-layers",
     command=SECOND,
     records=second_records,

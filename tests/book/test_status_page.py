@@ -73,9 +73,9 @@ def test_records_of_other_models_are_counted_apart(project, monkeypatch):
     folder.mkdir()
     for task in "abcd":
         (folder / f"none--m--{task}.json").write_text(RECORD % 1800.0)
-    assert "| 3 of 4 and 1 on record of other models, data or settings |" in status_page.profiles()
+    assert "| 3 of 4; 1 more of other models, data or settings |" in status_page.profiles()
     monkeypatch.setattr(status_page, "kept_records", lambda name: frozenset())
-    assert "- Profile `micro`, comparison: 0 of 4 and 4 on record of other models, data" in status_page.not_run()
+    assert "- Profile `micro`, comparison: 0 of 4; 4 more of other models, data" in status_page.not_run()
 
 
 def test_records_of_a_profile_whose_models_are_not_here_are_counted_and_not_compared(project, monkeypatch):

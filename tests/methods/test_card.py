@@ -42,6 +42,7 @@ def adapter_on(name, student, **options):
 def test_a_card_says_how_the_adapter_was_made_and_what_was_measured(student):
     card = model_card(adapter_on("me/small", student), method("semalign"), RECORD, 12)
     head = yaml.safe_load(card.split("---")[1])
+    assert "semalign evaluate me/small --adapter path/to/this/folder --task TASK" in card
     assert head == {
         "base_model": "me/small",
         "library_name": "peft",
@@ -66,7 +67,7 @@ def test_a_card_without_held_out_rows_says_so_and_defaults_are_not_listed(studen
     record = {**RECORD, "configuration": settings, "details": {"before": None, "after": None}}
     card = model_card(adapter_on("", student), method("semalign"), record, 12)
     assert "all other settings are the method's defaults" in card and "**Layers**" not in card
-    assert "semalign evaluate s --adapter path/to/this/folder --task TASK" in card.replace(record["student"], "s")
+    assert "semalign evaluate path/to/the/base/model --adapter path/to/this/folder --task TASK" in card
     assert "No rows were held out" in card and "base_model" not in yaml.safe_load(card.split("---")[1])
 
 

@@ -1,4 +1,4 @@
-"""The directive ``drawn-figure``: a numbered figure whose drawing code has made, on a page that is no notebook."""
+"""The directive ``drawn-figure``: a numbered figure that code draws, on a page that is no notebook."""
 
 from docutils import nodes
 from docutils.parsers.rst import directives

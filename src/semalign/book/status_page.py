@@ -122,7 +122,7 @@ def _current(name: str) -> str:
     try:
         here = len(kept_records(name))
         others = on_record - here
-        end = f" and {others} on record of other models, data or settings" if others > 0 else ""
+        end = f"; {others} more of other models, data or settings" if others > 0 else ""
     except FileNotFoundError:
         here, end = on_record, " on record; the models or data that they are of are not on this machine"
     return f"{here} of {len(asked)}{end}" if here or on_record else NOT_RUN

@@ -59,8 +59,8 @@ PLAN = Source(command="semalign plan --profile llama2", told="the profile `llama
 SPEED = {  # the file of each measurement of the page on speed, and the command that makes it
     "basis-error": ("basis-error.json", "basis_error.py"),
     "builds": ("builds.json", "build_times.py --whole"),
-    "engines": ("backends.json", "backend_speed.py"),
-    "generation": ("generation.json", "generation_speed.py"),
+    "engines": ("backends.json", "backend_speed.py --out data/results/speed/backends.json"),
+    "generation": ("generation.json", "generation_speed.py --out data/results/speed/generation.json"),
     "map_by_triangle": ("map-by-triangle.json", "map_by_triangle.py"),
     "micro-cell": ("micro-cell.json", "micro_cell.py --out data/results/speed/micro-cell.json"),
     "micro-ways": ("micro-ways.json", "micro_ways.py"),
@@ -95,7 +95,7 @@ LABELS = {
 }  # fmt: skip
 SENTENCES = {"basis-error", "engines", "generation", "map_by_triangle"}  # of the page on speed, without a table
 OTHERS = (  # tables that name their own records
-    "* - first tables and {numref}`fig-speed`\n  - `data/results/bench/`\n  - said there\n  - `make bench RUN=1`\n",
+    "* - first tables and figure of {doc}`/speed`\n  - `data/results/bench/`\n  - said there\n  - `make bench RUN=1`\n",
     "* - tables of {doc}`/claims`\n  - {download}`claims.yaml </../data/claims.yaml>`, and the records that they name\n"
     "  - –\n  - `make book`\n",
 )

@@ -1,6 +1,7 @@
 """The model card of a result: from what it was made and how, what was measured, and how to load it."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def model_card(model: LanguageModel, method: Method, record: Mapping[str, Any], 
             "",
             *_measured(record),
             "",
-            *_scored(record["student"], adapter),
+            *_scored(base, adapter),
             "",
             *_use(base, adapter),
             "",
@@ -89,6 +90,10 @@ def _on_hub(base: str) -> bool:
     return "/" in base and not Path(base).exists()
 
 
+def _loads(base: str) -> bool:
+    return bool(base) and (Path(base).is_dir() or _on_hub(base))
+
+
 def _made(method: Method, record: Mapping[str, Any], n_rows: int, base: str) -> Iterator[str]:
     licence = licence_of(base)
     yield "## How it was made"
@@ -127,11 +132,12 @@ def _measured(record: Mapping[str, Any]) -> Iterator[str]:
         yield "No rows were held out, so nothing is known about other rows than those it was trained on."
 
 
-def _scored(student: str, adapter: bool) -> Iterator[str]:
+def _scored(base: str, adapter: bool) -> Iterator[str]:
+    student = f"{shlex.quote(base) if _loads(base) else 'path/to/the/base/model'} --adapter "
     yield "No benchmark was scored when this was made. The command for one is"
     yield ""
     yield "```sh"
-    yield f"semalign evaluate {f'{student} --adapter ' if adapter else ''}path/to/this/folder --task TASK"
+    yield f"semalign evaluate {student if adapter else ''}path/to/this/folder --task TASK"
     yield "```"
 
 
@@ -142,7 +148,7 @@ def _use(base: str, adapter: bool) -> Iterator[str]:
     if not adapter:
         yield 'from transformers import AutoModelForCausalLM, AutoTokenizer\n\nfolder = "path/to/this/folder"'
         yield "model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)"
-    elif base and (Path(base).is_dir() or _on_hub(base)):
+    elif _loads(base):
         yield "from peft import PeftModel\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n"
         yield f'base = AutoModelForCausalLM.from_pretrained("{base}")'
         yield 'model = PeftModel.from_pretrained(base, "path/to/this/folder")'

@@ -46,13 +46,13 @@ def records_of(patterns: Sequence[str]) -> list[dict[str, Any]]:
     except DamagedRecordError as error:
         raise NotRunError(f"a record is damaged: {error.reason}") from error
     identity = cache(_bundled)
+    kept = {folder: kept_records(folder.name) for folder in {path.parent for path in paths} if _compared(folder)}
     for path, record in zip(paths, records, strict=True):
         made_from = {side: record["fingerprints"].get(side) for side in ("teacher", "student")}
         if other := [side for side, found in made_from.items() if identity(record[side]) not in (None, found)]:
             raise NotRunError(f"{path.name} is stale: other {', '.join(other)}")
-        folder = path.parent
-        if _compared(folder) and path.name not in kept_records(folder.name):
-            raise NotRunError(f"{path.name} is stale: `semalign compare --profile {folder.name} --dry-run` says why")
+        if path.name not in kept.get(path.parent, {path.name}):
+            raise NotRunError(f"{path.name} is stale, or no cell of profile {path.parent.name}")
     return records
 
 

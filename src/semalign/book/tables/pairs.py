@@ -39,7 +39,8 @@ def _rows(
     found = {(line["ours"], line["minus"], line["task"]): line for _, line in lines.iterrows()}
     for ours, minus in pairs:
         of = {title(task): found.get((ours, minus, task)) for task in profile.tasks}
-        cells = {name: NOT_RUN if line is None else cell(line) for name, line in of.items()}
+        missing = {title(task): NOT_RUN if profile.teachers_for(task, ours) else "" for task in profile.tasks}
+        cells = {name: missing[name] if line is None else cell(line) for name, line in of.items()}
         yield {"entry": label(ours), "minus": AS_IT_IS if minus == NONE else label(minus), **cells}
 
 
