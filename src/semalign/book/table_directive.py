@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
@@ -145,8 +146,15 @@ def _shown(name: str, source: Source) -> str:
 
 def _made(source: Source) -> str:
     """Return how the files of a table were made, as far as they name it: commit, day, time, memory and machine."""
-    found = (read_json(path) for path in _files(source) if path.suffix == ".json")
-    return "; ".join(filter(None, map(_facts, found))) or "–"
+    return "; ".join(filter(None, (_facts(_read(path)) for path in _files(source)))) or "–"
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """Return what a JSON file holds, and of a CSV file the commits of its lines, if they have them."""
+    if path.suffix == ".json":
+        return read_json(path)
+    lines = pd.read_csv(path)
+    return {"commit": "`, `".join(lines["commit"].unique())} if "commit" in lines else {}
 
 
 def _facts(found: Mapping[str, Any]) -> str:
