@@ -12,7 +12,6 @@ from semalign.book.tables.published import BENCHMARKS
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.results.records import NONE, read_record
 from semalign.results.resampling import seeded_bootstrap
-from semalign.results.training import training_of
 
 Record = Mapping[str, Any]
 CONTROL = "permuted-atoms"
@@ -60,14 +59,8 @@ def _numbers(
         line[column] = _difference(runs, records[task, other]) if compared else ""
     if method != NONE:
         line["CPU seconds"] = f"{sum(run['details']['cpu_seconds'] for run in runs) / len(runs):.0f}"
-        line["weights changed"] = _share(runs)
+        line["peak GiB"] = f"{max(run['details']['peak_memory_bytes'] for run in runs) / 2**30:.1f}"
     return line
-
-
-def _share(runs: Sequence[Record]) -> str:
-    """Return the mean change of the changed weights, as a share of their norm; a dash where a record does not say."""
-    said = [change for run in runs if (change := training_of(run).weight_change) is not None]
-    return f"{np.mean(said):.1%}" if len(said) == len(runs) else "–"
 
 
 def _difference(ours: Sequence[Record], theirs: Sequence[Record]) -> Interval:
