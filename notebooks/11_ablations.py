@@ -31,27 +31,16 @@
 # %% tags=["parameters"]
 profile = "micro"
 inputs = [
-    "models",
-    "benchmarks",
-    "results/ablations",
-    "results/ablations-again",
-    "results/ablations-analysis",
+    "models", "benchmarks",
+    "results/ablations", "results/ablations-again", "results/ablations-analysis",
     "results/student-ablations",
-    "results/sibling-form",
-    "results/sibling-form-selection",
-    "results/side-effects",
-    "results/side-effects-tuned",
-    "results/micro-tuned-cost",
-    "results/micro",
-    "results/micro-sibling",
-    "results/micro-tuned",
-    "results/micro-tuned-selection",
-    "results/micro-plus-selection",
-    "results/micro-few-selection",
-    "results/sibling-plus-selection",
-    "results/micro-depth-sweep",
+    "results/sibling-form", "results/sibling-form-selection", "results/side-effects",
+    "results/side-effects-tuned", "results/micro-tuned-cost", "results/micro",
+    "results/micro-sibling", "results/micro-tuned", "results/micro-tuned-selection",
+    "results/micro-plus-selection", "results/micro-few-selection",
+    "results/sibling-plus-selection", "results/micro-depth-sweep",
     "results/micro-sibling-depth-sweep",
-]
+]  # fmt: skip
 
 # %% tags=["hide-input"]
 import pandas as pd
