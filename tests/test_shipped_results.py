@@ -29,7 +29,16 @@ def files(folder: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "name",
-    ["micro", "micro-changes", "micro-tuned", "micro-sibling", "sibling-form", "sibling-plus", "student-ablations"],
+    [
+        "micro",
+        "micro-changes",
+        "micro-tuned",
+        "micro-sibling",
+        "sibling-first",
+        "sibling-form",
+        "sibling-plus",
+        "student-ablations",
+    ],
 )
 def test_a_comparison_has_a_record_for_each_cell_and_no_other(name):
     assert files(name) == {cell.file_name for cell in cells(load_profile(name))}
