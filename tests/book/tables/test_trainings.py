@@ -75,6 +75,9 @@ def test_the_table_says_what_is_there_and_what_was_not_run(profile, records):
     assert still[5].startswith("+0.0000") and still[6] == "no"
     assert found["GSM8K", "Seeking"][1:] == ["–"] * 6
     assert found["GSM8K", "1 more"] == ["not run", *["–"] * 6] == found["MMLU", "all 4 entries"]
+    unscored = training_table(profile.model_copy(update={"scored": False}), lines, records, ENTRIES)
+    lacking = unscored.set_index(["data", "entry"]).loc[("GSM8K", "1 more")]
+    assert lacking["NLL"] == "not run" and lacking["score"] == "–"
 
 
 def test_a_further_teacher_has_its_own_tasks_and_entries(tmp_path):

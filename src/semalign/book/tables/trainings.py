@@ -110,7 +110,8 @@ def training_table(
         run = [entry for entry in asked if (task, entry) in found]
         rows += [_row(task, label(entry), _cells(found[task, entry])) for entry in run]
         if lacking := len(asked) - len(run):
-            rows.append(_row(task, f"{lacking} more" if run else f"all {lacking} entries", {"score": NOT_RUN}))
+            said = {"score" if profile.scored else "NLL": NOT_RUN}
+            rows.append(_row(task, f"{lacking} more" if run else f"all {lacking} entries", said))
     return pd.DataFrame(rows)
 
 
