@@ -16,7 +16,7 @@ STARTED, COMMIT = time.perf_counter(), commit()  # the commit may change while a
 
 
 def write_measurement(path: Path, found: Mapping[str, Any]) -> None:
-    """Write numbers to a JSON file, whole or not at all; seconds are those since the script began."""
+    """Write numbers to a JSON file, whole or not at all: seconds since the script began, memory of its own process."""
     how = {
         "commit": COMMIT,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
