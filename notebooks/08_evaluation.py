@@ -185,7 +185,7 @@ page.provenance("scores", own.command, own.paths)
 # %% [markdown]
 # ## Table 2: code teachers
 #
-# This table has `micro-student` and teachers that were trained further on code. They take the place of the paper's CodeLlama and WizardCoder, in this order. The second student has no records from these teachers, nor any in the tables of tuned settings below.
+# This table has `micro-student` and teachers that were trained further on code. They take the place of the paper's CodeLlama and WizardCoder, in this order. The second student has the same teachers, and no records in the tables of tuned settings below.
 
 # %% tags=["hide-input"]
 teachers = [settings.teacher, *settings.teachers]
@@ -199,6 +199,15 @@ page.show_table(
     command=own.command,
     records=own.paths,
 )
+for each in others if code else ():
+    page.show_table(
+        score_table(each.profile, each.scores, table_entries(each.profile, teachers), code),
+        f"The same for {each.profile.student}, the student that was cut from the teacher and trained on.",
+        f"table-2-{each.profile.student}",
+        command=each.command,
+        records=each.paths,
+        fold=f"Table 2 for {each.profile.student}",
+    )
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -208,6 +217,16 @@ page.show_table(
     command=own.command,
     records=own.paths,
 )
+for each in others if code else ():
+    student = each.profile.student
+    page.show_table(
+        gap_table(each.profile, apart[student], table_entries(each.profile, teachers), code),
+        f"The same for {student}.",
+        f"gaps-2-{student}",
+        command=each.command,
+        records=each.paths,
+        fold=f"The gaps of {student} from the code teachers",
+    )
 
 # %% [markdown]
 # ### Which method leads
@@ -257,17 +276,19 @@ for each in (own, *others):
 
 # %% tags=["hide-input"]
 ABOUT = f"with the columns of {{numref}}`tab-trainings-{settings.student}`"
-for teacher in settings.teachers:
-    from_it = settings.further_entries or own.entries
-    lines = trainings.training_lines(settings, own.records, from_it, own.before, teacher)
-    page.show_table(
-        trainings.training_table(settings, lines, own.records, from_it, teacher),
-        f"Student {settings.student}, teacher {teacher}, {ABOUT}.",
-        f"trainings-{teacher}",
-        command=own.command,
-        records=own.paths,
-        fold=f"The same from {teacher}",
-    )
+for each in (own, *others):
+    student = each.profile.student
+    for teacher in each.profile.teachers:
+        from_it = each.profile.further_entries or each.entries
+        lines = trainings.training_lines(each.profile, each.records, from_it, each.before, teacher)
+        page.show_table(
+            trainings.training_table(each.profile, lines, each.records, from_it, teacher),
+            f"Student {student}, teacher {teacher}, {ABOUT}.",
+            f"trainings-{teacher}" if each is own else f"trainings-{teacher}-{student}",
+            command=each.command,
+            records=each.paths,
+            fold=f"{student} from {teacher}",
+        )
 
 # %% tags=["hide-input"]
 TOLD = {
