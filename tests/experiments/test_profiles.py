@@ -30,6 +30,7 @@ def test_packaged_profiles_load():
     names += [
         "micro-sibling-depth",
         "micro-tuned",
+        "sibling-changes",
         "sibling-first",
         "sibling-form",
         "sibling-places",
