@@ -25,12 +25,12 @@
 # :::{admonition} About this page
 # - **Purpose**: make the targets (the paper's Section 4.2), train one student layer on them (its Section 4.3), and follow both cosine losses; then repeat this with one setting changed at a time.
 # - **Cost**: about 100 seconds for the micro family on a CPU. The transfers with one changed setting are read from run records; those without a current record are *not run*.
-# - **Command**: `semalign run --profile micro --only 06`. `semalign compare --profile micro-changes` makes the records.
+# - **Command**: `semalign run --profile micro --only 06`. `semalign compare --profile micro-changes`, and `--profile sibling-changes` for the second student, make the records.
 # :::
 
 # %% tags=["parameters"]
 profile = "micro"
-inputs = ["models", "benchmarks", "results/micro-changes"]
+inputs = ["models", "benchmarks", "results/micro-changes", "results/sibling-changes"]
 
 # %% tags=["hide-input"]
 from IPython.display import display
@@ -117,23 +117,27 @@ display(
 # Here the transfer runs on the first 100 training rows only, in batches of 32 and at ten times the paper's learning rate, and each line of the table changes one setting. That gives only 20 steps, and at the paper's rate most lines of the table would not differ from the student as it is. Three quantities are measured on held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the {term}`response NLL`, the negative log-likelihood of the response's tokens, which is what matters for next-token prediction. The [table of settings](#table-of-settings) says what each setting means. The trainings are read from run records. One of them is `semalign.transfer(teacher, student, train[:100], batch_size=32, learning_rate=3e-3, output_loss="cross_entropy")`.
 
 # %% tags=["hide-input"]
-few = Comparison(load_profile("micro-changes"))
-lines = one_change.differences(few.profile, few.records)
-if few.lacking:
-    print(few.lacking)
-
-# %% tags=["hide-input"]
-page.save(lines, "one-change")
-for task in ("micro_gsm8k", "micro_mmlu"):
-    page.show_table(
-        one_change.variant_table(few.profile, few.records, lines, task),
-        f"{title(task)}, {few.profile.teacher} → {few.profile.student}, 100 rows in batches of 32 at ten times the paper's rate, with one setting changed. Cosines and response NLL (nats per token) are over the response tokens of {few.profile.held_out} held-out rows, means over seeds; *mean share* is the share of the targets' energy in their mean direction. The last column has ± half of the 95% interval over rows, bold where the corrected p is below 0.05. Lower NLL is better.",
-        {"micro_gsm8k": "variants", "micro_mmlu": "variants-mmlu"}[task],
-        decimals=3,
-        command=few.command,
-        records=[path for path in few.paths if task in path.name],
-        fold="The same on MMLU" if task == "micro_mmlu" else "",
-    )
+TABLES = {
+    "micro-changes": {"micro_gsm8k": "variants", "micro_mmlu": "variants-mmlu"},
+    "sibling-changes": {"micro_gsm8k": "variants-sibling", "micro_mmlu": "variants-sibling-mmlu"},
+}
+changed = {name: Comparison(load_profile(name)) for name in TABLES}
+for name, few in changed.items():
+    lines = one_change.differences(few.profile, few.records)
+    page.save(lines, {"micro-changes": "one-change", "sibling-changes": "one-change-sibling"}[name])
+    if few.lacking:
+        print(few.lacking)
+    for task, called in TABLES[name].items():
+        pair = f"{few.profile.teacher} → {few.profile.student}"
+        page.show_table(
+            one_change.variant_table(few.profile, few.records, lines, task),
+            f"{title(task)}, {pair}, 100 rows in batches of 32 at ten times the paper's rate, with one setting changed. Cosines and response NLL (nats per token) are over the response tokens of {few.profile.held_out} held-out rows, means over seeds; *mean share* is the share of the targets' energy in their mean direction. The last column has ± half of the 95% interval over rows, bold where the corrected p is below 0.05. Lower NLL is better.",
+            called,
+            decimals=3,
+            command=few.command,
+            records=[path for path in few.paths if task in path.name],
+            fold="" if called == "variants" else f"The same for {few.profile.student} on {title(task)}",
+        )
 
 # %% [markdown]
 # ## How to read the table

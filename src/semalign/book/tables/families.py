@@ -37,7 +37,7 @@ def family_table(records: Mapping[tuple[str, str], Sequence[Record]]) -> pd.Data
     """Return the NLL of each task and method with paired differences, in nats per response token.
 
     Differences are from the student before and from permuted atoms, on the same rows, with 95% bootstrap intervals over
-    rows and seeds.
+    rows and seeds. The change of the trained weights is a share of their norm, in percent.
 
     Args:
         records: the records of each task and method (:func:`family_records`).
@@ -58,9 +58,16 @@ def _numbers(
         compared = method not in (NONE, other) and bool(records.get((task, other)))
         line[column] = _difference(runs, records[task, other]) if compared else ""
     if method != NONE:
+        line["weights, %"] = _weight_change(runs)
         line["CPU seconds"] = f"{sum(run['details']['cpu_seconds'] for run in runs) / len(runs):.0f}"
         line["peak GiB"] = f"{max(run['details']['peak_memory_bytes'] for run in runs) / 2**30:.1f}"
     return line
+
+
+def _weight_change(runs: Sequence[Record]) -> str:
+    """Return the mean change of the trained weights as a share of their norm; empty where a record lacks it."""
+    found = [run["details"].get("weight_change") for run in runs]
+    return "" if None in found else f"{100 * sum(found) / len(found):.2f}"
 
 
 def _difference(ours: Sequence[Record], theirs: Sequence[Record]) -> Interval:
