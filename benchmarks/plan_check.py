@@ -2,8 +2,10 @@
 
 Memory is the peak of PyTorch's allocator, from the profiler's record of every allocation, on top of the tensors that
 are there before; FLOPs are those of ``torch.utils.flop_counter``, with attention written out, since it does not know
-the CPU's fused one. They follow from shapes and do not depend on the type: they are counted once, in float32, and the
-plan of each type is compared with them. Memory is measured in each type.
+the CPU's fused one, and with the products in place and the factors of the bases, which it does not count by itself.
+They follow from shapes and do not depend on the type: they are counted once, in float32, and the plan of each type is
+compared with them. Memory is measured in each type. What moves from the teacher to the student is made and its size
+taken: the targets of all rows, the student's logits at their positions, and the weights of one student layer.
 
     python benchmarks/plan_check.py --out data/results/speed/plan.json
 """
@@ -45,10 +47,17 @@ from semalign.training.steering import Steering
 TOLERANCE = 0.2
 ANSWER = 24  # tokens that are generated
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+ATEN = torch.ops.aten
+# What PyTorch's counter leaves out, from the shapes of the arguments: n^3 / 3 for a factor, twice that for its inverse.
+UNCOUNTED = {
+    ATEN.addmm_: lambda into, left, right, **_: 2 * left[0] * left[1] * right[1],
+    ATEN.linalg_cholesky_ex: lambda square, *_, **__: square[-1] ** 3 // 3,
+    ATEN.cholesky_inverse: lambda factor, *_, **__: 2 * factor[-1] ** 3 // 3,
+}
 
 
 class Line(NamedTuple):
-    """Bytes and FLOPs of a phase, planned and measured; FLOPs are 0 where they are not counted."""
+    """Bytes and FLOPs of a phase, planned and measured."""
 
     model: str
     dtype: str
@@ -64,9 +73,18 @@ class Line(NamedTuple):
         return self.planned_memory / self.measured_memory
 
     @property
-    def flops(self) -> float | None:
+    def flops(self) -> float:
         """Planned FLOPs over measured."""
-        return self.planned_flops / self.measured_flops if self.measured_flops else None
+        return self.planned_flops / self.measured_flops
+
+
+class Moved(NamedTuple):
+    """What alignment makes or moves on a pair, by arithmetic and measured: bytes, or FLOPs of the targets."""
+
+    model: str
+    what: str
+    planned: int
+    measured: int
 
 
 def peak(run: Callable[[], Any]) -> int:
@@ -82,13 +100,13 @@ def peak(run: Callable[[], Any]) -> int:
 
 
 def flops(run: Callable[[], Any]) -> int:
-    """Return the FLOPs that PyTorch counts in a call."""
-    with FlopCounterMode(display=False) as counter:
+    """Return the FLOPs that PyTorch counts in a call, with those of ``UNCOUNTED``."""
+    with FlopCounterMode(display=False, custom_mapping=UNCOUNTED) as counter:
         run()
     return counter.get_total_flops()
 
 
-def size(model: torch.nn.Module) -> int:
+def parameter_bytes(model: torch.nn.Module) -> int:
     """Return the bytes of a model's parameters."""
     return sum(p.nbytes for p in model.parameters())
 
@@ -116,7 +134,7 @@ class Case:
         teacher, student = self.pair.teacher_architecture, self.pair.student_architecture
         builder = TargetBuilder(self.pair, self.settings)
         bases = sum(head.product.nbytes for head in builder.inverted) + builder.alignment.nbytes
-        heads = size(teacher.model)
+        heads = parameter_bytes(teacher.model)
         yield transfer.bases(self.setup), heads, lambda: TargetBuilder(self.pair, self.settings)
         encoded = list(batches(self.examples.teacher, 8))
         attributed = transfer.attribution(self.setup, self.texts, self.settings)
@@ -128,7 +146,7 @@ class Case:
         )
         supervision = builder.supervision(self.rows, [LayerPair([(teacher.n_layers, 1.0)], 2)], self.folder / "states")
         model = add_lora(student.model, [2], self.settings)
-        below = size(student.layers[0])
+        below = parameter_bytes(student.layers[0])
         lora = sum(p.nbytes for p in model.parameters() if p.requires_grad)
 
         def steer() -> None:
@@ -136,7 +154,7 @@ class Case:
 
         yield (
             transfer.training(self.setup, self.settings, self.texts, 2),
-            size(student.model) - below + bases + lora,
+            parameter_bytes(student.model) - below + bases + lora,
             steer,
         )
         yield from self._whole(student)
@@ -153,8 +171,8 @@ class Case:
         lora = sum(p.nbytes for p in model.parameters() if p.requires_grad)
         tuning = FineTuning(Architecture(model), self.examples.student, settings)
         *_, planned = baselines.fine_tuning(self.setup, settings, self.texts)
-        yield planned._replace(name="fine-tuning"), size(student.model) + lora, tuning.run
-        held, examples = size(self.pair.teacher.model), self.examples.teacher[:4]
+        yield planned._replace(name="fine-tuning"), parameter_bytes(student.model) + lora, tuning.run
+        held, examples = parameter_bytes(self.pair.teacher.model), self.examples.teacher[:4]
         sensitive = baselines.sensitivities(self.setup, self.texts.first(4), SeekingSettings())
         yield sensitive, held, lambda: extract(self.pair.teacher_architecture, student, examples)
 
@@ -172,7 +190,7 @@ class Case:
                 past_key_values=roomy_cache(student.model.config),
             )
 
-        held = size(student.model)
+        held = parameter_bytes(student.model)
         yield scoring.generation(self.setup, self.setup.student, prompts, len(ids), ANSWER, dtype), held, generate
 
         @torch.no_grad()
@@ -185,10 +203,32 @@ class Case:
 
 
 def count(teacher: LanguageModel, student: LanguageModel, rows: int) -> dict[str, int]:
-    """Return the FLOPs of each phase on two models; 0 for the bases, whose products in place are not counted."""
+    """Return the FLOPs of each phase on two models."""
     with tempfile.TemporaryDirectory() as folder:
         case = Case(_written_out(teacher), _written_out(student), rows, Path(folder))
-        return {phase.name: 0 if phase.name == "bases and map" else flops(run) for phase, _, run in case.phases()}
+        return {phase.name: flops(run) for phase, _, run in case.phases()}
+
+
+def moved(teacher: LanguageModel, student: LanguageModel, rows: int) -> list[Moved]:
+    """Return the sizes of targets, logits and one layer on two models, and the FLOPs of the targets."""
+    with tempfile.TemporaryDirectory() as folder:
+        case = Case(teacher, student, rows, Path(folder))
+        builder, shapes = TargetBuilder(case.pair, case.settings), case.setup.student
+        pair = LayerPair([(case.setup.teacher.layers, 1.0)], 2)
+        (layer,) = builder.supervision(case.rows, [pair], Path(folder) / "states").layers
+        made: list[torch.Tensor] = []
+        work = flops(lambda: made.append(layer.of(range(rows), torch.device("cpu"))))
+        (targets,) = made
+    positions, size = case.texts.positions, targets.itemsize
+    architecture = case.pair.student_architecture
+    logits = architecture.logits(torch.zeros(len(targets), shapes.width))
+    found = {
+        "targets, bytes": (positions * shapes.width * size, targets.nbytes),
+        "logits at the same positions, bytes": (positions * shapes.vocabulary * size, logits.nbytes),
+        "one layer, bytes": (shapes.layer_parameters * size, parameter_bytes(architecture.layers[1])),
+        "targets, FLOPs": (2 * case.setup.teacher.width * shapes.width * positions, work),
+    }
+    return [Moved(student.name, what, *each) for what, each in found.items()]
 
 
 def lines(teacher: LanguageModel, student: LanguageModel, rows: int, counted: Mapping[str, int]) -> list[Line]:
@@ -218,22 +258,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file for the comparison")
     options = parser.parse_args()
     found: list[Line] = []
+    sizes: list[Moved] = []
     for name in options.models:
         pair = ("micro-teacher", "micro-student") if name == "micro" else (name, name)
         rows = 64 if name == "micro" else 16
         counted = count(*(load_model(each, dtype=torch.float32) for each in pair), rows)
+        sizes += moved(*(load_model(each, dtype=torch.float32) for each in pair), rows)
         for dtype in TYPES.values():
             found += lines(*(load_model(each, dtype=dtype) for each in pair), rows, counted)
     for line in found:
-        work = (
-            ""
-            if line.flops is None
-            else f"FLOPs {line.planned_flops:.2e} / {line.measured_flops:.2e} = {line.flops:.2f}"
-        )
+        work = f"FLOPs {line.planned_flops:.2e} / {line.measured_flops:.2e} = {line.flops:.2f}"
         amount = f"{line.planned_memory / 1e6:8.1f} / {line.measured_memory / 1e6:8.1f} MB = {line.memory:.2f}"
         print(f"{line.model:28s} {line.dtype:9s} {line.phase:15s} {amount}  {work}")
+    for each in sizes:
+        print(f"{each.model:28s} {each.what:36s} {each.planned:,} / {each.measured:,}")
     if options.out:
-        write_measurement(options.out, {"lines": [line._asdict() for line in found]})
+        contents = {"lines": [line._asdict() for line in found], "moved": [each._asdict() for each in sizes]}
+        write_measurement(options.out, contents)
 
 
 if __name__ == "__main__":

@@ -330,15 +330,18 @@ for each in tuned(settings):
             records=each.paths,
             fold="" if name == "tuned-1" else "The same from the code teachers",
         )
-    lines = trainings.training_lines(each.profile, each.records, each.entries, each.before)
-    page.show_table(
-        trainings.training_table(each.profile, lines, each.records, each.entries),
-        f"Fewer rows and settings chosen on validation data, teacher {each.profile.teacher}, {ABOUT}.",
-        "trainings-tuned",
-        command=each.command,
-        records=each.paths,
-        fold="What these trainings did",
-    )
+    for teacher in (each.profile.teacher, *each.profile.teachers):
+        general = teacher == each.profile.teacher
+        entries = each.entries if general else each.profile.further_entries or each.entries
+        lines = trainings.training_lines(each.profile, each.records, entries, each.before, teacher)
+        page.show_table(
+            trainings.training_table(each.profile, lines, each.records, entries, teacher),
+            f"Fewer rows and settings chosen on validation data, teacher {teacher}, {ABOUT}.",
+            "trainings-tuned" if general else f"trainings-tuned-{teacher}",
+            command=each.command,
+            records=each.paths,
+            fold="What these trainings did" if general else f"What these trainings did, from {teacher}",
+        )
 if not tuned(settings):
     print(f"no profile {settings.name}-tuned: not run")
 

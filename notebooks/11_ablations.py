@@ -39,14 +39,16 @@ inputs = [
     "results/micro-sibling", "results/micro-tuned", "results/micro-tuned-selection",
     "results/micro-plus-selection", "results/micro-few-selection",
     "results/sibling-plus-selection", "results/micro-depth-sweep",
-    "results/micro-sibling-depth-sweep",
+    "results/micro-sibling-depth-sweep", "results/sibling-plus", "results/sibling-places-selection",
+    "results/coder-plus-selection", "results/sibling-first", "results/micro-changes",
+    "results/sibling-changes", "results/small", "results/small-last", "results/speed",
 ]  # fmt: skip
 
 # %% tags=["hide-input"]
 import pandas as pd
 from IPython.display import display
 
-from semalign.book.figures.ablations import factor_effects, gain_over_alignment
+from semalign.book.figures.ablations import critical_places, factor_effects, gain_over_alignment
 from semalign.book.machines import made_again, made_on
 from semalign.book.markdown import Markdown, rounded
 from semalign.book.page import open_page
@@ -316,7 +318,7 @@ display(Markdown(f"{ablations.reading(lines, 'pairing')}\n\n{where}."))
 #
 # Attribution and training can look at what attention adds, at what the MLP adds, at both together, or at the layer's output. The paper attributes and compares at one of them, and does not say exactly at which.
 #
-# **Attribution** can also look at single attention heads, whose output is taken before the matrix that mixes them; a layer then has the score of its best head. And it can go another way than gradient × activation: *integrated gradients* average the gradient over activations between zero and the layer's own, and an *ablation* puts zero in place of the activation and measures how far the log-likelihood of the response falls. All that a choice can change is the {term}`critical layer`, and with it the pair of layers; the table gives both. A pair is trained only where it differs from that of the starting point: {numref}`tab-ablation-pairing` has the pairs that were.
+# **Attribution** can also look at single attention heads, whose output is taken before the matrix that mixes them; a layer then has the score of its best head. And it can go another way than gradient × activation: *integrated gradients* average the gradient over activations between zero and the layer's own, and an *ablation* puts zero in place of the activation and measures how far the log-likelihood of the response falls. All that a choice can change is the {term}`critical layer`, and with it the pair of layers; the figure shows the layer, and the table under it both. A pair is trained only where it differs from that of the starting point: {numref}`tab-ablation-pairing` has the pairs that were.
 #
 # **Training** at single heads was not built. A head's output, before it is mixed, is not in the residual stream, where the atoms are, so Eq. 1 does not apply to it. What a head adds after mixing is there, but the paper does not say with which head of the student it should be compared: its formula pairs layers by their depth, and heads have no order. The sum over heads is the interface `attention`.
 
@@ -330,18 +332,29 @@ if not attributed.is_file():
 else:
     found = read_record(attributed)
     sizes = (source_once(name).outline.model.config.num_hidden_layers for name in (settings.teacher, settings.student))
+    scores = analyses.recorded_scores(found)
+    page.save(scores, "attribution-choices")
     page.show_table(
-        analyses.critical_layers(analyses.recorded_scores(found), *sizes),
+        analyses.critical_layers(scores, *sizes),
         f"Critical teacher layer → paired student layer by each method of attribution, aggregation and granularity, over {found['configuration']['examples']} training rows.",
         "ablation-attribution",
         command=ATTRIBUTE,
         records=[attributed],
+        fold="The layers in numbers",
     )
     display(
         Markdown(
             f"Of {found['n']} choices, {found['value'] * found['n']:.0f} find the layer that the paper's settings find."
         )
     )
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The critical teacher layer by each method and aggregation of attribution, a marker for each granularity. What to see: whether the choice moves the layer away from the first one.", "name": "fig-ablation-attribution"}, "image": {"alt": "A panel for each benchmark; in each, a line for each method and aggregation, with a marker at the layer that each granularity finds."}}
+if attributed.is_file():
+    figure = critical_places(scores)
+
+# %% tags=["remove-input"]
+if attributed.is_file():
+    display(page.provenance("attribution-choices", ATTRIBUTE, attributed))
 
 # %% [markdown]
 # The figure and the table below change where states are *compared*.
@@ -521,12 +534,17 @@ display(Markdown("Over both tasks:\n\n" + "\n".join(said)))
 # The transfers with a layer term in the folders that the line below the figure names say how similar the student's states were to their targets before training (the {term}`layer cosine`), how much that changed, and how far the held-out loss fell, relative to what it was. If alignment before the update predicts the transfer, the rank correlation of the first and the last is above zero. Runs that differ only in their seed count as one. Settings also differ in their rate, their layer and their output term, and those move the loss too, so a correlation over them all does not show an effect of alignment. The page [Claims](../claims.md) counts each place once, a task with a pair of layers and an interface: it takes the mean over the runs there that have the paper's targets before it correlates. That mean depends on the rates that were tried, and so does the verdict.
 
 # %%
-FOLDERS = ["ablations", "student-ablations", "micro", "micro-sibling", "micro-tuned", "micro-tuned-selection", "micro-plus-selection", "micro-few-selection", "sibling-plus-selection"]  # fmt: skip
+FOLDERS = [
+    "ablations", "student-ablations", "micro", "micro-sibling", "micro-tuned", "micro-changes",
+    "sibling-changes", "sibling-first", "sibling-form", "sibling-plus",
+    "micro-tuned-selection", "micro-plus-selection", "micro-few-selection", "sibling-plus-selection",
+    "sibling-places-selection", "sibling-form-selection", "coder-plus-selection",
+]  # fmt: skip
 paths = [path for name in FOLDERS for path in sorted((results_dir() / name).glob("*.json"))]
 runs = prediction.measured_runs(paths)
 print(len(runs), "settings with layer cosine and held-out loss")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Relative fall of the response NLL over the layer cosine before training, one point for each setting, by benchmark; the vertical axis is linear within 0.1 of zero. What to see: whether points further right are higher, among the students each for itself.", "name": "fig-prediction"}, "image": {"alt": "A panel for each benchmark with a cloud of points for each student, and a line at zero."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Relative fall of the response NLL over the layer cosine before training, one point for each setting, by benchmark, of the micro models; the vertical axis is linear within 0.1 of zero. What to see: whether points further right are higher, among the students each for itself.", "name": "fig-prediction"}, "image": {"alt": "A panel for each benchmark with a cloud of points for each student, and a line at zero."}}
 figure = gain_over_alignment(runs)
 page.save(runs, "prediction-runs")
 
@@ -561,10 +579,10 @@ page.show_table(
 # %% [markdown]
 # ## Side effects
 #
-# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here a student is trained on one task, and measured on all four: the loss on held-out rows, and the score on the test items. Under the settings of [the main comparison](08_evaluation.ipynb) LaTen changes nothing; with [chosen settings](10_chosen_settings.ipynb) its weights change by less than a percent, and the loss on its own task falls by a few percent.
+# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here a student is trained on one task, and measured on all four: the loss on held-out rows, and the score on the test items. Methods of distillation and other maps were not measured in this way. Under the settings of [the main comparison](08_evaluation.ipynb) LaTen changes nothing; with [chosen settings](10_chosen_settings.ipynb) its weights change by less than a percent, and the loss on its own task falls by a few percent.
 
 # %% tags=["hide-input"]
-MEANS = "Mean changes after a transfer on one task, over the tasks trained on: of the response NLL in nats per token (above zero is harm) and of the score in points (below zero is harm)."
+MEANS = "Mean changes after a transfer on one task, over the tasks trained on: of the trained weights as a share of their norm, of the response NLL in nats per token (above zero is harm) and of the score in points (below zero is harm)."
 MATRICES = {
     "": (side_effects.LOSS, "Change of the response NLL on each task after a transfer on one, in nats per token. Above zero is harm; bold where the 95% interval over rows does not contain zero."),
     "-scores": (side_effects.SCORE, "Change of the score on each task after a transfer on one, in points. Below zero is harm; bold where the 95% interval over items does not contain zero."),
@@ -591,14 +609,14 @@ for name, (about, command) in SIDES.items():
             **made,
         )
     means = side_effects.mean_rises(found[""])
-    still = [f"`{name}`" for name, own, other, _ in means.itertuples() if rounded(own, 4) == rounded(other, 4) == 0]
+    still = [f"`{name}`" for name, own, other, *_ in means.itertuples() if rounded(own, 4) == rounded(other, 4) == 0]
     if still:
         display(Markdown(f"{', '.join(still)} changed nothing here, which decides nothing."))
 
 # %% [markdown]
 # ## What moves, and what is computed
 #
-# Appendix D.1 says that layer outputs need less bandwidth than parameters or logits, and that alignment costs almost nothing. Both can be computed from the shapes of the models and the lengths of the rows; {numref}`tab-plan-check` compares such counts with PyTorch's own counter. The targets of all training rows are compared with the weights of one student layer and with the logits at the same positions; operations are those of one transfer under the paper's settings. Lengths of texts are counted for the micro tasks; for the real ones they are assumed where the data are not here.
+# Appendix D.1 says that layer outputs need less bandwidth than parameters or logits, and that alignment costs almost nothing. Both can be computed from the shapes of the models and the lengths of the rows; {numref}`tab-plan-check` compares the operations of each phase with what is counted while it runs, and {numref}`tab-medium-measured` the sizes with those of the tensors, both for a few rows. The targets of all training rows are compared with the weights of one student layer and with the logits at the same positions; operations are those of one transfer under the paper's settings. Lengths of texts are counted for the micro tasks; for the real ones they are assumed where the data are not here.
 
 # %% tags=["hide-input"]
 COLUMNS = "For each task: megabytes of the targets of all training rows, of the logits at the same positions and of one student layer, in the type of the weights; billions of operations of a transfer, part by part."
@@ -609,6 +627,19 @@ for name, models in (("llama2", "Llama 2, 13B to 7B"), (settings.name, "micro-te
     less = ", ".join(moved.loc[moved["targets, MB"] < moved["one layer, MB"], "data"]) or "no task"
     said = f"Bases, map and targets are {share.min():.2g} to {share.max():.2g} percent of the operations. The targets are smaller than one layer for {less}, and smaller than the logits by {(moved['logits, MB'] / moved['targets, MB']).iloc[0]:.1f} times."
     display(Markdown(said))
+
+# %% tags=["hide-input"]
+CHECK = "python benchmarks/plan_check.py --out data/results/speed/plan.json"
+if (planned := results_dir() / "speed" / "plan.json").is_file():
+    page.show_table(
+        medium.measured_table(planned),
+        "What alignment makes and moves for the rows of the check of the plan, in float32: by arithmetic, as in the tables above, and measured, from the tensors of a run and by counting its products.",
+        "medium-measured",
+        command=CHECK,
+        records=[planned],
+    )
+else:
+    display(Markdown(f"*Not measured: `{CHECK}`.*"))
 
 # %% tags=["hide-input"]
 spent = {name: results_dir() / "micro-tuned-cost" / f"{name}.json" for name in ("semalign", "cross-entropy")}

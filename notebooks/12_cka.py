@@ -155,6 +155,27 @@ else:
     display(commands("*Not run. These commands make it:*", "semalign run --profile micro --only 12"))
 
 # %% [markdown]
+# ### The second student
+#
+# `micro-sibling` was cut from the teacher, so its layers come from those of the teacher. Here too, no transfer is between the matrices before and after alignment.
+
+# %% tags=["hide-input"]
+SIBLING = results_dir() / "ablations-analysis" / "cka-micro-sibling"
+sibling = pd.read_csv(f"{SIBLING}.csv") if SIBLING.with_name(f"{SIBLING.name}.csv").is_file() else None
+OF_SIBLING = "semalign cka micro-teacher micro-sibling --prompts micro_mmlu --limit 100 --out data/results/ablations-analysis/cka-micro-sibling"
+if sibling is None:
+    display(commands("*Not run. This command makes it:*", OF_SIBLING))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "As {numref}`fig-cka-micro`, for micro-teacher and micro-sibling on prompts of micro-MMLU. What to see: whether the diagonal is clearer than in the pair that was trained apart.", "name": "fig-cka-sibling"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
+if sibling is not None:
+    figure = figures.layer_similarity(sibling, "raw")
+
+# %% tags=["remove-input"]
+if sibling is not None:
+    page.save(sibling, "cka-sibling")
+    display(page.provenance("cka-sibling", OF_SIBLING, SIBLING.with_name(f"{SIBLING.name}.json")))
+
+# %% [markdown]
 # (cka-trained)=
 # ### A transfer that trains
 #
@@ -273,8 +294,6 @@ if real is not None:
 # High similarity along the diagonal says something about two trained models only to the extent that it exceeds that of the untrained pair. A matrix that alignment leaves unchanged says something about semantics only to the extent that permuted atoms change it. "After transfer" says something only to the extent that the transfer changed the student.
 
 # %% tags=["hide-input"]
-SIBLING = results_dir() / "ablations-analysis" / "cka-micro-sibling"
-sibling = pd.read_csv(f"{SIBLING}.csv") if SIBLING.with_name(f"{SIBLING.name}.csv").is_file() else None
 of_pairs = {
     "The micro pair": micro if settings.name == "micro" else None,
     "micro-teacher and micro-sibling (prompts of micro-MMLU)": sibling,
@@ -293,17 +312,6 @@ In untrained pairs all layers resemble each other on prompts, since the same tok
 if settings.name == "micro":
     moved = summarise(micro).set_index("condition").loc["transferred", "mean_difference"].max()
     display(Markdown(f"After the transfer, the largest mean difference to any of the matrices before is {moved:.0e}."))
-
-# %% tags=["remove-input"]
-if sibling is not None:
-    page.save(sibling, "cka-sibling")
-    display(
-        page.provenance(
-            "cka-sibling",
-            "semalign cka micro-teacher micro-sibling --prompts micro_mmlu --limit 100 --out data/results/ablations-analysis/cka-micro-sibling",
-            SIBLING.with_name(f"{SIBLING.name}.json"),
-        )
-    )
 
 # %% [markdown]
 # **Read next**: [Published weights](13_published_weights.ipynb), where models of other makers are run.

@@ -1,5 +1,11 @@
 """Operations at the shapes of Llama 2 against hand computation; `test_measured.py` has PyTorch's count."""
 
+from dataclasses import replace
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from semalign.bases.gram import gram
 from semalign.planning import flops
 from semalign.planning.shapes import shapes_of
 from semalign.planning.texts import Texts
@@ -22,8 +28,20 @@ def test_logits_of_the_supervised_positions():
     assert flops.head(SMALLER, ROW.positions) == 2 * 32000 * 4096 * 101
 
 
-def test_a_basis_takes_two_products_of_the_head_with_d_by_d_matrices():
-    assert flops.inverse(LARGER) == 4 * 32000 * 5120**2 + 5120**3
+def test_a_basis_takes_two_gram_matrices_and_one_product_of_the_head_with_a_d_by_d_matrix():
+    # 5,120 columns are halved four times, to 16 blocks on the diagonal: of 32 halves of blocks, 17 are multiplied.
+    gram = 2 * 32000 * 5120**2 * 17 // 32
+    assert flops.inverse(LARGER) == 2 * gram + 2 * 32000 * 5120**2 + 5120**3
+    narrow = replace(LARGER, width=128)  # one block, multiplied whole
+    assert flops.inverse(narrow) == 6 * 32000 * 128**2 + 128**3
+
+
+def test_gram_matrices_multiply_the_blocks_that_are_counted():
+    head = torch.zeros(10, 1100)
+    with FlopCounterMode(display=False) as counter:
+        gram(head, torch.float32)
+    shapes = replace(LARGER, vocabulary=10, width=1100)
+    assert 2 * counter.get_total_flops() == flops.inverse(shapes) - 2 * 10 * 1100**2 - 1100**3
 
 
 def test_lora_and_trained_weights():

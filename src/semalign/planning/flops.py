@@ -5,6 +5,9 @@ matrices have no gradient of their own. Attention over n tokens takes ``4 n^2`` 
 forward (scores, and the weighted values), and ``10 n^2`` backward, where scores are computed again.
 """
 
+import math
+
+from semalign.bases.gram import BLOCK
 from semalign.planning.shapes import Shapes
 from semalign.planning.texts import Texts
 
@@ -44,8 +47,13 @@ def head(shapes: Shapes, positions: int) -> int:
 
 
 def inverse(shapes: Shapes) -> int:
-    """Return the operations of a basis at the most: Gram matrix in two precisions, factor, inverse, and vectors."""
-    return 4 * shapes.vocabulary * shapes.width**2 + shapes.width**3
+    """Return the operations of a basis at the most: Gram matrix in two precisions, factor, inverse, and vectors.
+
+    Of a Gram matrix the blocks on and below the diagonal are multiplied (:func:`semalign.bases.gram.gram`).
+    """
+    blocks = 2 ** max(0, math.ceil(math.log2(shapes.width / BLOCK)))  # on the diagonal
+    square = shapes.vocabulary * shapes.width**2
+    return 2 * (square + square // blocks) + 2 * square + shapes.width**3
 
 
 def alignment(teacher: Shapes, student: Shapes) -> int:

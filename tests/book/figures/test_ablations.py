@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from semalign.book.figures.ablations import factor_effects, gain_over_alignment
+from semalign.book.figures.ablations import critical_places, factor_effects, gain_over_alignment
 from semalign.experiments.profiles import load_profile
 
 
@@ -35,3 +35,15 @@ def test_points_of_a_student_are_in_the_panel_of_their_task():
     assert [axis.get_title() for axis in figure.axes] == ["MMLU", "GSM8K"]
     assert [line.get_xydata().tolist() for line in figure.axes[0].lines[:2]] == [[[0.5, 0.25]], [[0.1, -1.0]]]
     assert gain_over_alignment(runs.iloc[:0]).axes
+
+
+def test_a_marker_stands_at_the_layer_that_a_granularity_finds():
+    keys = ["task", "method", "aggregation", "interface", "layer", "score"]
+    lines = [
+        ("micro_mmlu", "ablation", "signed", interface, layer, score)
+        for interface, scores in (("mlp", [3.0, 1.0, 2.0]), ("heads", [-3.0, -1.0, -2.0]))
+        for layer, score in enumerate(scores, 1)
+    ]
+    (axis,) = critical_places(pd.DataFrame(lines, columns=keys)).axes
+    assert axis.get_title() == "MMLU" and [text.get_text() for text in axis.get_yticklabels()] == ["ablation, signed"]
+    assert {line.get_label(): line.get_xdata().tolist() for line in axis.lines} == {"mlp": [1], "heads": [2]}

@@ -2,8 +2,9 @@
 
 import pytest
 
-from semalign.book.tables.medium import medium_table, share_of_alignment
+from semalign.book.tables.medium import measured_table, medium_table, share_of_alignment
 from semalign.experiments.profiles import load_profile
+from semalign.files import write_json
 from semalign.planning.shapes import shapes_of
 from semalign.planning.texts import ProfileTexts
 
@@ -22,3 +23,15 @@ def test_targets_logits_and_a_layer_are_counted_in_the_type_of_the_weights():
     alignment = line["bases and map, GFLOP"] + line["targets, GFLOP"]
     work = alignment + line["teacher's pass, GFLOP"] + line["training, GFLOP"]
     assert share["GSM8K"] == pytest.approx(100 * alignment / work)
+
+
+def test_measured_sizes_stand_beside_those_by_arithmetic(tmp_path):
+    lines = [
+        {"model": "micro-student", "what": "targets, bytes", "planned": 8, "measured": 9},
+        {"model": "other", "what": "one layer, bytes", "planned": 1, "measured": 1},
+    ]
+    write_json(tmp_path / "plan.json", {"moved": lines})
+    assert measured_table(tmp_path / "plan.json").to_numpy().tolist() == [
+        ["micro-teacher → micro-student", "targets, bytes", 8, 9],
+        ["other", "one layer, bytes", 1, 1],
+    ]

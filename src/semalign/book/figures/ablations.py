@@ -50,6 +50,31 @@ def factor_effects(profile: Profile, lines: pd.DataFrame, factor: str) -> Figure
     return figure
 
 
+def critical_places(scores: pd.DataFrame) -> Figure:
+    """Draw the critical teacher layer of each way to attribute: a panel for each task, a marker for each granularity.
+
+    Args:
+        scores: see :func:`semalign.book.tables.analyses.recorded_scores`.
+    """
+    keys = ["task", "method", "aggregation", "interface"]
+    found = scores.loc[scores.groupby(keys, sort=False)["score"].idxmax()]
+    ways = found["method"] + ", " + found["aggregation"]
+    names, granularities, tasks = (list(dict.fromkeys(column)) for column in (ways, found["interface"], found["task"]))
+    figure, axes = plt.subplots(1, len(tasks), figsize=(7.4, 1.6 + 0.55 * len(names)), sharey=True, squeeze=False)
+    for axis, task in zip(axes[0], tasks, strict=True):
+        for i, granularity in enumerate(granularities):
+            here = (found["task"] == task) & (found["interface"] == granularity)
+            places = [names.index(way) + 0.15 * (i - (len(granularities) - 1) / 2) for way in ways[here]]
+            style = {"color": sns.color_palette("colorblind")[i], "ms": 6, "label": granularity}
+            axis.plot(found["layer"][here], places, MARKERS[i], **style)
+        axis.set(title=title(task), xlabel="critical teacher layer", xlim=(0.5, scores["layer"].max() + 0.5))
+        axis.set_xticks(range(1, scores["layer"].max() + 1))
+    axes[0, 0].set_yticks(range(len(names)), names)
+    axes[0, 0].invert_yaxis()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(granularities))
+    return figure
+
+
 def gain_over_alignment(runs: pd.DataFrame) -> Figure:
     """Draw the relative fall of the held-out loss over the layer cosine before training, a panel for each task.
 

@@ -1,9 +1,12 @@
 """What moves between the models and what alignment computes (Appendix D.1), by arithmetic on the models' shapes."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from semalign.book.tables.paper import title
 from semalign.experiments.profiles import Profile
+from semalign.files import read_json
 from semalign.planning import transfer
 from semalign.planning.machines import MACHINES
 from semalign.planning.setup import AS_GIVEN, Setup
@@ -12,6 +15,7 @@ from semalign.planning.texts import ProfileTexts
 from semalign.settings import TransferSettings
 
 MEGA, GIGA = 10**6, 10**9
+PAIRS = {"micro-student": "micro-teacher → micro-student", "smollm2-135m": "SmolLM2 → itself"}
 
 
 def medium_table(profile: Profile) -> pd.DataFrame:
@@ -44,6 +48,24 @@ def medium_table(profile: Profile) -> pd.DataFrame:
                 "training, GFLOP": work["training"] / GIGA,
             }
         )
+    return pd.DataFrame(lines)
+
+
+def measured_table(path: Path) -> pd.DataFrame:
+    """Return what ``benchmarks/plan_check.py`` measured of these sizes, beside what arithmetic gives for the same rows.
+
+    Args:
+        path: its JSON file.
+    """
+    lines = [
+        {
+            "models": PAIRS.get(size["model"], size["model"]),
+            "what": size["what"],
+            "by arithmetic": size["planned"],
+            "measured": size["measured"],
+        }
+        for size in read_json(path)["moved"]
+    ]
     return pd.DataFrame(lines)
 
 

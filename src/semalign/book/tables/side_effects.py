@@ -41,19 +41,21 @@ def side_effects(folder: Path, measure: Measure = LOSS) -> pd.DataFrame:
 
     Returns:
         A line for each ``method``, task ``trained`` on and task ``measured``, with ``value``, ``low`` and ``high``: a
-        95% bootstrap interval over rows or items and seeds. It is empty without records.
+        95% bootstrap interval over rows or items and seeds, and ``weights``: the mean change of the trained weights as
+        a share of their norm. It is empty without records.
     """
-    columns = ["method", "trained", "measured", "value", "low", "high", "seeds"]
+    columns = ["method", "trained", "measured", "value", "low", "high", "seeds", "weights"]
     records = read_records(folder) if folder.is_dir() else pd.DataFrame()
     records = records[[measure.key in details for details in records["details"]]] if len(records) else records
     if records.empty:
         return pd.DataFrame(columns=columns)
     lines = []
     for (method, trained), part in records.groupby(["method", "task"], sort=False):
+        weights = np.mean([details["weight_change"] for details in part["details"]])
         for measured in part["details"].iloc[0][measure.key]:
             changes = np.array([details[measure.key][measured] for details in part.sort_values("seed")["details"]])
             found = seeded_bootstrap(measure.factor * changes, np.zeros((1, changes.shape[1])))
-            lines.append([method, trained, measured, *found[:3], len(changes)])
+            lines.append([method, trained, measured, *found[:3], len(changes), weights])
     order = list(records["details"].iloc[0][measure.key])
     found = pd.DataFrame(lines, columns=columns).sort_values("trained", key=lambda tasks: tasks.map(order.index))
     return found.sort_values("method", key=_place, kind="stable")
@@ -88,7 +90,7 @@ def side_effect_table(lines: pd.DataFrame, measure: Measure = LOSS) -> pd.DataFr
 def mean_rises(lines: pd.DataFrame) -> pd.DataFrame:
     """Return for each method the mean change on the task it was trained on, and on the others, in the lines' unit.
 
-    ``trained`` is the number of tasks that it was trained on.
+    ``trained`` is the number of tasks that it was trained on, ``weights`` the mean change of the weights by them.
 
     Args:
         lines: see :func:`side_effects`.
@@ -96,11 +98,12 @@ def mean_rises(lines: pd.DataFrame) -> pd.DataFrame:
     own = lines["trained"] == lines["measured"]
     parts = {"own task": lines[own], "other tasks": lines[~own]}
     found = {name: part.groupby("method", sort=False)["value"].mean() for name, part in parts.items()}
-    return pd.DataFrame({**found, "trained": lines.groupby("method", sort=False)["trained"].nunique()})
+    by_method = lines.groupby("method", sort=False)
+    return pd.DataFrame({**found, "trained": by_method["trained"].nunique(), "weights": by_method["weights"].mean()})
 
 
 def mean_table(losses: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return a line for each method: the mean changes of loss and score on its own task, and on the other tasks.
+    """Return a line for each method: the mean changes of weights, and of loss and score on its own and on other tasks.
 
     Args:
         losses: lines of :func:`side_effects`.
@@ -110,7 +113,8 @@ def mean_table(losses: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     wide = pd.concat({name: part[["own task", "other tasks"]] for name, part in parts.items()}, axis=1)
     wide = wide.reindex(parts["loss"].index)
     decimals = {"loss": LOSS.decimals, "score": SCORE.decimals}
-    table = pd.DataFrame({"method": wide.index.map(label)})
+    weights = [f"{100 * value:.2f}" for value in parts["loss"]["weights"]]
+    table = pd.DataFrame({"method": wide.index.map(label), "weights, %": weights})
     for what, where in wide.columns:
         shown = [Interval(value, signed=True, decimals=decimals[what]) for value in wide[what, where]]
         table[f"{what}, {where}"] = shown
