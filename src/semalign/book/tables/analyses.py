@@ -74,7 +74,9 @@ def recorded_scores(record: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "task": line["task"],
-            **{key: line[key].replace("_", " ") for key in ("method", "aggregation", "interface")},
+            **{
+                key: line[key].replace("_x_", " × ").replace("_", " ") for key in ("method", "aggregation", "interface")
+            },
             "layer": layer,
             "score": score,
         }
