@@ -29,6 +29,7 @@ def test_packaged_profiles_load():
     ]
     names += [
         "micro-sibling-depth",
+        "micro-sibling-tuned",
         "micro-tuned",
         "sibling-changes",
         "sibling-first",
