@@ -33,6 +33,7 @@ profile = "micro"
 inputs = [
     "models", "benchmarks", "paper", "results/{profile}", "results/{profile}-sibling", "results/{profile}-tuned",
     "results/{profile}-curves", "results/{profile}-tuned-curves", "results/{profile}-sibling-curves",
+    "results/{profile}-sibling-tuned",
 ]  # fmt: skip
 
 # %% tags=["hide-input"]
@@ -185,7 +186,7 @@ page.provenance("scores", own.command, own.paths)
 # %% [markdown]
 # ## Table 2: code teachers
 #
-# This table has `micro-student` and teachers that were trained further on code. They take the place of the paper's CodeLlama and WizardCoder, in this order. The second student has the same teachers, and no records in the tables of tuned settings below.
+# This table has `micro-student` and teachers that were trained further on code. They take the place of the paper's CodeLlama and WizardCoder, in this order. The second student has the same teachers here, and only the general one in the tables of tuned settings below.
 
 # %% tags=["hide-input"]
 teachers = [settings.teacher, *settings.teachers]
@@ -314,33 +315,44 @@ display(
 # %% [markdown]
 # ## With settings chosen on validation data
 #
-# The paper's rates suit its models, and may not suit these. So the profile `micro-tuned` gives every method settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries) from the same number of grid points. It has [fewer training rows](#decisions-training-rows-at-micro-scale), so that all methods could be tried with five seeds. `semalign` still has the paper's rate, and is the only entry that was not tuned; compare the others with `semalign-tuned`, and with `semalign-ce`, which has cross-entropy in place of the output cosine.
+# The paper's rates suit its models, and may not suit these. So the profiles `micro-tuned` and `micro-sibling-tuned` give every method settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries) from the same number of grid points. They have [fewer training rows](#decisions-training-rows-at-micro-scale), so that all methods could be tried. `semalign` still has the paper's rate, and is the only entry that was not tuned; compare the others with `semalign-tuned`, and with `semalign-ce`, which has cross-entropy in place of the output cosine.
 
 # %% tags=["hide-input"]
 for each in tuned(settings):
-    for name, teachers, shown, about in (
-        ("tuned-1", [settings.teacher], benchmarks, "as in Table 1"),
-        ("tuned-2", [settings.teacher, *settings.teachers], code, "code benchmarks, all teachers, as in Table 2"),
-    ):
+    student, general = each.profile.student, each.profile.teacher
+    first_one = student == settings.student
+    ending = "" if first_one else f"-{student}"
+    asked = [("tuned-1", [general], benchmarks, "as in Table 1", "" if first_one else f"The same for {student}")]
+    if each.profile.teachers:
+        everyone = [general, *each.profile.teachers]
+        asked += [
+            (
+                "tuned-2",
+                everyone,
+                code,
+                "code benchmarks, all teachers, as in Table 2",
+                "The same from the code teachers",
+            )
+        ]
+    for name, teachers, shown, about, fold in asked:
         page.show_table(
             score_table(each.profile, each.scores, table_entries(each.profile, teachers), shown),
-            f"Fewer rows and settings chosen on validation data, {about}: scores in percent with 95% intervals, up to {len(each.profile.seeds)} seeds. {UNTRAINED}",
-            name,
+            f"Student {student}, fewer rows and settings chosen on validation data, {about}: scores in percent with 95% intervals, up to {len(each.profile.seeds)} seeds. {UNTRAINED}",
+            f"{name}{ending}",
             command=each.command,
             records=each.paths,
-            fold="" if name == "tuned-1" else "The same from the code teachers",
+            fold=fold,
         )
-    for teacher in (each.profile.teacher, *each.profile.teachers):
-        general = teacher == each.profile.teacher
-        entries = each.entries if general else each.profile.further_entries or each.entries
+    for teacher in (general, *each.profile.teachers):
+        entries = each.entries if teacher == general else each.profile.further_entries or each.entries
         lines = trainings.training_lines(each.profile, each.records, entries, each.before, teacher)
         page.show_table(
             trainings.training_table(each.profile, lines, each.records, entries, teacher),
-            f"Fewer rows and settings chosen on validation data, teacher {teacher}, {ABOUT}.",
-            "trainings-tuned" if general else f"trainings-tuned-{teacher}",
+            f"Student {student}, fewer rows and settings chosen on validation data, teacher {teacher}, {ABOUT}.",
+            f"trainings-tuned{ending}" if teacher == general else f"trainings-tuned-{teacher}",
             command=each.command,
             records=each.paths,
-            fold="What these trainings did" if general else f"What these trainings did, from {teacher}",
+            fold=f"What these trainings did: {student} from {teacher}",
         )
 if not tuned(settings):
     print(f"no profile {settings.name}-tuned: not run")
@@ -435,8 +447,8 @@ said = [
 for each in chosen:
     gained = {name: readings.gains(each.profile, each.scores, name) for name in each.entries}
     said += [
-        f"- **Fewer rows, settings chosen on validation data**: `semalign-tuned` {gained['semalign-tuned']}. With cross-entropy in place of the output cosine, `semalign-ce`: {gained['semalign-ce']}; the same training without an aligned state, `cross-entropy`: {gained['cross-entropy']}.",
-        f"- **Labels alone, all layers**, `sft`: {gained['sft']}. Seeking, tuned too: {gained['seeking']}. LaTen, tuned too: {gained['laten']}.",
+        f"- **{each.profile.student}, fewer rows, settings chosen on validation data**: `semalign-tuned` {gained['semalign-tuned']}. With cross-entropy in place of the output cosine, `semalign-ce`: {gained['semalign-ce']}; the same training without an aligned state, `cross-entropy`: {gained['cross-entropy']}.",
+        f"- **{each.profile.student}, labels alone, all layers**, `sft`: {gained['sft']}. Seeking, tuned too: {gained['seeking']}. LaTen, tuned too: {gained['laten']}.",
     ]
 display(
     Markdown(

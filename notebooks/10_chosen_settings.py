@@ -36,6 +36,8 @@ inputs = [
     "results/{profile}-tuned",
     "results/{profile}-tuned-cost",
     "results/{profile}-tuned-selection",
+    "results/{profile}-sibling-tuned",
+    "results/{profile}-sibling-tuned-selection",
     "results/{profile}-plus-selection",
     "results/{profile}-few-selection",
 ]
@@ -63,7 +65,7 @@ from semalign.results.comparisons import differences
 from semalign.results.records import PAPER
 
 settings = load_profile(profile)
-(chosen,) = tuned(settings) or paper_sized(settings)[:1]  # a profile without chosen settings is compared as it is
+chosen, *others = tuned(settings) or paper_sized(settings)[:1]  # without chosen settings, as it is
 scores, current = chosen.scores, {path.name for path in chosen.paths}
 if chosen.lacking:
     print(chosen.lacking)
@@ -197,6 +199,54 @@ if grid is not None:
     caption = "The whole grid: validation scores in percent, the chosen points bold."
     made = table(grids.whole_grid_table(chosen.profile, grid), caption, "tab-grid")
     display(folded(made, "The whole grid"), page.provenance("selection", SELECT, chosen_from.parent))
+
+# %% [markdown]
+# ### The second student
+#
+# The same entries and grids for the student that was cut from the teacher, whose atoms correspond to the teacher's, with the general teacher only.
+
+# %% tags=["hide-input"]
+for each in others:
+    student, made = each.profile.student, {"command": each.command, "records": each.paths}
+    if each.lacking:
+        print(each.lacking)
+    theirs = {name: differences(each.folder, name, only={path.name for path in each.paths}) for name in ours}
+    page.show_table(
+        controls.chosen_differences(each.profile, theirs, TUNED_PAIRS),
+        f"{{numref}}`tab-tuned-in-short` for {student}, up to {len(each.profile.seeds)} seeds.",
+        f"tuned-in-short-{student}",
+        **made,
+    )
+    page.show_table(
+        controls.control_table(each.profile, each.scores, [settings.teacher]),
+        f"Scores of every method in percent with 95% intervals, student {student}, teacher {settings.teacher}. {UNTRAINED}",
+        f"controls-{student}",
+        fold=f"Scores of every method, student {student}",
+        **made,
+    )
+    for name, lines in theirs.items():
+        page.save(lines, f"differences-{name}-{student}")
+        for suffix, teachers, shown in controls.difference_tables(each.profile, name, lines):
+            caption = f"Student {student}: `{name}` minus X in points, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05."
+            of_name = table(shown, caption, f"tab-differences-{name}{suffix}-{student}")
+            display(
+                folded(of_name, f"{name} minus X, student {student}"),
+                page.provenance(f"differences-{name}-{student}", each.command, each.paths),
+            )
+    if (points := results_dir() / f"{each.profile.name}-selection" / TABLE).is_file():
+        tried, select = pd.read_csv(points), f"semalign select --profile {each.profile.name}"
+        page.save(tried, f"selection-{student}")
+        display(Markdown(grids.ends_text(each.profile, tried)))
+        print(
+            f"Entries with other settings than the chosen ones: {', '.join(grids.not_as_chosen(each.profile, tried)) or 'none'}"
+        )
+        of_points = table(
+            grids.chosen_table(each.profile, tried), f"{{numref}}`tab-chosen` for {student}.", f"tab-chosen-{student}"
+        )
+        display(
+            folded(of_points, f"The chosen points of {student}"),
+            page.provenance(f"selection-{student}", select, points.parent),
+        )
 
 # %% [markdown]
 # ## Would a change of the objective help?

@@ -1,4 +1,4 @@
-"""The comparisons that stand on the pages of a profile: its own, a second student's, and one with chosen settings."""
+"""The comparisons that stand on the pages of a profile: its own, a second student's, and those with chosen settings."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,8 +84,12 @@ def paper_sized(profile: Profile) -> list[Comparison]:
 
 
 def tuned(profile: Profile) -> list[Comparison]:
-    """Return the comparison under settings that were chosen on validation data, NAME-tuned, if it is packaged."""
-    return _packaged(f"{profile.name}-{TUNED}")
+    """Return the comparisons under settings that were chosen on validation data: the profile's, and a second student's.
+
+    They are of the packaged profiles NAME-tuned and NAME-sibling-tuned, where there are any.
+    """
+    names = (f"{profile.name}-{TUNED}", f"{profile.name}-{SECOND}-{TUNED}")
+    return [comparison for name in names for comparison in _packaged(name)]
 
 
 def _packaged(name: str) -> list[Comparison]:
