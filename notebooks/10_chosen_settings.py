@@ -226,7 +226,7 @@ for each in others:
     )
     for name, lines in theirs.items():
         page.save(lines, f"differences-{name}-{student}")
-        for suffix, teachers, shown in controls.difference_tables(each.profile, name, lines):
+        for suffix, _, shown in controls.difference_tables(each.profile, name, lines):
             caption = f"Student {student}: `{name}` minus X in points, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05."
             of_name = table(shown, caption, f"tab-differences-{name}{suffix}-{student}")
             display(

@@ -34,6 +34,7 @@ def files(folder: str) -> set[str]:
         "micro-changes",
         "micro-tuned",
         "micro-sibling",
+        "micro-sibling-tuned",
         "sibling-changes",
         "sibling-first",
         "sibling-form",
