@@ -17,10 +17,10 @@
 #
 # **What does the paper's objective do to the layer that it trains?**
 #
-# - Under the paper's settings both losses fall. On {term}`held-out <held out>` rows the layer's states come closer to the {term}`targets <target>`, but stay far from them, and the student predicts the responses worse than before.
-# - At ten times the rate, on fewer rows, the states come closer still, and the predictions become clearly worse on GSM8K, least where cross-entropy is the output term or a late layer is trained. On MMLU these leave the predictions about as they were or better, so does comparing the layer's whole output, and the other changes at that rate make them clearly worse.
-# - Of all changes only cross-entropy without the layer term lowers the loss on both benchmarks. More steps of the paper's objective do not help either ({numref}`fig-curves`).
-# - **What this does not show**: scores, which are in [Evaluation](08_evaluation.ipynb). The first transfer is one task and one seed, and the changed settings are two tasks and three seeds.
+# - In `micro-student`, under the paper's settings, both losses fall. On {term}`held-out <held out>` rows the layer's states come closer to the {term}`targets <target>`, but stay far from them, and the student predicts the responses worse than before.
+# - At ten times the rate, on fewer rows, the states come closer still, and the predictions of both students become worse on GSM8K with every change but one, least where cross-entropy is the output term or a late layer is trained. On MMLU these leave the predictions about as they were or better, and so does comparing the layer's whole output. The other changes at that rate make them worse there, clearly in `micro-student`, and by little with many of them in `micro-sibling`.
+# - Of all changes only cross-entropy without the layer term lowers the loss on both benchmarks, on GSM8K in `micro-sibling` hardly. In that student cross-entropy beside the layer term lowers it on MMLU too, by less. More steps of the paper's objective do not help either ({numref}`fig-curves`).
+# - **What this does not show**: scores, which are in [Evaluation](08_evaluation.ipynb). The first transfer is one task and one seed, and the changed settings are two tasks and three seeds of each student.
 #
 # :::{admonition} About this page
 # - **Purpose**: make the targets (the paper's Section 4.2), train one student layer on them (its Section 4.3), and follow both cosine losses; then repeat this with one setting changed at a time.
