@@ -210,6 +210,8 @@ for each in others:
     student, made = each.profile.student, {"command": each.command, "records": each.paths}
     if each.lacking:
         print(each.lacking)
+    if not each.paths:
+        continue
     theirs = {name: differences(each.folder, name, only={path.name for path in each.paths}) for name in ours}
     page.show_table(
         controls.chosen_differences(each.profile, theirs, TUNED_PAIRS),
