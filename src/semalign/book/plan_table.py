@@ -102,6 +102,8 @@ def measured_table() -> str:
     shown: dict[str, dict[str, float]] = {phase: {"phase": phase} for phase in lines["phase"]}
     for phase, of, m, f in zip(lines["phase"], lines["model"] + ", " + lines["dtype"], memory, flops, strict=True):
         shown[phase] |= {f"{of}: memory": m, f"{of}: FLOPs": f}
-    caption = "Planned over measured for each phase on a CPU: memory and FLOPs. SmolLM2 is its own teacher. "
-        "The plan of the bases has Gram matrices in two types, of which the head of SmolLM2 needs one."
+    caption = (
+        "Planned over measured for each phase on a CPU: memory and FLOPs. SmolLM2 is its own teacher. The plan of the "
+        "bases has Gram matrices in two types, of which the head of SmolLM2 needs one."
+    )
     return table(pd.DataFrame(shown.values()), caption, "tab-plan-check").text
