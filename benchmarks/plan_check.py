@@ -4,7 +4,7 @@ Memory is the peak of PyTorch's allocator, from the profiler's record of every a
 are there before; FLOPs are those of ``torch.utils.flop_counter``, with attention written out, since it does not know
 the CPU's fused one, and with the products in place and the factors of the bases, which it does not count by itself.
 They follow from shapes and do not depend on the type: they are counted once, in float32, and the plan of each type is
-compared with them. Memory is measured in each type. What moves from the teacher to the student is made and its size
+compared with them. Memory is measured in each type. What Appendix D.1 compares is made and its size
 taken: the targets of all rows, the student's logits at their positions, and the weights of one student layer.
 
     python benchmarks/plan_check.py --out data/results/speed/plan.json
@@ -44,7 +44,6 @@ from semalign.training.lora import add_lora
 from semalign.training.objective import Objective
 from semalign.training.steering import Steering
 
-TOLERANCE = 0.2
 ANSWER = 24  # tokens that are generated
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 ATEN = torch.ops.aten
@@ -79,7 +78,7 @@ class Line(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """What alignment makes or moves on a pair, by arithmetic and measured: bytes, or FLOPs of the targets."""
+    """A size that Appendix D.1 compares, by arithmetic and measured: bytes, or FLOPs of the targets."""
 
     model: str
     what: str

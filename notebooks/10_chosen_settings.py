@@ -17,14 +17,14 @@
 #
 # **When every method has settings chosen on validation data, which one does best, and is there a better version of the paper's?**
 #
-# - With fewer training rows and chosen settings, no run of `semalign-tuned`, the paper's objective with a rate of its own, trained the student, nor did its forms with permuted or random atoms, so their equal scores decide nothing. Beside {term}`labels`, where both train, the paper's map is not shown to do better than permuted atoms. The mean score of labels alone at the same layer is higher than that of the paper's objective on each benchmark, beyond chance on GSM8K and HumanEval, and is not shown to be lower than that of labels with the paper's map.
+# - With fewer training rows and chosen settings, no run of `semalign-tuned`, the paper's objective with a rate of its own, trained the student, nor did its forms with permuted or random atoms, so their scores, which hardly differ, decide nothing. Beside {term}`labels`, where both train, the paper's map is not shown to do better than permuted atoms. The mean score of labels alone at the same layer is higher than that of the paper's objective on each benchmark, beyond chance on GSM8K and HumanEval, and is not shown to be lower than that of labels with the paper's map.
 # - Searches for a change of the objective that beats what one would run anyway, by more than its control does, found none.
 # - **What this does not show**: what these methods reach at the paper's sizes, which is in [Controls](09_controls.ipynb), or with other models.
 #
 # :::{admonition} About this page
 # - **Purpose**: compare every method of the registry under settings that were chosen on validation data: what each is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, whether a changed objective works, and what each method costs.
 # - **Cost**: about 30 seconds, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile micro-tuned` makes the scores, `semalign select --profile micro-tuned` the grid, and `python benchmarks/method_cost.py --profile micro-tuned` the costs.
+# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile micro-tuned` makes the scores, with `micro-sibling-tuned` those of the second student, `semalign select --profile micro-tuned` the grid, and `python benchmarks/method_cost.py --profile micro-tuned` the costs.
 # :::
 
 # %% tags=["parameters"]
@@ -228,6 +228,9 @@ for each in others:
     )
     for name, lines in theirs.items():
         page.save(lines, f"differences-{name}-{student}")
+        if lines.empty:
+            display(Markdown(f"*`{name}` minus X, student {student}: {NOT_RUN}.*"))
+            continue
         for suffix, _, shown in controls.difference_tables(each.profile, name, lines):
             caption = f"Student {student}: `{name}` minus X in points, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05."
             of_name = table(shown, caption, f"tab-differences-{name}{suffix}-{student}")

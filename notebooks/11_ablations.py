@@ -37,11 +37,12 @@ inputs = [
     "results/sibling-form", "results/sibling-form-selection", "results/side-effects",
     "results/side-effects-tuned", "results/micro-tuned-cost", "results/micro",
     "results/micro-sibling", "results/micro-tuned", "results/micro-tuned-selection",
+    "results/micro-sibling-tuned", "results/micro-sibling-tuned-selection",
     "results/micro-plus-selection", "results/micro-few-selection",
     "results/sibling-plus-selection", "results/micro-depth-sweep",
     "results/micro-sibling-depth-sweep", "results/sibling-plus", "results/sibling-places-selection",
     "results/coder-plus-selection", "results/sibling-first", "results/micro-changes",
-    "results/sibling-changes", "results/small", "results/small-last", "results/speed",
+    "results/sibling-changes", "results/speed",
 ]  # fmt: skip
 
 # %% tags=["hide-input"]
@@ -318,7 +319,7 @@ display(Markdown(f"{ablations.reading(lines, 'pairing')}\n\n{where}."))
 #
 # Attribution and training can look at what attention adds, at what the MLP adds, at both together, or at the layer's output. The paper attributes and compares at one of them, and does not say exactly at which.
 #
-# **Attribution** can also look at single attention heads, whose output is taken before the matrix that mixes them; a layer then has the score of its best head. And it can go another way than gradient × activation: *integrated gradients* average the gradient over activations between zero and the layer's own, and an *ablation* puts zero in place of the activation and measures how far the log-likelihood of the response falls. All that a choice can change is the {term}`critical layer`, and with it the pair of layers; the figure shows the layer, and the table under it both. A pair is trained only where it differs from that of the starting point: {numref}`tab-ablation-pairing` has the pairs that were.
+# **Attribution** can also look at single attention heads, whose output is taken before the matrix that mixes them; a layer then has the score of its best head. And it can go another way than gradient × activation: *integrated gradients* average the gradient over activations between zero and the layer's own, and an *ablation* puts zero in place of the activation and measures how far the log-likelihood of the response falls. All that a choice can change is the {term}`critical layer`, and with it the pair of layers; {numref}`fig-ablation-attribution` shows the layer, and {numref}`tab-ablation-attribution` both. A pair is trained only where it differs from that of the starting point: {numref}`tab-ablation-pairing` has the pairs that were.
 #
 # **Training** at single heads was not built. A head's output, before it is mixed, is not in the residual stream, where the atoms are, so Eq. 1 does not apply to it. What a head adds after mixing is there, but the paper does not say with which head of the student it should be compared: its formula pairs layers by their depth, and heads have no order. The sum over heads is the interface `attention`.
 
@@ -535,9 +536,10 @@ display(Markdown("Over both tasks:\n\n" + "\n".join(said)))
 
 # %%
 FOLDERS = [
-    "ablations", "student-ablations", "micro", "micro-sibling", "micro-tuned", "micro-changes",
+    "ablations", "student-ablations", "micro", "micro-sibling", "micro-tuned", "micro-sibling-tuned", "micro-changes",
     "sibling-changes", "sibling-first", "sibling-form", "sibling-plus",
-    "micro-tuned-selection", "micro-plus-selection", "micro-few-selection", "sibling-plus-selection",
+    "micro-tuned-selection", "micro-sibling-tuned-selection", "micro-plus-selection", "micro-few-selection",
+    "sibling-plus-selection",
     "sibling-places-selection", "sibling-form-selection", "coder-plus-selection",
 ]  # fmt: skip
 paths = [path for name in FOLDERS for path in sorted((results_dir() / name).glob("*.json"))]
@@ -579,7 +581,7 @@ page.show_table(
 # %% [markdown]
 # ## Side effects
 #
-# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here a student is trained on one task, and measured on all four: the loss on held-out rows, and the score on the test items. Methods of distillation and other maps were not measured in this way. Under the settings of [the main comparison](08_evaluation.ipynb) LaTen changes nothing; with [chosen settings](10_chosen_settings.ipynb) its weights change by less than a percent, and the loss on its own task falls by a few percent.
+# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here a student is trained on one task, and measured on all four: the loss on held-out rows, and the score on the test items. Distillation, and maps other than the paper's and its permuted form, were not measured in this way. Under the settings of [the main comparison](08_evaluation.ipynb) LaTen changes nothing; with [chosen settings](10_chosen_settings.ipynb) its weights change by less than a percent, and the loss on its own task falls by a few percent.
 
 # %% tags=["hide-input"]
 MEANS = "Mean changes after a transfer on one task, over the tasks trained on: of the trained weights as a share of their norm, of the response NLL in nats per token (above zero is harm) and of the score in points (below zero is harm)."
@@ -633,7 +635,7 @@ CHECK = "python benchmarks/plan_check.py --out data/results/speed/plan.json"
 if (planned := results_dir() / "speed" / "plan.json").is_file():
     page.show_table(
         medium.measured_table(planned),
-        "What alignment makes and moves for the rows of the check of the plan, in float32: by arithmetic, as in the tables above, and measured, from the tensors of a run and by counting its products.",
+        "Sizes in bytes, and operations, for the rows by which {numref}`tab-plan-check` was made, in float32: by arithmetic, as in the tables above, and measured, as the sizes of the tensors and the products that were counted.",
         "medium-measured",
         command=CHECK,
         records=[planned],

@@ -25,7 +25,7 @@
 #
 # :::{admonition} About this page
 # - **Purpose**: make Fig. 4 and 6 of the paper: CKA between every teacher layer and every student layer, linear and RBF, before and after alignment and after a transfer, with untrained models and permuted atoms as controls.
-# - **Cost**: about 90 seconds for the micro family on a CPU; the matrices of SmolLM2-135M come from committed results.
+# - **Cost**: about 90 seconds for the micro family on a CPU; the matrices of micro-sibling and SmolLM2-135M come from committed results.
 # - **Command**: `semalign run --profile micro --only 12`
 # :::
 
@@ -157,7 +157,7 @@ else:
 # %% [markdown]
 # ### The second student
 #
-# `micro-sibling` was cut from the teacher, so its layers come from those of the teacher. Here too, no transfer is between the matrices before and after alignment.
+# `micro-sibling` was cut from the teacher, so each of its layers comes from the teacher layer with which it is paired. No transfer was run for this figure. The prompts are those of micro-MMLU, not of micro-HumanEval as above, so differences between the two pairs may come from the prompts too.
 
 # %% tags=["hide-input"]
 SIBLING = results_dir() / "ablations-analysis" / "cka-micro-sibling"

@@ -22,10 +22,8 @@ def names(comparisons):
 def test_a_page_shows_its_own_profile_a_second_student_and_chosen_settings(root):
     micro = load_profile("micro")
     own, sibling = paper_sized(micro)
-    assert names([own, sibling]) == ["micro", "micro-sibling"] and names(tuned(micro)) == [
-        "micro-tuned",
-        "micro-sibling-tuned",
-    ]
+    assert names([own, sibling]) == ["micro", "micro-sibling"]
+    assert names(tuned(micro)) == ["micro-tuned", "micro-sibling-tuned"]
     assert own.entries[:2] == ["semalign", "permuted-atoms"] and "sft" not in own.entries
     assert sibling.command == "semalign compare --profile micro-sibling"
     assert sibling.paths == [] and sibling.records.empty and sibling.scores.empty and sibling.before == {}

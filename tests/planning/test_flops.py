@@ -30,8 +30,8 @@ def test_logits_of_the_supervised_positions():
 
 def test_a_basis_takes_two_gram_matrices_and_one_product_of_the_head_with_a_d_by_d_matrix():
     # 5,120 columns are halved four times, to 16 blocks on the diagonal: of 32 halves of blocks, 17 are multiplied.
-    gram = 2 * 32000 * 5120**2 * 17 // 32
-    assert flops.inverse(LARGER) == 2 * gram + 2 * 32000 * 5120**2 + 5120**3
+    one_gram = 2 * 32000 * 5120**2 * 17 // 32
+    assert flops.inverse(LARGER) == 2 * one_gram + 2 * 32000 * 5120**2 + 5120**3
     narrow = replace(LARGER, width=128)  # one block, multiplied whole
     assert flops.inverse(narrow) == 6 * 32000 * 128**2 + 128**3
 

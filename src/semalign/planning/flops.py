@@ -47,9 +47,10 @@ def head(shapes: Shapes, positions: int) -> int:
 
 
 def inverse(shapes: Shapes) -> int:
-    """Return the operations of a basis at the most: Gram matrix in two precisions, factor, inverse, and vectors.
+    """Return about the operations of a basis: Gram matrix in two precisions, factor, inverse, and vectors.
 
-    Of a Gram matrix the blocks on and below the diagonal are multiplied (:func:`semalign.bases.gram.gram`).
+    Of a Gram matrix the blocks on and below the diagonal are multiplied (:func:`semalign.bases.gram.gram`). A head may
+    need one precision only. The checks of the rounding, which read some rows, are left out.
     """
     blocks = 2 ** max(0, math.ceil(math.log2(shapes.width / BLOCK)))  # on the diagonal
     square = shapes.vocabulary * shapes.width**2

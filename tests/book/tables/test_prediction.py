@@ -4,6 +4,7 @@ import pytest
 from helpers.losses import write_losses
 
 from semalign.book.tables.prediction import LEAST, measured, measured_runs, prediction_table
+from semalign.files import write_json
 from semalign.results.records import read_record
 
 
@@ -27,6 +28,14 @@ def test_seeds_of_a_setting_are_one_line_and_runs_without_a_layer_term_none(tmp_
     runs = measured_runs(paths)
     assert runs["map"].tolist() == ["semantic", "random"]
     assert runs[["before", "change", "gain"]].to_numpy()[0].tolist() == pytest.approx([0.1, 0.2, 0.25])
+
+
+def test_runs_of_other_teachers_or_rows_are_lines_of_their_own(tmp_path):
+    made = {"map": "semantic", "layer_weight": 1.0, "cosines": (0.1, 0.2)}
+    path = write_losses(tmp_path, "a", 0, [1.0], **made)
+    for name, change in {"teacher": {"teacher": "coder"}, "rows": {"fingerprints": {"data": "other"}}}.items():
+        write_json(tmp_path / f"{name}.json", {**read_record(path), **change})
+    assert len(measured_runs([path, tmp_path / "teacher.json", tmp_path / "rows.json"])) == 3
 
 
 def test_the_correlation_is_of_ranks_and_needs_enough_cosines(tmp_path):

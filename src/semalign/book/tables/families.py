@@ -15,6 +15,7 @@ from semalign.results.resampling import seeded_bootstrap
 
 Record = Mapping[str, Any]
 CONTROL = "permuted-atoms"
+WEIGHTS = "weights, %"
 NAMES = {
     NONE: "the student before",
     "semalign": "the paper's, shared atoms by bytes",
@@ -37,7 +38,8 @@ def family_table(records: Mapping[tuple[str, str], Sequence[Record]]) -> pd.Data
     """Return the NLL of each task and method with paired differences, in nats per response token.
 
     Differences are from the student before and from permuted atoms, on the same rows, with 95% bootstrap intervals over
-    rows and seeds. The change of the trained weights is a share of their norm, in percent.
+    rows and seeds. The change of the trained weights is a share of their norm, in percent; without records that say it,
+    the column is left out.
 
     Args:
         records: the records of each task and method (:func:`family_records`).
@@ -46,7 +48,8 @@ def family_table(records: Mapping[tuple[str, str], Sequence[Record]]) -> pd.Data
     for (task, method), runs in records.items():
         what = {"data": BENCHMARKS.get(task, task), "method": NAMES[method]}
         lines.append({**what, **(_numbers(runs, records, task, method) if runs else {"NLL": NOT_RUN})})
-    return pd.DataFrame(lines).fillna("")
+    table = pd.DataFrame(lines).fillna("")
+    return table.drop(columns=[name for name in table if name == WEIGHTS and not table[name].any()])
 
 
 def _numbers(
@@ -58,7 +61,7 @@ def _numbers(
         compared = method not in (NONE, other) and bool(records.get((task, other)))
         line[column] = _difference(runs, records[task, other]) if compared else ""
     if method != NONE:
-        line["weights, %"] = _weight_change(runs)
+        line[WEIGHTS] = _weight_change(runs)
         line["CPU seconds"] = f"{sum(run['details']['cpu_seconds'] for run in runs) / len(runs):.0f}"
         line["peak GiB"] = f"{max(run['details']['peak_memory_bytes'] for run in runs) / 2**30:.1f}"
     return line

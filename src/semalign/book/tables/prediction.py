@@ -33,7 +33,7 @@ def measured(record: Record) -> tuple[float, float, float] | None:
 
 
 def measured_runs(paths: Iterable[Path]) -> pd.DataFrame:
-    """Return all transfers whose layer term counts, a line for each setting, task and student: means over seeds.
+    """Return all transfers whose layer term counts, a line for each setting, task and pair: means over seeds.
 
     Args:
         paths: run records; those of other runs are left out.
@@ -42,7 +42,8 @@ def measured_runs(paths: Iterable[Path]) -> pd.DataFrame:
     for record in map(read_record, paths):
         settings = record["configuration"]
         if "map" in settings and settings.get("layer_weight") and (found := measured(record)):
-            key = json_fingerprint({name: value for name, value in settings.items() if name != "seed"})
+            made = {name: value for name, value in settings.items() if name != "seed"}
+            key = json_fingerprint([record["teacher"], record["fingerprints"].get("data"), made])
             lines.append([record["student"], record["task"], settings["map"], key, *found])
     runs = pd.DataFrame(lines, columns=COLUMNS)
     return runs.groupby(COLUMNS[:4], sort=False, as_index=False).mean()
