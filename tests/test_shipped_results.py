@@ -20,8 +20,7 @@ from semalign.tensor_files import tensor_fingerprint
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "data" / "results"
-PROFILES = ("micro-tuned", "micro-sibling-tuned", "micro-plus", "micro-few")
-PROFILES += ("sibling-plus", "sibling-form", "sibling-places", "coder-plus")
+PROFILES = ("micro-tuned", "micro-plus", "micro-few", "sibling-plus", "sibling-form", "sibling-places", "coder-plus")
 
 
 def files(folder: str) -> set[str]:
@@ -35,7 +34,6 @@ def files(folder: str) -> set[str]:
         "micro-changes",
         "micro-tuned",
         "micro-sibling",
-        "micro-sibling-tuned",
         "sibling-changes",
         "sibling-first",
         "sibling-form",
