@@ -33,9 +33,9 @@ def test_plans_stand_over_measurements_by_phase(tmp_path, monkeypatch):
     line = {"model": "m", "dtype": "float32", "planned_memory": 90, "measured_memory": 100}
     lines = [
         {**line, "phase": "training", "planned_flops": 110, "measured_flops": 100},
-        {**line, "phase": "bases and map", "planned_flops": 5, "measured_flops": 0},
+        {**line, "phase": "bases and map", "planned_flops": 5, "measured_flops": 4},
     ]
     write_json(tmp_path / "speed" / "plan.json", {"lines": lines})
     text = measured_table()
     assert "| phase | m, float32: memory | m, float32: FLOPs |\n| :-- | --: | --: |" in text
-    assert "| training | 0.90 | 1.10 |" in text and "| bases and map | 0.90 | – |" in text
+    assert "| training | 0.90 | 1.10 |" in text and "| bases and map | 0.90 | 1.25 |" in text
