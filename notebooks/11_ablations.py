@@ -638,7 +638,6 @@ if (planned := results_dir() / "speed" / "plan.json").is_file():
         "Sizes in bytes, and operations, for the rows by which {numref}`tab-plan-check` was made, in float32: by arithmetic, as in the tables above, and measured, as the sizes of the tensors and the products that were counted.",
         "medium-measured",
         command=CHECK,
-        records=[planned],
     )
 else:
     display(Markdown(f"*Not measured: `{CHECK}`.*"))
