@@ -32,6 +32,6 @@ def test_measured_sizes_stand_beside_those_by_arithmetic(tmp_path):
     ]
     write_json(tmp_path / "plan.json", {"moved": lines})
     assert measured_table(tmp_path / "plan.json").to_numpy().tolist() == [
-        ["micro-teacher → micro-student", "targets, bytes", 8, 9],
+        ["micro-teacher and micro-student", "targets, bytes", 8, 9],
         ["other", "one layer, bytes", 1, 1],
     ]

@@ -15,7 +15,7 @@ from semalign.planning.texts import ProfileTexts
 from semalign.settings import TransferSettings
 
 MEGA, GIGA = 10**6, 10**9
-PAIRS = {"micro-student": "micro-teacher → micro-student", "smollm2-135m": "SmolLM2 → itself"}
+PAIRS = {"micro-student": "micro-teacher and micro-student", "smollm2-135m": "SmolLM2 and itself"}
 
 
 def medium_table(profile: Profile) -> pd.DataFrame:
