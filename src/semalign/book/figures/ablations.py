@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from semalign.book.figures.course import not_run
 from semalign.book.figures.scores import MARKERS, errors
@@ -68,7 +69,7 @@ def critical_places(scores: pd.DataFrame) -> Figure:
             style = {"color": sns.color_palette("colorblind")[i], "ms": 6, "label": granularity}
             axis.plot(found["layer"][here], places, MARKERS[i], **style)
         axis.set(title=title(task), xlabel="critical teacher layer", xlim=(0.5, scores["layer"].max() + 0.5))
-        axis.set_xticks(range(1, scores["layer"].max() + 1))
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes[0, 0].set_yticks(range(len(names)), names)
     axes[0, 0].invert_yaxis()
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(granularities))
