@@ -4,8 +4,8 @@ Memory is the peak of PyTorch's allocator, from the profiler's record of every a
 are there before; FLOPs are those of ``torch.utils.flop_counter``, with attention written out, since it does not know
 the CPU's fused one, and with the products in place and the factors of the bases, which it does not count by itself.
 They follow from shapes and do not depend on the type: they are counted once, in float32, and the plan of each type is
-compared with them. Memory is measured in each type. What Appendix D.1 compares is made and its size
-taken: the targets of all rows, the student's logits at their positions, and the weights of one student layer.
+compared with them. Memory is measured in each type. What Appendix D.1 compares is made and its size taken: the targets
+of all rows, the student's logits at their positions, and the weights of one student layer.
 
     python benchmarks/plan_check.py --out data/results/speed/plan.json
 """

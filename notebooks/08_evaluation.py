@@ -186,7 +186,7 @@ page.provenance("scores", own.command, own.paths)
 # %% [markdown]
 # ## Table 2: code teachers
 #
-# This table has `micro-student` and teachers that were trained further on code. They take the place of the paper's CodeLlama and WizardCoder, in this order. The second student has the same teachers here, and only the general one in the tables of tuned settings below.
+# This table has `micro-student` and teachers that were trained further on code. They take the place of the paper's CodeLlama and WizardCoder, in this order. The second student has the same teachers.
 
 # %% tags=["hide-input"]
 teachers = [settings.teacher, *settings.teachers]
@@ -322,7 +322,7 @@ display(
 # %% [markdown]
 # ## With settings chosen on validation data
 #
-# The paper's rates suit its models, and may not suit these. So the profile `micro-tuned`, and `micro-sibling-tuned` for the second student, give every method settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries) from the same number of grid points. They have [fewer training rows](#decisions-training-rows-at-micro-scale), so that all methods could be tried. `semalign` still has the paper's rate, and is the only entry that was not tuned; compare the others with `semalign-tuned`, and with `semalign-ce`, which has cross-entropy in place of the output cosine.
+# The paper's rates suit its models, and may not suit these. So the profile `micro-tuned` gives every method settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries) from the same number of grid points. It has [fewer training rows](#decisions-training-rows-at-micro-scale), so that all methods could be tried with five seeds. The profile `micro-sibling-tuned` has the same grids for the second student; what has no records is *not run*. `semalign` still has the paper's rate, and is the only entry that was not tuned; compare the others with `semalign-tuned`, and with `semalign-ce`, which has cross-entropy in place of the output cosine.
 
 # %% tags=["hide-input"]
 for each in tuned(settings):

@@ -24,7 +24,7 @@
 # :::{admonition} About this page
 # - **Purpose**: compare every method of the registry under settings that were chosen on validation data: what each is, what it scores, "SemAlign minus X" on the same test items, how settings were chosen, whether a changed objective works, and what each method costs.
 # - **Cost**: about 30 seconds, most of it resampling. Scores, the grid and the costs are only read from run records; what has no current record is *not run*.
-# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile micro-tuned` makes the scores, with `micro-sibling-tuned` those of the second student, `semalign select --profile micro-tuned` the grid, and `python benchmarks/method_cost.py --profile micro-tuned` the costs.
+# - **Command**: `semalign run --profile micro --only 10`. `semalign compare --profile micro-tuned` makes the scores, `semalign select --profile micro-tuned` the grid, and `python benchmarks/method_cost.py --profile micro-tuned` the costs.
 # :::
 
 # %% tags=["parameters"]
@@ -203,7 +203,7 @@ if grid is not None:
 # %% [markdown]
 # ### The second student
 #
-# The same entries and grids for the student that was cut from the teacher, whose atoms correspond to the teacher's, with the general teacher only.
+# The profile `micro-sibling-tuned` has the same entries and grids for the student that was cut from the teacher, whose atoms correspond to the teacher's, with the general teacher only. `semalign select` must choose its settings before `semalign compare` makes its records; what has no records is *not run*.
 
 # %% tags=["hide-input"]
 for each in others:

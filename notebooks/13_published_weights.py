@@ -264,7 +264,7 @@ for runs in families.values():
         break
 page.show_table(
     family_table(families),
-    "From Gemma 3 270M to SmolLM2-135M-Instruct: response NLL in nats per token, the mean over 300 held-out rows and the seeds, and paired differences with 95% bootstrap intervals over rows and seeds (below zero is better). Weights, where records say it: change of the trained weights as a share of their norm. CPU seconds: of one thread, for a transfer, of which the first of a task also computes the states. Peak: of the whole process, with both models.",
+    "From Gemma 3 270M to SmolLM2-135M-Instruct: response NLL in nats per token, the mean over 300 held-out rows and the seeds, and paired differences with 95% bootstrap intervals over rows and seeds (below zero is better). CPU seconds: of one thread, for a transfer, of which the first of a task also computes the states. Peak: of the whole process, with both models.",
     "published-families",
     command=BELOW,
     records=sorted((results_dir() / "two-families").glob("*.json")),
