@@ -69,7 +69,6 @@ chosen, *others = tuned(settings) or paper_sized(settings)[:1]  # without chosen
 scores, current = chosen.scores, {path.name for path in chosen.paths}
 if chosen.lacking:
     print(chosen.lacking)
-SELECT = f"semalign select --profile {chosen.profile.name}"
 COST = f"python benchmarks/method_cost.py --profile {chosen.profile.name}"
 
 # %%
@@ -155,103 +154,96 @@ figure = figures.differences(chosen.profile, compared[TUNED])
 page.save(compared[TUNED], f"differences-{TUNED}")
 page.provenance(f"differences-{TUNED}", chosen.command, chosen.paths)
 
+
 # %% tags=["hide-input"]
-for name, lines in compared.items():
-    page.save(lines, f"differences-{name}")
-    if lines.empty:
-        display(Markdown(f"*`{name}` minus X: {NOT_RUN}.*"))
-        continue
-    for suffix, teachers, shown in controls.difference_tables(chosen.profile, name, lines):
-        caption = f"`{name}` minus X in points, from {' and '.join(teachers)}, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05; the data have every p. Above zero `{name}` is better."
-        made = table(shown, caption, f"tab-differences-{name}{suffix}")
-        display(
-            folded(made, f"{name} minus X, from {' and '.join(teachers)}"),
-            page.provenance(f"differences-{name}", chosen.command, chosen.paths),
-        )
+def show_differences(each, of_each, ending=""):
+    """Show "SemAlign minus X" for each entry of the paper's method, folded."""
+    of = f", student {each.profile.student}" if ending else ""
+    for name, lines in of_each.items():
+        data = f"differences-{name}{ending}"
+        page.save(lines, data)
+        if lines.empty:
+            display(Markdown(f"*`{name}` minus X{of}: {NOT_RUN}.*"))
+            continue
+        for suffix, teachers, shown in controls.difference_tables(each.profile, name, lines):
+            source = f"from {' and '.join(teachers)}{of}"
+            caption = f"`{name}` minus X in points, {source}, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05; the data have every p. Above zero `{name}` is better."
+            made = table(shown, caption, f"tab-differences-{name}{suffix}{ending}")
+            display(folded(made, f"{name} minus X, {source}"), page.provenance(data, each.command, each.paths))
+
+
+show_differences(chosen, compared)
 
 # %% [markdown]
 # ### How settings were chosen
 #
 # `semalign select` scores every point of a grid on validation data, with one seed, the {term}`general teacher`, and the same number of points for every entry, so that no method is tuned more than another. Each grid has six rates; the weight of the layer term is the paper's 1, and 0.3 beside cross-entropy, in `layer-distillation` and in `frontier`. The profile's variants hold the [best point](#decisions-settings-of-the-tuned-entries) of each entry and task; the test split is not used. A best point at the highest rate means that the grid is too short for that entry; the line below the table names those, if any. It also names the entries whose loss falls at the lowest rate, where a lower one may be better. At the lowest rates a student hardly changes, so a method that does harm at every rate has its best point there.
 
+
 # %%
-chosen_from = results_dir() / f"{chosen.profile.name}-selection" / TABLE
-grid = pd.read_csv(chosen_from) if chosen_from.is_file() else None
+def grid_of(profile):
+    """Return the folder of a profile's grid, and the grid; None if it was not run."""
+    folder = results_dir() / f"{profile.name}-selection"
+    return folder, pd.read_csv(folder / TABLE) if (folder / TABLE).is_file() else None
+
 
 # %% tags=["hide-input"]
-if grid is None:
-    display(Markdown(f"*The grid was {NOT_RUN} for this profile. `{SELECT}` runs it.*"))
-else:
-    print(grids.grid_size(grid))
-    page.save(grid, "selection")
-    display(Markdown(grids.ends_text(chosen.profile, grid)))
-    caption = "The chosen point of each entry and task. At a point marked 'lowest' or 'highest', the rate is the smallest or the largest that was tried."
-    made = table(grids.chosen_table(chosen.profile, grid), caption, "tab-chosen")
-    display(folded(made, "The chosen points"), page.provenance("selection", SELECT, chosen_from.parent))
-
-# %% tags=["hide-input"]
-if grid is not None:
-    differing = grids.not_as_chosen(chosen.profile, grid)
+def show_grid(profile, ending=""):
+    """Show the chosen points of a grid, and all points, folded."""
+    command = f"semalign select --profile {profile.name}"
+    folder, points = grid_of(profile)
+    if points is None:
+        display(Markdown(f"*The grid of profile {profile.name} was {NOT_RUN}. `{command}` runs it.*"))
+        return
+    print(grids.grid_size(points))
+    page.save(points, f"selection{ending}")
+    display(Markdown(grids.ends_text(profile, points)))
+    differing = grids.not_as_chosen(profile, points)
     print(f"Entries whose settings in the profile are not the chosen point: {', '.join(differing) or 'none'}")
+    of = f", student {profile.student}" if ending else ""
+    chosen_points = table(
+        grids.chosen_table(profile, points),
+        f"The chosen point of each entry and task{of}. At a point marked 'lowest' or 'highest', the rate is the smallest or the largest that was tried.",
+        f"tab-chosen{ending}",
+    )
+    whole_grid = table(
+        grids.whole_grid_table(profile, points),
+        f"The whole grid{of}: validation scores in percent, the chosen points bold.",
+        f"tab-grid{ending}",
+    )
+    for made, title in ((chosen_points, "The chosen points"), (whole_grid, "The whole grid")):
+        display(folded(made, f"{title}{of}"), page.provenance(f"selection{ending}", command, folder))
 
-# %% tags=["hide-input"]
-if grid is not None:
-    caption = "The whole grid: validation scores in percent, the chosen points bold."
-    made = table(grids.whole_grid_table(chosen.profile, grid), caption, "tab-grid")
-    display(folded(made, "The whole grid"), page.provenance("selection", SELECT, chosen_from.parent))
+
+show_grid(chosen.profile)
 
 # %% [markdown]
 # ### The second student
 #
-# The profile `micro-sibling-tuned` has the same entries and grids for the student that was cut from the teacher, whose atoms correspond to the teacher's, with the general teacher only. `semalign select` must choose its settings before `semalign compare` makes its records; what has no records is *not run*.
+# The profile `micro-sibling-tuned` has the same entries and grids for the student that was cut from the teacher, whose atoms correspond to the teacher's, with the general teacher only.
 
 # %% tags=["hide-input"]
 for each in others:
     student, made = each.profile.student, {"command": each.command, "records": each.paths}
     if each.lacking:
         print(each.lacking)
-    if not each.paths:
-        continue
-    theirs = {name: differences(each.folder, name, only={path.name for path in each.paths}) for name in ours}
-    page.show_table(
-        controls.chosen_differences(each.profile, theirs, TUNED_PAIRS),
-        f"{{numref}}`tab-tuned-in-short` for {student}, up to {len(each.profile.seeds)} seeds.",
-        f"tuned-in-short-{student}",
-        **made,
-    )
-    page.show_table(
-        controls.control_table(each.profile, each.scores, [settings.teacher]),
-        f"Scores of every method in percent with 95% intervals, student {student}, teacher {settings.teacher}. {UNTRAINED}",
-        f"controls-{student}",
-        fold=f"Scores of every method, student {student}",
-        **made,
-    )
-    for name, lines in theirs.items():
-        page.save(lines, f"differences-{name}-{student}")
-        if lines.empty:
-            display(Markdown(f"*`{name}` minus X, student {student}: {NOT_RUN}.*"))
-            continue
-        for suffix, _, shown in controls.difference_tables(each.profile, name, lines):
-            caption = f"Student {student}: `{name}` minus X in points, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05."
-            of_name = table(shown, caption, f"tab-differences-{name}{suffix}-{student}")
-            display(
-                folded(of_name, f"{name} minus X, student {student}"),
-                page.provenance(f"differences-{name}-{student}", each.command, each.paths),
-            )
-    if (points := results_dir() / f"{each.profile.name}-selection" / TABLE).is_file():
-        tried, select = pd.read_csv(points), f"semalign select --profile {each.profile.name}"
-        page.save(tried, f"selection-{student}")
-        display(Markdown(grids.ends_text(each.profile, tried)))
-        print(
-            f"Entries with other settings than the chosen ones: {', '.join(grids.not_as_chosen(each.profile, tried)) or 'none'}"
+    if each.paths:
+        theirs = {name: differences(each.folder, name, only={path.name for path in each.paths}) for name in ours}
+        page.show_table(
+            controls.chosen_differences(each.profile, theirs, TUNED_PAIRS),
+            f"{{numref}}`tab-tuned-in-short` for {student}, up to {len(each.profile.seeds)} seeds.",
+            f"tuned-in-short-{student}",
+            **made,
         )
-        of_points = table(
-            grids.chosen_table(each.profile, tried), f"{{numref}}`tab-chosen` for {student}.", f"tab-chosen-{student}"
+        page.show_table(
+            controls.control_table(each.profile, each.scores, [settings.teacher]),
+            f"Scores of every method in percent with 95% intervals, student {student}, teacher {settings.teacher}. {UNTRAINED}",
+            f"controls-{student}",
+            fold=f"Scores of every method, student {student}",
+            **made,
         )
-        display(
-            folded(of_points, f"The chosen points of {student}"),
-            page.provenance(f"selection-{student}", select, points.parent),
-        )
+        show_differences(each, theirs, f"-{student}")
+    show_grid(each.profile, f"-{student}")
 
 # %% [markdown]
 # ## Would a change of the objective help?
@@ -259,6 +251,7 @@ for each in others:
 # Two searches on validation data look for a change of the objective that helps, one at a time, each at six learning rates, with the layer term at a weight of 0.3. An earlier form of the searches also tried a tenth of this weight, at two rates; most losses were then nearer to those without the term, and those points are not in the records any more. The first search starts from cross-entropy as the output term, with the rows of `micro-tuned`. Its two entries of cross-entropy have no layer term, one on the paired layer and one on the last. `plain` adds the layer term as it is. The other entries change this term: states are centred (`centred`), compared by mean square or by the relations among them (`mean-square`, `relation`), taken from all that the layer adds (`layer-output`), or from the last layers (`last`); in `reverse-kl` the teacher's logits also replace the labels. The second search has 32 training rows for each task, so that labels are scarce. An entry that beats cross-entropy, or distillation, by more than its control with permuted atoms does would be called `semalign+`. Searches in pairs whose atoms correspond are in [Does the premise hold?](05_premise.ipynb), one of them with its best points on the test split.
 
 # %% tags=["hide-input"]
+_, grid = grid_of(chosen.profile)
 SEARCHES = {"plus": "300 training rows", "few": "32 training rows"}
 searches = {}
 for name, size in SEARCHES.items():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from semalign.experiments.grids import check_grids, check_points, grid, points, settings_at
+from semalign.experiments.grids import check_grids, check_points, grid, not_chosen, points, settings_at
 from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import load_profile
 
@@ -57,6 +57,17 @@ def test_a_point_that_its_method_refuses_is_told_and_grids_of_several_sizes_are_
     check_points(unequal, ["semalign", "sft"])
     with pytest.raises(ValueError, match="the grids must have the same number of points"):
         check_grids(unequal, ["semalign"])
+
+
+def test_an_entry_is_not_chosen_until_its_variant_sets_all_that_its_grid_varies_on_every_task():
+    tuned = load_profile("micro-tuned")
+    assert not_chosen(tuned, tuned.selection) == []
+    assert not_chosen(load_profile("micro-plus"), ["plain", "semalign"]) == ["plain"]
+    without = tuned.model_copy(update={"variants": {key: each for key, each in tuned.variants.items() if key != "sft"}})
+    assert not_chosen(without, tuned.selection) == ["sft"]
+    assert not_chosen(without, ["laten"]) == []
+    more = tuned.model_copy(update={"selection": {"laten": {"learning_rate": [1e-3], "rank": [4, 8]}}})
+    assert not_chosen(more, ["laten"]) == ["laten"]
 
 
 def test_the_packaged_grids_are_equally_large_and_possible():

@@ -211,6 +211,13 @@ def test_a_method_that_refuses_a_pair_is_an_error_after_all_other_cells(profile,
     assert {cell.method for cell in missing(profile, tmp_path / "results", names)} == {"laten"}
 
 
+def test_entries_without_chosen_settings_are_named_before_anything_runs(profile, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(experiments, "make_all", lambda *_: pytest.fail(caplog.text))
+    searched = profile.model_copy(update={"selection": {"sft": {"learning_rate": [1e-3]}}})
+    with pytest.raises(pytest.fail.Exception, match="sft: run with settings that were not chosen; `semalign select"):
+        run(searched, tmp_path, ["sft", "semalign"])
+
+
 def test_a_cell_that_does_not_fit_the_memory_stops_no_other(profile, tmp_path, monkeypatch):
     def run_out(profile, cell, path, folder):
         raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB")

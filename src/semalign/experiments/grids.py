@@ -1,7 +1,7 @@
 """The grids that settings are chosen from: their points, and the names of the points' records."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -94,6 +94,16 @@ def check_points(profile: Profile, entries: Sequence[str]) -> None:
             profile.method_of(point.entry).settings(**settings_at(profile, point))
         except ValueError as error:
             raise ValueError(f"profile {profile.name}: selection of {point.entry}: {error}") from error
+
+
+def not_chosen(profile: Profile, entries: Collection[str]) -> list[str]:
+    """Return those of the entries whose variant does not set, on every task, all settings that their grid varies."""
+
+    def left_open(entry: str) -> bool:
+        variant, searched = profile.variants.get(entry), profile.selection[entry].keys()
+        return variant is None or any(searched - variant.settings_for(task).keys() for task in profile.tasks)
+
+    return [entry for entry in profile.selection if entry in entries and left_open(entry)]
 
 
 def settings_at(profile: Profile, point: Point) -> dict[str, Any]:

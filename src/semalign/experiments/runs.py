@@ -1,5 +1,6 @@
 """Runs of a profile: each model, method, task and seed gives one record on disk, which is made once."""
 
+import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.experiments.cells import Cell
 from semalign.experiments.currency import current, missing, reasons
+from semalign.experiments.grids import not_chosen
 from semalign.experiments.inputs import (
     HELD_OUT,
     configuration,
@@ -30,6 +32,8 @@ from semalign.models.loading import LanguageModel
 from semalign.paths import results_dir
 from semalign.results.records import read_records
 from semalign.results.statistics import mean_interval
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["current", "fingerprint_of", "missing", "run", "run_cell", "source_once", "summary", "training_rows"]
 
@@ -128,6 +132,12 @@ def run(
     wanted, reason_of = missing(profile, folder, names, records), reasons(profile, folder)
     tasks = {cell.task: any(each.teacher for each in wanted if each.task == cell.task) for cell in wanted}
     check_runnable(profile, folder, tasks)
+    if found := not_chosen(profile, {cell.method for cell in wanted}):
+        logger.warning(
+            "%s: run with settings that were not chosen; `semalign select %s` finds them, to be put under `variants`",
+            ", ".join(found),
+            profile.option,
+        )
 
     def made(cell: Cell, place: Path) -> dict[str, Any]:
         return run_cell(profile, cell, folder / cell.file_name, place)
