@@ -99,6 +99,10 @@ if tuned(settings):
 ALONE = ("output-cosine", "layer-cosine")
 alone = "; ".join(f"`{name}` {readings.gains(chosen.profile, scores, name)}" for name in ALONE)
 display(Markdown(f"One of the two terms alone, minus the student, in points: {alone}."))
+for each in (part for part in (chosen, *others) if part.paths):
+    plain = differences(each.folder, "sft", only={path.name for path in each.paths})
+    text = f"`sft`, which fine-tunes all layers on labels, against every other entry and the student as it is, student {each.profile.student}: {readings.clear_differences(plain)}, with $p$ corrected for all of them."
+    display(Markdown(text))
 
 # %% [markdown]
 # ## Every method, with settings chosen on validation data
@@ -295,7 +299,7 @@ if searches:
     display(Markdown(text))
 
 # %% [markdown]
-# A response of MMLU has two positions, a letter and the end of the sequence. After the row's mean is subtracted, their states are opposite whatever they were, so their relation is constant, and `relation` is cross-entropy itself there. These two searches did not try prompts without labels, several layers at once, or an alignment phase before the training on the task; the first two are among the [ablations](11_ablations.ipynb) of the other student.
+# A response of MMLU has two positions, a letter and the end of the sequence. After the row's mean is subtracted, their states are opposite whatever they were, so their relation is constant, and `relation` is cross-entropy itself there. These two searches did not try prompts without labels, several layers at once, or an alignment phase before the training on the task; the first two are among the [ablations](11_ablations.ipynb), several layers for both students, prompts without labels for the one that was cut from the teacher.
 
 # %% [markdown]
 # ## What it costs

@@ -93,9 +93,10 @@ page.show_table(
     decimals=1,
 )
 display(commands("The records are made by", SCORE))
+VERSIONS = "On GSM8K the score in Tulu's format was made by an earlier version of the task file, which took the minus of a range for a sign ([Decisions](#decisions-prompts-stops-and-extraction))."
 display(
     Markdown(
-        f"The model's own format minus Tulu's, in points, with 95% bootstrap intervals over the same items: {format_differences(scores)}."
+        f"The model's own format minus Tulu's, in points, with 95% bootstrap intervals over the same items: {format_differences(scores)}. {VERSIONS}"
     )
 )
 

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from semalign.book.readings import (
+    clear_differences,
     gains,
     half_width,
     leaders,
@@ -57,6 +58,12 @@ def test_a_search_compares_the_lowest_losses():
     frame = pd.DataFrame([{"variant": name, "task": "micro_mbpp", "response_nll": nll} for name, nll in lines])
     assert search_differences(frame, ["x", "absent"], "y") == "`x` MBPP -0.0500"
     assert search_differences(frame, ["x"], "absent") == "not run"
+
+
+def test_only_clear_differences_are_counted():
+    lines = pd.DataFrame({"difference": [3.0, -2.0, 1.0, 4.0], "p_holm": [0.01, 0.049, 0.06, 0.05]})
+    assert clear_differences(lines) == "of 4 comparisons, higher in 1 and lower in 1"
+    assert clear_differences(lines[:0]) == "not run"
 
 
 def test_half_of_an_interval():

@@ -8,7 +8,7 @@ from semalign.book import status_page
 from semalign.book.claims.ledger import Claim, Group, Ledger
 from semalign.experiments.cells import Cell
 
-RECORD = '{"method": "sft", "seconds": %s, "details": {"evaluation_seconds": 30}}'
+RECORD = '{"method": "sft", "device": "cpu", "seconds": %s, "details": {"evaluation_seconds": 30}}'
 
 
 @pytest.fixture
@@ -39,15 +39,21 @@ def status_tables():
 
 def test_what_was_run_has_its_time_and_what_was_not_is_named(project):
     text = status_tables()
-    assert "| `micro` | comparison | 3 of 4 | – | – | `semalign compare --profile micro` |" in text
-    assert "| `micro-tuned` | choice of settings | 1 | 90 s | 30 s | `semalign select --profile micro-tuned` |" in text
-    assert "| `llama2` | comparison | not run | – | – |" in text
-    assert "| all |  |  | 90 s | 30 s |  |" in text
+    assert "| `micro` | comparison | 3 of 4 | – | – | – | `semalign compare --profile micro` |" in text
+    assert "| `micro-tuned` | choice of settings | 1 | 90 s | 30 s | – | `semalign select --profile micro-t" in text
+    assert "| `llama2` | comparison | not run | – | – | – |" in text
+    assert "| all |  |  | 90 s | 30 s | – |  |" in text
     assert "were **not run**:\n\n- Claims 1, 2, four layers: `try it`\n" in text
     assert "- Profile `micro`, comparison: 3 of 4; `semalign compare --profile micro`\n" in text
     assert "- Profile `micro-few`, choice of settings: not run; `semalign select --profile micro-few`\n" in text
     assert "- Profile `micro-tuned`, choice" not in text
     assert f"| `sphinx` | {version('sphinx')} |" in text and "| `torch` |" in text
+
+
+def test_time_on_a_gpu_is_counted_apart(project):
+    there = project / "data" / "results" / "micro-tuned-selection" / "b.json"
+    there.write_text((RECORD % 50).replace('"cpu"', '"NVIDIA H200"'))
+    assert "| choice of settings | 2 | 2 min | 60 s | 80 s |" in status_page.profiles()
 
 
 def test_records_of_no_profile_are_counted_by_their_folder(project):

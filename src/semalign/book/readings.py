@@ -138,6 +138,18 @@ def _swept(lines: pd.DataFrame) -> str:
     return said
 
 
+def clear_differences(lines: pd.DataFrame) -> str:
+    """Return how often a method is shown to score higher than another, after correction, and how often lower.
+
+    Args:
+        lines: see :func:`semalign.results.comparisons.differences`.
+    """
+    if lines.empty:
+        return NOT_RUN
+    clear = lines[lines["p_holm"] < ALPHA]["difference"]
+    return f"of {len(lines)} comparisons, higher in {(clear > 0).sum()} and lower in {(clear < 0).sum()}"
+
+
 def half_width(n: int) -> float:
     """Return half of the 95% interval of a score of one half over ``n`` items, in points.
 

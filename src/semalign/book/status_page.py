@@ -27,13 +27,13 @@ from semalign.results.surroundings import versions
 def profiles() -> str:
     """Return the table of the profiles: what each asks for, how many records of it are here, and what makes them."""
     lines = _lines()
-    spent = {part: sum((line[part] for line in lines), 0.0) for part in ("training", "scores")}
+    spent = {part: sum((line[part] for line in lines), 0.0) for part in ("training", "scores", "on a GPU")}
     lines.append({"profile": "all", "what": "", "records": "", **spent, "command": ""})
     caption = (
         "The profiles: for a comparison, how many of its cells have a record of the models, data and settings that are "
         "here; for choices, sweeps and curves, how many records there are; and how long trainings and their scores "
         "took, one after the other; often another process ran on the same machine. A curve's training has its scores "
-        "in it."
+        "in it. What was not on a GPU, of both, ran on CPUs."
     )
     frame = pd.DataFrame(lines)
     for part in spent:
@@ -105,12 +105,15 @@ def _lines() -> list[dict[str, Any]]:
 
 def _line(name: str, kind: Kind) -> dict[str, Any]:
     records = [read_json(path) for path in (results_dir() / f"{name}{kind.folder}").glob("*.json")]
+    training = [(record, record["seconds"]) for record in records if record["method"] != NONE]
+    scores = [(record, record["details"].get("evaluation_seconds", 0)) for record in records]
     return {
         "profile": f"`{name}`",
         "what": kind.name,
         "records": _current(name) if kind is COMPARISON else str(len(records) or NOT_RUN),
-        "training": float(sum(record["seconds"] for record in records if record["method"] != NONE)),
-        "scores": float(sum(record["details"].get("evaluation_seconds", 0) for record in records)),
+        "training": float(sum(seconds for _, seconds in training)),
+        "scores": float(sum(seconds for _, seconds in scores)),
+        "on a GPU": float(sum(seconds for record, seconds in training + scores if record["device"] != "cpu")),
         "command": f"`semalign {kind.verb} --profile {name}`",
     }
 
