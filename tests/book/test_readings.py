@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from helpers.profiles import with_own_task
 
 from semalign.book.readings import (
     clear_differences,
@@ -30,6 +31,8 @@ def test_gains_are_means_over_the_students_score():
     scores = pd.DataFrame(lines, columns=NAMES)
     assert gains(load_profile("micro-tuned"), scores, "sft") == "MMLU +1.2, MBPP -2.0"
     assert gains(load_profile("micro-tuned"), scores, "laten") == "not run"
+    mine = scores.replace({"micro_mmlu": "arithmetic"})
+    assert gains(with_own_task(load_profile("micro-tuned")), mine, "sft") == "arithmetic +1.2"
 
 
 def test_a_sweep_is_told_by_task():

@@ -253,6 +253,7 @@ def test_a_profile_may_name_a_task_file(profile, tmp_path):
     assert cell.file_name.endswith("--arithmetic--0.json")
     record = run_cell(mine, cell)
     assert (record["task"], record["n"]) == ("arithmetic", 4)
+    assert run_cell(mine.model_copy(update={"scored": False, "held_out": 2}), cell)["task"] == "arithmetic"
     write_record(tmp_path / cell.file_name, record)
     assert cell not in missing(mine, tmp_path)
     record["configuration"]["task_file"] = "another"

@@ -47,6 +47,30 @@ def test_a_point_that_fails_stops_no_other(choosing, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"2 points without a record; micro_gsm8k--semalign--.*CUDA out of memory"):
         selection.select(choosing, tmp_path / "selection")
     assert tried == [0, 1]
+    assert not (tmp_path / "selection" / "selection.csv").exists()  # no entry is finished
+
+
+@pytest.mark.slow
+def test_the_table_of_what_is_finished_is_kept_although_a_point_fails(two_rows, tmp_path, monkeypatch):
+    profile, run = load_profile(two_rows), selection._run
+
+    def fail(profile, point, folder):
+        if point.settings.get("epochs") == 2:
+            raise ValueError("the loss is NaN")
+        return run(profile, point, folder)
+
+    monkeypatch.setattr(selection, "_run", fail)
+    with pytest.raises(ValueError, match="1 points without a record"):
+        selection.select(profile, tmp_path / "selection")
+    assert set(pd.read_csv(tmp_path / "selection" / "selection.csv")["variant"]) == {"mine"}
+
+
+def test_what_points_are_scored_with_is_checked_although_cells_are_not_scored(choosing, tmp_path, monkeypatch):
+    checked = []
+    monkeypatch.setattr(selection, "check_runnable", lambda profile, *_: checked.append(profile.scored))
+    monkeypatch.setattr(selection, "make_all", lambda *_: [])
+    selection.select(choosing.model_copy(update={"scored": False}), tmp_path / "selection")
+    assert checked == [True]
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from helpers.profiles import FAST
 
 from semalign.experiments import sweep
 from semalign.experiments.inputs import held_out_rows, source_once, training_rows
+from semalign.experiments.profile_parts import Variant
 from semalign.experiments.profiles import load_profile
 from semalign.methods.runner import run_method
 from semalign.models.finite import NotFiniteError
@@ -46,6 +47,13 @@ def test_a_point_that_fails_stops_no_other(swept, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"4 points without a record; micro_gsm8k--layer-cosine--.*: the loss is NaN"):
         sweep.run(swept, tmp_path / "sweep")
     assert tried == [2, 4, 2, 4]
+
+
+def test_a_record_that_two_entries_share_is_counted_once(swept, tmp_path, monkeypatch):
+    variants = {"mine": Variant(method="layer-cosine", tasks=None)}
+    both = swept.model_copy(update={"selection": {**GRID, "mine": GRID["layer-cosine"]}, "variants": variants})
+    monkeypatch.setattr(sweep, "reasons", lambda *_: lambda point: None)
+    assert len(sweep.current(both, tmp_path)) == 4
 
 
 @pytest.mark.slow

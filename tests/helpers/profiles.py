@@ -2,7 +2,7 @@
 
 import yaml
 
-from semalign.experiments.profiles import load_profile
+from semalign.experiments.profiles import Profile, load_profile
 
 FAST = {"rank": 2, "batch_size": 4, "attribution_examples": 2}
 
@@ -21,3 +21,9 @@ def write_profile(folder, **changes):
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump({**content, **changes}))
     return load_profile(path)
+
+
+def with_own_task(profile: Profile) -> Profile:
+    """Return a profile whose one task is a file of the user's own, which records call ``arithmetic``."""
+    sizes = next(iter(profile.tasks.values()))
+    return profile.model_copy(update={"tasks": {"somewhere/arithmetic.yaml": sizes}, "teachers": {}})

@@ -4,6 +4,7 @@ from semalign.methods.declared.sft import SftSettings
 from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.seeking.settings import SeekingSettings
 from semalign.planning import baselines, memory
+from semalign.planning.jobs import phases_of
 from semalign.planning.machines import MACHINES
 from semalign.planning.memory import Batch
 from semalign.planning.setup import Setup
@@ -22,6 +23,25 @@ def test_supervised_fine_tuning_does_not_read_the_teacher():
     batch, rank = Batch(4, 512, 404), 32 * SMALLER.lora_parameters(16)
     held = 32 * (memory.held(SMALLER, batch, 2) + memory.lora_inputs(SMALLER, batch, SMALLER.lora))
     assert training.gpu_memory == memory.weights(SMALLER, 2) + 16 * rank + held + memory.logits(SMALLER, 404, 2)
+
+
+def test_every_training_has_the_rows_that_it_asks_for_and_the_teachers_answers():
+    for settings in (SftSettings, SeekingSettings):
+        whole, part = (
+            {phase.name: phase.flops for phase in phases_of(SETUP, settings(**given), TEXTS)}
+            for given in ({}, {"train_size": 25, "responses": "teacher"})
+        )
+        assert "generation" not in whole and part["generation"] > 0
+        assert part["training"] * 4 == whole["training"]
+
+
+def test_seeking_runs_on_one_gpu_however_many_there_are():
+    large = Texts.of([(4000, 100)] * 100)
+    one, two = (
+        baselines.sensitivities(Setup(MACHINES["a100"]._replace(gpus=n), LARGER, SMALLER), large, SeekingSettings())
+        for n in (1, 8)
+    )
+    assert one == two and one.gpu_memory < MACHINES["a100"].usable
 
 
 def test_seeking_holds_one_model_at_a_time_a_student_in_float32_and_its_changed_matrices():

@@ -31,9 +31,11 @@ def test_every_cell_is_a_job_with_the_stem_of_its_record(llama2):
 
 @pytest.mark.slow
 def test_every_point_of_a_grid_is_a_job(tmp_path):
-    grids = {"semalign": {"learning_rate": [1e-3, 1e-2]}}
-    profile = write_profile(tmp_path, teacher="micro-teacher", student="micro-student", teachers={}, selection=grids)
-    stems = [Path(point.file_name).stem for point in points(profile)]
+    grids = {"semalign": {"learning_rate": [1e-3, 1e-2]}, "mine": {"learning_rate": [1e-2, 3e-2]}}
+    models = {"teacher": "micro-teacher", "student": "micro-student", "teachers": {}}
+    profile = write_profile(tmp_path, **models, selection=grids, variants={"mine": {"all": {}}})
+    stems = list(dict.fromkeys(Path(point.file_name).stem for point in points(profile)))
+    assert len(stems) == 3  # a point of both is one record
     assert [job.name for job in of(plan(profile, []), "selection")] == stems
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from semalign.planning import flops, memory, transfer
+from semalign.planning.jobs import phases_of
 from semalign.planning.machines import MACHINES
 from semalign.planning.memory import Batch
 from semalign.planning.setup import Options, Setup
@@ -17,7 +18,7 @@ TEXTS = Texts.of([(411, 100)] * 64, "rows of 512 tokens")
 
 
 def named(settings, setup=SETUP):
-    return {phase.name: phase for phase in transfer.phases(setup, TransferSettings(**settings), TEXTS)}
+    return {phase.name: phase for phase in phases_of(setup, TransferSettings(**settings), TEXTS)}
 
 
 def test_the_phases_in_order():

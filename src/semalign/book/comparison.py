@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from semalign.data.task_file import task_name
 from semalign.experiments.cells import cells, entries_of
 from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import Profile, load_profile
@@ -72,7 +73,8 @@ class Comparison:
     def before(self) -> dict[str, list[float]]:
         """The held-out NLL of each row by the student as it is, for each task with records of a training."""
         trained = self.records[self.records["method"] != NONE]["task"]
-        return {task: student_rows(self.profile, task) for task in self.profile.tasks if task in set(trained)}
+        named = {task_name(task): task for task in self.profile.tasks}
+        return {name: student_rows(self.profile, task) for name, task in named.items() if name in set(trained)}
 
 
 def paper_sized(profile: Profile) -> list[Comparison]:

@@ -39,7 +39,7 @@ STEPS = (
         "train, baselines included",
         TRANSFORMERS,
         "semalign transfer --method NAME",
-        frozenset({"training", "fine-tuning", "neurons", "hypernetwork", "sensitivities"}),
+        frozenset({"training", "neurons", "hypernetwork", "sensitivities"}),
     ),
     Step("answer benchmarks", EITHER, "semalign evaluate --engine NAME", frozenset({"choices", "generation"})),
     Step("decompose states", TRANSFORMERS, "semalign decompose", frozenset({"decomposition"})),

@@ -10,6 +10,7 @@ from semalign.book.tables.controls import ALPHA
 from semalign.book.tables.grids import lowest_points
 from semalign.book.tables.paper import in_order, title
 from semalign.book.tables.transfers import NOT_RUN
+from semalign.data.task_file import task_name
 from semalign.experiments.profiles import Profile
 from semalign.results.records import NONE
 from semalign.results.statistics import wilson_interval
@@ -25,7 +26,7 @@ def gains(profile: Profile, scores: pd.DataFrame, entry: str) -> str:
     """
     found = []
     for task in profile.tasks:
-        of_task = scores[(scores["task"] == task) & (scores["student"] == profile.student)]
+        of_task = scores[(scores["task"] == task_name(task)) & (scores["student"] == profile.student)]
         ours = of_task[(of_task["method"] == entry) & (of_task["teacher"] == profile.teacher)]["value"]
         start = of_task[of_task["method"] == NONE]["value"]
         if len(ours) and len(start):
@@ -116,7 +117,7 @@ def swept(lines: pd.DataFrame, tasks: Sequence[str]) -> str:
         lines: see :func:`semalign.experiments.sweep.table`.
         tasks: the tasks, run or not.
     """
-    return "\n".join(f"- {title(task)}: {_swept(lines[lines['task'] == task])}." for task in tasks)
+    return "\n".join(f"- {title(task)}: {_swept(lines[lines['task'] == task_name(task)])}." for task in tasks)
 
 
 def _swept(lines: pd.DataFrame) -> str:

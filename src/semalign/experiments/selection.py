@@ -56,16 +56,27 @@ def select(
     folder = folder or results_dir() / f"{profile.name}-selection"
     entries = list(names or profile.selection)
     check_grids(profile, entries)
-    check_runnable(profile, folder, dict.fromkeys(profile.tasks, True), SPLIT)
+    scored = profile.model_copy(update={"scored": True})  # points are, whatever the profile says of its cells
+    check_runnable(scored, folder, dict.fromkeys(profile.tasks, True), SPLIT)
     if trained := [task for task in profile.tasks if not has_validation(task)]:
         raise ValueError(f"{trained[0]} trains on its {SPLIT} split, or has none: nothing can be chosen on it")
     lacking = missing(profile, folder, entries, records)
     reason_of, by_name = reasons(profile, folder), {point.file_name: point for point in points(profile, entries)}
-    make_all([by_name[name] for name in lacking], folder, reason_of, partial(_run, profile), "points")
-    table = finished(profile, folder)
-    with atomic_path(folder / TABLE) as temporary:
-        table.to_csv(temporary, index=False)
+    try:
+        make_all([by_name[name] for name in lacking], folder, reason_of, partial(_run, profile), "points")
+    finally:  # what is finished is kept, whatever stopped the others
+        table = finished(profile, folder)
+        _keep(table, folder / TABLE)
     return table[table["variant"].isin(entries)].reset_index(drop=True)
+
+
+def _keep(table: pd.DataFrame, path: Path) -> None:
+    """Write a table of points; without any there is no file."""
+    if table.empty:
+        path.unlink(missing_ok=True)
+        return
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False)
 
 
 def finished(profile: Profile, folder: Path) -> pd.DataFrame:

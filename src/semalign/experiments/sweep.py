@@ -67,7 +67,8 @@ def reasons(profile: Profile, folder: Path) -> Callable[[Point], str | None]:
 def current(profile: Profile, folder: Path) -> list[Path]:
     """Return the records of a sweep that are whole and not stale."""
     reason_of = reasons(profile, folder)
-    return [folder / point.file_name for point in points(profile) if reason_of(point) is None]
+    by_name = {point.file_name: point for point in points(profile)}  # entries of one method may share a record
+    return [folder / name for name, point in by_name.items() if reason_of(point) is None]
 
 
 def table(paths: Sequence[Path]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from peft import PeftModel
 
 from semalign.data.messages import rendered
 from semalign.data.rows import read_rows
+from semalign.data.task_file import task_name
 from semalign.files import json_fingerprint
 from semalign.methods.card import model_card
 from semalign.methods.held_out import measured
@@ -80,7 +81,7 @@ def run_method(
         output_dir: folder for the adapter (or the changed model), its record and checkpoints; a stopped run with the
             same inputs resumes there, and the result of a run with others is removed.
         validation: held-out rows; response NLL, and what else the method measures, are measured before and after.
-        task: name of the task, for the record.
+        task: the task, for the record: a name, or the path of a task file, of which the record keeps the name.
         watch: what to measure in the course of the training, which it does not change; not for a schedule of several
             trainings, nor for LaTen, which does not train the student itself.
         **settings: fields of the method's settings.
@@ -130,7 +131,7 @@ def _run(method: Method, inputs: Inputs, task: str) -> dict[str, Any]:
         "method": method.name,
         "teacher": pair.teacher_source.outline.name,
         "student": pair.student_source.outline.name,
-        "task": task,
+        "task": task_name(task),
         "seed": settings.seed,
         "configuration": settings.model_dump(mode="json"),
         "fingerprints": {**pair.fingerprints, "data": json_fingerprint(inputs.rows)},

@@ -13,6 +13,7 @@ from semalign.methods.seeking.sensitivity import EXAMPLES_AT_ONCE
 from semalign.methods.seeking.settings import SeekingSettings
 from semalign.planning import flops, memory
 from semalign.planning.memory import Batch
+from semalign.planning.scoring import answers
 from semalign.planning.setup import Phase, Setup, largest_batch
 from semalign.planning.shapes import Shapes
 from semalign.planning.texts import Texts
@@ -22,8 +23,11 @@ SINGLE = torch.float32
 
 
 def fine_tuning(setup: Setup, settings: TrainingSettings, texts: Texts) -> Iterator[Phase]:
-    """Yield the phases of supervised fine-tuning; the teacher is not used."""
+    """Yield the phases of supervised fine-tuning; the teacher is used for its answers alone."""
     model = setup.student
+    if settings.responses == "teacher":
+        yield setup.reading(setup.teacher)
+        yield from answers(setup, settings, texts)
     yield setup.reading(model)
     held = memory.weights(model, setup.options.size(model))
     yield _training(setup, settings, texts, setup.options.type_of(model), model.lora, held)
@@ -33,6 +37,7 @@ def seeking(setup: Setup, settings: SeekingSettings, texts: Texts) -> Iterator[P
     """Yield the phases of Seeking: sensitivities of the teacher, then training of all matrices of the student."""
     teacher, student = setup.teacher, setup.student
     yield setup.reading(teacher)
+    yield from answers(setup, settings, texts)
     yield sensitivities(setup, texts.first(settings.seed_examples), settings)
     yield setup.reading(student)
     own = 0 if setup.options.size(student) >= 4 else memory.weights(student, 4)  # the copy in float32
@@ -58,7 +63,7 @@ def sensitivities(setup: Setup, texts: Texts, settings: SeekingSettings) -> Phas
         last = max(memory.logits(teacher, Batch.longest(texts, 1).positions, size), layer)
         return memory.weights(teacher, size) + held + last + teacher.layers * sums * memory.DOUBLE
 
-    rows = largest_batch(EXAMPLES_AT_ONCE, peak, setup.usable)
+    rows = largest_batch(EXAMPLES_AT_ONCE, peak, setup.machine.usable)  # on one GPU, however many there are
     work = flops.layers_forward(teacher, texts, teacher.layers) + flops.layers_backward(teacher, texts, teacher.layers)
     work += flops.weight_gradients(teacher.layers * teacher.matrix_parameters, texts.tokens)
     work += 2 * flops.head(teacher, texts.positions)

@@ -23,7 +23,7 @@ from semalign.planning.machines import MACHINES, Machine
 from semalign.planning.setup import AS_GIVEN, Options, Phase, Setup
 from semalign.planning.shapes import shapes_of
 from semalign.planning.stored import States, states_on_disk
-from semalign.planning.texts import ProfileTexts, Texts, needs_generation
+from semalign.planning.texts import ProfileTexts, Texts, needs_generation, trained_on
 from semalign.settings import MethodSettings, TrainingSettings, TransferSettings
 
 Kind = Literal["evaluation", "cell", "selection", "decomposition", "cka", "notebook"]
@@ -124,7 +124,8 @@ class _Planner:
     def jobs(self, names: Sequence[str] | None) -> Iterator[Job]:
         """Yield all jobs: cells, points of the grids, analyses and notebooks."""
         yield from (self.cell(cell) for cell in cells(self.profile, names))
-        yield from (self.point(point) for point in points(self.profile))
+        by_name = {point.file_name: point for point in points(self.profile)}  # entries of one method may share a record
+        yield from map(self.point, by_name.values())
         setup = self.setup(self.profile.teacher, self.profile.student)
         for name in dict.fromkeys((self.profile.teacher, self.profile.student)):
             read = setup.reading(shapes_of(name)), scoring.decomposition(setup, shapes_of(name), self._read())
@@ -212,11 +213,12 @@ class _Planner:
 
 
 def phases_of(setup: Setup, settings: MethodSettings, texts: Texts) -> Iterable[Phase]:
-    """Return the phases in which a student is adapted, by the kind of the settings.
+    """Return the phases in which a student is adapted on the rows that the settings ask for, by their kind.
 
     Raises:
         ValueError: for a method whose settings are of no kind that is known here.
     """
+    texts = trained_on(texts, settings)
     if isinstance(settings, TransferSettings):
         return transfer.phases(setup, settings, texts)
     if isinstance(settings, SeekingSettings):

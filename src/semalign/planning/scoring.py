@@ -1,14 +1,18 @@
 """The phases that score or read a model: evaluations, decomposition, CKA."""
 
+from collections.abc import Iterator
+
 import torch
 
 from semalign.analysis.cka import StateOptions
+from semalign.models.answers import ROWS
 from semalign.models.architecture import INTERFACES
 from semalign.planning import flops, memory
 from semalign.planning.memory import Batch
 from semalign.planning.setup import Phase, Setup
 from semalign.planning.shapes import Shapes
 from semalign.planning.texts import Texts, bare
+from semalign.settings import TrainingSettings
 
 LAUNCH = 6e-4  # seconds of a decoder layer for one token of a batch in transformers, however small the model
 
@@ -34,6 +38,13 @@ def generation(setup: Setup, model: Shapes, texts: Texts, batch_size: int, answe
     step = max((weights + cached / 2) / setup.machine.bandwidth, LAUNCH * model.layers)
     prefill = setup.machine.seconds(flops.layers_forward(model, prompts, model.layers), dtype)
     return Phase("generation", peak, work, prefill + steps * step, batch_size)
+
+
+def answers(setup: Setup, settings: TrainingSettings, texts: Texts) -> Iterator[Phase]:
+    """Yield the phase in which the teacher answers the prompts of the rows, if the settings ask for its responses."""
+    if settings.responses == "teacher":
+        longest, dtype = int(texts.responses.max()) + 1, setup.options.type_of(setup.teacher)
+        yield generation(setup, setup.teacher, texts, ROWS, longest, dtype)  # as long as the given responses
 
 
 def choices(setup: Setup, model: Shapes, texts: Texts, batch_size: int, dtype: torch.dtype) -> Phase:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from semalign.planning.setup import Setup
 from semalign.planning.shapes import Shapes
-from semalign.planning.texts import Texts
+from semalign.planning.texts import Texts, trained_on
 from semalign.planning.transfer import layers_of
 from semalign.settings import MethodSettings, TransferSettings
 from semalign.training.output_terms import OUTPUT_TERMS
@@ -33,7 +33,7 @@ def states_on_disk(setup: Setup, settings: MethodSettings, texts: Texts, task: s
     """Return the bytes of the states that a transfer stores: of the teacher, its final ones, and of the student."""
     if not isinstance(settings, TransferSettings):
         return {}
-    texts, found = texts.first(settings.train_size or len(texts)), dict[States, int]()
+    texts, found = trained_on(texts, settings), dict[States, int]()
 
     def add(model: Shapes, place: str, positions: int) -> None:
         size = positions * model.width * setup.options.size(model)

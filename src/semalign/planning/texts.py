@@ -19,6 +19,7 @@ from semalign.experiments.profiles import Profile
 from semalign.experiments.selection_currency import ITEMS, SPLIT
 from semalign.models.pretrained import load_tokenizer
 from semalign.planning.shapes import configured_folder
+from semalign.settings import MethodSettings, TrainingSettings
 
 CHARACTERS = 3.2  # of English or code in a token of Llama 2, on the low side
 SAMPLE = 64  # rows that tell how many characters a token has
@@ -104,6 +105,11 @@ class Texts:
         starts = np.arange(0, len(self), rows)
         widths = np.repeat(np.maximum.reduceat(found.whole, starts), rows)[: len(self)]
         return Texts(widths - 1 - found.responses, found.responses, self.known)
+
+
+def trained_on(texts: Texts, settings: MethodSettings) -> Texts:
+    """Return the texts of the first ``train_size`` rows, which a training with these settings uses; else all."""
+    return texts.first(settings.train_size or len(texts)) if isinstance(settings, TrainingSettings) else texts
 
 
 def bare(texts: Texts) -> Texts:

@@ -7,10 +7,9 @@ The teacher is gone before the student comes. The layers are not known before at
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from semalign.models.answers import ROWS
 from semalign.planning import flops, memory
 from semalign.planning.memory import Batch
-from semalign.planning.scoring import generation
+from semalign.planning.scoring import answers
 from semalign.planning.setup import Phase, Setup, largest_batch
 from semalign.planning.shapes import Shapes
 from semalign.planning.texts import Texts
@@ -41,14 +40,11 @@ def layers_of(setup: Setup, settings: TransferSettings) -> Layers:
 
 
 def phases(setup: Setup, settings: TransferSettings, texts: Texts) -> Iterator[Phase]:
-    """Yield the phases of a transfer."""
+    """Yield the phases of a transfer that trains on these texts."""
     layers, every = layers_of(setup, settings), settings.schedule == "frontier"
-    texts = texts if settings.train_size is None else texts.first(settings.train_size)
     attributed = not every and settings.teacher_layer is None and settings.student_layer is None
     yield setup.reading(setup.teacher)
-    if settings.responses == "teacher":
-        longest, dtype = int(texts.responses.max()) + 1, setup.options.type_of(setup.teacher)
-        yield generation(setup, setup.teacher, texts, ROWS, longest, dtype)  # as long as the given responses
+    yield from answers(setup, settings, texts)
     yield bases(setup)
     if attributed and settings.student_layers is None:
         yield attribution(setup, texts.first(settings.attribution_examples), settings)

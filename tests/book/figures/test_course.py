@@ -37,6 +37,12 @@ def test_each_measure_and_task_has_a_panel_with_a_line_for_each_entry():
     figure.canvas.draw()
 
 
+def test_more_entries_than_markers_are_drawn_too():
+    columns = ["method", "task", "seed", "step", "score", "response_nll", "layer_cosine"]
+    points = pd.DataFrame([[f"entry-{i}", "micro_mmlu", 0, 0, 40.0, 0.5, 0.1] for i in range(13)], columns=columns)
+    assert len(figures.curves(points).axes[0].lines) == 13
+
+
 def test_without_records_a_figure_says_so():
     assert figures.curves(curves.points([])).axes[0].texts[0].get_text() == "not run"
     (axis,) = figures.nll_by_layer(sweep.table([]), ["micro_mmlu"], ["mlp"]).axes

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from helpers.profiles import with_own_task
 
 from semalign.book.markdown import Interval
 from semalign.book.tables import controls
@@ -65,6 +66,13 @@ def test_scores_of_student_teacher_and_entries(profile):
     assert table.loc["sft"].tolist()[1:4] == ["3 to 5", Interval(40, 39, 41), Interval(50, 49, 51)]
     assert {"SemAlign", "Seeking", "LaTen"} < set(table.index)  # as the paper calls them
     assert table.loc["semalign-ce"].tolist()[:3] == ["variant", "–", "not run"]
+
+
+def test_differences_on_a_task_of_the_users_own_are_found_by_its_name(profile):
+    line = {"teacher": "micro-teacher", "task": "arithmetic", "minus": "sft", "difference": 2.0, "low": 1.0}
+    lines = pd.DataFrame([{**line, "high": 3.0, "p_holm": 0.5}])
+    table = controls.difference_table(with_own_task(profile), "semalign", lines, ["micro-teacher"])
+    assert table.set_index("minus").loc["sft", "arithmetic"].value == 2.0
 
 
 def test_differences_are_bold_where_the_corrected_p_is_small(profile):

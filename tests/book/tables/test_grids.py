@@ -45,6 +45,15 @@ def test_a_point_is_at_an_end_if_one_of_its_numbers_is(profile, grid):
     assert grids.ends(lower, grid).tolist()[:3:2] == ["lowest", "lowest"]
 
 
+def test_only_numbers_have_ends(profile, grid):
+    sft = {"learning_rate": [1e-4, 1e-3, 1e-2, 1e-1], "layer_weight": [float("nan")]}
+    grids_of = [{**sft, "top_atoms": [64, None]}, {**sft, "fold_norm": [True, False]}]
+    for choices in grids_of:
+        wide = profile.model_copy(update={"selection": {**profile.selection, "sft": choices}})
+        line = grid[:1].assign(top_atoms=64, fold_norm=True)
+        assert grids.ends(wide, line).tolist() == [""]
+
+
 def test_how_many_chosen_points_are_at_an_end_and_at_how_many_nothing_was_learned(profile, grid):
     lower = profile.model_copy(update={"selection": {**profile.selection, "sft": {"learning_rate": [1e-3, 1e-1]}}})
     said = grids.ends_text(lower, grid)

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from helpers.profiles import with_own_task
 
 from semalign.book.markdown import numbers
 from semalign.book.tables.pairs import equality_table, pair_table, word_table
@@ -40,6 +41,11 @@ def test_a_pair_has_a_column_for_each_task(profile):
     shown = [str(cell).replace("\N{NO-BREAK SPACE}", " ") for cell in table.iloc[0, 2:]]
     assert shown == ["+0.5 ± 1.0", "**-1.5 ± 1.0**", "not run", "+0.0 ± 1.0"]
     assert str(pair_table(profile, PAIRS, FOUND, NLL).iloc[0, 2]).startswith("+0.5000")
+
+
+def test_a_task_of_the_users_own_is_found_by_its_name(profile):
+    found = lines(("arithmetic", "permuted-atoms", 0.5, 0.2, (-0.3, 1.3), True))
+    assert pair_table(with_own_task(profile), PAIRS, found, SCORE).loc[0, "arithmetic"].value == 0.5
 
 
 def test_equal_and_different_are_two_questions(profile):

@@ -36,4 +36,4 @@ def test_the_papers_mean_gap_is_that_of_its_text():
 
 
 def test_a_task_is_called_as_the_benchmark_that_it_stands_for():
-    assert [title(task) for task in ("micro_mbpp", "gsm8k", "own")] == ["MBPP", "GSM8K", "own"]
+    assert [title(task) for task in ("micro_mbpp", "gsm8k", "own", "a/own.yaml")] == ["MBPP", "GSM8K", "own", "own"]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.profiles import with_own_task
 
 from semalign.book.markdown import SPACE
 from semalign.book.tables.trainings import change_points, curve_table, trained_text, training_lines, training_table
@@ -78,6 +79,16 @@ def test_the_table_says_what_is_there_and_what_was_not_run(profile, records):
     unscored = training_table(profile.model_copy(update={"scored": False}), lines, records, ENTRIES)
     lacking = unscored.set_index(["data", "entry"]).loc[("GSM8K", "1 more")]
     assert lacking["NLL"] == "not run" and lacking["score"] == "–"
+
+
+def test_a_task_of_the_users_own_is_found_by_its_name(profile, tmp_path):
+    record(tmp_path, "none", None, 40.0, task="arithmetic")
+    record(tmp_path, "semalign", 0, 44.0, task="arithmetic", **details(0.01, [0.7, 0.2]))
+    mine, records = with_own_task(profile), read_records(tmp_path)
+    lines = training_lines(mine, records, ["semalign"], {"arithmetic": [0.5, 0.1]})
+    assert lines[["task", "gain"]].values.tolist() == [["arithmetic", 4.0]] and lines["change"].notna().all()
+    table = training_table(mine, lines, records, ["semalign"])
+    assert table[["data", "entry"]].values.tolist() == [["arithmetic", "student as it is"], ["arithmetic", "SemAlign"]]
 
 
 def test_a_further_teacher_has_its_own_tasks_and_entries(tmp_path):

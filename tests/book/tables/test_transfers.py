@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from helpers.profiles import with_own_task
 
 from semalign.book.markdown import SPACE, Interval, numbers
 from semalign.book.tables.paper import Key
@@ -114,6 +115,13 @@ def test_current_records_are_counted_for_each_transfer(profile):
     counts = record_counts(profile, current).set_index("entry")
     assert counts.loc["SemAlign"].tolist() == [1, 5 * (1 + 1 + 3 + 3)]
     assert counts["records"].sum() == 1
+
+
+def test_the_order_on_a_task_of_the_users_own_is_found_by_its_name(profile):
+    scores = pd.DataFrame([["sft", "micro-teacher", "micro-student", "arithmetic", 9.0]])
+    scores.columns = ["method", "teacher", "student", "task", "value"]
+    table = lead_table(with_own_task(profile), scores.replace({"sft": "laten"}))
+    assert table[["benchmark", "highest"]].values.tolist() == [["arithmetic", "LaTen"]]
 
 
 def test_the_leading_method_is_the_one_with_the_highest_mean(profile):

@@ -8,6 +8,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from semalign.book.tables.paper import title
+from semalign.data.task_file import task_name
 
 KINDS = {"method": "o", "control": "s", "baseline": "^"}
 
@@ -26,7 +27,7 @@ def score_over_change(points: pd.DataFrame, tasks: Sequence[str]) -> Figure:
     names = list(dict.fromkeys(points["profile"]))
     colours = dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
     for axis, task in zip(axes.flat, tasks, strict=False):
-        part = drawn[drawn["task"] == task]
+        part = drawn[drawn["task"] == task_name(task)]
         axis.axhline(0, color="0.5", lw=1)
         axis.set(title=title(task), xlabel="change of weights (%)", ylabel="score minus student's")
         if part.empty:

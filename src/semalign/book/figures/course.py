@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -47,7 +48,7 @@ def curves(points: pd.DataFrame) -> Figure:
     for row, task in zip(axes, tasks, strict=True):
         for axis, (measure, label) in zip(row, MEASURED.items(), strict=True):
             drawn = points[points["task"] == task].dropna(subset=[measure])
-            for entry, colour, marker in zip(entries, colours, MARKERS, strict=False):
+            for entry, colour, marker in zip(entries, colours, cycle(MARKERS), strict=False):
                 line = drawn[drawn["method"] == entry].groupby("step")[measure].mean()
                 axis.plot(line.index, line, marker=marker, ms=4, color=colour, label=entry)
             if drawn.empty:

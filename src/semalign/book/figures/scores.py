@@ -13,6 +13,7 @@ from semalign.book.stacked import WIDTH, in_two_forms
 from semalign.book.tables.controls import AS_IT_IS
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NAMES, transfer_entries
+from semalign.data.task_file import task_name
 from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import Profile
 from semalign.results.records import NONE
@@ -41,7 +42,7 @@ def gap_to_teacher(profile: Profile, scores: pd.DataFrame) -> Figure:
         for name in ("student", *(NAMES.get(each, each) for each in transfer_entries(profile)), "teacher")
         if name in set(drawn["model"])
     ]
-    return in_two_forms(partial(_gap, drawn, order, list(profile.tasks)))
+    return in_two_forms(partial(_gap, drawn, order, list(map(task_name, profile.tasks))))
 
 
 def _gap(drawn: pd.DataFrame, order: Sequence[str], tasks: Sequence[str], narrow: bool) -> Figure:
@@ -84,7 +85,7 @@ def differences(profile: Profile, lines: pd.DataFrame) -> Figure:
     size = (7.2, 0.9 + 0.27 * max(len(order), 4))
     figure, axes = plt.subplots(1, len(profile.tasks), figsize=size, sharey=True, squeeze=False)
     for axis, task in zip(axes[0], profile.tasks, strict=True):
-        part = drawn[drawn["task"] == task].set_index("minus").reindex(order)
+        part = drawn[drawn["task"] == task_name(task)].set_index("minus").reindex(order)
         axis.errorbar(part["difference"], range(len(order)), xerr=errors(part, "difference"), fmt="o", ms=4, capsize=2)
         axis.axvline(0, color="0.3", lw=1)
         axis.set(title=title(task), xlabel="points")

@@ -8,6 +8,7 @@ import pandas as pd
 from semalign.book.markdown import Interval, settings_text
 from semalign.book.tables.paper import Key, title
 from semalign.book.tables.transfers import NAMES, NOT_RUN, by_key, score_cell
+from semalign.data.task_file import task_name
 from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import Profile
 from semalign.methods.registry import methods
@@ -122,7 +123,7 @@ def difference_table(profile: Profile, ours: str, differences: pd.DataFrame, tea
     cells = {(line["minus"], line["teacher"], line["task"]): _difference(line) for _, line in differences.iterrows()}
     lines = []
     for other in [NONE, *(name for name in entries_from(profile, teachers) if name != ours)]:
-        found = {column.name: cells.get((other, column.teacher, column.task), NOT_RUN) for column in asked}
+        found = {column.name: cells.get((other, column.teacher, task_name(column.task)), NOT_RUN) for column in asked}
         lines.append({"minus": AS_IT_IS if other == NONE else label(other), **found})
     return pd.DataFrame(lines)
 

@@ -42,7 +42,7 @@ def ends(profile: Profile, points: pd.DataFrame) -> "pd.Series[str]":
 
     def end(line: "pd.Series[Any]") -> str:
         tried = varied(profile, line["variant"]).items()
-        numbers = {name: values for name, values in tried if isinstance(values[0], int | float)}
+        numbers = {name: values for name, values in tried if {type(value) for value in values} <= {int, float}}
         if any(line[name] == min(values) for name, values in numbers.items()):
             return "lowest"
         return "highest" if any(line[name] == max(values) for name, values in numbers.items()) else ""

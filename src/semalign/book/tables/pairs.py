@@ -10,6 +10,7 @@ from semalign.book.markdown import Cell, Interval, rounded
 from semalign.book.tables.controls import ALPHA, AS_IT_IS, label
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
+from semalign.data.task_file import task_name
 from semalign.experiments.profiles import Profile
 from semalign.results.pairs import Measure
 from semalign.results.records import NONE
@@ -38,7 +39,7 @@ def _rows(
     """Yield a row for each pair, with what ``cell`` makes of its line for each task, or *not run*."""
     found = {(line["ours"], line["minus"], line["task"]): line for _, line in lines.iterrows()}
     for ours, minus in pairs:
-        of = {title(task): found.get((ours, minus, task)) for task in profile.tasks}
+        of = {title(task): found.get((ours, minus, task_name(task))) for task in profile.tasks}
         missing = {title(task): NOT_RUN if profile.teachers_for(task, ours) else "" for task in profile.tasks}
         cells = {name: missing[name] if line is None else cell(line) for name, line in of.items()}
         yield {"entry": label(ours), "minus": AS_IT_IS if minus == NONE else label(minus), **cells}

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from semalign.data.task_file import task_name
 from semalign.experiments.profiles import Profile
 from semalign.paths import data_dir
 from semalign.results.records import NONE, PAPER
@@ -31,8 +32,9 @@ class Gap(NamedTuple):
 
 
 def title(task: str) -> str:
-    """Return the paper's name of the benchmark that a task is, or that a micro task stands for."""
-    return TITLES.get(task.removeprefix("micro_"), task)
+    """Return the paper's name of the benchmark that a task is, or that a micro task stands for; else its own."""
+    name = task_name(task)
+    return TITLES.get(name.removeprefix("micro_"), name)
 
 
 def in_order(tasks: pd.Index | pd.Series) -> pd.Index | pd.Series:

@@ -10,6 +10,7 @@ from semalign.book.markdown import SPACE, Cell, Interval
 from semalign.book.tables.controls import AS_IT_IS, label
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NO_NUMBER, NOT_RUN
+from semalign.data.task_file import task_name
 from semalign.experiments.profiles import Profile
 from semalign.results.pairs import NLL, values_of
 from semalign.results.records import NONE
@@ -44,7 +45,7 @@ def training_lines(
     of_student = records[records["student"] == profile.student]
     starts = of_student[of_student["method"] == NONE].set_index("task")["value"]
     lines = []
-    for task in profile.tasks:
+    for task in map(task_name, profile.tasks):
         for entry in entries:
             chosen = (of_student["task"] == task) & (of_student["method"] == entry)
             runs = of_student[chosen & (of_student["teacher"] == (teacher or profile.teacher))]
@@ -100,8 +101,9 @@ def training_table(
     found = {(line["task"], line["entry"]): line for _, line in lines.iterrows()}
     own = records[(records["method"] == NONE) & (records["student"] == profile.student)].set_index("task")
     rows = []
-    for task in profile.tasks:
-        asked = [entry for entry in entries if (teacher or profile.teacher) in profile.teachers_for(task, entry)]
+    for key in profile.tasks:
+        task = task_name(key)
+        asked = [entry for entry in entries if (teacher or profile.teacher) in profile.teachers_for(key, entry)]
         if asked and task in own.index:
             start = own.loc[task]
             rows.append(

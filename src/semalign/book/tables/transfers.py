@@ -7,6 +7,7 @@ import pandas as pd
 
 from semalign.book.markdown import SPACE, Cell, Interval, rounded
 from semalign.book.tables.paper import PAPER_METHODS, Key, paper_gaps, paper_scores, title
+from semalign.data.task_file import task_name
 from semalign.experiments.cells import cells
 from semalign.experiments.profiles import Profile
 from semalign.results.records import NONE
@@ -188,7 +189,7 @@ def lead_table(profile: Profile, scores: pd.DataFrame) -> pd.DataFrame:
     compared = scores[scores["method"].isin(PAPER_METHODS.values())]
     for task in profile.tasks:
         for teacher in profile.teachers_for(task):
-            part = compared[(compared["task"] == task) & (compared["teacher"] == teacher)]
+            part = compared[(compared["task"] == task_name(task)) & (compared["teacher"] == teacher)]
             ranked = part.sort_values("value", ascending=False)
             found = dict(zip(ranked["method"].map(NAMES), ranked["value"], strict=True))
             lines.append(

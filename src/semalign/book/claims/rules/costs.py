@@ -20,11 +20,11 @@ CPU = "cpu"
 def seconds_at_size(patterns: Sequence[str], *, seconds: float, size: dict[str, int]) -> Finding:
     """Reproduced if a step of ``benchmarks/bench`` takes at most ``seconds`` at a size, on a GPU or, if it does, a CPU.
 
-    A CPU that takes longer than the bound of a GPU decides nothing.
+    The slowest run decides. A CPU that takes longer than the bound of a GPU decides nothing.
     """
-    found = {record["device"]: _at(record, size) for record in records_of(patterns)}
-    gpus = {device: sides for device, sides in found.items() if device != CPU}
-    device, (ours, peer) = next(iter((gpus or found).items()))
+    found = [(*_at(record, size), record["device"]) for record in records_of(patterns)]
+    gpus = [run for run in found if run[2] != CPU]
+    ours, peer, device = max(gpus or found)
     verdict = REPRODUCED if ours <= seconds else NOT if gpus else UNDECIDED
     return Finding(verdict, {"seconds": ours, "peer": peer, "device": device, "bound": seconds})
 
