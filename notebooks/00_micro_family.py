@@ -50,17 +50,17 @@ page = open_page("00_micro_family", profile, inputs)
 
 # %%
 from semalign.data.tasks import rows
-from semalign.experiments import runs
+from semalign.experiments import currency
 from semalign.experiments.profiles import load_profile
 from semalign.paths import data_dir, results_dir
 from semalign.results.records import NONE, read_record
 
 settings = load_profile(profile)
 folder = results_dir() / settings.name
-current = runs.current(settings, folder)
+current = currency.current(settings, folder)
 second = results_dir() / "micro-sibling"
 found = [folder / name for name in current]
-found += [second / name for name in runs.current(load_profile(second.name), second)]
+found += [second / name for name in currency.current(load_profile(second.name), second)]
 scores = {(r["student"], r["task"]): r for path in sorted(found) if (r := read_record(path))["method"] == NONE}
 print(len(scores), "scores of models as they are")
 

@@ -59,7 +59,7 @@ page = open_page("08_evaluation", profile, inputs)
 
 # %%
 from semalign.book.comparison import paper_sized, tuned
-from semalign.experiments import runs
+from semalign.experiments import currency, runs
 from semalign.experiments.cells import cells
 from semalign.experiments.profiles import load_profile
 from semalign.results.comparisons import gaps
@@ -67,7 +67,7 @@ from semalign.results.records import PAPER, read_record
 
 settings = load_profile(profile)
 own, *others = paper_sized(settings)
-lacking = runs.missing(settings, own.folder)
+lacking = currency.missing(settings, own.folder)
 print(len(list(cells(settings))), "cells,", len(lacking), "of them without a current record")
 for cell, reason in list(lacking.items())[:10]:
     print(f"  {cell.file_name}: {reason}")

@@ -75,7 +75,6 @@ def test_a_comparison_without_pairs_prints_its_scores_alone(tmp_path, monkeypatc
     write_profile(tmp_path, teachers={})
     scores = pd.DataFrame({"method": ["sft"], "value": [47.123]})
     monkeypatch.setattr(runs, "run", lambda *_: [])
-    monkeypatch.setattr(runs, "current", lambda *_: [])
     monkeypatch.setattr(runs, "summary", lambda *_: scores)
     monkeypatch.setattr(comparisons, "differences", lambda *_, **__: scores.iloc[:0])
     output = invoke("compare", "--profile", tmp_path / "tiny.yaml", "--out", tmp_path / "none")

@@ -6,13 +6,9 @@ import sys
 import pytest
 from helpers.profiles import write_profile
 
-from semalign.experiments import currency, runs
+from semalign.experiments.inputs import fingerprint_of
 from semalign.experiments.profiles import load_profile
 from semalign.models import remembered
-
-
-def test_runs_ask_here():
-    assert (runs.missing, runs.current) == (currency.missing, currency.current)
 
 
 @pytest.mark.slow
@@ -25,7 +21,7 @@ def test_a_dry_run_loads_no_model_library_once_the_models_are_known(tmp_path, mo
     write_profile(tmp_path, teachers={})
     profile = load_profile(tmp_path / "tiny.yaml")
     for name in (profile.teacher, profile.student):
-        runs.fingerprint_of(name)
+        fingerprint_of(name)
     script = (
         "import sys; from pathlib import Path; from semalign.experiments import currency; "
         "from semalign.experiments.profiles import load_profile; "

@@ -33,12 +33,12 @@ def test_an_entry_with_fewer_rows_of_its_own_trains_for_more_epochs(tmp_path, pr
 def test_a_curve_that_would_end_early_is_not_written_and_stops_no_other(profile, tmp_path, monkeypatch):
     trained = []
 
-    def short(method, teacher, student, rows, watch, **settings):
+    def short(profile, teacher, task, entry, settings, watch):
         trained.append(settings["seed"])
         watch.points.extend({"step": step} for step in (0, 3))
         return SimpleNamespace(record={"details": {"steps": 6}})
 
-    monkeypatch.setattr(curves, "run_method", short)
+    monkeypatch.setattr(curves, "measured_transfer", short)
     message = r"2 curves without a record; semalign--.*: the training has 6 steps, .*the curve has points up to 7"
     with pytest.raises(ValueError, match=message):
         run(Curves(profile, ["semalign"], tmp_path / "curves", steps=(0, 3, 7), scored=()))
@@ -68,7 +68,7 @@ def test_all_entries_are_all_methods(profile, tmp_path):
 
 @pytest.mark.parametrize("name", ["laten", "frontier"])
 def test_a_method_of_several_trainings_or_none_is_refused_before_anything_runs(profile, tmp_path, monkeypatch, name):
-    monkeypatch.setattr(curves, "run_method", lambda *_, **__: pytest.fail("it ran"))
+    monkeypatch.setattr(curves, "measured_transfer", lambda *_, **__: pytest.fail("it ran"))
     with pytest.raises(ValueError, match=f"{name} does not train the student in one go"):
         run(Curves(profile, [name], tmp_path / "curves"))
 
@@ -97,7 +97,7 @@ def test_a_curve_is_that_of_the_training_without_it(profile, tmp_path, monkeypat
         assert nll[1] not in nll[::2]
     last, record = found["layer_cosine"].tolist()[:3], read_record(next(folder.glob("semalign*.json")))
     assert [last[0], last[-1]] == list(record["details"]["layer_cosine"].values())
-    monkeypatch.setattr(curves, "run_method", lambda *_, **__: pytest.fail("it ran again"))
+    monkeypatch.setattr(curves, "measured_transfer", lambda *_, **__: pytest.fail("it ran again"))
     assert run(wanted).equals(found) and found.equals(points(wanted.current))
     assert len(wanted.current) == 2
     longer = Curves(profile, ["semalign", "sft"], folder, steps=(0, 3, 4), scored=(0,))

@@ -9,7 +9,8 @@ from helpers.profiles import write_profile
 from semalign.experiments import preflight
 from semalign.experiments import runs as experiments
 from semalign.experiments.cells import Cell, cells
-from semalign.experiments.runs import current, missing, run, run_cell, summary
+from semalign.experiments.currency import current, missing
+from semalign.experiments.runs import run, run_cell, summary
 from semalign.experiments.work_folder import work_path
 from semalign.paths import project_root
 from semalign.results.records import read_record, read_records, write_record

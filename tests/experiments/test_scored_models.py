@@ -11,8 +11,9 @@ from helpers.vllm import MODULE, StandIn
 
 from semalign.experiments import selection
 from semalign.experiments.cells import Cell, cells
-from semalign.experiments.inputs import _source
-from semalign.experiments.runs import fingerprint_of, missing, run, run_cell, source_once
+from semalign.experiments.currency import missing
+from semalign.experiments.inputs import _source, fingerprint_of, source_once
+from semalign.experiments.runs import run, run_cell
 from semalign.experiments.scored_models import scored_model
 from semalign.results.records import read_record
 

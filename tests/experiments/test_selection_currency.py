@@ -6,7 +6,8 @@ import sys
 import pytest
 from helpers.profiles import write_profile
 
-from semalign.experiments import runs, selection, selection_currency
+from semalign.experiments import selection, selection_currency
+from semalign.experiments.inputs import fingerprint_of
 from semalign.experiments.profiles import load_profile
 from semalign.models import remembered
 
@@ -26,7 +27,7 @@ def test_a_dry_run_loads_no_model_library_once_the_models_are_known(tmp_path, mo
     write_profile(tmp_path, teachers={}, selection=grids)
     profile = load_profile(tmp_path / "tiny.yaml")
     for name in (profile.teacher, profile.student):
-        runs.fingerprint_of(name)
+        fingerprint_of(name)
     script = (
         "import sys; from semalign import cli; "
         f"cli.app(['select', '--dry-run', '--profile', {str(tmp_path / 'tiny.yaml')!r}], standalone_mode=False); "

@@ -77,7 +77,7 @@ def test_each_point_is_a_training_measured_on_held_out_rows(swept, tmp_path, mon
         own["after"],
         record["details"]["steps"],
     ]
-    monkeypatch.setattr(sweep, "run_method", lambda *_, **__: pytest.fail("it ran again"))
+    monkeypatch.setattr(sweep, "measured_transfer", lambda *_, **__: pytest.fail("it ran again"))
     assert sweep.run(swept, folder).equals(found) and len(sweep.current(swept, folder)) == 4
     longer = load_profile(tmp_path / "tiny.yaml", held_out=2)
     point = sweep.points(longer)[0]

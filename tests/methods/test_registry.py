@@ -3,7 +3,7 @@
 import pytest
 
 from semalign.data import tasks as benchmarks
-from semalign.experiments.runs import source_once
+from semalign.experiments.inputs import source_once
 from semalign.methods.registry import method, methods
 from semalign.methods.runner import run_method
 

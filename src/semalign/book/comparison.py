@@ -8,9 +8,10 @@ import pandas as pd
 
 from semalign.data.task_file import task_name
 from semalign.experiments.cells import cells, entries_of
+from semalign.experiments.currency import current
 from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import Profile, load_profile
-from semalign.experiments.runs import current, summary
+from semalign.experiments.runs import summary
 from semalign.experiments.students import student_rows
 from semalign.paths import results_dir
 from semalign.results.records import NONE, read_records

@@ -123,7 +123,7 @@ def compare(
 ) -> None:
     """Run every model, method, task and seed of a profile (Tables 1 and 2); keep finished records."""
     from semalign.experiments.cells import cells, entries_of
-    from semalign.experiments.currency import missing
+    from semalign.experiments.currency import current, missing
     from semalign.experiments.profiles import use_profile
     from semalign.paths import results_dir
 
@@ -143,9 +143,9 @@ def compare(
     from semalign.results.comparisons import differences
 
     experiments.run(loaded, folder, names, records)
-    current = experiments.current(loaded, folder, names, records)
-    typer.echo(experiments.summary(folder, current).round(2).to_string(index=False))
-    if not (paired := differences(folder, only=current)).empty:
+    shown = current(loaded, folder, names, records)
+    typer.echo(experiments.summary(folder, shown).round(2).to_string(index=False))
+    if not (paired := differences(folder, only=shown)).empty:
         typer.echo(paired.round(4).to_string(index=False))
 
 

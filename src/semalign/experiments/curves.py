@@ -16,7 +16,6 @@ import pandas as pd
 from semalign.evaluation.run import evaluate
 from semalign.experiments.cells import Cell, cells, entries_of
 from semalign.experiments.inputs import (
-    HELD_OUT,
     check_data,
     configuration,
     fingerprints,
@@ -30,8 +29,8 @@ from semalign.experiments.profile_parts import Variant
 from semalign.experiments.profiles import Profile
 from semalign.experiments.selection_currency import ITEMS, SPLIT
 from semalign.experiments.staleness import Asked, problem
+from semalign.experiments.transfers import measured_transfer
 from semalign.files import json_fingerprint
-from semalign.methods.runner import run_method
 from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
 from semalign.paths import results_dir
@@ -176,8 +175,8 @@ def _epochs(profile: Profile, name: str, task: str, rows: int, steps: int) -> in
 def _record(curves: Curves, cell: Cell) -> dict[str, Any]:
     """Return the record of a curve: that of the transfer, with the points in ``details.curve``."""
     profile = curves.long
-    student, (held_out, split) = source_once(cell.student), held_out_rows(profile, cell.task)
-    tokenizer, examples = student.outline.tokenizer, student.outline.encode(held_out)
+    student = source_once(cell.student)
+    tokenizer, examples = student.outline.tokenizer, student.outline.encode(held_out_rows(profile, cell.task)[0])
     chosen: dict[str, Any] = {"batch_size": profile.evaluation.batch_size, "chat": profile.evaluation.chat}
 
     def measure(step: int, model: Any) -> dict[str, float]:
@@ -189,16 +188,12 @@ def _record(curves: Curves, cell: Cell) -> dict[str, Any]:
 
     watch = Watch(curves.steps, measure)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
-    method, rows = profile.method_of(cell.method), training_rows(profile, cell.task)
-    places: dict[str, Any] = {"validation": held_out, "task": cell.task, "watch": watch}
-    record = run_method(method, source_once(profile.teacher), student, rows, **places, **settings).record
+    record = measured_transfer(profile, profile.teacher, cell.task, cell.method, settings, watch=watch).record
     student.release()
     if not watch.points:
         raise ValueError(NO_CURVE.format(cell.method))
     if [point["step"] for point in watch.points] != sorted(set(curves.steps)):
         raise ValueError(TOO_SHORT.format(record["details"]["steps"], max(curves.steps)))
-    record["details"]["held_out"]["split"] = split
-    record["configuration"][HELD_OUT] = json_fingerprint(held_out)
     return {
         **record,
         "method": cell.method,

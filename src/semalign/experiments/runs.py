@@ -12,30 +12,21 @@ from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.experiments.cells import Cell
-from semalign.experiments.currency import current, missing, reasons
+from semalign.experiments.currency import missing, reasons
 from semalign.experiments.grids import not_chosen
-from semalign.experiments.inputs import (
-    HELD_OUT,
-    configuration,
-    fingerprint_of,
-    held_out_rows,
-    source_once,
-    training_rows,
-)
+from semalign.experiments.inputs import configuration, fingerprint_of, source_once
 from semalign.experiments.making import make_all
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.scored_models import needs_folder, scored_model
-from semalign.files import json_fingerprint
-from semalign.methods.runner import TransferResult, run_method
+from semalign.experiments.transfers import measured_transfer
+from semalign.methods.runner import TransferResult
 from semalign.models.loading import LanguageModel
 from semalign.paths import results_dir
 from semalign.results.records import read_records
 from semalign.results.statistics import mean_interval
 
 logger = logging.getLogger(__name__)
-
-__all__ = ["current", "fingerprint_of", "missing", "run", "run_cell", "source_once", "summary", "training_rows"]
 
 
 def run_cell(
@@ -90,17 +81,8 @@ def _transferred(profile: Profile, cell: Cell, folder: Path | None) -> tuple[dic
 
 
 def _transfer(profile: Profile, cell: Cell, folder: Path | None) -> TransferResult:
-    """Return the transfer of a cell, measured on the held-out rows of its task."""
-    teacher, student = source_once(str(cell.teacher)), source_once(cell.student)
-    rows = training_rows(profile, cell.task)
-    held_out, split = held_out_rows(profile, cell.task)
     settings = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
-    places: dict[str, Any] = {"output_dir": folder, "validation": held_out or None, "task": cell.task}
-    result = run_method(profile.method_of(cell.method), teacher, student, rows, **places, **settings)
-    if held_out:
-        result.record["details"]["held_out"]["split"] = split
-        result.record["configuration"][HELD_OUT] = json_fingerprint(held_out)
-    return result
+    return measured_transfer(profile, str(cell.teacher), cell.task, cell.method, settings, output_dir=folder)
 
 
 def _scored(profile: Profile, model: LanguageModel | VllmModel, task: str, record_path: Path | None) -> dict[str, Any]:

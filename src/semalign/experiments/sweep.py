@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 
 from semalign.experiments.grids import Point, check_points, points, settings_at
-from semalign.experiments.inputs import HELD_OUT, fingerprint_of, held_out_rows, measured_on, source_once, training_rows
+from semalign.experiments.inputs import fingerprint_of, measured_on, source_once, training_rows
 from semalign.experiments.making import make_all
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import Asked, problem, resolved
+from semalign.experiments.transfers import measured_transfer
 from semalign.files import json_fingerprint
-from semalign.methods.runner import run_method
 from semalign.paths import results_dir
 from semalign.results.records import read_record
 from semalign.results.training import training_of
@@ -83,12 +83,7 @@ def table(paths: Sequence[Path]) -> pd.DataFrame:
 
 def _record(profile: Profile, point: Point, folder: Path) -> dict[str, Any]:
     """Return the record of a point, whose value is the response NLL on the held-out rows."""
-    held_out, split = held_out_rows(profile, point.task)
-    student, rows = source_once(profile.student), training_rows(profile, point.task)
-    places: dict[str, Any] = {"output_dir": folder, "validation": held_out, "task": point.task}
-    method, settings = profile.method_of(point.entry), settings_at(profile, point)
-    record = run_method(method, source_once(profile.teacher), student, rows, **places, **settings).record
-    student.release()
-    record["details"]["held_out"]["split"] = split
-    measured = {"held_out": profile.held_out, HELD_OUT: json_fingerprint(held_out)}
-    return {**record, "configuration": {**record["configuration"], **measured}}
+    settings = settings_at(profile, point)
+    record = measured_transfer(profile, profile.teacher, point.task, point.entry, settings, output_dir=folder).record
+    source_once(profile.student).release()
+    return {**record, "configuration": {**record["configuration"], "held_out": profile.held_out}}

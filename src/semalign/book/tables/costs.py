@@ -9,8 +9,8 @@ from semalign.book.tables.controls import kind_of, label
 from semalign.book.tables.paper import Key, title
 from semalign.book.tables.transfers import NOT_RUN, by_key
 from semalign.experiments.cells import entries_of
+from semalign.experiments.inputs import fingerprint_of
 from semalign.experiments.profiles import Profile
-from semalign.experiments.runs import fingerprint_of
 from semalign.results.records import read_records
 
 MIB = 2**20

@@ -173,7 +173,7 @@ def record_counts(profile: Profile, current: set[str]) -> pd.DataFrame:
 
     Args:
         profile: the profile.
-        current: file names of the records that are current; see :func:`semalign.experiments.runs.current`.
+        current: file names of the records that are current; see :func:`semalign.experiments.currency.current`.
     """
     lines = []
     for name in transfer_entries(profile):
