@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from semalign.book.figures.course import INTERFACES, NAMES
+from semalign.book.figures.course import NAMES
+from semalign.book.figures.decomposition import PLACES
 from semalign.book.markdown import interval, rounded
-from semalign.book.tables.controls import ALPHA
 from semalign.book.tables.grids import lowest_points
 from semalign.book.tables.paper import in_order, title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.data.task_file import task_name
 from semalign.experiments.profiles import Profile
 from semalign.results.records import NONE
-from semalign.results.statistics import wilson_interval
+from semalign.results.statistics import ALPHA, wilson_interval
 
 
 def gains(profile: Profile, scores: pd.DataFrame, entry: str) -> str:
@@ -126,7 +126,7 @@ def _swept(lines: pd.DataFrame) -> str:
     change = lines.assign(change=lines["nll_after"] - lines["nll_before"])
     low, high = (change.loc[index] for index in (change["change"].idxmin(), change["change"].idxmax()))
     ends = (
-        f"{line['change']:+.4f} ({NAMES[line['map']]}, {INTERFACES[line['interface']]}, layer {line['student_layer']})"
+        f"{line['change']:+.4f} ({NAMES[line['map']]}, {PLACES[line['interface']]}, layer {line['student_layer']})"
         for line in (low, high)
     )
     maps = change.pivot_table(index=["interface", "student_layer"], columns="map", values="change")

@@ -11,6 +11,8 @@ from jaxtyping import Float, Shaped
 from numpy import ndarray
 from scipy.stats import norm, rankdata, spearmanr, t
 
+ALPHA = 0.05  # a difference whose corrected p value is below it counts as shown
+
 
 class Estimate(NamedTuple):
     """A mean or difference with the ends of its confidence interval."""

@@ -7,6 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from semalign.book.figures.course import not_run
 from semalign.book.tables.paper import title
 from semalign.data.task_file import task_name
 
@@ -31,13 +32,13 @@ def score_over_change(points: pd.DataFrame, tasks: Sequence[str]) -> Figure:
         axis.axhline(0, color="0.5", lw=1)
         axis.set(title=title(task), xlabel="change of weights (%)", ylabel="score minus student's")
         if part.empty:
-            axis.text(0.5, 0.5, "not run", ha="center", va="center", transform=axis.transAxes)
+            not_run(axis)
             continue
         sns.scatterplot(
             part, x="percent", y="gain", hue="profile", hue_order=names, palette=colours, style="kind",
             style_order=list(KINDS), markers=KINDS, s=45, ax=axis, legend=False,
         )  # fmt: skip
-        axis.set(xscale="log", xlabel="change of weights (%)", ylabel="score minus student's")
+        axis.set(xscale="log")
         axis.xaxis.set_major_formatter("{x:g}")
     for axis in axes.flat[len(tasks) :]:
         axis.set_visible(False)

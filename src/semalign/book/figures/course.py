@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from semalign.analysis.diagnosis.pictures import NAMES
+from semalign.book.figures.decomposition import PLACES
+from semalign.book.figures.scores import MARKERS
 from semalign.book.stacked import WIDTH, in_two_forms
 from semalign.book.tables.paper import title
 
 MEASURED = {"score": "score (%)", "response_nll": "held-out NLL", "layer_cosine": "layer cosine"}
-MARKERS = "osD^vP*Xd<>"
-INTERFACES = {"mlp": "MLP output", "residual": "layer's contribution", "attention": "attention output"}
 
 
 def not_run(axis: Axes) -> None:
@@ -91,7 +91,7 @@ def _heat_maps(change: pd.DataFrame, panels: Sequence[tuple[str, str]], narrow: 
         grid = part.pivot_table(index="map", columns="student_layer", values="change")
         grid = grid.reindex([name for name in NAMES if name in grid.index]).rename(index=NAMES)
         sns.heatmap(grid.T if narrow else grid, ax=axis, vmin=-largest[task], vmax=largest[task], **look)
-        axis.set(title=f"{title(task)}, {INTERFACES.get(interface, interface)}", ylabel="", xlabel="")
+        axis.set(title=f"{title(task)}, {PLACES.get(interface, interface)}", ylabel="", xlabel="")
         if narrow:
             axis.set_ylabel("student layer")
             axis.tick_params(axis="x", rotation=40)

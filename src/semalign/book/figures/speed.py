@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from semalign.book.figures.scores import errors
 from semalign.book.stacked import WIDTH, in_two_forms
 
 
@@ -31,9 +32,8 @@ def _ratios(last: pd.DataFrame, order: Sequence[str], narrow: bool) -> Figure:
     figure, axis = plt.subplots(figsize=size)
     for run, part in last.groupby("run"):
         lines = part.set_index("step").reindex(order)
-        spread = [(lines["ratio"] - lines["low"]).clip(lower=0), (lines["high"] - lines["ratio"]).clip(lower=0)]
         places = [place + 0.16 * (int(run) - 1) for place in range(len(order))]
-        axis.errorbar(lines["ratio"], places, xerr=spread, fmt="o", ms=5, capsize=3, label=f"run {run}")
+        axis.errorbar(lines["ratio"], places, xerr=errors(lines, "ratio"), fmt="o", ms=5, capsize=3, label=f"run {run}")
     reach = last.groupby("step")["reach"].first().reindex(order)
     axis.plot(reach, range(len(order)), "|", ms=14, mew=2, color="0.5", label="to reach")
     axis.vlines(np.ones(len(order)), np.arange(len(order)) - around, np.arange(len(order)) + around, "0.5", lw=1)

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from semalign.book.markdown import Interval, rounded
-from semalign.book.tables.controls import ALPHA
+from semalign.book.tables.controls import difference
 from semalign.book.tables.paper import in_order, title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.profiles import Profile
 from semalign.results.pairs import NLL, pair_differences
 from semalign.results.records import PAPER, read_records
+from semalign.results.statistics import ALPHA
 from semalign.targets.pairing import LayerMap
 
 BASES = {"literal": PAPER, "both": "both", "alone": "alone", "inner": "inner"}
@@ -135,10 +136,7 @@ def factor_table(profile: Profile, lines: pd.DataFrame, factor: str) -> pd.DataF
 
 def difference_cell(line: pd.Series | None) -> str | Interval:
     """Return a line of ``pair_differences`` as a cell, bold where p is below 0.05; without a line it was not run."""
-    if line is None:
-        return NOT_RUN
-    numbers = line["difference"], line["low"], line["high"]
-    return Interval(*numbers, signed=True, decimals=4, bold=line["p_holm"] < ALPHA)
+    return NOT_RUN if line is None else difference(line, 4)
 
 
 def pairs_of(profile: Profile, similarity: pd.DataFrame, base: str = "inner") -> str:

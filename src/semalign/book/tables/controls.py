@@ -13,9 +13,9 @@ from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import Profile
 from semalign.methods.registry import methods
 from semalign.results.records import NONE
+from semalign.results.statistics import ALPHA
 
 AS_IT_IS = "student as it is"
-ALPHA = 0.05  # differences with a corrected p value below it are set in bold
 
 
 def descriptions() -> dict[str, str]:
@@ -120,7 +120,7 @@ def difference_table(profile: Profile, ours: str, differences: pd.DataFrame, tea
         teachers: teachers of the profile.
     """
     asked = columns(profile, teachers)
-    cells = {(line["minus"], line["teacher"], line["task"]): _difference(line) for _, line in differences.iterrows()}
+    cells = {(line["minus"], line["teacher"], line["task"]): difference(line) for _, line in differences.iterrows()}
     lines = []
     for other in [NONE, *(name for name in entries_from(profile, teachers) if name != ours)]:
         found = {column.name: cells.get((other, column.teacher, task_name(column.task)), NOT_RUN) for column in asked}
@@ -146,9 +146,10 @@ def chosen_differences(
     return pd.DataFrame(lines)
 
 
-def _difference(line: pd.Series) -> Interval:
-    clear = bool(line["p_holm"] < ALPHA)
-    return Interval(line["difference"], line["low"], line["high"], signed=True, bold=clear)
+def difference(line: pd.Series, decimals: int = 1) -> Interval:
+    """Return a line of differences as a cell, bold where the corrected p is below 0.05."""
+    numbers = line["difference"], line["low"], line["high"]
+    return Interval(*numbers, signed=True, decimals=decimals, bold=bool(line["p_holm"] < ALPHA))
 
 
 def difference_tables(

@@ -6,9 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.book.markdown import Interval
 from semalign.book.tables.analyses import layers
-from semalign.book.tables.controls import ALPHA
+from semalign.book.tables.controls import difference
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.cells import entries_of
 from semalign.experiments.profiles import Profile
@@ -41,7 +40,8 @@ def variant_table(profile: Profile, records: pd.DataFrame, lines: pd.DataFrame, 
         found = of_task[of_task["method"] == entry]["details"].tolist()
         if found and not table:
             table.append({"changed": "the student as it is", "layers": "", **_means(found, "before"), AGAINST: ""})
-        table.append({"changed": _named(entry), **_measured(found), AGAINST: _difference(beside.get(entry))})
+        against = difference(beside[entry], 3) if entry in beside else ""
+        table.append({"changed": _named(entry), **_measured(found), AGAINST: against})
     return pd.DataFrame(table)
 
 
@@ -62,10 +62,3 @@ def _measured(details: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     share = mean(each["mean_direction_share"] for each in details)
     pair = layers(*pairs.pop()) if len(pairs) == 1 else "several"
     return {"layers": pair, **_means(details, "after"), "mean share": share}
-
-
-def _difference(line: pd.Series | None) -> str | Interval:
-    if line is None:
-        return ""
-    numbers = line["difference"], line["low"], line["high"]
-    return Interval(*numbers, signed=True, decimals=3, bold=line["p_holm"] < ALPHA)

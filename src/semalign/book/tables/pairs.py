@@ -7,13 +7,14 @@ from typing import Any
 import pandas as pd
 
 from semalign.book.markdown import Cell, Interval, rounded
-from semalign.book.tables.controls import ALPHA, AS_IT_IS, label
+from semalign.book.tables.controls import AS_IT_IS, difference, label
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.data.task_file import task_name
 from semalign.experiments.profiles import Profile
 from semalign.results.pairs import Measure
 from semalign.results.records import NONE
+from semalign.results.statistics import ALPHA
 
 
 def pair_table(
@@ -27,7 +28,7 @@ def pair_table(
         lines: see :func:`semalign.results.pairs.pair_differences`.
         measure: what they are compared in.
     """
-    return pd.DataFrame(_rows(profile, pairs, lines, partial(_difference, measure)))
+    return pd.DataFrame(_rows(profile, pairs, lines, partial(difference, decimals=measure.decimals)))
 
 
 def _rows(
@@ -43,11 +44,6 @@ def _rows(
         missing = {title(task): NOT_RUN if profile.teachers_for(task, ours) else "" for task in profile.tasks}
         cells = {name: missing[name] if line is None else cell(line) for name, line in of.items()}
         yield {"entry": label(ours), "minus": AS_IT_IS if minus == NONE else label(minus), **cells}
-
-
-def _difference(measure: Measure, line: pd.Series) -> Interval:
-    clear = bool(line["p_holm"] < ALPHA)
-    return Interval(line["difference"], line["low"], line["high"], signed=True, decimals=measure.decimals, bold=clear)
 
 
 def equality_table(

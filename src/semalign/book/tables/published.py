@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.book.markdown import SPACE, Cell, Interval, interval
+from semalign.book.markdown import Cell, Interval, interval
 from semalign.book.tables.analyses import layers
+from semalign.book.tables.trainings import change_cell
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.results.records import read_record
 from semalign.results.statistics import paired_bootstrap
@@ -101,8 +102,7 @@ def _change(record: Mapping[str, Any]) -> dict[str, str | Cell]:
 
 
 def _before_after(details: Mapping[str, Any], key: str, name: str) -> Cell:
-    before, after = (details[when][key] for when in ("before", "after"))
-    return Cell(f"{before:.3f}{SPACE}→{SPACE}{after:.3f}", {f"{name}, before": before, f"{name}, after": after})
+    return change_cell(name, details["before"][key], details["after"][key])
 
 
 def engine_text(run: Mapping[str, Any]) -> str:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from semalign.book.tables.ablations import difference_cell
-from semalign.book.tables.controls import ALPHA
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.profiles import Profile
 from semalign.results.pairs import NLL, pair_differences
 from semalign.results.records import read_records
+from semalign.results.statistics import ALPHA
 
 
 class Contrast(NamedTuple):

@@ -132,9 +132,9 @@ def _cells(line: pd.Series) -> dict[str, Any]:
     if not np.isnan(line["weight_change"]):
         cells["weights, %"] = f"{100 * line['weight_change']:.2f}"
     if not np.isnan(line["layer_cosine_before"]):
-        cells["layer cosine"] = _change("layer cosine", line["layer_cosine_before"], line["layer_cosine_after"], 3)
+        cells["layer cosine"] = change_cell("layer cosine", line["layer_cosine_before"], line["layer_cosine_after"], 3)
     if not np.isnan(line["nll_before"]):
-        cells["NLL"] = _change("NLL", line["nll_before"], line["nll"], NLL.decimals)
+        cells["NLL"] = change_cell("NLL", line["nll_before"], line["nll"], NLL.decimals)
     if not np.isnan(line["change"]):
         cells["change of NLL"] = Interval(
             line["change"], line["change_low"], line["change_high"], signed=True, decimals=NLL.decimals
@@ -142,7 +142,8 @@ def _cells(line: pd.Series) -> dict[str, Any]:
     return cells
 
 
-def _change(name: str, before: float, after: float, decimals: int) -> Cell:
+def change_cell(name: str, before: float, after: float, decimals: int = 3) -> Cell:
+    """Return the cell of a measurement before and after a training."""
     text = f"{before:.{decimals}f}{SPACE}→{SPACE}{after:.{decimals}f}"
     return Cell(text, {f"{name}, before": before, f"{name}, after": after})
 

@@ -12,9 +12,8 @@ from semalign.book.markdown import interval
 from semalign.book.tables.paper import title
 from semalign.results.records import NONE, PAPER
 from semalign.results.resampling import Difference, resampled
-from semalign.results.statistics import holm
+from semalign.results.statistics import ALPHA, holm
 
-ALPHA = 0.05
 RESAMPLES = 20_000
 PERCENT = 100.0
 Side = tuple[str, str, str]  # method, task and teacher

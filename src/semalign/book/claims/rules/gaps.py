@@ -7,13 +7,13 @@ from numpy import ndarray
 
 from semalign.book.claims.evidence import TEACHER, Scores
 from semalign.book.claims.rules import rule
-from semalign.book.claims.rules.comparisons import ALPHA, PERCENT, RESAMPLES, Case, cases_of, each_text
+from semalign.book.claims.rules.comparisons import PERCENT, RESAMPLES, Case, cases_of, each_text
 from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Finding, over
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import size_text
 from semalign.results.records import PAPER
 from semalign.results.resampling import seeded_bootstraps
-from semalign.results.statistics import holm
+from semalign.results.statistics import ALPHA, holm
 
 SIGNS = {1: True, -1: False}
 
