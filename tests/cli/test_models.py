@@ -2,9 +2,10 @@
 
 import json
 
+import pytest
 from helpers.commands import invoke, runner
 
-from semalign import cli
+from semalign import cli, load_model
 from semalign.paths import models_dir
 
 
@@ -25,6 +26,21 @@ def test_slice_makes_a_narrower_student(folders):
     )
     assert "5 layers, width 12" in output
     assert json.loads((folders / "narrow" / "config.json").read_text())["hidden_size"] == 12
+
+
+def test_a_folder_that_holds_a_model_is_refused_and_other_files_stay(folders):
+    teacher = folders / "teacher"
+    before = (teacher / "config.json").read_bytes()
+    for verb in ("drop-layers", "slice"):
+        options = ["--width", "12", "--data", str(folders / "rows.jsonl")] if verb == "slice" else []
+        with pytest.raises(ValueError, match="holds a model already: choose another folder"):
+            invoke(verb, teacher, *options, "--out", teacher)
+    assert (teacher / "config.json").read_bytes() == before
+    (folders / "mine").mkdir()
+    (folders / "mine" / "notes.txt").write_text("keep me")
+    invoke("drop-layers", teacher, "--out", folders / "mine")
+    assert (folders / "mine" / "notes.txt").read_text() == "keep me"
+    assert load_model(folders / "mine").model.config.num_hidden_layers == 4
 
 
 def test_a_bundled_model_needs_no_download():

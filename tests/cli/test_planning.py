@@ -27,7 +27,8 @@ def test_what_is_no_size_is_an_error_of_usage(text):
 @pytest.mark.slow
 def test_a_plan_without_network_weights_or_gpu(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    options = ("--methods", "sft", "--gpus", "2", "--gpu-memory", "40GB", "--json", str(tmp_path / "plan.json"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    options = ("--methods", "sft", "--gpus", "2", "--gpu-memory", "40GB", "--json", "~/plan.json")
     found = run("--profile", "llama2", *options)
     assert found.exit_code == 0, found.output
     assert "estimate for 2 x A100 with 40.0 GB" in found.output

@@ -1,9 +1,12 @@
 """Prompts of a file, of a task and of HumanEval."""
 
+import shutil
+
 import pytest
 from helpers.data import GSM8K, write
 
 from semalign.data.prompts import read_prompts
+from semalign.paths import project_root
 
 
 def test_prompts_come_from_a_file(tmp_path):
@@ -22,6 +25,14 @@ def test_prompts_may_be_a_column_of_csv(tmp_path):
     path = tmp_path / "prompts.csv"
     path.write_text('id,prompt\n1,"one, two"\n')
     assert read_prompts(str(path)) == ["one, two"]
+
+
+def test_a_task_in_the_models_own_format_has_no_prompts_of_its_own(tmp_path):
+    text = (project_root() / "examples" / "task" / "arithmetic.yaml").read_text()
+    shutil.copytree(project_root() / "examples" / "task", tmp_path / "task")
+    (tmp_path / "task" / "arithmetic.yaml").write_text(text.replace("chat: plain", "chat: model"))
+    with pytest.raises(ValueError, match="asks in each model's own chat format"):
+        read_prompts(tmp_path / "task" / "arithmetic.yaml")
 
 
 def test_humaneval_is_looked_for_under_the_data_roots(tmp_path, monkeypatch):

@@ -1,3 +1,5 @@
+import shutil
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -7,6 +9,7 @@ from semalign.data import sources
 from semalign.data import tasks as benchmarks
 from semalign.data.task_check import check_task
 from semalign.data.task_file import FOLDER, task_file, task_names
+from semalign.paths import project_root
 
 
 @pytest.fixture
@@ -17,6 +20,15 @@ def root(root):
         write(root, f"semalign/micro-{name}/test", [row])
     write(root, "openai/gsm8k/main/train", [GSM8K])
     return root
+
+
+def test_a_file_of_a_task_that_changes_has_another_fingerprint(tmp_path):
+    shutil.copytree(project_root() / "examples" / "task", tmp_path / "task")
+    task, items = tmp_path / "task" / "arithmetic.yaml", tmp_path / "task" / "test.jsonl"
+    before = benchmarks.split_fingerprint(task, "test")
+    assert benchmarks.split_fingerprint(task, "test") == before
+    items.write_text("".join(items.read_text().splitlines(keepends=True)[:-1]))
+    assert benchmarks.split_fingerprint(task, "test") != before
 
 
 def test_rows_split_the_text_where_generation_does(root):

@@ -66,6 +66,7 @@ def test_humaneval_trains_on_instructions_that_give_no_item_away(root):
         code("Explain sort_them.", "It sorts."),
         code("Sort  these numbers by\ntheir digits' sum.", "..."),
         code("Say nothing.", " "),
+        code("", "An answer to nothing."),
     ]
     write(root, f"{CODE}/train", [*held, *kept])
     found = rows("humaneval")

@@ -1,6 +1,9 @@
 """Items from lm-eval's log, their groups and intervals."""
 
+import json
+
 import pytest
+import yaml
 from helpers.data import MMLU, write
 
 from semalign.data.tasks import load_task
@@ -64,6 +67,23 @@ def test_a_choice_is_the_likeliest_answer_and_has_its_group(root):
     assert (sample["choice"], sample["log_likelihoods"]) == (1, [-3.0, -1.0, -2.0, -4.0])
     assert sample["group"] == "maps"
     assert sample["correct"] is False and sample["scores"] == {"acc,none": 0.0}
+
+
+def test_acc_norm_takes_the_likeliest_answer_for_its_length(root, tmp_path):
+    content = {
+        "task": "two", "dataset_path": "json", "dataset_kwargs": {"data_files": {"test": "two.jsonl"}},
+        "test_split": "test", "output_type": "multiple_choice", "doc_to_text": "question",
+        "doc_to_choice": "choices", "doc_to_target": "answer",
+        "metric_list": [{"metric": "acc_norm", "aggregation": "mean"}],
+        "metadata": {"version": 1, "primary": "acc_norm,none"},
+    }  # fmt: skip
+    item = {"question": "?", "choices": ["no", "a long answer"], "answer": 1}
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(content))
+    (tmp_path / "two.jsonl").write_text(json.dumps(item) + "\n")
+    scored = {"metrics": ["acc_norm"], "acc_norm": 1.0, "filtered_resps": [(-3.0, False), (-4.0, False)]}
+    entry = logged(0, "none", None, None, doc=item, **scored)
+    (sample,) = item_samples(load_task(tmp_path / "two.yaml", "test"), [entry])
+    assert (sample["choice"], sample["correct"]) == (1, True)
 
 
 def test_log_likelihoods_that_are_nan_choose_nothing(root):

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from semalign.micro import pretrain as module
 from semalign.micro.cutting import narrowed, paired_layers
-from semalign.micro.pretrain import _changed, _state_folder, continued_model, cut_model, new_model, pretrain
+from semalign.micro.pretrain import _state_folder, continued_model, cut_model, new_model, pretrain
 from semalign.micro.recipe import Cut, ModelRecipe, Recipe, Shape, Stage, Training, load_recipe
 from semalign.micro.training import packed_rows
 
@@ -21,13 +21,6 @@ SIBLING = ModelRecipe(
     continues="parent", cut=Cut(layers=2, hidden=12, rows=3), seed=1, frozen=("lm_head.weight",),
     stages=(Stage(tokens=2 * TRAINING.tokens_per_step, mixture={"mmlu": 1.0}),),
 )  # fmt: skip
-
-
-def test_other_budget_keeps_the_stages_shares():
-    recipe = load_recipe().model("micro-teacher")
-    shorter = _changed(recipe, tokens=sum(stage.tokens for stage in recipe.stages) // 10, seed=5)
-    assert shorter.seed == 5
-    assert [stage.tokens * 10 for stage in shorter.stages] == [stage.tokens for stage in recipe.stages]
 
 
 def test_continuing_an_absent_model_names_the_command(tmp_path):

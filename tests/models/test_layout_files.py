@@ -92,7 +92,7 @@ def test_readers_make_an_architecture_one_that_can_be_sliced(tmp_path, table):
         ({"mine": "llama"}, "mine: give keys and values: layers, norm"),
         ({"llama": GOOD}, "another layout for llama already"),
         ({"mine": GOOD, "other": {}}, "other: it has no layers"),
-        (["mine"], "must hold a layout for each model type"),
+        (["mine"], "must hold keys and values"),
     ],
 )
 def test_a_wrong_file_gets_one_line_that_names_it(tmp_path, content, message, table):
@@ -107,6 +107,9 @@ def test_a_wrong_file_gets_one_line_that_names_it(tmp_path, content, message, ta
 def test_a_missing_or_broken_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file .*with layouts"):
         register_layouts(tmp_path / "none.yaml")
+    (tmp_path / "twice.yaml").write_text("a: {layers: x, layers: y}\n")
+    with pytest.raises(ValueError, match=r"twice.yaml is not YAML that can be read: it has the key 'layers' twice"):
+        register_layouts(tmp_path / "twice.yaml")
     (tmp_path / "broken.yaml").write_text("a: [\n")
     with pytest.raises(ValueError, match="is not YAML") as error:
         register_layouts(tmp_path / "broken.yaml")

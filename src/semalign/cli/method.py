@@ -140,18 +140,14 @@ def pair(
 def _n_layers(model: str) -> int:
     if (number := layers_of(model)) is not None:
         return number
-    from semalign.models.located import locate
-
     check_models(model)
-    source = locate(model)
-    if source.endswith(".gguf"):
-        from semalign import load_model
-        from semalign.models.architecture import Architecture
-
-        return Architecture(load_model(model).model).n_layers
+    from semalign.models.gguf import gguf_outline
+    from semalign.models.located import locate
     from semalign.models.pretrained import load_config
 
-    return load_config(source).get_text_config().num_hidden_layers
+    source = locate(model)
+    config = gguf_outline(Path(source))[0] if source.endswith(".gguf") else load_config(source)
+    return config.get_text_config().num_hidden_layers
 
 
 @placed

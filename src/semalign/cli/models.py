@@ -9,8 +9,8 @@ from semalign.cli.options import (
     DataRoot,
     Model,
     OutFolder,
-    RecordFolder,
     check_models,
+    check_output,
     check_profile,
     choice,
     rows_of_data,
@@ -21,7 +21,7 @@ from semalign.cli.placing import placed
 
 def pretrain(
     names: Annotated[list[str] | None, typer.Argument(help="models to train; by default the whole family")] = None,
-    out: RecordFolder = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", callback=check_output, help="folder of the models")] = None,
     resume: Annotated[bool, typer.Option(help="resume from the last training state")] = True,
 ) -> None:
     """Train the micro model family from scratch, on generated text only."""
@@ -105,6 +105,7 @@ def drop_layers(
     """Make a student from a model by removing some of its layers."""
     removed = every if layers is None else _numbers(layers)
     check_models(model)
+    _check_free(out)
     from semalign import load_model
     from semalign.models.students import drop_layers as drop
 
@@ -131,6 +132,7 @@ def slice_width(
 ) -> None:
     """Make a student from a model by keeping the leading principal directions of its residual stream (SliceGPT)."""
     check_models(model)
+    _check_free(out)
     from semalign import load_model
     from semalign.models.slicing import slice_width as narrow
 
@@ -138,11 +140,15 @@ def slice_width(
     _save(narrow(load_model(model), rows, width), out)
 
 
-def _save(student: Any, out: Path) -> None:
-    from semalign.files import atomic_path
+def _check_free(out: Path) -> None:
+    """Raise ``ValueError`` for a folder that holds a model; other files in it stay."""
+    if (out / "config.json").exists() or (out / "adapter_config.json").exists():
+        raise ValueError(f"{out} holds a model already: choose another folder, or remove it first")
 
-    with atomic_path(out) as folder:
-        student.model.save_pretrained(folder)
-        student.tokenizer.save_pretrained(folder)
+
+def _save(student: Any, out: Path) -> None:
+    from semalign.models.saving import save_model
+
+    save_model(student, out)
     config = student.model.config.get_text_config()
     typer.echo(f"{out}: {config.num_hidden_layers} layers, width {config.hidden_size}")

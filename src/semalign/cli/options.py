@@ -46,7 +46,8 @@ Attributed = Annotated[
 ]
 
 
-def _folder(path: Path | None) -> Path | None:
+def check_output(path: Path | None) -> Path | None:
+    """Return the path of an output folder, if it is given and can be written."""
     return None if path is None else outputs.check_folder(path)
 
 
@@ -55,8 +56,7 @@ def _file(path: Path) -> Path:
 
 
 def _stem(path: Path) -> Path:
-    outputs.check_folder(path.parent)
-    return path
+    return outputs.check_folder(path.parent) / path.name
 
 
 def check_models(*names: str) -> None:
@@ -110,13 +110,13 @@ Profile = Annotated[
 
 
 # Where results go is checked when options are read, before anything long starts.
-OutFolder = Annotated[Path, typer.Option("--out", "-o", callback=_folder, help="folder of the result")]
+OutFolder = Annotated[Path, typer.Option("--out", "-o", callback=check_output, help="folder of the result")]
 OutFile = Annotated[Path, typer.Option("--out", "-o", callback=_file, help="safetensors file to write")]
 OutStem = Annotated[
     Path, typer.Option("--out", "-o", callback=_stem, help="path of the two output files, without a suffix")
 ]
 RecordFolder = Annotated[
-    Path | None, typer.Option("--out", "-o", callback=_folder, help="folder of records, with the samples of each task")
+    Path | None, typer.Option("--out", "-o", callback=check_output, help="folder of records, and samples if scored")
 ]
 
 

@@ -40,7 +40,7 @@ def plan(
     choice(dtype or "float32", "float32", "bfloat16", "float16")
     memory = bytes_of(gpu_memory)
     if json is not None:
-        check_file(json)
+        json = check_file(json)
     from semalign.experiments.cells import entries_of
     from semalign.experiments.profiles import load_profile
 

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -38,11 +38,13 @@ def documents(task: str | Path, split: str, limit: int | None = None) -> list[Ro
 
 def split_fingerprint(task: str | Path, split: str) -> str:
     """Return a short hash of the items of a split, the same for a data root and the hub."""
-    return items_hash(task, split, (task_file(task).fingerprint, *data_roots()))
+    file = task_file(task)
+    own = [(path, (stat := path.stat()).st_size, stat.st_mtime_ns) for path in file.data.files.values()]
+    return items_hash(task, split, (file.fingerprint, *data_roots(), *own))
 
 
 @lru_cache
-def items_hash(task: str | Path, split: str, read_from: tuple[str | Path, ...]) -> str:
+def items_hash(task: str | Path, split: str, read_from: tuple[Hashable, ...]) -> str:
     """Return the hash of a split, computed once; what it is read from only tells apart what is kept."""
     return fingerprint(documents(task, split))
 

@@ -85,10 +85,8 @@ def _instruction_rows(task: str | Path, dataset: str, format_prompt: Chat) -> li
     test = ContaminationFilter.of(tasks.documents(task, "test"))
     found = dataset_rows(dataset, None, "train")
     check_columns(found, COLUMNS, f"training data for {task}")
-    answered = (row for row in found if _text(row, "output").strip())
-    return [
-        _instruction_row(row, format_prompt) for row in answered if not test.mentions_test_item(_text(row, *COLUMNS))
-    ]
+    whole = (row for row in found if _text(row, "output").strip() and _text(row, "instruction", "input").strip())
+    return [_instruction_row(row, format_prompt) for row in whole if not test.mentions_test_item(_text(row, *COLUMNS))]
 
 
 def _text(row: Row, *columns: str) -> str:

@@ -32,9 +32,13 @@ def _sample(task: ConfigurableTask, logged: dict[str, Any], metric: str) -> dict
         likelihoods = [value for value, _ in logged["filtered_resps"]]
         if any(map(math.isnan, likelihoods)):  # the largest of them would be the first
             raise NotFiniteError(f"item {logged['doc_id']}: the model's log-likelihoods are NaN: use a wider dtype")
+        # lm-eval's acc_norm takes the likeliest answer for its length in characters, its acc the likeliest.
+        values = likelihoods
+        if metric == "acc_norm":
+            values = [value / len(text) for value, text in zip(values, task.doc_to_choice(logged["doc"]), strict=True)]
         return {
             **sample,
-            "choice": likelihoods.index(max(likelihoods)),
+            "choice": values.index(max(values)),
             "log_likelihoods": likelihoods,
             "correct": _flag(logged, metric),
         }

@@ -81,18 +81,16 @@ def pretrain(
     name: str,
     output_dir: Path | str,
     *,
-    tokens: int | None = None,
-    seed: int | None = None,
     resume: bool = True,
 ) -> Path:
     """Train one member of the family and save it as ``output_dir / name``.
 
-    ``tokens`` and ``seed`` replace the recipe's values. Training states are stored in the cache under a hash of the
+    Training states are stored in the cache under a hash of the
     recipe, and an interrupted run resumes from the last state unless ``resume`` is false. If the model continues
     another one, the latter must be in ``output_dir``.
     """
     recipe = load_recipe()
-    model_recipe = _changed(recipe.model(name), tokens, seed)
+    model_recipe = recipe.model(name)
     folder = Path(output_dir)
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -108,15 +106,6 @@ def pretrain(
     losses, seconds = _train_stages(name, model, tokenizer, recipe, model_recipe, resume)
     _save(model, tokenizer, folder / name, _record(name, recipe, model_recipe, losses, seconds))
     return folder / name
-
-
-def _changed(model_recipe: ModelRecipe, tokens: int | None, seed: int | None) -> ModelRecipe:
-    """Return the recipe with another seed, and with stages scaled to ``tokens`` in total."""
-    if tokens is not None:
-        ratio = tokens / sum(stage.tokens for stage in model_recipe.stages)
-        stages = [stage.model_copy(update={"tokens": round(stage.tokens * ratio)}) for stage in model_recipe.stages]
-        model_recipe = model_recipe.model_copy(update={"stages": tuple(stages)})
-    return model_recipe if seed is None else model_recipe.model_copy(update={"seed": seed})
 
 
 def _train_stages(

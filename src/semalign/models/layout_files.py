@@ -5,11 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from semalign.errors import nearest
 from semalign.models.layouts import LAYOUTS, Layout
 from semalign.registry import included_folders, load_included
+from semalign.yaml_text import read_mapping
 
 FACTORS = ("residual_scale", "logit_scale", "logit_divisor")
 OPTIONAL = ("readers", *FACTORS)
@@ -54,13 +53,7 @@ def register_layouts(path: Path | str) -> None:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path} with layouts")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold a layout for each model type, as keys and values")
-    made = {model_type: _layout(f"{path}: {model_type}", values) for model_type, values in content.items()}
+    made = {model_type: _layout(f"{path}: {model_type}", values) for model_type, values in read_mapping(path).items()}
     for model_type, layout in made.items():
         if LAYOUTS.get(model_type, layout) != layout:
             raise ValueError(f"{path}: there is another layout for {model_type} already")
@@ -84,9 +77,7 @@ def _layout(place: str, values: Any) -> Layout:
         **{key: _path(f"{place}: {key}", values[key]) for key in ("layers", "norm", "attention", "mlp")},
         **{key: _paths(f"{place}: {key}", values[key]) for key in ("lora", "matrices")},
         "readers": {norm: _paths(f"{place}: readers.{norm}", paths) for norm, paths in readers.items()},
-        **{
-            key: _name(f"{place}: {key}", values.get(key)) for key in ("residual_scale", "logit_scale", "logit_divisor")
-        },
+        **{key: _name(f"{place}: {key}", values.get(key)) for key in FACTORS},
     }
     return Layout(**checked)
 

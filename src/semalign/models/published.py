@@ -58,13 +58,17 @@ def fetch(name: str, source: Source = "auto") -> Path:
         return folder
     downloads = cache_dir() / "downloads" / name
     downloads.mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder) as temporary:
-        temporary.mkdir()
-        origin = _fill(temporary, MODELS[name], source, downloads)
-        files = {path.name: file_sha256(path) for path in sorted(temporary.iterdir())}
-        created = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(temporary / RECORD, {"model": name, **origin, "files": files, "created": created})
-    shutil.rmtree(downloads)
+    try:
+        with atomic_path(folder) as temporary:
+            temporary.mkdir()
+            origin = _fill(temporary, MODELS[name], source, downloads)
+            files = {path.name: file_sha256(path) for path in sorted(temporary.iterdir())}
+            created = datetime.now(UTC).isoformat(timespec="seconds")
+            write_json(temporary / RECORD, {"model": name, **origin, "files": files, "created": created})
+    except OSError:  # another process may have fetched it meanwhile, and removed the downloads that both used
+        if not is_complete(folder, source):
+            raise
+    shutil.rmtree(downloads, ignore_errors=True)
     return folder
 
 

@@ -46,6 +46,7 @@ def slice_width(model: LanguageModel, rows: Sequence[Row], width: int) -> Langua
         raise ValueError(f"width must be a multiple of {heads}, the heads, up to {config.hidden_size}; it is {width}")
     kept = principal_directions(model, rows)[:, :width]
     student = AutoModelForCausalLM.from_config(_narrow(config, width), dtype=model.model.dtype)
+    student.generation_config = copy.deepcopy(model.model.generation_config)  # with the tokens that end an answer
     student.load_state_dict(rotated(Architecture(model.model), kept))
     return LanguageModel(student.to(Architecture(model.model).device).eval(), model.tokenizer)
 

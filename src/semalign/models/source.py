@@ -119,9 +119,10 @@ class FiledModel:
         """
         if self._model is None or self._held < min(layers or self._n_layers, self._n_layers):
             self.release()
-            self._model = load_model(self.name, layers=layers)
+            model = load_model(self.name, layers=layers)
             if self._stamp is not None and self._stamp != file_stamp(self.name):
                 raise ValueError(f"the files of {self.name} have changed since this run began: run again")
+            self._model = model
         return self._model
 
     @property

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from copy import deepcopy
 
 from transformers import AutoModelForCausalLM
 
@@ -42,6 +43,7 @@ def drop_layers(model: LanguageModel, removed: int | Collection[int] = 3) -> Lan
                 continue
             name = f"{match[1]}{new_number[int(match[2])]}{match[3]}"
         weights[name] = tensor
+    student.generation_config = deepcopy(model.model.generation_config)  # with the tokens that end an answer
     student.load_state_dict(weights)
     return LanguageModel(student.to(architecture.device).eval(), model.tokenizer)
 
