@@ -33,6 +33,16 @@ def test_a_name_is_taken_once():
         registry.add("red", 2)
 
 
+def test_a_taken_name_is_told_when_the_file_is_included(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
+    (tmp_path / "mine.py").write_text(
+        "from semalign.methods.registry import Method, add_method\nfrom semalign.settings import TrainingSettings\n"
+        "add_method(Method('laten', 'control', '', 'mine', TrainingSettings, print))\n"
+    )
+    with pytest.raises(ImportError, match=r"mine.py cannot be included: .*there is already a method 'laten'"):
+        include(tmp_path)
+
+
 @pytest.mark.slow
 def test_a_folder_is_included_once_and_told_to_child_processes(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "")

@@ -57,6 +57,13 @@ def test_the_objective_weighs_its_terms():
     assert settings.objective({"layer": 4.0, "output": 0.5}) == 2.0
 
 
+def test_settings_that_would_do_nothing_are_refused():
+    with pytest.raises(ValueError, match="label_smoothing is for terms on labels: leave it out with kl"):
+        TransferSettings(output_loss="kl", label_smoothing=0.1)
+    with pytest.raises(ValueError, match="are a pair already: leave out layer_map"):
+        TransferSettings(teacher_layer=3, student_layer=2, layer_map={2: 1})
+
+
 def test_atoms_are_left_out_of_maps_from_atom_to_atom_only():
     assert TransferSettings(top_atoms=3, map="permuted").top_atoms == 3
     with pytest.raises(ValueError, match="top_atoms is for the maps semantic and permuted: leave it out with ridge"):

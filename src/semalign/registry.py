@@ -22,6 +22,7 @@ from pydantic_core.core_schema import CoreSchema, no_info_after_validator_functi
 
 from semalign.declarations import declared
 from semalign.errors import folded, nearest, one_line
+from semalign.files import file_sha256
 from semalign.own_modules import import_file
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Registry(Generic[T]):
         """
         owner = _running_module()
         own = owner.startswith(f"{self.package}.")
+        if not own and not declared(f"{self.package}:"):  # its files do not tell their names: import them
+            self._import_own()
         if name in self._items or (not own and name in declared(f"{self.package}:")):
             raise ValueError(f"there is already a {self.kind} {name!r}: choose another name")
         self._items[name], self._owners[name] = item, owner
@@ -100,13 +103,17 @@ class Registry(Generic[T]):
             return
         self._complete = True
         try:
-            package = import_module(self.package)
-            for module in pkgutil.walk_packages(package.__path__, f"{self.package}."):
-                import_module(module.name)
+            self._import_own()
             load_included()
         except BaseException:
             self._complete = False  # so that the next look-up raises the same error
             raise
+
+    def _import_own(self) -> None:
+        """Import all modules of the package."""
+        package = import_module(self.package)
+        for module in pkgutil.walk_packages(package.__path__, f"{self.package}."):
+            import_module(module.name)
 
 
 def _running_module() -> str:
@@ -189,6 +196,12 @@ def include(folder: Path | str) -> None:
 def included_folders() -> list[Path]:
     """Return the folders of ``SEMALIGN_INCLUDE``, to which :func:`include` adds."""
     return [Path(part) for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+
+
+def included_code() -> list[str]:
+    """Return a hash of each Python file in the included folders."""
+    files = (path for folder in included_folders() for path in sorted(folder.glob("*.py")))
+    return [file_sha256(path) for path in files]
 
 
 def load_included() -> None:

@@ -33,6 +33,7 @@ Interface = Literal["attention", "mlp", "residual", "layer"]
 AttributionInterface = Literal["attention", "mlp", "residual", "layer", "heads"]
 Layer = Annotated[int, Field(ge=1)]
 
+OF_TEACHER = ("kl", "reverse_kl")  # output terms without labels
 OF_ATOMS = ("semantic", "permuted")  # maps from atom to atom, whose atoms and coefficients can be chosen
 
 MEMORY = frozenset({"micro_batch_size", "activation_checkpointing"})
@@ -167,6 +168,10 @@ class TransferSettings(TrainingSettings):
         of_atoms = {"top_atoms": self.top_atoms, "temperature": self.temperature, "atoms": self.atoms != "all"}
         if (given := [name for name, value in of_atoms.items() if value]) and self.map not in OF_ATOMS:
             raise ValueError(f"{given[0]} is for the maps {' and '.join(OF_ATOMS)}: leave it out with {self.map}")
+        if self.layer_map and self.teacher_layer and self.student_layer:
+            raise ValueError("teacher_layer and student_layer are a pair already: leave out layer_map")
+        if self.label_smoothing and self.output_loss in OF_TEACHER:
+            raise ValueError(f"label_smoothing is for terms on labels: leave it out with {self.output_loss}")
         if self.interpolate and self.layer_map:
             raise ValueError("interpolate takes the teacher layers at the student's depth: leave out layer_map")
         if self.interpolate and self.teacher_layer and self.student_layer:

@@ -44,6 +44,19 @@ def test_the_teacher_is_asked_once_and_rows_without_an_answer_are_left_out(teach
         rows_to_train(inputs(teacher, student, rows, responses="teacher", train_size=3))
 
 
+def test_answers_that_are_too_long_for_the_student_are_left_out(teacher, student, rows, monkeypatch, caplog):
+    lengths = [1, 40, 2, 40]
+    monkeypatch.setattr(regime, "greedy_answers", lambda model, prompts: [" 7" * n for n in lengths])
+    longest = max(len(student.tokenizer(row["prompt"]).input_ids) for row in rows[:4])
+    student.model.config.max_position_embeddings = longest + 8
+    found = rows_to_train(inputs(teacher, student, rows[:4], responses="teacher"))
+    assert [row["response"] for row in found] == [" 7", " 7 7"]
+    assert "2 of 4 answers of the teacher are left out" in caplog.text
+    monkeypatch.setattr(regime, "greedy_answers", lambda model, prompts: [" 7" * 40])
+    with pytest.raises(ValueError, match=r"no answer of the teacher can be read by both models: .*context"):
+        rows_to_train(inputs(teacher, student, rows[:1], responses="teacher"))
+
+
 @pytest.mark.slow
 def test_a_transfer_trains_on_them_and_measures_on_the_given_responses(teacher, student, rows, asked):
     settings = {**FAST, "validation": rows[:2], "output_loss": "cross_entropy"}

@@ -8,8 +8,10 @@ from helpers.models import PAIRS, make_llama, make_tokenizer, randomise
 from peft import LoraConfig, PeftModel
 
 import semalign
+from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel, shared_copy
 from semalign.results.records import read_record
+from semalign.training.watching import Watch
 
 FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
 
@@ -135,6 +137,11 @@ def test_bad_input_is_refused_before_any_training(teacher, student, rows, monkey
     refused("NaN or infinity")
     with pytest.raises(FileNotFoundError, match="no model 'missing-model'"):
         semalign.transfer("missing-model", student, rows)
+
+
+def test_a_training_that_may_go_on_from_a_stop_is_not_watched(teacher, student, rows, tmp_path):
+    with pytest.raises(ValueError, match="watch needs a whole training"):
+        run_method("sft", teacher, student, rows, output_dir=tmp_path, watch=Watch((0,), lambda *_: {}))
 
 
 def test_without_held_out_rows_the_value_is_the_weighted_objective(teacher, student, rows):

@@ -76,13 +76,28 @@ def test_a_term_that_a_soft_cap_forbids_is_told_before_any_work(teacher, student
             semalign.transfer(teacher, student, rows, output_loss="centred_cosine", schedule=schedule)
 
 
-def test_a_cache_without_room_for_the_states_is_told_before_any_work(teacher, student, rows, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("settings", "copies"),
+    [({}, 1), ({"train_size": 3}, 1), ({"schedule": "frontier", "epochs": 3}, 3), ({"student_layers": [1, 2]}, 2)],
+)
+def test_a_cache_without_room_for_the_states_is_told_before_any_work(
+    teacher, student, rows, monkeypatch, settings, copies
+):
     no_work(monkeypatch)
-    tokens = sum(len(example) for example in encode(rows, student.tokenizer, 64))
+    tokens = sum(len(example) for example in encode(rows[: settings.get("train_size")], student.tokenizer, 64))
+    needed, asked = tokens * copies * 2 * (16 + 12) * 8, []
     usage = namedtuple("usage", "free")
-    monkeypatch.setattr("semalign.outputs.shutil.disk_usage", lambda _: usage(tokens * 2 * (16 + 12) * 8 - 1))
+    monkeypatch.setattr("semalign.outputs.shutil.disk_usage", lambda _: usage(needed - 1))
     with pytest.raises(OSError, match="its disk has only 0 MB free: make room"):
-        semalign.transfer(teacher, student, rows)
+        semalign.transfer(teacher, student, rows, **settings)
+    monkeypatch.setattr("semalign.methods.semalign.check_folder", lambda _, least=0: asked.append(least))
+    with pytest.raises(pytest.fail.Exception, match="long work began"):
+        semalign.transfer(teacher, student, rows, **settings)
+    assert max(asked) == needed
+
+
+def test_a_cache_that_cannot_be_made_is_told_before_any_work(teacher, student, rows, monkeypatch, tmp_path):
+    no_work(monkeypatch)
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SEMALIGN_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(NotADirectoryError, match="file is a file"):

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from semalign.models.pair import Pair
+from semalign.registry import VARIABLE
 from semalign.settings import TrainingSettings
 from semalign.training.adaptation import Inputs, trainable
 
@@ -35,6 +36,15 @@ def test_the_identity_follows_all_that_a_run_depends_on(inputs, teacher, student
         Inputs(Pair(student, teacher), rows, [], settings).identity("sft"),
     ]
     assert len({same, *others}) == 7
+
+
+def test_the_users_own_code_is_part_of_the_identity(inputs, tmp_path, monkeypatch):
+    without = inputs.identity()
+    (tmp_path / "mine.py").write_text("scale = 1.0\n")
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    first = inputs.identity()
+    (tmp_path / "mine.py").write_text("scale = 2.0\n")
+    assert len({without, first, inputs.identity()}) == 3
 
 
 def test_trainable_parameters_are_counted(student, tokenizer):

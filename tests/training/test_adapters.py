@@ -4,6 +4,7 @@ import pytest
 import torch
 from helpers.models import randomise
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.lora import LoraLayer
 
 import semalign
 from semalign.models.loading import LanguageModel, shared_copy
@@ -37,6 +38,21 @@ def test_the_student_as_it_is_now_shares_what_the_adapter_leaves_alone(student, 
     assert len(changed) == 8
     assert all(ours[name].data_ptr() == theirs[name].data_ptr() for name in theirs.keys() - changed)
     assert split_adapter(student) == (student, None)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_small_adapter_on_half_precision_is_not_rounded_away(student, dtype):
+    base = student.model.to(dtype)
+    model = add_lora(base, [2], TrainingSettings(rank=3, lora_alpha=6))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.normal_(std=1e-3, generator=torch.Generator().manual_seed(len(name)))
+    merged, _ = split_adapter(LanguageModel(model.eval(), student.tokenizer))
+    for name, module in model.get_base_model().named_modules():
+        if isinstance(module, LoraLayer):
+            change = merged.model.get_parameter(f"{name}.weight") - module.base_layer.weight.float()
+            torch.testing.assert_close(change, module.get_delta_weight("default").float(), rtol=1e-2, atol=1e-7)
 
 
 def test_two_adapters_become_one_of_the_base_model(student, adapted, tmp_path):

@@ -40,7 +40,7 @@ class InvertedHead:
     @classmethod
     @plain_torch(gradients=False)
     def of(cls, model: PreTrainedModel | LanguageModel, *, fold_norm: bool = False) -> "InvertedHead":
-        """Return the inverted head of a model, and keep its Gram matrix for the output cosine.
+        """Return the inverted head of a model, and keep its Gram matrix for an output cosine of the same rows.
 
         Args:
             model: see :meth:`semalign.SemanticBasis.from_model`.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from semalign.files import json_fingerprint
 from semalign.models.answers import LONGEST, greedy_answers
 from semalign.models.kept import computed_once
+from semalign.models.pair import Pair
 from semalign.outputs import check_folder
 from semalign.paths import cache_dir
 from semalign.settings import TrainingSettings
@@ -18,8 +19,9 @@ Rows = Sequence[dict[str, str]]
 def rows_to_train(inputs: Inputs) -> Rows:
     """Return the first ``train_size`` rows, with the teacher's greedy answers as responses if the settings ask for it.
 
-    Rows to which the teacher gives no answer, or one that does not end, are left out, and their number is logged.
-    Answers are kept in the cache folder. Held-out rows keep their own responses.
+    Rows to which the teacher gives no answer, one that does not end, or one that a model cannot read, such as one that
+    is too long for the student, are left out, and their number is logged. Answers are kept in the cache folder.
+    Held-out rows keep their own responses.
 
     Raises:
         ValueError: if there are fewer rows than ``train_size``, or no row has an answer.
@@ -51,9 +53,25 @@ def _answered(inputs: Inputs, rows: Rows) -> Rows:
     pair, prompts = inputs.pair, [row["prompt"] for row in rows]
     key = json_fingerprint([pair.fingerprints["teacher"], pair.computed_by, LONGEST, prompts])
     answers = computed_once(cache_dir() / "answers" / f"{key}.json", lambda: greedy_answers(pair.teacher, prompts))
-    found = [{"prompt": p, "response": answer} for p, answer in zip(prompts, answers, strict=True) if answer]
-    if not found:
+    ended = [{"prompt": p, "response": answer} for p, answer in zip(prompts, answers, strict=True) if answer]
+    if not ended:
         raise ValueError(f"the teacher ends none of its answers to {len(rows)} prompts within {LONGEST} tokens")
-    if left_out := len(rows) - len(found):
+    if left_out := len(rows) - len(ended):
         logger.warning("%d of %d rows are left out: the teacher ends no answer to them", left_out, len(rows))
+    return _readable(pair, ended)
+
+
+def _readable(pair: Pair, rows: Rows) -> Rows:
+    """Return the rows that both models can read."""
+    found, why = [], ""
+    for row in rows:
+        try:
+            pair.encode([row])
+            found.append(row)
+        except ValueError as error:
+            why = str(error)
+    if not found:
+        raise ValueError(f"no answer of the teacher can be read by both models: {why}")
+    if left_out := len(rows) - len(found):
+        logger.warning("%d of %d answers of the teacher are left out: %s", left_out, len(rows), why)
     return found

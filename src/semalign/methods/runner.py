@@ -83,7 +83,7 @@ def run_method(
         validation: held-out rows; response NLL, and what else the method measures, are measured before and after.
         task: the task, for the record: a name, or the path of a task file, of which the record keeps the name.
         watch: what to measure in the course of the training, which it does not change; not for a schedule of several
-            trainings, nor for LaTen, which does not train the student itself.
+            trainings, nor for LaTen, which does not train the student itself, and not together with ``output_dir``.
         **settings: fields of the method's settings.
 
     Raises:
@@ -92,6 +92,10 @@ def run_method(
         FileNotFoundError: for a model or data file that does not exist.
         OSError: if the output folder cannot be written, before any long work too.
     """
+    if watch is not None and output_dir is not None:
+        raise ValueError(
+            "watch needs a whole training, and one in a folder may go on from a stop: leave out output_dir"
+        )
     started, method = time.perf_counter(), name if isinstance(name, Method) else method_of(name)
     chosen = method.settings(**settings)
     folder = None if output_dir is None else check_folder(output_dir)
@@ -119,7 +123,7 @@ def run_method(
     made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
     result = LanguageModel(made, small.tokenizer)  # type: ignore[arg-type]
     if folder is not None:
-        card = model_card(result, method, record, len(inputs.rows))
+        card = model_card(result, method, record, adapted.trained_on or len(inputs.rows))
         processes.by_first(partial(save_model, result, folder, record, card))
     return TransferResult(result, folder, record)
 

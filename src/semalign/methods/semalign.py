@@ -31,7 +31,7 @@ def check_inputs(inputs: Inputs) -> None:
     """
     pair, settings = inputs.pair, inputs.settings
     check_layers(pair, settings)
-    for rows in filter(None, (inputs.rows, inputs.held_out)):
+    for rows in filter(None, (inputs.rows[: settings.train_size], inputs.held_out)):
         match_examples(*pair.encode(rows), settings.positions)
     check_rank(pair.student_outline, settings)
     lookup(OUTPUT_TERMS)[settings.output_loss].check(pair.student_outline)
@@ -43,14 +43,20 @@ def _bytes_of_states(inputs: Inputs) -> int:
     """Return an upper bound for the states of a transfer on disk, each as wide as its model, or wider if interpolated.
 
     For each student layer: those that enter it, those of its teacher layer, and for some maps and output terms those
-    of the layer itself and of the teacher's last layer.
+    of the layer itself and of the teacher's last layer. A schedule that trains every layer has about as many rows for
+    all of them as one layer sees in all epochs, at least one for each.
     """
-    pair = inputs.pair
-    tokens = sum(len(example) for example in pair.encode([*inputs.rows, *inputs.held_out]).student)
-    widths = 2 * (pair.teacher_outline.width + pair.student_outline.width)
-    layers = len(inputs.settings.student_layers or [1])
-    dtype = pair.student_outline.head_weight.dtype
-    return tokens * widths * layers * (wide_type(dtype) if inputs.settings.interpolate else dtype).itemsize
+    pair, settings = inputs.pair, inputs.settings
+    rows = inputs.rows[: settings.train_size]
+    tokens = sum(len(example) for example in pair.encode([*rows, *inputs.held_out]).student)
+    copies = len(settings.student_layers or [1])
+    if lookup(SCHEDULES)[settings.schedule].every_layer:
+        copies = max(settings.epochs, -(-pair.student_outline.n_layers // len(rows)))
+    sides = [(each.width, each.head_weight.dtype) for each in (pair.teacher_outline, pair.student_outline)]
+    return sum(
+        2 * width * tokens * copies * (wide_type(dtype) if settings.interpolate else dtype).itemsize
+        for width, dtype in sides
+    )
 
 
 def transfer(

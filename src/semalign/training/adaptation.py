@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from semalign.files import json_fingerprint
 from semalign.models.pair import Pair
+from semalign.registry import included_code
 from semalign.settings import MethodSettings, deciding
 from semalign.training.watching import Watch, Watcher, unwatched
 
@@ -46,14 +47,15 @@ class Inputs:
     def identity(self, *more: Any) -> str:
         """Return a hash of what the steps of a training run depend on; a checkpoint is resumed only if it matches.
 
-        It covers both models, the versions of what computes, the rows, ``more``, and the settings. Of these it leaves
+        It covers both models, the versions of what computes, the files of included folders, which may hold the user's
+        own maps and losses, the rows, ``more``, and the settings. Of these it leaves
         out those that change memory and time only (:data:`semalign.settings.MEMORY`), and the number of epochs: whether
         a run of another length can go on, the checkpoint itself finds out.
         """
         settings: MethodSettings = self.settings
         models = [self.pair.fingerprints, self.pair.computed_by]
         decisive = deciding(settings.model_dump(mode="json", exclude={"epochs"}))
-        return json_fingerprint([*models, decisive, list(self.rows), *more])
+        return json_fingerprint([*models, decisive, list(self.rows), *more, *included_code()])
 
 
 @dataclass(frozen=True)

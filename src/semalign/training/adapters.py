@@ -6,13 +6,15 @@ from transformers import PreTrainedModel
 
 from semalign.models.adapters import FURTHER
 from semalign.models.loading import LanguageModel, shared_copy
+from semalign.models.precision import wide_model
 from semalign.training.lora import Factors, plain_lora
 
 
 def split_adapter(student: LanguageModel) -> tuple[LanguageModel, PeftModel | None]:
     """Return the student as a plain model, with its adapter merged into a copy, and the original PEFT model if any.
 
-    The copy shares all weights that the adapter does not change. The student itself is not changed.
+    The copy shares all weights that the adapter does not change. Of a student in half precision it is in float32, since
+    half precision would round most of a small change away. The student itself is not changed.
 
     Raises:
         ValueError: for an adapter other than plain LoRA, because it cannot be combined with a second one.
@@ -21,7 +23,7 @@ def split_adapter(student: LanguageModel) -> tuple[LanguageModel, PeftModel | No
     if not isinstance(adapted, PeftModel):
         return student, None
     _check_plain(adapted)
-    copy = shared_copy(adapted)
+    copy = wide_model(shared_copy(adapted))
     merged = copy.merge_and_unload(safe_merge=True)  # writes new tensors, so the shared weights stay unchanged
     return LanguageModel(merged.requires_grad_(False).eval(), student.tokenizer), adapted
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.models import normal
+from helpers.models import make_llama, normal
 
 from semalign.analysis.diagnosis.readings import LOGITS, TOP, Reader, compared, line, spread
 from semalign.models.architecture import Architecture
@@ -29,6 +29,16 @@ def test_states_are_read_by_final_norm_and_head(reader, teacher, student, final)
     torch.testing.assert_close(found["top_5"], (top == wanted.argmax(-1)[:, None]).any(-1).float())
     p, q = wanted.softmax(-1), expected.softmax(-1)
     torch.testing.assert_close(found["kl"], (p * (p / q).log()).sum(-1).float(), rtol=1e-4, atol=1e-5)
+
+
+def test_states_beyond_float16_are_read_as_at_any_other_length(tokenizer):
+    model = Architecture(make_llama(len(tokenizer), 12, 4, 1).half())
+    ids, states = torch.arange(len(tokenizer)), normal(40, 12, seed=2).float()
+    reader = Reader(model, model, ids, ids, normal(40, 12).half())
+    found, longer = reader.by_student(states), reader.by_student(1e5 * states)
+    assert (1e5 * states).abs().max() > torch.finfo(torch.float16).max
+    assert torch.equal(longer["top_1"], found["top_1"]) and longer["kl"].isfinite().all()
+    torch.testing.assert_close(longer["kl"], found["kl"], rtol=2e-2, atol=2e-3)
 
 
 def test_only_shared_tokens_count(teacher, student, final):

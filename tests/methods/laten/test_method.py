@@ -108,10 +108,11 @@ def test_the_seed_decides(teacher, student, rows):
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_few_rows_come_again_and_the_global_random_state_is_left_alone(teacher, student, rows, caplog):
+def test_few_rows_come_again_and_the_global_random_state_is_left_alone(teacher, student, rows, caplog, tmp_path):
     state = torch.get_rng_state()
-    record = run_method("laten", teacher, student, rows[:5], **{**FAST, "steps": 3}).record
+    record = run_method("laten", teacher, student, rows[:5], output_dir=tmp_path, **{**FAST, "steps": 3}).record
     assert len(record["losses"]) == 3
+    assert f"{record['n']} rows of own data" in (tmp_path / "README.md").read_text()
     assert "2 rows to train on, not align_size=6" in caplog.text
     assert torch.equal(state, torch.get_rng_state())
 

@@ -78,8 +78,13 @@ class Reader:
 
 
 def _lens(model: Architecture, states: Tensor, tokens: Tensor) -> Tensor:
-    """Return the logits of states in front of the final norm."""
-    return model.logits(wide(model.norm(states.to(model.device, model.head_weight.dtype))), tokens)
+    """Return the logits of states in front of the final norm, whose length the norm takes out.
+
+    Aligned states may be too long for the numbers of float16; such a state is shortened first.
+    """
+    dtype = model.head_weight.dtype
+    fits = (2 * states.abs().amax(-1, keepdim=True) / torch.finfo(dtype).max).clamp_min(1)
+    return model.logits(wide(model.norm((states / fits).to(model.device, dtype))), tokens)
 
 
 def compared(teacher: Float[Tensor, "n shared"], read: Float[Tensor, "n shared"]) -> Read:

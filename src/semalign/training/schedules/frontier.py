@@ -2,7 +2,8 @@
 
 The frontier moves from layer 1 to L_S. Only the layer at the frontier is trained, with its one teacher layer; the
 layers below it have been trained already and stay frozen. The abstract does not say how optimiser steps are divided
-among the layers. Here, all layers together get as many steps as one layer would get, in equal shares.
+among the layers. Here, all layers together get about as many steps as one layer would get, in equal shares, and each
+gets at least one.
 """
 
 from collections.abc import Callable, Sequence
@@ -87,8 +88,9 @@ def _train_layer(
 def shares(rows: Sequence[Row], n_layers: int, epochs: int, seed: int) -> tuple[int, list[list[Row]]]:
     """Return the number of passes of each layer over its rows, and the rows of each layer.
 
-    All layers together see ``epochs`` times the rows. With fewer epochs than layers, each layer sees one window of
-    the rows in a seeded order. The windows follow each other and wrap around at the end of the rows.
+    All layers together see about ``epochs`` times the rows, and each at least one row. With fewer epochs than layers,
+    each layer sees one window of the rows in a seeded order. The windows follow each other and wrap around at the end
+    of the rows.
 
     >>> passes, parts = shares([{"prompt": str(i)} for i in range(4)], n_layers=4, epochs=2, seed=0)
     >>> passes, [len(part) for part in parts]
