@@ -19,6 +19,7 @@ from semalign.models.capture import states_at
 from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import check_finite
 from semalign.models.loading import LanguageModel
+from semalign.models.precision import wide
 
 POOLINGS = ("tokens", "mean", "last")
 Block = tuple[Float[Tensor, "teacher_layers n d_teacher"], Float[Tensor, "student_layers n d_student"]]
@@ -184,7 +185,7 @@ class _Side:
         column = torch.tensor([position for i in texts for position in self.positions[i]])
         rows = torch.stack([states.pop(k)[row, column] for k in layers])  # (layers, sum of counts, D)
         check_finite(rows, "the states", architecture, compute)
-        each = (rows if rows.dtype == torch.float64 else rows.float()).split(counts, dim=1)
+        each = wide(rows).split(counts, dim=1)
         return [one.mean(1, keepdim=True) for one in each] if self.options.pooling == "mean" else list(each)
 
 

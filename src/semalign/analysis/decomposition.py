@@ -22,6 +22,7 @@ from semalign.models.capture import capture
 from semalign.models.evaluating import evaluating, plain_torch
 from semalign.models.finite import check_finite
 from semalign.models.loading import LanguageModel
+from semalign.models.precision import wide
 
 FINAL = "final"  # the state after the final norm, which the LM head reads
 STATES = (*INTERFACES, FINAL)
@@ -142,7 +143,7 @@ class _Moments:
 
     def add(self, states: Float[Tensor, "tokens d"], frames: Mapping[str, Float[Tensor, "d d"]]) -> None:
         """Add states to the sums."""
-        unit = normalize(states if states.dtype == torch.float64 else states.float(), dim=-1)
+        unit = normalize(wide(states), dim=-1)
         self.tokens += len(unit)
         self.direction += unit.double().sum(0).cpu()
         for name, frame in frames.items():

@@ -191,8 +191,9 @@ class Architecture:
         return k
 
     def writer(self, k: int, interface: str) -> nn.Module:
-        """Return the module that gives layer ``k``'s ``attention`` or ``mlp`` output, before the residual addition."""
-        return self.layer(k).get_submodule({"attention": self.layout.attention, "mlp": self.layout.mlp}[interface])
+        """Return the module whose output an interface of layer ``k`` is of: its attention, its MLP, or the layer."""
+        paths = {"attention": self.layout.attention, "mlp": self.layout.mlp, "residual": "", "layer": ""}
+        return self.layer(k).get_submodule(paths[interface])
 
     @property
     def n_heads(self) -> int:

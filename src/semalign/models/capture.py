@@ -40,9 +40,6 @@ def capture(architecture: Architecture, layers: Sequence[int], interface: str) -
 
 
 def _attach(hooks: ExitStack, architecture: Architecture, k: int, interface: str, states: dict[int, Tensor]) -> None:
-    layer = architecture.layer(k)
-    watched = layer if interface in ("residual", "layer") else architecture.writer(k, interface)
-
     def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
         state = first(output)
         if interface in ("attention", "mlp"):
@@ -51,7 +48,8 @@ def _attach(hooks: ExitStack, architecture: Architecture, k: int, interface: str
             state = state - entering(args, kwargs).to(state.device)
         states[k] = state.to(architecture.device)
 
-    hooks.callback(watched.register_forward_hook(hook, with_kwargs=True).remove)
+    writer = architecture.writer(k, interface)
+    hooks.callback(writer.register_forward_hook(hook, with_kwargs=True).remove)
 
 
 def _pass_through(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:

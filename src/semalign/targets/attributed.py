@@ -43,9 +43,7 @@ def activation_modules(architecture: Architecture, interface: str) -> Iterator[l
 
 
 def _module(architecture: Architecture, k: int, interface: str) -> nn.Module:
-    if interface == HEADS:
-        return architecture.head_mixer(k)
-    return architecture.layer(k) if interface in ("layer", "residual") else architecture.writer(k, interface)
+    return architecture.head_mixer(k) if interface == HEADS else architecture.writer(k, interface)
 
 
 @contextmanager

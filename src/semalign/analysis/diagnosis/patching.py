@@ -53,8 +53,7 @@ def changed(model: Architecture, k: int, interface: str, at: At, change: Change)
             state = put(model.added(state)) / model.residual_scale
         return (state, *output[1:]) if isinstance(output, tuple) else state
 
-    watched = model.layer(k) if interface in ("residual", "layer") else model.writer(k, interface)
-    handle = watched.register_forward_hook(hook, with_kwargs=True)
+    handle = model.writer(k, interface).register_forward_hook(hook, with_kwargs=True)
     try:
         yield
     finally:
