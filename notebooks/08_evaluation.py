@@ -322,7 +322,7 @@ display(
 # %% [markdown]
 # ## With settings chosen on validation data
 #
-# The paper's rates suit its models, and may not suit these. So the profile `micro-tuned` gives every method settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries) from the same number of grid points. It has [fewer training rows](#decisions-training-rows-at-micro-scale), so that all methods could be tried with five seeds. The profile `micro-sibling-tuned` has the same grids for the second student; what has no records is *not run*. `semalign` still has the paper's rate, and is the only entry that was not tuned; compare the others with `semalign-tuned`, and with `semalign-ce`, which has cross-entropy in place of the output cosine.
+# The paper's rates suit its models, and may not suit these. So the profile `micro-tuned` gives every method settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries) from the same number of grid points. It has [fewer training rows](#decisions-training-rows-at-micro-scale), so that all methods could be tried with five seeds. The profile `micro-sibling-tuned` does the same for the second student, from the general teacher only and with three seeds. `semalign` still has the paper's rate, and is the only entry that was not tuned; compare the others with `semalign-tuned`, and with `semalign-ce`, which has cross-entropy in place of the output cosine.
 
 # %% tags=["hide-input"]
 for each in tuned(settings):

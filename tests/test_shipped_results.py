@@ -20,7 +20,10 @@ from semalign.tensor_files import tensor_fingerprint
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "data" / "results"
-PROFILES = ("micro-tuned", "micro-plus", "micro-few", "sibling-plus", "sibling-form", "sibling-places", "coder-plus")
+PROFILES = (
+    *("micro-tuned", "micro-sibling-tuned", "micro-plus", "micro-few"),
+    *("sibling-plus", "sibling-form", "sibling-places", "coder-plus"),
+)
 
 
 def files(folder: str) -> set[str]:
@@ -33,6 +36,7 @@ def files(folder: str) -> set[str]:
         "micro",
         "micro-changes",
         "micro-tuned",
+        "micro-sibling-tuned",
         "micro-sibling",
         "sibling-changes",
         "sibling-first",
