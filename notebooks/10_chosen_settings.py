@@ -236,7 +236,7 @@ for each in others:
         theirs = {name: differences(each.folder, name, only={path.name for path in each.paths}) for name in ours}
         page.show_table(
             controls.chosen_differences(each.profile, theirs, TUNED_PAIRS),
-            f"{{numref}}`tab-tuned-in-short` for {student}, up to {len(each.profile.seeds)} seeds.",
+            f"As in {{numref}}`tab-tuned-in-short`, for {student}, up to {len(each.profile.seeds)} seeds.",
             f"tuned-in-short-{student}",
             **made,
         )
