@@ -29,6 +29,9 @@ def test_a_file_of_a_task_that_changes_has_another_fingerprint(tmp_path):
     assert benchmarks.split_fingerprint(task, "test") == before
     items.write_text("".join(items.read_text().splitlines(keepends=True)[:-1]))
     assert benchmarks.split_fingerprint(task, "test") != before
+    items.unlink()
+    with pytest.raises(FileNotFoundError, match="no data file"):
+        benchmarks.split_fingerprint(task, "test")
 
 
 def test_rows_split_the_text_where_generation_does(root):

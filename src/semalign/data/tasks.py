@@ -39,7 +39,8 @@ def documents(task: str | Path, split: str, limit: int | None = None) -> list[Ro
 def split_fingerprint(task: str | Path, split: str) -> str:
     """Return a short hash of the items of a split, the same for a data root and the hub."""
     file = task_file(task)
-    own = [(path, (stat := path.stat()).st_size, stat.st_mtime_ns) for path in file.data.files.values()]
+    files = (path for path in file.data.files.values() if path.is_file())  # reading tells of one that is not there
+    own = [(path, (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
     return items_hash(task, split, (file.fingerprint, *data_roots(), *own))
 
 
