@@ -240,7 +240,8 @@ CONTROLS = {
     "alone-semantic": "alone-permuted",
     "alone-least-squares": "alone-permuted-least-squares",
     "alone-procrustes": "alone-permuted-procrustes",
-    **{f"labels-{name}": "labels" for name in ("semantic", "permuted", "least-squares", "procrustes")},
+    **{f"labels-{name}": "labels" for name in ("semantic", "least-squares", "procrustes")},
+    **{f"labels-permuted{name}": "labels" for name in ("", "-least-squares", "-procrustes")},
     **dict.fromkeys(("projection", "all-layers"), "labels"),
 }
 losses = loss_table(search, best_points(search, results_dir() / "sibling-plus-selection"), CONTROLS)
@@ -267,7 +268,12 @@ from semalign.experiments import runs
 from semalign.results.pairs import NLL, SCORE, pair_differences
 
 confirmed = Comparison(search)
-PAIRS = [*CONTROLS.items(), ("labels", "logits")]
+PERMUTED = {
+    "labels-semantic": "labels-permuted",
+    "labels-least-squares": "labels-permuted-least-squares",
+    "labels-procrustes": "labels-permuted-procrustes",
+}
+PAIRS = [*CONTROLS.items(), *PERMUTED.items(), ("labels", "logits")]
 tested = {measure: pair_differences(confirmed.records, PAIRS, measure) for measure in (NLL, SCORE)}
 if confirmed.lacking:
     print(confirmed.lacking)
@@ -316,11 +322,13 @@ BESIDE = {
     ],
     "Maps without labels, minus their permuted forms": [name for name in CONTROLS if name.startswith("alone")],
 }
-lines = [
-    f"- **{what}**: {measure.name} {verdicts(tested[measure][tested[measure]['ours'].isin(entries)])}."
-    for what, entries in BESIDE.items()
-    for measure in (NLL, SCORE)
-]
+groups = {what: [(entry, CONTROLS[entry]) for entry in entries] for what, entries in BESIDE.items()}
+groups["Maps beside labels, minus their permuted forms beside labels"] = list(PERMUTED.items())
+lines = []
+for what, pairs in groups.items():
+    for measure, found in tested.items():
+        shown = [pair in pairs for pair in zip(found["ours"], found["minus"], strict=True)]
+        lines.append(f"- **{what}**: {measure.name} {verdicts(found[shown])}.")
 display(Markdown("Over the benchmarks with records:\n\n" + "\n".join(lines)))
 
 # %% [markdown]

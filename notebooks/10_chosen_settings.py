@@ -58,11 +58,13 @@ page = open_page("10_chosen_settings", profile, inputs)
 import pandas as pd
 
 from semalign.book.comparison import paper_sized, tuned
+from semalign.book.tables.pairs import pair_table
 from semalign.book.tables.transfers import transfer_entries
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
 from semalign.paths import results_dir
 from semalign.results.comparisons import differences
+from semalign.results.pairs import NLL, pair_differences
 from semalign.results.records import PAPER
 
 settings = load_profile(profile)
@@ -180,6 +182,41 @@ def show_differences(each, of_each, ending=""):
 show_differences(chosen, compared)
 
 # %% [markdown]
+# ### Every map beside its permuted form
+#
+# What an entry with a layer term does may come from its map, or from any training at this layer. So each stands beside the same entry with permuted atoms or, for maps that are fitted to states, with states that come from other positions. Both have a rate of their own, from the same grid. Held-out NLL is compared, the finer measure; it is that of the validation rows that chose the rates.
+
+# %%
+PERMUTED = {
+    "semalign-tuned": "permuted-atoms",
+    "layer-cosine": "permuted-layer",
+    "least-squares": "permuted-least-squares",
+    "procrustes": "permuted-procrustes",
+    "ridge": "permuted-ridge",
+    "semalign-ce": "permuted-ce",
+}
+
+
+# %% tags=["hide-input"]
+def show_permuted(each, ending=""):
+    """Show the differences in held-out NLL between each map and its permuted form."""
+    pairs = list(PERMUTED.items())
+    runs = each.records[each.records["teacher"] == settings.teacher]
+    lines = pair_differences(runs, pairs, NLL)
+    page.save(lines, f"permuted-forms{ending}")
+    page.show_table(
+        pair_table(each.profile, pairs, lines, NLL),
+        f"Student {each.profile.student}: each map minus its permuted form in held-out NLL, in nats per token, ± half of the 95% interval over rows and seeds; below zero the map is better. Bold: p, corrected for all {len(lines)} lines, is below 0.05.",
+        f"permuted-forms-shown{ending}",
+        command=each.command,
+        records=each.paths,
+    )
+
+
+if tuned(settings):
+    show_permuted(chosen)
+
+# %% [markdown]
 # ### How settings were chosen
 #
 # `semalign select` scores every point of a grid on validation data, with one seed, the {term}`general teacher`, and the same number of points for every entry, so that no method is tuned more than another. Each grid has six rates; the weight of the layer term is the paper's 1, and 0.3 beside cross-entropy, in `layer-distillation` and in `frontier`. The profile's variants hold the [best point](#decisions-settings-of-the-tuned-entries) of each entry and task; the test split is not used. A best point at the highest rate means that the grid is too short for that entry; the line below the table names those, if any. It also names the entries whose loss falls at the lowest rate, where a lower one may be better. At the lowest rates a student hardly changes, so a method that does harm at every rate has its best point there.
@@ -248,6 +285,7 @@ for each in others:
             **made,
         )
         show_differences(each, theirs, f"-{student}")
+        show_permuted(each, f"-{student}")
     show_grid(each.profile, f"-{student}")
 
 # %% [markdown]
