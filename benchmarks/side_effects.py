@@ -5,7 +5,7 @@ the held-out rows of all tasks and scored on their test items. Each training wri
 ``data/results/side-effects``, from which the book makes matrices. A record that is there is kept: delete it to make it
 again. Several processes that are started with the same options share the records.
 
-    python benchmarks/side_effects.py --profile micro-sibling --methods semalign,cross-entropy,sft
+    python benchmarks/side_effects.py --profile micro-sibling
 """
 
 import argparse

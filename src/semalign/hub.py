@@ -47,6 +47,15 @@ def ask(question: Callable[[Any, float], T]) -> T:
     raise HubError(_unreachable[0]) from (errors[0] if errors else None)
 
 
+def refusal(question: Callable[[Any, float], object]) -> HubError | None:
+    """Return why the hub does not answer a question, see :func:`ask`; None if it does."""
+    try:
+        ask(question)
+    except HubError as error:
+        return error
+    return None
+
+
 def _in_time(work: Callable[[], T]) -> tuple[list[T], list[Exception]]:
     """Return what some work gives or raises; neither, if it takes too long.
 

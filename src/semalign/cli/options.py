@@ -61,11 +61,10 @@ def _stem(path: Path) -> Path:
 
 def check_models(*names: str) -> None:
     """Raise ``FileNotFoundError`` for a name without a model, here or on the hub, before the library is loaded."""
-    from semalign.models.located import check_hub, locate
+    from semalign.models.located import check_name
 
     for name in names:
-        if not Path(source := locate(name)).exists():
-            check_hub(source)
+        check_name(name)
 
 
 def check_profile(name: str | None) -> str | None:

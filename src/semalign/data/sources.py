@@ -111,11 +111,7 @@ def hub_rows(dataset: str, config: str | None, split: str, *, offline: bool = Fa
 
 def _refusal(dataset: str) -> hub.HubError | None:
     """Ask the hub first whether it has a data set; return why it does not give it, None if it does."""
-    try:
-        hub.ask(lambda api, seconds: api.dataset_info(dataset, timeout=seconds))
-    except hub.HubError as error:
-        return error
-    return None
+    return hub.refusal(lambda api, seconds: api.dataset_info(dataset, timeout=seconds))
 
 
 @contextmanager

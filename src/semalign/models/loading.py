@@ -16,7 +16,7 @@ from semalign.models import processes
 from semalign.models.devices import chosen_place
 from semalign.models.evaluating import plain_torch
 from semalign.models.finite import check_weights
-from semalign.models.located import check_hub, locate
+from semalign.models.located import check_name, locate
 from semalign.models.offload import hold_ends, shared_maps
 from semalign.models.pretrained import load_network, load_tokenizer
 
@@ -84,12 +84,10 @@ def check_given(model: object) -> None:
 
     Raises:
         ValueError: for anything else; it says what to pass.
-        FileNotFoundError: see :func:`semalign.models.located.locate`.
+        FileNotFoundError: see :func:`semalign.models.located.check_name`.
     """
     if isinstance(model, str | Path):
-        source = locate(model)
-        if not Path(source).exists():
-            check_hub(source)
+        check_name(model)
     elif isinstance(model, tuple) and len(model) == 2 and not isinstance(model, LanguageModel):
         raise ValueError("a model with its tokenizer must be a LanguageModel: pass LanguageModel(*pair)")
     elif isinstance(model, nn.Module):

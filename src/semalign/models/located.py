@@ -74,6 +74,16 @@ def cached_folder(source: str | Path) -> Path | None:
     return Path(found).parent if isinstance(found, str) else None
 
 
+def check_name(name: str | Path) -> None:
+    """Make sure that there is a model of this name, on this machine or on the hub.
+
+    Raises:
+        FileNotFoundError: if there is none; see :func:`locate` and :func:`check_hub`.
+    """
+    if not Path(source := locate(name)).exists():
+        check_hub(source)
+
+
 def check_hub(name: str) -> None:
     """Make sure that the hub, or its cache on this machine, has a model.
 
@@ -91,8 +101,4 @@ def check_hub(name: str) -> None:
 @cache
 def _refusal(name: str) -> hub.HubError | None:
     """Return why the hub does not give a model; None if it does."""
-    try:
-        hub.ask(lambda api, seconds: api.model_info(name, timeout=seconds))
-    except hub.HubError as error:
-        return error
-    return None
+    return hub.refusal(lambda api, seconds: api.model_info(name, timeout=seconds))
