@@ -30,7 +30,7 @@ OUTPUT_TERMS = "semalign.training.output_terms:OUTPUT_TERMS"
 SCHEDULES = "semalign.training.schedules:SCHEDULES"
 
 Interface = Literal["attention", "mlp", "residual", "layer"]
-AttributionInterface = Literal["attention", "mlp", "residual", "layer", "heads"]
+InterfaceOrHeads = Literal["attention", "mlp", "residual", "layer", "heads"]
 Layer = Annotated[int, Field(ge=1)]
 
 OF_TEACHER = ("kl", "reverse_kl")  # output terms without labels
@@ -102,7 +102,9 @@ class TransferSettings(TrainingSettings):
     them. The book's chapter "Decisions" explains the others and their alternatives.
     """
 
-    interface: Interface = Field("mlp", description="where teacher and student states are compared")
+    interface: InterfaceOrHeads = Field(
+        "mlp", description="where teacher and student states are compared, heads: head by head, what each of them adds"
+    )
     teacher_layer: int | None = Field(None, ge=1, description="critical teacher layer, 1-based; None: attribution")
     student_layer: int | None = Field(None, ge=1, description="student layer to train, 1-based; None: pairing")
     student_layers: tuple[Layer, ...] | None = Field(
@@ -120,7 +122,7 @@ class TransferSettings(TrainingSettings):
     attribution_method: Literal["gradient_x_activation", "integrated_gradients", "ablation"] = Field(
         "gradient_x_activation", description="how the log-likelihood is attributed to layers"
     )
-    attribution_interface: AttributionInterface | None = Field(
+    attribution_interface: InterfaceOrHeads | None = Field(
         None, description="where layers are attributed, heads: the best attention head of each; None: the interface"
     )
     attribution_examples: int = Field(32, ge=1, description="number of rows for attribution")

@@ -23,6 +23,10 @@ def test_the_teachers_states_are_of_supervised_positions_and_the_students_of_all
     assert sorted(stored(train_size=1).values()) == sorted([3 * TEACHER, 6 * STUDENT])
 
 
+def test_at_heads_a_position_has_a_state_for_each_head():
+    assert sorted(stored(interface="heads").values()) == sorted([5 * SETUP.teacher.heads * TEACHER, 13 * STUDENT])
+
+
 def test_a_divergence_also_stores_the_final_states():
     final = stored(output_loss="kl").items() - stored().items()
     assert [size for _, size in final] == [5 * TEACHER]

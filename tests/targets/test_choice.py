@@ -3,10 +3,11 @@
 import pytest
 
 from semalign.data.rows import batches
+from semalign.models.architecture import Architecture
 from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
 from semalign.targets.attribution import attribute_layers
-from semalign.targets.choice import choose_layers, layer_map
+from semalign.targets.choice import check_layers, choose_layers, layer_map
 
 # For 5 teacher layers and 4 student layers the paper's pairing is 1-1, 2-2, 3-3, 4-5.
 
@@ -14,6 +15,15 @@ from semalign.targets.choice import choose_layers, layer_map
 @pytest.fixture
 def pair(teacher, student):
     return Pair(teacher, student)
+
+
+def test_heads_are_compared_only_where_there_are_as_many(pair, monkeypatch):
+    check_layers(pair, TransferSettings(interface="heads"))
+    of_teacher = pair.teacher_outline
+    monkeypatch.setattr(Architecture, "n_heads", property(lambda self: 4 if self is of_teacher else 2))
+    check_layers(pair, TransferSettings(interface="attention", attribution_interface="heads"))
+    with pytest.raises(ValueError, match="2 and 4 of them: compare at attention"):
+        check_layers(pair, TransferSettings(interface="heads"))
 
 
 @pytest.mark.parametrize(

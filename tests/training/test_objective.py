@@ -137,6 +137,35 @@ def test_relation_needs_no_map(teacher, student, rows, tmp_path):
     assert run.objective.measure(run.supervision).keys() == {"output_cosine"}
 
 
+@pytest.mark.parametrize("map_name", ["procrustes", "ridge"])
+def test_at_heads_the_loss_is_the_mean_over_heads_compared_one_by_one(teacher, student, rows, tmp_path, map_name):
+    run = prepare(teacher, student, rows, tmp_path, map=map_name, interface="heads")
+    parts = literal(teacher, student, run.adapted, rows, "heads")
+    states, targets = (torch.cat([part[i] for part in parts]) for i in (0, 2))  # (n, heads, D)
+    alignment = run.supervision.layers[0].alignment
+    by_head = [layer_cosine_loss(states[:, i], targets[:, i] @ alignment) for i in range(states.shape[1])]
+    assert_same(whole_batch(run)["layer"], sum(by_head) / len(by_head), run.objective)
+    measured = run.objective.measure(run.supervision)["layer_cosine"]
+    assert measured == pytest.approx(1 - sum(by_head).item() / len(by_head))
+
+
+def test_at_heads_a_fitted_map_is_one_of_all_heads(teacher, student, rows, tmp_path):
+    run = prepare(teacher, student, rows, tmp_path, map="ridge", interface="heads")
+    states = []
+    for model, layer in ((teacher, LAYER), (student, K)):
+        found = []
+        for row in rows:
+            example = encode([row], model.tokenizer, 64)[0]
+            with torch.no_grad():
+                seen, _ = forward(model.model, torch.tensor([example.input_ids]), layer, "heads")
+            found.append(seen[list(example.positions())].flatten(0, 1))
+        states.append(torch.cat(found))
+    x, y = states
+    strength = 1e-3 * x.square().sum() / x.shape[1] * torch.eye(x.shape[1], dtype=x.dtype)
+    wanted = torch.linalg.solve(x.T @ x + strength, x.T @ y)
+    torch.testing.assert_close(run.supervision.layers[0].alignment, wanted)
+
+
 def test_a_learned_projection_trains_along_and_is_not_kept(teacher, student, rows, tmp_path):
     settings = {"map": "learned", "layer_loss": "mean_square", "batch_size": 4, "epochs": 2, "learning_rate": 1e-2}
     run = prepare(teacher, student, rows, tmp_path, **settings)

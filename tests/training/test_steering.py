@@ -58,7 +58,7 @@ def gradients(loss, run):
     return torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True, materialize_grads=True)
 
 
-@pytest.mark.parametrize("interface", ["attention", "mlp", "residual", "layer"])
+@pytest.mark.parametrize("interface", ["attention", "mlp", "residual", "layer", "heads"])
 @pytest.mark.parametrize(("positions", "smoothing"), [("response", 0.0), ("all", 0.1)])
 def test_losses_and_gradients_are_those_of_the_plain_forward(
     teacher, student, rows, tmp_path, interface, positions, smoothing
@@ -181,7 +181,7 @@ def test_soft_capped_logits_take_the_plain_path(tokenizer, rows, tmp_path, teach
         prepare(teacher, student, rows, tmp_path, k=2, output_loss="centred_cosine")
 
 
-@pytest.mark.parametrize("interface", ["mlp", "residual"])
+@pytest.mark.parametrize("interface", ["mlp", "residual", "heads"])
 def test_activation_checkpointing_changes_no_result(teacher, student, rows, tmp_path, interface):
     ends = []
     for on in (False, True):

@@ -34,9 +34,9 @@ def _interface(name: str) -> str:
 
 
 def _attributed(name: str) -> str:
-    from semalign.settings import AttributionInterface
+    from semalign.settings import InterfaceOrHeads
 
-    return choice(name, *get_args(AttributionInterface))
+    return choice(name, *get_args(InterfaceOrHeads))
 
 
 Interface = Annotated[str, typer.Option(callback=_interface, help="attention, mlp, residual or layer")]

@@ -5,12 +5,14 @@ Everything here is a context manager or a single call. No hook and no patch outl
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from semalign.models.architecture import Architecture, check_interface
+from semalign.models.head_outputs import HEADS, added_by_heads, check_heads
 from semalign.models.patching import entering, first, patched_forward
 
 
@@ -22,24 +24,25 @@ def capture(architecture: Architecture, layers: Sequence[int], interface: str) -
         architecture: the model to watch.
         layers: 1-based layer numbers.
         interface: ``"attention"`` or ``"mlp"``: the sub-layer's output before the residual addition;
-            ``"residual"``: what the whole layer adds, output minus input; ``"layer"``: the layer's output.
+            ``"residual"``: what the whole layer adds, output minus input; ``"layer"``: the layer's output;
+            ``"heads"``: what each attention head adds, see :mod:`semalign.models.head_outputs`.
 
     Yields:
-        A dict that each forward pass fills: layer number to states of shape (batch, tokens, D), with gradients
-        if the pass records them.
+        A dict that each forward pass fills: layer number to states of shape (batch, tokens, D), or (batch, tokens,
+        heads, D) for heads, with gradients if the pass records them.
 
     Raises:
-        ValueError: for an unknown interface or a layer outside 1..L.
+        ValueError: for an unknown interface or a layer outside 1..L, and for heads whose outputs do not add up.
     """
-    check_interface(interface)
+    attach = _attach_heads if interface == HEADS else partial(_attach, interface=check_interface(interface))
     states: dict[int, Tensor] = {}
     with ExitStack() as hooks:
         for k in layers:
-            _attach(hooks, architecture, k, interface, states)
+            attach(hooks, architecture, k, states)
         yield states
 
 
-def _attach(hooks: ExitStack, architecture: Architecture, k: int, interface: str, states: dict[int, Tensor]) -> None:
+def _attach(hooks: ExitStack, architecture: Architecture, k: int, states: dict[int, Tensor], interface: str) -> None:
     def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
         state = first(output)
         if interface in ("attention", "mlp"):
@@ -50,6 +53,23 @@ def _attach(hooks: ExitStack, architecture: Architecture, k: int, interface: str
 
     writer = architecture.writer(k, interface)
     hooks.callback(writer.register_forward_hook(hook, with_kwargs=True).remove)
+
+
+def _attach_heads(hooks: ExitStack, architecture: Architecture, k: int, states: dict[int, Tensor]) -> None:
+    mixer, outputs = architecture.head_mixer(k), list[Tensor]()
+
+    def keep(module: nn.Module, args: tuple) -> None:
+        outputs[:] = args[:1]
+
+    def add(module: nn.Module, args: tuple, output: Any) -> None:
+        # After the layer, whose own work may be done again in the backward pass, when the hooks are gone.
+        states[k] = architecture.added(added_by_heads(mixer, outputs.pop(), architecture.n_heads)).to(
+            architecture.device
+        )
+
+    check_heads(architecture)
+    hooks.callback(mixer.register_forward_pre_hook(keep).remove)
+    hooks.callback(architecture.layer(k).register_forward_hook(add).remove)
 
 
 def _pass_through(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:

@@ -83,6 +83,12 @@ def lora_inputs(shapes: Shapes, batch: Batch, paths: tuple[str, ...]) -> int:
     return 4 * batch.tokens * sum(inputs.values())
 
 
+def of_heads(shapes: Shapes, batch: Batch, size: int) -> int:
+    """Return what the interface ``heads`` holds of a layer: what each head adds and is given, and its targets."""
+    head_inputs = shapes.heads * batch.tokens * shapes.query * size
+    return head_inputs + shapes.heads * shapes.width * (batch.tokens * size + 2 * batch.positions * 4)
+
+
 def backward(shapes: Shapes, batch: Batch, size: int) -> int:
     """Return what the backward pass of a layer holds besides: gradients of the MLP's parts and of the stream."""
     return batch.tokens * (max(shapes.saved, 2 * shapes.mlp) + 2 * shapes.width) * size

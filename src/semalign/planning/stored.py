@@ -3,6 +3,7 @@
 import json
 from typing import NamedTuple
 
+from semalign.models.head_outputs import HEADS
 from semalign.planning.setup import Setup
 from semalign.planning.shapes import Shapes
 from semalign.planning.texts import Texts, trained_on
@@ -40,7 +41,8 @@ def states_on_disk(setup: Setup, settings: MethodSettings, texts: Texts, task: s
         found[States(model.name, task, len(texts), place)] = size
 
     layers = json.dumps(settings.model_dump(mode="json", include=LAYERS))
-    add(setup.teacher, f"{settings.interface} {layers}", texts.positions)
+    each = setup.teacher.heads if settings.interface == HEADS else 1
+    add(setup.teacher, f"{settings.interface} {layers}", texts.positions * each)
     add(setup.student, f"entering layer {layers_of(setup, settings).student}", texts.tokens)
     if OUTPUT_TERMS[settings.output_loss].needs_teacher:
         add(setup.teacher, "final", texts.positions)

@@ -7,6 +7,7 @@ The teacher is gone before the student comes. The layers are not known before at
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from semalign.models.head_outputs import HEADS
 from semalign.planning import flops, memory
 from semalign.planning.memory import Batch
 from semalign.planning.scoring import answers
@@ -14,7 +15,6 @@ from semalign.planning.setup import Phase, Setup, largest_batch
 from semalign.planning.shapes import Shapes
 from semalign.planning.texts import Texts
 from semalign.settings import TransferSettings
-from semalign.targets.attributed import HEADS
 from semalign.targets.attribution_methods import NODES
 from semalign.targets.choice import ATTRIBUTION_BATCH
 from semalign.targets.passes import FORWARD_EXAMPLES
@@ -51,7 +51,7 @@ def phases(setup: Setup, settings: TransferSettings, texts: Texts) -> Iterator[P
     rounds = settings.epochs if every else 1  # rows pass through the frontier's layers once for each epoch
     if OUTPUT_TERMS[settings.output_loss].needs_teacher:
         yield teacher_states(setup, texts, setup.teacher.layers, "final states", rounds)
-    yield teacher_states(setup, texts, layers.teacher, "teacher states", rounds)
+    yield teacher_states(setup, texts, layers.teacher, "teacher states", rounds, settings.interface == HEADS)
     yield setup.reading(setup.student)
     yield student_prefix(setup, texts, layers.student, rounds)
     yield training(setup, settings, texts, layers.student)
@@ -100,14 +100,16 @@ def attribution(setup: Setup, texts: Texts, settings: TransferSettings) -> Phase
 def _attribution_passes(model: Shapes, settings: TransferSettings, both: int, forward: int) -> int:
     """Return the operations of all passes, given those of one forward and backward, and of one forward alone."""
     if settings.attribution_method == "ablation":
-        heads = settings.attribution_interface == HEADS
+        heads = (settings.attribution_interface or settings.interface) == HEADS
         return forward * (1 + model.layers * (model.heads if heads else 1))
     return both * (model.layers * NODES if settings.attribution_method == "integrated_gradients" else 1)
 
 
-def teacher_states(setup: Setup, texts: Texts, layer: int, name: str = "teacher states", rounds: int = 1) -> Phase:
-    """Return the phase in which the teacher's states up to a layer are stored."""
-    return _states(setup, setup.teacher, texts, layer, name, rounds)
+def teacher_states(
+    setup: Setup, texts: Texts, layer: int, name: str = "teacher states", rounds: int = 1, of_heads: bool = False
+) -> Phase:
+    """Return the phase in which the teacher's states up to a layer, or what its heads add, are stored."""
+    return _states(setup, setup.teacher, texts, layer, name, rounds, of_heads)
 
 
 def student_prefix(setup: Setup, texts: Texts, first: int, rounds: int = 1) -> Phase:
@@ -115,12 +117,14 @@ def student_prefix(setup: Setup, texts: Texts, first: int, rounds: int = 1) -> P
     return _states(setup, setup.student, texts, first - 1, "student prefix", rounds)
 
 
-def _states(setup: Setup, model: Shapes, texts: Texts, layers: int, name: str, rounds: int) -> Phase:
+def _states(
+    setup: Setup, model: Shapes, texts: Texts, layers: int, name: str, rounds: int, of_heads: bool = False
+) -> Phase:
     size = setup.options.size(model)
 
     def peak(rows: int) -> int:
         batch = Batch.longest(texts, rows)
-        states = batch.tokens * model.width * size
+        states = batch.tokens * model.width * size * (model.heads if of_heads else 1)
         return memory.weights(model, size, layers) + inverses(setup) + memory.forward(model, batch, size) + states
 
     rows = largest_batch(FORWARD_EXAMPLES, peak, setup.usable)
@@ -137,6 +141,8 @@ def training(setup: Setup, settings: TransferSettings, texts: Texts, first: int)
     checkpointing = setup.options.checkpointing(settings)
     acts = memory.activations(model, batch, size, count, checkpointing)
     acts += memory.lora_inputs(model, batch, model.lora) + batch.positions * (model.width * 4 + setup.teacher.width * 4)
+    if settings.interface == HEADS:
+        acts += adapted * memory.of_heads(model, batch, size)
     last = max(_output_memory(setup, settings, batch, size), memory.backward(model, batch, size))
     peak = memory.weights(model, size, count) + inverses(setup) + memory.trained(parameters) + acts + last
     padded = texts.padded(rows, settings.batch_size)

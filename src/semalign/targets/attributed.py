@@ -9,11 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from semalign.models.architecture import Architecture, check_interface
+from semalign.models.head_outputs import HEADS
 from semalign.models.offload import spread
 from semalign.models.patching import entering, first, patched_forward
-
-HEADS = "heads"
-"""The outputs of a layer's attention heads, side by side, before the matrix that mixes them."""
 
 
 def units_of(architecture: Architecture, interface: str) -> int:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from semalign.data.rows import Example, Row, batches
 from semalign.files import json_fingerprint
+from semalign.models.head_outputs import HEADS, check_heads
 from semalign.models.identity import computed_by
 from semalign.models.kept import computed_once
 from semalign.models.pair import Pair
@@ -48,7 +49,9 @@ def layer_map(pair: Pair, settings: TransferSettings) -> LayerMap:
 
 
 def check_layers(pair: Pair, settings: TransferSettings) -> None:
-    """Check that all layers that the settings ask for exist; raise ``ValueError`` otherwise."""
+    """Check that all layers and heads that the settings ask for exist; raise ``ValueError`` otherwise."""
+    if settings.interface == HEADS:
+        check_heads(pair.teacher_outline, pair.student_outline)
     if settings.interpolate and pair.teacher_outline.n_layers < 2:
         raise ValueError("interpolation needs a teacher of at least two layers: leave out interpolate")
     wanted = {

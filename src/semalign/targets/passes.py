@@ -16,6 +16,7 @@ from semalign.models.batching import FittingParts
 from semalign.models.capture import states_at, states_entering
 from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_finite
+from semalign.models.head_outputs import HEADS
 from semalign.models.identity import computed_by
 from semalign.models.precision import wide, wide_type
 from semalign.models.rope import varying
@@ -52,9 +53,11 @@ class StatePasses:
 
         Args:
             mixture: layers with their weights: ``[(layer, 1.0)]``, or two neighbours to interpolate.
-            interface: ``attention``, ``mlp``, ``residual`` or ``layer``.
+            interface: ``attention``, ``mlp``, ``residual`` or ``layer``; or ``heads``: a position then has the states
+                of all heads, one after the other.
         """
         layers = [layer for layer, _ in mixture]
+        states_each = self.model.n_heads if interface == HEADS else 1
 
         def compute(model: Architecture, input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
             states = states_at(model, layers, interface, input_ids, mask)
@@ -62,11 +65,12 @@ class StatePasses:
                 (mixed,) = states.values()
             else:  # a sum in half precision would be rounded
                 mixed = torch.stack([weight * wide(states[layer]) for layer, weight in mixture]).sum(0)
-            return [mixed[row, self.at[i]] for row, i in enumerate(chosen)]  # of (batch, tokens, D)
+            # of (batch, tokens, D), or of (batch, tokens, heads, D)
+            return [mixed[row, self.at[i]].flatten(0, -2) for row, i in enumerate(chosen)]
 
         key = {"mixture": mixture, "interface": interface, "at": json_fingerprint(self.at)}
         dtype = self._dtype if len(mixture) == 1 else wide_type(self._dtype)
-        return self._store(compute, list(map(len, self.at)), key, "layer states", dtype)
+        return self._store(compute, [states_each * len(at) for at in self.at], key, "layer states", dtype)
 
     def final_states(self) -> StateStore:
         """Return the states after the final norm; logits are computed from them when needed and never stored."""

@@ -90,7 +90,7 @@ class Batch(NamedTuple):
         labelled: positions with a label, which is the next token.
         labels: the labels, token ids.
         matched: positions with a target.
-        targets: the targets at the matched positions, by trained layer.
+        targets: the targets at the matched positions, by trained layer; at the interface ``heads`` one for each head.
         teacher_final: teacher states after the final norm at the matched positions, if the output term needs them.
     """
 
@@ -99,7 +99,7 @@ class Batch(NamedTuple):
     labelled: At
     labels: Int[Tensor, " n"]
     matched: At
-    targets: dict[int, Float[Tensor, "n_matched _"]]
+    targets: dict[int, Float[Tensor, "n_matched *heads _"]]
     teacher_final: Float[Tensor, "n_matched d_teacher"] | None = None
 
 
@@ -154,9 +154,14 @@ class Supervision:
             labelled,
             input_ids.to(device)[labelled.rows, labelled.columns + 1],  # the label is the next token
             At.of([self.matched[i].student for i in indices], device),
-            {layer.k: layer.of(indices, device) for layer in self.layers},
+            {layer.k: self._by_position(layer.of(indices, device), indices) for layer in self.layers},
             final,
         )
+
+    def _by_position(self, targets: Tensor, indices: Sequence[int]) -> Tensor:
+        """Return targets of shape (n, D), or (n, heads, D) where the heads of a position have one each."""
+        n = self.counts(indices).matched
+        return targets if len(targets) == n else targets.unflatten(0, (n, -1))
 
     def counts(self, indices: Sequence[int]) -> Counts:
         """Return how many positions of some examples have a label and how many have a target."""

@@ -20,18 +20,19 @@ from semalign.training.layer_losses import LAYER_LOSSES
 from semalign.training.losses import cosines_of_logits
 from semalign.training.output_terms import OUTPUT_TERMS
 
-States = Mapping[int, Float[Tensor, "n _"]]
+States = Mapping[int, Float[Tensor, "n *heads _"]]
 
 
 class Reached(NamedTuple):
     """The result of a forward pass on a batch.
 
     Attributes:
-        states: states at the matched positions by trained layer, projected if a projection is learned.
+        states: states at the matched positions by trained layer, projected if a projection is learned; at the interface
+            ``heads`` a position has one for each head.
         output: the values of the output term, summed over its positions.
     """
 
-    states: dict[int, Float[Tensor, "n _"]]
+    states: dict[int, Float[Tensor, "n *heads _"]]
     output: Float[Tensor, ""]
 
 
@@ -68,7 +69,7 @@ class Objective(nn.Module):
         output = self.output_term(wide(final[at]), batch).sum() if len(at.rows) else wide(final).sum() * 0
         return Reached({k: self._projected(k, states[k][batch.matched]) for k in layers}, output)
 
-    def _projected(self, k: int, states: Float[Tensor, "n d"]) -> Float[Tensor, "n d_target"]:
+    def _projected(self, k: int, states: Float[Tensor, "n *heads d"]) -> Float[Tensor, "n *heads d_target"]:
         """Return the states of layer ``k`` in the space of their targets."""
         projection = self.projections[str(k)] if str(k) in self.projections else None
         return wide(states) if projection is None else states.to(projection.dtype) @ projection
@@ -80,7 +81,8 @@ class Objective(nn.Module):
         be those of a whole batch.
 
         Args:
-            states: the student's states by trained layer, each of shape (n, D_target).
+            states: the student's states by trained layer, each of shape (n, D_target), or (n, heads, D_target), where
+                the loss is the mean over heads.
             targets: their targets by trained layer, of the same shape unless the loss compares across spaces.
             rows: the row of the batch that each position belongs to, shape (n,).
         """
@@ -92,7 +94,9 @@ class Objective(nn.Module):
             return states.sum() * 0
         if self.settings.centre_targets:
             states, targets = states - states.mean(0), targets - targets.mean(0)
-        return self.layer_loss.values(states, targets, rows).sum()
+        heads = _heads(targets)
+        one_by_one = states.flatten(0, -2), targets.flatten(0, -2), rows.repeat_interleave(heads)
+        return self.layer_loss.values(*one_by_one).sum() / heads
 
     def positions(self, counts: Counts) -> dict[str, int]:
         """Return the number of positions that each term is averaged over, at least one."""
@@ -134,6 +138,11 @@ class Objective(nn.Module):
         for k in compared:
             reached = self._projected(k, states[k][batch.matched])
             cosines = nn.functional.cosine_similarity(reached, batch.targets[k], dim=-1)
-            layer_sum += cosines.double().sum().item() / len(compared)
+            layer_sum += cosines.double().sum().item() / (len(compared) * _heads(reached))
         cosines = cosines_of_logits(self.student, wide(final[batch.labelled]), batch.labels)
         return layer_sum, cosines.double().sum().item()
+
+
+def _heads(states: Tensor) -> int:
+    """Return how many states a position has."""
+    return states.shape[1] if states.dim() > 2 else 1

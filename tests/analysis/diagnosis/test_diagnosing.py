@@ -63,6 +63,8 @@ def test_bad_input_is_refused_in_a_line(teacher, student, rows):
     for given in ({"atoms": "data"}, {"top_atoms": 3}, {"interpolate": True}, {"student_layer": 2}):
         with pytest.raises(ValueError, match=f"does not use {next(iter(given))}: leave it out"):
             diagnose(Pair(teacher, student), rows, settings=TransferSettings(**given))
+    with pytest.raises(ValueError, match="unknown interface 'heads': choose one of attention, mlp, residual, layer"):
+        diagnose(Pair(teacher, student), rows, settings=TransferSettings(interface="heads"))
 
 
 def test_a_layer_map_says_which_layers_are_compared(teacher, student, rows):

@@ -17,7 +17,7 @@ from semalign.analysis.diagnosis.readings import Reader, line, spread
 from semalign.analysis.diagnosis.states import HeldStates, Place, Read, read_states
 from semalign.analysis.diagnosis.verdict import verdict
 from semalign.data.rows import Row
-from semalign.models.architecture import Architecture
+from semalign.models.architecture import Architecture, check_interface
 from semalign.models.evaluating import plain_torch
 from semalign.models.pair import Pair
 from semalign.results.statistics import paired_bootstrap
@@ -104,6 +104,7 @@ class _Run:
             raise ValueError(
                 f"a diagnosis compares maps at layers of its own, and does not use {given[0]}: leave it out"
             )
+        check_interface(settings.interface)
         self.layer_map = layer_map(pair, settings)
         self.maps = Maps(pair, settings, names)
         self.builder = TargetBuilder(pair, settings)
