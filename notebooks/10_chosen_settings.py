@@ -58,13 +58,13 @@ page = open_page("10_chosen_settings", profile, inputs)
 import pandas as pd
 
 from semalign.book.comparison import paper_sized, tuned
-from semalign.book.tables.pairs import pair_table
+from semalign.book.tables.pairs import equality_table, pair_table
 from semalign.book.tables.transfers import transfer_entries
 from semalign.experiments.profiles import load_profile
 from semalign.experiments.selection import TABLE
 from semalign.paths import results_dir
 from semalign.results.comparisons import differences
-from semalign.results.pairs import NLL, pair_differences
+from semalign.results.pairs import NLL, SCORE, pair_differences
 from semalign.results.records import PAPER
 
 settings = load_profile(profile)
@@ -184,7 +184,7 @@ show_differences(chosen, compared)
 # %% [markdown]
 # ### Every map beside its permuted form
 #
-# What an entry with a layer term does may come from its map, or from any training at this layer. So each stands beside the same entry with permuted atoms or, for maps that are fitted to states, with states that come from other positions. Both have a rate of their own, from the same grid. Held-out NLL is compared, the finer measure; it is that of the validation rows that chose the rates.
+# What an entry with a layer term does may come from its map, or from any training at this layer. So each stands beside the same entry with permuted atoms or, for maps that are fitted to states, with states that come from other positions. Both have a rate of their own, from the same grid. Held-out NLL is compared, the finer measure; it is that of the validation rows that chose the rates. A second table asks by two one-sided tests {cite}`schuirmann1987tost` whether the paper's map beside labels is equal to labels alone, and to permuted atoms, within the margins of all such tests here ([Decisions](#decisions-differences)); they were run on records that were there already.
 
 # %%
 PERMUTED = {
@@ -195,6 +195,7 @@ PERMUTED = {
     "ridge": "permuted-ridge",
     "semalign-ce": "permuted-ce",
 }
+BESIDE_LABELS = [("semalign-ce", "cross-entropy"), ("semalign-ce", "permuted-ce")]
 
 
 # %% tags=["hide-input"]
@@ -208,6 +209,14 @@ def show_permuted(each, ending=""):
         pair_table(each.profile, pairs, lines, NLL),
         f"Student {each.profile.student}: each map minus its permuted form in held-out NLL, in nats per token, ± half of the 95% interval over rows and seeds; below zero the map is better. Bold: p, corrected for all {len(lines)} lines, is below 0.05.",
         f"permuted-forms-shown{ending}",
+        command=each.command,
+        records=each.paths,
+    )
+    tested = {measure: pair_differences(runs, BESIDE_LABELS, measure) for measure in (NLL, SCORE)}
+    page.show_table(
+        pd.concat([equality_table(each.profile, BESIDE_LABELS, tested[measure], measure) for measure in tested]),
+        f"Student {each.profile.student}, the paper's map beside labels: is the difference shown to be small (*equal*), is there one (*differs*), or neither (*open*)? With 90% intervals; held-out NLL in nats per token (margin {NLL.margin:g}), score in points (margin {SCORE.margin:g}).",
+        f"tuned-equality{ending}",
         command=each.command,
         records=each.paths,
     )

@@ -320,7 +320,7 @@ display(Markdown(f"{ablations.reading(lines, 'pairing')}\n\n{where}."))
 #
 # **Attribution** can also look at single attention heads, whose output is taken before the matrix that mixes them; a layer then has the score of its best head. And it can go another way than gradient × activation: *integrated gradients* average the gradient over activations between zero and the layer's own, and an *ablation* puts zero in place of the activation and measures how far the log-likelihood of the response falls. All that a choice can change is the {term}`critical layer`, and with it the pair of layers; {numref}`fig-ablation-attribution` shows the layer, and {numref}`tab-ablation-attribution` both. A pair is trained only where it differs from that of the starting point: {numref}`tab-ablation-pairing` has the pairs that were.
 #
-# **Training** at single heads was not built. A head's output, before it is mixed, is not in the residual stream, where the atoms are, so Eq. 1 does not apply to it. What a head adds after mixing is there, but the paper does not say with which head of the student it should be compared: its formula pairs layers by their depth, and heads have no order. The sum over heads is the interface `attention`.
+# **Training** can compare single heads too (`heads`), which the paper leaves to future work (its Appendix D.2). The state of a head is what it alone adds to the residual stream, where the atoms are, and head $i$ of the student is compared with head $i$ of the teacher ([Decisions](#decisions-interface)). The student of this chapter was cut from the teacher and kept its heads, so these belong together.
 
 # %% tags=["hide-input"]
 from semalign.book.tables import analyses
@@ -375,6 +375,25 @@ page.show_table(
     fold="The numbers: granularity",
 )
 display(Markdown(ablations.reading(lines, "interface")))
+
+# %% [markdown]
+# {numref}`tab-ablation-heads` compares trainings at single heads with the same and permuted atoms, and with the sum over heads, which is the interface `attention`; beside labels also with labels alone.
+
+# %% tags=["hide-input"]
+HEADS = [
+    pair
+    for base in ("literal", "both", "alone")
+    for pair in ((f"{base}-heads", f"permuted-{base}-heads"), (f"{base}-heads", f"{base}-attention"))
+]
+HEADS.append(("both-heads", "both-weight-0"))
+by_head = pair_differences(read_records(folder, kept), HEADS, NLL)
+page.show_table(
+    pairs.pair_table(settings, HEADS, by_head, NLL),
+    "Difference in the held-out NLL in nats per token, ± half of the 95% interval over rows and seeds; below zero heads compared one by one are better. Bold: p, corrected by Holm's procedure over this table, is below 0.05.",
+    "ablation-heads",
+    command=COMPARE,
+    records=records,
+)
 
 # %% [markdown]
 # ## Readings of the text

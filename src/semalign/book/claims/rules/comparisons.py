@@ -122,15 +122,28 @@ def content_kept(
 
 @rule
 def teachers_differ(
-    patterns: Sequence[str], *, profile: str, ours: str = PAPER, tasks: Sequence[str] | None = None, margin: float = 1.0
+    patterns: Sequence[str],
+    *,
+    profile: str,
+    ours: str = PAPER,
+    than: str | None = None,
+    tasks: Sequence[str] | None = None,
+    margin: float = 1.0,
 ) -> Finding:
-    """Reproduced if a method reaches more from every further teacher than from the general one, in every task."""
+    """Reproduced if a method reaches more from every further teacher than from another one, in every task.
+
+    Args:
+        patterns: records.
+        profile: profile of the records.
+        ours: the method.
+        than: the other teacher, one of the further ones or, with None, the general one.
+        tasks: tasks of the profile; None for all.
+        margin: as in :func:`better`.
+    """
     scores = Scores(profile, patterns)
-    pairs = list(further_pairs(scores, tasks))
-    cases = [
-        (f"{title(task)} from {teacher}", (ours, task, teacher), (ours, task, scores.profile.teacher))
-        for task, teacher in pairs
-    ]
+    other = than or scores.profile.teacher
+    pairs = [(task, teacher) for task, teacher in further_pairs(scores, tasks) if teacher != other]
+    cases = [(f"{title(task)} from {teacher}", (ours, task, teacher), (ours, task, other)) for task, teacher in pairs]
     compared = corrected_cases(scores, cases)
     told = {**_numbers(compared), "untrained": scores.untrained(ours, pairs)}
     return Finding(over(case.holds(margin) for case in compared), told)
