@@ -87,7 +87,10 @@ def test_parts_of_a_batch_give_the_gradient_of_the_whole(teacher, student, rows,
         torch.testing.assert_close(whole, parts, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("settings", [{}, {"centre_targets": True}], ids=["plain", "centred"])
+HEADS = {"interface": "heads", "centre_targets": True}
+
+
+@pytest.mark.parametrize("settings", [{}, {"centre_targets": True}, HEADS], ids=["plain", "centred", "heads"])
 def test_one_process_of_several_may_have_too_little_memory(teacher, student, rows, tmp_path, settings):
     def steer():
         run = prepare(teacher, student, rows, tmp_path, batch_size=12, epochs=2, learning_rate=1e-2, **settings)
