@@ -396,6 +396,9 @@ page.show_table(
 )
 
 # %% [markdown]
+# Around the paper's settings on GSM8K, and without labels on MMLU, heads do better with real atoms than with permuted ones: what single heads add can be aligned too. But the loss falls without labels on MMLU only, as it does for the sum over heads. At the last layers on GSM8K heads do less harm than their sum, at the first ones more. Beside labels real and permuted atoms are not shown to differ, and labels alone are not beaten; on GSM8K they do better.
+
+# %% [markdown]
 # ## Readings of the text
 #
 # Three things that the text leaves open are done the other way here, one at a time: the gain of the [final norm](#decisions-final-norm) folded into the head before it is inverted, means subtracted from [states and targets](#decisions-averages), and every [position](#decisions-supervised-positions) supervised instead of the response alone.
