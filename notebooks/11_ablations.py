@@ -602,7 +602,7 @@ page.show_table(
 # %% [markdown]
 # ## Side effects
 #
-# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here a student is trained on one task, and measured on all four: the loss on held-out rows, and the score on the test items. Under the settings of [the main comparison](08_evaluation.ipynb) LaTen changes nothing; with [chosen settings](10_chosen_settings.ipynb) its weights change by less than a percent, and the loss on its own task falls by a few percent.
+# Appendix D.1 argues that a method that writes parameters of the teacher into the student is likely to harm what the student knew besides, and that layer outputs are safer. Here a student is trained on one task, and measured on all four: the loss on held-out rows, and the score on the test items. The commands measure every entry; distillation, and maps other than the paper's and its permuted form, were not measured yet. Under the settings of [the main comparison](08_evaluation.ipynb) LaTen changes nothing; with [chosen settings](10_chosen_settings.ipynb) its weights change by less than a percent, and the loss on its own task falls by a few percent.
 
 # %% tags=["hide-input"]
 MEANS = "Mean changes after a transfer on one task, over the tasks trained on: of the trained weights as a share of their norm, of the response NLL in nats per token (above zero is harm) and of the score in points (below zero is harm)."
