@@ -186,7 +186,7 @@ show_differences(chosen, compared)
 #
 # What an entry with a layer term does may come from its map, or from any training at this layer. So each stands beside the same entry with permuted atoms or, for maps that are fitted to states, with states that come from other positions. Both have a rate of their own, from the same grid. Held-out NLL is compared, the finer measure; it is that of the validation rows that chose the rates. A second table asks by two one-sided tests {cite}`schuirmann1987tost` whether the paper's map beside labels is equal to labels alone, and to permuted atoms, within the margins of all such tests here ([Decisions](#decisions-differences)); they were run on records that were there already.
 
-# %%
+# %% tags=["hide-input"]
 PERMUTED = {
     "semalign-tuned": "permuted-atoms",
     "layer-cosine": "permuted-layer",

@@ -99,7 +99,7 @@ class Batch(NamedTuple):
     labelled: At
     labels: Int[Tensor, " n"]
     matched: At
-    targets: dict[int, Float[Tensor, "n_matched *heads _"]]
+    targets: dict[int, Float[Tensor, "n_matched ... _"]]
     teacher_final: Float[Tensor, "n_matched d_teacher"] | None = None
 
 

@@ -32,7 +32,7 @@ class Reached(NamedTuple):
         output: the values of the output term, summed over its positions.
     """
 
-    states: dict[int, Float[Tensor, "n *heads _"]]
+    states: dict[int, Float[Tensor, "n ... _"]]
     output: Float[Tensor, ""]
 
 

@@ -32,6 +32,7 @@ def test_every_variant_is_a_base_or_changes_one_factor_of_one(profile):
     compared = {
         entry for contrast in CONTRASTS.values() for entry in profile.variants if entry.startswith(contrast[:2])
     }
+    compared |= {f"permuted-{base}-heads" for base in ("literal", "both", "alone")}
     assert {change.entry for change in found} | set(BASES.values()) | compared == {*profile.variants, "semalign"}
     assert {change.factor for change in found} == set(FACTORS)
     of = {change.entry: change for change in found}
