@@ -18,7 +18,7 @@
 # **Do the benchmarks and the transfer run on published weights, and does the student gain?**
 #
 # - Both run. SmolLM2-135M-Instruct was scored in the chat format of Tulu, which the prior work uses, and, in part, in its own, where it scores no better on the whole.
-# - In a student cut from its teacher, at the paper's numbers of rows and steps and at the paper's layers, the tokens' {term}`atoms <semantic atom>` do carry meaning: permuted atoms raise the loss on {term}`held-out <held out>` rows far above the paper's map on both benchmarks. On MBPP the paper's objective lowers the loss a little, the {term}`logit-preserving map` a little more; labels alone at the same layer lower it several times as far, and so do the teacher's logits ({numref}`tab-published-fair`). On GSM8K, where these two were not run, all three maps raise it, the logit-preserving one least.
+# - In a student cut from its teacher, at the paper's numbers of rows and steps and at the paper's layers, the tokens' {term}`atoms <semantic atom>` do carry meaning: permuted atoms raise the loss on {term}`held-out <held out>` rows far above the paper's map on both benchmarks. On MBPP the paper's objective lowers the loss by less than 2%, the {term}`logit-preserving map` by little more; labels alone at the same layer lower it several times as far, and so do the teacher's logits ({numref}`tab-published-fair`). On GSM8K, where these two were not run, all three maps raise it, the logit-preserving one least.
 # - At the last layers of the same pair, on MBPP, the paper's objective does not train the student: weights and loss change by less than 2% ({numref}`tab-published-fair`). Within this the loss falls with real atoms and rises with permuted ones, and the difference is shown ({numref}`tab-published-fair-pairs-shown`). Labels alone at the same layer lower the loss several times as far as real atoms do, and so do the teacher's logits. On GSM8K the paper's objective raises the loss there, further with real atoms than with permuted ones, and the logit-preserving map raises it most; labels alone lower it, and so do the teacher's logits, less far, in both runs of them that were made ({numref}`tab-published-last`).
 # - Between two families, and in a student cut harder, cross-entropy alone lowers the loss most.
 # - **What this does not show**: anything about Llama 2. All models here have a few hundred million parameters at most.
@@ -207,7 +207,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# Entries `labels-…` have the paper's map, or the {term}`Procrustes map`, beside cross-entropy, in the form that the [search with the second student](05_premise.ipynb) has at its last layers: the layer term has a weight of 0.3 and compares what the layer returns. Is the loss equal to that of labels alone? Two one-sided tests with the margin of all such tests here, which is older than these runs ([Decisions](#decisions-differences)), say:
+# Entries `labels-…` have the paper's map, or the {term}`Procrustes map`, beside cross-entropy, in the form that the [search with the second student](05_premise.ipynb) has at its last layers: the layer term has a weight of 0.3 and compares everything that the layer adds. Is the loss equal to that of labels alone? Two one-sided tests with the margin of all such tests here, which is older than these runs ([Decisions](#decisions-differences)), say:
 
 # %% tags=["hide-input"]
 page.show_table(

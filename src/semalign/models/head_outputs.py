@@ -22,7 +22,8 @@ def check_heads(*architectures: Architecture) -> None:
             models have different numbers of heads.
     """
     for each in architectures:
-        if "norm" in each.layout.attention:
+        writer, mixer = each.writer(1, "attention"), each.head_mixer(1)
+        if not isinstance(writer, nn.Dropout) and all(module is not mixer for module in writer.modules()):
             raise ValueError(
                 f"layers of {type(each.model).__name__} normalise what attention adds, so that heads have no parts of "
                 "their own: compare at attention instead of heads"

@@ -142,7 +142,7 @@ def training(setup: Setup, settings: TransferSettings, texts: Texts, first: int)
     acts = memory.activations(model, batch, size, count, checkpointing)
     acts += memory.lora_inputs(model, batch, model.lora) + batch.positions * (model.width * 4 + setup.teacher.width * 4)
     if settings.interface == HEADS:
-        acts += adapted * memory.of_heads(model, batch, size)
+        acts += max(1, len(settings.student_layers or ())) * memory.of_heads(model, batch, size)
     last = max(_output_memory(setup, settings, batch, size), memory.backward(model, batch, size))
     peak = memory.weights(model, size, count) + inverses(setup) + memory.trained(parameters) + acts + last
     padded = texts.padded(rows, settings.batch_size)
