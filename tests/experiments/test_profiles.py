@@ -37,6 +37,7 @@ def test_packaged_profiles_load():
         "sibling-places",
         "sibling-plus",
         "small",
+        "small-first",
         "small-last",
     ]
     names += ["student-ablations"]
