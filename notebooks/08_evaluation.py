@@ -33,7 +33,7 @@ profile = "micro"
 inputs = [
     "models", "benchmarks", "paper", "results/{profile}", "results/{profile}-sibling", "results/{profile}-tuned",
     "results/{profile}-curves", "results/{profile}-tuned-curves", "results/{profile}-sibling-curves",
-    "results/{profile}-sibling-tuned",
+    "results/{profile}-sibling-tuned", "results/{profile}-sibling-tuned-curves",
 ]  # fmt: skip
 
 # %% tags=["hide-input"]
@@ -322,7 +322,7 @@ display(
 # %% [markdown]
 # ## With settings chosen on validation data
 #
-# The paper's rates suit its models, and may not suit these. So the profile `micro-tuned` gives every method settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries) from the same number of grid points. It has [fewer training rows](#decisions-training-rows-at-micro-scale), so that all methods could be tried with five seeds. The profile `micro-sibling-tuned` does the same for the second student, from the general teacher only and with three seeds. `semalign` still has the paper's rate, and is the only entry that was not tuned; compare the others with `semalign-tuned`, and with `semalign-ce`, which has cross-entropy in place of the output cosine.
+# The paper's rates suit its models, and may not suit these. So the profile `micro-tuned` gives every method settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries) from the same number of grid points. It has [fewer training rows](#decisions-training-rows-at-micro-scale), so that all methods could be tried with five seeds. The profile `micro-sibling-tuned` does the same for the second student, with three seeds. `semalign` still has the paper's rate, and is the only entry that was not tuned; compare the others with `semalign-tuned`, and with `semalign-ce`, which has cross-entropy in place of the output cosine.
 
 # %% tags=["hide-input"]
 for each in tuned(settings):
@@ -392,11 +392,11 @@ page.provenance("score-over-change", made_by, [path for each in (own, *others, *
 # %% [markdown]
 # ## Along the training
 #
-# Each curve follows one training far beyond the numbers of steps in the tables above, to the same number for every benchmark. The student is measured on the way: its held-out NLL and layer cosine at many steps, and its score on 200 validation items at a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training. Curves were made of a part of the entries and benchmarks, with one seed unless the data say otherwise; the figures show which. `semalign-tuned` has the rates that were chosen for few steps, and is trained on the fewer rows of `micro-tuned`, so that it sees each of them more often. On HumanEval the rate of Table 5 is lower than on the other benchmarks, and most curves stay flat.
+# Each curve follows one training far beyond the numbers of steps in the tables above, to the same number for every benchmark. The student is measured on the way: its held-out NLL and layer cosine at many steps, and its score on 200 validation items at a few. The learning rate falls to zero over all steps, so a point before the last is not the end of a shorter training. Curves were made of a part of the entries and benchmarks, with one seed unless the data say otherwise; the figures show which. `semalign-tuned` has the rates that were chosen for few steps, and is trained on the fewer rows of `micro-tuned` and `micro-sibling-tuned`, so that it sees each of them more often. On HumanEval the rate of Table 5 is lower than on the other benchmarks, and most curves stay flat.
 
 # %% tags=["hide-input"]
 followed = {each.profile.student: [Curves(each.profile)] for each in (own, *others)}
-for each in chosen[:1]:  # the second student has no curves with chosen settings
+for each in chosen:
     followed[each.profile.student].append(Curves(each.profile, ["semalign-tuned"]))
 paths = {student: [path for part in parts for path in part.current] for student, parts in followed.items()}
 made_by = {student: "; ".join(part.command for part in parts) for student, parts in followed.items()}

@@ -271,7 +271,7 @@ show_grid(chosen.profile)
 # %% [markdown]
 # ### The second student
 #
-# The profile `micro-sibling-tuned` has the same entries and grids for the student that was cut from the teacher, whose atoms correspond to the teacher's, with the general teacher only. Seeking starts from weights of the teacher, from which this student was cut, and trains all seven matrices of every layer; `sft` trains four of them. Which of the two makes Seeking better on MMLU here was not tested.
+# The profile `micro-sibling-tuned` has the same entries and grids for the student that was cut from the teacher, whose atoms correspond to the teacher's. Seeking starts from weights of the teacher, from which this student was cut, and trains all seven matrices of every layer; `sft` trains four of them. Which of the two makes Seeking better on MMLU here was not tested.
 
 # %% tags=["hide-input"]
 for each in others:

@@ -17,10 +17,10 @@
 #
 # **Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is?**
 #
-# - For most layers of the micro student the most similar teacher layer is its partner or next to it. But once states are scaled to unit length, two untrained models show nearly the same, because the same tokens come up again and again.
-# - In the student that was cut from SmolLM2 no more layers match in this way than in untrained models. Alignment lowers the similarities near the diagonal there too, but far less than in the micro pair.
-# - In the micro pair alignment lowers the similarities and moves many of their maxima off the diagonal. {term}`Permuted atoms <permuted atoms>` change the pattern no more than real ones do, so a stable pattern is no sign of semantics.
-# - In the micro pair a transfer under the paper's settings changes hardly any similarity, whether it is for HumanEval, where it hardly trains the student, or for GSM8K, where it raises the held-out loss.
+# - For most layers of both micro students the most similar teacher layer is the partner or next to it. But once states are scaled to unit length, two untrained models show nearly the same, because the same tokens come up again and again.
+# - In the student that was cut from SmolLM2 no more layers match in this way than in untrained models. Alignment lowers the similarities near the diagonal there too, but far less than in the micro pairs.
+# - In both micro pairs alignment lowers the similarities and moves many of their maxima off the diagonal. {term}`Permuted atoms <permuted atoms>` do the same, and change the pattern about as much or less, so a stable pattern is no sign of semantics.
+# - A transfer under the paper's settings changes hardly any similarity, neither for GSM8K, where it raises the held-out loss of both micro students, nor for HumanEval, where it hardly trains the first of them.
 # - **What this does not show**: anything about the paper's models.
 #
 # :::{admonition} About this page
@@ -33,7 +33,7 @@
 profile = "micro"
 inputs = [
     "models", "benchmarks",
-    "results/small", "results/ablations-analysis", "results/micro-analysis",
+    "results/small", "results/micro-analysis",
 ]  # fmt: skip
 
 # %% tags=["hide-input"]
@@ -157,49 +157,85 @@ else:
 # %% [markdown]
 # ### The second student
 #
-# `micro-sibling` was cut from the teacher, so each of its layers comes from the teacher layer with which it is paired. No transfer was run for this figure. The prompts are those of micro-MMLU, not of micro-HumanEval as above, so differences between the two pairs may come from the prompts too.
+# `micro-sibling` was cut from the teacher, so each of its layers comes from the teacher layer with which it is paired. The prompts are those above. The transfer is the paper's method under the paper's settings for GSM8K; it moves the student, as the [next section](#cka-trained) says.
 
 # %% tags=["hide-input"]
-SIBLING = results_dir() / "ablations-analysis" / "cka-micro-sibling"
-sibling = pd.read_csv(f"{SIBLING}.csv") if SIBLING.with_name(f"{SIBLING.name}.csv").is_file() else None
-OF_SIBLING = "semalign cka micro-teacher micro-sibling --prompts micro_mmlu --limit 100 --out data/results/ablations-analysis/cka-micro-sibling"
+TRAINED = {student: results_dir() / "micro-analysis" / f"cka-{student}-trained" for student in ("micro-student", "micro-sibling")}  # fmt: skip
+MAKE = {
+    student: f"""semalign transfer micro-teacher {student} --data micro_gsm8k --out runs/transfer-{student}-gsm8k
+semalign cka micro-teacher {student} --adapter runs/transfer-{student}-gsm8k --prompts micro_humaneval --limit 164 --out data/results/micro-analysis/{path.name}"""
+    for student, path in TRAINED.items()
+}
+similar = {
+    student: pd.read_csv(f"{path}.csv") for student, path in TRAINED.items() if path.with_name(f"{path.name}.csv").is_file()
+}  # fmt: skip
+sibling, OF_SIBLING = similar.get("micro-sibling"), MAKE["micro-sibling"].replace("\n", "; ")
+SIBLING = TRAINED["micro-sibling"].with_name(f"{TRAINED['micro-sibling'].name}.json")
 if sibling is None:
-    display(commands("*Not run. This command makes it:*", OF_SIBLING))
+    display(commands("*Not run. These commands make it:*", MAKE["micro-sibling"]))
+else:
+    page.save(sibling, "cka-sibling")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "As {numref}`fig-cka-micro`, for micro-teacher and micro-sibling on prompts of micro-MMLU. What to see: whether the diagonal is clearer than in the pair that was trained apart.", "name": "fig-cka-sibling"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "As {numref}`fig-cka-micro`, for micro-teacher and micro-sibling. What to see: whether the diagonal is clearer than in the pair that was trained apart.", "name": "fig-cka-sibling"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if sibling is not None:
     figure = figures.layer_similarity(sibling, "raw")
 
 # %% tags=["remove-input"]
 if sibling is not None:
-    page.save(sibling, "cka-sibling")
-    display(page.provenance("cka-sibling", OF_SIBLING, SIBLING.with_name(f"{SIBLING.name}.json")))
+    display(page.provenance("cka-sibling", OF_SIBLING, SIBLING))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The controls for micro-teacher and micro-sibling.", "name": "fig-cka-sibling-controls"}, "image": {"alt": "Heat maps of teacher layers by student layers for each control, linear and RBF kernel."}}
+if sibling is not None:
+    figure = figures.layer_similarity(sibling, "raw", CONTROLS)
+
+# %% tags=["remove-input"]
+if sibling is not None:
+    display(page.provenance("cka-sibling", OF_SIBLING, SIBLING))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "As {numref}`fig-cka-sibling`, for states at unit length.", "name": "fig-cka-sibling-unit"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
+if sibling is not None:
+    figure = figures.layer_similarity(sibling, "unit")
+
+# %% tags=["remove-input"]
+if sibling is not None:
+    display(page.provenance("cka-sibling", OF_SIBLING, SIBLING))
+
+# %% tags=["hide-input"]
+if sibling is not None:
+    show_summary(
+        sibling,
+        "cka-sibling",
+        "Summary of each condition of micro-teacher and micro-sibling.",
+        OF_SIBLING,
+        SIBLING,
+    )
 
 # %% [markdown]
 # (cka-trained)=
 # ### A transfer that trains
 #
-# The transfer above leaves the student nearly as it was. Under the same settings for GSM8K the paper's method trains for more steps at a higher rate, and it moves the student: its loss there rises ([Evaluation](08_evaluation.ipynb)). Similarities are read on the same code prompts.
+# The transfer into `micro-student` above leaves it nearly as it was. Under the same settings for GSM8K the paper's method trains for more steps at a higher rate, and it moves the student: its loss there rises, and so does that of the second student ([Evaluation](08_evaluation.ipynb)). Similarities are read on the same code prompts.
 
 # %% tags=["hide-input"]
-TRAINED = results_dir() / "micro-analysis" / "cka-micro-student-trained.json"
-TRAINED_COMMAND = """semalign transfer micro-teacher micro-student --data micro_gsm8k --examples 1000 --hold-out 100 --out runs/transfer-micro-gsm8k
-semalign cka micro-teacher micro-student --adapter runs/transfer-micro-gsm8k --prompts micro_humaneval --limit 164 --out data/results/micro-analysis/cka-micro-student-trained"""
-if TRAINED.is_file():
-    told = pd.DataFrame(read_record(TRAINED)["details"]["summary"]).set_index(["condition", "states", "kernel"])
+for called, made in MAKE.items():
+    if called not in similar:
+        display(commands(f"*Not run for {called}. These commands make it:*", made))
+        continue
+    source = TRAINED[called].with_name(f"{TRAINED[called].name}.json")
+    told = pd.DataFrame(read_record(source)["details"]["summary"]).set_index(["condition", "states", "kernel"])
     before, after = told.loc["before"], told.loc["transferred"]
-    similarities = pd.read_csv(TRAINED.with_suffix(".csv"))
-    depth = similarities["student_layer"].max()
-    page.save(similarities, "cka-trained")
+    depth = similar[called]["student_layer"].max()
+    page.save(similar[called], f"cka-trained-{called}")
     near = {name: ", ".join(f"{depth * share:.0f}" for share in part["diagonal_share"]) for name, part in (("before", before), ("after", after))}  # fmt: skip
     display(
         Markdown(
-            f"After it the mean difference to the matrix before is at most {after['mean_difference'].max():.3f}, and the agreement of the patterns (without row and column means) is at least {after['pairing_correlation'].min():.3f}. With the linear and the RBF kernel, for states as they are and then at unit length, {near['before']} of the student's {depth} layers were most similar to a teacher layer within one of their partner before, and {near['after']} after. That the pattern stays is no sign that the transfer was harmless."
-        )
+            f"`{called}`: after it the mean difference to the matrix before is at most {after['mean_difference'].max():.3f}, and the agreement of the patterns (without row and column means) is at least {after['pairing_correlation'].min():.3f}. With the linear and the RBF kernel, for states as they are and then at unit length, {near['before']} of the student's {depth} layers were most similar to a teacher layer within one of their partner before, and {near['after']} after."
+        ),
+        page.provenance(f"cka-trained-{called}", made.replace("\n", "; "), source),
     )
-    display(page.provenance("cka-trained", TRAINED_COMMAND.replace("\n", "; "), TRAINED))
-else:
-    display(commands("*Not run. These commands make it:*", TRAINED_COMMAND))
+
+# %% [markdown]
+# That the pattern stays is no sign that the transfer was harmless.
 
 # %% [markdown]
 # (cka-words)=
@@ -296,7 +332,7 @@ if real is not None:
 # %% tags=["hide-input"]
 of_pairs = {
     "The micro pair": micro if settings.name == "micro" else None,
-    "micro-teacher and micro-sibling (prompts of micro-MMLU)": sibling,
+    "micro-teacher and micro-sibling": sibling,
     "SmolLM2-135M-Instruct and its cut": real,
 }
 of_pairs = {name: found for name, found in of_pairs.items() if found is not None}

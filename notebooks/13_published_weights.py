@@ -31,7 +31,14 @@
 
 # %% tags=["parameters"]
 profile = "micro"
-inputs = ["published", "results/small", "results/small-last", "results/speed", "results/two-families"]
+inputs = [
+    "published",
+    "results/small",
+    "results/small-first",
+    "results/small-last",
+    "results/speed",
+    "results/two-families",
+]
 
 # %% tags=["hide-input"]
 import json
@@ -169,42 +176,48 @@ told = [f"`{line.entry}` on {title(line.task)} {line.nll_before:.2f} → {line.n
 display(Markdown(f"Held-out NLL before → after: {'; '.join(told) or NOT_RUN}."))
 
 # %% [markdown]
-# On GSM8K the last layers were trained in a profile of their own, `small-last`, with the same models, rows, epochs and rate. It is not scored: the cut student's answers run on to their limit, so that scoring takes longer than training, and hardly any of them is right ({numref}`tab-published-fair`).
+# On GSM8K two more profiles have the same models, rows, epochs and rate, and were run on a CPU: `small-first` trains the attributed layers again, so that labels and the teacher's logits stand beside the paper's objective in the same student, and `small-last` the last layers, in float32. Neither is scored: the cut student's answers run on to their limit, so that scoring takes longer than training, and hardly any of them is right ({numref}`tab-published-fair`).
+
 
 # %% tags=["hide-input"]
-last = load_profile("small-last")
-last_made = [path for cell in cells(last) if (path := results_dir() / last.name / cell.file_name).is_file()]
-(results_dir() / last.name).mkdir(exist_ok=True)
-last_runs = read_records(results_dir() / last.name, [path.name for path in last_made])
-AT_LAST = ["semalign", *last.variants]
-last_lines = training_lines(last, last_runs, AT_LAST, {})
-LAST = f"semalign compare --profile {last.name}"
-if missing := len(list(cells(last))) - len(last_made):
-    print(f"{missing} of {len(last_made) + missing} records are not here: {LAST}")
-page.show_table(
-    training_table(last, last_lines, last_runs, AT_LAST).drop(columns=["score", "change of NLL"]),
-    f"The last layers on GSM8K, mean over seeds: steps, change of the trained weights, cosine of the layer's states with their targets, and NLL in nats per response token on {last.held_out} held-out rows, before → after. Nothing is scored.",
-    "published-last",
-    command=LAST,
-    records=last_made,
-)
+def show_unscored(name, layers, asked):
+    """Show what the trainings of an unscored profile did, and its pairs; return profile, differences and sources."""
+    unscored, folder = load_profile(name), results_dir() / name
+    folder.mkdir(exist_ok=True)
+    made = [path for cell in cells(unscored) if (path := folder / cell.file_name).is_file()]
+    sources = {"command": f"semalign compare --profile {name}", "records": made}
+    if missing := len(list(cells(unscored))) - len(made):
+        print(f"{missing} of {len(made) + missing} records are not here: {sources['command']}")
+    entries = ["semalign", *unscored.variants]
+    runs = read_records(folder, [path.name for path in made])
+    short, lines = name.replace("small", "published"), training_lines(unscored, runs, entries, {})
+    page.show_table(
+        training_table(unscored, lines, runs, entries).drop(columns=["score", "change of NLL"]),
+        f"The {layers} layers on GSM8K, mean over the seeds that were run: steps, change of the trained weights, cosine of the layer's states with their targets, and NLL in nats per response token on {unscored.held_out} held-out rows, before → after. Nothing is scored.",
+        short,
+        **sources,
+    )
+    differences = pair_differences(runs, asked, NLL)
+    page.save(differences, f"{short}-pairs")
+    page.show_table(
+        pair_table(unscored, asked, differences, NLL),
+        "Differences in NLL there, over the seeds that both entries have, as in the table of pairs above. Bold: p, corrected over this table, is below 0.05.",
+        f"{short}-pairs-shown",
+        **sources,
+    )
+    return unscored, differences, sources
+
+
 ALONE = [("semalign", each) for each in ("permuted-atoms", "least-squares", "cross-entropy", "logit-kl")]
-ALONE += [("least-squares", "permuted-least-squares")]
+show_unscored("small-first", "first", ALONE)
 BESIDE = [
     ("labels-semantic", "cross-entropy"),
     ("labels-semantic", "labels-permuted"),
     ("labels-procrustes", "cross-entropy"),
     ("labels-procrustes", "labels-permuted-procrustes"),
 ]
-last_differences = pair_differences(last_runs, ALONE + BESIDE, NLL)
-page.save(last_differences, "published-last-pairs")
-page.show_table(
-    pair_table(last, ALONE + BESIDE, last_differences, NLL),
-    "Differences in NLL there, as in the table of pairs above. Bold: p, corrected over this table, is below 0.05.",
-    "published-last-pairs-shown",
-    command=LAST,
-    records=last_made,
-)
+asked = [*ALONE, ("least-squares", "permuted-least-squares"), *BESIDE]
+last, last_differences, last_sources = show_unscored("small-last", "last", asked)
 
 # %% [markdown]
 # Entries `labels-…` have the paper's map, or the {term}`Procrustes map`, beside cross-entropy, in the form that the [search with the second student](05_premise.ipynb) has at its last layers: the layer term has a weight of 0.3 and compares everything that the layer adds. Is the loss equal to that of labels alone? Two one-sided tests with the margin of all such tests here, which is older than these runs ([Decisions](#decisions-differences)), say:
@@ -214,8 +227,7 @@ page.show_table(
     equality_table(last, BESIDE, last_differences, NLL).drop(columns="measure"),
     f"A map beside labels at the last layers, on GSM8K: differences in NLL in nats per token, with 90% intervals over rows and seeds; the margin is {NLL.margin:g}.",
     "published-last-equality",
-    command=LAST,
-    records=last_made,
+    **last_sources,
 )
 
 # %% [markdown]
