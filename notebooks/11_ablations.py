@@ -675,6 +675,9 @@ for name, models in (("llama2", "Llama 2, 13B to 7B"), (settings.name, "micro-te
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The same sizes (left) and operations (right), on logarithmic axes. What to see: the targets are far smaller than the logits, and bases, map and targets are a small part of what a transfer computes.", "name": "fig-medium"}, "image": {"alt": "A row of two panels for each pair of models: megabytes of targets, logits and one layer, and billions of operations of each part of a transfer, by task."}}
 figure = sizes_and_operations(moved_of)
 
+# %% tags=["remove-input"]
+page.provenance("medium-llama2")
+
 # %% tags=["hide-input"]
 CHECK = "python benchmarks/plan_check.py --out data/results/speed/plan.json"
 if (planned := results_dir() / "speed" / "plan.json").is_file():

@@ -13,11 +13,8 @@ def test_sizes_are_left_and_operations_right_with_a_row_of_panels_for_each_table
     figure = sizes_and_operations({"one": table, "two": table.iloc[:1]})
     assert [axis.get_title() for axis in figure.axes] == ["one", "one", "two", "two"]
     sizes, operations = figure.axes[:2]
-    assert {line.get_label(): line.get_xdata().tolist() for line in sizes.lines} == {
-        "targets": [1, 2],
-        "logits": [8, 9],
-    }
-    assert {line.get_label(): line.get_xdata().tolist() for line in operations.lines} == {"map": [3, 4]}
+    found = [{line.get_label(): line.get_xdata().tolist() for line in axis.lines} for axis in (sizes, operations)]
+    assert found == [{"targets": [1, 2], "logits": [8, 9]}, {"map": [3, 4]}]
     assert [text.get_text() for text in sizes.get_yticklabels()] == ["MMLU", "MBPP"]
     assert {axis.get_xscale() for axis in figure.axes} == {"log"} and sizes.yaxis_inverted()
     plt.close(figure)
