@@ -68,6 +68,13 @@ def test_atoms_are_left_out_of_maps_from_atom_to_atom_only():
     assert TransferSettings(top_atoms=3, map="permuted").top_atoms == 3
     with pytest.raises(ValueError, match="top_atoms is for the maps semantic and permuted: leave it out with ridge"):
         TransferSettings(top_atoms=3, map="ridge")
+
+
+def test_a_penalty_is_only_taken_where_a_map_is_fitted():
+    assert TransferSettings(map="permuted_ridge", ridge_penalty=0.1).ridge_penalty == 0.1
+    assert TransferSettings(ridge_penalty=1e-3).map == "semantic"  # the default, as records have it
+    with pytest.raises(ValueError, match="ridge_penalty is for maps that are fitted on states: leave it out with sem"):
+        TransferSettings(ridge_penalty=0.1)
     for setting in ({"temperature": 0.1}, {"atoms": "data"}):
         with pytest.raises(ValueError, match="leave it out with random"):
             TransferSettings(**setting, map="random")

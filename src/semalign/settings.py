@@ -170,6 +170,9 @@ class TransferSettings(TrainingSettings):
         of_atoms = {"top_atoms": self.top_atoms, "temperature": self.temperature, "atoms": self.atoms != "all"}
         if (given := [name for name, value in of_atoms.items() if value]) and self.map not in OF_ATOMS:
             raise ValueError(f"{given[0]} is for the maps {' and '.join(OF_ATOMS)}: leave it out with {self.map}")
+        fitted = fact(MAPS, self.map, "needs", "states") == "states"
+        if self.ridge_penalty != type(self).model_fields["ridge_penalty"].default and not fitted:
+            raise ValueError(f"ridge_penalty is for maps that are fitted on states: leave it out with {self.map}")
         if self.layer_map and self.teacher_layer and self.student_layer:
             raise ValueError("teacher_layer and student_layer are a pair already: leave out layer_map")
         if self.label_smoothing and self.output_loss in OF_TEACHER:

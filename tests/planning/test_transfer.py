@@ -67,6 +67,12 @@ def test_other_ways_to_attribute_take_more_passes():
     assert named(heads)["attribution"].flops == (1 + 40 * 40) * forward
 
 
+def test_heads_are_planned_for_models_with_equal_numbers_of_them_only():
+    with pytest.raises(ValueError, match="these models have 32 and 40 of them"):
+        named({"interface": "heads"})
+    assert "training" in named({"interface": "heads"}, Setup(MACHINES["a100"], SMALLER, SMALLER))
+
+
 def test_fewer_rows_and_the_teachers_answers_are_planned():
     assert named({"train_size": 16})["teacher states"].flops * 4 == named({})["teacher states"].flops
     assert "generation" in named({"responses": "teacher"}) and "generation" not in named({})

@@ -99,7 +99,7 @@ def test_the_permuted_logit_map_pairs_each_token_with_another(tmp_path):
 def test_maps_fitted_on_shuffled_positions(name, plain):
     x, y = normal(40, 6), normal(40, 3, seed=1)
     order = torch.randperm(40, generator=torch.Generator().manual_seed(3))
-    settings = TransferSettings(seed=3, ridge_penalty=0.1)
+    settings = TransferSettings(seed=3, map="ridge", ridge_penalty=0.1)
     shuffled = MAPS[name].make(HeldStates([x]), HeldStates([y]), settings)
     close(shuffled, MAPS[plain].make(HeldStates([x]), HeldStates([y[order]]), settings))
     assert not torch.allclose(shuffled, MAPS[plain].make(HeldStates([x]), HeldStates([y]), settings))

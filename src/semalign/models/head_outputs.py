@@ -28,9 +28,14 @@ def check_heads(*architectures: Architecture) -> None:
                 f"layers of {type(each.model).__name__} normalise what attention adds, so that heads have no parts of "
                 "their own: compare at attention instead of heads"
             )
-    if len(counts := {each.n_heads for each in architectures}) > 1:
+    check_equal_numbers(*(each.n_heads for each in architectures))
+
+
+def check_equal_numbers(*heads: int) -> None:
+    """Make sure that models have equal numbers of heads; raise ``ValueError`` otherwise."""
+    if len(numbers := set(heads)) > 1:
         raise ValueError(
-            f"heads are compared one by one, and these models have {' and '.join(map(str, sorted(counts)))} of them: "
+            f"heads are compared one by one, and these models have {' and '.join(map(str, sorted(numbers)))} of them: "
             "compare at attention instead of heads"
         )
 

@@ -7,7 +7,7 @@ The teacher is gone before the student comes. The layers are not known before at
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from semalign.models.head_outputs import HEADS
+from semalign.models.head_outputs import HEADS, check_equal_numbers
 from semalign.planning import flops, memory
 from semalign.planning.memory import Batch
 from semalign.planning.scoring import answers
@@ -40,7 +40,13 @@ def layers_of(setup: Setup, settings: TransferSettings) -> Layers:
 
 
 def phases(setup: Setup, settings: TransferSettings, texts: Texts) -> Iterator[Phase]:
-    """Yield the phases of a transfer that trains on these texts."""
+    """Yield the phases of a transfer that trains on these texts.
+
+    Raises:
+        ValueError: for the interface ``heads`` if teacher and student have different numbers of them.
+    """
+    if settings.interface == HEADS:
+        check_equal_numbers(setup.teacher.heads, setup.student.heads)
     layers, every = layers_of(setup, settings), settings.schedule == "frontier"
     attributed = not every and settings.teacher_layer is None and settings.student_layer is None
     yield setup.reading(setup.teacher)
