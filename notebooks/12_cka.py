@@ -161,11 +161,9 @@ else:
 
 # %% tags=["hide-input"]
 TRAINED = {student: results_dir() / "micro-analysis" / f"cka-{student}-trained" for student in ("micro-student", "micro-sibling")}  # fmt: skip
-MAKE = {
-    student: f"""semalign transfer micro-teacher {student} --data micro_gsm8k --out runs/transfer-{student}-gsm8k
-semalign cka micro-teacher {student} --adapter runs/transfer-{student}-gsm8k --prompts micro_humaneval --limit 164 --out data/results/micro-analysis/{path.name}"""
-    for student, path in TRAINED.items()
-}
+COMMANDS = """semalign transfer micro-teacher STUDENT --data micro_gsm8k --out runs/transfer-STUDENT-gsm8k
+semalign cka micro-teacher STUDENT --adapter runs/transfer-STUDENT-gsm8k --prompts micro_humaneval --limit 164 --out data/results/micro-analysis/cka-STUDENT-trained"""
+MAKE = {student: COMMANDS.replace("STUDENT", student) for student in TRAINED}
 similar = {
     student: pd.read_csv(f"{path}.csv") for student, path in TRAINED.items() if path.with_name(f"{path.name}.csv").is_file()
 }  # fmt: skip
