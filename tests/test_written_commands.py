@@ -13,7 +13,7 @@ from semalign.paths import project_root
 
 PLACES = ["README.md", "book/*.md", "notebooks/*.py", "data/results/README.md", "data/claims.yaml"]
 PLACES += ["src/semalign/experiments/profile_files/*.yaml", "benchmarks/*.py"]
-COMMAND = re.compile(rf"\bsemalign ((?:{'|'.join(cli.COMMANDS)}) .*)")
+COMMAND = re.compile(rf"\bsemalign (?=((?:{'|'.join(cli.COMMANDS)}) .*))")  # a line may have several
 END = re.compile(r"[`;|)\"]|\\n|\s[#&>]|, | and |\.\s|\.?$")
 
 
@@ -23,6 +23,7 @@ def written():
     found = {}
     for path in (path for pattern in PLACES for path in sorted(project_root().glob(pattern))):
         text = re.sub(r" \\+\n[\s#]*", " ", path.read_text())  # a command on several lines
+        text = re.sub(r"\n# (?! )", " ", text) if path.suffix == ".yaml" else text  # a comment's lines, but no block
         for match in COMMAND.finditer(text):
             words = END.split(match[1], maxsplit=1)[0].strip()
             if not re.search(r"[${}…]|\.\.", words):
