@@ -20,7 +20,7 @@
 # - Where the student learns from {term}`aligned states <aligned state>` alone, shuffling the tokens raises the loss greatly on both benchmarks, with few rows as with many. In this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters; in the other student, whose atoms hardly agree, shuffling raises it clearly on GSM8K alone ({numref}`tab-second-map`). Beside cross-entropy shuffling costs far less, and at the paper's own settings shuffling the paper's map makes no clear difference.
 # - Little of this helps the student. On GSM8K none of the four starting points lowers its loss. Beside cross-entropy the paper's layer term never clearly lowers the loss that {term}`labels` alone give, however few rows there are. Beside the paper's output cosine, which raises the loss on GSM8K greatly, it takes part of that rise away in this pair ({numref}`tab-ablation-weight`).
 # - Without labels one layer changes the loss on MMLU by no more than chance and raises it on GSM8K, and more layers raise it. Beside cross-entropy more layers lower it on both benchmarks, but labels alone on as many layers do so too, and on GSM8K they do better without the layer term ({numref}`tab-labels-on-layers`). In the other student the layer term does harm there on both benchmarks ({numref}`tab-second-labels-on-layers`).
-# - **What this does not show**: scores, except in the sections on [labels of another form](#labels-of-another-form) and on side effects. The ablations cover two benchmarks and three seeds, and one pair, except those of the map and of the number of layers, which cover two; the side effects cover four benchmarks and two pairs, with one seed.
+# - **What this does not show**: scores, except in the sections on [labels of another form](#labels-of-another-form) and on side effects. The ablations cover two benchmarks and three seeds, and one pair, except those of the map, of the number of layers and of the training rows, which cover two; the side effects cover four benchmarks and two pairs, with one seed.
 #
 # :::{admonition} About this page
 # - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (its Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
@@ -459,6 +459,15 @@ page.show_table(
     records=records,
 )
 display(Markdown(regimes.regime_reading(contrasts)))
+second_contrasts = regimes.regime_data(second, second_folder, second_kept)
+page.show_table(
+    regimes.regime_table(second, second_contrasts),
+    "The same for micro-student, with the fewest rows, all of them, and the teacher's answers.",
+    "second-controls",
+    command=SECOND,
+    records=second_records,
+)
+display(Markdown(regimes.regime_reading(second_contrasts)))
 
 # %% [markdown]
 # Beside labels the paper's layer term does not clearly lower the loss with any number of rows. On GSM8K it raises the loss, less so the fewer rows there are and not clearly with the fewest, and permuted atoms raise it more: the correspondence is felt there, but labels already give what it has to say. The one clear gain is that of the logit-preserving map with the fewest rows on GSM8K, and it is smaller than the margin within which two entries count as [equal](#decisions-differences). The teacher's answers in place of labels change none of this.

@@ -18,10 +18,12 @@ def settings(profile, task, entry):
     return profile.method_of(entry).settings(**profile.settings_for(task, entry)).model_dump()
 
 
-def test_both_sides_of_a_contrast_train_on_the_same_rows(profile):
+@pytest.mark.parametrize(("name", "number"), [("ablations", 23), ("student-ablations", 15)])
+def test_both_sides_of_a_contrast_train_on_the_same_rows(name, number):
+    profile = load_profile(name)
     same = ("train_size", "epochs", "responses", "learning_rate", "student_layer", "interface")
     tried = [(c, r) for c, r in product(CONTRASTS, REGIMES) if set(_pair(CONTRASTS[c], r)) <= set(profile.variants)]
-    assert len(tried) == 23
+    assert len(tried) == number
     for (contrast, regime), task in product(tried, profile.tasks):
         ours, minus = (settings(profile, task, entry) for entry in _pair(CONTRASTS[contrast], regime))
         assert {ours[key] == minus[key] for key in same} == {True}
@@ -50,3 +52,10 @@ def test_differences_stand_by_rows_and_contrast(profile, tmp_path):
     )
     assert said[1].endswith("MMLU: not run.") and len(said) == len(CONTRASTS)
     assert regime_reading(lines.iloc[:0]) == "*not run*"
+
+
+def test_rows_that_a_profile_does_not_try_have_no_line(tmp_path):
+    second = load_profile("student-ablations")
+    table = regime_table(second, regime_data(second, tmp_path, []))
+    tried = ["32 rows", "1,000 rows", "teacher's answers", "teacher's answers, KL"]
+    assert table["training rows"].tolist() == 2 * tried

@@ -70,7 +70,7 @@ def regime_data(profile: Profile, folder: Path, only: Collection[str]) -> pd.Dat
 def regime_table(profile: Profile, lines: pd.DataFrame) -> pd.DataFrame:
     """Return a line for each benchmark and kind of rows, a column for each contrast, bold where p is below 0.05.
 
-    A contrast that is not tried with some rows is blank there.
+    A contrast that is not tried with some rows is blank there; rows that none is tried with have no line.
 
     Args:
         profile: the profile of the ablations.
@@ -83,6 +83,8 @@ def regime_table(profile: Profile, lines: pd.DataFrame) -> pd.DataFrame:
             name: difference_cell(found.get((task, name, regime))) if (name, regime) in tried else ""
             for name in CONTRASTS
         }
+        if not any(cells.values()):
+            continue
         table.append({"benchmark": title(task), "training rows": regime, **cells})
     return pd.DataFrame(table)
 
