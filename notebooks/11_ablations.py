@@ -245,7 +245,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# Learning from aligned states alone, this student too loses more on GSM8K when the tokens are shuffled, though its atoms hardly agree with the teacher's; on MMLU no difference is shown. The Procrustes and the ridge map do less harm on GSM8K than the paper's map around every starting point. Without labels, more layers raise the loss on both benchmarks, with four and all eight far more than in the first student. Beside cross-entropy the layer term raises it at two and four layers on both, and at all eight on GSM8K, while labels alone on more layers lower it.
+# Learning from aligned states alone, this student too loses more on GSM8K when the tokens are shuffled, though its atoms hardly agree with the teacher's; on MMLU no difference is shown. The Procrustes and the ridge map do less harm on GSM8K than the paper's map around every starting point. Without labels, more layers raise the loss on both benchmarks, with four and all eight far more than in the first student. Beside cross-entropy the layer term raises it at two and four layers on both, and at all eight on GSM8K, while labels alone on more layers lower it. Beside labels the loss is the lower the less weight the layer term has, on both benchmarks. Targets of few atoms do less harm on GSM8K than those of all, with labels and without ({numref}`tab-second-strength`); a soft softmax does more.
 #
 # ## Strength of decomposition
 #
