@@ -160,7 +160,8 @@ else:
 # `micro-sibling` was cut from the teacher, so each of its layers comes from the teacher layer with which it is paired. The prompts are those above. The transfer is the paper's method under the paper's settings for GSM8K; it moves the student, as the [next section](#cka-trained) says.
 
 # %% tags=["hide-input"]
-TRAINED = {student: results_dir() / "micro-analysis" / f"cka-{student}-trained" for student in ("micro-student", "micro-sibling")}  # fmt: skip
+NAMES = {"micro-student": "cka-micro-student-trained", "micro-sibling": "cka-micro-sibling-trained"}
+TRAINED = {student: results_dir() / "micro-analysis" / name for student, name in NAMES.items()}
 COMMANDS = """semalign transfer micro-teacher STUDENT --data micro_gsm8k --out runs/transfer-STUDENT-gsm8k
 semalign cka micro-teacher STUDENT --adapter runs/transfer-STUDENT-gsm8k --prompts micro_humaneval --limit 164 --out data/results/micro-analysis/cka-STUDENT-trained"""
 MAKE = {student: COMMANDS.replace("STUDENT", student) for student in TRAINED}
