@@ -17,8 +17,8 @@
 #
 # **When every method has settings chosen on validation data, which one does best, and is there a better version of the paper's?**
 #
-# - With fewer training rows and chosen settings, `semalign-tuned`, the paper's objective with a rate of its own, trained a student only once: the one that was cut from the teacher, on MMLU. Its score there is not shown to differ from those with permuted and random atoms. Where another map without labels is shown to differ from its permuted form, it is by about a thousandth of a nat at most ({numref}`tab-permuted-forms-shown`). Beside {term}`labels`, where all train, the paper's map does better than permuted atoms for this student alone: in held-out loss on HumanEval ({numref}`tab-permuted-forms-shown-micro-sibling`), in score on MBPP ({numref}`tab-tuned-equality-micro-sibling`).
-# - The mean score of labels alone at the same layer is higher than that of the paper's objective on each benchmark and for both students, beyond chance on GSM8K and HumanEval for the student that was trained apart and on all but GSM8K for the other. It is not shown to be lower than that of labels with the paper's map. Against `sft`, which fine-tunes all layers on labels, one method is shown to score higher, and on one benchmark: Seeking on MMLU, for the student that was cut from the teacher.
+# - With fewer training rows and chosen settings, `semalign-tuned`, the paper's objective with a rate of its own, trained a student only once: the one that was cut from the teacher, on MMLU. Its score there is not shown to differ from those with permuted and random atoms. Where another entry without cross-entropy is shown to differ from its permuted form, it is by about a thousandth of a nat at most, in trainings that hardly changed the student ({numref}`tab-permuted-forms-shown`). Beside {term}`labels`, where all train, the paper's map does better than permuted atoms for this student alone: in held-out loss on HumanEval ({numref}`tab-permuted-forms-shown-micro-sibling`), in score on MBPP ({numref}`tab-tuned-equality-micro-sibling`).
+# - The mean score of labels alone at the same layer is higher than that of the paper's objective on each benchmark and for both students, beyond chance on GSM8K and HumanEval for the student that was trained apart and on all but GSM8K for the other. It is not shown to be lower than that of labels with the paper's map, and on MBPP, for the student that was trained apart, it is higher. Against `sft`, which fine-tunes all layers on labels, one method is shown to score higher, and on one benchmark: Seeking on MMLU, for the student that was cut from the teacher.
 # - Searches for a change of the objective that beats what one would run anyway, by more than its control does, found none.
 # - **What this does not show**: what these methods reach at the paper's sizes, which is in [Controls](09_controls.ipynb), or with other models.
 #
@@ -184,7 +184,7 @@ show_differences(chosen, compared)
 # %% [markdown]
 # ### Every map beside its permuted form
 #
-# What an entry with a layer term does may come from its map, or from any training at this layer. So each stands beside the same entry with permuted atoms or, for maps that are fitted to states, with states that come from other positions. Both have a rate of their own, from the same grid. Held-out NLL is compared, the finer measure; it is that of the validation rows that chose the rates. A second table asks by two one-sided tests {cite}`schuirmann1987tost` whether the paper's map beside labels is equal to labels alone, and to permuted atoms, within the margins of all such tests here ([Decisions](#decisions-differences)); they were run on records that were there already.
+# What an entry with a layer term does may come from its map, or from any training at this layer. So each stands beside the same entry with permuted atoms or, for maps that are fitted to states, with states that come from other positions. Both have a rate of their own, from the same grid. Held-out NLL is compared, the finer measure; it is that of the validation rows that chose the rates. A second table asks by two one-sided tests {cite}`schuirmann1987tost` whether the paper's map beside labels is equal to labels alone, and to permuted atoms, within the margins of all such tests here ([Decisions](#decisions-differences)); they were planned after their records were made.
 
 # %% tags=["hide-input"]
 PERMUTED = {
@@ -347,7 +347,7 @@ if searches:
     display(Markdown(text))
 
 # %% [markdown]
-# A response of MMLU has two positions, a letter and the end of the sequence. After the row's mean is subtracted, their states are opposite whatever they were, so their relation is constant, and `relation` is cross-entropy itself there. These two searches did not try prompts without labels, several layers at once, or an alignment phase before the training on the task; the first two are among the [ablations](11_ablations.ipynb), several layers for both students, prompts without labels for the one that was cut from the teacher.
+# A response of MMLU has two positions, a letter and the end of the sequence. After the row's mean is subtracted, their states are opposite whatever they were, so their relation is constant, and `relation` is cross-entropy itself there. These two searches did not try prompts without labels, several layers at once, or an alignment phase before the training on the task; the first two are among the [ablations](11_ablations.ipynb), for both students.
 
 # %% [markdown]
 # ## What it costs

@@ -18,14 +18,14 @@
 # **Do the benchmarks and the transfer run on published weights, and does the student gain?**
 #
 # - Both run. SmolLM2-135M-Instruct was scored in the chat format of Tulu, which the prior work uses, and, in part, in its own, where it scores no better on the whole.
-# - In a student cut from its teacher, at the paper's numbers of rows and steps and at the paper's layers, the tokens' {term}`atoms <semantic atom>` do carry meaning: permuted atoms raise the loss on {term}`held-out <held out>` rows far above the paper's map on both benchmarks. On MBPP the paper's objective lowers the loss by less than 2%, the {term}`logit-preserving map` by little more; labels alone at the same layer lower it several times as far, and so do the teacher's logits ({numref}`tab-published-fair`). On GSM8K all three maps raise it, the logit-preserving one least, while labels alone lower it by more than a quarter and the teacher's logits by about a fifth, in the one run of each that was made ({numref}`tab-published-first`).
+# - In a student cut from its teacher, at the paper's numbers of rows and steps and at the paper's layers, the tokens' {term}`atoms <semantic atom>` do carry meaning: permuted atoms raise the loss on {term}`held-out <held out>` rows far above the paper's map on both benchmarks. On MBPP the paper's objective lowers the loss by less than 2%, the {term}`logit-preserving map` by little more; labels alone at the same layer lower it several times as far, and so do the teacher's logits ({numref}`tab-published-fair`). On GSM8K all three maps raise it, the logit-preserving one least, while labels alone lower it by more than a quarter and the teacher's logits by about a fifth, in the one run of each that was made, from a student that differs by rounding ({numref}`tab-published-first`).
 # - At the last layers of the same pair, on MBPP, the paper's objective does not train the student: weights and loss change by less than 2% ({numref}`tab-published-fair`). Within this the loss falls with real atoms and rises with permuted ones, and the difference is shown ({numref}`tab-published-fair-pairs-shown`). Labels alone at the same layer lower the loss several times as far as real atoms do, and so do the teacher's logits. On GSM8K the paper's objective raises the loss there, further with real atoms than with permuted ones, and the logit-preserving map raises it most; labels alone lower it, and so do the teacher's logits, less far, in both runs of them that were made ({numref}`tab-published-last`).
 # - Between two families, and in a student cut harder, cross-entropy alone lowers the loss most.
 # - **What this does not show**: anything about Llama 2. All models here have a few hundred million parameters at most.
 #
 # :::{admonition} About this page
 # - **Purpose**: run the four real benchmarks on SmolLM2-135M-Instruct {cite}`allal2025smollm2`, a model that is small enough for a CPU; transfer from it into students that are cut from it; and transfer from Gemma 3 270M to it.
-# - **Cost**: about 10 seconds; all numbers are read from committed run records, and what has no record is *not run*. Making the records takes hours on two cores, and was done on a GPU for the first layers on GSM8K.
+# - **Cost**: about 10 seconds; all numbers are read from committed run records, and what has no record is *not run*. Making the records takes hours on two cores, and was done on a GPU for most of the first layers on GSM8K.
 # - **Command**: `semalign run --only 13`; the commands that make the records are given below.
 # :::
 
@@ -176,7 +176,7 @@ told = [f"`{line.entry}` on {title(line.task)} {line.nll_before:.2f} → {line.n
 display(Markdown(f"Held-out NLL before → after: {'; '.join(told) or NOT_RUN}."))
 
 # %% [markdown]
-# On GSM8K two more profiles have the same models, rows, epochs and rate, and were run on a CPU: `small-first` trains the attributed layers again, so that labels and the teacher's logits stand beside the paper's objective in the same student (so far these two were run, with one seed), and `small-last` the last layers, in float32. Neither is scored: the cut student's answers run on to their limit, so that scoring takes longer than training, and hardly any of them is right ({numref}`tab-published-fair`).
+# On GSM8K two more profiles have the same models, rows, epochs and rate, and were run on a CPU: `small-first` trains the attributed layers again, to have every entry from the same student (so far labels and the teacher's logits were run, with one seed), and `small-last` the last layers, in float32. Neither is scored: the cut student's answers run on to their limit, so that scoring takes longer than training, and hardly any of them is right ({numref}`tab-published-fair`).
 
 
 # %% tags=["hide-input"]
@@ -332,6 +332,6 @@ There, one seed cannot tell whether the difference between real and permuted ato
 )
 
 # %% [markdown]
-# Of the transfers between two families, {numref}`tab-published-families` has paired intervals. On neither task is the loss under the paper's objective below that with permuted atoms, or below that of the student before, so nothing shows that real atoms or the transfer help there. A base model of this size need be no better teacher of these texts than the labels.
+# Of the transfers between two families, {numref}`tab-published-families` has paired intervals. On neither task is the loss under the paper's objective below that with permuted atoms, or below that of the student before, and it is shown to be above the latter on both, so that the transfer does harm there. A base model of this size need be no better teacher of these texts than the labels.
 #
 # **Read next**: [Your own pair](14_your_own_pair.ipynb), to try this with models of your own.
