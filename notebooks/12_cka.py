@@ -129,14 +129,6 @@ if settings.name == "micro":
 if settings.name == "micro":
     display(page.provenance("cka-micro", records=out.with_suffix(".json")))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The controls for states at unit length.", "name": "fig-cka-micro-unit-controls"}, "image": {"alt": "Heat maps of teacher layers by student layers for each control, linear and RBF kernel."}}
-if settings.name == "micro":
-    figure = figures.layer_similarity(micro, "unit", CONTROLS)
-
-# %% tags=["remove-input"]
-if settings.name == "micro":
-    display(page.provenance("cka-micro", records=out.with_suffix(".json")))
-
 # %% [markdown]
 # ### Findings
 #
@@ -182,32 +174,6 @@ if sibling is not None:
 # %% tags=["remove-input"]
 if sibling is not None:
     display(page.provenance("cka-sibling", OF_SIBLING, SIBLING))
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The controls for micro-teacher and micro-sibling.", "name": "fig-cka-sibling-controls"}, "image": {"alt": "Heat maps of teacher layers by student layers for each control, linear and RBF kernel."}}
-if sibling is not None:
-    figure = figures.layer_similarity(sibling, "raw", CONTROLS)
-
-# %% tags=["remove-input"]
-if sibling is not None:
-    display(page.provenance("cka-sibling", OF_SIBLING, SIBLING))
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "As {numref}`fig-cka-sibling`, for states at unit length.", "name": "fig-cka-sibling-unit"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
-if sibling is not None:
-    figure = figures.layer_similarity(sibling, "unit")
-
-# %% tags=["remove-input"]
-if sibling is not None:
-    display(page.provenance("cka-sibling", OF_SIBLING, SIBLING))
-
-# %% tags=["hide-input"]
-if sibling is not None:
-    show_summary(
-        sibling,
-        "cka-sibling",
-        "Summary of each condition of micro-teacher and micro-sibling.",
-        OF_SIBLING,
-        SIBLING,
-    )
 
 # %% [markdown]
 # (cka-trained)=
