@@ -206,12 +206,6 @@ figure = factor_effects(second, second_lines, "map")
 # %% tags=["remove-input"]
 page.provenance("second-ablations", SECOND, second_records)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL of micro-student with two, four and all eight layers trained minus that with one. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: left of zero, more layers help.", "name": "fig-second-layers"}, "image": {"alt": "Three panels, one for each starting point, with a point and an interval for two, four and eight layers and each benchmark."}}
-figure = factor_effects(second, second_lines, "layers")
-
-# %% tags=["remove-input"]
-page.provenance("second-ablations", SECOND, second_records)
-
 # %% tags=["hide-input"]
 CHANGED = {
     "map": ("map", "with another map minus that with the paper's"),
