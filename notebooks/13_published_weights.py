@@ -220,7 +220,7 @@ asked = [*ALONE, ("least-squares", "permuted-least-squares"), *BESIDE]
 last, last_differences, last_sources = show_unscored("small-last", "last", asked)
 
 # %% [markdown]
-# Entries `labels-…` have the paper's map, or the {term}`Procrustes map`, beside cross-entropy, in the form that the [search with the second student](05_premise.ipynb) has at its last layers: the layer term has a weight of 0.3 and compares everything that the layer adds. Is the loss equal to that of labels alone? Two one-sided tests with the margin of all such tests here, which is older than these runs ([Decisions](#decisions-differences)), say:
+# Entries `labels-…` have the paper's map, or the {term}`Procrustes map`, beside cross-entropy, in the form that the [search with the second student](05_premise.ipynb) has at its last layers: the layer term has a weight of 0.3 and compares everything that the layer adds. Is the loss equal to that of labels alone? Two one-sided tests with the margin of all such tests here, which is older than these runs ([Decisions](#decisions-differences)), ask this; what has no record is *not run*:
 
 # %% tags=["hide-input"]
 page.show_table(
