@@ -50,6 +50,8 @@ import pandas as pd
 from IPython.display import display
 
 from semalign.book.figures.ablations import critical_places, factor_effects, gain_over_alignment
+from semalign.book.figures.medium import sizes_and_operations
+from semalign.book.figures.side_effects import side_effects as side_effect_points
 from semalign.book.machines import made_again, made_on
 from semalign.book.markdown import Markdown, rounded
 from semalign.book.page import open_page
@@ -622,6 +624,7 @@ MATRICES = {
     "": (side_effects.LOSS, "change of the response NLL on each task after a transfer on one, in nats per token, with 95% intervals over rows. Above zero is harm."),
     "-scores": (side_effects.SCORE, "change of the score on each task after a transfer on one, in points, with 95% intervals over items. Below zero is harm."),
 }  # fmt: skip
+means_of = {}
 for name, (about, command) in SIDES.items():
     made = {"command": command, "records": results_dir() / name}
     found = {end: side_effects.side_effects(results_dir() / name, kind) for end, (kind, _) in MATRICES.items()}
@@ -638,10 +641,27 @@ for name, (about, command) in SIDES.items():
     for end, (kind, caption) in MATRICES.items():
         page.save(side_effects.side_effect_table(found[end], kind), data := f"{short}{end}" if end else name)
         display(Markdown(f"In the data file: {caption}"), page.provenance(data, command, results_dir() / name))
-    means = side_effects.mean_rises(found[""])
+    means_of[name] = means, _ = tuple(side_effects.mean_rises(lines) for lines in found.values())
     still = [f"`{name}`" for name, own, other, *_ in means.itertuples() if rounded(own, 4) == rounded(other, 4) == 0]
     if still:
         display(Markdown(f"{', '.join(still)} changed nothing here, which decides nothing."))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean changes after a transfer on one task, over the tasks trained on, student micro-sibling: of the loss in nats per token (left, above zero is harm; the axis is linear around zero, else logarithmic) and of the score (right, below zero is harm), on the task trained on and on the others. What to see: which methods change the other tasks at all, and whether a gain on the own task is paid for there.", "name": "fig-side-effects"}, "image": {"alt": "Two panels with a line for each method and a marker each for own and other tasks, on either side of a line at zero."}}
+if "side-effects" in means_of:
+    figure = side_effect_points(*means_of["side-effects"])
+
+# %% tags=["remove-input"]
+if "side-effects" in means_of:
+    display(page.provenance("side-effect-means", SIDES["side-effects"][1], results_dir() / "side-effects"))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for micro-student, with fewer rows, and settings chosen on validation data for all but `semalign`.", "name": "fig-side-effects-tuned"}, "image": {"alt": "Two panels with a line for each method and a marker each for own and other tasks, on either side of a line at zero."}}
+if "side-effects-tuned" in means_of:
+    figure = side_effect_points(*means_of["side-effects-tuned"])
+
+# %% tags=["remove-input"]
+if "side-effects-tuned" in means_of:
+    tuned = "side-effects-tuned"
+    display(page.provenance("side-effect-tuned-means", SIDES[tuned][1], results_dir() / tuned))
 
 # %% [markdown]
 # In micro-sibling everything that learns by the paper's output cosine or from aligned states alone raises the loss on the other tasks a little, by less than a hundredth of a nat on average, real atoms and permuted ones, first layers and last ({numref}`tab-side-effect-means`). Labels, the teacher's logits and Seeking leave it as it was on average, while they lower that of their own task. The first group also changed its weights most. In micro-student, with fewer rows and chosen rates, it is the other way round: labels, the teacher's logits and Seeking raise the loss on the other tasks, and what learns from aligned states without labels hardly changes it, since most of these hardly trained ({numref}`tab-side-effect-tuned-means`). With one seed for each training this decides nothing about layer outputs and parameters.
@@ -652,13 +672,20 @@ for name, (about, command) in SIDES.items():
 
 # %% tags=["hide-input"]
 COLUMNS = "For each task: megabytes of the targets of all training rows, of the logits at the same positions and of one student layer, in the type of the weights; billions of operations of a transfer, part by part."
+moved_of = {}
 for name, models in (("llama2", "Llama 2, 13B to 7B"), (settings.name, "micro-teacher to micro-sibling")):
-    moved = medium.medium_table(load_profile(name))
+    moved = moved_of[models] = medium.medium_table(load_profile(name))
     page.show_table(moved, f"{models}. {COLUMNS}", f"medium-{name}", decimals=1)
     share = medium.share_of_alignment(moved)
     less = ", ".join(moved.loc[moved["targets, MB"] < moved["one layer, MB"], "data"]) or "no task"
     said = f"Bases, map and targets are {share.min():.2g} to {share.max():.2g} percent of the operations. The targets are smaller than one layer for {less}, and smaller than the logits by {(moved['logits, MB'] / moved['targets, MB']).iloc[0]:.1f} times."
     display(Markdown(said))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same sizes (left) and operations (right), on logarithmic axes. What to see: the targets are far smaller than the logits, and bases, map and targets are a small part of what a transfer computes.", "name": "fig-medium"}, "image": {"alt": "A row of two panels for each pair of models: sizes of targets, logits and one layer, and operations of each part of a transfer, by task."}}
+figure = sizes_and_operations(moved_of)
+
+# %% tags=["remove-input"]
+page.provenance("medium-llama2")
 
 # %% tags=["hide-input"]
 CHECK = "python benchmarks/plan_check.py --out data/results/speed/plan.json"

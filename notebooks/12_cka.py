@@ -175,6 +175,16 @@ if sibling is not None:
 if sibling is not None:
     display(page.provenance("cka-sibling", OF_SIBLING, SIBLING))
 
+# %% tags=["hide-input"]
+if sibling is not None:
+    show_summary(
+        sibling,
+        "cka-sibling",
+        "Summary of each condition of micro-teacher and micro-sibling.",
+        OF_SIBLING,
+        SIBLING,
+    )
+
 # %% [markdown]
 # (cka-trained)=
 # ### A transfer that trains

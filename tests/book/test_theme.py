@@ -7,7 +7,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
-from semalign.book.theme import INK, LEAST, inline_svg
+from semalign.book.theme import INK, LEAST, inline_svg, lighter
 
 pytestmark = pytest.mark.usefixtures("style")
 
@@ -44,7 +44,29 @@ def test_a_drawing_takes_the_size_and_the_colour_of_the_page():
 def test_what_nobody_sees_is_left_out():
     drawn, text = drawing(), inline_svg(drawing(), "")
     assert "<metadata>" in drawn and "<metadata>" not in text and not re.search(r">\s+<", text)
-    assert re.findall(r"<text.*?</text>", text) == re.findall(r"<text.*?</text>", drawn.replace(INK, "currentColor"))
+    written, shown = (re.findall(r">([^<]+)</text>", each) for each in (drawn, text))
+    assert "a line" in written and shown == written
+
+
+def test_places_keep_two_decimals_and_texts_keep_all():
+    drawn = '<path d="M 1.23456 -0.005 L 10 2.5"/><use x="7.129999" y="8"/><text x="1.999">0.12345</text>'
+    kept = '<path d="M 1.23 -0.00 L 10 2.5"/><use x="7.12" y="8"/><text x="1.99">0.12345</text>'
+    assert lighter(drawn) == kept
+    turned = '<text transform="rotate(-0.123456)" style="font-size: 0.12345px">a</text>'
+    assert lighter(turned) == turned
+
+
+def test_markers_that_look_alike_share_one_style():
+    red, blue = 'style="fill: #f00"', 'style="fill: #00f"'
+    cloud = f'<use x="1" {red}/><use x="2" {red}/><use x="3" {blue}/><use x="4" {blue}/><use x="5" {red}/>'
+    groups = f'<g {red}><use x="1"/><use x="2"/></g><g {blue}><use x="3"/><use x="4"/></g><use x="5" {red}/>'
+    assert lighter(cloud) == groups
+
+
+@pytest.mark.parametrize("style", ["opacity: 0.5", "fill: #f00; opacity: 0.5"])
+def test_markers_that_are_transparent_as_a_whole_stay_apart(style):
+    cloud = f'<use x="1" style="{style}"/><use x="2" style="{style}"/>'
+    assert lighter(cloud) == cloud
 
 
 def test_the_same_drawing_is_the_same_text():
