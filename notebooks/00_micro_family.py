@@ -42,11 +42,11 @@ from semalign.book.tables.paper import title
 page = open_page("00_micro_family", profile, inputs)
 
 # %% [markdown]
-# A claim about a method is easiest to check where a run takes seconds. The micro family makes that possible. It has three general models (`micro-teacher` and two students) and two code models. All five have Llama's architecture. Anyone can train them again: the project generates the text. Its four small benchmarks have rows, prompts and scorers in the form of those of MMLU, GSM8K, HumanEval and MBPP.
+# A transfer between the models of the micro family takes less than a minute on a CPU, so that a claim can be tested many times. The family has three general models (`micro-teacher` and two students) and two code models. All five have Llama's architecture. Anyone can train them again: the project generates the text. Its four small benchmarks have rows, prompts and scorers in the form of those of MMLU, GSM8K, HumanEval and MBPP.
 #
 # ## Models
 #
-# `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. `micro-sibling` is a second student, cut from the teacher as some published students are: with a narrower residual stream and fewer layers, and trained on. The first student has seen the same facts and skills as the teacher, mostly told in other words and layouts. Only a few of its documents had the form of the benchmarks. So it answers fewer of their items, and there is something to transfer.
+# `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. `micro-sibling` is a second student, cut from the teacher as some published students are: with a narrower residual stream and fewer layers, and trained on. Its head is not trained, so that its atoms stay close to the teacher's; with a trained head they move away ([Decisions](#decisions-a-student-that-corresponds-to-the-teacher)). The first student has seen the same facts and skills as the teacher, mostly told in other words and layouts. Only a few of its documents had the form of the benchmarks. So it answers fewer of their items, and there is something to transfer.
 
 # %%
 from semalign.data.tasks import rows
@@ -84,7 +84,7 @@ display(Markdown(f"`micro-sibling` scores higher than `micro-student` on {', '.j
 #
 # ## Benchmarks
 #
-# All items are generated from a seed. *micro-MMLU* asks for one of four values of an invented fact, *micro-GSM8K* for the answer to a word problem of one to four steps, *micro-HumanEval* for the body of a function from its head and description, and *micro-MBPP* for a function from its description and three asserts. No prompt occurs twice, the facts and functions of the three splits are different ones, and no row of any split is in the models' training text. The tests of a function fail for every other function of its family that behaves differently. Tables and later chapters drop the *micro-*: for micro models, GSM8K means micro-GSM8K. Only where SmolLM2 or Gemma stand is the published benchmark meant. The {download}`data card </../data/benchmarks/semalign/README.md>` says more.
+# All items are generated from a seed. *micro-MMLU* asks for one of four values of an invented fact, *micro-GSM8K* for the answer to a word problem of one to four steps, *micro-HumanEval* for the body of a function from its head and description, and *micro-MBPP* for a function from its description and three asserts. No prompt occurs twice, the facts and functions of the three splits are different ones, and no row of any split is in the models' training text. That text tells the facts of all splits in other words, so that a model can know them. The tests of a function fail for every other function of its family that behaves differently. Tables and later chapters drop the *micro-*: for micro models, GSM8K means micro-GSM8K. Only where SmolLM2 or Gemma stand is the published benchmark meant. The {download}`data card </../data/benchmarks/semalign/README.md>` says more.
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -117,7 +117,7 @@ for task in settings.tasks:
 #
 # - **Letters.** In micro-MMLU a value has the same letter in every question, and a constant answer is right in one case of four. A model that knows a fact and the letter of its value need not compare the options.
 # - **Size.** A score says how a model of this size handles these templates. It says nothing about the real benchmarks, and nothing about models of billions of parameters.
-# - **The teacher and the first student share only the tokenizer and the kind of text**, and their {term}`atoms <semantic atom>` hardly correspond ([Does the premise hold?](05_premise.ipynb)). Some published students are cut from their teachers, as `micro-sibling` is. The paper's pair, Llama 2 7B and 13B, was trained separately on the same data; whether its atoms correspond has not been measured here.
+# - **The teacher and the first student were trained apart**: they share the tokenizer, the architecture, and the facts and skills of their text, and still their {term}`atoms <semantic atom>` hardly correspond ([Does the premise hold?](05_premise.ipynb)). Some published students are cut from their teachers, as `micro-sibling` is. The paper's pair, Llama 2 7B and 13B, was trained separately on the same data; whether its atoms correspond has not been measured here.
 # - **One family.** Methods that rank alike here may rank differently elsewhere. The page [Published weights](13_published_weights.ipynb) has the other models that were run.
 #
 # **Read next**: [Semantic basis](01_semantic_basis.ipynb), where the method begins, or [Claims](../claims.md) for the verdicts.

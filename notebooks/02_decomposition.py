@@ -17,7 +17,7 @@
 #
 # **Does a hidden state keep its direction when it is taken apart along the {term}`atoms <semantic atom>` of its model and put together again?**
 #
-# - In a published model it mostly does for atoms of the {term}`output-side basis` and hardly for those of the {term}`input-side basis`, as the paper says. In the micro student it is the other way round.
+# - In a published model the cosine of a state with its recombined components is {num}`small/fig2-smollm2-135m.json:value:.2f` for atoms of the {term}`output-side basis` and {num}`small/fig2-smollm2-135m.json:details.cosine_over_layers.input.layer.mean:.2f` for those of the {term}`input-side basis`: the paper's contrast, though it calls the first very high and the second close to zero. In the micro student it is the other way round.
 # - The same number of random vectors keeps the direction better than either. So a high cosine does not show that states are made of semantic atoms.
 # - **What this does not show**: how the paper's own models, Qwen3 and Llama 2, do. They were not run.
 #
@@ -134,11 +134,11 @@ if texts:
 # \sqrt{\frac{m}{m + D - 1}} .
 # $$ (eq-random-frame)
 #
-# With as many vectors as a vocabulary has tokens, $m \gg D$, and this is close to 1: many random directions form a nearly *tight* frame, one that gives every state back up to its length. With few vectors it is close to $\sqrt{m/D}$. "$\mathbf h \perp \sum_i \mathbf c_i$ for random vectors" holds only for a small number of them.
+# With as many vectors as a vocabulary has tokens, $m \gg D$, and this is close to 1: many random directions form a nearly *tight* frame, one that gives every state back up to its length. With far fewer vectors than dimensions it is close to $\sqrt{m/D}$. "$\mathbf h \perp \sum_i \mathbf c_i$ for random vectors" holds only for a small number of them.
 
 # %%
 m, width = SemanticBasis.from_model(student).vectors.shape
-for vectors in (64, m):
+for vectors in (4, m):
     print(f"{vectors} random vectors in {width} dimensions: {random_basis_cosine(vectors, width):.3f} expected")
 
 # %% tags=["hide-input"]
@@ -157,7 +157,7 @@ page.show_table(
 #
 # ## How much of it is one direction
 #
-# Hidden states of a language model share a large mean. The share of the (unit) states' energy that lies in the mean says how much of a high cosine one fixed vector explains.
+# Hidden states of a language model share a mean, which is large at some layers. The share of the (unit) states' energy that lies in it says how much of a high cosine one fixed vector explains.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of the energy of unit-length states that lies in their mean, by layer and interface, SmolLM2-135M-Instruct on HumanEval. What to see: where the share is near 1, all positions have nearly the same direction, and targets made from them would as well.", "name": "fig-mean-share"}, "image": {"alt": "Line plot of mean-direction share over layers for four interfaces."}}
 axis = figures.mean_shares(real)

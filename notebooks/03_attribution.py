@@ -18,7 +18,7 @@
 # **Which layer of the teacher matters for a task?**
 #
 # - In the micro teacher, if the score sums magnitudes, layer 1 wins on all four tasks, or layer 2 where whole layer outputs are scored. In SmolLM2-135M-Instruct the same score gives the first layer on GSM8K and the last one on MBPP ({numref}`tab-published-transfers`).
-# - Without the output of the first MLP the teacher predicts no task any more. The score finds a layer that everything needs, not one that is special to a task.
+# - Without the output of the first MLP the teacher predicts no task any more. At the MLP's output the largest score is at this layer, which everything needs. The score finds no layer that is special to a task, and for the other layers it does not rank what a task needs.
 # - If the score sums signed products, it gives other layers, which depend on the {term}`interface` and on the task.
 # - **What this does not show**: whether any of these layers is a good place to train.
 #
@@ -102,7 +102,7 @@ page.provenance("attribution")
 # %% [markdown]
 # ## What the open choices change
 #
-# The paper does not say at which [interface](#decisions-interface) layers are attributed, nor how the products are summed. The table gives the critical teacher layer $\ell_\star$ for each reading, and the student layer $k^\dagger$ with which the [pairing](04_pairing.ipynb) pairs it.
+# The paper does not say at which [interface](#decisions-interface) layers are attributed. It aggregates the products and names no absolute value, which read literally is a signed sum; the default here sums magnitudes, and [Decisions](#decisions-the-objective-that-is-attributed) says why. The table gives the critical teacher layer $\ell_\star$ for each reading, and the student layer $k^\dagger$ with which the [pairing](04_pairing.ipynb) pairs it.
 
 # %%
 n_teacher, n_student = Architecture(teacher.model).n_layers, Architecture(student.model).n_layers
@@ -181,7 +181,7 @@ display(
 )
 
 # %% [markdown]
-# A layer that every task needs has a large score for every task. So the score does not say where knowledge about *this* task is. Why the absolute sum is the default here all the same, and what the text of the paper allows, is said in [Decisions](#decisions-the-objective-that-is-attributed).
+# The layer that every task needs has the largest score for every task, but the score does not rank the others: the last layer has the smallest one on every task, and its removal costs the most after that of the first. So the score does not say where knowledge about *this* task is. Why the absolute sum is the default here all the same, and what the text of the paper allows, is said in [Decisions](#decisions-the-objective-that-is-attributed).
 #
 # ## Several processes
 #

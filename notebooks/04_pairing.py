@@ -115,6 +115,8 @@ page.provenance("pairing", records=page.keep({"pairing": trained.record}, "train
 # ## What the numbers say
 
 # %% tags=["hide-input"]
+from collections import Counter
+
 cosine = torch.nn.functional.cosine_similarity
 near = {name: cosine(states, targets).mean().item() for name, states in (("before", h_before), ("after", h_after))}
 
@@ -126,12 +128,14 @@ def same_kind(states):
     return sum(kinds[i] == kinds[j] for i, j in enumerate(nearest)) / len(kinds)
 
 
+counts = Counter(kinds).values()
+by_chance = sum(n * (n - 1) for n in counts) / (len(kinds) * (len(kinds) - 1))
 alike = {name: cosine(states, states.mean(0)).mean().item() for name, states in (("t", h_teacher), ("m", targets))}
 display(
     Markdown(
-        f"""- **Grouping**: the nearest other state, by cosine, comes before a token of the same kind for {same_kind(h_teacher):.0%} of the teacher's states, {same_kind(targets):.0%} of the targets and {same_kind(h_before):.0%} of the student's own states before the training.
+        f"""- **Grouping**: the nearest other state, by cosine, comes before a token of the same kind for {same_kind(h_teacher):.0%} of the teacher's states, {same_kind(targets):.0%} of the targets and {same_kind(h_before):.0%} of the student's own states before the training. For states in a random order it would be {by_chance:.0%}.
 - **Distance**: at student layer {k}, over the {len(targets)} response tokens of the first {len(examples)} training rows of {title(task)}, the mean cosine between the student's states and their targets is {near["before"]:.3f} before the training and {near["after"]:.3f} after it, where 1 would be the same direction.
-- **What all positions share**: with their common mean, teacher states have a mean cosine of {alike["t"]:.2f}, targets one of {alike["m"]:.2f}."""
+- **The common direction**: the mean cosine of a state with the mean of all states is {alike["t"]:.2f} for the teacher's states and {alike["m"]:.2f} for the targets."""
     )
 )
 

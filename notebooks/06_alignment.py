@@ -18,7 +18,7 @@
 # **What does the paper's objective do to the layer that it trains?**
 #
 # - In `micro-student`, under the paper's settings, both losses fall. On {term}`held-out <held out>` rows the layer's states come closer to the {term}`targets <target>`, but stay far from them, and the student predicts the responses worse than before.
-# - At ten times the rate, on fewer rows, the states come closer still, and the predictions of both students become worse on GSM8K with every change but one, least where cross-entropy is the output term or a late layer is trained. On MMLU cross-entropy as the output term, the last pair and comparing the layer's whole output leave the predictions about as they were or better. So does the late layer of signed attribution in `micro-student`, but not in `micro-sibling`. All other changes at that rate make them worse there, clearly in `micro-student`, and by little with many of them in `micro-sibling`.
+# - At ten times the rate, on fewer rows, the states come closer still. The predictions of both students on GSM8K are then worse than before whatever is changed, except with cross-entropy alone; they suffer least where cross-entropy is the output term or a late layer is trained. On MMLU cross-entropy as the output term, the last pair and comparing the layer's whole output leave the predictions about as they were or better. So does the late layer of signed attribution in `micro-student`, but not in `micro-sibling`. All other changes at that rate make them worse there, clearly in `micro-student`, and by little with many of them in `micro-sibling`.
 # - Of all changes only cross-entropy without the layer term lowers the mean loss on both benchmarks; on GSM8K in `micro-sibling` it hardly does, and not with every seed. Beside the layer term cross-entropy lowers it on MMLU in both students, by less. Many more steps of the paper's objective end at a higher loss on MMLU and GSM8K in both students ({numref}`fig-curves`, {numref}`fig-curves-sibling`).
 # - **What this does not show**: scores, which are in [Evaluation](08_evaluation.ipynb). The first transfer is one task and one seed of `micro-student`; the changed settings are two tasks and three seeds, for both students.
 #
@@ -131,7 +131,7 @@ for name, few in changed.items():
         pair = f"{few.profile.teacher} → {few.profile.student}"
         page.show_table(
             one_change.variant_table(few.profile, few.records, lines, task),
-            f"{title(task)}, {pair}, 100 rows in batches of 32 at ten times the paper's rate, with one setting changed. Cosines and response NLL (nats per token) are over the response tokens of {few.profile.held_out} held-out rows, means over seeds; *mean share* is the share of the targets' energy in their mean direction. The last column has ± half of the 95% interval over rows, bold where the corrected p is below 0.05. Lower NLL is better.",
+            f"{title(task)}, {pair}, 100 rows in batches of 32 at ten times the paper's rate, with one setting changed. Cosines and response NLL (nats per token) are over the response tokens of {few.profile.held_out} held-out rows, means over seeds; *mean share* is the share of the targets' energy in their mean direction. The last column is a mean over rows, which all count alike, while all tokens count alike in the NLL, so that it is not exactly a difference of these; it has ± half of the 95% interval over rows, bold where the corrected p is below 0.05. Lower NLL is better.",
             called,
             decimals=3,
             command=few.command,

@@ -17,8 +17,9 @@
 #
 # **Which tokens' atoms are strongest in a single state?**
 #
-# - In the micro pair the strongest {term}`atoms <semantic atom>` of a {term}`target` are mostly not those of the teacher's state from which it was made. The student's own state, before any training, shares more atoms with the teacher's.
-# - Steering hardly changes which atoms are strongest.
+# - In the micro pair the strongest {term}`atoms <semantic atom>` of a {term}`target` are mostly not those of the teacher's state from which it was made. Part of this comes from the sum of atoms, which overlap: mapped onto the teacher itself, or onto a student whose atoms agree with it, a state keeps more of them, but only a few.
+# - The student's own state, before any training, shares more atoms with the teacher's than the target does.
+# - Steering changes few of the strongest atoms.
 # - **What this does not show**: what holds for other texts and pairs. These are four texts of one pair; [Does the premise hold?](05_premise.ipynb) has more rows and several pairs.
 #
 # :::{admonition} About this page
@@ -37,7 +38,7 @@ import pandas as pd
 import seaborn as sns
 from IPython.display import display
 
-from semalign.analysis.inside import TOP, shared_atoms_share
+from semalign.analysis.inside import LAST, TOP, shared_atoms_share
 from semalign.book.markdown import Markdown
 from semalign.book.page import open_page
 from semalign.book.state_explorer import VIEW_NAMES, all_lines, explorer, strongest_lines
@@ -46,9 +47,9 @@ from semalign.book.tables.paper import title
 page = open_page("07_inside_a_state", profile, inputs)
 
 # %% [markdown]
-# The method rests on one idea: a hidden state can be read as a sum of {term}`semantic atoms <semantic atom>`, one for each token of the vocabulary ([Semantic basis](01_semantic_basis.ipynb)). The cosines of the teacher's state with its atoms are its coefficients, and the same coefficients with the student's atoms give the target ([Decomposition](02_decomposition.ipynb)). If atoms of the two models mean the same, the strongest atoms of the target should be those of the teacher.
+# The method rests on one idea: a hidden state can be read as a sum of {term}`semantic atoms <semantic atom>`, one for each token of the vocabulary ([Semantic basis](01_semantic_basis.ipynb)). The cosines of the teacher's state with its atoms are its coefficients, and the same coefficients with the student's atoms give the target ([Decomposition](02_decomposition.ipynb)). If atoms of the two models mean the same, more of the strongest atoms of the target should be those of the teacher than otherwise. They need not be all, even between a model and itself: the atoms overlap, so that their sum has other cosines with them than the coefficients.
 #
-# In {numref}`fig-inside-explorer`, both models read four texts, the first validation item of each benchmark with its answer. States here are the outputs of whole layers, although the method by default compares what the MLP adds ([Decisions](#decisions-interface)). For "after", {term}`steering` trains the student's layer in the middle towards such targets on 128 rows of the same benchmark, at ten times the paper's learning rate (on HumanEval a hundred times), so that a few steps show.
+# In {numref}`fig-inside-explorer`, both models read four texts, the first validation item of each benchmark with its answer. States here are the outputs of whole layers, although the method by default compares what the MLP adds ([Decisions](#decisions-interface)). For "after", {term}`steering` trains the student's layer in the middle towards such targets on 128 rows of the same benchmark, at ten times the paper's learning rate (on HumanEval a hundred times), so that ten steps show.
 
 # %%
 from semalign import load_model, transfer
@@ -113,19 +114,33 @@ page.provenance("inside", records=steering)
 
 # %% [markdown]
 # ## What the numbers say
+#
+# For comparison the teacher's states are also mapped onto the teacher itself, and onto `micro-sibling`, whose atoms agree with the teacher's.
+
+# %%
+others = {name: load_model(name) for name in ("micro-teacher", "micro-sibling")}
+unsteered = {
+    name: [
+        Inside(teacher, model, model).look(encode(rows(task, "validation", 1), model.tokenizer, 512)[0])
+        for task in settings.tasks
+    ]
+    for name, model in others.items()
+}
 
 # %% tags=["hide-input"]
 shared = {view: 100 * shared_atoms_share(looks.values(), "teacher", view) for view in ("target", "before", "after")}
 towards = {view: 100 * shared_atoms_share(looks.values(), "target", view) for view in ("before", "after")}
-kept = 100 * shared_atoms_share(looks.values(), "before", "after")
+kept_by = {name: 100 * shared_atoms_share(found, "teacher", "target") for name, found in unsteered.items()}
+from_trained = [{"layers": look["layers"][middle - 1 :]} for look in looks.values()]
+kept = 100 * shared_atoms_share(from_trained, "before", "after")
 chance = 100 * TOP / len(student.tokenizer)
 display(
     Markdown(
-        f"""Over all texts, layers and tokens above, and among the {TOP} strongest atoms of each state:
+        f"""Over the last {LAST} tokens of each text, all layers, and among the {TOP} strongest atoms of each state:
 
-- **The teacher's state** shares {shared["target"]:.0f}% of them with its target, {shared["before"]:.0f}% with the student's state before steering and {shared["after"]:.0f}% after it. Atoms drawn at random would share {chance:.1f}%.
+- **The teacher's state** shares {shared["target"]:.0f}% of them with its target, {shared["before"]:.0f}% with the student's state before steering and {shared["after"]:.0f}% after it. Atoms drawn at random would share {chance:.1f}%. With a target in the teacher's own space it shares {kept_by["micro-teacher"]:.0f}%, with one in the space of `micro-sibling` {kept_by["micro-sibling"]:.0f}%.
 - **The target** shares {towards["before"]:.0f}% with the student's state before steering and {towards["after"]:.0f}% after it.
-- **The student's states** before and after steering share {kept:.0f}%."""
+- **The student's states** before and after steering share {kept:.0f}% from the trained layer on; nothing can change below it."""
     )
 )
 

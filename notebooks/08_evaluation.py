@@ -17,8 +17,8 @@
 #
 # **Does the student score higher after SemAlign, and does it come as close to its teacher as the paper says?**
 #
-# - There are two students: one was trained independently of the teacher, one was cut from it. With the rows, epochs and rates of the paper's Table 5, the claim that SemAlign lifts the student on all four benchmarks is {verdict}`7:micro,micro-sibling`.
-# - The claim that the student comes close to the teacher on every benchmark is {verdict}`16:micro,micro-sibling`. The score on GSM8K falls by about half for both students.
+# - There are two students: one was trained independently of the teacher, one was cut from it. With the rows, epochs and rates of the paper's Table 5, the claim that SemAlign lifts the student on all four benchmarks is {verdict}`7:micro,micro-sibling` for these two; [Claims](../claims.md) also counts published weights.
+# - The claim that the student comes close to the teacher on every benchmark is {verdict}`16:micro,micro-sibling`. The score on GSM8K falls by about half for both students where attribution chooses the pair, which is the first layers; with the last layers paired it stays about where it was ({numref}`tab-trainings-micro-student`, {numref}`tab-trainings-micro-sibling`).
 # - With fewer rows and settings chosen on validation data, training on {term}`labels` raises scores. With {term}`aligned states <aligned state>` beside labels no score of either student is shown to be higher than with labels alone, and the one on MBPP is lower for the student that was trained apart.
 # - **What this does not show**: what would come out for Llama 2. These are small models and invented benchmarks, which neither support nor refute the paper's numbers.
 #
@@ -104,7 +104,7 @@ for each in others:
 # %% [markdown]
 # ## One cell, live
 #
-# A table made from files proves nothing about the code next to it. So one transfer runs now, and the page stops if it disagrees with its record: every training loss must agree to three decimals, and the score must lie within the record's interval, since another machine may round differently.
+# The tables of this page are made from files, which do not test the code that stands beside them. So one transfer runs now, and the page stops if it disagrees with its record: every training loss must agree to three decimals, and the score must lie within the record's interval, since another machine may round differently.
 
 # %%
 cell = next((cell for cell in cells(settings, [PAPER]) if cell.method == PAPER and cell.file_name in current), None)
@@ -130,7 +130,7 @@ else:
 #
 # The table gives means over seeds with 95% intervals: Student's $t$ over the seeds of a method, and Wilson's over the items for a model as it is. An interval over seeds says nothing about the choice of test items: where all seeds agree it has no width, and the item interval of the student's line still applies. Seeds change the order of the rows and the initial weights of LoRA, not the models; the second student, below, gives a second pair of models.
 #
-# Rows, epochs and rates are those of [Table 5](../paper_settings.md), and no setting was chosen on data. `semalign` has the paper's weights; what the paper leaves open is decided in [Decisions](#decisions-output-cosine) and the entries around it. Attribution chooses the layer on the training rows, and pairs the first layers here; `semalign-last` pairs the last ones, as the paper's Fig. 3 does. {term}`Seeking` and {term}`LaTen`, the paper's baselines, have the settings of their published code, with the rows and the rate of Table 5 (Seeking), or the sizes and steps of [Table 4](../paper_settings.md) (LaTen). The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: which share of the gap SemAlign closes ({numref}`tab-paper-shares`), and how many right answers each score stands for, with the standard error ({numref}`tab-paper-counts`).
+# SemAlign and the controls have the rows, epochs and rates of [Table 5](../paper_settings.md), and no setting was chosen on data. `semalign` has the paper's weights; what the paper leaves open is decided in [Decisions](#decisions-output-cosine) and the entries around it. Attribution chooses the layer on the training rows, and pairs the first layers here; `semalign-last` pairs the last ones, as the paper's Fig. 3 does. {term}`Seeking` and {term}`LaTen`, the paper's baselines, have the settings of their published code, with the rows and the rate of Table 5 and three epochs (Seeking), or the sizes and steps of [Table 4](../paper_settings.md) (LaTen). The paper's numbers are for other models on other benchmarks: they are shown next to ours to compare the pattern, not the size. [Claims](../claims.md) has two notes on them: which share of the gap SemAlign closes ({numref}`tab-paper-shares`), and how many right answers each score stands for, with the standard error ({numref}`tab-paper-counts`).
 
 # %% tags=["hide-input"]
 benchmarks = [title(task) for task in settings.tasks]
@@ -239,7 +239,7 @@ for each in (each for each in others if each.profile.teachers):
 # %% [markdown]
 # ### Which method leads
 #
-# For each teacher and benchmark, the table gives the transfer with the highest mean score among the three that the paper compares. A lead within the intervals is not a result; paired differences, with a correction for their number, are on the pages [Controls](09_controls.ipynb) and [Chosen settings](10_chosen_settings.ipynb).
+# For each teacher and benchmark, the table gives the transfer with the highest mean score among the three that the paper compares. A lead within the intervals is not a result, and a lead over methods that did not train the student (‡ in {numref}`tab-table-1` and {numref}`tab-table-2`) says only that the leading one trained; paired differences, with a correction for their number, are on the pages [Controls](09_controls.ipynb) and [Chosen settings](10_chosen_settings.ipynb).
 
 # %% tags=["hide-input"]
 page.show_table(
@@ -264,7 +264,7 @@ for each in others:
 #
 # A score says little about a training that changed little. So each score stands here beside the steps taken, the change of the trained weights as a share of their norm, the cosine of the layer's states with their targets, and the NLL of the responses on held-out rows. An entry *did not train* if its weights and its held-out NLL both changed by less than 2% ([Decisions](#decisions-what-a-record-says-of-a-training)); the last column says which did.
 #
-# There are two students: `micro-student`, which was trained independently of the teacher, and `micro-sibling`, which was cut from it and whose atoms correspond to the teacher's ([Does the premise hold?](05_premise.ipynb)). Besides the entries of Table 1 there are {term}`controls <control>`, each of which changes one thing: permuted atoms, one of the two terms alone, or cross-entropy on the same layer. `permuted-layer` is the layer term alone with permuted atoms, and the entries `-last` pair the last layers.
+# There are two students: `micro-student`, which was trained independently of the teacher, and `micro-sibling`, which was cut from it and whose atoms correspond to the teacher's ([Does the premise hold?](05_premise.ipynb)). Besides the entries of Table 1 there are {term}`controls <control>`, each of which changes one thing: permuted atoms, one of the two terms alone, or cross-entropy on the same layer. `permuted-layer` has the layer term alone, with permuted atoms. Entries whose names end in `-last` train the last layer, paired with the teacher's last layer.
 
 # %% tags=["hide-input"]
 trained = {}
@@ -322,7 +322,7 @@ display(
 # %% [markdown]
 # ## With settings chosen on validation data
 #
-# The paper's rates suit its models, and may not suit these. So the profile `micro-tuned` gives every method settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries) from the same number of grid points. It has [fewer training rows](#decisions-training-rows-at-micro-scale), so that all methods could be tried with five seeds. The profile `micro-sibling-tuned` does the same for the second student, with three seeds. `semalign` still has the paper's rate, and is the only entry that was not tuned; compare the others with `semalign-tuned`, and with `semalign-ce`, which has cross-entropy in place of the output cosine.
+# The paper's rates suit its models, and may not suit these. So the profile `micro-tuned` gives every method settings that were [chosen on validation data](#decisions-settings-of-the-tuned-entries) from the same number of grid points. It has [fewer training rows](#decisions-training-rows-at-micro-scale), so that all methods could be tried with five seeds. The profile `micro-sibling-tuned` does the same for the second student, with three seeds. `semalign` still has the paper's rate, and is the only entry that was not tuned; compare the others with `semalign-tuned`, and with `semalign-ce`, which has cross-entropy in place of the output cosine. For `micro-student` the rates that were chosen for `semalign-tuned` are so low that it trained on no benchmark (‡), so that its line shows the student as it was. [Baselines and controls](../baselines.md) explains the names of the other entries.
 
 # %% tags=["hide-input"]
 for each in tuned(settings):
@@ -348,7 +348,7 @@ for each in tuned(settings):
     for name, teachers, shown, about, fold in asked:
         page.show_table(
             score_table(each.profile, each.scores, table_entries(each.profile, teachers), shown),
-            f"Student {student}, fewer rows and settings chosen on validation data, {about}: scores in percent with 95% intervals, up to {len(each.profile.seeds)} seeds. {UNTRAINED}",
+            f"Student {student}, fewer rows, and settings chosen on validation data for all entries but `semalign`, {about}: scores in percent with 95% intervals, up to {len(each.profile.seeds)} seeds. {UNTRAINED}",
             f"{name}{ending}",
             command=each.command,
             records=each.paths,
@@ -359,7 +359,7 @@ for each in tuned(settings):
         lines = trainings.training_lines(each.profile, each.records, entries, each.before, teacher)
         page.show_table(
             trainings.training_table(each.profile, lines, each.records, entries, teacher),
-            f"Student {student}, fewer rows and settings chosen on validation data, teacher {teacher}, {ABOUT}.",
+            f"Student {student}, fewer rows, and settings chosen on validation data for all entries but `semalign`, teacher {teacher}, {ABOUT}.",
             f"trainings-tuned{ending}" if teacher == general else f"trainings-tuned-{teacher}{ending}",
             command=each.command,
             records=each.paths,
@@ -382,7 +382,7 @@ if unknown:
     text = f"Of {len(points)} entries and benchmarks, {unknown} have no point in the figure, since their records lack the change of the weights."
     display(Markdown(text))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean score of an entry minus the student's, over the change of the trained weights as a share of their norm, for every entry of the comparisons above whose records have that change, general teacher. What to see: left, where weights hardly changed, scores stay where they were; whether SemAlign (circles) is above controls (squares) and baselines (triangles) that changed the weights as much.", "name": "fig-score-over-change"}, "image": {"alt": "One scatter plot for each benchmark, with the change of weights on a logarithmic axis, a line where the score is the student's, a colour for each profile and a marker for each kind of method."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean score of an entry minus the student's, over the change of the trained weights as a share of their norm, for every entry of the comparisons above whose records have that change, general teacher. What to see: how far the score moved for a given change of the weights; whether SemAlign (circles) is above controls (squares) and baselines (triangles) that changed the weights as much.", "name": "fig-score-over-change"}, "image": {"alt": "One scatter plot for each benchmark, with the change of weights on a logarithmic axis, a line where the score is the student's, a colour for each profile and a marker for each kind of method."}}
 figure = figures.score_over_change(points, list(settings.tasks))
 
 # %% tags=["remove-input"]
@@ -407,7 +407,7 @@ for student, parts in followed.items():
         print(f"{student}: {len(part.current)} of {len(part.cells)} curves; `{part.command}` makes the others")
     page.save(lines[student], f"curves-{student}")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score, held-out NLL and layer cosine over the steps, the student that was trained independently of the teacher; means over the seeds that were run. What to see: whether the NLL falls at all while the layer cosine rises, and whether permuted atoms do as well as real ones.", "name": "fig-curves"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a row for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score, held-out NLL and layer cosine over the steps, the student that was trained independently of the teacher; means over the seeds that were run. What to see: whether the NLL falls at all while the layer cosine rises. Trainings with permuted atoms differ much by their seed ({numref}`tab-trainings-micro-student`), so that one of them says little.", "name": "fig-curves"}, "image": {"alt": "Panels of score, NLL and layer cosine over steps, a row for each benchmark and a coloured line with markers for each entry, or a note that they were not run."}}
 figure = figures.curves(lines[first_student])
 
 # %% tags=["remove-input"]
@@ -453,7 +453,8 @@ for each in others:
 
 # %% tags=["hide-input"]
 said = [
-    f"- **At Table 5's sizes, {settings.student}**: SemAlign {readings.gains(settings, scores, PAPER)}; Seeking {readings.gains(settings, scores, 'seeking')}; LaTen {readings.gains(settings, scores, 'laten')}. Of the three the highest mean has {readings.leaders(lead_table(settings, scores))} cases of {{numref}}`tab-leads`."
+    f"- **At Table 5's sizes, {each.profile.student}**: SemAlign {readings.gains(each.profile, each.scores, PAPER)}; Seeking {readings.gains(each.profile, each.scores, 'seeking')}; LaTen {readings.gains(each.profile, each.scores, 'laten')}. Cases in which a method has the highest mean of the three: {readings.leaders(lead_table(each.profile, each.scores))}."
+    for each in (own, *others)
 ]
 for each in chosen:
     gained = {name: readings.gains(each.profile, each.scores, name) for name in each.entries}
