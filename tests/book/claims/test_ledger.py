@@ -123,6 +123,21 @@ def test_results_after_fewer_rows_do_not_count_beside_those_at_the_papers_sizes(
     assert verdict(**here | {"micro": "not run", "micro_sibling": "not run"})[1] == ["micro-tuned"] * 2
 
 
+def test_what_is_undecided_about_one_part_of_a_claim_counts():
+    tests = [{**TEST, "part": part} for part in ("Seeking", "Seeking", "LaTen")]
+
+    def verdict(*verdicts):
+        claim = Claim.model_validate({**CLAIM, "tests": tests})
+        for each, found in zip(claim.all_tests, verdicts, strict=True):
+            each.__dict__["finding"] = Finding(found)
+        return claim.verdict
+
+    assert verdict("reproduced", "undecided", "reproduced") == "reproduced"  # beside a decided test of the same part
+    assert verdict("reproduced", "reproduced", "undecided") == "reproduced in part"
+    assert verdict("not reproduced", "undecided", "undecided") == "not reproduced"
+    assert Claim.model_validate({**CLAIM, "tests": [], "command": "x"}).verdict == "not run"
+
+
 def test_mistakes_in_the_file_are_named(root):
     write(root, {**CLAIM, "number": 2})
     with pytest.raises(ValueError, match=r"claims.yaml: claims are numbered \[2\], not 1 to 1"):

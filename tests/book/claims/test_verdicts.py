@@ -2,7 +2,7 @@
 
 import pytest
 
-from semalign.book.claims.verdicts import combined, over
+from semalign.book.claims.verdicts import combined, of_parts, over
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,22 @@ from semalign.book.claims.verdicts import combined, over
 )
 def test_tests_make_one_verdict(verdicts, together):
     assert combined(verdicts) == together
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "together"),
+    [
+        (["reproduced", "reproduced"], "reproduced"),
+        (["reproduced", "undecided"], "reproduced in part"),
+        (["reproduced", "not run"], "reproduced in part"),
+        (["reproduced in part", "not reproduced"], "reproduced in part"),
+        (["not reproduced", "undecided"], "not reproduced"),
+        (["undecided", "not run"], "undecided"),
+        (["not run"], "not run"),
+    ],
+)
+def test_parts_of_a_claim_make_one_verdict(verdicts, together):
+    assert of_parts(verdicts) == together
 
 
 @pytest.mark.parametrize(

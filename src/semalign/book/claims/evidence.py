@@ -35,12 +35,12 @@ def records_of(patterns: Sequence[str]) -> list[dict[str, Any]]:
     """Return the records that match some patterns.
 
     Raises:
-        NotRunError: if there is none, or if one is damaged, of another model than the bundled one of its name, or in
-            the folder of a comparison of bundled models without being current there.
+        NotRunError: if a pattern has none, or if a record is damaged, of another model than the bundled one of its
+            name, or in the folder of a comparison of bundled models without being current there.
     """
+    if lacking := [pattern for pattern in patterns if not paths_of([pattern])]:
+        raise NotRunError(f"no record {' or '.join(lacking)}")
     paths = paths_of(patterns)
-    if not paths:
-        raise NotRunError(f"no record {' or '.join(patterns)}")
     try:
         records = [_record(stamp(path)) for path in paths]
     except DamagedRecordError as error:

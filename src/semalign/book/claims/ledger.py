@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semalign.book.claims.profiles import Renamed, filled, renamed_pattern, renamed_value, sizes
 from semalign.book.claims.rules import RULES, evaluate
-from semalign.book.claims.verdicts import NOT_RUN, Finding, NotRunError, combined
+from semalign.book.claims.verdicts import NOT_RUN, Finding, NotRunError, combined, of_parts
 from semalign.errors import problems
 from semalign.paths import data_dir, results_dir
 from semalign.sandbox.runs import cores
@@ -30,6 +30,7 @@ class Test(Strict):
         subject: what it is measured on.
         rule: name of the rule, see :mod:`semalign.book.claims.rules`.
         records: patterns of the records below ``data/results`` that the rule may read.
+        part: for a claim that says several things, which of them it is about.
         given: what else the rule gets; ``profile`` may be a list, or a mapping that says which entries of a profile
             have other names.
         text: what is found; ``{name}`` stands for a number of the finding.
@@ -39,6 +40,7 @@ class Test(Strict):
     __test__ = False  # pytest takes classes of this name for its own
 
     subject: str
+    part: str = ""
     rule: str
     records: list[str] = []
     given: dict[str, Any] = {}
@@ -132,8 +134,11 @@ class Claim(Strict):
 
     @cached_property
     def verdict(self) -> str:
-        """The verdict of its tests together."""
-        return combined(test.finding.verdict for test in self.counted)
+        """The verdict of its tests together; of a claim that says several things, of what each part gives."""
+        parts: dict[str, list[str]] = {test.part: [] for test in self.all_tests}
+        for test in self.counted:
+            parts[test.part].append(test.finding.verdict)
+        return of_parts(map(combined, parts.values())) if parts else NOT_RUN
 
 
 class Group(Strict):

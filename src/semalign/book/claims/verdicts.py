@@ -35,6 +35,20 @@ def combined(verdicts: Iterable[str]) -> str:
     return decided.pop() if len(decided) == 1 else PARTLY
 
 
+def of_parts(verdicts: Iterable[str]) -> str:
+    """Return the verdict of a claim that says several things, from the verdict of each: reproduced if all are.
+
+    In part if only some are, or are in part, whatever the others; not reproduced if none is and one is not.
+
+    >>> of_parts(["reproduced", "undecided"])
+    'reproduced in part'
+    """
+    found = set(verdicts)
+    if found & {REPRODUCED, PARTLY}:
+        return REPRODUCED if found == {REPRODUCED} else PARTLY
+    return next(verdict for verdict in (NOT, UNDECIDED, NOT_RUN) if verdict in found)
+
+
 def over(outcomes: Iterable[bool | None]) -> str:
     """Return the verdict of a claim about several cases, each of which holds, does not hold, or is open (None).
 

@@ -3,7 +3,7 @@
 import pytest
 from helpers.losses import write_losses
 
-from semalign.book.claims.rules import evaluate
+from semalign.book.claims.rules import ablations, evaluate
 from semalign.book.claims.verdicts import NotRunError
 
 LAYERS = {"bases": ["both"], "more": [2, 4], "margin": 0.01}
@@ -60,6 +60,18 @@ def test_the_design_stands_if_changes_only_do_harm(folder, changes, verdict):
     assert found.numbers["best"] == f"{named} on GSM8K {lowest:+.4f} [{lowest:+.4f}, {lowest:+.4f}]"
     with pytest.raises(NotRunError, match="at least 9 changes"):
         evaluate("design_stands", ["ablations/*"], {**given, "least": 9})
+
+
+def test_changes_are_corrected_for_their_number_and_equal_ones_count_once(folder, monkeypatch):
+    families = []
+    monkeypatch.setattr(ablations, "holm", lambda p_values: families.append(len(p_values)) or [1.0, 0.0])
+    write_losses(folder, "semalign", 0, [1.0, 2.0])
+    write_losses(folder, "literal-signed", 0, [1.5, 2.5])
+    write_losses(folder, "literal-last-pair", 0, [1.2, 2.2])
+    write_losses(folder, "literal-signed-at-attention", 0, [1.2, 2.2])  # leads to the same pair
+    given = {"base": "literal", "factors": ["pairing"], "least": 2}
+    found = evaluate("design_stands", ["ablations/*"], given)
+    assert (families, found.numbers["of"], found.numbers["higher"], found.numbers["lower"]) == ([2], 2, 1, 0)
 
 
 def write_rises(folder, method, trained, other, own):

@@ -108,6 +108,19 @@ def test_nothing_to_explain_without_a_gain(scored):
     assert evaluate("content_kept", [], given).verdict == "undecided"
 
 
+def test_less_harm_than_by_a_control_is_no_content_that_is_kept(scored):
+    given = {"profile": "p", "controls": ["x"]}
+    scored(right(a_semalign=80, a_none=120, a_x=30))
+    found = evaluate("content_kept", [], given)
+    assert found.verdict == "undecided" and found.numbers["each"].startswith("minus `x`: a +25.0 [")
+    numbers = right(a_semalign=140, a_none=100, a_x=140, b_semalign=80, b_none=120, b_x=30)  # a gain on one task only
+    scored(numbers, tasks=("a", "b"))
+    assert evaluate("content_kept", [], given).verdict == "not reproduced"
+    numbers |= right(a_y=100, b_y=80)
+    scored(numbers, tasks=("a", "b"))
+    assert evaluate("content_kept", [], {**given, "controls": ["x", "y"]}).verdict == "reproduced in part"
+
+
 def test_teachers_are_compared_by_what_is_reached_from_them(scored):
     scored({("semalign", "code", "coder"): 150, ("semalign", "code", "general"): 100})
     assert evaluate("teachers_differ", [], {"profile": "p"}).verdict == "reproduced"

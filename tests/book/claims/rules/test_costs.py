@@ -70,12 +70,13 @@ def test_bandwidth_of_the_papers_settings_is_arithmetic():
 
 
 def test_the_work_of_alignment_is_that_of_the_task_where_it_is_largest(monkeypatch):
-    shares = pd.Series({"MMLU": 50.0, "GSM8K": 20.0})
-    monkeypatch.setattr(costs, "medium_table", lambda profile: profile.name)
-    monkeypatch.setattr(costs, "share_of_alignment", lambda table: {"micro": shares}[table])
+    columns = ["data", "bases and map, GFLOP", "targets, GFLOP", "teacher's pass, GFLOP", "training, GFLOP"]
+    table = pd.DataFrame([["MMLU", 40, 10, 25, 25], ["GSM8K", 15, 5, 30, 50]], columns=columns)
+    monkeypatch.setattr(costs, "medium_table", lambda profile: {"micro": table}[profile.name])
     given = {"profile": "micro", "mark": 1.1}
     found = evaluate("alignment_work", [], {**given, "partly": 2.0})
     assert (found.verdict, found.numbers["each"]) == ("reproduced in part", "MMLU 50%, GSM8K 20%")
+    assert found.numbers["charged"] == "MMLU 4.00, GSM8K 2.00"
     assert evaluate("alignment_work", [], {**given, "partly": 1.5}).verdict == "not reproduced"
     assert evaluate("alignment_work", [], {**given, "mark": 2.0, "partly": 2.0}).verdict == "reproduced"
 

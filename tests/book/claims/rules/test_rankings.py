@@ -85,3 +85,17 @@ def test_without_further_teachers_neither_is_run(monkeypatch):
     for run in (leads, larger_margin):
         with pytest.raises(NotRunError, match="no further teachers"):
             run()
+
+
+def test_the_student_passes_the_general_teacher_from_every_further_one(scored):
+    def passes():
+        return evaluate("passes_general", [], {"profile": "p"})
+
+    teacher = {"teacher": 100}
+    scored(teacher, {"semalign": 150})
+    assert passes().verdict == "reproduced" and passes().numbers["each"].startswith("code from coder +25.0 [")
+    scored(teacher, {"semalign": 60})
+    assert passes().verdict == "not reproduced" and passes().numbers["below"] == 1
+    scored(teacher, {"semalign": 60}, idle=[("semalign", "code", "coder")])
+    assert passes().verdict == "undecided"
+    assert passes().numbers["untrained"] == "; 1 of 1 runs of `semalign` did not train"

@@ -4,6 +4,7 @@ import pytest
 from helpers.claims import put
 
 from semalign.book.claims.rules import evaluate
+from semalign.book.claims.verdicts import NotRunError
 
 
 @pytest.fixture
@@ -59,6 +60,13 @@ def test_random_vectors_are_judged_for_both_numbers(decomposed):
     )
     decomposed((0.7, 0.9), (0.0, 0.1), many=0.02)
     assert evaluate("perpendicular", ["fig2.json"], {"mark": 0.1}).verdict == "reproduced"
+
+
+def test_a_record_without_random_vectors_says_nothing_of_them(root):
+    spread = {"layer": {"mean": 0.7, "min": 0.7, "max": 0.7}}
+    put(root, "fig2.json", details={"cosine_over_layers": {"output": spread}, "bases": {"output": {"m": 64}}})
+    with pytest.raises(NotRunError, match="no random vectors on record"):
+        evaluate("perpendicular", ["fig2.json"], {"mark": 0.1})
 
 
 def diagnosis(root, name, aligned, top_1=0.5):

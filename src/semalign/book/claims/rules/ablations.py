@@ -17,6 +17,7 @@ from semalign.book.tables.paper import title
 from semalign.experiments.profiles import load_profile
 from semalign.results.records import PAPER
 from semalign.results.resampling import Difference, seeded_bootstraps
+from semalign.results.statistics import ALPHA, holm
 from semalign.results.training import UNMOVED, HeldOutNll, training_of
 
 
@@ -90,9 +91,10 @@ def _enough(one: Losses, changes: Sequence[Difference], margin: float) -> bool |
 
 @rule
 def design_stands(patterns: Sequence[str], *, base: str, factors: Sequence[str], least: int) -> Finding:
-    """Reproduced if some changes of a base raise the held-out loss beyond their interval and none lowers it.
+    """Reproduced if some changes of a base are shown to raise the held-out loss and none to lower it.
 
-    In part if some raise and some lower it, not if only some lower it. Fewer than ``least`` changes say nothing.
+    A change is shown by its p, corrected by Holm's procedure over all of them; two that lead to the same losses count
+    once. In part if some raise and some lower it, not if only some lower it. Fewer than ``least`` changes say nothing.
     Changes are those of some factors (:data:`semalign.book.tables.ablations.FACTORS`), on each benchmark.
     """
     named = {each.entry for each in all_changes(load_profile("ablations")) if each.factor in factors}
@@ -102,11 +104,13 @@ def design_stands(patterns: Sequence[str], *, base: str, factors: Sequence[str],
         for (task, name), losses in found.items()
         if name in named and name.startswith(f"{base}-") and (own := found.get((task, BASES[base]))) is not None
     ]
+    pairs = list({rows.tobytes(): (name, rows, own) for name, rows, own in pairs}.values())
+    if len(pairs) < least:
+        raise NotRunError(f"{len(pairs)} of at least {least} changes of `{base}` on record")
     differences = seeded_bootstraps([(ours, theirs) for _, ours, theirs in pairs])
     changes = [(name, change) for (name, *_), change in zip(pairs, differences, strict=True)]
-    if len(changes) < least:
-        raise NotRunError(f"{len(changes)} of at least {least} changes of `{base}` on record")
-    lower, higher = (sum(beyond(change) for _, change in changes) for beyond in (_below, _above))
+    shown = [d.value for d, p in zip(differences, holm([d.p for d in differences]), strict=True) if p < ALPHA]
+    lower, higher = sum(value < 0 for value in shown), sum(value > 0 for value in shown)
     verdict = (PARTLY if lower else REPRODUCED) if higher else NOT if lower else UNDECIDED
     best = _told(*min(changes, key=lambda each: each[1].value))
     return Finding(verdict, {"lower": lower, "higher": higher, "of": len(changes), "best": best})

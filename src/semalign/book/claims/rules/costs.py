@@ -90,9 +90,14 @@ def alignment_work(patterns: Sequence[str], *, profile: str, mark: float, partly
     """Reproduced if bases, map and targets make a transfer at most ``mark`` times the operations of all the rest.
 
     In part if at most ``partly`` times, for the task with the largest ratio. Attribution is in neither: operations are
-    those of :func:`semalign.book.tables.medium.medium_table`. No record is read.
+    those of :func:`semalign.book.tables.medium.medium_table`. What the ratios are if the teacher's pass, which only
+    targets need, counts as alignment too is told, and decides nothing. No record is read.
     """
-    shares = share_of_alignment(medium_table(profile_of(profile)))
+    table = medium_table(profile_of(profile))
+    shares = share_of_alignment(table)
     ratios = 100 / (100 - shares)
     verdict = REPRODUCED if ratios.max() <= mark else PARTLY if ratios.max() <= partly else NOT
-    return Finding(verdict, {"each": ", ".join(f"{task} {share:.2g}%" for task, share in shares.items())})
+    work = table.set_index("data").filter(like="GFLOP")
+    charged = work.sum(axis=1) / work["training, GFLOP"]
+    told = {"each": ", ".join(f"{task} {share:.2g}%" for task, share in shares.items())}
+    return Finding(verdict, told | {"charged": ", ".join(f"{task} {times:.2f}" for task, times in charged.items())})

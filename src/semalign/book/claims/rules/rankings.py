@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy import ndarray
 
-from semalign.book.claims.evidence import Scores
+from semalign.book.claims.evidence import TEACHER, Scores
 from semalign.book.claims.rules import rule
 from semalign.book.claims.rules.comparisons import PERCENT, Side, corrected_cases, each_text, further_pairs, tested
 from semalign.book.claims.verdicts import NOT, PARTLY, REPRODUCED, UNDECIDED, Finding, NotRunError, over
@@ -47,6 +47,27 @@ def leads(
     verdict = REPRODUCED if won >= least else PARTLY if won else NOT if len(settings) - lost < least else UNDECIDED
     untrained = "".join(scores.untrained(name, settings) for name in (ours, *others))
     return Finding(verdict, {"each": each_text(cases), "won": won, "of": len(settings), "untrained": untrained})
+
+
+@rule
+def passes_general(patterns: Sequence[str], *, profile: str, ours: str = PAPER, margin: float = 1.0) -> Finding:
+    """Reproduced if ``ours`` from every further teacher is above the general teacher itself, by paired differences.
+
+    Args:
+        patterns: records.
+        profile: profile of the records.
+        ours: the method.
+        margin: as in :func:`semalign.book.claims.rules.comparisons.better`.
+    """
+    scores = Scores(profile, patterns)
+    general, pairs = scores.profile.teacher, list(further_pairs(scores, None))
+    sides: list[tuple[str, Side, Side]] = [
+        (f"{title(task)} from {teacher}", (ours, task, teacher), (TEACHER, task, general)) for task, teacher in pairs
+    ]
+    cases = corrected_cases(scores, sides)
+    above, below = (sum(getattr(case, side) for case in cases) for side in ("above", "below"))
+    told = {"each": each_text(cases), "above": above, "below": below, "of": len(cases)}
+    return Finding(over(case.holds(margin) for case in cases), {**told, "untrained": scores.untrained(ours, pairs)})
 
 
 @rule

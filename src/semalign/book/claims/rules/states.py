@@ -30,6 +30,8 @@ def perpendicular(patterns: Sequence[str], *, mark: float) -> Finding:
     """Reproduced if the cosine is at most ``mark`` at every layer for many random vectors and few, in part for one."""
     record = _only(patterns)
     sizes = [name for name in record["details"]["bases"] if name.startswith("random")]
+    if not sizes:
+        raise NotRunError("no random vectors on record")
     holds = [max(abs(_cosines(record, name)[end]) for end in ("min", "max")) <= mark for name in sizes]
     each = "; ".join(_random_text(record, name) for name in sizes)
     return Finding(REPRODUCED if all(holds) else PARTLY if any(holds) else NOT, {"each": each, "mark": mark})
@@ -118,11 +120,12 @@ def invariance(patterns: Sequence[str], *, mark: float) -> Finding:
     found, verdicts, lines = _similarities(patterns), [], []
     for kernel in ("linear", "rbf"):
         kept, control = (found[name, kernel]["pairing_correlation"] for name in ("after", "permuted"))
-        verdicts.append(NOT if kept < mark else PARTLY if control >= mark else REPRODUCED)
-        before, after, permuted = (found[name, kernel]["diagonal_mean"] for name in ("before", "after", "permuted"))
+        verdicts.append((REPRODUCED if control < mark else PARTLY) if kept >= mark else NOT)
+        before, after, permuted = (found[name, kernel] for name in ("before", "after", "permuted"))
         lines.append(
-            f"{kernel}: correlation {kept:.2f}, permuted {control:.2f}; mean near the diagonal {before:.2f} → "
-            f"{after:.2f}, permuted {permuted:.2f}"
+            f"{kernel}: correlation {kept:.2f}, permuted {control:.2f}; mean near the diagonal "
+            f"{before['diagonal_mean']:.2f} → {after['diagonal_mean']:.2f}, permuted {permuted['diagonal_mean']:.2f}; "
+            f"student layers near it {before['diagonal_share']:.0%} → {after['diagonal_share']:.0%}"
         )
     return Finding(combined(verdicts), {"each": "; ".join(lines), "mark": mark})
 

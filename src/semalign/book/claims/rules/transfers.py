@@ -13,7 +13,7 @@ from semalign.book.claims.rules import rule
 from semalign.book.claims.verdicts import NOT, REPRODUCED, UNDECIDED, Finding, NotRunError, over
 from semalign.book.tables.prediction import measured
 from semalign.book.tables.published import BENCHMARKS
-from semalign.results.records import PAPER
+from semalign.results.records import NONE, PAPER
 from semalign.results.resampling import Difference, seeded_bootstrap
 from semalign.results.statistics import Estimate, mean_interval, rank_correlation
 from semalign.results.training import training_of
@@ -21,7 +21,7 @@ from semalign.results.training import training_of
 Record = Mapping[str, Any]
 PAPERS_TARGETS = {
     "map": "semantic", "top_atoms": None, "temperature": None, "atoms": "all", "fold_norm": False,
-    "centre_targets": False, "positions": "response",
+    "centre_targets": False, "positions": "response", "responses": "given",
 }  # fmt: skip
 """The settings that targets depend on, as in the paper; an older record that lacks one has the paper's."""
 
@@ -33,23 +33,26 @@ def lower_nll(
     """Reproduced if the response NLL is lower by ``ours`` than by ``theirs`` on every task, paired by held-out row.
 
     A task is refuted if the whole interval of what ours gains is below ``margin`` nats; else it is open, and so it is
-    where no run of one of the two trained. Without records of one task, or with those of other models or data beside
-    each other, nothing is computed.
+    where no run of one of the two is known to have trained. Without records of one task, or with those of other models
+    or data beside each other, nothing is computed.
     """
     runs = {task: [record for record in records_of(patterns) if record["task"] == task] for task in tasks}
     gains = {task: _gain(found, ours, theirs) for task, found in runs.items()}
-    idle = {task for task, found in runs.items() if any(_idle(found, name) for name in (ours, theirs))}
+    idle = {task: _idle([run for run in found if run["method"] in (ours, theirs)]) for task, found in runs.items()}
     outcomes = [
-        None if task in idle else True if d.low > 0 else False if d.high < margin else None for task, d in gains.items()
+        None if idle[task] else True if d.low > 0 else False if d.high < margin else None for task, d in gains.items()
     ]
-    each = ", ".join(f"{BENCHMARKS[task]} {-d.value:+.4f} [{-d.high:+.4f}, {-d.low:+.4f}]" for task, d in gains.items())
-    return Finding(over(outcomes), {"each": f"{each}; a method did not train" if idle else each})
+    each = [
+        f"{BENCHMARKS[task]} {-d.value:+.4f} [{-d.high:+.4f}, {-d.low:+.4f}]{idle[task]}" for task, d in gains.items()
+    ]
+    return Finding(over(outcomes), {"each": ", ".join(each)})
 
 
-def _idle(runs: Sequence[Record], name: str) -> bool:
-    """Return whether no run of a method trained, of those that say; see :attr:`Training.trained`."""
-    said = [training_of(run).trained for run in runs if run["method"] == name]
-    return False in said and True not in said
+def _idle(runs: Sequence[Record]) -> str:
+    """Return in brackets which methods have no run that is known to have trained; see :attr:`Training.trained`."""
+    trained = {run["method"] for run in runs if training_of(run).trained}
+    idle = sorted({run["method"] for run in runs} - trained - {NONE})
+    return f" (no run of {' and '.join(f'`{name}`' for name in idle)} is known to have trained)" if idle else ""
 
 
 def _gain(runs: Sequence[Record], ours: str, theirs: str) -> Difference:
@@ -72,16 +75,23 @@ def _row_nll(details: Mapping[str, Any]) -> Sequence[float]:
 def nll_change(patterns: Sequence[str]) -> Finding:
     """Reproduced if the response NLL on held-out rows falls on every task, by the interval of its change over seeds.
 
-    A task with one run has no interval, and is open.
+    A task with one run has no interval, and is open; so is one on which no run is known to have trained.
     """
-    changes: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    runs: dict[str, list[Record]] = defaultdict(list)
     for run in records_of(patterns):
-        before, after = (run["details"][when]["response_nll"] for when in ("before", "after"))
-        changes[run["task"]].append((before, after))
-    found = {task: mean_interval([after - before for before, after in runs]) for task, runs in changes.items()}
-    outcomes = [True if d.high < 0 else False if d.low > 0 else None for d in found.values()]
-    each = ", ".join(_before_and_after(task, changes[task], change) for task, change in found.items())
-    return Finding(over(outcomes), {"each": each})
+        runs[run["task"]].append(run)
+    outcomes, each = [], []
+    for task, of_task in runs.items():
+        changes = [_change(run) for run in of_task]
+        found = mean_interval([after - before for before, after in changes])
+        idle = _idle(of_task) if len(of_task) > 1 else ""
+        outcomes.append(None if idle else True if found.high < 0 else False if found.low > 0 else None)
+        each.append(_before_and_after(task, changes, found) + idle)
+    return Finding(over(outcomes), {"each": ", ".join(each)})
+
+
+def _change(run: Record) -> tuple[float, float]:
+    return run["details"]["before"]["response_nll"], run["details"]["after"]["response_nll"]
 
 
 def _before_and_after(task: str, runs: Sequence[tuple[float, float]], change: Estimate) -> str:
@@ -95,8 +105,9 @@ def predicts(patterns: Sequence[str], *, least: int, resamples: int = 2000) -> F
     """Reproduced if alignment before training predicts the gain: a rank correlation whose interval is above zero.
 
     Alignment is the cosine of the student's states with the paper's targets before training, the gain the relative fall
-    of the response NLL. One place counts once: both are means over the runs of a student, task, pair of layers and
-    interface, whatever their rate, rows or output term. With fewer than ``least`` places nothing is computed.
+    of the response NLL. One place counts once: both are means over the runs of two models, a task, a pair of layers and
+    an interface, whatever their rate, rows or output term. With fewer than ``least`` places nothing is computed. The
+    correlation of medians is computed too and decides nothing.
     """
     gains: dict[Hashable, list[tuple[float, float]]] = defaultdict(list)
     for record in records_of(patterns):
@@ -105,16 +116,18 @@ def predicts(patterns: Sequence[str], *, least: int, resamples: int = 2000) -> F
             gains[_place(record)].append((cosine, gain))
     if len(gains) < least:
         raise NotRunError(f"{len(gains)} of at least {least} places with held-out losses")
-    x, y = np.array([np.mean(found, axis=0) for found in gains.values()]).T
-    runs = sum(map(len, gains.values()))
-    found = rank_correlation(x, y, resamples=resamples)
+    found, median = (
+        rank_correlation(*np.array([summary(runs, axis=0) for runs in gains.values()]).T, resamples=resamples)
+        for summary in (np.mean, np.median)
+    )
     verdict = REPRODUCED if found.low > 0 else NOT if found.high < 0 else UNDECIDED
-    numbers = {"correlation": found.value, "low": found.low, "high": found.high, "places": len(x), "runs": runs}
-    return Finding(verdict, numbers)
+    numbers = {"correlation": found.value, "low": found.low, "high": found.high, "median": median.value}
+    numbers |= {"median_low": median.low, "median_high": median.high}
+    return Finding(verdict, {**numbers, "places": len(gains), "runs": sum(map(len, gains.values()))})
 
 
 def _has_the_papers_targets(settings: Mapping[str, Any]) -> bool:
-    """Return whether a run has a layer term whose targets are those of Eq. 1 and 2, at the positions of the paper."""
+    """Return whether a run has a layer term whose targets are those of Eq. 1 and 2, at positions of given responses."""
     return bool(settings.get("layer_weight", 1.0)) and all(settings.get(k, v) == v for k, v in PAPERS_TARGETS.items())
 
 
