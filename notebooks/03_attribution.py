@@ -17,7 +17,7 @@
 #
 # **Which layer of the teacher matters for a task?**
 #
-# - In the micro teacher, if the score sums magnitudes, layer 1 wins on all four tasks, or layer 2 where whole layer outputs are scored. In SmolLM2-135M-Instruct the same score gives the first layer on GSM8K and the last one on MBPP ({numref}`tab-published-transfers`).
+# - In the micro teacher, if the score sums magnitudes, layer 1 wins on all four tasks, or layer 2 where whole layer outputs are scored. In SmolLM2-135M-Instruct the same score gives the first layer on GSM8K. On MBPP its first and its last layer have nearly the same score, and the form of the text decides: one form gives the last layer ({numref}`tab-published-transfers`), the model's own chat format the first ({numref}`tab-published-fair`).
 # - Without the output of the first MLP the teacher predicts no task any more. At the MLP's output the largest score is at this layer, which everything needs. The score finds no layer that is special to a task, and for the other layers it does not rank what a task needs.
 # - If the score sums signed products, it gives other layers, which depend on the {term}`interface` and on the task.
 # - **What this does not show**: whether any of these layers is a good place to train.

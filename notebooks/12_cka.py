@@ -20,12 +20,12 @@
 # - For most layers of both micro students the most similar teacher layer is the partner or next to it. But once states are scaled to unit length, two untrained models show nearly the same, because the same tokens come up again and again.
 # - In the student that was cut from SmolLM2 no more layers match in this way than in untrained models. Alignment lowers the similarities near the diagonal there too, but far less than in the micro pairs.
 # - In both micro pairs alignment lowers the similarities and moves many of their maxima off the diagonal. {term}`Permuted atoms <permuted atoms>` do the same, and change the pattern about as much or less, so a stable pattern is no sign of semantics.
-# - A transfer under the paper's settings changes hardly any similarity, neither for GSM8K, where it raises the held-out loss of both micro students, nor for HumanEval, where it hardly trains the first of them.
+# - In both micro students a transfer under the paper's settings changes hardly any similarity, neither for GSM8K, where it raises the held-out loss of both, nor for HumanEval, where it hardly trains the first of them. In the student that was cut from SmolLM2 a short transfer on GSM8K changes the linear similarities of states as they are more than alignment does ({numref}`tab-readings-cka-smollm2`).
 # - **What this does not show**: anything about the paper's models.
 #
 # :::{admonition} About this page
 # - **Purpose**: make Fig. 4 and 6 of the paper: CKA between every teacher layer and every student layer, linear and RBF, before and after alignment and after a transfer, with untrained models and permuted atoms as controls.
-# - **Cost**: about 90 seconds for the micro family on a CPU; the matrices of micro-sibling and SmolLM2-135M come from committed results.
+# - **Cost**: about 90 seconds for the micro family on a CPU; the matrices of micro-sibling and SmolLM2-135M, and those of micro-student after the transfer on GSM8K, come from committed results.
 # - **Command**: `semalign run --profile micro --only 12`
 # :::
 

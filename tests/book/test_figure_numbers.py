@@ -22,6 +22,19 @@ def test_each_page_that_is_no_chapter_has_a_letter():
     }
 
 
+def test_every_page_is_written_again_once_a_number_has_changed():
+    def moved(numbers):
+        env = Mock(spec=BuildEnvironment, toc_fignumbers=PLAIN, found_docs={"b", "a"}, semalign_plain_numbers={})
+        assert set_letters(Mock(spec=Sphinx), env) == []  # the first build
+        env.toc_fignumbers = numbers
+        return set_letters(Mock(spec=Sphinx), env)
+
+    chapter = PLAIN["chapter"]
+    assert moved(PLAIN) == moved({**PLAIN, "new": {"table": {"costs": (9, 1)}}}) == []
+    assert moved({**PLAIN, "chapter": {**chapter, "table": {"new": (8, 1), "scores": (8, 2)}}}) == ["a", "b"]
+    assert moved({**PLAIN, "chapter": {"figure": chapter["figure"]}}) == ["a", "b"]  # to say that it is missing
+
+
 def test_sphinx_compares_its_own_numbers_so_that_unchanged_pages_are_not_written_again():
     app, env = Mock(spec=Sphinx), Mock(spec=BuildEnvironment, toc_fignumbers=PLAIN)
     assert set_letters(app, env) == [] and env.toc_fignumbers == lettered(PLAIN)

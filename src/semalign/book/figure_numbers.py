@@ -36,10 +36,24 @@ def restore(app: Sphinx, env: BuildEnvironment) -> list[str]:
 
 
 def set_letters(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Keep the numbers that Sphinx made, and show those with letters."""
+    """Keep the numbers that Sphinx made, and show those with letters.
+
+    Returns the pages to write again: all of them once a number has changed, since any page may refer to it.
+    """
+    before = _places(lettered(getattr(env, "semalign_plain_numbers", {})))
     env.semalign_plain_numbers = env.toc_fignumbers  # type: ignore[attr-defined]
     env.toc_fignumbers = lettered(env.toc_fignumbers)  # type: ignore[arg-type, assignment]
-    return []
+    now = _places(env.toc_fignumbers)  # type: ignore[arg-type]
+    return sorted(env.found_docs) if any(now.get(place) != number for place, number in before.items()) else []
+
+
+def _places(numbers: Numbers) -> dict[tuple[str, str, str], tuple[int | str, ...]]:
+    return {
+        (page, kind, name): number
+        for page, kinds in numbers.items()
+        for kind, ids in kinds.items()
+        for name, number in ids.items()
+    }
 
 
 def connect(app: Sphinx) -> None:
