@@ -20,7 +20,7 @@
 # - Where the student learns from {term}`aligned states <aligned state>` alone, shuffling the tokens raises the loss greatly on both benchmarks, with few rows as with many. In this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters; in the other student, whose atoms hardly agree, shuffling raises it clearly on GSM8K alone ({numref}`tab-second-map`). Beside cross-entropy shuffling costs far less, and at the paper's own settings shuffling the paper's map makes no clear difference.
 # - Little of this helps the student. On GSM8K none of the four starting points lowers its loss. Beside cross-entropy the paper's layer term never clearly lowers the loss that {term}`labels` alone give, however few rows there are; in the other student it does with the fewest rows on MMLU, where permuted atoms do so too ({numref}`tab-second-controls`). Beside the paper's output cosine, which raises the loss on GSM8K greatly, it takes part of that rise away in this pair ({numref}`tab-ablation-weight`).
 # - Without labels the last layer alone changes the loss on MMLU little and raises it on GSM8K, and more layers raise it. Beside cross-entropy more layers lower it on both benchmarks, but labels alone on as many layers do so too, and on GSM8K they do better without the layer term ({numref}`tab-labels-on-layers`). In the other student the layer term does harm there on both benchmarks, except on MMLU with all layers, where none is shown ({numref}`tab-second-labels-on-layers`).
-# - **What this does not show**: scores, except in the sections on [labels of another form](#labels-of-another-form) and on side effects. The ablations cover two benchmarks and three seeds. Those of pairing, attribution and readings of the text cover one pair, the others two, some in part; the side effects cover four benchmarks and two pairs, with one seed.
+# - **What this does not show**: scores, except in the sections on [labels of another form](#labels-of-another-form) and on side effects. The ablations cover two benchmarks and three seeds. That of attribution covers one pair, the others two, some in part; the side effects cover four benchmarks and two pairs, with one seed.
 #
 # :::{admonition} About this page
 # - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (its Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
@@ -181,7 +181,7 @@ page.show_table(
 # %% [markdown]
 # ## The other student
 #
-# Here `micro-student` takes some of this chapter's changes: of the map and of the number of layers, and those of the sections that follow, strength of decomposition, weight and interface. This student was trained apart from the teacher, and its atoms hardly correspond to the teacher's. Rows, rates, layers and interface are those of the first student, so that none was chosen for this one. Holm's procedure takes all changes of this student together.
+# Here `micro-student` takes some of this chapter's changes: of the map and of the number of layers, and those of the sections that follow, strength of decomposition, weight, pairing, interface and readings of the text. This student was trained apart from the teacher, and its atoms hardly correspond to the teacher's. Rows, rates, layers and interface are those of the first student, so that none was chosen for this one. Holm's procedure takes all changes of this student together.
 
 # %% tags=["hide-input"]
 second = load_profile("student-ablations")
@@ -217,7 +217,9 @@ CHANGED = {
         "with other coefficients or atoms minus that with the cosines of all atoms",
     ),
     "weight": ("weight", "with another weight of the layer term minus that with weight 1"),
+    "pairing": ("pairing", "with another pair of layers minus that of the starting point"),
     "interface": ("interface", "with another interface minus that of the starting point"),
+    "reading": ("reading", "under another reading of the text minus that of the starting point"),
 }
 for factor, (called, what) in CHANGED.items():
     page.show_table(
