@@ -397,6 +397,17 @@ page.show_table(
     command=COMPARE,
     records=records,
 )
+second_heads = [pair for pair in HEADS if not pair[0].startswith("literal")]
+page.show_table(
+    pairs.pair_table(
+        second, second_heads, pair_differences(read_records(second_folder, second_kept), second_heads, NLL), NLL
+    ),
+    "The same for micro-student.",
+    "second-heads",
+    command=SECOND,
+    records=second_records,
+    fold="The same for micro-student",
+)
 
 # %% [markdown]
 # Around the paper's settings on GSM8K, and without labels on MMLU, heads do better with real atoms than with permuted ones: what single heads add can be aligned too. But the loss falls without labels on MMLU only, as it does for the sum over heads. At the last layers on GSM8K heads do less harm than their sum, at the first ones more. Beside labels real and permuted atoms are not shown to differ, and labels alone are not beaten; on GSM8K they do better.
