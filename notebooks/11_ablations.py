@@ -41,7 +41,7 @@ inputs = [
     "results/micro-plus-selection", "results/micro-few-selection",
     "results/sibling-plus-selection", "results/micro-depth-sweep",
     "results/micro-sibling-depth-sweep", "results/sibling-plus", "results/sibling-places-selection",
-    "results/coder-plus-selection", "results/sibling-first", "results/micro-changes",
+    "results/coder-plus-selection", "results/coder-plus", "results/sibling-first", "results/micro-changes",
     "results/sibling-changes", "results/speed",
 ]  # fmt: skip
 
@@ -586,7 +586,7 @@ FOLDERS = [
     "sibling-changes", "sibling-first", "sibling-plus",
     "micro-tuned-selection", "micro-sibling-tuned-selection", "micro-plus-selection", "micro-few-selection",
     "sibling-plus-selection",
-    "sibling-places-selection", "coder-plus-selection",
+    "sibling-places-selection", "coder-plus-selection", "coder-plus",
 ]  # fmt: skip
 paths = [path for name in FOLDERS for path in sorted((results_dir() / name).glob("*.json"))]
 runs = prediction.measured_runs(paths)

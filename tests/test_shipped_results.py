@@ -33,6 +33,7 @@ def files(folder: str) -> set[str]:
 @pytest.mark.parametrize(
     "name",
     [
+        "coder-plus",
         "micro",
         "micro-changes",
         "micro-tuned",
