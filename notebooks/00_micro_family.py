@@ -42,7 +42,7 @@ from semalign.book.tables.paper import title
 page = open_page("00_micro_family", profile, inputs)
 
 # %% [markdown]
-# A transfer between the models of the micro family takes less than a minute on a CPU, so that a claim can be tested many times. The family has three general models (`micro-teacher` and two students) and two code models. All five have Llama's architecture. Anyone can train them again: the project generates the text. Its four small benchmarks have rows, prompts and scorers in the form of those of MMLU, GSM8K, HumanEval and MBPP.
+# A transfer between the models of the micro family takes seconds to about two minutes on a CPU, so that a claim can be tested many times. The family has three general models (`micro-teacher` and two students) and two code models. All five have Llama's architecture. Anyone can train them again: the project generates the text. Its four small benchmarks have rows, prompts and scorers in the form of those of MMLU, GSM8K, HumanEval and MBPP.
 #
 # ## Models
 #

@@ -159,7 +159,7 @@ page.show_table(
 display(Markdown(ablations.reading(lines, "layers")))
 
 # %% [markdown]
-# At the paper's settings one layer is not always enough: on GSM8K all eight take away part of the harm that the first one does, and still leave the loss above that of the student before ({numref}`tab-ablation-bases`); fewer than all take nothing of it away, and two add to it, as on MMLU. Without labels each further layer raises the loss. Beside cross-entropy, more layers may help because labels train more layers. So {numref}`tab-labels-on-layers` has labels alone on as many layers, and what the layer term adds to them there.
+# At the paper's settings one layer is not always enough: on GSM8K all eight take away part of the harm that the first one does, and still leave the loss above that of the student before ({numref}`tab-ablation-bases`); fewer than all take nothing of it away, and two add to it. On MMLU, where one layer lowers the loss, two and four raise it. Without labels each further layer raises the loss. Beside cross-entropy, more layers may help because labels train more layers. So {numref}`tab-labels-on-layers` has labels alone on as many layers, and what the layer term adds to them there.
 
 # %% tags=["hide-input"]
 from semalign.book.tables import pairs
@@ -315,7 +315,7 @@ where = ablations.pairs_of(settings, pd.read_csv(similar)) if similar.is_file() 
 display(Markdown(f"{ablations.reading(lines, 'pairing')}\n\n{where}."))
 
 # %% [markdown]
-# Around the paper's settings the attributed pair is the worst of all that were tried on GSM8K: each of the others leaves a lower loss, and the loss of the student before is lower still ({numref}`tab-ablation-bases`). The pairs that do not have the first student layer hardly differ among each other there. On MMLU none is clearly better than the attributed pair. Without labels on GSM8K, one layer below the last, the formula's layer is among the best: only the mixture of two layers is not clearly worse. On MMLU the first teacher layer does better there. Beside labels on GSM8K the formula's layer is better than every other that was tried, and on MMLU the choice makes no clear difference.
+# In micro-sibling, around the paper's settings, the attributed pair is the worst of all that were tried on GSM8K: each of the others leaves a lower loss, and the loss of the student before is lower still ({numref}`tab-ablation-bases`). The pairs that do not have the first student layer hardly differ among each other there. On MMLU none is clearly better than the attributed pair. Without labels on GSM8K, one layer below the last, the formula's layer is among the best: only the mixture of two layers is not clearly worse. On MMLU the first teacher layer does better there. Beside labels on GSM8K the formula's layer is better than every other that was tried, and on MMLU the choice makes no clear difference.
 #
 # ## Granularity
 #
@@ -402,7 +402,7 @@ page.show_table(
     pairs.pair_table(
         second, second_heads, pair_differences(read_records(second_folder, second_kept), second_heads, NLL), NLL
     ),
-    "The same for micro-student.",
+    "What {numref}`tab-ablation-heads` has, for micro-student, around `both` and `alone`.",
     "second-heads",
     command=SECOND,
     records=second_records,
@@ -410,7 +410,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# Around the paper's settings on GSM8K, and without labels on MMLU, heads do better with real atoms than with permuted ones: what single heads add can be aligned too. But the loss falls without labels on MMLU only, as it does for the sum over heads. At the last layers on GSM8K heads do less harm than their sum, at the first ones more. Beside labels real and permuted atoms are not shown to differ, and labels alone are not beaten; on GSM8K they do better.
+# In micro-sibling, around the paper's settings on GSM8K, and without labels on MMLU, heads do better with real atoms than with permuted ones: what single heads add can be aligned too. But the loss falls without labels on MMLU only, as it does for the sum over heads. At the last layers on GSM8K heads do less harm than their sum, at the first ones more. Beside labels real and permuted atoms are not shown to differ, and labels alone are not beaten; on GSM8K they do better.
 
 # %% [markdown]
 # ## Readings of the text
@@ -611,9 +611,9 @@ page.show_table(
 )
 
 # %% [markdown]
-# Where the correlation with the cosine before training is not zero within its interval, it is weak, with every map as with the paper's. On MMLU and GSM8K, which have most of the settings, the loss fell less where training raised the cosine more.
+# Where the interval of the correlation with the cosine before training excludes zero, the correlation is weak, with every map as with the paper's. On MMLU and GSM8K, which have most of the settings, the loss fell less where training raised the cosine more.
 #
-# The sweeps over every layer, which the chapter on [controls](09_controls.ipynb) shows, have one rate, one number of steps and the layer term alone, so that the runs of a student and a task differ in their place and their map only. With the paper's map they show no correlation either way.
+# The sweeps over every layer, which the chapter on [controls](09_controls.ipynb) shows, have one rate, one number of steps and the layer term alone, so that the runs of a student and a task differ in their place and their map only. With the paper's map no correlation is shown.
 
 # %% tags=["hide-input"]
 SWEPT = ["micro-depth", "micro-sibling-depth"]
@@ -685,9 +685,10 @@ if "side-effects-tuned" in means_of:
 
 # %% tags=["hide-input"]
 COLUMNS = "For each task: megabytes of the targets of all training rows, of the logits at the same positions and of one student layer, in the type of the weights; billions of operations of a transfer, part by part."
+MOVED = {"llama2": "Llama 2, 13B to 7B", settings.name: "micro-teacher to micro-sibling"}
 moved_of = {}
-for name, models in (("llama2", "Llama 2, 13B to 7B"), (settings.name, "micro-teacher to micro-sibling")):
-    moved = moved_of[models] = medium.medium_table(load_profile(name))
+for name, models in MOVED.items():
+    moved = moved_of[name] = medium.medium_table(load_profile(name))
     page.show_table(moved, f"{models}. {COLUMNS}", f"medium-{name}", decimals=1)
     share = medium.share_of_alignment(moved)
     less = ", ".join(moved.loc[moved["targets, MB"] < moved["one layer, MB"], "data"]) or "no task"
@@ -695,10 +696,11 @@ for name, models in (("llama2", "Llama 2, 13B to 7B"), (settings.name, "micro-te
     display(Markdown(said))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The same sizes (left) and operations (right), on logarithmic axes. What to see: the targets are far smaller than the logits, and bases, map and targets are a small part of what a transfer computes.", "name": "fig-medium"}, "image": {"alt": "A row of two panels for each pair of models: sizes of targets, logits and one layer, and operations of each part of a transfer, by task."}}
-figure = sizes_and_operations(moved_of)
+figure = sizes_and_operations({MOVED[name]: table for name, table in moved_of.items()})
 
 # %% tags=["remove-input"]
-page.provenance("medium-llama2")
+for name in moved_of:
+    display(page.provenance(f"medium-{name}"))
 
 # %% tags=["hide-input"]
 CHECK = "python benchmarks/plan_check.py --out data/results/speed/plan.json"

@@ -132,6 +132,10 @@ def test_what_is_undecided_about_one_part_of_a_claim_counts():
             each.__dict__["finding"] = Finding(found)
         return claim.verdict
 
+    claim = Claim.model_validate({**CLAIM, "tests": tests})
+    for each, found in zip(claim.all_tests, ("reproduced", "undecided", "undecided"), strict=True):
+        each.__dict__["finding"] = Finding(found)
+    assert claim.verdict_of(claim.all_tests[:2]) == "reproduced in part"  # nothing is known of the other part
     assert verdict("reproduced", "undecided", "reproduced") == "reproduced"  # beside a decided test of the same part
     assert verdict("reproduced", "reproduced", "undecided") == "reproduced in part"
     assert verdict("not reproduced", "undecided", "undecided") == "not reproduced"

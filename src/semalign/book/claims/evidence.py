@@ -162,9 +162,9 @@ class Scores:
         return f"; {idle} of {of} did not train" if idle else ""
 
     def idle(self, method: str, task: str, teacher: str) -> bool:
-        """Return whether no run of a method trained, of those that say; see :attr:`Training.trained`."""
-        trained = self._trained(method, [(task, teacher)]).dropna().astype(bool)
-        return len(trained) > 0 and not trained.any()
+        """Return whether a method has runs and none is known to have trained; see :attr:`Training.trained`."""
+        said = self._trained(method, [(task, teacher)])
+        return len(said) > 0 and not said.eq(True).any()
 
     def _trained(self, method: str, cases: Collection[tuple[str, str]]) -> pd.Series:
         """Return of each run of a method for some tasks and teachers whether it trained; None where it does not say."""

@@ -1,6 +1,6 @@
 """The ledger ``data/claims.yaml``: claims in order, each with tests that name a rule, their records and a text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cached_property
 from itertools import chain
@@ -134,9 +134,13 @@ class Claim(Strict):
 
     @cached_property
     def verdict(self) -> str:
-        """The verdict of its tests together; of a claim that says several things, of what each part gives."""
-        parts: dict[str, list[str]] = {test.part: [] for test in self.all_tests}
-        for test in self.counted:
+        """The verdict of its tests together."""
+        return self.verdict_of(self.counted)
+
+    def verdict_of(self, tests: Iterable[Test]) -> str:
+        """Return the verdict of some of its tests; of a claim that says several things, of what each part gives."""
+        parts: dict[str, list[str]] = {test.part: [] for test in self.tests}
+        for test in tests:
             parts[test.part].append(test.finding.verdict)
         return of_parts(map(combined, parts.values())) if parts else NOT_RUN
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from semalign.book.claims.evidence import paths_of
 from semalign.book.claims.ledger import Claim, Group, Ledger, Test, read_ledger
-from semalign.book.claims.verdicts import NOT_RUN, VERDICTS, combined
+from semalign.book.claims.verdicts import NOT_RUN, VERDICTS
 from semalign.book.provenance import source_container
 from semalign.paths import project_root
 
@@ -69,7 +69,7 @@ def verdict(text: str) -> str:
 def _by_profile(claim: Claim | None, profile: str, text: str) -> str:
     if claim is None or not any(profile in test.profiles for test in claim.tests):
         raise ValueError(f"{text!r} names no claim with a test of a profile: write CLAIM:PROFILE, such as 7:micro")
-    return combined(test.finding.verdict for test in claim.all_tests if test.given.get("profile") == profile)
+    return claim.verdict_of(test for test in claim.all_tests if test.given.get("profile") == profile)
 
 
 def glance(of: Ledger | None = None) -> str:

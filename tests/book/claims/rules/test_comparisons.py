@@ -116,6 +116,8 @@ def test_less_harm_than_by_a_control_is_no_content_that_is_kept(scored):
     numbers = right(a_semalign=140, a_none=100, a_x=140, b_semalign=80, b_none=120, b_x=30)  # a gain on one task only
     scored(numbers, tasks=("a", "b"))
     assert evaluate("content_kept", [], given).verdict == "not reproduced"
+    scored(numbers | right(a_x=100), tasks=("a", "b"))
+    assert evaluate("content_kept", [], given).verdict == "reproduced in part"
     numbers |= right(a_y=100, b_y=80)
     scored(numbers, tasks=("a", "b"))
     assert evaluate("content_kept", [], {**given, "controls": ["x", "y"]}).verdict == "reproduced in part"
