@@ -79,7 +79,7 @@ def _part_of_page(drawing: str, alt: str) -> str:
 
 
 def lighter(drawing: str) -> str:
-    """Return a drawing that looks the same with about three quarters of the characters, since drawings make pages heavy.
+    """Return a drawing that looks the same and has about three quarters of the characters.
 
     Metadata and the space between elements go, places keep two decimals, and markers that look alike have their style
     once, on a group around them. A style with the opacity of a whole marker stays, since a group has it as a whole too.
