@@ -28,6 +28,7 @@ def side_effects(losses: pd.DataFrame, scores: pd.DataFrame) -> Figure:
         axis.set(xlabel=f"mean change of {what}")
         axis.grid(axis="y", color="0.9")
     axes[0].set_xscale("symlog", linthresh=LINEAR)
+    axes[0].margins(x=0.1)
     axes[0].xaxis.set_major_formatter("{x:g}")
     axes[0].tick_params(axis="x", labelrotation=60)
     axes[0].set_yticks(range(len(names)), names)
