@@ -16,6 +16,6 @@ def test_sizes_are_left_and_operations_right_with_a_row_of_panels_for_each_table
     found = [{line.get_label(): line.get_xdata().tolist() for line in axis.lines} for axis in (sizes, operations)]
     assert found == [{"targets": [1e6, 2e6], "logits": [8e6, 9e6]}, {"map": [3e9, 4e9]}]
     assert [axis.xaxis.get_major_formatter()(2e6) for axis in (sizes, operations)] == ["2 MB", "2 M"]
-    assert [text.get_text() for text in sizes.get_yticklabels()] == ["MMLU", "MBPP"]
+    assert all([text.get_text() for text in axis.get_yticklabels()] == ["MMLU", "MBPP"] for axis in (sizes, operations))
     assert {axis.get_xscale() for axis in figure.axes} == {"log"} and sizes.yaxis_inverted()
     plt.close(figure)

@@ -27,7 +27,7 @@ def sizes_and_operations(tables: Mapping[str, pd.DataFrame]) -> Figure:
                 axis.plot(factor * table[column], range(len(table)), MARKERS[i], **style)
             axis.set(title=called, xlabel=what, xscale="log")
             axis.xaxis.set_major_formatter(EngFormatter(unit))
-            axis.set_yticks(range(len(table)), table["data"] if axis is panels[0] else [""] * len(table))
+            axis.set_yticks(range(len(table)), table["data"])  # in each panel, since they stand alone on a phone
             axis.set_ylim(len(table) - 0.5, -0.5)
             axis.grid(axis="y", color="0.9")
     for axis in axes[-1]:
