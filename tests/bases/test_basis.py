@@ -8,6 +8,7 @@ from helpers.damage import damaged
 from helpers.models import head, make_llama, make_tokenizer
 
 from semalign.bases.basis import SemanticBasis
+from semalign.files import DamagedFileError
 from semalign.models.loading import LanguageModel
 from semalign.tensor_files import write_tensors
 
@@ -134,6 +135,16 @@ def test_a_damaged_basis_is_refused_by_name(tmp_path):
         SemanticBasis.load(path)
 
 
+def test_a_basis_of_which_more_is_said_than_is_known_is_refused_in_one_line(tmp_path):
+    path, basis = tmp_path / "basis.safetensors", SemanticBasis.random(3, 2)
+    notes = {"side": "random", "scale": 2.0, "centred": True}
+    write_tensors(path, {"vectors": basis.vectors, "token_ids": basis.token_ids}, notes)
+    with pytest.raises(DamagedFileError, match=f"^{path} holds .* another version .*, with centred, scale: make"):
+        SemanticBasis.load(path)
+    write_tensors(path, {"vectors": basis.vectors, "token_ids": basis.token_ids}, {"side": "random"})
+    assert torch.equal(SemanticBasis.load(path).vectors, basis.vectors)  # an earlier version said less
+
+
 def test_tokens_come_back_whatever_they_are(tmp_path):
     tokens = ("", "a\nb", "\ud800", "ä")
     replace(SemanticBasis.random(4, 2), tokens=tokens).save(tmp_path / "basis.safetensors")
@@ -155,6 +166,8 @@ def test_the_fingerprint_follows_the_head():
     weight = head()
     before = SemanticBasis.from_weight(weight).fingerprint
     assert SemanticBasis.from_weight(weight.clone()).fingerprint == before
+    assert SemanticBasis.from_weight(weight, rtol=0.6).fingerprint == before  # not how it was inverted
+    assert SemanticBasis.from_weight(weight, rows=range(199)).fingerprint != before
     weight[0, 0] += 1e-9
     assert SemanticBasis.from_weight(weight).fingerprint != before
 

@@ -3,7 +3,7 @@
 from helpers.commands import invoke, runner
 
 from semalign import cli
-from semalign.cli.options import settings_of
+from semalign.cli.inputs import settings_of
 from semalign.methods.registry import methods
 
 

@@ -9,7 +9,7 @@ from semalign.models.activation_checkpointing import checkpointed
 from semalign.models.architecture import INTERFACES, Architecture
 from semalign.models.capture import capture, run_from, states_entering
 from semalign.settings import TrainingSettings
-from semalign.training.loop import adapter_dropout
+from semalign.training.checks import adapter_dropout
 from semalign.training.lora import add_lora
 
 

@@ -5,15 +5,26 @@ import torch
 from helpers.models import SMALL, make_architecture
 from transformers.pytorch_utils import Conv1D
 
-from semalign.models.architecture import Architecture, norm_gain
+from semalign.models.architecture import Architecture
 
 
-def test_norm_gain_is_the_gain(architecture):
+@torch.no_grad()
+def test_the_gain_of_the_final_norm_is_folded_into_the_head(architecture):
     gain = torch.rand(architecture.width, dtype=torch.float64) + 0.5
-    with torch.no_grad():
-        offset = 1.0 if architecture.model.config.model_type.startswith(("gemma", "nemotron")) else 0.0
-        architecture.norm.weight.copy_(gain - offset)
-        torch.testing.assert_close(norm_gain(architecture.norm, architecture.width), gain, rtol=1e-6, atol=1e-6)
+    offset = 1.0 if architecture.model.config.model_type.startswith(("gemma", "nemotron")) else 0.0
+    architecture.norm.weight.copy_(gain - offset)
+    folded = architecture.head_weight * gain
+    torch.testing.assert_close(architecture.folded_head(), folded, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(architecture.folded_head(torch.tensor([7, 2])), folded[[7, 2]], rtol=1e-6, atol=1e-6)
+
+
+@torch.no_grad()
+def test_a_head_in_half_precision_is_folded_in_float32():
+    architecture = Architecture(make_architecture("gemma", **SMALL).bfloat16())
+    torch.nn.init.uniform_(architecture.norm.weight, -0.5, 0.5)
+    found, weight = architecture.folded_head(), architecture.head_weight.double()
+    assert found.dtype == torch.float32 and not found.requires_grad
+    torch.testing.assert_close(found.double(), weight * (1 + architecture.norm.weight.double()), rtol=1e-6, atol=0)
 
 
 EXPERTS = ["mixtral", "qwen2_moe", "qwen3_moe"]

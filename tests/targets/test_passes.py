@@ -13,6 +13,7 @@ from semalign.models.capture import capture
 from semalign.models.identity import model_identity
 from semalign.models.loading import LanguageModel
 from semalign.targets import passes as module
+from semalign.targets import store as store_module
 from semalign.targets.passes import StatePasses
 
 
@@ -66,6 +67,26 @@ def test_entering_states_are_those_of_all_tokens(passes, k):
     for i, example in enumerate(passes.examples):
         assert store[i].shape == (len(example), 16)
         close(store[i], whole(passes, i)[1][k - 1])
+
+
+def test_what_is_learnt_about_the_memory_holds_for_all_shards(passes, monkeypatch):
+    monkeypatch.setattr(store_module, "SHARD_EXAMPLES", 4)  # 12 rows: three shards
+    errors, asked, forward = [], [], passes.model.decoder.forward
+
+    def of_one_row(*arguments, input_ids, **others):
+        if len(input_ids) > 1:
+            errors.append(len(input_ids))
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return forward(*arguments, input_ids=input_ids, **others)
+
+    monkeypatch.setattr(passes.model.decoder, "forward", of_one_row)
+    by_name = replace(passes, weights=lambda: asked.append("weights") or passes.model)
+    store = by_name.final_states()
+    assert errors == [4, 2] and asked == ["weights"]
+    for i in range(12):
+        close(store[i], whole(passes, i)[1][-1][passes.at[i]])
+    by_name.final_states()
+    assert errors == [4, 2] and asked == ["weights"]  # what is on disk needs neither
 
 
 def with_version(number, monkeypatch, states):

@@ -22,6 +22,7 @@ from semalign.tensor_files import read_tensors, tensor_fingerprint, write_tensor
 
 Side = Literal["output", "input", "random"]
 CHUNK = 1024  # vocabulary rows handled at once
+NOTED = ("tokens", "keys", "side", "tied", "fingerprint", "method", "rank")  # what a file says beside the tensors
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class SemanticBasis:
             (:func:`semalign.bases.token_keys.token_keys`), or None if that is not known.
         side: where the basis comes from: LM head (``output``), embeddings (``input``) or ``random``.
         tied: whether the model shares one matrix between embeddings and LM head.
-        fingerprint: hash of the weights and options that it was made from.
+        fingerprint: where the vectors come from: a hash of the LM head and of the rows of it that are atoms, a hash of
+            the embeddings, or the size and seed of random vectors. The cut-off of the pseudoinverse is not part of it.
         method: how the pseudoinverse was found: ``cholesky``, ``eigen`` or ``svd`` (see
             :class:`semalign.bases.pseudoinverse.Pseudoinverse`), or ``none``.
         rank: numerical rank of the head.
@@ -222,9 +224,7 @@ class SemanticBasis:
 
     def save(self, path: Path | str) -> None:
         """Write the basis as safetensors, with a checksum, and with the fingerprint of the head it came from."""
-        notes = {
-            name: getattr(self, name) for name in ("tokens", "keys", "side", "tied", "fingerprint", "method", "rank")
-        }
+        notes = {name: getattr(self, name) for name in NOTED}
         write_tensors(path, {"vectors": self.vectors, "token_ids": self.token_ids}, notes)
 
     @classmethod
@@ -233,13 +233,18 @@ class SemanticBasis:
 
         Raises:
             OSError: if there is no such file, or it cannot be read.
-            DamagedFileError: if it is damaged or holds no basis; this is a ``ValueError``.
+            DamagedFileError: if it is damaged, holds no basis, or says of it what this version does not know; this is a
+                ``ValueError``.
         """
         try:
             tensors, notes = read_tensors(path)
             vectors, token_ids = tensors["vectors"], tensors["token_ids"]
         except (DamagedFileError, KeyError):
             raise DamagedFileError(f"{path} is damaged or holds no basis: `semalign basis` writes one") from None
+        if unknown := sorted(notes.keys() - set(NOTED)):
+            raise DamagedFileError(
+                f"{path} holds a basis of another version of semalign, with {', '.join(unknown)}: make it again"
+            )
         # Earlier versions wrote no keys: such a basis matches by token strings.
         tokens, keys = (None if (part := notes.pop(name, None)) is None else tuple(part) for name in ("tokens", "keys"))
         return cls(vectors, token_ids, tokens, keys=keys, **notes)

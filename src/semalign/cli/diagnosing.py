@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from semalign.cli.options import Data, OutFolder, Student, Teacher, check_models, rows_of_data, settings_of, usage
+from semalign.cli.inputs import rows_of_data, settings_of, task_of
+from semalign.cli.options import Data, OutFolder, Student, Teacher, check_models, usage
 from semalign.cli.placing import placed
 
 
@@ -29,8 +30,6 @@ def diagnose(
 
     Do the atoms correspond? What do aligned states say, read by the student's head? What do they do in its place?
     """
-    from pathlib import Path
-
     from semalign import TransferSettings
 
     with usage("--set", "; `semalign settings` lists them"):
@@ -41,10 +40,9 @@ def diagnose(
     from semalign.models.pair import Pair
     from semalign.targets.vocabulary_report import report_lines
 
-    task = data if not Path(data).suffix else Path(data).stem
     rows, pair = rows_of_data(data, "train", examples, student), Pair(teacher, student)
     found = run(pair, rows, settings=chosen, layers=layer)
-    write(out, found, record(found, pair, rows, task, chosen))
+    write(out, found, record(found, pair, rows, task_of(data), chosen))
     typer.echo("\n".join(report_lines(found.vocabulary)))
     typer.echo(text(found))
     typer.echo(f"record, tables and pictures in {out}; {found.seconds:.0f} s")

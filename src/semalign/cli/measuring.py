@@ -7,20 +7,19 @@ from typing import Annotated, Any, get_args
 import typer
 import yaml
 
+from semalign.cli.inputs import check_adapter, with_adapter
 from semalign.cli.options import (
     DataRoot,
     Model,
     Profile,
     RecordFolder,
     Sandbox,
-    check_adapter,
     check_models,
     check_tasks,
     choice,
     names_of,
     records_of,
     usage,
-    with_adapter,
 )
 from semalign.cli.placing import placed
 from semalign.cli.scoring import Engine, Vllm, engine_of

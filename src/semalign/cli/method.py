@@ -2,10 +2,20 @@
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from semalign.cli.inputs import (
+    adapted,
+    check_adapter,
+    mapping_of,
+    rows_of_data,
+    rows_to_train_on,
+    settings_of,
+    task_of,
+    with_adapter,
+)
 from semalign.cli.options import (
     Attributed,
     Data,
@@ -17,17 +27,11 @@ from semalign.cli.options import (
     Seed,
     Student,
     Teacher,
-    adapted,
-    check_adapter,
     check_data,
     check_models,
     choice,
     layers_of,
-    mapping_of,
-    rows_of_data,
-    settings_of,
     usage,
-    with_adapter,
 )
 from semalign.cli.placing import placed
 from semalign.cli.summary import summary_lines
@@ -181,8 +185,23 @@ def transfer(
     """
     if validation and hold_out:
         raise typer.BadParameter("give --validation or --hold-out, not both")
-    chosen = settings_of(settings or [])
     check_adapter(adapter)
+    chosen = _chosen(method, settings or [], layer_map)
+    check_models(teacher, student)
+    from semalign import run_method
+
+    rows, held_out = rows_to_train_on(data, examples, hold_out or 0, student)
+    if validation is not None:
+        held_out = rows_of_data(validation, "validation", None, student)
+    start = student if adapter is None else adapted(student, adapter)
+    logging.getLogger("semalign.training.progress").setLevel(logging.INFO)
+    result = run_method(method, teacher, start, rows, output_dir=out, validation=held_out, task=task_of(data), **chosen)
+    typer.echo("\n".join(summary_lines(result.record, out)))
+
+
+def _chosen(method: str, settings: list[str], layer_map: Path | None) -> dict[str, Any]:
+    """Return the settings that are given, by ``--set`` and a layer map, once the method has taken them."""
+    chosen = settings_of(settings)
     if layer_map is not None:
         chosen["layer_map"] = mapping_of(layer_map)
     from semalign.methods.registry import method as method_of
@@ -194,23 +213,7 @@ def transfer(
             found.settings(layer_map=chosen["layer_map"])
     with usage("--set", f"; `semalign settings {method}` lists them"):
         found.settings(**chosen)
-    check_models(teacher, student)
-    from semalign import run_method
-
-    task = data if not Path(data).suffix else Path(data).stem
-    rows = rows_of_data(data, "train", examples and examples + (hold_out or 0), student)
-    held_out = None if validation is None else rows_of_data(validation, "validation", None, student)
-    if examples and len(rows) < examples + (hold_out or 0):
-        held = f" and {hold_out} to hold out" if hold_out else ""
-        raise ValueError(f"{data} has {len(rows)} rows, fewer than {examples} to train on{held}: ask for fewer")
-    if hold_out and hold_out >= len(rows):
-        raise ValueError(f"{data} has {len(rows)} rows: none are left to train on if {hold_out} are held out")
-    if hold_out:
-        rows, held_out = rows[:-hold_out], rows[-hold_out:]
-    start = student if adapter is None else adapted(student, adapter)
-    logging.getLogger("semalign.training.progress").setLevel(logging.INFO)
-    result = run_method(method, teacher, start, rows, output_dir=out, validation=held_out, task=task, **chosen)
-    typer.echo("\n".join(summary_lines(result.record, out)))
+    return chosen
 
 
 @placed

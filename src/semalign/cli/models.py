@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from semalign.cli.inputs import rows_of_data
 from semalign.cli.options import (
     DataRoot,
     Model,
@@ -13,7 +14,6 @@ from semalign.cli.options import (
     check_output,
     check_profile,
     choice,
-    rows_of_data,
     usage,
 )
 from semalign.cli.placing import placed

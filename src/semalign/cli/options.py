@@ -1,7 +1,7 @@
-"""Arguments and options that several commands share, and how their values are read."""
+"""Arguments and options that several commands share, and the checks of their values."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -12,7 +12,6 @@ from semalign import outputs
 from semalign.errors import nearest
 from semalign.experiments.profile_paths import profile_path
 from semalign.paths import use_data_root
-from semalign.yaml_text import parse, read_mapping
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="folder, .gguf file, known name or hub id")]
 Teacher = Annotated[str, typer.Argument(metavar="TEACHER", help="the larger model")]
@@ -170,86 +169,3 @@ def layers_of(text: str) -> int | None:
     if not 1 <= int(text[:9]) <= LARGEST_MODEL or len(text) > 9:
         raise typer.BadParameter(f"a model has 1 to {LARGEST_MODEL} layers, not {text[:20]}")
     return int(text)
-
-
-def rows_of_data(data: str, split: str, limit: int | None, reader: str) -> list[dict[str, Any]]:
-    """Return the rows of a file, the training rows of a task, or the rows of another split of it.
-
-    Of a task whose chat format is the model's own, they are in that of ``reader``.
-    """
-    if not data.strip():
-        raise ValueError("no data '': give a task or a file of rows")
-    from semalign.data import tasks as benchmarks
-    from semalign.data import training_rows as training_data
-    from semalign.data.rows import read_rows
-    from semalign.data.sources import first
-    from semalign.data.task_file import is_path, task_names
-
-    if data not in task_names() and not is_path(data) and (Path(data).suffix or Path(data).exists()):
-        return first(read_rows(data), limit)
-    tokenizer = _tokenizer(reader) if benchmarks.chat_name(data) == "model" else None
-    if split == "train":
-        return training_data.rows(data, limit, tokenizer=tokenizer)
-    return benchmarks.rows(data, split, limit, tokenizer=tokenizer)
-
-
-def _tokenizer(model: str) -> Any:
-    from semalign.models.source import FiledModel
-
-    return FiledModel(model).outline.tokenizer
-
-
-def settings_of(settings: list[str], option: str = "--set") -> dict[str, Any]:
-    """Return settings given as KEY=VALUE; values are read as YAML."""
-    found: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key:
-            raise typer.BadParameter(f"{option} takes KEY=VALUE, got {setting!r}")
-        if key in found:
-            raise typer.BadParameter(f"{option} gives {key} twice")
-        with usage(option):  # YAML 1.1 reads 3e-4 as text, but pydantic converts this text to a number
-            found[key] = parse(value, setting)
-    return found
-
-
-def mapping_of(path: Path) -> dict[Any, Any]:
-    """Return the keys and values of a YAML file."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}")
-    return read_mapping(path)
-
-
-def check_adapter(adapter: Path | None) -> None:
-    """Raise ``FileNotFoundError`` for a folder without a PEFT adapter."""
-    if adapter is not None and not (adapter / "adapter_config.json").is_file():
-        raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
-
-
-def adapted(model: str, adapter: Path) -> Any:
-    """Return a model with a PEFT adapter on it, not merged."""
-    from semalign import load_model
-    from semalign.models.adapters import put_adapter, read_config
-
-    read_config(adapter)  # finds errors before the model is loaded
-    return put_adapter(load_model(model), adapter)
-
-
-def with_adapter(model: str, adapter: Path | None, engine: str, options: Mapping[str, Any]) -> Any:
-    """Return the model to evaluate with an adapter.
-
-    It is merged in memory for transformers, unless the weights are in half precision, which would round its changes.
-    vLLM loads it separately.
-    """
-    from semalign import LanguageModel, load_model
-    from semalign.evaluation.vllm_engine import VllmModel
-    from semalign.models.precision import is_half
-
-    if engine == "vllm":
-        return VllmModel(model, adapter, options)
-    if adapter is None:
-        return load_model(model)
-    loaded = adapted(model, adapter)
-    if is_half(loaded.model):
-        return loaded
-    return LanguageModel(loaded.model.merge_and_unload().eval(), loaded.tokenizer)

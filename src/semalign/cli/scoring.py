@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semalign.cli.options import choice, settings_of, usage
+from semalign.cli.inputs import settings_of
+from semalign.cli.options import choice, usage
 from semalign.evaluation.engine_choice import EngineChoice, choose, chosen
 
 if TYPE_CHECKING:

@@ -173,10 +173,9 @@ def matching_positions(teacher: Example, student: Example, which: str = "respons
     return Matched([j for j, _ in pairs], [i for _, i in pairs])
 
 
-def pad(examples: Sequence[Example], pad_id: int = 0) -> tuple[Tensor, Tensor]:
-    """Return ``(input_ids, attention_mask)``, each of shape (batch, tokens), padded on the right."""
-    width = max(map(len, examples))
-    input_ids = torch.full((len(examples), width), pad_id)
+def pad(examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
+    """Return ``(input_ids, attention_mask)``, each of shape (batch, tokens), padded with zeros on the right."""
+    input_ids = torch.zeros(len(examples), max(map(len, examples)), dtype=torch.long)
     attention_mask = torch.zeros_like(input_ids)
     for i, example in enumerate(examples):
         input_ids[i, : len(example)] = torch.tensor(example.input_ids)

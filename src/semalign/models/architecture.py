@@ -15,6 +15,7 @@ from semalign.models.attention import keep_right
 from semalign.models.layout_files import layout_of
 from semalign.models.layout_proof import prove
 from semalign.models.layouts import Layout
+from semalign.models.norms import gain_and_bias
 from semalign.models.offload import spread
 from semalign.models.precision import wide
 from semalign.models.rope import own_lengths, varying
@@ -110,9 +111,14 @@ class Architecture:
         """The LM head's weight W."""
         return self.lm_head.weight  # type: ignore[return-value]
 
-    def folded_head(self) -> Float[Tensor, "v d"]:
-        """Return ``W diag(g)``, the LM head with the final norm's gain g folded in, detached, in float32 or wider."""
-        return wide(self.head_weight.detach()) * norm_gain(self.norm, self.width).to(self.device)
+    def folded_head(self, tokens: Int[Tensor, " chosen"] | None = None) -> Float[Tensor, "rows d"]:
+        """Return ``W diag(g)``, the LM head with the final norm's gain g folded in, detached, in float32 or wider.
+
+        Args:
+            tokens: the vocabulary rows that are wanted, in this order; None: all.
+        """
+        head, (gain, _) = self.head_weight.detach(), gain_and_bias(self.norm, self.width)
+        return wide(head if tokens is None else head[tokens.to(head.device)]) * gain.to(head.device)
 
     @property
     def device(self) -> torch.device:
@@ -245,17 +251,3 @@ def head_weight(model: PreTrainedModel) -> Float[Tensor, "v d"]:
     if head is None:
         raise ValueError(f"{type(model).__name__} has no LM head; load it as a causal language model")
     return head.weight.detach()
-
-
-@torch.no_grad()
-def norm_gain(norm: nn.Module, width: int) -> Float[Tensor, " d"]:
-    """Return the elementwise gain of a final norm, measured, so that RMSNorm, Gemma's (1 + w) and LayerNorm all work.
-
-    A vector of alternating signs x has mean 0 and mean square 1, so the norm gives ``g * x + b``, and
-    ``g = x * (norm(x) - norm(-x)) / 2``.
-    """
-    reference = next(norm.parameters())
-    x = torch.ones(width, device=reference.device, dtype=torch.float32)
-    x[1::2] = -1
-    x = (1024 * x).to(reference.dtype)  # a norm ignores scale, but its epsilon is then too small to matter
-    return x.sign() * (norm(x) - norm(-x)) / 2

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from semalign.models.precision import wide_model
+
 SCALE = 1024.0  # of the vectors that measure a norm: it ignores scale, but its epsilon is then too small to matter
 
 
@@ -16,7 +18,7 @@ class LinearNorm(NamedTuple):
     state. A linear map of ``L h``, such as the LM head, can thus be taken of the summands of h one by one.
 
     Attributes:
-        norm: the norm itself.
+        norm: the norm itself, in float32 or wider.
         gain: its elementwise gain g.
         bias: its bias b, zero if it has none.
         centred: whether the mean is subtracted.
@@ -29,20 +31,17 @@ class LinearNorm(NamedTuple):
 
     @classmethod
     @torch.no_grad()
-    def measured(cls, norm: nn.Module, width: int, like: Tensor) -> "LinearNorm":
-        """Return the parts of a norm, measured in the type and on the device of ``like``.
-
-        A vector x of alternating signs has mean 0 and mean square 1, so that ``norm(x) = g * x + b``.
+    def measured(cls, norm: nn.Module, width: int) -> "LinearNorm":
+        """Return the parts of a norm, measured by :func:`gain_and_bias`.
 
         Raises:
             ValueError: if the module is neither an RMSNorm nor a LayerNorm.
         """
-        signs = torch.ones(width).to(like)
-        signs[1::2] = -1
-        plus, minus, ones = (norm(SCALE * x) for x in (signs, -signs, signs.abs()))
-        gain, bias = signs * (plus - minus) / 2, (plus + minus) / 2
+        norm = wide_model(norm)
+        gain, bias = gain_and_bias(norm, width)
+        ones = norm(SCALE * torch.ones_like(gain))
         found = cls(norm, gain, bias, bool((ones - bias).norm() < gain.norm() / 2))
-        slope = SCALE * torch.linspace(-1, 2, width).to(like)[None]
+        slope = SCALE * torch.linspace(-1, 2, width).to(gain)[None]
         if not torch.allclose(found.scale(slope)[:, None] * found.linear(slope) + bias, norm(slope), 1e-2, 1e-2):
             raise ValueError(f"{type(norm).__name__} is neither an RMSNorm nor a LayerNorm: it has no linear part")
         return found
@@ -56,3 +55,18 @@ class LinearNorm(NamedTuple):
         linear = self.linear(states)
         length = linear.square().sum(-1).clamp_min(torch.finfo(linear.dtype).tiny)
         return ((self.norm(states) - self.bias) * linear).sum(-1) / length
+
+
+@torch.no_grad()
+def gain_and_bias(norm: nn.Module, width: int) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
+    """Return the elementwise gain g and the bias b of a norm, on its device, measured in float32 or wider.
+
+    A vector x of alternating signs has mean 0 and mean square 1, so that ``norm(x) = g * x + b`` for an RMSNorm,
+    Gemma's (1 + w) and a LayerNorm. Weights in half precision are widened first: a norm rounds what it gives to their
+    type.
+    """
+    norm = wide_model(norm)
+    signs = torch.ones(width).to(next(norm.parameters(), torch.empty(0)))
+    signs[1::2] = -1
+    plus, minus = norm(SCALE * signs), norm(-SCALE * signs)
+    return signs * (plus - minus) / 2, (plus + minus) / 2

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,11 @@ class StatePasses:
 
         return self._store(compute, list(map(len, self.examples)), {"entering": k}, "student prefix")
 
+    def _running(self) -> tuple[Architecture, FittingParts]:
+        """Return the model with the weights that the states need, and the parts of examples that fit its memory."""
+        model = self.model if self.weights is None else self.weights()
+        return model, FittingParts(model, FORWARD_EXAMPLES)
+
     @property
     def _dtype(self) -> torch.dtype:
         return self.model.head_weight.dtype
@@ -112,10 +117,11 @@ class StatePasses:
             check_finite(torch.cat(found), f"the {description}", model, rows)
             return [state.cpu() for state in found]
 
+        running = cache(self._running)  # on first use, and once for all shards
+
         def compute_range(wanted: range) -> list[Tensor]:
             tokens = [len(self.examples[i]) for i in wanted]
-            model = self.model if self.weights is None else self.weights()
-            parts = FittingParts(model, FORWARD_EXAMPLES)
+            model, parts = running()
             with evaluating(model.model):
                 return parts.each(partial(compute_part, model), wanted, tokens)
 

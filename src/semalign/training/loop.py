@@ -1,13 +1,12 @@
 """The training loop of all objectives: seeded batches, AdamW with warm-up, checkpoints."""
 
 import logging
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -16,9 +15,9 @@ from semalign import stopping
 from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
-from semalign.models.finite import NotFiniteError, not_finite
 from semalign.settings import TrainingSettings
 from semalign.training.checkpoint import Checkpoint, Position
+from semalign.training.checks import adapter_dropout, check_gradients, check_loss
 from semalign.training.learning_rate import LinearDecay
 from semalign.training.loss_scale import LossScale
 from semalign.training.progress import Progress
@@ -28,53 +27,6 @@ from semalign.training.watching import Watcher, unwatched
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-@contextmanager
-def adapter_dropout(model: nn.Module) -> Iterator[None]:
-    """Turn on the dropout of the adapter only, so that frozen modules behave in training as at inference."""
-    modules = [module for name, module in model.named_modules() if "lora_dropout" in name]
-    try:
-        for module in modules:
-            module.train()
-        yield
-    finally:
-        for module in modules:
-            module.eval()
-
-
-def check_loss(terms: Mapping[str, float], step: int, student: Architecture | None, rerun: Callable[[], Any]) -> None:
-    """Make sure that a loss is finite.
-
-    Args:
-        terms: the terms of the loss.
-        step: the number of its step, from 1.
-        student: the model that the loss is computed with, if it is known.
-        rerun: computes the loss again.
-
-    Raises:
-        NotFiniteError: for NaN or infinity. No update has come before the first step: what is wrong is then in the
-            model, and the message says where.
-    """
-    if all(map(math.isfinite, terms.values())):
-        return
-    if step == 1 and student is not None:
-        raise not_finite("the losses of the first step", student, rerun)
-    raise NotFiniteError(f"the loss is not finite at step {step}: lower learning_rate")
-
-
-def check_gradients(parameters: Iterable[nn.Parameter], step: int) -> None:
-    """Make sure that no gradient is NaN or infinity, which the loss need not tell.
-
-    Raises:
-        NotFiniteError: if one is, before any weight has changed.
-    """
-    grads = [p.grad for p in parameters if p.grad is not None]
-    if not torch.nn.utils.get_total_norm(grads).isfinite():
-        raise NotFiniteError(
-            f"a gradient is not finite at step {step}, though the loss is: use a wider dtype, such as bfloat16 or "
-            "float32, or lower learning_rate"
-        )
 
 
 class Training(ABC):

@@ -22,6 +22,8 @@ def layer_cosine_loss(
 ) -> Float[Tensor, ""]:
     """Return ``L_layer = 1 - Avg[cos(h, h*)]`` over supervised positions.
 
+    It is the formula that the registered layer loss ``cosine`` is tested against.
+
     Args:
         hidden_states: states of student layer k at the supervision interface, shape (..., D).
         targets: semantics-preserving targets h*, constants of the same shape; their norm does not matter.
@@ -35,6 +37,8 @@ def output_cosine_loss(
     logits: Float[Tensor, "*batch v"], labels: Int[Tensor, "*batch"], label_smoothing: float = 0.0
 ) -> Float[Tensor, ""]:
     """Return ``L_out = 1 - Avg[cos(z, y)]``, y one-hot or label-smoothed, over positions with a label.
+
+    It is the formula that the registered output term ``cosine`` is tested against.
 
     Args:
         logits: final logits z, shape (..., V), shifted so that position i predicts label i.
@@ -72,6 +76,7 @@ def relation_loss(
 
     The paper's second version calls this "token-token relation geometry". States h and targets t are centred over the
     supervised positions of their example. Only cosines within each space are compared, so the spaces may differ.
+    The registered layer loss ``relation`` gives the same values position by position, by :func:`relation_differences`.
 
     Args:
         hidden_states: student states, shape (batch, tokens, D).
@@ -103,6 +108,8 @@ def kl_loss(
     teacher_logits: Float[Tensor, "n v"], logits: Float[Tensor, "n v"], *, reverse: bool = False
 ) -> Float[Tensor, ""]:
     """Return ``Avg[KL(p_T || p_S)]`` in nats, or ``Avg[KL(p_S || p_T)]`` with ``reverse``; p is the softmax of logits.
+
+    It is the formula that the registered output terms ``kl`` and ``reverse_kl`` are tested against.
 
     Args:
         teacher_logits: the teacher's logits, shape (n, V).

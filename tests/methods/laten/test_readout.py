@@ -6,10 +6,17 @@ import pytest
 import torch
 from helpers.models import make_llama
 
-from semalign.methods.laten.readout import Readout, log_probability_increase
+from semalign.methods.laten.readout import Readout
 from semalign.models.architecture import Architecture
 
 V, D = 60, 16
+
+
+def literal(architecture, stream, vectors, token):
+    """Read the stream and its sum with each vector one after the other."""
+    readout = Readout(architecture)
+    before, *after = (readout.log_probabilities(h[None], torch.tensor([token])) for h in (stream, *(stream + vectors)))
+    return torch.cat(after) - before
 
 
 class Layer(torch.nn.LayerNorm):
@@ -54,17 +61,17 @@ def test_increases_are_those_of_each_sum_read_by_the_model(change, numbers):
             after = architecture.logits(architecture.norm(streams[text] + vector)).log_softmax(-1)[tokens[text]]
             assert float(found[text, i]) == pytest.approx(float(after - before), rel=1e-9, abs=1e-11)
         vectors = (factors[text][..., None] * columns).sum(1)
-        literal = log_probability_increase(architecture, streams[text], vectors, int(tokens[text]))
-        torch.testing.assert_close(found[text], literal, rtol=1e-9, atol=1e-11)
+        one_by_one = literal(architecture, streams[text], vectors, int(tokens[text]))
+        torch.testing.assert_close(found[text], one_by_one, rtol=1e-9, atol=1e-11)
 
 
 def test_half_precision_is_read_in_float32():
     model = make_llama(V, D, 1, seed=3).bfloat16()
     stream, vectors = torch.randn(D), 1e-4 * torch.randn(5, D)  # logits in bfloat16 would lose these
-    found = log_probability_increase(Architecture(model), stream, vectors, 3)
+    found = literal(Architecture(model), stream, vectors, 3)
     assert found.dtype == torch.float32
     wide = Architecture(copy.deepcopy(model).float())
-    torch.testing.assert_close(found, log_probability_increase(wide, stream, vectors, 3))
+    torch.testing.assert_close(found, literal(wide, stream, vectors, 3))
     shared = Readout(Architecture(model)).increases(
         stream[None], torch.tensor([3]), vectors[:, None], torch.ones(1, 5, 1)
     )

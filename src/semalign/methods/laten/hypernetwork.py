@@ -24,8 +24,8 @@ from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.batching import FittingParts
 from semalign.models.evaluating import evaluating
+from semalign.training.checks import check_loss
 from semalign.training.finetuning import summed_nll
-from semalign.training.loop import check_loss
 
 WARMUP_SHARE, FIRST_RATE = 0.1, 1 / 25  # of the one-cycle schedule, which also ends at FIRST_RATE
 

@@ -1,9 +1,9 @@
 """How much vectors in the residual stream raise the log-probability of a token, for many vectors and texts.
 
-The literal form adds every vector to the stream of every text, and multiplies each sum with the LM head:
-:func:`log_probability_increase`. The final norm is linear up to one number for each state
-(:class:`semalign.models.norms.LinearNorm`), and the vectors of all texts are multiples of the same columns of a weight
-matrix. :class:`Readout` therefore multiplies stream and columns with the head once each, and then only adds up logits.
+The literal form adds every vector to the stream of every text, and multiplies each sum with the LM head. The final norm
+is linear up to one number for each state (:class:`semalign.models.norms.LinearNorm`), and the vectors of all texts are
+multiples of the same columns of a weight matrix. :class:`Readout` therefore multiplies stream and columns with the head
+once each, and then only adds up logits.
 """
 
 import torch
@@ -13,21 +13,10 @@ from torch.nn import functional
 
 from semalign.models.architecture import Architecture
 from semalign.models.norms import LinearNorm
-from semalign.models.precision import wide, wide_copy
+from semalign.models.precision import wide
 
 LOGITS_AT_ONCE = 2**24  # upper limit on columns x V that are multiplied at once
 LOGITS_IN_CACHE = 2**18  # upper limit on columns x V that are added up at once on a CPU, as its caches hold them
-
-
-@torch.no_grad()
-def log_probability_increase(
-    architecture: Architecture, stream: Float[Tensor, " d"], vectors: Float[Tensor, "n d"], token: int
-) -> Float[Tensor, " n"]:
-    """Return ``log p(token | stream + v) - log p(token | stream)`` for each vector v, computed in chunks."""
-    readout = Readout(architecture)
-    states = torch.cat([stream[None], stream + vectors])
-    found = readout.log_probabilities(states, torch.full((len(states),), token, device=states.device))
-    return found[1:] - found[0]
 
 
 class Readout:
@@ -43,7 +32,7 @@ class Readout:
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
         self.head = wide(architecture.head_weight.detach())  # (V, D)
-        self.norm = LinearNorm.measured(wide_copy(architecture.norm), architecture.width, self.head)
+        self.norm = LinearNorm.measured(architecture.norm, architecture.width)
         bias = getattr(architecture.lm_head, "bias", None)
         self.constant = self.head @ self.norm.bias + (0 if bias is None else wide(bias.detach()))  # (V,)
         self.plain = not self.constant.any()

@@ -18,7 +18,7 @@ from semalign.experiments.profiles import load_profile
 from semalign.results.records import PAPER
 from semalign.results.resampling import Difference, seeded_bootstraps
 from semalign.results.statistics import ALPHA, holm
-from semalign.results.training import UNMOVED, HeldOutNll, training_of
+from semalign.results.training import HeldOutNll, Training, training_of
 
 
 class Losses(NamedTuple):
@@ -161,9 +161,14 @@ def _rise_elsewhere(rises: Mapping[str, Rises]) -> Float[ndarray, " rows"]:
 
 
 def _trained(task: str, details: Mapping[str, Any]) -> bool:
-    """Return whether a training changed the loss on its own task, or the weights, by more than a small share."""
-    rise = abs(float(np.mean(details["rises"][task])))
-    return rise >= UNMOVED * details["before_nll"][task] or details["weight_change"] >= UNMOVED
+    """Return whether a training did anything to the loss on its own task, or to the weights.
+
+    Records of side effects do not hold the number of tokens of a row: both losses are means over rows.
+    """
+    before, rises = details["before_nll"][task], details["rises"][task]
+    after = max(0.0, before + float(np.mean(rises)))  # rises are rounded
+    nll = HeldOutNll(before=before, after=after, low=None, high=None, n=len(rises), split=None, row_nll=[])
+    return bool(Training.model_validate({"weight_change": details["weight_change"], "held_out": nll}).trained)
 
 
 def _on_others(rises: Mapping[str, Rises]) -> Iterator[Float[ndarray, " rows"]]:
