@@ -17,15 +17,15 @@
 #
 # **Do {term}`atoms <semantic atom>` of two models mean the same, and do {term}`aligned states <aligned state>` help?**
 #
-# - Where one model was made from the other, atoms agree largely: their {term}`CKA`, where 1 means the same arrangement, is {num}`diagnosis/micro-teacher--micro-sibling--micro_gsm8k.json:value:.2f` and {num}`diagnosis/smollm2-135m--smollm2-135m-mild--gsm8k.json:value:.2f` for two students that were cut from their teachers. It is {num}`diagnosis/micro-teacher--micro-student--micro_gsm8k.json:value:.2f` and {num}`diagnosis/gemma3-270m--smollm2-135m--gsm8k.json:value:.2f` for two that were trained apart.
+# - Where one model was made from the other, atoms agree largely: their {term}`CKA`, where 1 means the same arrangement, is {num}`diagnosis/micro-teacher--micro-sibling--micro_gsm8k.json:value:.2f` and {num}`diagnosis/smollm2-135m--smollm2-135m-mild--gsm8k.json:value:.2f` for two students that were cut from their teachers, whose heads are the teacher's in fewer directions and were not trained further. It is {num}`diagnosis/micro-teacher--micro-student--micro_gsm8k.json:value:.2f` and {num}`diagnosis/gemma3-270m--smollm2-135m--gsm8k.json:value:.2f` for two that were trained apart.
 # - Where atoms agree, the student's head reads the teacher's next token from the aligned states of the last layer far more often than with shuffled tokens. The same is true of the micro pair that was trained apart, whose atoms hardly agree, and hardly of the two published models that were trained apart, whose atoms agree more, so that the CKA of atoms does not rank pairs by how much is read. Mixed into the last layer, such states lower the loss of one student only, `micro-sibling`; maps fitted to logits or states do so for other pairs too.
-# - When this layer of `micro-sibling` is trained on {term}`labels` and aligned states together, the held-out loss is equal to that of labels alone within 0.01 nats per token: on all four benchmarks with the logit-preserving map, which raises it a little on MBPP, and with the Procrustes map, and with the paper's map on MMLU and GSM8K. On HumanEval and MBPP the paper's map raises it. The mean loss of each map is below that of its permuted form there, and most of these differences are small, so the tokens matter little beside labels. In the pair whose atoms agree best no map lowers the loss below that of labels alone on the two code benchmarks either; every map leaves a lower loss than its permuted form ({numref}`tab-premise-coder-confirmed-nll`). Without labels the logit-preserving map lowers the loss of `micro-sibling` on MMLU, which its permuted form does not, and the scores do not follow.
+# - When this layer of `micro-sibling` is trained on {term}`labels` and aligned states together, the held-out loss is equal to that of labels alone within 0.01 nats per token: on all four benchmarks with the logit-preserving map, which raises it a little on MBPP, and with the Procrustes map, and with the paper's map on MMLU and GSM8K. On HumanEval and MBPP the paper's map raises it. Each map leaves a lower mean loss than its permuted form, on most benchmarks by a difference that is shown ({numref}`tab-premise-confirmed-nll`), so the correspondence matters beside labels, mostly by doing less harm. In the pair whose atoms agree best it is the same on the two code benchmarks ({numref}`tab-premise-coder-confirmed-nll`). No map is shown to lower the loss below that of labels alone in either pair. Without labels, at this last layer, the logit-preserving and the Procrustes map lower the loss of `micro-sibling` on MMLU; against the permuted form this is shown for the first, whose permuted form is best at the lowest rate, where it hardly trains. At the first layer the permuted form lowers it further ({numref}`tab-sweep-best`). The scores do not follow.
 # - **What this does not show**: what more data would say, since the diagnoses have few rows of each pair, or what holds for the paper's models.
 #
 # :::{admonition} About this page
-# - **Purpose**: Section 4.2 of the paper takes it that atom $i$ of the teacher's basis and atom $i$ of the student's basis mean the same. This page measures, before any training, for which pairs of models that holds, what the aligned states say, and what they do in place of the student's own states.
-# - **Cost**: about 30 seconds on a CPU. Everything comes from records of `semalign diagnose`; the correspondence of the profile's own pair is computed again.
-# - **Command**: `semalign run --profile micro --only 05`; the line under each table has the command for one pair of models.
+# - **Purpose**: Section 4.2 of the paper takes it that atom $i$ of the teacher's basis and atom $i$ of the student's basis mean the same. This page measures, before any training, for which pairs of models that holds, what the aligned states say, and what they do in place of the student's own states. Then it trains two pairs, to see what is left of this.
+# - **Cost**: about 30 seconds on a CPU. All numbers are read from records of diagnoses, searches and comparisons; only the correspondence of the profile's own pair is computed again.
+# - **Command**: `semalign run --profile micro --only 05`; the line under each table says what makes its records.
 # :::
 
 # %% tags=["parameters"]
@@ -68,12 +68,12 @@ diagnosed = [folder / premise.file_of(record) for record in records]
 #
 # The {term}`target` of a student's state is $\sum_i \cos(h, s^T_i)\, s^S_i$: the teacher's cosine with its atom $i$ is the coefficient of the student's atom $i$. This carries meaning from one space to the other only if the two sets of atoms are arranged alike. A rotation between the spaces does no harm, since the map contains it; but where two tokens are neighbours for the teacher, they must be neighbours for the student too.
 #
-# Linear {term}`CKA` (centred kernel alignment) measures this without any training. It compares the two sets of unit atoms, paired by token: 1 means equal arrangements, whatever the rotation and the scale, and random pairs of the same atoms show what chance gives. The rows of the LM heads, from which the atoms are made by a pseudoinverse, are compared in the same way. The last two columns describe the map $M = S_T S_S^\top$. The first is the share of its squared norm $\lVert M \rVert_F^2$ that lies in its largest singular direction. The second, the participation ratio, is the effective number of directions that it uses. A map with nearly all energy in one direction moves every state to about the same place.
+# Linear {term}`CKA` (centred kernel alignment) measures this without any training. It compares the two sets of unit atoms, paired by token: 1 means equal arrangements, whatever the rotation and the scale, and random pairs of the same atoms show what chance gives. The rows of the LM heads, from which the atoms are made by a pseudoinverse, are compared in the same way. The last two columns describe the map $M = S_T S_S^\top$. The first is the share of its squared norm $\lVert M \rVert_F^2$ that lies in its largest singular direction. The second, the participation ratio, is the effective number of directions that it uses. A map with nearly all energy in one direction sends every state to about the same direction, or to its opposite.
 
 # %% tags=["hide-input"]
 page.show_table(
     premise.correspondence_table(records),
-    "How far the atoms of two models correspond. 'Of the tokens' is the share of the response tokens of the first data set that are shared atoms, on the side where it is smaller. CKA goes from 0 to 1; 'at random' is its mean over 20 random pairings of the same atoms, with a 95% interval.",
+    "How far the atoms of two models correspond. 'Of the tokens' is the share of the response tokens of the first data set that are shared atoms, on the side where it is smaller. CKA goes from 0 to 1; 'at random' is its mean over 20 random pairings of the same atoms, with the range that holds 95% of such pairings.",
     "premise-atoms",
     decimals=3,
     command=DIAGNOSE,
@@ -96,9 +96,9 @@ for record in own:
     assert abs(now.aligned - record["value"]) < 1e-4, "the record is of other models"
 
 # %% [markdown]
-# ### Why atoms of models that were trained apart differ
+# ### Where the heads of models that were trained apart agree
 #
-# The rows of two heads can be arranged alike while their atoms are not. The pseudoinverse divides the head by the squares of its singular values, so the directions in which the tokens' rows differ least weigh most in the atoms. What counts is therefore in how many directions two heads agree, however little the rows differ there. Canonical correlations between the columns of the two heads measure this; a direction is *shared* if its correlation is above the largest of 20 random pairings of the tokens. In the second part of {numref}`tab-premise-apart`, a teacher and a student of the micro family were trained from scratch once more, with fewer tokens, to see what makes atoms correspond: each line changes one thing in both models, and the last one two ({term}`micro family`; {numref}`tab-premise-apart` names the changes of its recipe). Published text, in place of the generated text of the family, is that of the training rows of GSM8K and MBPP; the vocabulary is made from it, and both models read the same rows, in one stage.
+# The rows of two heads can be arranged alike while their atoms are not. The pseudoinverse divides the head by the squares of its singular values, so the directions in which the tokens' rows differ least weigh most in the atoms. So it may matter in how many directions two heads agree, however little the rows differ there; the number alone does not decide, as the table shows. Canonical correlations between the columns of the two heads measure this; a direction is *shared* if its correlation is above the largest of 20 random pairings of the tokens. In the second part of {numref}`tab-premise-apart`, a teacher and a student of the micro family were trained from scratch once more, with fewer tokens, to see what makes atoms correspond: each line changes one thing in both models, and the last one two ({term}`micro family`). Published text, in place of the generated text of the family, is that of the training rows of GSM8K and MBPP; the vocabulary is made from it, and both models read the same rows, in one stage.
 
 # %% tags=["hide-input"]
 from semalign.book.tables.trained_apart import apart_records, apart_table
@@ -130,24 +130,26 @@ shown = apart_table(apart).set_index("models")
 kept, short = shown[shown["tokens"] == ""], shown[shown["tokens"] != ""]
 shares = {pair: f"{line['shared directions']} of {line['of']}" for pair, line in kept.iterrows()}
 times = short["CKA of atoms"] / short["at random"]
+others_first = kept["first direction"].drop(["micro-teacher → micro-student", "gemma3-270m → smollm2-135m"])
 display(
     Markdown(
         f"""- **Trained apart**: the heads of the micro pair agree in {shares["micro-teacher → micro-student"]} directions, those of two published models in {shares["gemma3-270m → smollm2-135m"]}. In their other directions they agree no more than random pairings may, and the pseudoinverse weighs a direction by how little the rows differ in it, shared or not.
-- **One made from the other**: the heads of the cut student agree with the teacher's in {shares["micro-teacher → micro-sibling"]}.
+- **One made from the other**: the heads of the cut student agree with the teacher's in {shares["micro-teacher → micro-sibling"]}, as they must: its head is a projection of the teacher's.
 - **Short trainings**: the heads agree in {100 * (short["shared directions"] / short["of"]).min():.0f} to {100 * (short["shared directions"] / short["of"]).max():.0f}% of their directions, and the CKA of atoms is {times.min():.1f} to {times.max():.1f} times that of random pairings; for the published pair it is {kept["CKA of atoms"]["gemma3-270m → smollm2-135m"] / kept["at random"]["gemma3-270m → smollm2-135m"]:.0f} times. None of these changes makes a micro pair like published ones.
 - **The mean row** of the heads, taken out of both before the pseudoinverse: {settings.teacher} and {settings.student} have CKA {similar[1]:.3f} in place of {similar[0]:.3f}, and the first direction holds {first_of[1]:.0f}% of the map's energy in place of {first_of[0]:.0f}%.
-- **The first direction** holds {100 * short["first direction"].min():.0f} to {100 * short["first direction"].max():.0f}% of the map's energy after the short trainings, and {100 * kept["first direction"]["micro-teacher → micro-student"]:.0f}% after the whole recipe, which trains several times as long. With one training of each, this suggests that the map of micro models is concentrated by long training rather than by their size. Two published models, which were trained far longer, hold {100 * kept["first direction"]["gemma3-270m → smollm2-135m"]:.0f}% there, so long training alone does not do it."""
+- **The first direction** holds {100 * short["first direction"].min():.0f} to {100 * short["first direction"].max():.0f}% of the map's energy after the short trainings, and {100 * kept["first direction"]["micro-teacher → micro-student"]:.0f}% after the whole recipe, which trains several times as long. Other pairs with the whole recipe hold {100 * others_first.min():.0f} to {100 * others_first.max():.0f}%, and two published models {100 * kept["first direction"]["gemma3-270m → smollm2-135m"]:.0f}%. With one training of each, no cause can be named."""
     )
 )
 
 # %% [markdown]
 # ## What do the targets say?
 #
-# An aligned state has the direction of the target. It is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the head gives the teacher's next token the largest logit. The figure shows how often it does, for the aligned states of each teacher layer and for each map. Permuted maps pair each token, or each position, with another one ([Decisions](#decisions-controls-of-a-map)); a map that carries meaning stands far above its permuted form. The logit-preserving map $W_S^+ W_T$ takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes maps (the best rotation) and ridge maps (the best linear map) are fitted on states of both models at the same positions of other rows. The maps are made from heads without the weights of the [final norm](#decisions-final-norm); what reads the states is the student's whole norm and head. Where these weights differ much over the dimensions, as in Gemma, a map made without them is not made for the head that reads. [`-s fold_norm=true`](#setting-fold_norm) folds them in. {numref}`tab-premise-folded` has that pair in both ways: with the weights, the logit-preserving map brings the teacher's next token in about a third of the positions, without them in none; the paper's map brings next to nothing either way.
+# An aligned state has the direction of the target. It is meant for the student, so the student's own head can read it. If the teacher's meaning arrives, the head gives the teacher's next token the largest logit. The figure shows how often it does, for the aligned states of each teacher layer, which are here the outputs of whole layers, and for each map. Permuted maps pair each token, or each position, with another one ([Decisions](#decisions-controls-of-a-map)); a map that carries meaning stands far above its permuted form. The logit-preserving map, $W_S^+ W_T$ for a state as a column, takes what the teacher's *head* reads as coefficients, where the paper's map takes cosines with its atoms. Procrustes maps (the best rotation) and ridge maps (the best linear map) are fitted on states of both models at the same positions of other rows. The maps that come from the models alone are made from heads without the weights of the [final norm](#decisions-final-norm); what reads the states is the student's whole norm and head. Where these weights differ much over the dimensions, as in Gemma, a map made without them is not made for the head that reads. [`-s fold_norm=true`](#setting-fold_norm) folds them in. {numref}`tab-premise-folded` has that pair in both ways: with the weights, the logit-preserving map brings the teacher's next token in about a third of the positions, without them in none; the paper's map brings next to nothing either way.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of positions at which the student's head reads the teacher's next token first, from aligned states of each teacher layer, for each pair on GSM8K or micro-GSM8K; the data have all benchmarks. 'The teacher's own states' are read by the teacher's head and 'the student's own states' by the student's, each layer of the student at the same share of the depth, where its layers were read; the horizontal line is the best that any head of the student's width could do. What to see: how far the paper's map lies above its permuted form and below the others, and how late a model's own states say its next token.", "name": "fig-premise-readings"}, "image": {"alt": "A panel for each pair of models; in each a line for every map over the teacher's layers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of positions at which the student's head reads the teacher's next token first, from aligned states of each teacher layer, for each pair on GSM8K or micro-GSM8K; the data have all benchmarks. 'The teacher's own states' are read by the teacher's head and 'the student's own states' by the student's, each layer of the student at the same share of the depth, where its layers were read; the horizontal line is what the teacher's logits say when they are approximated at the student's width. Bars are 95% intervals over rows. What to see: how far the paper's map lies above its permuted form in the late layers, how far below the Procrustes and the ridge map, and how late a model's own states say its next token.", "name": "fig-premise-readings"}, "image": {"alt": "A panel for each pair of models; in each a line for every map over the teacher's layers."}}
 figure = readings_of_pairs(premise.on_benchmark(records, "GSM8K"))
 page.save(premise.measured(records, "readings"), "premise-all-readings")
+measured_on = f"{min(each['n'] for each in records)} to {max(each['n'] for each in records)} rows of each data set"
 
 # %% tags=["remove-input"]
 page.provenance("premise-all-readings", DIAGNOSE, diagnosed)
@@ -155,7 +157,7 @@ page.provenance("premise-all-readings", DIAGNOSE, diagnosed)
 # %% tags=["hide-input"]
 page.show_table(
     premise.reading_table(records),
-    "Share of positions at which the student's head reads the teacher's next token first, from aligned states of the teacher's last layer, in percent; the last two columns are the student's own states of its last layer, and the horizontal line of {numref}`fig-premise-readings`.",
+    f"Share of positions at which the student's head reads the teacher's next token first, from aligned states of the teacher's last layer, in percent, over {measured_on}; the last two columns are the student's own states of its last layer, and the horizontal line of {{numref}}`fig-premise-readings`. The data have 95% intervals over rows. A response of MMLU has two positions, the letter and the end of the text.",
     "premise-readings",
     decimals=1,
     command=DIAGNOSE,
@@ -209,9 +211,9 @@ else:
 # %% [markdown]
 # ## What do the targets do?
 #
-# What the student would do if it had learned its targets perfectly can be seen without any training: the aligned state takes the place of the student's own at layer $k$, at the same length, and the layers above it go on from there. A *strength* below one mixes it with the student's own state. If the negative log-likelihood (NLL) of the response falls, the aligned states hold something that the student can use. If it rises, training toward these targets must do harm as far as it succeeds.
+# What the student would do if it had learned its targets perfectly can be seen without any training: the aligned state takes the place of the output of the student's MLP at layer $k$, at the same length, and the model goes on from there. A *strength* below one mixes it with the student's own state. If the negative log-likelihood (NLL) of the response falls, the aligned states hold something that the student can use. If it rises, targets that were reached exactly would do harm. A training that goes only part of the way may do something else ({numref}`tab-sweep-best`).
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Change of the response NLL, in nats per token, if aligned states replace the student's own at one layer, on the same benchmark; bars are paired 95% intervals over rows. Open markers are permuted maps. Rest the pointer on a point for its numbers; they are in the data too. The axis is linear near zero and logarithmic beyond. What to see: only points below zero help, and only if they lie below their permuted form too.", "name": "fig-premise-patches"}, "image": {"alt": "A panel for each pair of models; in each, points with intervals for every map at four student layers, and a line at zero."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Change of the response NLL, in nats per token, if aligned states replace the output of the student's MLP at one layer wholly (strength 1), on the same benchmark; bars are paired 95% intervals over rows. Open markers are permuted maps. Rest the pointer on a point for its numbers; they are in the data too. The axis is linear near zero and logarithmic beyond. What to see: only points below zero help, and only if they lie below their permuted form too.", "name": "fig-premise-patches"}, "image": {"alt": "A panel for each pair of models; in each, points with intervals for every map at four student layers, and a line at zero."}}
 figure = patches_of_pairs(premise.on_benchmark(records, "GSM8K"))
 page.save(premise.measured(records, "patches"), "premise-all-patches")
 
@@ -228,9 +230,26 @@ page.show_table(
 )
 
 # %% [markdown]
+# ## What the numbers say
+#
+# Three lines for each pair, from all its data. A place is a layer at one strength.
+
+# %% tags=["hide-input"]
+display(Markdown(premise.findings(records)))
+
+# %% [markdown]
+# ## Verdicts
+#
+# These are the verdicts of `semalign diagnose` on each pair and data set, made from the numbers above; `-s` sets one of the [settings](#table-of-settings). It is the first thing to run with a pair of your own ([Your own pair](14_your_own_pair.ipynb)). A verdict is about states that are put in place of others, at the output of the MLP. What is left of this when all that the last layer adds is trained towards them is less: in `micro-sibling`, with the paper's map, a small fall in loss on MMLU in the search ({numref}`tab-premise-training`), which three seeds do not confirm, while the logit-preserving and the Procrustes map do lower it there ({numref}`tab-premise-confirmed-trainings`); nothing on GSM8K, and no gain in scores ({numref}`tab-premise-confirmed`).
+
+# %% tags=["hide-input"]
+for pair, said in premise.verdicts(records).items():
+    display(folded(Markdown(said + "\n"), pair))
+
+# %% [markdown]
 # ## Does training keep it?
 #
-# Here the last pair of layers of `micro-teacher` and `micro-sibling`, whose atoms correspond, is trained on the training rows of each task. In the entries `alone`, the student learns from the teacher's aligned states at the positions of the training rows' own responses, and from nothing else: no label is a target, and no logit of the teacher. In `labels`, cross-entropy is the output term, alone or with a layer term beside it. Three entries are what one could run instead: `projection` has, beside labels, a linear projection between the states of the two models that is trained too (TED {cite}`liang2023ted`), `all-layers` fine-tunes all layers on labels (`sft`), and `logits` is distillation from the teacher's distribution. Each entry has the same seven learning rates, and the one with the lowest loss on validation rows is shown. A rate at an end of the grid has a †. At the lowest rate hardly anything is trained, so an entry for which it is best gains nothing by training. There is one seed, and rates were chosen on the rows that are shown, so small differences are uncertain beyond their intervals.
+# Here the last pair of layers of `micro-teacher` and `micro-sibling`, whose atoms correspond, is trained on the training rows of each task; states are compared in all that the layer adds (`residual`), not at the MLP alone as above. [Alignment and training](06_alignment.ipynb) explains the two {term}`terms of the objective <layer term, output term>`. In the entries `alone`, the student learns from the teacher's aligned states at the positions of the training rows' own responses, and from nothing else: no label is a target, and no logit of the teacher. In `labels`, cross-entropy is the output term, alone or with a layer term beside it that has a weight of 0.3, where the paper's is 1. In the names, `semantic` is the paper's map, `least-squares` the {term}`logit-preserving map` and `procrustes` the {term}`Procrustes map`. Three entries are what one could run instead: `projection` has, beside labels, a linear projection between the states of the two models that is trained too (TED {cite}`liang2023ted`), `all-layers` fine-tunes all layers on labels in three epochs in place of five (`sft`), and `logits` is distillation from the teacher's distribution. Each entry has the same seven learning rates, and the one with the lowest loss on validation rows is shown. A rate at an end of the grid has a †. At the lowest rate hardly anything is trained, so an entry for which it is best gains nothing by training. There is one seed, and rates were chosen on the rows that are shown, so small differences are uncertain beyond their intervals.
 
 # %% tags=["hide-input"]
 from semalign.book.tables.searches import best_points, loss_table, loss_text
@@ -258,7 +277,7 @@ display(Markdown(f"Of the data sets that were run:\n\n{loss_text(losses)}"))
 # %% [markdown]
 # ### Once on the test split
 #
-# Each entry was then trained at its best rate with three seeds, and scored once on the test split. The held-out NLL is again that of validation rows, which also chose the rates. Two one-sided tests {cite}`schuirmann1987tost` ask whether an entry equals its control within the margin of all such tests here: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). For HumanEval and MBPP the margins were named before anything was trained. *Equal* means that the 90% interval lies inside the margin, *differs* that the $p$ of the difference, corrected for all lines of the measure, is below 0.05, and *open* that the data show neither.
+# Each entry was then trained at its best rate with three seeds, and scored once on the test split. The held-out NLL is again that of the validation rows, which also chose the rates; from here on each row counts alike, where {numref}`tab-premise-training` counts each token alike. Two one-sided tests {cite}`schuirmann1987tost` ask whether an entry equals its control within the margin of all such tests here: 0.01 nats per token, and 2 points ([Decisions](#decisions-differences)). For HumanEval and MBPP the margins were named before anything was trained; for MMLU and GSM8K they were not. *Equal* means that the 90% interval lies inside the margin, *differs* that the $p$ of the difference, corrected for all lines of the measure, is below 0.05, and *open* that the data show neither.
 
 # %% tags=["hide-input"]
 from semalign.book.comparison import Comparison
@@ -266,7 +285,8 @@ from semalign.book.readings import verdicts
 from semalign.book.tables.controls import control_table, label
 from semalign.book.tables.pairs import equality_table
 from semalign.book.tables.trainings import training_lines, training_table
-from semalign.results.pairs import NLL, SCORE, pair_differences
+from semalign.book.tables.transfers import UNTRAINED
+from semalign.results.pairs import NLL, SCORE, lines_of, pair_differences
 
 PERMUTED = {
     "labels-semantic": "labels-permuted",
@@ -291,7 +311,7 @@ def show_confirmed(search, name, fold=""):
     scored = control_table(search, confirmed.scores, [search.teacher])
     page.show_table(
         scored[scored["name"].isin(map(label, confirmed.entries)) | (scored["kind"] == "as it is")],
-        f"{about}: test scores in percent with 95% intervals. `semalign` is the paper's objective on these layers, at the paper's rate.",
+        f"{about}: test scores in percent with 95% intervals: over the items for the models as they are, over seeds for trainings. `semalign` is the paper's objective on these layers, at the paper's rate. {UNTRAINED}",
         name,
         **shown,
     )
@@ -324,7 +344,7 @@ def say_confirmed(tested):
     lines = []
     for what, asked in groups.items():
         for measure, found in tested.items():
-            of_group = found[[pair in asked for pair in zip(found["ours"], found["minus"], strict=True)]]
+            of_group = lines_of(found, asked)
             if len(of_group):
                 lines.append(f"- **{what}**: {measure.name} {verdicts(of_group)}.")
     display(Markdown("Over the benchmarks with records:\n\n" + "\n".join(lines)))
@@ -388,25 +408,9 @@ display(Markdown(f"Beside labels, the paper's map minus permuted atoms: {'; '.jo
 show_confirmed(coder, "premise-coder-confirmed", "Equal or not in this pair")
 
 # %% [markdown]
-# Here the atoms carry something: beside labels every map leaves a lower loss than its permuted form, on both benchmarks. But none helps. With the logit-preserving and the Procrustes map the loss is equal to that of labels alone, with the paper's map it is higher by less than the margin, and no difference in score is shown. Without labels every map is best at one of the two lowest rates, where hardly anything is trained, and the scores stay where they were.
+# Here too the correspondence carries something: beside labels every map leaves a lower loss than its permuted form, on both benchmarks. But none is shown to help. With the logit-preserving and the Procrustes map the loss is equal to that of labels alone, with the paper's map it is higher by less than the margin, and no difference in score is shown. Without labels every map is best at one of the two lowest rates, where hardly anything is trained, and the scores stay where they were.
 #
-# An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. These searches give none: beside labels no layer term lowers the held-out loss below that of labels at the same layers by more than its interval. Where several layers, a middle one, or all one after the other train in `micro-sibling`, the layer term mostly raises the loss on GSM8K, and the paper's map raises it on both code benchmarks, in `micro-teacher` as at the last layer of `micro-sibling`, where permuted atoms raise it further in the mean. Labels at more layers at once, or at an earlier one, do lower it. Without labels no mean score of `micro-sibling` is far above that of the student before ({numref}`tab-premise-confirmed`); on MMLU the mean falls with the paper's map, and less with permuted atoms, which hardly trained. Fine-tuning of all its layers, which needs no teacher, reaches a lower loss than every entry at the last layer. The searches looked at two pairs of models, with one seed, and with three where their best points were confirmed, and not at everything: at other places of `micro-sibling` only MMLU and GSM8K were searched, and none of these searches aligns before it trains on labels. Other pairs may differ.
-#
-# ## What the numbers say
-#
-# One line for each pair, from all its data. A place is a layer at one strength.
-
-# %% tags=["hide-input"]
-display(Markdown(premise.findings(records)))
-
-# %% [markdown]
-# ## Verdicts
-#
-# These are the verdicts of `semalign diagnose` on each pair and data set, made from the numbers above; `-s` sets one of the [settings](#table-of-settings). It is the first thing to run with a pair of your own ([Your own pair](14_your_own_pair.ipynb)). A verdict is about states that are put in place of others. What is left of this when the last layer is trained towards them is less: in `micro-sibling`, with the paper's map, a small fall in loss on MMLU in the search ({numref}`tab-premise-training`), which three seeds do not confirm, while the logit-preserving and the Procrustes map do lower it there ({numref}`tab-premise-confirmed-trainings`); nothing on GSM8K, and no gain in scores ({numref}`tab-premise-confirmed`).
-
-# %% tags=["hide-input"]
-for pair, said in premise.verdicts(records).items():
-    display(folded(Markdown(said + "\n"), pair))
+# An objective that beats what one would run anyway, by more than its control does, would deserve a name of its own, `semalign+`. These searches give none: beside labels no layer term lowers the held-out loss below that of labels at the same layers by more than its interval. Where several layers, a middle one, or all one after the other train in `micro-sibling`, the layer term mostly raises the loss on GSM8K, and the paper's map raises it at the last layers on both code benchmarks, in `micro-teacher` as in `micro-sibling`; permuted atoms raise it more in the mean. Labels at more layers at once, or at an earlier one, do lower it. Without labels no mean score of `micro-sibling` is far above that of the student before ({numref}`tab-premise-confirmed`); on MMLU the mean falls with the paper's map, and less with permuted atoms, which hardly trained. Fine-tuning of all its layers, which needs no teacher, reaches a lower mean loss than every entry at the last layer. The searches looked at two pairs of models, with one seed, and with three where their best points were confirmed, and not at everything: at other places of `micro-sibling` only MMLU and GSM8K were searched, and none of these searches aligns before it trains on labels. Other pairs may differ.
 
 # %% [markdown]
 # **Read next**: [Alignment and training](06_alignment.ipynb), or [Your own pair](14_your_own_pair.ipynb) to diagnose your models.

@@ -17,9 +17,10 @@
 #
 # **Does a change of the student's score come from semantic alignment?**
 #
-# - No comparison shows that a score rises by more than with a map without semantics. At the sizes of the paper's Table 5, whether real {term}`atoms <semantic atom>` do better than permuted ones is {verdict}`6:micro,micro-sibling`, for the student that was trained apart from its teacher and the one that was cut from it.
-# - With the paper's whole objective, no difference in score between real and permuted atoms is shown, once the number of comparisons is corrected for. The largest is on MMLU in `micro-student`, in favour of real atoms ({numref}`tab-pairs-score-micro-student`). With {term}`aligned states <aligned state>` alone there is one: in `micro-sibling`, whose atoms correspond to the teacher's, the score on GSM8K falls with both ({numref}`tab-trainings-micro-sibling`), and much further with permuted atoms ({numref}`tab-pairs-score-micro-sibling`). In `micro-student`, which was trained apart, it falls with both too ({numref}`tab-trainings-micro-student`), and no difference between them is shown ({numref}`tab-pairs-score-micro-student`).
-# - With fewer rows and settings chosen on validation data, `semalign-tuned`, the paper's objective with a rate of its own, and its forms with permuted and random atoms trained a student only once: `micro-sibling` on MMLU, where no difference between their scores is shown ([Chosen settings](10_chosen_settings.ipynb)).
+# - At the sizes of the paper's Table 5 no score is shown to rise by more than with {term}`atoms <semantic atom>` that are permuted. The claim that the paper's whole objective keeps semantic content is {verdict}`6:micro,micro-sibling`, for the student that was trained apart from its teacher and the one that was cut from it, since it is not shown to lift a score of either.
+# - With the whole objective no difference in score between real and permuted atoms is shown, once the number of comparisons is corrected for. With {term}`aligned states <aligned state>` alone there is one: in `micro-sibling`, whose atoms correspond to the teacher's, the score on GSM8K falls with both ({numref}`tab-trainings-micro-sibling`), and much further with permuted atoms ({numref}`tab-pairs-score-micro-sibling`). In `micro-student`, which was trained apart, it falls with both too ({numref}`tab-trainings-micro-student`), and no difference between them is shown ({numref}`tab-pairs-score-micro-student`).
+# - On GSM8K, against the output cosine alone, the layer term lowers the score of `micro-student` and raises that of `micro-sibling`. Both end far below the student before, and cross-entropy on {term}`labels` far above both.
+# - No other layer is a way out: in a sweep over all of them, the place where the loss falls most, with the {term}`logit-preserving map` at the first layers, does still better with the permuted form of that map, and with labels alone ({numref}`tab-sweep-best`).
 # - **What this does not show**: that there are no differences. An interval that contains zero leaves that open.
 #
 # :::{admonition} About this page
@@ -57,7 +58,8 @@ page = open_page("09_controls", profile, inputs)
 # %%
 import pandas as pd
 
-from semalign.book.comparison import paper_sized
+from semalign.book.comparison import Comparison, paper_sized
+from semalign.book.tables.trainings import training_lines
 from semalign.experiments.profiles import load_profile
 
 settings = load_profile(profile)
@@ -101,12 +103,12 @@ shown = pd.concat(lines for each in beside for lines in found[each.profile.name]
 shown = shown[shown["minus"].str.startswith("permuted")]
 display(
     Markdown(
-        f"Real atoms against permuted ones at Table 5's sizes, over all students, benchmarks and both measures: {readings.verdicts(shown)}. What these words mean stands [below](#equal-atoms), with the numbers."
+        f"Real atoms against permuted ones at Table 5's sizes, over all students, benchmarks and both measures: {readings.verdicts(shown)}. What these words mean stands [below](#equal-atoms), with the numbers; an entry that did not train says nothing about atoms."
     )
 )
 page.show_table(
     pd.concat(pairs.word_table(each.profile, ATOMS[each.profile.name], found[each.profile.name]) for each in beside),
-    "Real atoms against permuted ones at Table 5's sizes: is their difference shown to be small (*equal*), is there one (*differs*), or neither (*open*)?",
+    "Real atoms against permuted ones at Table 5's sizes: is their difference shown to be small (*equal*), is there one (*differs*), or neither (*open*)? ‡: neither entry trained the student in any run, so that the two are equal for this reason alone.",
     "atoms-in-words",
     command="; ".join(each.command for each in beside),
     records=[path for each in beside for path in each.paths],
@@ -122,7 +124,7 @@ for each in beside:
     suffix, of = each.profile.student, found[each.profile.name]
     for measure, short, better in ((NLL, "nll", "below"), (SCORE, "score", "above")):
         page.save(of[measure], f"pairs-{short}-{suffix}")
-        caption = f"Student {each.profile.student}: differences in {measure.name}, in {measure.unit}, ± half of the 95% interval over {'rows' if measure is NLL else 'items'} and seeds. Bold: p, corrected for all {len(of[measure])} lines, is below 0.05. The first entry is better {better} zero."
+        caption = f"Student {each.profile.student}: differences in {measure.name}, in {measure.unit}, ± half of the 95% interval over {of[measure]['n'].max()} {'rows' if measure is NLL else 'items'} and {of[measure]['seeds'].max()} seeds. Bold: p, corrected for all {len(of[measure])} differences of this table, is below 0.05. The first entry is better {better} zero."
         shown = pairs.pair_table(each.profile, ASKED[each.profile.name], of[measure], measure)
         made = table(shown, caption, f"tab-pairs-{short}-{suffix}")
         display(
@@ -134,7 +136,7 @@ for each in beside:
 # (equal-atoms)=
 # ### Are real and permuted atoms equal?
 #
-# A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins are 0.01 nats per token and 2 points. They were chosen for what they mean in practice, and were not fixed before these results were known ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%. *Differs* means that the corrected $p$ of the table above is below 0.05. Where both hold, there is a difference, and it is smaller than the margin. *Open* means that the data show neither. Entries that [did not train](08_evaluation.ipynb) are equal for that reason alone. To say that real and permuted atoms are equal in all cases of a student, every single test must succeed. That is strict already, so these tests need no correction for their number.
+# A difference that was not shown is not yet an equality. Two one-sided tests {cite}`schuirmann1987tost` ask the opposite question: is the difference shown to be smaller than a margin? The margins are 0.01 nats per token and 2 points. They were chosen for what they mean in practice, and were not fixed before these results were known ([Decisions](#decisions-differences)). *Equal* means that the 90% interval lies inside the margin, on both sides of zero, which is a test at 5%. *Differs* means that the corrected $p$ is below 0.05, which stands in bold in {numref}`tab-pairs-nll-micro-student` and the three tables after it. Where both hold, there is a difference, and it is smaller than the margin. *Open* means that the data show neither. Entries that [did not train](08_evaluation.ipynb) are equal for that reason alone (‡). Each *equal* is a test of its own at 5% and is not corrected for their number; only a statement that all cases of a student are equal would need no correction, since for it every test must succeed.
 
 # %% tags=["hide-input"]
 for each in beside:
@@ -149,7 +151,10 @@ for each in beside:
         records=each.paths,
         fold=f"Equal or not, student {each.profile.student}",
     )
-sizes = "; ".join(f"{each.profile.student} {readings.nll_changes(each.records, 'cross-entropy')}" for each in beside)
+plain = {
+    each.profile.student: training_lines(each.profile, each.records, ["cross-entropy"], each.before) for each in beside
+}
+sizes = "; ".join(f"{student} {readings.nll_changes(lines, 'cross-entropy')}" for student, lines in plain.items())
 display(
     Markdown(
         f"To judge the margin: cross-entropy on the labels, in the same steps and with the same layer, changes the held-out NLL by this much, in nats per token: {sizes}. Where that is less than the margin of {NLL.margin:g}, *equal* in the NLL says that neither entry does much, and nothing about the atoms."
@@ -171,7 +176,9 @@ for name in (f"{settings.name}-depth", f"{settings.name}-sibling-depth"):
     paths = sweep.current(depth, sweep.sweep_folder(depth))
     swept[name] = sweep.table(paths)
     command, data = f"semalign sweep --profile {name}", name.removeprefix(f"{settings.name}-")
-    print(f"{name}: {len(paths)} of {len(sweep.points(depth))} points, {made_on(paths)}; `{command}` makes the others")
+    if missing := len(sweep.points(depth)) - len(paths):
+        print(f"{name}: {missing} points are missing or stale: {command}")
+    display(Markdown(f"Sweep `{name}`: {made_on(paths)}."))
     page.save(swept[name], f"sweep-{data}")
     sources[name] = page.provenance(f"sweep-{data}", command, paths)
 
@@ -196,18 +203,14 @@ display(Markdown(readings.swept(swept.get(f"{settings.name}-sibling-depth", swee
 # %% [markdown]
 # ### Where the sweep lowers the loss most
 #
-# In the second student the sweep lowers the loss most at the first layers, with the {term}`logit-preserving map`, on MMLU. The sweep has one seed, and no permuted form of that map. Here the first layers are trained with three seeds, each map beside its permuted form and beside labels alone at the same layer and rate. The place was chosen by reading the sweep, whose held-out rows are the same, so the result is a little too good.
+# In the second student the sweep lowers the loss most at the first layer of each model, with the {term}`logit-preserving map` at all that the layer adds, on MMLU. The sweep has one seed, and no permuted form of that map. Here this place is trained with three seeds, each map beside its permuted form and beside labels alone at the same layer and rate. The place was chosen by reading the sweep, whose held-out rows are the same, so the result is a little too good.
 
 # %% tags=["hide-input"]
 from semalign.book.tables.paper import title
-from semalign.book.tables.trainings import training_lines
-from semalign.experiments.currency import current
-from semalign.paths import results_dir
-from semalign.results.records import read_records
 
-best = load_profile("sibling-first")
-(results_dir() / best.name).mkdir(exist_ok=True)
-kept = sorted(current(best, results_dir() / best.name))
+best = Comparison(load_profile("sibling-first"))
+if best.lacking:
+    print(best.lacking)
 BEST = [
     ("alone-semantic", "alone-permuted"),
     ("alone-least-squares", "alone-permuted-least-squares"),
@@ -216,17 +219,16 @@ BEST = [
     ("alone-least-squares", "labels"),
     ("alone-procrustes", "labels"),
 ]
-trained = read_records(results_dir() / best.name, kept)
 page.show_table(
-    pairs.pair_table(best, BEST, pair_differences(trained, BEST, NLL), NLL),
+    pairs.pair_table(best.profile, BEST, pair_differences(best.records, BEST, NLL), NLL),
     "Difference in the held-out NLL at the first layers of micro-teacher and micro-sibling, in nats per token, ± half of the 95% interval over rows and seeds; the first entry is better below zero. Bold: p, corrected by Holm's procedure over this table, is below 0.05.",
     "sweep-best",
-    command=f"semalign compare --profile {best.name}",
-    records=[results_dir() / best.name / name for name in kept],
+    command=best.command,
+    records=best.paths,
 )
 told = [
     f"`{line.entry}` on {title(line.task)} {line.nll_before:.3f} → {line.nll:.3f}"
-    for line in training_lines(best, trained, list(best.variants), {}).itertuples()
+    for line in training_lines(best.profile, best.records, list(best.profile.variants), best.before).itertuples()
 ]
 display(Markdown(f"Held-out NLL before → after: {'; '.join(told) or 'not run'}."))
 

@@ -17,10 +17,11 @@
 #
 # **Which part of the method does the work, and are few layers enough?**
 #
-# - Where the student learns from {term}`aligned states <aligned state>` alone, shuffling the tokens raises the loss greatly on both benchmarks, with few rows as with many. In this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters; in the other student, whose atoms hardly agree, it does so clearly on GSM8K alone, with the {term}`logit-preserving map` and not with the paper's ({numref}`tab-second-map`). Beside cross-entropy shuffling costs far less, and at the paper's own settings shuffling the paper's map makes no clear difference.
-# - Little of this helps the student. On GSM8K none of the four starting points lowers its loss. Beside cross-entropy the paper's layer term never clearly lowers the loss that {term}`labels` alone give, however few rows there are; in the other student it does with the fewest rows on MMLU, where permuted atoms do so too ({numref}`tab-second-controls`). Beside the paper's output cosine, which raises the loss on GSM8K greatly, it takes part of that rise away in this pair ({numref}`tab-ablation-weight`).
-# - Without labels the last layer alone changes the loss on MMLU little and raises it on GSM8K, and more layers raise it. Beside cross-entropy more layers lower it on both benchmarks, but labels alone on as many layers do so too, and on GSM8K they do better without the layer term ({numref}`tab-labels-on-layers`). In the other student the layer term does harm there on both benchmarks, except on MMLU with all layers, where none is shown ({numref}`tab-second-labels-on-layers`).
-# - **What this does not show**: scores, except in the sections on [labels of another form](#labels-of-another-form) and on side effects. The ablations cover two benchmarks and three seeds. That of attribution covers one pair, the others two, some in part; the side effects cover four benchmarks and two pairs, with one seed.
+# - Where the student learns from {term}`aligned states <aligned state>` alone, shuffling the tokens raises the loss greatly on both benchmarks, with few rows as with many. In this pair, whose {term}`atoms <semantic atom>` agree, the correspondence matters; in the other student, whose atoms hardly agree, it does so on GSM8K alone, with the {term}`logit-preserving map`, the Procrustes and the ridge map, and is not shown to with the paper's ({numref}`tab-second-forms`). Beside cross-entropy shuffling costs far less, and at the paper's own settings shuffling the paper's map makes no clear difference ({numref}`tab-ablation-forms`).
+# - Little of this helps the student. On GSM8K none of the four starting points lowers its loss at its rate; at a higher one labels with the layer term do, by less than labels alone ({numref}`tab-premise-training`). Beside cross-entropy the paper's layer term never clearly lowers the loss that {term}`labels` alone give, however few rows there are, in either student; with the fewest rows on MMLU permuted atoms do, in the other one ({numref}`tab-second-controls`). Beside the paper's output cosine, which raises the loss on GSM8K greatly, it takes part of that rise away in this pair ({numref}`tab-ablation-weight`).
+# - Without labels the last layer alone changes the loss on MMLU little and raises it on GSM8K, and more layers raise it. Beside cross-entropy more layers lower it on GSM8K, and all of them on MMLU, but labels alone on as many layers do so too, and on GSM8K they do better without the layer term ({numref}`tab-labels-on-layers`), in the other student too ({numref}`tab-second-labels-on-layers`).
+# - At the paper's settings the attributed pair is the worst of those that were tried on GSM8K, and on MMLU none is clearly better ({numref}`tab-ablation-pairing`). Without labels, ten atoms do about as well as all of them, and coefficients from a soft softmax do much more harm ({numref}`tab-ablation-strength`). Whether alignment predicts the gain, and whether layer outputs have fewer side effects than parameters, stays open.
+# - **What this does not show**: scores, except in the sections on [labels of another form](#labels-of-another-form) and on side effects. The ablations cover two benchmarks and three seeds. Those of attribution and of labels of another form cover one pair, the others two, some in part; the side effects cover four benchmarks and two pairs, with one seed.
 #
 # :::{admonition} About this page
 # - **Purpose**: change one thing at a time about the method, and see how the {term}`held-out <held out>` loss changes. The paper announces ablations of attribution, pairing and strength of decomposition, and two findings (its Section 1): that alignment before the update predicts the transfer, and that few layers are enough. Its Appendix D.1 argues about side effects and bandwidth. The paper shows no numbers for any of these.
@@ -72,21 +73,49 @@ SIDES = {  # whose side effects, and the command that measures them
 }
 
 # %%
-from semalign.book.tables import ablations, medium, prediction, side_effects
-from semalign.experiments.cells import cells
-from semalign.experiments.currency import current
+from semalign.book.comparison import Comparison
+from semalign.book.tables import ablations, medium, pairs, prediction, regimes, side_effects
 from semalign.experiments.inputs import source_once
 from semalign.experiments.profiles import load_profile
 from semalign.paths import results_dir
+from semalign.results.pairs import NLL
 
-settings = load_profile("ablations")
-folder = results_dir() / settings.name
-folder.mkdir(parents=True, exist_ok=True)
-kept = current(settings, folder)
-lines = ablations.ablation_data(settings, folder, kept)
-records = [folder / name for name in sorted(kept)]
-if missing := len(cells(settings)) - len(kept):
-    print(f"{missing} of {len(cells(settings))} records are missing or stale: semalign compare --profile ablations")
+first, second = (Comparison(load_profile(name)) for name in ("ablations", "student-ablations"))
+settings, records, second_records, SECOND = first.profile, first.paths, second.paths, second.command
+for each in (first, second):
+    if each.lacking:
+        print(each.lacking)
+
+# %% [markdown]
+# Besides the changes of one setting, these pairs of entries are compared: each map with its permuted form, labels with and without the layer term on several layers, and states of single heads with their controls.
+
+# %%
+ENTRY = {"literal": "semalign", "both": "both", "alone": "alone"}  # the starting points with three maps or more
+FITTED = ("least-squares", "procrustes", "ridge")
+FORMS = [(ENTRY[base], f"{base}-permuted") for base in ENTRY]
+FORMS += [(f"{base}-{name}", f"{base}-permuted-{name}") for base in ENTRY for name in FITTED]
+NUMBERS = (2, 4, 8)
+ON_LAYERS = [(f"labels-{n}-layers", "both-weight-0") for n in NUMBERS]
+ON_LAYERS += [(f"both-{n}-layers", f"labels-{n}-layers") for n in NUMBERS]
+HEADS = [
+    pair
+    for base in ENTRY
+    for pair in ((f"{base}-heads", f"permuted-{base}-heads"), (f"{base}-heads", f"{base}-attention"))
+]
+HEADS.append(("both-heads", "both-weight-0"))
+
+
+def compared(each):
+    """Return all comparisons of a student in this chapter, which are corrected together."""
+    further = [*FORMS, *ON_LAYERS, *HEADS, *regimes.tried(each.profile).values()]
+    return ablations.compared(each.profile, each.records, further)
+
+
+family, second_family = compared(first), compared(second)
+lines, second_lines = (
+    ablations.ablation_data(*each) for each in ((settings, family), (second.profile, second_family))
+)
+print(len(family), "comparisons of micro-sibling,", len(second_family), "of micro-student")
 
 # %% [markdown]
 # ## What is changed, and around what
@@ -98,26 +127,26 @@ if missing := len(cells(settings)) - len(kept):
 # - `alone`: the layer term without labels, at the same place;
 # - `inner`: as `alone`, but one student layer below the last, so that there are teacher layers above and below to pair it with.
 #
-# The three other starting points have a higher rate than `literal`: the one that was best for cross-entropy on MMLU in an earlier search. It was chosen on the same validation rows, so that these three are a little too good.
+# The three other starting points have a higher rate than `literal`: the one that was best for cross-entropy on MMLU in an earlier search, chosen on the same validation rows, so that on MMLU these three are a little too good. On GSM8K a rate thirty times as high was best for labels ({numref}`tab-premise-training`).
 #
-# A difference is the variant's loss minus that of its starting point, on the same rows, in nats per token: below zero the change helps. Intervals are bootstraps over rows and seeds. Bold differences are those whose $p$ is below 0.05 after Holm's procedure, which takes all changes of one setting of one student together; a table that compares other trainings is corrected on its own and says so.
+# A difference is the variant's loss minus that of its starting point, on the same rows, in nats per token: below zero the change helps. Intervals are bootstraps over rows and seeds. Bold differences are those whose $p$ is below 0.05 after Holm's procedure, which takes all comparisons of one student on both benchmarks together; the sections on labels of another form and after it have their own.
 
 # %% tags=["hide-input"]
 page.show_table(
-    ablations.base_table(settings, folder, kept),
-    f"The starting points: response NLL over all response tokens of {settings.held_out} held-out rows, of the student before and after the transfer, mean over seeds.",
+    ablations.base_table(settings, first.records, first.before),
+    f"The starting points: response NLL on {settings.held_out} held-out rows, where all rows count alike, of the student before and after the transfer, mean over seeds, and the change with half of its 95% interval over rows and seeds.",
     "ablation-bases",
     command=COMPARE,
     records=records,
 )
 page.save(lines, "ablations")
-again = made_again(results_dir() / "ablations-again", folder)
-display(Markdown(f"The records of this chapter: {made_on(records)}; {again} nats per token."))
+again = made_again(results_dir() / "ablations-again", first.folder)
+display(Markdown(f"The records of micro-sibling: {made_on(records)}; {again} nats per token. Of micro-student: {made_on(second_records)}."))
 
 # %% [markdown]
 # ## The map
 #
-# Which map takes the teacher's states into the student's space? `semantic`, the paper's, pairs token with token; [Baselines and controls](../baselines.md) describes the others. Permuted forms are {term}`controls <control>`: they keep the geometry of both spaces and pair wrong tokens, or wrong positions; `random` has no correspondence at all. If the meaning of the atoms matters, the paper's map must be better than its permuted form. All maps have the rate of their starting point here. {numref}`tab-premise-training` gives each a rate of its own: permuted forms then do best at the lowest ones, where they hardly train, and the differences are small.
+# Which map takes the teacher's states into the student's space? `semantic`, the paper's, pairs token with token; [Baselines and controls](../baselines.md) describes the others. Permuted forms are {term}`controls <control>`: they keep the geometry of both spaces and pair wrong tokens, or wrong positions; `random` has no correspondence at all. If the meaning of the atoms matters, the paper's map must be better than its permuted form. All maps have the rate of their starting point here. {numref}`tab-premise-training` gives the paper's, the logit-preserving and the Procrustes map and their permuted forms rates of their own. Without labels most permuted forms then do best at the lowest rates, where they hardly train; beside labels they train at rates like those of labels alone.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL with another map minus that with the paper's map, around three starting points. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: where the permuted form of a map is worse than the map itself, its correspondence carries something.", "name": "fig-ablation-map"}, "image": {"alt": "Three panels, one for each starting point, with a point and an interval for each of eight maps and each benchmark, and a line at zero."}}
 figure = factor_effects(settings, lines, "map")
@@ -135,6 +164,13 @@ page.show_table(
     fold="The numbers: the map",
 )
 display(Markdown(ablations.reading(lines, "map")))
+page.show_table(
+    pairs.pair_table(settings, FORMS, family, NLL),
+    "Response NLL with a map minus that with its permuted form, ± half of the 95% interval; below zero the map is better. `semalign`, `both` and `alone` have the paper's map.",
+    "ablation-forms",
+    command=COMPARE,
+    records=records,
+)
 
 # %% [markdown]
 # ## Are few layers enough?
@@ -159,90 +195,18 @@ page.show_table(
 display(Markdown(ablations.reading(lines, "layers")))
 
 # %% [markdown]
-# At the paper's settings one layer is not always enough: on GSM8K all eight take away part of the harm that the first one does, and still leave the loss above that of the student before ({numref}`tab-ablation-bases`); fewer than all take nothing of it away, and two add to it. On MMLU, where one layer lowers the loss, two and four raise it. Without labels each further layer raises the loss. Beside cross-entropy, more layers may help because labels train more layers. So {numref}`tab-labels-on-layers` has labels alone on as many layers, and what the layer term adds to them there.
+# At the paper's settings one layer is not always enough: on GSM8K all eight take away part of the harm that the first one does, and still leave the loss above that of the student before ({numref}`tab-ablation-bases`); fewer than all take nothing of it away, and two add to it. On MMLU, where the change by one layer is not shown to differ from zero, two and four raise the loss. Without labels two and four layers raise the loss on both benchmarks, all eight clearly on GSM8K only. Beside cross-entropy, more layers may help because labels train more layers. So {numref}`tab-labels-on-layers` has labels alone on as many layers, and what the layer term adds to them there.
 
 # %% tags=["hide-input"]
-from semalign.book.tables import pairs
-from semalign.results.pairs import NLL, pair_differences
-from semalign.results.records import read_records
-
-NUMBERS = (2, 4, 8)
-ON_LAYERS = [(f"labels-{n}-layers", "both-weight-0") for n in NUMBERS]
-ON_LAYERS += [(f"both-{n}-layers", f"labels-{n}-layers") for n in NUMBERS]
-on_layers = pair_differences(read_records(folder, kept), ON_LAYERS, NLL)
 page.show_table(
-    pairs.pair_table(settings, ON_LAYERS, on_layers, NLL),
-    "Response NLL of labels alone on the last two, the last four and all layers minus that of labels on the last one (`both-weight-0`), and of labels with the layer term (`both`) minus that of labels on the same layers, ± half of the 95% interval. Bold: $p$ is below 0.05, corrected by Holm's procedure over this table.",
+    pairs.pair_table(settings, ON_LAYERS, family, NLL),
+    "Response NLL of labels alone on the last two, the last four and all layers minus that of labels on the last one (`both-weight-0`), and of labels with the layer term (`both`) minus that of labels on the same layers, ± half of the 95% interval.",
     "labels-on-layers",
     command=COMPARE,
     records=records,
 )
 
 # %% [markdown]
-# ## The other student
-#
-# Here `micro-student` takes some of this chapter's changes: of the map and of the number of layers, and those of the sections that follow, strength of decomposition, weight, pairing, interface and readings of the text. This student was trained apart from the teacher, and its atoms hardly correspond to the teacher's. Rows, rates, layers and interface are those of the first student, so that none was chosen for this one. Holm's procedure takes all changes of this student together.
-
-# %% tags=["hide-input"]
-second = load_profile("student-ablations")
-second_folder = results_dir() / second.name
-second_folder.mkdir(exist_ok=True)
-second_kept = current(second, second_folder)
-second_lines = ablations.ablation_data(second, second_folder, second_kept)
-second_records = [second_folder / name for name in sorted(second_kept)]
-SECOND = f"semalign compare --profile {second.name}"
-if missing := len(cells(second)) - len(second_kept):
-    print(f"{missing} of {len(cells(second))} records are missing or stale: {SECOND}")
-page.show_table(
-    ablations.base_table(second, second_folder, second_kept),
-    f"The starting points for micro-student: response NLL over all response tokens of {second.held_out} held-out rows, of the student before and after the transfer, mean over seeds.",
-    "second-bases",
-    command=SECOND,
-    records=second_records,
-)
-page.save(second_lines, "second-ablations")
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL of micro-student with another map minus that with the paper's map, around three starting points. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether the permuted form of a map is worse than the map itself here too.", "name": "fig-second-map"}, "image": {"alt": "Three panels, one for each starting point, with a point and an interval for each of eight maps and each benchmark, and a line at zero."}}
-figure = factor_effects(second, second_lines, "map")
-
-# %% tags=["remove-input"]
-page.provenance("second-ablations", SECOND, second_records)
-
-# %% tags=["hide-input"]
-CHANGED = {
-    "map": ("map", "with another map minus that with the paper's"),
-    "layers": ("number of layers", "with more layers minus that with one"),
-    "strength": (
-        "strength of decomposition",
-        "with other coefficients or atoms minus that with the cosines of all atoms",
-    ),
-    "weight": ("weight", "with another weight of the layer term minus that with weight 1"),
-    "pairing": ("pairing", "with another pair of layers minus that of the starting point"),
-    "interface": ("interface", "with another interface minus that of the starting point"),
-    "reading": ("reading", "under another reading of the text minus that of the starting point"),
-}
-for factor, (called, what) in CHANGED.items():
-    page.show_table(
-        ablations.factor_table(second, second_lines, factor),
-        f"Response NLL of micro-student {what}, ± half of the 95% interval.",
-        f"second-{factor}",
-        command=SECOND,
-        records=second_records,
-        fold=f"The numbers: {called} for micro-student",
-    )
-    display(Markdown(f"By the {called}:\n\n{ablations.reading(second_lines, factor)}"))
-second_on_layers = pair_differences(read_records(second_folder, second_kept), ON_LAYERS, NLL)
-page.show_table(
-    pairs.pair_table(second, ON_LAYERS, second_on_layers, NLL),
-    "What {numref}`tab-labels-on-layers` has, for micro-student: labels alone on more layers, and labels with the layer term minus labels on the same layers, ± half of the 95% interval. Bold: $p$ is below 0.05, corrected by Holm's procedure over this table.",
-    "second-labels-on-layers",
-    command=SECOND,
-    records=second_records,
-)
-
-# %% [markdown]
-# Learning from aligned states alone, this student too loses more on GSM8K when the tokens of the logit-preserving map are shuffled, though its atoms hardly agree with the teacher's; with the paper's map it does so in the mean, and the difference is not shown, as on MMLU. The Procrustes and the ridge map do less harm on GSM8K than the paper's map around every starting point. Without labels, more layers raise the loss on both benchmarks, with four and all eight far more than in the first student. Beside cross-entropy the layer term raises it at two and four layers on both, and at all eight on GSM8K, while labels alone on more layers lower it. Beside labels the loss is the lower the less weight the layer term has, on both benchmarks. Targets of few atoms do less harm on GSM8K than those of all, with labels and without ({numref}`tab-second-strength`), unlike in the first student, where one atom does more without labels; a soft softmax does more. States and targets without their means do less harm there too, and supervision of every position does more without labels ({numref}`tab-second-reading`).
-#
 # ## Strength of decomposition
 #
 # A target is a sum over all atoms, each with its cosine as the coefficient. Three things are changed about that sum:
@@ -267,6 +231,9 @@ page.show_table(
     fold="The numbers: strength",
 )
 display(Markdown(ablations.reading(lines, "strength")))
+
+# %% [markdown]
+# Ten atoms and more leave about the loss that all of them leave. Without labels one atom does more harm on GSM8K, and on MMLU the atoms of the data's tokens do, while as many random tokens do not. A softmax that is not sharp does harm around every starting point on GSM8K.
 
 # %% [markdown]
 # ## The weight of the layer term
@@ -383,25 +350,16 @@ display(Markdown(ablations.reading(lines, "interface")))
 # {numref}`tab-ablation-heads` compares trainings at single heads with the same and permuted atoms, and with the sum over heads, which is the interface `attention`; beside labels also with labels alone.
 
 # %% tags=["hide-input"]
-HEADS = [
-    pair
-    for base in ("literal", "both", "alone")
-    for pair in ((f"{base}-heads", f"permuted-{base}-heads"), (f"{base}-heads", f"{base}-attention"))
-]
-HEADS.append(("both-heads", "both-weight-0"))
-by_head = pair_differences(read_records(folder, kept), HEADS, NLL)
 page.show_table(
-    pairs.pair_table(settings, HEADS, by_head, NLL),
-    "Difference in the held-out NLL in nats per token, ± half of the 95% interval over rows and seeds; below zero heads compared one by one are better. Bold: p, corrected by Holm's procedure over this table, is below 0.05.",
+    pairs.pair_table(settings, HEADS, family, NLL),
+    "Difference in the held-out NLL in nats per token, ± half of the 95% interval over rows and seeds; below zero heads compared one by one are better.",
     "ablation-heads",
     command=COMPARE,
     records=records,
 )
 second_heads = [pair for pair in HEADS if not pair[0].startswith("literal")]
 page.show_table(
-    pairs.pair_table(
-        second, second_heads, pair_differences(read_records(second_folder, second_kept), second_heads, NLL), NLL
-    ),
+    pairs.pair_table(second.profile, second_heads, second_family, NLL),
     "What {numref}`tab-ablation-heads` has, for micro-student, around `both` and `alone`.",
     "second-heads",
     command=SECOND,
@@ -410,7 +368,7 @@ page.show_table(
 )
 
 # %% [markdown]
-# In micro-sibling, around the paper's settings on GSM8K, and without labels on MMLU, heads do better with real atoms than with permuted ones: what single heads add can be aligned too. But the loss falls without labels on MMLU only, as it does for the sum over heads. At the last layers on GSM8K heads do less harm than their sum, at the first ones more. Beside labels real and permuted atoms are not shown to differ, and labels alone are not beaten; on GSM8K they do better. In micro-student real and permuted atoms are not shown to differ anywhere, and heads do better than their sum, with labels and without ({numref}`tab-second-heads`); labels alone are not beaten there either.
+# In micro-sibling, around the paper's settings on GSM8K, heads do better with real atoms than with permuted ones: what single heads add can be aligned too. Elsewhere no such difference is shown. Without labels the mean loss falls on MMLU only, by less than its interval, as it does for the sum over heads. At the last layers on GSM8K heads do less harm than their sum. Labels alone are not beaten, and on GSM8K they do better. In micro-student real and permuted atoms are not shown to differ anywhere. Heads do better there than their sum on GSM8K, with labels and without, and on MMLU without ({numref}`tab-second-heads`); labels alone are not beaten there either.
 
 # %% [markdown]
 # ## Readings of the text
@@ -460,20 +418,18 @@ display(Markdown(ablations.reading(lines, "regime")))
 # A teacher is worth most where labels are few. If alignment carries knowledge, the layer term must lower the loss beside the same labels, and more so when rows are taken away; and its atoms must matter, so that permuted ones lower it less. {numref}`tab-ablation-controls` compares trainings on the same rows.
 
 # %% tags=["hide-input"]
-from semalign.book.tables import regimes
-
-contrasts = regimes.regime_data(settings, folder, kept)
+contrasts = regimes.regime_data(settings, family)
 page.show_table(
     regimes.regime_table(settings, contrasts),
-    "Trainings on the same rows: difference of their response NLL, ± half of the 95% interval. Below zero the first is better. Bold differences have a $p$ below 0.05, corrected by Holm's procedure over this table; a blank was not tried.",
+    "Trainings on the same rows: difference of their response NLL, ± half of the 95% interval. Below zero the first is better; a blank was not tried.",
     "ablation-controls",
     command=COMPARE,
     records=records,
 )
 display(Markdown(regimes.regime_reading(contrasts)))
-second_contrasts = regimes.regime_data(second, second_folder, second_kept)
+second_contrasts = regimes.regime_data(second.profile, second_family)
 page.show_table(
-    regimes.regime_table(second, second_contrasts),
+    regimes.regime_table(second.profile, second_contrasts),
     "The same for micro-student, with the fewest rows, all of them, and the teacher's answers.",
     "second-controls",
     command=SECOND,
@@ -482,27 +438,90 @@ page.show_table(
 display(Markdown(regimes.regime_reading(second_contrasts)))
 
 # %% [markdown]
-# Beside labels the paper's layer term does not clearly lower the loss with any number of rows. On GSM8K it raises the loss, less so the fewer rows there are and not clearly with the fewest, and permuted atoms raise it more: the correspondence is felt there, but labels already give what it has to say. The one clear gain is that of the logit-preserving map with the fewest rows on GSM8K, and it is smaller than the margin within which two entries count as [equal](#decisions-differences). The teacher's answers in place of labels change none of this.
+# Beside labels neither the paper's map nor the logit-preserving one clearly lowers the loss with any number of rows. On GSM8K the paper's map raises it, less so the fewer rows there are and not clearly with the fewest, and permuted atoms raise it more in the mean: the correspondence is felt there, but brings no gain. The teacher's answers in place of labels change none of this.
 #
-# In micro-student there is one case more in which the layer term lowers the loss beside labels: with the fewest rows, on MMLU. There permuted atoms and the logit-preserving map lower it too, so that this is no sign of semantics. With all rows, and beside the teacher's answers, the paper's layer term raises the loss on MMLU, and on GSM8K it lowers it nowhere ({numref}`tab-second-controls`).
+# In micro-student one layer term lowers the loss beside labels: permuted atoms with the fewest rows, on MMLU, which is no sign of semantics; real atoms lower the mean there too. With all rows on GSM8K, and beside the teacher's answers on MMLU, the paper's map raises the loss ({numref}`tab-second-controls`).
 #
 # The search with few rows in the independent pair is in [Chosen settings](10_chosen_settings.ipynb).
+
+# %% [markdown]
+# ## The other student
 #
+# Here `micro-student` takes most of this chapter's changes; strength, interface and readings around `both` and `alone` only. This student was trained apart from the teacher, and its atoms hardly correspond to the teacher's. Rows, rates, layers and interface are those of the first student, so that none was chosen for this one.
+
+# %% tags=["hide-input"]
+page.show_table(
+    ablations.base_table(second.profile, second.records, second.before),
+    "The starting points for micro-student, as in {numref}`tab-ablation-bases`.",
+    "second-bases",
+    command=SECOND,
+    records=second_records,
+)
+page.save(second_lines, "second-ablations")
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Response NLL of micro-student with another map minus that with the paper's map, around three starting points. Bars are 95% intervals; the axis is linear within 0.01 nats of zero and logarithmic beyond. What to see: whether the permuted form of a map is worse than the map itself here too.", "name": "fig-second-map"}, "image": {"alt": "Three panels, one for each starting point, with a point and an interval for each of eight maps and each benchmark, and a line at zero."}}
+figure = factor_effects(second.profile, second_lines, "map")
+
+# %% tags=["remove-input"]
+page.provenance("second-ablations", SECOND, second_records)
+
+# %% tags=["hide-input"]
+CHANGED = {
+    "map": ("map", "with another map minus that with the paper's"),
+    "layers": ("number of layers", "with more layers minus that with one"),
+    "strength": (
+        "strength of decomposition",
+        "with other coefficients or atoms minus that with the cosines of all atoms",
+    ),
+    "weight": ("weight", "with another weight of the layer term minus that with weight 1"),
+    "pairing": ("pairing", "with another pair of layers minus that of the starting point"),
+    "interface": ("interface", "with another interface minus that of the starting point"),
+    "reading": ("reading", "under another reading of the text minus that of the starting point"),
+}
+for factor, (called, what) in CHANGED.items():
+    page.show_table(
+        ablations.factor_table(second.profile, second_lines, factor),
+        f"Response NLL of micro-student {what}, ± half of the 95% interval.",
+        f"second-{factor}",
+        command=SECOND,
+        records=second_records,
+        fold=f"The numbers: {called} for micro-student",
+    )
+    display(Markdown(f"By the {called}:\n\n{ablations.reading(second_lines, factor)}"))
+page.show_table(
+    pairs.pair_table(second.profile, FORMS, second_family, NLL),
+    "What {numref}`tab-ablation-forms` has, for micro-student: a map minus its permuted form.",
+    "second-forms",
+    command=SECOND,
+    records=second_records,
+)
+page.show_table(
+    pairs.pair_table(second.profile, ON_LAYERS, second_family, NLL),
+    "What {numref}`tab-labels-on-layers` has, for micro-student: labels alone on more layers, and labels with the layer term minus labels on the same layers.",
+    "second-labels-on-layers",
+    command=SECOND,
+    records=second_records,
+)
+
+# %% [markdown]
+# Learning from aligned states alone, this student too loses more on GSM8K when the tokens of the logit-preserving map are shuffled, though its atoms hardly agree with the teacher's ({numref}`tab-second-forms`); with the paper's map it does so in the mean, and the difference is not shown, as on MMLU with every map. The Procrustes and the ridge map do less harm on GSM8K than the paper's map around every starting point. Without labels, more layers raise the loss on both benchmarks, with four and all eight far more than in the first student. Beside cross-entropy the layer term raises it on GSM8K at two, four and all eight layers, and on MMLU at two, while labels alone on more layers lower it on GSM8K. Beside labels the mean loss is the lower the less weight the layer term has, on both benchmarks. Targets of few atoms do less harm on GSM8K than those of all: with labels, as in the first student, and without, where one atom does more in the first student ({numref}`tab-second-strength`). A soft softmax does more harm. States and targets without their means do less harm there too, and supervision of every position does more without labels ({numref}`tab-second-reading`).
+
+# %% [markdown]
 # (labels-of-another-form)=
 # ## Labels of another form
 #
 # So far the labels have a form that both models know from their training. Labels of another source often do not: The published GSM8K's answers have marks for a calculator and end in a number behind "####", while the training rows of LaTen's code end in a sentence. Does the teacher's aligned state help where neither model has seen the form of the labels? Two tasks have the questions and prompts of the micro benchmarks with other responses. In `micro_gsm8k_laten` the worked solution stands on one line and ends in a sentence, as in LaTen's rows; in `micro_mmlu_words` the response is the text of the right choice in place of its letter. Held-out rows and test items have this form too. The entries, their controls and the seven learning rates are those of [the search at the last layers](05_premise.ipynb), without the maps of Procrustes and the projection: `alone` learns from aligned states only, `labels` from cross-entropy, with or without a layer term, `all-layers` is fine-tuning of all layers, and `logits` is distillation. `semalign` is the paper's method with the paper's settings, at the pair that attribution chooses, and was not part of the search.
 #
-# The teacher has not seen the form either, so that its states cannot show how to write an answer, but they can still show what the answer is.
+# The teacher has not seen the form either. On GSM8K it still gets most of the numbers right; of the choices in words it gets hardly more than the student, so that there it has little to show ({numref}`tab-form-scores`).
 
 # %% tags=["hide-input"]
-from semalign.book.comparison import Comparison
 from semalign.book.readings import verdicts
 from semalign.book.tables.controls import control_table, label
 from semalign.book.tables.pairs import equality_table
 from semalign.book.tables.searches import best_points, loss_table, loss_text
 from semalign.experiments.selection import ITEMS
-from semalign.results.pairs import NLL, SCORE, pair_differences
+from semalign.results.pairs import SCORE, pair_differences
+from semalign.results.records import NONE
 
 form = Comparison(load_profile("sibling-form"))
 FORM_CONTROLS = {
@@ -528,6 +547,7 @@ display(Markdown(loss_text(losses)))
 
 # %% tags=["hide-input"]
 FORM_PAIRS = [*FORM_CONTROLS.items(), ("labels", "logits"), ("semalign", "labels")]
+FORM_PAIRS += [(entry, NONE) for entry in ("semalign", "labels", "alone-semantic", "alone-permuted")]
 tested = {measure: pair_differences(form.records, FORM_PAIRS, measure) for measure in (NLL, SCORE)}
 scored = control_table(form.profile, form.scores, [form.profile.teacher])
 page.show_table(
@@ -574,7 +594,7 @@ said = [
 display(Markdown("Over both tasks:\n\n" + "\n".join(said)))
 
 # %% [markdown]
-# What the new form needs comes from the labels. Aligned states of the paper's map lower the loss without labels, but permuted ones lower it too, and with three seeds no difference between them is shown; with the logit-preserving map only the permuted form lowers it on MMLU, and neither does on GSM8K. Why a training without meaning lowers the loss here was not tested. With the paper's map the score clearly falls on GSM8K only, and by less than with permuted atoms, which lower it on both benchmarks. So the correspondence keeps something here too, but brings no gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss, as in the search at the last layers. `semalign select` asks for the score first and marks other points, with lower rates on GSM8K, where labels at the last layer hardly change the score.
+# What the new form needs comes from the labels. Aligned states of the paper's map lower the loss without labels, but permuted ones lower it too, and with three seeds no difference between them is shown; with the logit-preserving map only the permuted form lowers it on MMLU, and neither does on GSM8K. Why a training without meaning lowers the loss here was not tested. With aligned states of the paper's map alone the score clearly falls on GSM8K only, and by less than with permuted atoms, which lower it on both benchmarks. The paper's method with its own settings lowers the score on GSM8K too, and does not clearly change that on words; on GSM8K it ends above labels at the last layer, which do still more harm, and on words below them ({numref}`tab-form-score`). So the correspondence keeps something here too, but brings no gain. Beside labels no layer term lowers the loss clearly below that of labels alone. A lower loss is not a higher score here: at the last layer alone, the labels of GSM8K teach the student to write in the new form and to get the numbers wrong, which fine-tuning of all layers does not. The rates were chosen by the loss, as in the search at the last layers. `semalign select` asks for the score first and marks other points, with lower rates on GSM8K, where labels at the last layer hardly change the score.
 #
 # ## Does alignment predict the gain?
 #
@@ -592,7 +612,7 @@ paths = [path for name in FOLDERS for path in sorted((results_dir() / name).glob
 runs = prediction.measured_runs(paths)
 print(len(runs), "settings with layer cosine and held-out loss")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Relative fall of the response NLL over the layer cosine before training, one point for each setting with the paper's map, by benchmark, of the micro models; the vertical axis is linear within 0.1 of zero. What to see: whether points further right are higher, among the students each for itself.", "name": "fig-prediction"}, "image": {"alt": "A panel for each benchmark with a cloud of points for each student, and a line at zero."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Relative fall of the response NLL over the layer cosine before training, one point for each setting with the paper's map, by benchmark, of the micro models; the vertical axis is linear within 0.1 of zero. What to see: whether points further right are higher, among the points of one student.", "name": "fig-prediction"}, "image": {"alt": "A panel for each benchmark with a cloud of points for each student, and a line at zero."}}
 figure = gain_over_alignment(runs[runs["map"] == "semantic"])
 page.save(runs, "prediction-runs")
 
@@ -611,9 +631,9 @@ page.show_table(
 )
 
 # %% [markdown]
-# Where the interval of the correlation with the cosine before training excludes zero, the correlation is weak, with every map as with the paper's. On MMLU and GSM8K, which have most of the settings, the loss fell less where training raised the cosine more.
+# Where the interval of the correlation with the cosine before training excludes zero, the correlation is weak, with every map as with the paper's. On MMLU it comes from the difference between the students: micro-sibling has both the higher cosines and the larger falls, and within a student none is shown. On GSM8K it is shown within micro-student, and not within micro-sibling. In `coder-plus`, `micro-teacher` is the student. On MMLU and GSM8K, which have most of the settings, the loss fell less where training raised the cosine more.
 #
-# The sweeps over every layer, which the chapter on [controls](09_controls.ipynb) shows, have one rate, one number of steps and the layer term alone, so that the runs of a student and a task differ in their place and their map only. With the paper's map no correlation is shown.
+# The sweeps over every layer, which the chapter on [controls](09_controls.ipynb) shows, have one rate, one number of steps and the layer term alone, so that the runs of a student and a task differ in their place and their map only. With every map a weak correlation is shown on GSM8K, with the paper's map none.
 
 # %% tags=["hide-input"]
 SWEPT = ["micro-depth", "micro-sibling-depth"]
@@ -692,10 +712,11 @@ for name, models in MOVED.items():
     page.show_table(moved, f"{models}. {COLUMNS}", f"medium-{name}", decimals=1)
     share = medium.share_of_alignment(moved)
     less = ", ".join(moved.loc[moved["targets, MB"] < moved["one layer, MB"], "data"]) or "no task"
-    said = f"Bases, map and targets are {share.min():.2g} to {share.max():.2g} percent of the operations. The targets are smaller than one layer for {less}, and smaller than the logits by {(moved['logits, MB'] / moved['targets, MB']).iloc[0]:.1f} times."
+    low, high, own = f"{share.min():.2g}", f"{share.max():.2g}", medium.share_of_teacher(moved)
+    said = f"Bases, map and targets are {low if low == high else f'{low} to {high}'} percent of the operations, the teacher's pass {own.min():.0f} to {own.max():.0f} percent. The targets are smaller than one layer for {less}. The logits at the same positions are {(moved['logits, MB'] / moved['targets, MB']).iloc[0]:.1f} times as large."
     display(Markdown(said))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same sizes (left) and operations (right), on logarithmic axes. What to see: the targets are far smaller than the logits, and bases, map and targets are a small part of what a transfer computes.", "name": "fig-medium"}, "image": {"alt": "A row of two panels for each pair of models: sizes of targets, logits and one layer, and operations of each part of a transfer, by task."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same sizes (left) and operations (right), on logarithmic axes. What to see: the targets are far smaller than the logits, and for several tasks larger than one layer; bases, map and targets are a small part of what a transfer computes, and the teacher's pass, which a training on labels does not need, is not.", "name": "fig-medium"}, "image": {"alt": "A row of two panels for each pair of models: sizes of targets, logits and one layer, and operations of each part of a transfer, by task."}}
 figure = sizes_and_operations({MOVED[name]: table for name, table in moved_of.items()})
 
 # %% tags=["remove-input"]
@@ -720,7 +741,7 @@ if all(path.is_file() for path in spent.values()):
     ours, theirs = (read_record(path)["seconds"] for path in spent.values())
     display(
         Markdown(
-            f"Measured in the micro family, a transfer takes {ours:.1f} s, and the same training of the same layer by cross-entropy, without any alignment, {theirs:.1f} s, one run each; both compute attribution."
+            f"Measured in the micro family (micro-student, GSM8K, with fewer rows; {{numref}}`tab-cost`), a transfer takes {ours:.1f} s, and the same training of the same layer by cross-entropy, without any alignment, {theirs:.1f} s, one run each; both compute attribution."
         )
     )
 

@@ -76,28 +76,26 @@ def test_half_of_an_interval():
 
 def test_each_case_of_a_pair_is_counted_once():
     def told(*cases):
-        return verdicts(pd.DataFrame(cases, columns=["equal", "p_holm"]))
+        return verdicts(pd.DataFrame(cases, columns=["equal", "p_holm"]).assign(idle=False))
 
     assert told((True, 1.0), (False, 0.01), (False, 0.5)) == "equal in 1 of 3 cases, differs in 1, open in 1"
     assert told((True, 0.01), (True, 1.0), (False, 0.01)) == (
         "equal in 2 of 3 cases, 1 of them with a shown difference inside the margin, differs in 1 other, open in 0"
     )
     assert told() == "not run"
-
-
-def test_changes_of_the_loss_are_means_over_the_runs_of_a_benchmark():
-    def run(method, task, before, after):
-        measured = {"before": {"response_nll": before}, "after": {"response_nll": after}}
-        return {"method": method, "task": task, "details": measured if after else {}}
-
-    records = pd.DataFrame(
-        [
-            run("cross-entropy", "micro_gsm8k", 0.5, 0.4),
-            run("cross-entropy", "micro_gsm8k", 0.5, 0.2),
-            run("cross-entropy", "micro_mmlu", 0.5, 0.75),
-            run("cross-entropy", "micro_mbpp", 0.5, None),
-            run("semalign", "micro_mmlu", 0.5, 9.0),
-        ]
+    idle = pd.DataFrame({"equal": [True, True, False], "p_holm": [1.0] * 3, "idle": [True, False, True]})
+    assert verdicts(idle) == (
+        "equal in 2 of 3 cases, 1 of them because neither entry trained in any run, differs in 0, open in 1"
     )
-    assert nll_changes(records, "cross-entropy") == "MMLU +0.2500, GSM8K -0.2000"
-    assert nll_changes(records, "laten") == "not run"
+
+
+def test_changes_of_the_loss_stand_by_benchmark():
+    lines = [
+        ("micro_gsm8k", "cross-entropy", -0.2),
+        ("micro_mmlu", "cross-entropy", 0.25),
+        ("micro_mbpp", "cross-entropy", float("nan")),
+        ("micro_mmlu", "semalign", 9.0),
+    ]
+    found = pd.DataFrame(lines, columns=["task", "entry", "change"])
+    assert nll_changes(found, "cross-entropy") == "MMLU +0.2500, GSM8K -0.2000"
+    assert nll_changes(found, "laten") == "not run"

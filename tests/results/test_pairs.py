@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from semalign.results.pairs import NLL, SCORE, pair_differences, values_of
+from semalign.results.pairs import NLL, SCORE, lines_of, pair_differences, values_of
 from semalign.results.resampling import seeded_bootstrap
 from semalign.results.statistics import holm, paired_bootstrap
 
@@ -45,6 +45,20 @@ def test_pairs_are_compared_where_both_have_values(records):
     assert table["p_holm"].tolist() == holm(table["p"].tolist()) and table.loc[1, "p_holm"] < 0.05
     points = pair_differences(records, [("ours", "control")], SCORE, resamples=500)
     assert points["difference"].tolist() == pytest.approx([12.5])
+
+
+def test_a_pair_in_both_orders_is_one_comparison(records):
+    pairs = [("ours", "control"), ("control", "ours"), ("ours", "worse")]
+    table = pair_differences(records, pairs, NLL, resamples=500)
+    assert table["p_holm"].tolist() == [*[holm(table["p"].tolist()[1:])[0]] * 2, holm(table["p"].tolist()[1:])[1]]
+    assert lines_of(table, pairs[1:2])["difference"].tolist() == [-table.loc[0, "difference"]]
+
+
+def test_a_pair_is_idle_if_no_run_of_either_entry_trained(records):
+    assert not pair_differences(records, [("ours", "control")], NLL)["idle"].any()  # nothing is known of it
+    for trained, idle in {(False, False, False): True, (False, True, False): False}.items():
+        known = records[:3].assign(trained=trained)
+        assert pair_differences(known, [("ours", "control")], NLL)["idle"].tolist() == [idle]
 
 
 def test_a_difference_can_be_shown_among_many(records):

@@ -47,6 +47,20 @@ def test_the_factor_of_a_model_s_logits_is_in_the_map_that_keeps_them(teacher, s
     torch.testing.assert_close(kept, nearest, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("fold_norm", [False, True])
+def test_a_head_in_half_precision_is_not_rounded_when_that_factor_is_applied(student, tokenizer, fold_norm):
+    config = {**SPECIAL["granite"], "vocab_size": len(tokenizer), "logits_scaling": 6.0}
+    scaled = LanguageModel(make_architecture("granite", **config).bfloat16(), tokenizer)
+    torch.nn.init.uniform_(scaled.model.model.norm.weight, 0.5, 1.5)
+    settings = TransferSettings(map="least_squares", fold_norm=fold_norm)
+    found = TargetBuilder(Pair(scaled, student), settings).alignment
+    heads = [model.model.lm_head.weight.detach().double() for model in (scaled, student)]
+    if fold_norm:
+        heads = [w * m.model.model.norm.weight.detach().double() for w, m in zip(heads, (scaled, student), strict=True)]
+    expected = (torch.linalg.pinv(heads[1]) @ (heads[0] / 6)).T
+    assert (found - expected).norm() < 1e-6 * expected.norm()
+
+
 @pytest.mark.parametrize("kind", ["semantic", "permuted"])
 def test_targets_of_few_atoms_are_the_sum_of_the_largest_components(teacher, student, rows, tmp_path, kind):
     settings = TransferSettings(map=kind, interface="layer", top_atoms=3, seed=5)

@@ -83,6 +83,8 @@ def untrained(lines: pd.DataFrame) -> str:
 def verdicts(lines: pd.DataFrame) -> str:
     """Return in how many cases of a table of pairs two entries are equal, differ, and neither.
 
+    Of equal ones it says how many are so because no run of either entry trained.
+
     Args:
         lines: see :func:`semalign.results.pairs.pair_differences`.
     """
@@ -93,21 +95,20 @@ def verdicts(lines: pd.DataFrame) -> str:
     only = int((differ & ~equal).sum())
     others = f" other{'' if only == 1 else 's'}" if both else ""
     within = f", {both} of them with a shown difference inside the margin" if both else ""
-    return f"equal in {equal.sum()} of {len(lines)} cases{within}, differs in {only}{others}, open in {neither}"
+    idle = int((equal & lines["idle"].astype(bool)).sum())
+    still = f", {idle} of them because neither entry trained in any run" if idle else ""
+    return f"equal in {equal.sum()} of {len(lines)} cases{within}{still}, differs in {only}{others}, open in {neither}"
 
 
-def nll_changes(records: pd.DataFrame, entry: str) -> str:
-    """Return the mean change of the response NLL by the trainings of an entry, in nats per token, by benchmark.
+def nll_changes(lines: pd.DataFrame, entry: str) -> str:
+    """Return the mean change of the held-out NLL by the trainings of an entry, in nats per token, by benchmark.
 
     Args:
-        records: see :func:`semalign.results.records.read_records`.
-        entry: a method or variant; its runs that did not measure held-out rows are left out.
+        lines: see :func:`semalign.book.tables.trainings.training_lines`.
+        entry: a method or variant.
     """
-    measured = records["details"].map(lambda details: "response_nll" in details.get("after", {}))
-    of = records[(records["method"] == entry) & measured.astype(bool)]
-    change = of["details"].map(lambda details: details["after"]["response_nll"] - details["before"]["response_nll"])
-    means = change.astype(float).groupby(of["task"]).mean().sort_index(key=in_order)
-    return ", ".join(f"{title(task)} {rounded(value, 4):+.4f}" for task, value in means.items()) or NOT_RUN
+    means = lines[lines["entry"] == entry].set_index("task")["change"].dropna().sort_index(key=in_order)
+    return ", ".join(f"{title(str(task))} {rounded(value, 4):+.4f}" for task, value in means.items()) or NOT_RUN
 
 
 def swept(lines: pd.DataFrame, tasks: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """Differences of two entries in scores and in held-out NLL, over items or rows and seeds; equality of entries."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from semalign.results.statistics import holm
 
 Details = Mapping[str, Any]
 COLUMNS = ["task", "ours", "minus", "difference", "low", "high", "p", "p_holm"]
-COLUMNS += ["equal_low", "equal_high", "equal", "seeds", "other_seeds", "n"]
+COLUMNS += ["equal_low", "equal_high", "equal", "seeds", "other_seeds", "n", "idle"]
 
 
 class Measure(NamedTuple):
@@ -66,8 +66,10 @@ def pair_differences(
     """Return "ours minus X" for pairs of entries, on every task where both have values.
 
     Intervals and p values come from :func:`semalign.results.resampling.seeded_bootstrap`; ``p_holm`` is corrected over
-    all lines of the table. ``equal`` says whether two one-sided tests at 5% reject that the difference lies outside the
-    measure's margin: they do if the 90% interval from ``equal_low`` to ``equal_high`` lies inside it (Schuirmann 1987).
+    all lines of the table, of which two with the same entries, in either order, count once. ``equal`` says whether two
+    one-sided tests at 5% reject that the difference lies outside the measure's margin: they do if the 90% interval from
+    ``equal_low`` to ``equal_high`` lies inside it (Schuirmann 1987). ``idle`` says that no run of either entry trained
+    the student (:attr:`semalign.results.training.Training.trained`).
 
     Args:
         records: of one teacher and one student, see :func:`semalign.results.records.read_records`.
@@ -80,17 +82,42 @@ def pair_differences(
         ValueError: if two entries were measured on different numbers of items.
     """
     found: list[tuple[Any, str, str, ndarray, ndarray]] = []
+    idle: list[bool] = []
     for task, of_task in records.groupby("task", sort=False):
-        runs = {method: values_of(part, measure) for method, part in of_task.groupby("method")}
+        parts = dict(list(of_task.groupby("method")))
+        runs = {method: values_of(part, measure) for method, part in parts.items()}
         for ours, minus in pairs:
             a, b = runs.get(ours), runs.get(minus)
             if a is not None and b is not None:
                 found.append((task, ours, minus, a, b))
+                idle.append(all(_idle(parts[entry]) for entry in (ours, minus)))
     drawn = resampled([(a, b) for *_, a, b in found], resamples=enough(resamples, len(found)))
-    lines = [[*key, *_line(a, b, each, measure)] for (*key, a, b), each in zip(found, drawn, strict=True)]
+    lines = [
+        [*key, *_line(a, b, each, measure), still] for (*key, a, b), each, still in zip(found, drawn, idle, strict=True)
+    ]
     table = pd.DataFrame(lines, columns=COLUMNS)
-    table["p_holm"] = holm(table["p"].tolist())
+    table["p_holm"] = _corrected(table)
     return table
+
+
+def lines_of(lines: pd.DataFrame, pairs: Collection[tuple[str, str]]) -> pd.DataFrame:
+    """Return the lines of some pairs, of those of :func:`pair_differences`."""
+    asked = [pair in pairs for pair in zip(lines["ours"], lines["minus"], strict=True)]
+    return lines[np.array(asked, dtype=bool)]
+
+
+def _idle(runs: pd.DataFrame) -> bool:
+    """Return whether it is known that no run of an entry trained the student."""
+    return "trained" in runs and bool(runs["trained"].eq(False).all())
+
+
+def _corrected(table: pd.DataFrame) -> list[float]:
+    """Return p by Holm's correction; two lines with the same entries on a task, in either order, are one comparison."""
+    sides = zip(table["task"], table["ours"], table["minus"], strict=True)
+    keys = [(task, frozenset(pair)) for task, *pair in sides]
+    once = dict(zip(keys, table["p"], strict=True))
+    corrected = dict(zip(once, holm(list(once.values())), strict=True))
+    return [corrected[key] for key in keys]
 
 
 def _line(a: ndarray, b: ndarray, drawn: Resampled, measure: Measure) -> list[Any]:

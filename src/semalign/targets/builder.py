@@ -1,6 +1,7 @@
 """Build the supervision of student layers from a teacher, a student and rows: bases, maps, states, targets."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from semalign.bases.inverted_head import InvertedHead
 from semalign.data.rows import Matched, Row
 from semalign.models.architecture import Architecture
 from semalign.models.pair import Encoded, Pair
-from semalign.models.precision import wide_type
+from semalign.models.precision import wide, wide_type
 from semalign.settings import TransferSettings
 from semalign.targets.alignment import AtomAlignment
 from semalign.targets.choice import LayerPair, check_layers
@@ -47,7 +48,7 @@ class TeacherSignals(NamedTuple):
 class TargetBuilder:
     """Builds the supervision of student layers from the states of their teacher layers.
 
-    The constructor computes the bases, and the map if it depends on the two models alone. It therefore rejects a
+    The constructor inverts both heads, and makes the map if it depends on the two models alone. It therefore rejects a
     damaged LM head or too few shared tokens before any long work. Of both models it takes only the heads. Weights of
     the teacher's layers are needed by :meth:`signals`, for states that are not stored, and those of the student by
     :meth:`supervision`.
@@ -84,6 +85,15 @@ class TargetBuilder:
         self.inverted = teacher, student
         self.teacher_head = TeacherHead(self._heads[0], *self.shared_ids) if teacher_logits else None
         self.alignment = self._map_of_models() if alignment is None else alignment
+
+    def with_map(self, name: str, seed: int) -> "TargetBuilder":
+        """Return a builder of another map, made with another seed, that shares the heads and their inverses."""
+        other = copy(self)
+        other.settings, other.map = self.settings.model_copy(update={"map": name, "seed": seed}), MAPS[name]
+        for found in ("atoms", "by_atoms"):  # these depend on map and seed
+            other.__dict__.pop(found, None)
+        other.alignment = other._map_of_models()
+        return other
 
     @property
     def bases(self) -> tuple[SemanticBasis, SemanticBasis]:
@@ -139,12 +149,13 @@ class TargetBuilder:
 
     def _head_rows(self) -> tuple[Tensor, Tensor]:
         """Return the head rows of the shared tokens in the same order, shapes (shared, D_T) and (shared, D_S)."""
-        heads = (
-            a.logit_scale * (a.folded_head() if self.settings.fold_norm else a.head_weight.detach())
-            for a in self._heads
-        )
-        teacher, student = (head[ids] for head, ids in zip(heads, self.shared_ids, strict=True))
+        teacher, student = (self._scaled_rows(*each) for each in zip(self._heads, self.shared_ids, strict=True))
         return teacher, student
+
+    def _scaled_rows(self, model: Architecture, ids: Tensor) -> Float[Tensor, "shared d"]:
+        """Return some rows of a head, times the factor of the logits, in float32 or wider."""
+        rows = model.folded_head(ids) if self.settings.fold_norm else wide(model.head_weight.detach()[ids])
+        return rows if model.logit_scale == 1 else model.logit_scale * rows
 
     def signals(self, rows: Sequence[Row], pairs: Sequence[LayerPair], folder: Path) -> TeacherSignals:
         """Return all that the supervision of rows takes from the teacher, which is not needed afterwards.

@@ -1,7 +1,9 @@
 """A whole diagnosis of tiny models: of a model with itself everything corresponds, and bad input is refused early."""
 
+import pandas as pd
 import pytest
 import torch
+from transformers import LlamaModel
 
 from semalign.analysis.diagnosis import diagnose
 from semalign.analysis.diagnosis.diagnosing import spaced
@@ -42,12 +44,37 @@ def test_every_map_layer_and_strength_has_a_line(teacher, student, rows):
         "procrustes",
         "permuted_procrustes",
         "ridge",
+        "permuted_ridge",
     }
-    assert len(found.patches) == 9 * 2 * 2 and set(found.patches["teacher_layer"]) == {1, 5}
+    assert len(found.patches) == 10 * 2 * 2 and set(found.patches["teacher_layer"]) == {1, 5}
     targets = found.readings[found.readings["read"] == "target"]
-    assert len(targets) == 8 * 5 and len(found.verdict) == 4
+    assert len(targets) == 9 * 5 and len(found.verdict) == 4
     assert (found.readings["top_1"] <= found.readings["top_5"]).all()
     assert set(found.energy) == {"semantic", "permuted", "random", "least_squares", "permuted_least_squares"}
+
+
+def test_a_layer_that_is_named_twice_is_patched_once(teacher, student, rows):
+    found = diagnose(Pair(teacher, student), rows, layers=[4, 1, 4], strengths=(1.0,), maps=("semantic", "permuted"))
+    assert found.patches["layer"].drop_duplicates().tolist() == [1, 4] and len(found.patches) == 2 * 3
+
+
+def test_memory_that_is_too_little_changes_nothing(teacher, student, rows, monkeypatch):
+    """Where more than two rows at once do not fit, they are computed two by two."""
+
+    def result():
+        found = diagnose(Pair(teacher, student), rows, layers=[2], strengths=(1.0,), maps=("semantic", "permuted"))
+        return found.readings, found.patches
+
+    expected, run = result(), LlamaModel.forward
+
+    def small(self, input_ids=None, inputs_embeds=None, **given):
+        if len(input_ids if inputs_embeds is None else inputs_embeds) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return run(self, input_ids=input_ids, inputs_embeds=inputs_embeds, **given)
+
+    monkeypatch.setattr(LlamaModel, "forward", small)
+    for made, wanted in zip(result(), expected, strict=True):
+        pd.testing.assert_frame_equal(made, wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_bad_input_is_refused_in_a_line(teacher, student, rows):

@@ -3,8 +3,9 @@
 import torch
 from helpers.models import normal
 
-from semalign.analysis.diagnosis.maps import COMPARED, PERMUTATIONS, Maps, control_of
+from semalign.analysis.diagnosis.maps import COMPARED, PERMUTATIONS, ZERO, Maps, control_of, is_control
 from semalign.analysis.diagnosis.states import HeldStates
+from semalign.bases.inverted_head import InvertedHead
 from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
@@ -13,7 +14,7 @@ from semalign.targets.maps import MAPS
 
 def test_maps_of_the_models_are_the_builder_s(teacher, student):
     pair, settings = Pair(teacher, student), TransferSettings(seed=4)
-    found = Maps(pair, settings).of_models
+    found = Maps(TargetBuilder(pair, settings)).of_models
     assert set(found) == {"semantic", "permuted", "random", "least_squares", "permuted_least_squares"}
     assert [len(made) for made in found.values()] == [PERMUTATIONS if n == "permuted" else 1 for n in found]
     for name in ("semantic", "random"):
@@ -25,11 +26,25 @@ def test_maps_of_the_models_are_the_builder_s(teacher, student):
 def test_other_maps_are_fitted_on_states(teacher, student):
     x, y = HeldStates([normal(30, 16), normal(20, 16, seed=1)]), HeldStates([normal(30, 12), normal(20, 12, seed=1)])
     settings = TransferSettings()
-    found = Maps(Pair(teacher, student), settings).fitted(x, y)
+    found = Maps(TargetBuilder(Pair(teacher, student), settings)).fitted(x, y)
     assert set(found) == set(COMPARED) - {"semantic", "permuted", "random", "least_squares", "permuted_least_squares"}
     torch.testing.assert_close(found["ridge"][0], MAPS["ridge"].make(x, y, settings).float())
 
 
 def test_the_control_of_a_map_is_its_permuted_form():
-    assert control_of("procrustes", COMPARED) == "permuted_procrustes"
-    assert control_of("ridge", COMPARED) == control_of("semantic", COMPARED) == "permuted"
+    controls = {name: control_of(name, COMPARED) for name in COMPARED if not is_control(name)}
+    assert controls == {
+        "semantic": "permuted",
+        "least_squares": "permuted_least_squares",
+        "procrustes": "permuted_procrustes",
+        "ridge": "permuted_ridge",
+    }
+    assert control_of("ridge", ["ridge", "permuted"]) == "permuted" and is_control(ZERO) and is_control("random")
+
+
+def test_the_heads_are_inverted_once_for_all_maps(teacher, student, monkeypatch):
+    calls = []
+    of = InvertedHead.of
+    monkeypatch.setattr(InvertedHead, "of", lambda head, **options: calls.append(head) or of(head, **options))
+    Maps(TargetBuilder(Pair(teacher, student), TransferSettings())).of_models  # noqa: B018
+    assert len(calls) == 2

@@ -31,3 +31,11 @@ def test_patches_have_a_panel_for_each_strength(found):
     part = found.patches[(found.patches["map"] == "semantic") & (found.patches["strength"] == 1.0)]
     assert axes[1].containers[0].lines[0].get_ydata() == pytest.approx(part["change"])
     assert [text.get_text() for text in axes[0].get_xticklabels()] == ["1", "4"]
+
+
+def test_a_map_of_the_user_s_own_is_drawn_under_its_own_name(found):
+    renamed = found.patches.replace({"map": {"semantic": "my_map"}})
+    own = found.readings.replace({"map": {"semantic": "my_map"}})
+    for figure in (patches_figure(renamed), readings_figure(own)):
+        labels = [label for axis in figure.axes for label in axis.get_legend_handles_labels()[1]]
+        assert "my_map" in labels and "the paper's map" not in labels

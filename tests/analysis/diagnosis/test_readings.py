@@ -1,4 +1,4 @@
-"""Readings against a literal logit lens, and their ends: a model read by itself, and the ceiling of a width."""
+"""Readings against a literal logit lens, and their ends: a model read by itself, and the best fit at a width."""
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ from helpers.models import make_llama, normal
 
 from semalign.analysis.diagnosis.readings import LOGITS, TOP, Reader, compared, line, spread
 from semalign.models.architecture import Architecture
+from semalign.results.statistics import ratio_interval
 
 
 @pytest.fixture
@@ -56,12 +57,12 @@ def test_a_teacher_says_what_it_says(teacher, tokenizer, final):
     assert found["top_1"].min() == 1 and found["kl"].abs().max() < 1e-6
 
 
-def test_the_ceiling_is_the_best_approximation_of_the_logits_of_the_student_s_rank(reader, teacher, final):
+def test_the_best_fit_is_the_best_approximation_of_the_logits_of_the_student_s_rank(reader, teacher, final):
     logits = teacher.model.lm_head(final).detach()
     u, s, vh = torch.linalg.svd(logits, full_matrices=False)
     best = (u[:, :12] * s[:12]) @ vh[:12]
     expected = compared(logits.float().log_softmax(-1), best)
-    found = reader.ceiling()
+    found = reader.best_fit()
     torch.testing.assert_close(found["top_1"], expected["top_1"])
     torch.testing.assert_close(found["kl"], expected["kl"], rtol=1e-3, atol=1e-5)
 
@@ -70,7 +71,11 @@ def test_a_line_has_means_over_positions_and_an_interval_over_rows():
     read = {"top_1": torch.tensor([1.0, 0.0, 1.0, 1.0]), "kl": torch.tensor([1.0, 2.0, 3.0, 4.0])}
     found = line(read, [1, 0, 3], read="target", layer=2)
     assert found["read"] == "target" and found["layer"] == 2
-    assert found["top_1"] == 0.75 and found["kl"] == 2.5 and found["low"] <= 5 / 6 <= found["high"]
+    assert found["top_1"] == 0.75 and found["kl"] == 2.5
+    assert (found["low"], found["high"]) == pytest.approx(ratio_interval([1, 2], [1, 3])[1:])
+    certain = line({"top_1": torch.ones(4)}, [2, 2])
+    assert (certain["low"], certain["high"]) == (1, 1)
+    assert line({"top_1": torch.tensor([0.0, 1.0])}, [1, 1])["low"] == 0  # and not less
 
 
 def test_rows_are_read_at_all_positions_while_their_logits_fit():

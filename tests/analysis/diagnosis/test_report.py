@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from semalign.analysis.diagnosis import diagnose
+from semalign.analysis.diagnosis import diagnose, report
 from semalign.analysis.diagnosis.report import record, text, write
 from semalign.models.pair import Pair
 from semalign.results.records import read_record
@@ -46,3 +46,13 @@ def test_a_student_with_more_layers_than_its_teacher_stands_beside_the_teacher_s
     lines = text(deeper).split("own readings included):\n")[1].splitlines()
     assert lines[1].split()[:2] == ["student", "99"] and any(line.split()[0] == "semantic" for line in lines)
     assert sum(line.split()[0] == "student" for line in lines if line.split()) == 1  # its other layers are in the files
+
+
+def test_a_picture_that_fails_loses_nothing_that_was_measured(found, pair, rows, tmp_path, monkeypatch):
+    def failing(frame):
+        raise RuntimeError("no fonts")
+
+    monkeypatch.setattr(report, "readings_figure", failing)
+    with pytest.raises(RuntimeError, match="no fonts"):
+        write(tmp_path, found, record(found, pair, rows, "sums", TransferSettings()))
+    assert read_record(tmp_path / "diagnosis.json")["details"]["patches"]

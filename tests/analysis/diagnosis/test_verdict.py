@@ -51,7 +51,8 @@ def test_atoms_correspond_only_above_chance(readings):
 
 
 def test_something_is_carried_only_below_the_student_permuted_atoms_and_zero(readings):
-    assert "lower its NLL by 0.0500 nats at layer 8" in of(readings, patch("semantic", -0.05, -0.1, -0.2))[2]
+    said = of(readings, patch("semantic", -0.05, -0.1, -0.2))[2]
+    assert "lower its NLL by 0.0500 nats at layer 8" in said and "This is 1 of the 1 places" in said
     for worse in ((0.0, -0.1, -0.2), (-0.05, 0.0, -0.2), (-0.05, -0.1, 0.0)):
         assert "can carry" not in of(readings, patch("semantic", *worse))[2]
 
@@ -67,10 +68,28 @@ def test_nothing_is_carried_where_permuted_atoms_do_as_well(readings):
 
 
 def test_the_advice_is_the_best_map_that_lowers_the_nll_and_never_a_control(readings):
-    lines = [patch("semantic", 0.1, 0, 0), patch("ridge", -0.03, 0, 0), patch("zero", -0.2, 0, 0)]
+    lines = [
+        patch("semantic", 0.1, 0, 0),
+        patch("ridge", -0.03, -0.1, -0.1),
+        patch("permuted_ridge", -0.2, -1, -1),
+        patch("zero", -0.2, -1, -1),
+    ]
     advice = of(readings, *lines)[3]
     assert "-s map=ridge -s interface=mlp -s student_layer=8 -s teacher_layer=10" in advice
-    assert "no map lowers the NLL" in of(readings, patch("ridge", 0.1, 0, 0), patch("semantic", 0.1, 0, 0))[3]
+    assert "beside it `-s map=permuted_ridge`" in advice
+    assert "beside it `-s map=permuted`" in of(readings, patch("semantic", -0.1, -0.1, -0.1))[3]
+    assert (
+        "no map is shown to lower the NLL" in of(readings, patch("ridge", 0.1, 0, 0), patch("semantic", 0.1, 0, 0))[3]
+    )
+
+
+def test_the_advice_is_among_the_changes_that_are_shown(readings):
+    """The lowest change may have a wide interval, and a map may be no better than its own control."""
+    wide = {**patch("procrustes", -0.08, -0.1, -0.1), "change_high": 0.02}
+    for missing in (wide, patch("procrustes", -0.08, 0.01, -0.1), patch("procrustes", -0.08, -0.1, 0.01)):
+        found = of(readings, patch("semantic", 0.1, 0, 0), missing, patch("ridge", -0.03, -0.1, -0.1))
+        assert "-s map=ridge" in found[3]
+        assert "no map is shown to lower the NLL" in of(readings, patch("semantic", 0.1, 0, 0), missing)[3]
 
 
 def test_places_that_carry_something_are_those_of_the_papers_map_with_three_intervals_below_zero():

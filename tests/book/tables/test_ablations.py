@@ -13,6 +13,7 @@ from semalign.book.tables.ablations import (
     ablation_data,
     base_table,
     changes,
+    compared,
     factor_table,
     pairs_of,
     reading,
@@ -20,6 +21,8 @@ from semalign.book.tables.ablations import (
 from semalign.book.tables.regimes import CONTRASTS
 from semalign.experiments.profiles import load_profile
 from semalign.results.pairs import COLUMNS
+from semalign.results.records import read_records
+from semalign.results.statistics import holm
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +32,9 @@ def profile():
 
 def test_every_variant_is_a_base_or_changes_one_factor_of_one(profile):
     found = changes(profile)
-    compared = {
-        entry for contrast in CONTRASTS.values() for entry in profile.variants if entry.startswith(contrast[:2])
-    }
-    compared |= {f"permuted-{base}-heads" for base in ("literal", "both", "alone")}
-    assert {change.entry for change in found} | set(BASES.values()) | compared == {*profile.variants, "semalign"}
+    others = {entry for contrast in CONTRASTS.values() for entry in profile.variants if entry.startswith(contrast[:2])}
+    others |= {f"permuted-{base}-heads" for base in ("literal", "both", "alone")}
+    assert {change.entry for change in found} | set(BASES.values()) | others == {*profile.variants, "semalign"}
     assert {change.factor for change in found} == set(FACTORS)
     of = {change.entry: change for change in found}
     assert of["both-2-layers"] == ("both-2-layers", "both", "layers", "2 layers")
@@ -77,7 +78,7 @@ def test_differences_stand_by_value_and_base_and_the_rest_is_not_run(profile, tm
         write_losses(tmp_path, method, 0, rows, task="micro_mmlu").name
         for method, rows in (("semalign", [1.0, 2.0]), ("literal-permuted", [1.5, 2.5]), ("literal-random", [0.5, 1.5]))
     ]
-    lines = ablation_data(profile, tmp_path, names)
+    lines = ablation_data(profile, compared(profile, read_records(tmp_path, names)))
     assert lines[["base", "factor", "value", "difference"]].to_numpy().tolist() == [
         ["literal", "map", "permuted", 0.5], ["literal", "map", "random", -0.5],
     ]  # fmt: skip
@@ -91,11 +92,25 @@ def test_differences_stand_by_value_and_base_and_the_rest_is_not_run(profile, tm
     lines.loc[lines["value"] == "random", "p_holm"] = 0.05
     assert "higher with permuted (+0.5000); neither clearly lower nor higher with the other 1." in reading(lines, "map")
     assert reading(lines, "weight") == "*not run*"
-    bases = base_table(profile, tmp_path, names).set_index("starting point")
-    assert [str(bases.loc["`literal`", f"MMLU, {what}"]) for what in ("before", "after", "seeds")] == [
-        "2.0000", "1.5000", "1",
-    ]  # fmt: skip
+    before = {"micro_mmlu": [2.0, 2.0]}
+    records = read_records(tmp_path, names).assign(teacher=profile.teacher, student=profile.student)
+    bases = base_table(profile, records, before).set_index("starting point")
+    shown = [f"{bases.loc['`literal`', f'MMLU, {what}'].value:.4f}" for what in ("before", "after", "change")]
+    assert shown == ["2.0000", "1.5000", "-0.5000"]
     assert bases.loc["`both`", "MMLU, after"] == "not run"
+
+
+def test_all_comparisons_are_one_family_in_which_both_orders_of_a_pair_count_once(profile, tmp_path):
+    losses = {"semalign": [1.0, 2.0], "literal-permuted": [1.5, 2.6], "literal-random": [0.5, 1.9], "both": [3.0, 1.0]}
+    names = [write_losses(tmp_path, method, 0, rows, task="micro_mmlu").name for method, rows in losses.items()]
+    further = [("semalign", "literal-random"), ("both", "semalign"), ("both", "unknown")]
+    lines = compared(profile, read_records(tmp_path, names), further).set_index(["ours", "minus"])
+    both_ways = [("literal-random", "semalign"), ("semalign", "literal-random")]
+    assert list(lines.index) == [("literal-permuted", "semalign"), both_ways[0], *further[:2]]
+    once = lines.drop(index=both_ways[1:])
+    assert once["p_holm"].tolist() == holm(once["p"].tolist())
+    assert lines.loc[both_ways[0], "p_holm"] == lines.loc[both_ways[1], "p_holm"]
+    assert set(ablation_data(profile, lines.reset_index())["entry"]) == {"literal-permuted", "literal-random"}
 
 
 def test_a_value_that_a_base_does_not_have_is_blank(profile):

@@ -20,7 +20,7 @@ def profile():
 def lines(*found):
     return pd.DataFrame(
         [
-            [task, "semalign", minus, value, value - 1, value + 1, p, p, *ends, equal, 5, 5, 500]
+            [task, "semalign", minus, value, value - 1, value + 1, p, p, *ends, equal, 5, 5, 500, value == 0]
             for task, minus, value, p, ends, equal in found
         ],
         columns=COLUMNS,
@@ -52,7 +52,7 @@ def test_equal_and_different_are_two_questions(profile):
     table = equality_table(profile, PAIRS[:1], FOUND, SCORE)
     assert [str(cell) for cell in table.iloc[0]] == [
         "score", "SemAlign", "permuted-atoms",
-        "equal [-0.3, +1.3]", "equal and differs [-1.9, -1.1]", "not run", "open [-3.0, +3.0]",
+        "equal [-0.3, +1.3]", "equal and differs [-1.9, -1.1]", "not run", "open\N{NO-BREAK SPACE}‡ [-3.0, +3.0]",
     ]  # fmt: skip
     found = numbers(table).iloc[0]
     assert found[["MMLU", "MMLU, low", "MMLU, high"]].tolist() == ["equal", -0.3, 1.3]
@@ -63,6 +63,7 @@ def test_the_words_alone_stand_together_for_all_measures(profile):
     table = word_table(profile, PAIRS, {NLL: FOUND, SCORE: FOUND})
     assert table["measure"].tolist() == ["held-out NLL"] * 2 + ["score"] * 2
     assert table.iloc[0].tolist() == [
-        "micro-sibling", "held-out NLL", "SemAlign", "permuted-atoms", "equal", "equal and differs", "not run", "open",
+        "micro-sibling", "held-out NLL", "SemAlign", "permuted-atoms", "equal", "equal and differs", "not run",
+        "open\N{NO-BREAK SPACE}‡",
     ]  # fmt: skip
     assert table.iloc[3, 4:].tolist() == ["differs", "not run", "not run", "not run"]

@@ -1,9 +1,10 @@
 """Alignment against gain, on records made by hand."""
 
+import pandas as pd
 import pytest
 from helpers.losses import write_losses
 
-from semalign.book.tables.prediction import LEAST, measured, measured_runs, prediction_table
+from semalign.book.tables.prediction import COLUMNS, LEAST, measured, measured_runs, prediction_table
 from semalign.files import write_json
 from semalign.results.records import read_record
 
@@ -44,8 +45,20 @@ def test_the_correlation_is_of_ranks_and_needs_enough_cosines(tmp_path):
         cosine, settings = i / 20, {"map": "ridge", "layer_weight": i + 1.0}
         rows, cosines = [1 - cosine**3], (cosine, cosine)
         paths.append(write_losses(tmp_path, f"m{i}", 0, rows, before=1.0, cosines=cosines, **settings))
-    table = prediction_table(measured_runs(paths)).set_index(["maps", "data"])
-    found = table.loc["every map", "GSM8K"]
+    table = prediction_table(measured_runs(paths)).set_index(["maps", "student", "data"])
+    found = table.loc["every map", "all", "GSM8K"]
     assert found["settings"] == str(LEAST) and found["cosine before"].value == pytest.approx(1.0)
     assert found["change of the cosine"] == "not run"  # all zero
-    assert table.loc["the paper's map", "all"]["cosine before"] == "not run"
+    assert table.loc["the paper's map", "all", "all"]["cosine before"] == "not run"
+
+
+def test_each_student_stands_alone_with_the_papers_map(tmp_path):
+    """Two students whose gains fall with the cosine give a correlation above zero together."""
+    lines = [
+        [student, "micro_mmlu", "semantic", f"{student}{i}", level + i / 100, 0.0, level - i / 100]
+        for student, level in (("near", 0.8), ("far", 0.2))
+        for i in range(LEAST)
+    ]
+    table = prediction_table(pd.DataFrame(lines, columns=COLUMNS)).set_index(["maps", "student", "data"])
+    found = table["cosine before"].xs(("the paper's map", "MMLU"), level=["maps", "data"])
+    assert {student: round(cell.value, 2) for student, cell in found.items()} == {"all": 0.5, "far": -1, "near": -1}

@@ -5,7 +5,7 @@ import math
 import pytest
 from helpers.diagnoses import patch, record
 
-from semalign.book.markdown import Interval
+from semalign.book.markdown import Interval, numbers
 from semalign.book.tables import premise
 from semalign.book.tables.analyses import layers
 
@@ -16,11 +16,16 @@ def test_a_pair_has_one_line_of_correspondence_whatever_the_data():
     assert table.iloc[0].tolist()[2:] == [10, Interval(75.0), 0.5, Interval(0.1, 0.05, 0.15, decimals=3), 0.8, 0.7, 3.0]
 
 
-def test_readings_are_those_of_the_last_layer():
-    (row,) = premise.reading_table([record()]).to_dict("records")
-    assert row["pair"] == "big → small, words"
+def test_readings_are_those_of_the_last_layer_and_the_data_have_their_intervals():
+    table = premise.reading_table([record()])
+    assert table.loc[0, "pair"] == "big → small, words"
+    row = numbers(table).iloc[0]
     assert row["the paper's map"] == pytest.approx(30) and row["permuted atoms"] == pytest.approx(2)
-    assert row["student's own"] == pytest.approx(60) and row["any head of its width"] == pytest.approx(90)
+    assert row["student's own"] == pytest.approx(60) and row["best fit at its width"] == pytest.approx(90)
+    assert str(table.loc[0, "the paper's map"]) == "30.0"
+    semantic = next(line for line in record()["details"]["readings"][::-1] if line["map"] == "semantic")
+    ends = row[["the paper's map, low", "the paper's map, high"]].tolist()
+    assert ends == pytest.approx([100 * semantic["low"], 100 * semantic["high"]])
 
 
 @pytest.mark.parametrize(("measure", "semantic", "own"), [("top_5", 35, 65), ("kl", 1.7, 1.4)])
@@ -32,7 +37,7 @@ def test_shares_are_in_percent_and_divergences_in_nats(measure, semantic, own):
 def test_a_student_with_more_layers_than_its_teacher_does_not_hide_the_last_layer():
     deep = record()
     deep["details"]["readings"][0]["layer"] = 30
-    (row,) = premise.reading_table([deep]).to_dict("records")
+    row = numbers(premise.reading_table([deep])).iloc[0]
     assert row["the paper's map"] == pytest.approx(30) and row["student's own"] == pytest.approx(60)
 
 
@@ -41,7 +46,8 @@ def test_a_pair_is_shown_without_and_with_the_weights_of_the_final_norm():
     plain, folded = (record(value=value) | {"configuration": {"fold_norm": fold}} for value, fold in made)
     table = premise.norm_table([plain, folded])
     assert table["weights of the norm"].tolist() == ["left out", "folded in"]
-    assert table["CKA of atoms"].tolist() == [50, 25] and table["the paper's map"].tolist() == pytest.approx([30, 30])
+    assert table["CKA of atoms"].tolist() == [50, 25]
+    assert numbers(table)["the paper's map"].tolist() == pytest.approx([30, 30])
     assert "pair" not in table
 
 

@@ -2,11 +2,15 @@
 
 from itertools import product
 
+import pandas as pd
 import pytest
 from helpers.losses import write_losses
 
-from semalign.book.tables.regimes import CONTRASTS, REGIMES, _pair, regime_data, regime_reading, regime_table
+from semalign.book.tables.ablations import compared
+from semalign.book.tables.regimes import CONTRASTS, REGIMES, regime_data, regime_reading, regime_table, tried
 from semalign.experiments.profiles import load_profile
+from semalign.results.pairs import COLUMNS
+from semalign.results.records import read_records
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +26,10 @@ def settings(profile, task, entry):
 def test_both_sides_of_a_contrast_train_on_the_same_rows(name, number):
     profile = load_profile(name)
     same = ("train_size", "epochs", "responses", "learning_rate", "student_layer", "interface")
-    tried = [(c, r) for c, r in product(CONTRASTS, REGIMES) if set(_pair(CONTRASTS[c], r)) <= set(profile.variants)]
-    assert len(tried) == number
-    for (contrast, regime), task in product(tried, profile.tasks):
-        ours, minus = (settings(profile, task, entry) for entry in _pair(CONTRASTS[contrast], regime))
+    found = tried(profile)
+    assert len(found) == number
+    for ((contrast, _), entries), task in product(found.items(), profile.tasks):
+        ours, minus = (settings(profile, task, entry) for entry in entries)
         assert {ours[key] == minus[key] for key in same} == {True}
         weights = (ours["layer_weight"], minus["layer_weight"])
         assert weights == ((1.0, 1.0) if contrast.startswith("layer term alone") else (1.0, 0.0))
@@ -35,7 +39,7 @@ def test_both_sides_of_a_contrast_train_on_the_same_rows(name, number):
 def test_differences_stand_by_rows_and_contrast(profile, tmp_path):
     rows = {"both-32-rows": [1.0, 2.0], "labels-32-rows": [1.5, 2.5], "both": [3.0, 1.0], "both-weight-0": [1.0, 1.0]}
     names = [write_losses(tmp_path, method, 0, values, task="micro_mmlu").name for method, values in rows.items()]
-    lines = regime_data(profile, tmp_path, names)
+    lines = regime_data(profile, compared(profile, read_records(tmp_path, names), tried(profile).values()))
     assert lines[["contrast", "regime", "difference"]].to_numpy().tolist() == [
         ["layer term and labels, minus labels", "32 rows", -0.5],
         ["layer term and labels, minus labels", "1,000 rows", 1.0],
@@ -56,6 +60,6 @@ def test_differences_stand_by_rows_and_contrast(profile, tmp_path):
 
 def test_rows_that_a_profile_does_not_try_have_no_line(tmp_path):
     second = load_profile("student-ablations")
-    table = regime_table(second, regime_data(second, tmp_path, []))
-    tried = ["32 rows", "1,000 rows", "teacher's answers", "teacher's answers, KL"]
-    assert table["training rows"].tolist() == 2 * tried
+    table = regime_table(second, regime_data(second, pd.DataFrame(columns=COLUMNS)))
+    asked = ["32 rows", "1,000 rows", "teacher's answers", "teacher's answers, KL"]
+    assert table["training rows"].tolist() == 2 * asked

@@ -45,7 +45,7 @@ def test_differences_are_paired_over_rows(profile):
     table = searches.loss_table(profile, found, {"alone-semantic": "alone-permuted"}).set_index(["data", "entry"])
     ours, control = table.loc["MMLU", "alone-semantic"], table.loc["MMLU", "alone-permuted"]
     assert str(ours["rate"]) == "0.1 †"
-    assert ours["rate"].data == {"rate": 0.1, "end of the grid": True}
+    assert ours["rate"].data == {"rate": 0.1, "end of the grid": "highest"}
     assert [str(cell) for cell in ours[["NLL", "against before"]]] == ["0.7500", "-0.2500"]
     against = ours["against its control"]
     assert (against.value, against.low, against.high) == (-0.5, -0.5, -0.5)

@@ -5,22 +5,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from torch import Tensor
 from tqdm import tqdm
 
 from semalign.analysis.diagnosis.atoms import Correspondence, Energy, correspondences, energy
-from semalign.analysis.diagnosis.maps import COMPARED, Maps, control_of
+from semalign.analysis.diagnosis.maps import COMPARED, Maps, check_names
+from semalign.analysis.diagnosis.patches import patch_lines
 from semalign.analysis.diagnosis.patching import PatchTest
-from semalign.analysis.diagnosis.readings import Reader, line, spread
+from semalign.analysis.diagnosis.readings import Lines, Reader, spread
 from semalign.analysis.diagnosis.states import HeldStates, Place, Read, read_states
 from semalign.analysis.diagnosis.verdict import verdict
 from semalign.data.rows import Row
 from semalign.models.architecture import Architecture, check_interface
 from semalign.models.evaluating import plain_torch
 from semalign.models.pair import Pair
-from semalign.results.statistics import paired_bootstrap
 from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
 from semalign.targets.choice import layer_map
@@ -29,7 +28,6 @@ from semalign.targets.supervision import match_examples
 READ = 8  # layers of each model whose states are read
 PATCHED = 4  # student layers that are patched
 STRENGTHS = (0.5, 1.0)
-ZERO = "zero"
 OTHER = (  # settings that change targets beside the map, or name layers, which are an argument
     *("atoms", "top_atoms", "temperature", "interpolate", "centre_targets"),
     *("teacher_layer", "student_layer", "student_layers"),
@@ -106,14 +104,15 @@ class _Run:
             )
         check_interface(settings.interface)
         self.layer_map = layer_map(pair, settings)
-        self.maps = Maps(pair, settings, names)
+        check_names(names)
         self.builder = TargetBuilder(pair, settings)
+        self.maps = Maps(self.builder, names)
         self.examples = pair.encode(rows)
         self.matched = match_examples(*self.examples, settings.positions)
 
     def result(self, layers: Sequence[int] | None, strengths: Sequence[float]) -> Diagnosis:
         student = self.pair.student_outline
-        patched = [student.check_layer(k) for k in layers or spaced(student.n_layers, PATCHED)]
+        patched = [student.check_layer(k) for k in sorted(set(layers or ())) or spaced(student.n_layers, PATCHED)]
         pairs = [(self.layer_map[k], k) for k in patched]
         of_teacher, of_student = (spaced(n, READ) for n in (self.layer_map.n_teacher, self.layer_map.n_student))
         of_models, interface = self.maps.of_models, self.settings.interface
@@ -165,27 +164,20 @@ class _Run:
         heads = [Architecture(source.head().model) for source in (self.pair.teacher_source, self.pair.student_source)]
         ids = self.builder.shared_ids
         at = spread([len(each.student) for each in self.matched[self.half :]], len(ids[0]))
-        lengths = [len(each) for each in at]
 
         def seen(states: HeldStates) -> Tensor:
             return HeldStates([states[self.half + row][kept] for row, kept in enumerate(at)]).all()
 
-        reader = Reader(heads[0], heads[1], *ids, seen(teacher.final))
-        into = own.places[Place("layer", self.layer_map.n_student)]
+        lines = Lines(Reader(heads[0], heads[1], *ids, seen(teacher.final)), [len(each) for each in at])
         *inner, last = of_student
         for k in inner:
-            found = reader.by_student(seen(own.places[Place("layer", k)]))
-            yield line(found, lengths, read="own", map="student", layer=k)
-        yield line(reader.by_final(seen(own.final)), lengths, read="own", map="student", layer=last)
-        yield line(reader.ceiling(), lengths, read="own", map="width", layer=self.layer_map.n_teacher)
+            yield lines.of_student(k, seen(own.places[Place("layer", k)]))
+        yield lines.of_student_last(last, seen(own.final))
+        yield lines.of_best_fit(self.layer_map.n_teacher)
+        into = self._fitting(own.places[Place("layer", self.layer_map.n_student)])
         for i in tqdm(of_teacher, desc="readings", leave=False, disable=None):
             states = teacher.places[Place("layer", i)]
-            measured = seen(states)
-            yield line(reader.by_teacher(measured), lengths, read="own", map="teacher", layer=i)
-            fitted = self.maps.fitted(self._fitting(states), self._fitting(into))
-            for name, made in {**of_models, **fitted}.items():
-                read = reader.by_student(measured @ made[0].to(measured))
-                yield line(read, lengths, read="target", map=name, layer=i)
+            yield from lines.of_layer(i, seen(states), {**of_models, **self.maps.fitted(self._fitting(states), into)})
 
     def _patches(
         self,
@@ -203,40 +195,13 @@ class _Run:
             states = teacher.places[Place(interface, i)]
             fitted = self.maps.fitted(self._fitting(states), self._fitting(own.places[Place(interface, k)]))
             test = PatchTest(self.pair.student_architecture, examples, at, k, interface)
-            before = test.own()
-            made: dict[str, Sequence[Tensor | None]] = {ZERO: [None], **of_models, **fitted}
-            targets = self._measured(states)
-            for strength in strengths:
-                after = {
-                    name: np.mean([test.patched(_aligned(targets, m), strength) for m in found], axis=0)
-                    for name, found in made.items()
-                }
-                where = {"interface": interface, "teacher_layer": i, "layer": k, "strength": strength}
-                for name, values in after.items():
-                    yield {**where, "map": name, "nll": float(np.mean(values)), **_changes(name, before, after)}
+            where = {"interface": interface, "teacher_layer": i, "layer": k}
+            for found in patch_lines(test, self._measured(states), {**of_models, **fitted}, strengths):
+                yield where | found
 
 
 def _default(name: str) -> Any:
     return TransferSettings.model_fields[name].default
-
-
-def _aligned(states: HeldStates, alignment: Tensor | None) -> list[Tensor] | None:
-    """Return the targets of each row; None for zero."""
-    if alignment is None:
-        return None
-    return [states[i].to(alignment.dtype) @ alignment.cpu() for i in range(len(states))]
-
-
-def _changes(map_name: str, before: Sequence[float], after: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Return the change of the NLL against the student's own states, the map's control and zero, with intervals."""
-    control = after.get(control_of(map_name, after))
-    others = {"change": before, "against_control": control, "against_zero": after[ZERO]}
-    found: dict[str, float] = {}
-    for name, other in others.items():
-        if other is not None:
-            estimate = paired_bootstrap(after[map_name], other)
-            found |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    return found
 
 
 def spaced(n: int, most: int) -> list[int]:

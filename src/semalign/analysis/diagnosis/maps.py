@@ -8,7 +8,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from semalign.analysis.diagnosis.states import HeldStates
-from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
 from semalign.targets.maps import MAPS
@@ -22,15 +21,22 @@ COMPARED = (
     "procrustes",
     "permuted_procrustes",
     "ridge",
+    "permuted_ridge",
 )
 PAPER_MAP = "semantic"
 CONTROL = "permuted"
+RANDOM, ZERO = "random", "zero"  # zero takes the place of a target in the patch test
 PERMUTATIONS = 3  # of the control
 
 
 def control_of(name: str, names: Container[str]) -> str:
     """Return the control of a map: the same map with a permuted correspondence, else permuted atoms."""
-    return f"permuted_{name}" if f"permuted_{name}" in names else CONTROL
+    return f"{CONTROL}_{name}" if f"{CONTROL}_{name}" in names else CONTROL
+
+
+def is_control(name: str) -> bool:
+    """Return whether a map is there for comparison only: one that pairs wrong tokens or positions, or none at all."""
+    return name.startswith(CONTROL) or name in (RANDOM, ZERO)
 
 
 def _fits_states(name: str) -> bool:
@@ -38,27 +44,35 @@ def _fits_states(name: str) -> bool:
     return MAPS[name].needs == "states" and MAPS[name].into == "student"
 
 
+def check_names(names: Sequence[str]) -> None:
+    """Refuse maps that cannot be compared before training; the verdict is of the paper's map and its control.
+
+    Raises:
+        ValueError: for a map that needs training or does not end in the student's space, or without these two.
+    """
+    able = [name for name in MAPS if MAPS[name].of_models or _fits_states(name)]
+    if unable := [name for name in names if name not in able]:
+        raise ValueError(f"map {unable[0]!r} cannot be diagnosed: choose from {', '.join(able)}")
+    if absent := [name for name in (PAPER_MAP, CONTROL) if name not in names]:
+        raise ValueError(f"a diagnosis needs the map {absent[0]!r}")
+
+
 @dataclass(frozen=True)
 class Maps:
     """The maps of one pair; those that need states are fitted anew for each pair of layers.
 
     Attributes:
-        pair: teacher and student.
-        settings: settings of the transfer, of which the map is replaced.
+        builder: builder of the pair's targets, whose bases all maps share.
         names: the maps to compare.
     """
 
-    pair: Pair
-    settings: TransferSettings
+    builder: TargetBuilder
     names: Sequence[str] = COMPARED
 
-    def __post_init__(self) -> None:
-        """Refuse maps that cannot be compared before training; the verdict is of the paper's map and its control."""
-        able = [name for name in MAPS if MAPS[name].of_models or _fits_states(name)]
-        if unable := [name for name in self.names if name not in able]:
-            raise ValueError(f"map {unable[0]!r} cannot be diagnosed: choose from {', '.join(able)}")
-        if absent := [name for name in (PAPER_MAP, CONTROL) if name not in self.names]:
-            raise ValueError(f"a diagnosis needs the map {absent[0]!r}")
+    @property
+    def settings(self) -> TransferSettings:
+        """Settings of the transfer, of which the map is replaced."""
+        return self.builder.settings
 
     @cached_property
     def of_models(self) -> dict[str, list[Float[Tensor, "d_teacher d_student"]]]:
@@ -67,7 +81,7 @@ class Maps:
         for name in self.names:
             if MAPS[name].of_models:
                 seeds = range(PERMUTATIONS) if name == CONTROL else [self.settings.seed]
-                found[name] = [self._builder(name, seed).alignment for seed in seeds]  # type: ignore[misc]
+                found[name] = [self.builder.with_map(name, seed).alignment for seed in seeds]  # type: ignore[misc]
         return found
 
     def fitted(self, teacher: HeldStates, student: HeldStates) -> dict[str, list[Float[Tensor, "d_teacher d_student"]]]:
@@ -77,6 +91,3 @@ class Maps:
             for name in self.names
             if _fits_states(name)
         }
-
-    def _builder(self, name: str, seed: int) -> TargetBuilder:
-        return TargetBuilder(self.pair, self.settings.model_copy(update={"map": name, "seed": seed}))

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import normalize
+from torch.nn.utils.rnn import pad_sequence
 
 from semalign.analysis.diagnosis.states import EXAMPLES
 from semalign.data.rows import Example, pad
@@ -23,6 +24,7 @@ from semalign.models.token_losses import token_losses
 from semalign.targets.supervision import At
 
 Change = Callable[[Float[Tensor, "n d"]], Float[Tensor, "n d"]]
+R = TypeVar("R")
 
 
 @contextmanager
@@ -92,18 +94,26 @@ class PatchTest:
         self, student: Architecture, examples: Sequence[Example], at: Sequence[Sequence[int]], k: int, interface: str
     ) -> None:
         self.student, self.examples, self.at, self.k, self.interface = student, examples, at, k, interface
-        lengths = list(map(len, examples))
-        self.parts = [list(part) for part in FittingParts(student, EXAMPLES).split(range(len(examples)), lengths)]
-        with evaluating(student.model), torch.no_grad():
-            self.entering = [self._entering(part) for part in self.parts]
+        self.parts = FittingParts(student, EXAMPLES, logits=True)
+        self.entering = self._each(self._entering)
 
-    def _entering(self, part: Sequence[int]) -> Tensor:
+    def _each(self, compute: Callable[[Sequence[int]], Sequence[R]]) -> list[R]:
+        """Return what is computed for each row, from as many rows at once as fit the memory."""
+        with evaluating(self.student.model), torch.no_grad():
+            return self.parts.each(compute, range(len(self.examples)), list(map(len, self.examples)))
+
+    def _padded(self, part: Sequence[int]) -> tuple[Tensor, Tensor]:
         input_ids, mask = (each.to(self.student.device) for each in pad([self.examples[i] for i in part]))
-        return states_entering(self.student, self.k, input_ids, mask)
+        return input_ids, mask
+
+    def _entering(self, part: Sequence[int]) -> list[Tensor]:
+        """Return the states of each row that enter the layer; no change is made before it."""
+        states = states_entering(self.student, self.k, *self._padded(part))
+        return [states[row, : len(self.examples[i])] for row, i in enumerate(part)]
 
     def own(self) -> list[float]:
         """Return the response NLL of each row with the student's own states, in nats per token."""
-        return self._nll(None, 0.0)
+        return self.patched(None, 0.0)
 
     def patched(self, targets: Sequence[Tensor] | None, strength: float) -> list[float]:
         """Return the response NLL of each row with targets mixed in.
@@ -112,30 +122,18 @@ class PatchTest:
             targets: the targets of each row at its positions; None: zero instead.
             strength: see :func:`mixed_in`.
         """
-        return self._nll(targets, strength)
+        return self._each(partial(self._part, targets, strength))
 
-    def _nll(self, targets: Sequence[Tensor] | None, strength: float) -> list[float]:
-        with evaluating(self.student.model):
-            return [
-                value
-                for part, states in zip(self.parts, self.entering, strict=True)
-                for value in self._part(part, states, targets, strength)
-            ]
-
-    def _part(
-        self, part: Sequence[int], states: Tensor, targets: Sequence[Tensor] | None, strength: float
-    ) -> list[float]:
-        device = self.student.device
-        examples = [self.examples[i] for i in part]
-        input_ids, mask = (each.to(device) for each in pad(examples))
+    def _part(self, targets: Sequence[Tensor] | None, strength: float, part: Sequence[int]) -> list[float]:
+        device, (input_ids, mask) = self.student.device, self._padded(part)
         at = At.of([self.at[i] for i in part], device)
         target = None if targets is None else torch.cat([targets[i] for i in part]).to(device)
+        states = pad_sequence([self.entering[i] for i in part], batch_first=True)
         run = partial(run_from, self.student, self.k, states, mask)
-        labelled = At.of([example.positions() for example in examples], device)
+        positions = [self.examples[i].positions() for i in part]
+        labelled = At.of(positions, device)
         with changed(self.student, self.k, self.interface, at, mixed_in(target, strength)):
-            final = run()
-            check_finite(final[labelled.rows, labelled.columns], "the states", self.student, run)
-        labels = input_ids[labelled.rows, labelled.columns + 1]
-        losses = token_losses(self.student, final[labelled.rows, labelled.columns], labels)
-        counts = [len(example.positions()) for example in examples]
-        return [float(row.mean()) for row in losses.split(counts)]
+            final = run()[labelled.rows, labelled.columns]
+            check_finite(final, "the states", self.student, run)
+        losses = token_losses(self.student, final, input_ids[labelled.rows, labelled.columns + 1])
+        return [float(row.mean()) for row in losses.split(list(map(len, positions)))]

@@ -15,6 +15,7 @@ NAMES = {
     "procrustes": "Procrustes",
     "permuted_procrustes": "Procrustes, permuted",
     "ridge": "ridge",
+    "permuted_ridge": "ridge, permuted",
     "zero": "zero",
     "teacher": "the teacher's own states",
     "student": "the student's own states",
@@ -41,17 +42,17 @@ def draw_readings(axis: Axes, readings: pd.DataFrame) -> None:
 
     A layer of the student is drawn at the same share of the teacher's depth.
     """
-    drawn = [name for name in NAMES if name in set(readings["map"])]
+    drawn = _drawn(readings[readings["map"] != "width"])
     deepest = readings.groupby("map")["layer"].max()
     for name in drawn:
         part, (marker, colour, line) = readings[readings["map"] == name], _look(name)
         ends = [100 * end.clip(lower=0) for end in (part["top_1"] - part["low"], part["high"] - part["top_1"])]
         axis.errorbar(
             part["layer"] * deepest["width"] / deepest[name], 100 * part["top_1"], yerr=ends,
-            marker=marker, color=colour, label=NAMES[name], capsize=2, ls=line,
+            marker=marker, color=colour, label=name_of(name), capsize=2, ls=line,
         )  # fmt: skip
     ceiling = 100 * readings[readings["map"] == "width"]["top_1"].iloc[0]
-    axis.axhline(ceiling, color="0.4", lw=1, ls=":", label="any head of its width")
+    axis.axhline(ceiling, color="0.4", lw=1, ls=":", label="best fit at its width")
     axis.set(xlabel="teacher layer", ylabel="read first (%)", ylim=(-2, 102))
 
 
@@ -75,18 +76,18 @@ def patches_figure(patches: pd.DataFrame) -> Figure:
 def draw_patches(axis: Axes, patches: pd.DataFrame) -> None:
     """Draw the patches of one strength, with labels and without a legend; see :func:`patches_figure`."""
     layers = sorted(patches["layer"].unique())
-    drawn = [name for name in NAMES if name in set(patches["map"])]
+    drawn = _drawn(patches)
     for i, name in enumerate(drawn):
         part, (marker, colour, _) = patches[patches["map"] == name].set_index("layer").loc[layers], _look(name)
         places = [place + 0.7 * (i - (len(drawn) - 1) / 2) / len(drawn) for place in range(len(layers))]
         ends = [part["change"] - part["change_low"], part["change_high"] - part["change"]]
         axis.errorbar(
             places, part["change"], yerr=[end.clip(lower=0) for end in ends], fmt=marker, color=colour,
-            label=NAMES[name], capsize=2, mfc="none" if name.startswith(PERMUTED) else colour,
+            label=name_of(name), capsize=2, mfc="none" if name.startswith(PERMUTED) else colour,
         )  # fmt: skip
         for place, layer in zip(places, layers, strict=True):
             change, low, high = part.loc[layer, ["change", "change_low", "change_high"]]
-            told = f"{TITLE}{NAMES[name]}, layer {layer}: {change:+.3f} [{low:+.3f}, {high:+.3f}]"
+            told = f"{TITLE}{name_of(name)}, layer {layer}: {change:+.3f} [{low:+.3f}, {high:+.3f}]"
             axis.plot(place, change, "o", ms=9, alpha=0, gid=told)
     axis.axhline(0, color="0.4", lw=1)
     axis.set_yscale("symlog", linthresh=0.02)
@@ -96,10 +97,22 @@ def draw_patches(axis: Axes, patches: pd.DataFrame) -> None:
     axis.set_xlabel("student layer")
 
 
+def name_of(name: str) -> str:
+    """Return what pictures and tables call a map; one of the user's own by its name."""
+    return NAMES.get(name, name)
+
+
+def _drawn(lines: pd.DataFrame) -> list[str]:
+    """Return the maps of some lines, those of the user's own last."""
+    found = dict.fromkeys(lines["map"])
+    return [*(name for name in NAMES if name in found), *(name for name in found if name not in NAMES)]
+
+
 def _look(name: str) -> tuple[str, tuple[float, float, float], str]:
     """Return marker, colour and line of a map; a permuted map has the look of the map itself, with a dotted line."""
     of = "semantic" if name == PERMUTED else name.removeprefix(f"{PERMUTED}_")
     shown = [each for each in NAMES if not each.startswith(PERMUTED)]
-    colours = sns.color_palette("colorblind", len(shown))
+    colours = sns.color_palette("colorblind", len(shown) + 1)  # the last is that of maps of the user's own
     line = ":" if name.startswith(PERMUTED) else "--" if name in ("teacher", "student") else "-"
-    return MARKERS[shown.index(of)], colours[shown.index(of)], line
+    place = shown.index(of) if of in shown else -1
+    return MARKERS[place], colours[place], line

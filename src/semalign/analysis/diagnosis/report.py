@@ -45,6 +45,7 @@ def write(folder: Path, found: Diagnosis, record: dict[str, Any]) -> None:
         found: the diagnosis.
         record: its record, see :func:`record`.
     """
+    write_record(folder / "diagnosis.json", record)
     pictures: dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], Figure]]] = {
         "readings": (found.readings, readings_figure),
         "patches": (found.patches, patches_figure),
@@ -56,7 +57,6 @@ def write(folder: Path, found: Diagnosis, record: dict[str, Any]) -> None:
         with atomic_path(folder / f"{name}.svg") as temporary:
             figure.savefig(temporary, format="svg", bbox_inches="tight")
         plt.close(figure)
-    write_record(folder / "diagnosis.json", record)
 
 
 def record(found: Diagnosis, pair: Pair, rows: Sequence[Row], task: str, settings: TransferSettings) -> dict[str, Any]:

@@ -71,19 +71,21 @@ def read_states(
         at: the positions of each row whose states are wanted.
         places: interfaces and layers.
     """
-    found: dict[Place, list[Tensor]] = {place: [] for place in places}
-    final: list[Tensor] = []
     layers = {interface: [p.layer for p in places if p.interface == interface] for interface, _ in places}
-    with ExitStack() as stack:
-        stack.enter_context(evaluating(model.model))
-        states = {name: stack.enter_context(capture(model, numbers, name)) for name, numbers in layers.items()}
-        for part in FittingParts(model, EXAMPLES).split(range(len(examples)), list(map(len, examples))):
-            input_ids, mask = pad([examples[i] for i in part])
-            run = partial(model.run, mask, input_ids=input_ids)
+
+    def compute(part: Sequence[int]) -> list[list[Tensor]]:
+        """Return for each of some examples its states at all places, and the final ones."""
+        input_ids, mask = pad([examples[i] for i in part])
+        run = partial(model.run, mask, input_ids=input_ids)
+        with ExitStack() as stack:
+            states = {name: stack.enter_context(capture(model, numbers, name)) for name, numbers in layers.items()}
             last = run()
-            check_finite(last[mask.bool().to(last.device)], "the states", model, run)
-            for row, i in enumerate(part):
-                final.append(last[row, list(at[i])].cpu())
-                for place in places:
-                    found[place].append(states[place.interface][place.layer][row, list(at[i])].cpu())
-    return Read({place: HeldStates(rows) for place, rows in found.items()}, HeldStates(final))
+        check_finite(last[mask.bool().to(last.device)], "the states", model, run)
+        of = [*(states[place.interface][place.layer] for place in places), last]
+        return [[each[row, list(at[i])].cpu() for each in of] for row, i in enumerate(part)]
+
+    parts = FittingParts(model, EXAMPLES, kept_states=len(places))
+    with evaluating(model.model):
+        rows = parts.each(compute, range(len(examples)), list(map(len, examples)))
+    *found, final = (HeldStates(states) for states in zip(*rows, strict=True))
+    return Read(dict(zip(places, found, strict=True)), final)

@@ -3,10 +3,9 @@
 import pandas as pd
 
 from semalign.analysis.diagnosis.atoms import Correspondence
-from semalign.analysis.diagnosis.maps import CONTROL
+from semalign.analysis.diagnosis.maps import CONTROL, control_of, is_control
 from semalign.analysis.diagnosis.maps import PAPER_MAP as METHOD
 
-CONTROLS = (CONTROL, "permuted_least_squares", "permuted_procrustes", "random", "zero")
 LABELS = "`semalign transfer ... -s output_loss=cross_entropy`, or `--method sft` for all layers"
 
 
@@ -30,9 +29,13 @@ def carrying(patches: pd.DataFrame) -> pd.DataFrame:
     Args:
         patches: see :func:`semalign.analysis.diagnosis.diagnosing.diagnose`.
     """
-    ours = patches[patches["map"] == METHOD]
-    bounds = ours[["change_high", "against_control_high", "against_zero_high"]]
-    return ours[(bounds < 0).all(axis=1)]
+    return _shown(patches[patches["map"] == METHOD])
+
+
+def _shown(patches: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines whose intervals are below the student's own states, below the map's control and below zero."""
+    bounds = patches[["change_high", "against_control_high", "against_zero_high"]]
+    return patches[(bounds < 0).all(axis=1)]
 
 
 def _of_atoms(atoms: Correspondence) -> str:
@@ -46,7 +49,7 @@ def _of_readings(readings: pd.DataFrame) -> str:
     targets = readings[readings["read"] == "target"]
     best = targets.loc[targets[targets["map"] == METHOD]["top_1"].idxmax()]
     same = targets[targets["layer"] == best["layer"]].set_index("map")["top_1"]
-    others = same.drop([METHOD, *CONTROLS], errors="ignore")
+    others = same[[name != METHOD and not is_control(name) for name in same.index]]
     parts = [f"aligned states of teacher layer {best['layer']} in {best['top_1']:.1%} of the positions"]
     if CONTROL in same:
         parts.append(f"those with permuted atoms in {same[CONTROL]:.1%}")
@@ -65,7 +68,8 @@ def _of_patches(patches: pd.DataFrame) -> str:
         places = "; ".join(_place(line) for _, line in good.iterrows())
         return (
             f"Alignment can carry something: aligned states in place of the student's own lower its NLL {places}. "
-            f"These are {len(good)} of {len(ours)} places that were tried; intervals are not corrected for that number."
+            f"{'This is' if len(good) == 1 else 'These are'} {len(good)} of the {len(ours)} places that were tried; "
+            "intervals are not corrected for that number."
         )
     if better.empty:
         return "Aligned states are no better than permuted ones at any layer: real atoms carry nothing here."
@@ -79,16 +83,20 @@ def _of_patches(patches: pd.DataFrame) -> str:
 
 
 def _advice(patches: pd.DataFrame) -> str:
-    fits = patches[~patches["map"].isin(CONTROLS)]
-    best = fits.loc[fits["change"].idxmin()]
-    if best["change_high"] >= 0:
-        return f"What to run: no map lowers the NLL before training, so take labels ({LABELS})."
+    shown = _shown(patches[~patches["map"].map(is_control)])
+    if shown.empty:
+        return (
+            "What to run: no map is shown to lower the NLL before training, and by more than its control and zero do, "
+            f"so take labels ({LABELS})."
+        )
+    best = shown.loc[shown["change"].idxmin()]
     where = (
         f"-s interface={best['interface']} -s student_layer={best['layer']} -s teacher_layer={best['teacher_layer']}"
     )
+    control = control_of(best["map"], set(patches["map"]))
     return (
         f"What to run: `semalign transfer ... -s map={best['map']} {where}`, whose states lower the NLL "
-        f"{_place(best)}; beside it `-s map={CONTROL}`, and labels alone ({LABELS})."
+        f"{_place(best)}; beside it `-s map={control}`, and labels alone ({LABELS})."
     )
 
 

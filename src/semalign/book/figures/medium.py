@@ -22,7 +22,7 @@ def sizes_and_operations(tables: Mapping[str, pd.DataFrame]) -> Figure:
     figure, axes = plt.subplots(len(tables), 2, figsize=(7.2, 1.1 + 1.9 * len(tables)), squeeze=False)
     for (called, table), panels in zip(tables.items(), axes, strict=True):
         for axis, (ending, (what, factor, unit)) in zip(panels, UNITS.items(), strict=True):
-            for i, column in enumerate(table.filter(like=ending)):
+            for i, column in enumerate(sorted(table.filter(like=ending), key=_targets_first)):
                 style = {"color": sns.color_palette("colorblind")[i], "ms": 6, "label": column.removesuffix(ending)}
                 axis.plot(factor * table[column], range(len(table)), MARKERS[i], **style)
             axis.set(title=called, xlabel=what, xscale="log")
@@ -33,3 +33,8 @@ def sizes_and_operations(tables: Mapping[str, pd.DataFrame]) -> Figure:
     for axis in axes[-1]:
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.35), ncols=2)
     return figure
+
+
+def _targets_first(column: str) -> bool:
+    """Give targets, which both panels have, the same marker in both."""
+    return not column.startswith("targets")

@@ -1,8 +1,7 @@
 """Tables of ablations: how far one changed setting moves the held-out loss of a base, factor by factor."""
 
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -10,10 +9,11 @@ import pandas as pd
 from semalign.book.markdown import Interval, rounded
 from semalign.book.tables.controls import difference
 from semalign.book.tables.paper import in_order, title
+from semalign.book.tables.trainings import training_lines
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.profiles import Profile
-from semalign.results.pairs import NLL, pair_differences
-from semalign.results.records import PAPER, read_records
+from semalign.results.pairs import NLL, lines_of, pair_differences
+from semalign.results.records import PAPER
 from semalign.results.statistics import ALPHA
 from semalign.targets.pairing import LayerMap
 
@@ -76,38 +76,61 @@ def _factor(profile: Profile, entry: str, base: str) -> str:
     raise ValueError(f"variant {entry!r} of profile {profile.name} changes no factor of {base!r}")
 
 
-def ablation_data(profile: Profile, folder: Path, only: Collection[str]) -> pd.DataFrame:
-    """Return what each change does to the held-out loss: the lines of ``pair_differences`` with base, factor and value.
+def compared(profile: Profile, records: pd.DataFrame, further: Iterable[tuple[str, str]] = ()) -> pd.DataFrame:
+    """Return the held-out losses of all entries that are compared: the lines of ``pair_differences``.
+
+    Its correction is then over all comparisons of a student, so that no table has one of its own.
 
     Args:
         profile: the profile.
-        folder: its records.
-        only: names of its current records.
+        records: its current records, see :func:`semalign.results.records.read_records`.
+        further: pairs besides each change and its base; those of entries that the profile does not have are left out.
     """
-    found = {change.entry: change for change in changes(profile)}
-    pairs = [(entry, BASES[each.base]) for entry, each in found.items()]
-    lines = pair_differences(read_records(folder, only), pairs, NLL).rename(columns={"ours": "entry"})
-    for column in ("base", "factor", "value"):
-        lines[column] = [getattr(found[entry], column) for entry in lines["entry"]]
-    return lines
+    pairs = [(change.entry, BASES[change.base]) for change in changes(profile)]
+    known = {PAPER, *profile.variants}
+    pairs += [pair for pair in further if known.issuperset(pair)]
+    return pair_differences(records, list(dict.fromkeys(pairs)), NLL)
 
 
-def base_table(profile: Profile, folder: Path, only: Collection[str]) -> pd.DataFrame:
-    """Return the held-out loss of each base that a profile has, and that of the student, columns for each task."""
-    records = read_records(folder, only)
+def ablation_data(profile: Profile, lines: pd.DataFrame) -> pd.DataFrame:
+    """Return what each change does to the held-out loss: its lines with base, factor and value.
+
+    Args:
+        profile: the profile.
+        lines: see :func:`compared`.
+    """
+    found = {(change.entry, BASES[change.base]): change for change in changes(profile)}
+    made = lines_of(lines, found).rename(columns={"ours": "entry"})
+    of = [found[pair] for pair in zip(made["entry"], made["minus"], strict=True)]
+    return made.assign(**{column: [getattr(each, column) for each in of] for column in ("base", "factor", "value")})
+
+
+def base_table(profile: Profile, records: pd.DataFrame, before: Mapping[str, Sequence[float]]) -> pd.DataFrame:
+    """Return the held-out loss of each base that a profile has, and its change, columns for each task.
+
+    Args:
+        profile: the profile.
+        records: its current records.
+        before: the NLL of each held-out row by the student as it is, for each task with a record.
+    """
+    entries = {name: entry for name, entry in BASES.items() if entry == PAPER or entry in profile.variants}
+    lines = training_lines(profile, records, list(entries.values()), before)
+    found = {(line["task"], line["entry"]): line for _, line in lines.iterrows()}
     table = []
-    for name, entry in BASES.items():
-        if entry != PAPER and entry not in profile.variants:
-            continue
+    for name, entry in entries.items():
         line: dict[str, object] = {"starting point": f"`{name}`"}
         for task in profile.tasks:
-            part = records[(records["method"] == entry) & (records["task"] == task)]
-            before, after = part["nll_before"].mean(), part["nll_after"].mean()
-            line[f"{title(task)}, before"] = NOT_RUN if part.empty else Interval(before, decimals=4)
-            line[f"{title(task)}, after"] = NOT_RUN if part.empty else Interval(after, decimals=4)
-            line[f"{title(task)}, seeds"] = str(len(part))
+            line |= {f"{title(task)}, {what}": cell for what, cell in _of_base(found.get((task, entry))).items()}
         table.append(line)
     return pd.DataFrame(table)
+
+
+def _of_base(line: pd.Series | None) -> dict[str, str | Interval]:
+    if line is None:
+        return {"before": NOT_RUN, "after": NOT_RUN, "change": NOT_RUN}
+    change = Interval(line["change"], line["change_low"], line["change_high"], signed=True, decimals=4)
+    before, after = (Interval(line[name], decimals=4) for name in ("nll_before", "nll"))
+    return {"before": before, "after": after, "change": change}
 
 
 def factor_table(profile: Profile, lines: pd.DataFrame, factor: str) -> pd.DataFrame:

@@ -26,7 +26,8 @@ def medium_table(profile: Profile) -> pd.DataFrame:
     states and map is that of all positions, once.
 
     Args:
-        profile: the profile; lengths of texts are counted where its data are here, else assumed.
+        profile: the profile; the column ``lengths`` says of each task whether those of its texts are counted,
+            estimated or assumed, see :class:`semalign.planning.lengths.Known`.
     """
     setup = Setup(MACHINES["a100"], shapes_of(profile.teacher), shapes_of(profile.student), AS_GIVEN)
     texts, student = ProfileTexts(profile), setup.student
@@ -46,6 +47,7 @@ def medium_table(profile: Profile) -> pd.DataFrame:
                 "targets, GFLOP": 2 * setup.teacher.width * student.width * rows.positions / GIGA,
                 "teacher's pass, GFLOP": work["teacher states"] / GIGA,
                 "training, GFLOP": work["training"] / GIGA,
+                "lengths": str(rows.known),
             }
         )
     return pd.DataFrame(lines)
@@ -75,5 +77,18 @@ def share_of_alignment(table: pd.DataFrame) -> pd.Series:
     Args:
         table: see :func:`medium_table`.
     """
+    return _share(table, ["bases and map, GFLOP", "targets, GFLOP"])
+
+
+def share_of_teacher(table: pd.DataFrame) -> pd.Series:
+    """Return the share of the teacher's forward pass in all operations of a transfer, in percent, by task.
+
+    Args:
+        table: see :func:`medium_table`.
+    """
+    return _share(table, ["teacher's pass, GFLOP"])
+
+
+def _share(table: pd.DataFrame, parts: list[str]) -> pd.Series:
     work = table.set_index("data").filter(like="GFLOP")
-    return 100 * work[["bases and map, GFLOP", "targets, GFLOP"]].sum(axis=1) / work.sum(axis=1)
+    return 100 * work[parts].sum(axis=1) / work.sum(axis=1)

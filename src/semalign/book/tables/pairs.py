@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.book.markdown import Cell, Interval, rounded
+from semalign.book.markdown import SPACE, Cell, Interval, rounded
 from semalign.book.tables.controls import AS_IT_IS, difference, label
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
@@ -67,7 +67,7 @@ def equality_table(
 def word_table(
     profile: Profile, pairs: Sequence[tuple[str, str]], lines: Mapping[Measure, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Return only the words of :func:`equality_table`, of a student in each measure.
+    """Return only the words of :func:`equality_table`, of a student in each measure; marked where neither trained.
 
     Args:
         profile: the profile.
@@ -80,7 +80,7 @@ def word_table(
 
 def _word(line: pd.Series) -> str:
     words = [word for word, holds in (("equal", line["equal"]), ("differs", line["p_holm"] < ALPHA)) if holds]
-    return " and ".join(words) or "open"
+    return (" and ".join(words) or "open") + (f"{SPACE}‡" if line["idle"] else "")
 
 
 def _equality(measure: Measure, line: pd.Series) -> Cell:

@@ -8,15 +8,15 @@ import pandas as pd
 
 from semalign.analysis.diagnosis.atoms import Correspondence
 from semalign.analysis.diagnosis.maps import CONTROL
-from semalign.analysis.diagnosis.pictures import NAMES
+from semalign.analysis.diagnosis.pictures import NAMES, name_of
 from semalign.analysis.diagnosis.verdict import METHOD, carrying, verdict
-from semalign.book.markdown import Interval, nested_list
+from semalign.book.markdown import Cell, Interval, nested_list
 from semalign.book.tables.analyses import layers
 from semalign.book.tables.paper import in_order, title
 from semalign.results.records import read_record
 
 Record = Mapping[str, Any]
-OWN, WIDTH = "student's own", "any head of its width"
+OWN, WIDTH = "student's own", "best fit at its width"
 
 
 def diagnoses(folder: Path) -> list[dict[str, Any]]:
@@ -71,8 +71,8 @@ def correspondence_table(records: Sequence[Record]) -> pd.DataFrame:
 def reading_table(records: Sequence[Record], measure: str = "top_1") -> pd.DataFrame:
     """Return what the student's head reads, beside the teacher's next token, by pair and map.
 
-    Targets are those of the teacher's last layer; the last two columns are the student's own states, and the best that
-    any head of the student's width could do.
+    Targets are those of the teacher's last layer; the last two columns are the student's own states, and the
+    teacher's logits in the best approximation of the student's width.
 
     Args:
         records: diagnoses.
@@ -80,17 +80,24 @@ def reading_table(records: Sequence[Record], measure: str = "top_1") -> pd.DataF
             first five, in percent of positions; or ``kl``, the mean Kullback-Leibler divergence of what is read from
             the teacher's prediction, in nats per position.
     """
-    unit = 1 if measure == "kl" else 100
     lines = []
     for record in records:
         readings = pd.DataFrame(record["details"]["readings"])
         targets = readings[readings["read"] == "target"]  # the other lines may be of a student with more layers
         last = targets[targets["layer"] == targets["layer"].max()]
-        values = (unit * last.set_index("map")[measure]).to_dict()
-        own, width = (unit * readings[readings["map"] == name][measure].iloc[-1] for name in ("student", "width"))
-        named = {NAMES[str(name)]: value for name, value in values.items()}
-        lines.append({"pair": pair_name(record), **named, OWN: own, WIDTH: width})
+        shown = {name_of(str(line["map"])): line for _, line in last.iterrows()}
+        shown |= {OWN: readings[readings["map"] == "student"].iloc[-1]}
+        shown |= {WIDTH: readings[readings["map"] == "width"].iloc[-1]}
+        lines.append({"pair": pair_name(record), **{name: _read(name, line, measure) for name, line in shown.items()}})
     return pd.DataFrame(lines)
+
+
+def _read(name: str, line: pd.Series, measure: str) -> Cell | float:
+    """Return one reading; the data have the interval of ``top_1`` too."""
+    if measure != "top_1":
+        return line[measure] * (1 if measure == "kl" else 100)
+    share, low, high = (100 * line[end] for end in (measure, "low", "high"))
+    return Cell(f"{share:.1f}", {name: share, f"{name}, low": low, f"{name}, high": high})
 
 
 def norm_table(records: Sequence[Record]) -> pd.DataFrame:
@@ -165,7 +172,8 @@ def _findings(records: Sequence[Record]) -> list[str]:
 
 
 def _range(shares: pd.Series) -> str:
-    ends = dict.fromkeys(f"{end:.0f}" for end in (shares.min(), shares.max()))
+    values = [cell.data[shares.name] for cell in shares]
+    ends = dict.fromkeys(f"{end:.0f}" for end in (min(values), max(values)))
     return f"{'–'.join(ends)}%"
 
 

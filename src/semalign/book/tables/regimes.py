@@ -1,8 +1,6 @@
 """Table of training rows: with few rows, or with the teacher's answers, does the layer term add to its controls?"""
 
-from collections.abc import Collection
 from itertools import product
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -11,8 +9,7 @@ from semalign.book.tables.ablations import difference_cell
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.experiments.profiles import Profile
-from semalign.results.pairs import NLL, pair_differences
-from semalign.results.records import read_records
+from semalign.results.pairs import lines_of
 from semalign.results.statistics import ALPHA
 
 
@@ -45,26 +42,23 @@ def _pair(contrast: Contrast, regime: str) -> tuple[str, str]:
     return f"{contrast.ours}-{suffix}", f"{contrast.minus}-{suffix}"
 
 
-def _tried(profile: Profile) -> dict[tuple[str, str], tuple[str, str]]:
+def tried(profile: Profile) -> dict[tuple[str, str], tuple[str, str]]:
     """Return the pairs of entries that a profile has, by contrast and regime."""
     every = {(name, regime): _pair(contrast, regime) for name, contrast in CONTRASTS.items() for regime in REGIMES}
     return {key: pair for key, pair in every.items() if set(pair) <= set(profile.variants)}
 
 
-def regime_data(profile: Profile, folder: Path, only: Collection[str]) -> pd.DataFrame:
-    """Return differences in held-out loss: the lines of ``pair_differences`` with ``contrast`` and ``regime``.
-
-    A pair of entries that the profile does not have has no line.
+def regime_data(profile: Profile, lines: pd.DataFrame) -> pd.DataFrame:
+    """Return differences in held-out loss: the lines of the contrasts, with ``contrast`` and ``regime``.
 
     Args:
         profile: the profile of the ablations.
-        folder: its records.
-        only: names of its current records.
+        lines: see :func:`semalign.book.tables.ablations.compared`, with the pairs of :func:`tried`.
     """
-    places = {pair: key for key, pair in _tried(profile).items()}
-    lines = pair_differences(read_records(folder, only), list(places), NLL)
-    found = [places[pair] for pair in zip(lines["ours"], lines["minus"], strict=True)]
-    return lines.assign(contrast=[name for name, _ in found], regime=[regime for _, regime in found])
+    places = {pair: key for key, pair in tried(profile).items()}
+    made = lines_of(lines, places)
+    found = [places[pair] for pair in zip(made["ours"], made["minus"], strict=True)]
+    return made.assign(contrast=[name for name, _ in found], regime=[regime for _, regime in found])
 
 
 def regime_table(profile: Profile, lines: pd.DataFrame) -> pd.DataFrame:
@@ -77,10 +71,10 @@ def regime_table(profile: Profile, lines: pd.DataFrame) -> pd.DataFrame:
         lines: see :func:`regime_data`.
     """
     found = {(line["task"], line["contrast"], line["regime"]): line for _, line in lines.iterrows()}
-    tried, table = _tried(profile), []
+    asked, table = tried(profile), []
     for task, regime in product(profile.tasks, REGIMES):
         cells = {
-            name: difference_cell(found.get((task, name, regime))) if (name, regime) in tried else ""
+            name: difference_cell(found.get((task, name, regime))) if (name, regime) in asked else ""
             for name in CONTRASTS
         }
         if not any(cells.values()):

@@ -16,6 +16,7 @@ from semalign.results.records import read_record
 from semalign.results.statistics import paired_bootstrap
 
 Record = Mapping[str, Any]
+LOWEST = "lowest"
 Best = dict[tuple[str, str], tuple[Point, Record]]
 
 
@@ -66,11 +67,17 @@ def _said(task: str, of: pd.DataFrame) -> str:
     changes, against = of["against before"], of["against its control"]
     best = min(changes.index, key=lambda entry: changes[entry].value)
     compared = against[against != ""]
-    below = [f"`{entry}`" for entry, change in compared.items() if change.high < 0]
+    below = [entry for entry, change in compared.items() if change.high < 0]
+    named = [f"`{entry}`{' (at the lowest rate)' if _at_lowest(of['rate'][entry]) else ''}" for entry in below]
     return (
         f"- **{task}**: the loss is lowest with `{best}` ({changes[best]} against before). Below their control by more "
-        f"than the interval: {', '.join(below) or 'none'} ({len(below)} of {len(compared)} entries with a control)."
+        f"than the interval: {', '.join(named) or 'none'} ({len(below)} of {len(compared)} entries with a control)."
     )
+
+
+def _at_lowest(rate: Cell | str) -> bool:
+    """Return whether a rate is the lowest that was tried, at which hardly anything is trained."""
+    return isinstance(rate, Cell) and rate.data["end of the grid"] == LOWEST
 
 
 def _lines(profile: Profile, found: Best, controls: Mapping[str, str], task: str) -> list[dict[str, Any]]:
@@ -97,8 +104,8 @@ def _line(profile: Profile, found: Best, controls: Mapping[str, str], task: str,
 
 
 def _rate(chosen: float, tried: Sequence[float]) -> Cell:
-    at_end = chosen in (min(tried), max(tried))
-    return Cell(f"{chosen:g}" + (" †" if at_end else ""), {"rate": chosen, "end of the grid": at_end})
+    end = {min(tried): LOWEST, max(tried): "highest"}.get(chosen, "")
+    return Cell(f"{chosen:g}" + (" †" if end else ""), {"rate": chosen, "end of the grid": end})
 
 
 def _against(record: Record, control: Record) -> Interval:

@@ -86,11 +86,11 @@ def tokens_kept(patterns: Sequence[str], *, mark: float) -> Finding:
 
 
 def _kept(pair: str, found: Sequence[tuple[str, float, float, float]]) -> str:
-    """Return the shares of a pair on each task, the largest of permuted atoms, and the least that a head could read."""
+    """Return the shares of a pair on each task, of permuted atoms the largest, of best fits the least."""
     in_order = sorted(found, key=lambda line: [*TITLES.values(), line[0]].index(line[0]))
     shares = ", ".join(f"{task} {ours:.1%}" for task, ours, *_ in in_order)
     permuted, most = max(line[2] for line in found), min(line[3] for line in found)
-    return f"{pair}: {shares} (permuted at most {permuted:.1%}, any head of this width at least {most:.1%})"
+    return f"{pair}: {shares} (permuted at most {permuted:.1%}, the best fit at this width at least {most:.1%})"
 
 
 @rule
