@@ -631,9 +631,9 @@ page.show_table(
 )
 
 # %% [markdown]
-# Where the interval of the correlation with the cosine before training excludes zero, the correlation is weak, with every map as with the paper's. On MMLU it comes from the difference between the students: micro-sibling has both the higher cosines and the larger falls, and within a student none is shown. On GSM8K it is shown within micro-student, and not within micro-sibling. In `coder-plus`, `micro-teacher` is the student. On MMLU and GSM8K, which have most of the settings, the loss fell less where training raised the cosine more.
+# Where the interval of the correlation with the cosine before training excludes zero, the correlation is weak, with every map as with the paper's. On MMLU it comes from the difference between the students: micro-sibling has both the higher cosines and the larger falls, and within a student none is shown. On GSM8K it is shown within micro-student, and not within micro-sibling. In `coder-plus`, `micro-teacher` is the student. On MMLU and GSM8K, which have most of the settings, the loss of micro-student fell less where training raised the cosine more.
 #
-# The sweeps over every layer, which the chapter on [controls](09_controls.ipynb) shows, have one rate, one number of steps and the layer term alone, so that the runs of a student and a task differ in their place and their map only. With every map a weak correlation is shown on GSM8K, with the paper's map none.
+# The sweeps over every layer, which the chapter on [controls](09_controls.ipynb) shows, have one rate, one number of steps and the layer term alone, so that the runs of a student and a task differ in their place and their map only. With every map a weak correlation above zero is shown on GSM8K; with the paper's map the one that is shown is below zero, in micro-sibling on GSM8K.
 
 # %% tags=["hide-input"]
 SWEPT = ["micro-depth", "micro-sibling-depth"]
@@ -701,7 +701,7 @@ if "side-effects-tuned" in means_of:
 #
 # ## What moves, and what is computed
 #
-# Appendix D.1 says that layer outputs need less bandwidth than parameters or logits, and that alignment costs almost nothing. Both can be computed from the shapes of the models and the lengths of the rows; {numref}`tab-plan-check` compares the operations of each phase with what is counted while it runs, and {numref}`tab-medium-measured` the sizes with those of the tensors, both for a few rows. The targets of all training rows are compared with the weights of one student layer and with the logits at the same positions; operations are those of one transfer under the paper's settings. Lengths of texts are counted for the micro tasks; for the real ones they are assumed where the data are not here.
+# Appendix D.1 says that layer outputs need less bandwidth than parameters or logits, and that alignment costs almost nothing. Both can be computed from the shapes of the models and the lengths of the rows; {numref}`tab-plan-check` compares the operations of each phase with what is counted while it runs, and {numref}`tab-medium-measured` the sizes with those of the tensors, both for a few rows. The targets of all training rows are compared with the weights of one student layer and with the logits at the same positions; operations are those of one transfer under the paper's settings. Lengths of texts are counted for the micro tasks; for the real ones they are estimated from the characters where the tokenizer is not here, and assumed where the data are not.
 
 # %% tags=["hide-input"]
 COLUMNS = "For each task: megabytes of the targets of all training rows, of the logits at the same positions and of one student layer, in the type of the weights; billions of operations of a transfer, part by part."

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jaxtyping import TypeCheckError
 from typer import BadParameter
 
-from semalign.cli.options import settings_of
+from semalign.cli.inputs import settings_of
 from semalign.data.rows import encode, read_rows
 from semalign.data.task_file import task_file
 from semalign.experiments.profiles import load_profile

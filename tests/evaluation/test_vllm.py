@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from semalign import load_model
-from semalign.cli.options import with_adapter
+from semalign.cli.inputs import with_adapter
 from semalign.data import tasks as benchmarks
 from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel

@@ -13,7 +13,7 @@ from semalign.planning.texts import Texts
 
 SMALLER, LARGER = (shapes_of(f"meta-llama/Llama-2-{size}-chat-hf") for size in ("7b", "13b"))
 SETUP = Setup(MACHINES["a100"], LARGER, SMALLER)
-TEXTS = Texts.of([(411, 100)] * 100, "rows of 512 tokens")
+TEXTS = Texts.of([(411, 100)] * 100)
 TEACHER, STUDENT = 2 * 13_015_864_320, 2 * 6_738_415_616
 
 

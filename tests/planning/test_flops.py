@@ -11,7 +11,7 @@ from semalign.planning.shapes import shapes_of
 from semalign.planning.texts import Texts
 
 SMALLER, LARGER = (shapes_of(f"meta-llama/Llama-2-{size}-chat-hf") for size in ("7b", "13b"))
-ROW = Texts.of([(411, 100)], "a row of 512 tokens")
+ROW = Texts.of([(411, 100)])
 
 
 def test_a_forward_pass_of_llama_2_7b():

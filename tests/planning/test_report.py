@@ -1,13 +1,16 @@
 """A plan as text and as JSON."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from semalign.experiments.profiles import load_profile
 from semalign.planning import MACHINES, Options
 from semalign.planning.jobs import plan
-from semalign.planning.report import HEADER, aligned, report, size, totals
+from semalign.planning.lengths import Known
+from semalign.planning.report import HEADER, aligned, assumptions, report, size, totals
+from semalign.planning.texts import Texts
 
 pytestmark = pytest.mark.usefixtures("without_data")
 
@@ -68,6 +71,24 @@ def test_the_text_says_what_it_assumes(found):
     text = found.text()
     for part in ("40% of it reached", "Table 3", "worst case", "mmlu: 1000 rows of"):
         assert part in text
+
+
+def test_the_text_says_how_the_lengths_of_each_task_are_known():
+    def said(training, items):
+        return assumed_of({"mmlu": (Texts.of([(7, 2)], *training), Texts.of([(4, 1)] * 2, *items))})
+
+    counted, estimated = (Known.COUNTED, ""), (Known.ESTIMATED, "3.2 characters a token")
+    assert said(counted, counted) == "mmlu: 1 rows of 10 tokens, 2 items of 6 (counted)"
+    assert said(estimated, estimated).endswith("items of 6 (estimated: 3.2 characters a token)")
+    assert said(counted, estimated).endswith("of 6 (counted; items estimated: 3.2 characters a token)")
+
+
+def assumed_of(texts):
+    """Return the line on the lengths of the first of some tasks, which each have texts to train on and to score."""
+    training, test = ({task: both[i] for task, both in texts.items()}.__getitem__ for i in range(2))
+    known = SimpleNamespace(training=training, test=test)
+    profile = SimpleNamespace(tasks=list(texts))
+    return assumptions(profile, [], MACHINES["a100"], Options(), known)[-len(texts)]
 
 
 def test_json_has_every_job_with_its_phases(found):

@@ -1,4 +1,4 @@
-"""Lengths of texts: counted, sampled, assumed, padded."""
+"""Lengths of texts: counted, estimated, assumed, padded."""
 
 import json
 
@@ -7,9 +7,13 @@ import yaml
 from helpers.data import SUMS, SUMS_TASK
 from helpers.profiles import write_profile
 
+from semalign.data import tasks
+from semalign.data.training_rows import rows as training_rows
 from semalign.experiments.profiles import load_profile
+from semalign.models.source import FiledModel
 from semalign.planning import texts as module
-from semalign.planning.texts import CHARACTERS, Texts, bare, needs_generation, training_texts
+from semalign.planning.lengths import CHARACTERS, Known
+from semalign.planning.texts import Texts, bare, needs_generation, training_texts
 from semalign.planning.texts import test_texts as texts_to_score
 
 ROWS = Texts.of([(2, 3), (10, 1), (4, 4), (1, 1)])
@@ -39,18 +43,39 @@ def test_parts_of_texts():
     assert bare(ROWS).tokens == 2 + 10 + 4 + 1
 
 
+def test_parts_of_texts_say_how_their_lengths_are_known():
+    texts = Texts.of([(2, 3), (10, 1)], Known.ESTIMATED, "by hand")
+    parts = [texts.first(1), texts.longest(1), texts.cycled(3), texts.padded(2), bare(texts)]
+    assert {part.said for part in parts} == {"estimated: by hand"}
+    assert ROWS.said == "counted"
+
+
 @pytest.mark.slow
-def test_data_of_this_machine_are_counted_by_the_tokenizer():
-    found = training_texts(load_profile("micro"), "micro_gsm8k")
-    assert len(found) == 1000 and "by its tokenizer" in found.known
-    assert 60 < found.tokens / 1000 < 90
+@pytest.mark.parametrize("task", load_profile("micro").tasks)
+def test_data_of_this_machine_are_counted_as_training_encodes_them(task):
+    profile = load_profile("micro")
+    found, settings = training_texts(profile, task), profile.tasks[task]
+    rows = training_rows(task, settings.train_size, settings.training_data, chat=profile.evaluation.chat)
+    examples = FiledModel(profile.student).outline.encode(rows)
+    assert found.known == "counted" and len(found) == len(examples)
+    assert found.positions == sum(len(example.positions()) for example in examples)
+    assert found.whole.tolist() == [len(example) for example in examples]
+
+
+@pytest.mark.slow
+def test_items_that_are_scored_are_counted_too():
+    found = texts_to_score(load_profile("micro"), "micro_gsm8k")
+    rows = tasks.rows("micro_gsm8k", "test")
+    examples = FiledModel("micro-student").outline.encode(rows)
+    assert found.known == "counted"
+    assert (found.tokens, found.positions) == (sum(map(len, examples)), sum(len(e.positions()) for e in examples))
 
 
 @pytest.mark.slow
 def test_without_a_tokenizer_a_token_has_a_stated_number_of_characters(monkeypatch):
     monkeypatch.setattr(module, "tokenizer_of", lambda name: None)
     found = texts_to_score(load_profile("micro"), "micro_gsm8k")
-    assert found.known == f"{CHARACTERS} characters a token"
+    assert found.said == f"estimated: {CHARACTERS} characters a token"
 
 
 def test_data_that_are_not_here_are_assumed_and_no_hub_is_asked(monkeypatch):
@@ -59,7 +84,7 @@ def test_data_that_are_not_here_are_assumed_and_no_hub_is_asked(monkeypatch):
     monkeypatch.setattr("semalign.data.sources.data_roots", list)
     profile = load_profile("llama2")
     found = training_texts(profile, "gsm8k")
-    assert len(found) == 1000 and found.known.startswith("assumed: 100 tokens and 140")
+    assert len(found) == 1000 and found.said == "assumed: 100 tokens and 140 of the response"
     assert len(texts_to_score(profile, "humaneval")) == 164
 
 

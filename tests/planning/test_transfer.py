@@ -14,7 +14,7 @@ from semalign.targets.attribution_methods import NODES
 
 SMALLER, LARGER = (shapes_of(f"meta-llama/Llama-2-{size}-chat-hf") for size in ("7b", "13b"))
 SETUP = Setup(MACHINES["a100"], LARGER, SMALLER)
-TEXTS = Texts.of([(411, 100)] * 64, "rows of 512 tokens")
+TEXTS = Texts.of([(411, 100)] * 64)
 
 
 def named(settings, setup=SETUP):

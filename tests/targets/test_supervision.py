@@ -43,6 +43,16 @@ def test_a_batch_by_hand(supervision, tokenizer):
     assert batch.teacher_final is None and supervision.trained == [2]
 
 
+def test_at_heads_a_position_has_a_target_for_each_head_also_where_a_part_has_no_position(supervision, tmp_path):
+    states = [torch.arange(1.0, 7).double()[:, None].expand(6, 3), torch.zeros(0, 3).double()]  # 2 positions of 3 heads
+    layers = [LayerTargets(2, stored(tmp_path / "heads", states))]
+    heads = replace(supervision, matched=[Matched([1, 3], [1, 2]), Matched([], [])], layers=layers)
+    assert heads.states_each == 3 and supervision.states_each == 1
+    assert heads.batch([0]).targets[2][..., 0].tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert heads.batch([1]).targets[2].shape == (0, 3, 3)
+    assert torch.equal(heads.batch([1, 0]).targets[2], heads.batch([0]).targets[2])
+
+
 def test_counts_by_hand(supervision):
     assert supervision.counts([0, 1]) == (5, 3)
     assert supervision.counts([1]) == (2, 1) and supervision.counts([]) == (0, 0)

@@ -149,6 +149,41 @@ def test_at_heads_the_loss_is_the_mean_over_heads_compared_one_by_one(teacher, s
     assert measured == pytest.approx(1 - sum(by_head).item() / len(by_head))
 
 
+def of_one_head(name, states, targets, rows):
+    """The layer loss of one head by its formula; a list has the number of positions of each row."""
+    if name == "relation":
+        return slow_relation(list(zip(states.split(rows), targets.split(rows), strict=True)))
+    return layer_cosine_loss(states, targets) if name == "cosine" else (states - targets).square().mean()
+
+
+AT_HEADS = [("cosine", "procrustes"), ("mean_square", "ridge"), ("relation", "ridge"), ("relation", "none")]
+
+
+@pytest.mark.parametrize(("loss", "map_name"), AT_HEADS)
+def test_at_heads_a_loss_is_the_mean_of_what_it_is_for_each_head_alone(
+    teacher, student, rows, tmp_path, loss, map_name
+):
+    run = prepare(teacher, student, rows, tmp_path, map=map_name, layer_loss=loss, interface="heads")
+    parts = literal(teacher, student, run.adapted, rows, "heads")
+    states, targets = (torch.cat([part[i] for part in parts]) for i in (0, 2))  # (n, heads, D)
+    if map_name != "none":
+        targets = targets @ run.supervision.layers[0].alignment
+    lengths, heads = [len(part[0]) for part in parts], range(states.shape[1])
+    by_head = [of_one_head(loss, states[:, i], targets[:, i], lengths) for i in heads]
+    assert len(by_head) == 2 and len(lengths) == 12
+    assert_same(whole_batch(run)["layer"], sum(by_head) / 2, run.objective)
+
+
+def test_a_single_head_is_measured_against_its_own_target(tokenizer, rows, tmp_path):
+    one_head = {"num_attention_heads": 1, "num_key_value_heads": 1}
+    pair = [LanguageModel(make_llama(len(tokenizer), 12, 4, seed, **one_head), tokenizer) for seed in (1, 2)]
+    run = prepare(*pair, rows, tmp_path, map="ridge", interface="heads")
+    parts = literal(*pair, run.adapted, rows, "heads")
+    states, targets = (torch.cat([part[i][:, 0] for part in parts]) for i in (0, 2))  # (n, D)
+    wanted = 1 - layer_cosine_loss(states, targets @ run.supervision.layers[0].alignment).item()
+    assert run.objective.measure(run.supervision)["layer_cosine"] == pytest.approx(wanted, rel=1e-9)
+
+
 def test_at_heads_a_fitted_map_is_one_of_all_heads(teacher, student, rows, tmp_path):
     run = prepare(teacher, student, rows, tmp_path, map="ridge", interface="heads")
     states = []
@@ -217,6 +252,8 @@ VARIANTS = [
     {"centre_targets": True, "layer_loss": "mean_square", "map": "learned", "pairs": ((2, 2), (3, 3))},
     {"centre_targets": True, "layer_loss": "relation", "map": "none", "positions": "all"},
     {"pairs": ((2, 2), (5, 4)), "layer_weight": 0.3},
+    {"interface": "heads", "layer_loss": "relation", "map": "none"},
+    {"interface": "heads", "layer_loss": "relation", "map": "ridge", "centre_targets": True},
 ]
 
 
@@ -247,11 +284,14 @@ def test_centred_parts_draw_the_same_dropout_twice(teacher, student, rows, tmp_p
     assert torch.equal(*found)
 
 
-def test_positions_without_a_counterpart_have_no_target_and_make_no_gap(student, rows, tmp_path):
+@pytest.mark.parametrize("centre", [False, True])
+@pytest.mark.parametrize("interface", ["mlp", "heads"])
+def test_positions_without_a_counterpart_have_no_target_and_make_no_gap(student, rows, tmp_path, interface, centre):
     """A row of which nothing matches gives no NaN, neither alone in a part nor when it is measured."""
     tokenizer = make_tokenizer(words=["is", "at"])
     teacher = LanguageModel(make_llama(len(tokenizer), 16, 5, seed=1), tokenizer)
     settings = {"output_loss": "kl", "map": "least_squares", "micro_batch_size": 1, "batch_size": 12}
+    settings |= {"interface": interface, "centre_targets": centre}
     run = prepare(teacher, student, rows, tmp_path, **settings)
     none = run.supervision.matched[0]._replace(teacher=[], student=[])
     store = run.supervision.layers[0].teacher_states
@@ -266,16 +306,16 @@ def test_positions_without_a_counterpart_have_no_target_and_make_no_gap(student,
     rest = Steering(run.objective).backward(range(1, 12))
     assert terms["layer"] == pytest.approx(rest["layer"], rel=1e-12)
     assert terms["output"] == pytest.approx(rest["output"], rel=1e-12)
-    measured = objective.measure(emptied, batch_size=1)
-    assert measured["layer_cosine"] == pytest.approx(1 - rest["layer"], rel=1e-9)
-    assert measured["output_cosine"] == pytest.approx(run.objective.measure(run.supervision)["output_cosine"], rel=1e-9)
+    measured, whole = (each.measure(each.supervision, batch_size=1) for each in (objective, run.objective))
+    assert centre or measured["layer_cosine"] == pytest.approx(1 - rest["layer"], rel=1e-9)
+    assert measured["output_cosine"] == pytest.approx(whole["output_cosine"], rel=1e-9)
 
 
 class WithoutFirst(StateStore):
     """A store whose first example has no positions."""
 
     def __init__(self, store):
-        self.store = store
+        self.store, self.offsets = store, [0, *(offset - store.offsets[1] for offset in store.offsets[1:])]
 
     def __len__(self):
         return len(self.store)

@@ -112,8 +112,9 @@ def assumptions(
 
 def _lengths(texts: ProfileTexts, task: str) -> str:
     training, test = texts.training(task), texts.test(task)
-    means = [f"{part.tokens / len(part):.0f}" for part in (training, test)]
-    return f"{len(training)} rows of {means[0]} tokens, {len(test)} items of {means[1]} ({training.known})"
+    rows, items = (f"{part.tokens / len(part):.0f}" for part in (training, test))
+    said = training.said if training.said == test.said else f"{training.said}; items {test.said}"
+    return f"{len(training)} rows of {rows} tokens, {len(test)} items of {items} ({said})"
 
 
 def _alike(job: Job) -> tuple[Any, ...]:

@@ -1,8 +1,7 @@
-"""How long the texts of a profile are: counted where its data are on this machine, assumed otherwise."""
+"""How long the texts of a profile are: counted or estimated where its data are on this machine, assumed otherwise."""
 
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 
 import numpy as np
@@ -11,18 +10,14 @@ from transformers import PreTrainedTokenizerBase
 
 from semalign.data import sources, tasks
 from semalign.data import training_rows as training
-from semalign.data.rows import Row
 from semalign.data.task_check import OUTPUTS
 from semalign.data.task_file import task_file, task_name
 from semalign.experiments.named_inputs import splits_of
 from semalign.experiments.profiles import Profile
 from semalign.experiments.selection_currency import ITEMS, SPLIT
-from semalign.models.pretrained import load_tokenizer
-from semalign.planning.shapes import configured_folder
+from semalign.planning.lengths import Known, lengths_of, tokenizer_of
 from semalign.settings import MethodSettings, TrainingSettings
 
-CHARACTERS = 3.2  # of English or code in a token of Llama 2, on the low side
-SAMPLE = 64  # rows that tell how many characters a token has
 ASSUMED = {  # items of the test split, and tokens of prompt and response, where the data are not here
     "mmlu": (14042, 180, 2),
     "gsm8k": (1319, 100, 140),
@@ -40,17 +35,26 @@ class Texts:
         prompts: tokens of each prompt.
         responses: tokens of each response.
         known: how.
+        how: more about it, for lengths that were not counted.
     """
 
     prompts: Int[np.ndarray, " rows"]
     responses: Int[np.ndarray, " rows"]
-    known: str = ""
+    known: Known = Known.COUNTED
+    how: str = ""
 
     @classmethod
-    def of(cls, lengths: Sequence[tuple[int, int]] | np.ndarray, known: str = "") -> "Texts":
+    def of(
+        cls, lengths: Sequence[tuple[int, int]] | np.ndarray, known: Known = Known.COUNTED, how: str = ""
+    ) -> "Texts":
         """Return texts from the lengths of prompt and response of each row."""
         both = np.array(lengths, dtype=np.int64).reshape(-1, 2)
-        return cls(both[:, 0], both[:, 1], known)
+        return cls(both[:, 0], both[:, 1], known, how)
+
+    @property
+    def said(self) -> str:
+        """How the lengths are known, in words."""
+        return f"{self.known}: {self.how}" if self.how else str(self.known)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -78,7 +82,7 @@ class Texts:
 
     def at(self, rows: Int[np.ndarray, " _"] | slice) -> "Texts":
         """Return some rows."""
-        return Texts(self.prompts[rows], self.responses[rows], self.known)
+        return replace(self, prompts=self.prompts[rows], responses=self.responses[rows])
 
     def first(self, n: int) -> "Texts":
         """Return the first rows."""
@@ -104,7 +108,7 @@ class Texts:
         found = self.at(order)
         starts = np.arange(0, len(self), rows)
         widths = np.repeat(np.maximum.reduceat(found.whole, starts), rows)[: len(self)]
-        return Texts(widths - 1 - found.responses, found.responses, self.known)
+        return replace(found, prompts=widths - 1 - found.responses)
 
 
 def trained_on(texts: Texts, settings: MethodSettings) -> Texts:
@@ -114,18 +118,18 @@ def trained_on(texts: Texts, settings: MethodSettings) -> Texts:
 
 def bare(texts: Texts) -> Texts:
     """Return the prompts alone, which have nothing supervised."""
-    return Texts(texts.prompts - 1, np.zeros_like(texts.responses), texts.known)
+    return replace(texts, prompts=texts.prompts - 1, responses=np.zeros_like(texts.responses))
 
 
 def training_texts(profile: Profile, task: str) -> Texts:
-    """Return the lengths of the training rows of a task."""
+    """Return the lengths of the training rows of a task for the student; see :func:`.lengths.lengths_of`."""
     settings = profile.tasks[task]
     if not _is_here(profile, task):
         return _assumed(task, settings.train_size or OTHERWISE[0])
     found = training.rows(
         task, settings.train_size, settings.training_data, chat=profile.evaluation.chat, tokenizer=_chat(profile, task)
     )
-    return _counted(found, profile.student)
+    return Texts.of(*lengths_of(found, tokenizer_of(profile.student)))
 
 
 def test_texts(profile: Profile, task: str, split: str = "test") -> Texts:
@@ -135,7 +139,7 @@ def test_texts(profile: Profile, task: str, split: str = "test") -> Texts:
         most = (limit or 10**9) * (SUBJECTS if task_file(task).metadata.get("group_by") else 1)
         return _assumed(task, min(ASSUMED.get(task_name(task), OTHERWISE)[0], most))
     loaded = tasks.load_task(task, split, limit, chat=profile.evaluation.chat, tokenizer=_chat(profile, task))
-    return _counted(tasks.rows_of(loaded), profile.student)
+    return Texts.of(*lengths_of(tasks.rows_of(loaded), tokenizer_of(profile.student)))
 
 
 SUBJECTS = 57  # groups of MMLU, the one bundled task whose limit is of each group
@@ -161,38 +165,13 @@ def _is_here(profile: Profile, task: str) -> bool:
 
 def _assumed(task: str, n: int) -> Texts:
     _, prompt, response = ASSUMED.get(task_name(task), OTHERWISE)
-    return Texts.of([(prompt, response)] * n, f"assumed: {prompt} tokens and {response} of the response")
+    how = f"{prompt} tokens and {response} of the response"
+    return Texts.of([(prompt, response)] * n, Known.ASSUMED, how)
 
 
 def _chat(profile: Profile, task: str) -> PreTrainedTokenizerBase | None:
     wanted = tasks.chat_name(task, profile.evaluation.chat) == "model"
     return tokenizer_of(profile.student) if wanted else None
-
-
-@cache
-def tokenizer_of(name: str) -> PreTrainedTokenizerBase | None:
-    """Return the tokenizer of a model that is on this machine, else None."""
-    folder = configured_folder(name)
-    if folder is None:
-        return None
-    try:
-        return load_tokenizer(folder)
-    except (OSError, ValueError):
-        return None
-
-
-def _counted(rows: Sequence[Row], model: str) -> Texts:
-    """Return the lengths of rows; those of a sample, which are counted, give the characters of a token."""
-    tokenizer = tokenizer_of(model)
-    if tokenizer is None:
-        each, known = CHARACTERS, f"{CHARACTERS} characters a token"
-    else:
-        sample = random.Random(0).sample(list(rows), min(SAMPLE, len(rows)))
-        texts = [row["prompt"] + row["response"] for row in sample]
-        each = sum(map(len, texts)) / sum(len(tokenizer(text).input_ids) for text in texts)
-        known = f"{each:.1f} characters a token, by its tokenizer"
-    characters = np.array([(len(row["prompt"]), len(row["response"])) for row in rows])
-    return Texts.of(np.maximum(1, np.rint(characters / each)), known)
 
 
 def needs_generation(task: str) -> bool:

@@ -139,6 +139,15 @@ class Supervision:
         """The trained student layers, shallow to deep."""
         return [layer.k for layer in self.layers]
 
+    @cached_property
+    def states_each(self) -> int:
+        """Number of targets of a position: one, or at the interface ``heads`` one for each head.
+
+        It is that of all examples, since those of a batch may have no matched position.
+        """
+        positions = self.counts(range(len(self.examples))).matched
+        return self.layers[0].teacher_states.offsets[-1] // max(positions, 1) or 1
+
     def batch(self, indices: Sequence[int]) -> Batch:
         """Return the batch of some examples."""
         device, examples = self.device, [self.examples[i] for i in indices]
@@ -154,14 +163,13 @@ class Supervision:
             labelled,
             input_ids.to(device)[labelled.rows, labelled.columns + 1],  # the label is the next token
             At.of([self.matched[i].student for i in indices], device),
-            {layer.k: self._by_position(layer.of(indices, device), indices) for layer in self.layers},
+            {layer.k: self._by_position(layer.of(indices, device)) for layer in self.layers},
             final,
         )
 
-    def _by_position(self, targets: Tensor, indices: Sequence[int]) -> Tensor:
+    def _by_position(self, targets: Tensor) -> Tensor:
         """Return targets of shape (n, D), or (n, heads, D) where the heads of a position have one each."""
-        n = self.counts(indices).matched
-        return targets if len(targets) == n else targets.unflatten(0, (n, -1))
+        return targets if self.states_each == 1 else targets.unflatten(0, (-1, self.states_each))
 
     def counts(self, indices: Sequence[int]) -> Counts:
         """Return how many positions of some examples have a label and how many have a target."""

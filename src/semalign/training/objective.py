@@ -82,7 +82,7 @@ class Objective(nn.Module):
 
         Args:
             states: the student's states by trained layer, each of shape (n, D_target), or (n, heads, D_target), where
-                the loss is the mean over heads.
+                the loss is the mean over heads of that of each head alone.
             targets: their targets by trained layer, of the same shape unless the loss compares across spaces.
             rows: the row of the batch that each position belongs to, shape (n,).
         """
@@ -94,9 +94,11 @@ class Objective(nn.Module):
             return states.sum() * 0
         if self.settings.centre_targets:
             states, targets = states - states.mean(0), targets - targets.mean(0)
-        heads = _heads(targets)
-        one_by_one = states.flatten(0, -2), targets.flatten(0, -2), rows.repeat_interleave(heads)
-        return self.layer_loss.values(*one_by_one).sum() / heads
+        heads = _heads(states)
+        # Head by head, and each head of a row with a number of its own: a loss may compare the positions of a row.
+        numbers = torch.arange(heads, device=rows.device)[:, None] + heads * rows  # (heads, n)
+        values = self.layer_loss.values(_head_by_head(states), _head_by_head(targets), numbers.flatten())
+        return values.sum() / heads
 
     def positions(self, counts: Counts) -> dict[str, int]:
         """Return the number of positions that each term is averaged over, at least one."""
@@ -137,7 +139,8 @@ class Objective(nn.Module):
             final = run_from(self.student, supervision.trained[0], batch.states, batch.attention_mask)
         for k in compared:
             reached = self._projected(k, states[k][batch.matched])
-            cosines = nn.functional.cosine_similarity(reached, batch.targets[k], dim=-1)
+            one_by_one = reached.flatten(0, -2), batch.targets[k].flatten(0, -2)  # (n heads, D)
+            cosines = nn.functional.cosine_similarity(*one_by_one, dim=-1)
             layer_sum += cosines.double().sum().item() / (len(compared) * _heads(reached))
         cosines = cosines_of_logits(self.student, wide(final[batch.labelled]), batch.labels)
         return layer_sum, cosines.double().sum().item()
@@ -146,3 +149,8 @@ class Objective(nn.Module):
 def _heads(states: Tensor) -> int:
     """Return how many states a position has."""
     return states.shape[1] if states.dim() > 2 else 1
+
+
+def _head_by_head(states: Float[Tensor, "n *heads d"]) -> Float[Tensor, "each d"]:
+    """Return the states of all positions for the first head, then for the next one, and so on."""
+    return states.transpose(0, -2).flatten(0, -2)

@@ -5,6 +5,7 @@ import yaml
 from helpers.sphinx_pages import build_text
 
 from semalign.book.claims import page
+from semalign.book.claims.verdict_role import in_words
 from semalign.book.claims.verdicts import Finding
 
 TESTS = [
@@ -47,6 +48,14 @@ def test_a_claim_or_profile_that_is_not_there_is_an_error(root, wrong):
         page.verdict(wrong)
 
 
+def test_verdicts_of_two_profiles_are_told_once_where_they_agree_and_three_are_refused():
+    assert in_words(["a"]) == in_words(["a", "a"]) == "a"
+    assert in_words(["a", "b"]) == "a for the first and b for the second"
+    for three in (["a", "b", "c"], ["a", "a", "a"], ["a", "a", "b"]):
+        with pytest.raises(ValueError, match="takes one profile or two, not 3"):
+            in_words(three)
+
+
 @pytest.mark.slow
 def test_a_page_shows_it_and_a_claim_that_is_not_there_fails_the_build(root):
     given = {"profile": ["later", "micro-tuned"]}
@@ -55,8 +64,10 @@ def test_a_page_shows_it_and_a_claim_that_is_not_there_fails_the_build(root):
     (root / "data" / "claims.yaml").write_text(yaml.safe_dump(content))
     (root / "page").mkdir()
     text = "# Page\n\nIt is {verdict}`1:later`, {verdict}`1:later,later` for both.\n\nIt is {verdict}`9:later`.\n"
+    text += "\nIt is {verdict}`1:later,later,later`.\n"
     (root / "page" / "index.md").write_text(text)
     (root / "page" / "conf.py").write_text(CONFIGURATION)
     status, told = build_text(root, "--keep-going")
     assert "It is *not run*, *not run* for both." in (root / "out" / "index.txt").read_text()
-    assert status and told.count("ERROR") == 1 and "'9:later' names no claim" in told
+    assert status and told.count("ERROR") == 2 and "'9:later' names no claim" in told
+    assert "takes one profile or two, not 3" in told

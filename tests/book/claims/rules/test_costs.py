@@ -1,11 +1,15 @@
 """Verdicts on costs, from records that are made by hand, and by arithmetic on a profile."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 from helpers.claims import put
 
 from semalign.book.claims.rules import costs, evaluate
 from semalign.book.claims.verdicts import NotRunError
+from semalign.planning.lengths import Known
+from semalign.planning.texts import Texts
 
 SIZE = {"vocabulary": 10, "width": 2}
 
@@ -69,14 +73,33 @@ def test_bandwidth_of_the_papers_settings_is_arithmetic():
     assert found.numbers["logits"] == 32000 / 4096 and found.verdict == "reproduced in part"
 
 
+LENGTHS = {
+    "mmlu": Texts.of([(1, 1)], Known.ASSUMED),
+    "gsm8k": Texts.of([(1, 1)], Known.ESTIMATED),
+    "humaneval": Texts.of([(1, 1)], Known.ASSUMED),
+    "mbpp": Texts.of([(1, 1)]),
+}
+
+
+def test_what_moves_says_of_each_task_how_its_lengths_are_known(monkeypatch):
+    lengths = dict(LENGTHS)
+    monkeypatch.setattr(costs, "ProfileTexts", lambda profile: SimpleNamespace(training=lengths.__getitem__))
+    known = evaluate("bandwidth", [], {"profile": "llama2"}).numbers["known"]
+    assert known == "lengths assumed of MMLU and HumanEval, estimated of GSM8K, counted of MBPP"
+    lengths.update(dict.fromkeys(lengths, LENGTHS["gsm8k"]))
+    assert evaluate("bandwidth", [], {"profile": "llama2"}).numbers["known"] == "lengths estimated"
+
+
 def test_the_work_of_alignment_is_that_of_the_task_where_it_is_largest(monkeypatch):
-    columns = ["data", "bases and map, GFLOP", "targets, GFLOP", "teacher's pass, GFLOP", "training, GFLOP"]
-    table = pd.DataFrame([["MMLU", 40, 10, 25, 25], ["GSM8K", 15, 5, 30, 50]], columns=columns)
+    columns = ["data", "bases and map, GFLOP", "targets, GFLOP", "teacher's pass, GFLOP", "training, GFLOP", "lengths"]
+    lines = [["MMLU", 40, 10, 25, 25, "counted"], ["GSM8K", 15, 5, 30, 50, "assumed"]]
+    table = pd.DataFrame(lines, columns=columns)
     monkeypatch.setattr(costs, "medium_table", lambda profile: {"micro": table}[profile.name])
     given = {"profile": "micro", "mark": 1.1}
     found = evaluate("alignment_work", [], {**given, "partly": 2.0})
     assert (found.verdict, found.numbers["each"]) == ("reproduced in part", "MMLU 50%, GSM8K 20%")
     assert found.numbers["charged"] == "MMLU 4.00, GSM8K 2.00"
+    assert found.numbers["known"] == "lengths counted of MMLU, assumed of GSM8K"
     assert evaluate("alignment_work", [], {**given, "partly": 1.5}).verdict == "not reproduced"
     assert evaluate("alignment_work", [], {**given, "mark": 2.0, "partly": 2.0}).verdict == "reproduced"
 

@@ -1,6 +1,6 @@
 """Rules on costs: seconds of the bases and of a transfer, and the numbers that move between models (D.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from semalign.book.claims.evidence import records_of
@@ -69,20 +69,27 @@ def bandwidth(patterns: Sequence[str], *, profile: str) -> Finding:
     """Reproduced if all targets of a task are fewer numbers than the weights of one student layer, for every task.
 
     The numbers are ``positions * D_S`` for targets, and ``positions * V`` for logits, over the training rows; their
-    lengths are counted where the data are here, else assumed by :mod:`semalign.planning.texts`. No record is read.
+    lengths are counted, estimated or assumed by :mod:`semalign.planning.texts`, which is told. No record is read.
     """
     settings = profile_of(profile)
-    student, texts = shapes_of(settings.student), ProfileTexts(settings)
-    sizes = {task: texts.training(task).positions * student.width for task in settings.tasks}
-    ratios = {task: size / student.layer_parameters for task, size in sizes.items()}
-    each = ", ".join(f"{title(task)} {ratio:.2f}" for task, ratio in ratios.items())
-    known = {texts.training(task).known or "counted" for task in settings.tasks}
+    student, texts_of = shapes_of(settings.student), ProfileTexts(settings).training
+    texts = {title(task): texts_of(task) for task in settings.tasks}
+    ratios = {task: each.positions * student.width / student.layer_parameters for task, each in texts.items()}
     numbers = {
-        "each": each,
+        "each": ", ".join(f"{task} {ratio:.2f}" for task, ratio in ratios.items()),
         "logits": student.vocabulary / student.width,
-        "known": "lengths assumed" if any("assumed" in each for each in known) else "lengths counted",
+        "known": _known({task: each.known for task, each in texts.items()}),
     }
     return Finding(over(ratio < 1 for ratio in ratios.values()), numbers)
+
+
+def _known(lengths: Mapping[str, str]) -> str:
+    """Return how the lengths of all tasks are known, and of which tasks if not all alike."""
+    tasks_of: dict[str, list[str]] = {}
+    for task, known in lengths.items():
+        tasks_of.setdefault(known, []).append(task)
+    parts = tasks_of if len(tasks_of) == 1 else [f"{known} of {' and '.join(of)}" for known, of in tasks_of.items()]
+    return f"lengths {', '.join(parts)}"
 
 
 @rule
@@ -100,4 +107,5 @@ def alignment_work(patterns: Sequence[str], *, profile: str, mark: float, partly
     work = table.set_index("data").filter(like="GFLOP")
     charged = work.sum(axis=1) / work["training, GFLOP"]
     told = {"each": ", ".join(f"{task} {share:.2g}%" for task, share in shares.items())}
+    told["known"] = _known(table.set_index("data")["lengths"].to_dict())
     return Finding(verdict, told | {"charged": ", ".join(f"{task} {times:.2f}" for task, times in charged.items())})
