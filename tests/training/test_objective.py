@@ -1,5 +1,6 @@
 """Terms that SemAlign's are compared with, in float64 against loops and whole forward passes."""
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 from helpers.formulas import slow_relation
 from helpers.models import make_llama, make_tokenizer, randomise
+from helpers.objectives import terms
 from torch import nn
 
 from semalign.data.rows import encode, matching_positions
@@ -18,7 +20,8 @@ from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
 from semalign.targets.choice import LayerPair
 from semalign.targets.store import StateStore
-from semalign.training.loop import adapter_dropout
+from semalign.training.checks import adapter_dropout
+from semalign.training.layer_losses import LayerLoss
 from semalign.training.lora import add_lora
 from semalign.training.losses import kl_loss, layer_cosine_loss, relation_loss
 from semalign.training.objective import Objective
@@ -40,7 +43,7 @@ def prepare(teacher, student, rows, folder, pairs=((LAYER, K),), **settings):
 
 
 def whole_batch(run):
-    return run.objective.terms(run.supervision.batch(range(len(run.supervision.examples))))
+    return terms(run.objective, run.supervision.batch(range(len(run.supervision.examples))))
 
 
 def forward(network, ids, layer, interface):
@@ -328,3 +331,38 @@ def test_a_term_on_the_teachers_logits_needs_the_teacher(student, teacher):
     settings = TransferSettings(output_loss="kl")
     with pytest.raises(ValueError, match="needs the teacher's head"):
         OUTPUT_TERMS["kl"](Architecture(student.model), settings, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (lambda states, targets, rows: (states - targets).square().mean(), r"returned \(\) for 14 positions"),
+        (lambda states, targets, rows: (states - targets).square(), r"returned \(14, 12\) for 14 positions"),
+        (lambda states, targets, rows: (states - targets).norm(dim=-1, keepdim=True), r"returned \(14, 1\) for"),
+        (lambda states, targets, rows: 0.0, "returned float for 14 positions"),
+        (lambda states, targets, rows: (states - targets).detach().norm(dim=-1), "returned values without a gradient"),
+    ],
+    ids=["mean", "elements", "column", "number", "detached"],
+)
+def test_a_layer_loss_gives_one_value_with_a_gradient_for_each_position(
+    teacher, student, rows, tmp_path, monkeypatch, values, message
+):
+    run = prepare(teacher, student, rows[:2], tmp_path)
+    monkeypatch.setattr(run.objective, "layer_loss", LayerLoss(values))
+    positions = len(run.supervision.batch([0, 1]).matched.rows)
+    with pytest.raises(ValueError, match=f"^the layer loss 'cosine' {message.replace('14', str(positions))}"):
+        whole_batch(run)
+
+
+def test_an_output_term_gives_one_value_with_a_gradient_for_each_position(teacher, student, rows, tmp_path):
+    run = prepare(teacher, student, rows[:2], tmp_path, output_loss="cross_entropy")
+    term, n = run.objective.output_term.forward, len(run.supervision.batch([0, 1]).labels)
+    for changed, message in {
+        lambda states, batch: term(states, batch).mean(): f"returned () for {n} positions",
+        lambda states, batch: term(states, batch).detach(): "returned values without a gradient",
+    }.items():
+        run.objective.output_term.forward = changed
+        with pytest.raises(ValueError, match=f"^the output term 'cross_entropy' {re.escape(message)}"):
+            whole_batch(run)
+    with torch.no_grad():
+        assert torch.isfinite(whole_batch(run)["output"])  # nothing is trained here

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from helpers.models import exact_basis, make_architecture, randomise
+from helpers.objectives import terms
 from helpers.processes import in_processes
 
 from semalign.data.rows import encode
@@ -64,7 +65,7 @@ def test_losses_and_gradients_are_those_of_the_plain_forward(
     teacher, student, rows, tmp_path, interface, positions, smoothing
 ):
     run = prepare(teacher, student, rows, tmp_path, interface=interface, positions=positions, label_smoothing=smoothing)
-    fast = run.objective.terms(run.supervision.batch(range(len(rows))))
+    fast = terms(run.objective, run.supervision.batch(range(len(rows))))
     literal = dict(zip(("layer", "output"), literal_losses(run, teacher, student, rows), strict=True))
     for name in ("layer", "output"):
         torch.testing.assert_close(fast[name], literal[name], rtol=1e-12, atol=1e-12)
@@ -172,7 +173,7 @@ def test_soft_capped_logits_take_the_plain_path(tokenizer, rows, tmp_path, teach
     student = LanguageModel(model, tokenizer)
     run = prepare(teacher, student, rows, tmp_path, k=2)
     assert run.objective.output_term.logit_free is None
-    fast = run.objective.terms(run.supervision.batch(range(len(rows))))
+    fast = terms(run.objective, run.supervision.batch(range(len(rows))))
     logits, labels = [], []
     for row in rows:
         example = encode([row], tokenizer, 64)[0]

@@ -66,8 +66,13 @@ class Objective(nn.Module):
             final = run_from(self.student, layers[0], batch.states, batch.attention_mask)  # (batch, tokens, D)
         at = batch.matched if self.output_term.needs_teacher else batch.labelled
         # Without positions the term is a zero that still has a gradient.
-        output = self.output_term(wide(final[at]), batch).sum() if len(at.rows) else wide(final).sum() * 0
+        output = self._output(wide(final[at]), batch) if len(at.rows) else wide(final).sum() * 0
         return Reached({k: self._projected(k, states[k][batch.matched]) for k in layers}, output)
+
+    def _output(self, states: Float[Tensor, "n d"], batch: Batch) -> Float[Tensor, ""]:
+        values = self.output_term(states, batch)
+        name = f"output term {self.settings.output_loss!r}"
+        return _checked(values, len(states), name, self.settings.output_weight).sum()
 
     def _projected(self, k: int, states: Float[Tensor, "n *heads d"]) -> Float[Tensor, "n *heads d_target"]:
         """Return the states of layer ``k`` in the space of their targets."""
@@ -98,19 +103,13 @@ class Objective(nn.Module):
         # Head by head, and each head of a row with a number of its own: a loss may compare the positions of a row.
         numbers = torch.arange(heads, device=rows.device)[:, None] + heads * rows  # (heads, n)
         values = self.layer_loss.values(_head_by_head(states), _head_by_head(targets), numbers.flatten())
-        return values.sum() / heads
+        name = f"layer loss {self.settings.layer_loss!r}"
+        return _checked(values, numbers.numel(), name, self.settings.layer_weight).sum() / heads
 
     def positions(self, counts: Counts) -> dict[str, int]:
         """Return the number of positions that each term is averaged over, at least one."""
         output = counts.matched if self.output_term.needs_teacher else counts.labelled
         return {"layer": max(counts.matched, 1), "output": max(output, 1)}
-
-    def terms(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """Return both terms on a whole batch, each averaged over its positions."""
-        reached = self(batch)
-        sums = {"layer": self.layer_sum(reached.states, batch.targets, batch.matched.rows), "output": reached.output}
-        positions = self.positions(Counts(len(batch.labels), len(batch.matched.rows)))
-        return {name: sums[name] / positions[name] for name in sums}
 
     def measure(self, supervision: Supervision, batch_size: int = 16) -> dict[str, float]:
         """Return the mean layer cosine, over positions and trained layers, and the mean output cosine, over positions.
@@ -144,6 +143,19 @@ class Objective(nn.Module):
             layer_sum += cosines.double().sum().item() / (len(compared) * _heads(reached))
         cosines = cosines_of_logits(self.student, wide(final[batch.labelled]), batch.labels)
         return layer_sum, cosines.double().sum().item()
+
+
+def _checked(values: Tensor, n: int, name: str, weight: float) -> Float[Tensor, " n"]:
+    """Return the values of a loss, of which there must be one for each position, with a gradient if it has a weight.
+
+    Training divides their sum by the positions of the whole batch, so that a mean would change with the parts.
+    """
+    if not isinstance(values, Tensor) or values.shape != (n,):
+        shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise ValueError(f"the {name} returned {shape} for {n} positions: return one value for each, of shape ({n},)")
+    if weight and torch.is_grad_enabled() and not values.requires_grad:
+        raise ValueError(f"the {name} returned values without a gradient: compute them from the states it is given")
+    return values
 
 
 def _heads(states: Tensor) -> int:

@@ -103,8 +103,8 @@ def test_each_layer_starts_from_the_trained_ones_below(teacher, student, rows, m
 
 
 @pytest.mark.slow
-def test_a_stopped_run_goes_on_at_its_layer(teacher, student, rows, tmp_path, monkeypatch):
-    settings = {**FAST, "validation": rows[:2]}
+def test_a_stopped_run_goes_on_at_its_layer(teacher, student, rows, unseen, tmp_path, monkeypatch):
+    settings = {**FAST, "validation": unseen[:2]}
     whole = run_method("frontier", teacher, student, rows, output_dir=tmp_path / "a", **settings)
     original, started = Steering.run, []
 
