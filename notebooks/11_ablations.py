@@ -86,10 +86,7 @@ for each in (first, second):
     if each.lacking:
         print(each.lacking)
 
-# %% [markdown]
-# Besides the changes of one setting, these pairs of entries are compared: each map with its permuted form, labels with and without the layer term on several layers, and states of single heads with their controls.
-
-# %%
+# %% tags=["hide-input"]
 ENTRY = {"literal": "semalign", "both": "both", "alone": "alone"}  # the starting points with three maps or more
 FITTED = ("least-squares", "procrustes", "ridge")
 FORMS = [(ENTRY[base], f"{base}-permuted") for base in ENTRY]
@@ -129,7 +126,7 @@ print(len(family), "comparisons of micro-sibling,", len(second_family), "of micr
 #
 # The three other starting points have a higher rate than `literal`: the one that was best for cross-entropy on MMLU in an earlier search, chosen on the same validation rows, so that on MMLU these three are a little too good. On GSM8K a rate thirty times as high was best for labels ({numref}`tab-premise-training`).
 #
-# A difference is the variant's loss minus that of its starting point, on the same rows, in nats per token: below zero the change helps. Intervals are bootstraps over rows and seeds. Bold differences are those whose $p$ is below 0.05 after Holm's procedure, which takes all comparisons of one student on both benchmarks together; the sections on labels of another form and after it have their own.
+# Besides these changes, pairs of entries are compared: each map with its permuted form, labels with and without the layer term on several layers and with fewer rows, and states of single heads with their controls. A difference is the variant's loss minus that of its starting point, on the same rows, in nats per token: below zero the change helps. Intervals are bootstraps over rows and seeds. Bold differences are those whose $p$ is below 0.05 after Holm's procedure, which takes all comparisons of one student on both benchmarks together; the sections on labels of another form and after it have their own.
 
 # %% tags=["hide-input"]
 page.show_table(

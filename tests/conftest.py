@@ -119,3 +119,9 @@ def student(tokenizer) -> LanguageModel:
 @pytest.fixture
 def rows() -> list[dict[str, str]]:
     return [{"prompt": f"what is {a}+{b}?", "response": f" {a}+{b}={a + b}."} for a in range(4) for b in range(3)]
+
+
+@pytest.fixture
+def unseen() -> list[dict[str, str]]:
+    """Rows to hold out, none of which is among ``rows``."""
+    return [{"prompt": f"what is {a}+{b}?", "response": f" {a}+{b}={a + b}."} for a in range(4) for b in range(3, 5)]

@@ -26,6 +26,7 @@ WORDS = ["cat", "dog", "one", "two", "ten", "let", "on"]
 ROWS = [
     {"prompt": f"say {WORDS[i % 7]}: ", "response": " ".join(WORDS[(i * j) % 7] for j in (1, 2, 3))} for i in range(16)
 ]
+HELD_OUT = [{**row, "response": f"{row['response']} {WORDS[0]}"} for row in ROWS[:4]]
 TRAINING = {"epochs": 2, "batch_size": 8, "learning_rate": 3e-3}
 LAYERS = {"teacher_layer": 2, "student_layer": 2}
 METHODS = {
@@ -79,7 +80,7 @@ def test_an_output_term_and_its_gradient_are_those_of_float32(models, name, dtyp
 def adapted(models, tokenizer, name, dtype, **settings):
     """Return a method's losses, the change of logits on a row, and the record."""
     teacher, student = (LanguageModel(same_weights(model, dtype), tokenizer) for model in models)
-    result = run_method(name, teacher, student, ROWS, validation=ROWS[:4], **settings)
+    result = run_method(name, teacher, student, ROWS, validation=HELD_OUT, **settings)
     ids = torch.tensor([tokenizer(ROWS[0]["prompt"] + ROWS[0]["response"]).input_ids])
     before = same_weights(models[1], torch.float32)
     with torch.no_grad():

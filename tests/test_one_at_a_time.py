@@ -36,7 +36,7 @@ def pair(tmp_path, monkeypatch):
 
 
 def ran(name, pair, rows, **settings):
-    result = run_method(name, *pair, rows, validation=rows[:2], **settings)
+    result = run_method(name, *pair, rows[:-2], validation=rows[-2:], **settings)
     record = {key: value for key, value in result.record.items() if key in ("losses", "value", "fingerprints")}
     return result.model.model.state_dict(), {**record, "details": result.record["details"]}
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from semalign.own_modules import import_file
+from semalign.own_modules import import_file, imported, raised_at
 
 NAME = "semalign_test_own_module"
 
@@ -47,3 +47,18 @@ def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="absent"):
         import_file(NAME, tmp_path / "absent.py")
     assert NAME not in sys.modules
+
+
+def test_the_line_that_raised_is_found_through_libraries_and_not_through_semalign(tmp_path):
+    path = tmp_path / "mine.py"
+    text = "import json\nfrom semalign.registry import lookup\n\ndef of_a_library():\n    json.loads('{')\n\n"
+    path.write_text(text + "def of_semalign():\n    lookup('math:nothing')\n")
+    module = import_file(NAME, path)
+    assert imported()[str(path)] == NAME
+    with pytest.raises(ValueError, match="Expecting property name") as told:
+        module.of_a_library()
+    assert raised_at(told.value, imported()) == (str(path), 5, "json.loads('{')")
+    assert raised_at(told.value, {}) is None
+    with pytest.raises(AttributeError) as other:
+        module.of_semalign()
+    assert raised_at(other.value, imported()) is None

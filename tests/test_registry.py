@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from semalign.registry import VARIABLE, Registry, include, lookup
+from semalign.registry import VARIABLE, Registry, include, lookup, own_modules, registered_by
 from semalign.targets.maps import MAPS
 
 
@@ -81,6 +81,7 @@ def test_a_file_that_failed_after_registering_can_be_included_once_it_is_mended(
     (tmp_path / "mine.py").write_text(text)
     include(tmp_path)
     assert "half_way" in MAPS
+    assert registered_by(own_modules()[str(tmp_path / "mine.py")]) == ["map 'half_way'"]
     MAPS._items.pop("half_way")
 
 

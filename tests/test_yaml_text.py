@@ -16,6 +16,24 @@ def test_values_are_those_of_yaml():
     assert parse("{1: a, '1': b}", "it") == {1: "a", "1": "b"}
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("010", 10), ("08", 8), ("-007", -7), ("+0", 0), ("0", 0), ("1_000", 1000), ("0x1f", 31), ("0b11", 3),
+        ("0o17", 15), ("1:30", "1:30"), ("0.5", 0.5), ("1e3", "1e3"), ("'010'", "010"), ("!!int 010", 10),
+    ],
+)  # fmt: skip
+def test_a_number_with_zeros_in_front_is_no_octal_one(text, value):
+    """YAML 1.1 reads 010 as eight, without a word: a seed or a layer would be another one."""
+    found = parse(text, "it")
+    assert found == value and type(found) is type(value)
+
+
+def test_the_keys_of_a_map_are_decimal_too(tmp_path):
+    (tmp_path / "map.yaml").write_text("1: 010\n011: 2\n")
+    assert read_mapping(tmp_path / "map.yaml") == {1: 10, 11: 2}
+
+
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n" for old, new in zip("abcdef", "bcdefg", strict=True)
 )

@@ -1,10 +1,16 @@
 """Modules in a user's own files: methods, maps and losses of an included folder, functions beside a task file."""
 
+import os
 import sys
+import traceback
+from collections.abc import Container
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import NamedTuple
+
+PACKAGE = f"{Path(__file__).parent}{os.sep}"
 
 
 class _FromSource(SourceFileLoader):
@@ -37,3 +43,30 @@ def import_file(name: str, path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+class Line(NamedTuple):
+    """A line of a file, with its text."""
+
+    file: str
+    line: int
+    text: str
+
+
+def imported() -> dict[str, str]:
+    """Return the files that :func:`import_file` has imported, each with the name of its module."""
+    modules = {name: vars(module).get("__loader__") for name, module in list(sys.modules.items()) if module is not None}
+    return {loader.path: name for name, loader in modules.items() if isinstance(loader, _FromSource)}
+
+
+def raised_at(error: BaseException, files: Container[str]) -> Line | None:
+    """Return the line in one of some files that raised an error, itself or by what it asked of a library.
+
+    If it is code of semalign that raised, whoever called it, the result is None.
+    """
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename in files:
+            return Line(frame.filename, frame.lineno or 0, frame.line or "")
+        if frame.filename.startswith(PACKAGE):
+            return None
+    return None

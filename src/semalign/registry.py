@@ -23,7 +23,7 @@ from pydantic_core.core_schema import CoreSchema, no_info_after_validator_functi
 from semalign.declarations import declared
 from semalign.errors import folded, nearest, one_line
 from semalign.files import file_sha256
-from semalign.own_modules import import_file
+from semalign.own_modules import import_file, imported
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -62,6 +62,10 @@ class Registry(Generic[T]):
         self._items[name], self._owners[name] = item, owner
         _registries.add(self)
         return item
+
+    def registered_by(self, module: str) -> list[str]:
+        """Return kind and name of each object that a module has registered."""
+        return [f"{self.kind} {name!r}" for name, owner in self._owners.items() if owner == module]
 
     def forget(self, module: str) -> None:
         """Remove everything that a module has registered."""
@@ -114,6 +118,22 @@ class Registry(Generic[T]):
         package = import_module(self.package)
         for module in pkgutil.walk_packages(package.__path__, f"{self.package}."):
             import_module(module.name)
+
+
+def registered_by(module: str) -> list[str]:
+    """Return kind and name of each object that a module has registered in any registry."""
+    return [each for registry in _registries for each in registry.registered_by(module)]
+
+
+def own_modules() -> dict[str, str]:
+    """Return the files of a user's own that have been imported, each with the name of its module.
+
+    They are those of included folders, those beside task files, and modules of other distributions that register
+    objects.
+    """
+    owners = {owner for registry in _registries for owner in registry._owners.values()}
+    others = [sys.modules[owner] for owner in owners if owner in sys.modules and not owner.startswith("semalign.")]
+    return {file: module.__name__ for module in others if (file := getattr(module, "__file__", None))} | imported()
 
 
 def _running_module() -> str:

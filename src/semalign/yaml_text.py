@@ -1,20 +1,31 @@
-"""YAML from users: no tags that make objects, no key twice, no anchors that grow without end, errors in one line."""
+"""YAML from users: no tags that make objects, no key twice, no anchors that grow without end, errors in one line.
 
+Whole numbers are those of YAML 1.2: 010 is ten, which YAML 1.1 reads as eight, and 1:30 is text, not ninety.
+"""
+
+import re
 from collections.abc import Hashable
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 from semalign.errors import folded, one_line
 
+INT = "tag:yaml.org,2002:int"
+WHOLE = re.compile(r"^[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$")
 LARGEST = 100_000  # values in one text, with each alias counted as what it stands for
 
 
 class Loader(yaml.SafeLoader):
     """PyYAML's safe loader, which also refuses a key that is given twice and anchors that repeat too much."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != INT]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def get_single_node(self) -> Any:
         """Return the root of the text; its size is checked before any value is made of it."""
@@ -29,6 +40,16 @@ class Loader(yaml.SafeLoader):
         if repeated := [value for i, (tag, value) in enumerate(keys) if (tag, value) in keys[:i]]:
             raise yaml.YAMLError(f"it has the key {repeated[0]!r} twice")
         return super().construct_mapping(node, deep)
+
+
+def _whole(loader: Loader, node: yaml.ScalarNode) -> int:
+    """Return the whole number of a scalar, with zeros in front of it or not."""
+    text = str(loader.construct_scalar(node)).replace("_", "")
+    return int(text, 0) if re.match("[-+]?0[box]", text) else int(text)
+
+
+Loader.add_implicit_resolver(INT, WHOLE, list("-+0123456789"))
+Loader.add_constructor(INT, _whole)
 
 
 def _size(node: Any, known: dict[int, int]) -> int:

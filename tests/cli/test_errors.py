@@ -7,22 +7,11 @@ import sys
 import pytest
 import torch
 import typer
+from helpers.endings import ended
 
-from semalign.cli.errors import BUG, run
+from semalign.cli.errors import BUG
 from semalign.sandbox import SandboxError
 from semalign.stopping import Stopped
-
-
-def ended(error, capsys, monkeypatch, *arguments):
-    """Return the status and what is printed when a command raises an error."""
-    app = typer.Typer()
-
-    @app.command()
-    def command(verbose: bool = False):
-        raise error
-
-    monkeypatch.setattr("sys.argv", ["semalign", *arguments])
-    return run(app), capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import typer
 import yaml
 from helpers.commands import runner
 from helpers.data import GSM8K, write
-from helpers.models import make_llama, make_tokenizer
+from helpers.models import make_llama, make_tokenizer, randomise
 from helpers.saved_models import save
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM
 
 from semalign import cli, transfer
 from semalign.cli.inputs import (
@@ -20,7 +21,9 @@ from semalign.cli.inputs import (
     task_of,
     with_adapter,
 )
+from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
+from semalign.training.finetuning import response_nll
 
 
 def test_a_setting_needs_a_value(folders):
@@ -106,6 +109,24 @@ def test_an_adapter_is_not_rounded_into_weights_of_half_precision(folders, stude
     assert isinstance(found, PeftModel)
     trained = [p for name, p in found.named_parameters() if "lora_" in name]
     assert {p.dtype for p in trained} == {torch.float32}
+
+
+@pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`")
+@pytest.mark.parametrize("target", ["lm_head", "embed_tokens"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_an_adapter_on_a_tied_head_is_that_of_plain_peft(tokenizer, tmp_path, target, tied):
+    base = make_llama(len(tokenizer), 12, 2, seed=0, tie_word_embeddings=tied)
+    folder = save(LanguageModel(base, tokenizer), tmp_path / "base")
+    model = get_peft_model(base, LoraConfig(r=2, target_modules=["up_proj", target], task_type="CAUSAL_LM"))
+    randomise(model)
+    model.float().save_pretrained(tmp_path / "adapter")
+    plain = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder), tmp_path / "adapter").eval()
+    found = merge(folder, tmp_path / "adapter")
+    torch.testing.assert_close(logits(found), logits(LanguageModel(plain, tokenizer)), rtol=1e-4, atol=1e-5)
+    assert isinstance(found.model, PeftModel) == tied
+    rows = [{"prompt": "what is 1+2?", "response": " 3"}]
+    losses = [response_nll(Architecture(model), found.encode(rows)) for model in (found.model, plain)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 def merge(model, adapter):

@@ -46,3 +46,28 @@ def test_a_choice_is_one_of_the_allowed_values():
 def test_names_are_parted_by_commas():
     assert names_of("semalign, sft,seeking") == ["semalign", "sft", "seeking"]
     assert names_of(None) is None
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "transfer micro-teacher micro-student --data micro_gsm8k",
+        "basis micro-student",
+        "decompose micro-student",
+        "evaluate micro-student --task micro_gsm8k",
+    ],
+)
+def test_a_blank_output_is_not_the_working_folder(command, blank, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = runner.invoke(cli.app, [*command.split(), "--out", blank])
+    assert result.exit_code == 2 and "the path is blank: name a folder or file" in " ".join(result.output.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_working_folder_may_be_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "README.md").write_text("mine")
+    command = "transfer micro-teacher micro-student --data micro_gsm8k --examples 2 --out ."
+    with pytest.raises(ValueError, match=r"^\. holds README\.md, which this run would replace"):
+        runner.invoke(cli.app, command.split(), catch_exceptions=False)

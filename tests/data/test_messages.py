@@ -1,10 +1,11 @@
 """Conversations as rows: what may stand in them, and the prompt and response that a chat template makes of them."""
 
+import numpy as np
 import pytest
 from helpers.models import make_tokenizer
 from helpers.tokenizers import tokenizer_of
 
-from semalign.data.messages import check_messages, rendered
+from semalign.data.messages import check_messages, plain, rendered
 from semalign.data.rows import encode, read_rows
 
 CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n{% endfor %}"
@@ -22,6 +23,19 @@ SAID = [
     {"role": "user", "content": "And?"},
     {"role": "assistant", "content": " B.\n"},
 ]
+
+TOOLS = [{"name": "add"}]
+CALLED = [
+    {"role": "user", "content": "7+5?"},
+    {"role": "assistant", "reasoning_content": "sum", "tool_calls": [{"function": {"name": "add"}}]},
+    {"role": "tool", "content": "12"},
+]
+TOOLED = (
+    "{% if tools %}TOOLS {{ tools | tojson }}\n{% endif %}{% for m in messages %}{{ m.role }}"
+    "{% if m.name %} {{ m.name }}{% endif %}: {% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>"
+    "{% endif %}{{ m.content }}{% for c in m.tool_calls or [] %}[CALL {{ c.function.name }}]{% endfor %}"
+    "{{ '\n' }}{% endfor %}"
+)
 
 
 def with_template(template, **special):
@@ -67,12 +81,51 @@ def test_the_first_token_comes_once_whoever_renders(kind, monkeypatch):
 
 def test_rows_of_two_texts_stay_and_messages_are_read_as_they_are():
     texts = {"prompt": "x", "response": "y"}
-    assert read_rows([texts, {"messages": SAID, "id": 3}, {**texts, "messages": SAID}]) == [
-        texts,
-        {"messages": SAID},
-        texts,
+    assert read_rows([texts, {"messages": SAID, "id": 3}]) == [texts, {"messages": SAID}]
+    assert rendered([texts, {**texts, "messages": None}], make_tokenizer()) == [texts, texts]
+
+
+def test_a_template_gets_every_part_of_a_conversation():
+    row = {"tools": TOOLS, "messages": [*CALLED, {"role": "assistant", "content": "12", "name": "Ann", "weight": 1}]}
+    assert rendered(read_rows([row]), with_template(TOOLED)) == [
+        {
+            "prompt": 'TOOLS [{"name": "add"}]\nuser: 7+5?\nassistant: <think>sum</think>[CALL add]\ntool: 12\n'
+            "assistant Ann:",
+            "response": " 12",
+        }
     ]
-    assert rendered([texts], make_tokenizer()) == [texts]
+
+
+def test_what_a_table_has_for_keys_that_a_row_lacks_is_not_there():
+    nulls = {"tool_calls": None, "name": None, "weight": float("nan"), "more": [{"a": None, "b": np.array([1, 2])}]}
+    assert plain({"turns": np.array([nulls], dtype=object)}) == {"turns": [{"more": [{"b": [1, 2]}]}]}
+    said = [{**turn, "tool_calls": None, "train": float("nan")} for turn in SAID]
+    assert read_rows([{"messages": np.array(said, dtype=object), "tools": None}]) == [{"messages": SAID}]
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ({"messages": SAID, "tools": TOOLS}, "'tools'"),
+        ({"messages": [*CALLED[:2], SAID[3], SAID[4]]}, "'tool_calls'"),
+        ({"messages": [SAID[1], {"role": "tool", "content": "12"}, SAID[4]]}, "messages of the role 'tool'"),
+    ],
+)
+def test_tools_that_the_template_leaves_out_are_refused(row, what):
+    silent = with_template(
+        "{% for m in messages %}{% if m.role != 'tool' %}{{ m.role }}: {{ m.content | trim }}\n{% endif %}{% endfor %}"
+    )
+    with pytest.raises(
+        ValueError, match=f"row 1: the chat template leaves out {what}: use rows of prompt and response"
+    ):
+        rendered(read_rows([row]), silent)
+    assert rendered(read_rows([row]), with_template(TOOLED))
+
+
+def test_a_rendered_row_that_no_tokenizer_can_read_is_refused():
+    row = {"messages": SAID[1:3], "tools": [{"name": "\ud800"}]}
+    with pytest.raises(ValueError, match=r"row 1 has half of a character \(\\ud800\)"):
+        rendered(read_rows([row]), with_template(TOOLED))
 
 
 @pytest.mark.parametrize(
@@ -81,11 +134,32 @@ def test_rows_of_two_texts_stay_and_messages_are_read_as_they_are():
         ([], "must be a list of objects"),
         ("hello", "must be a list of objects"),
         (["hello"], "must be a list of objects"),
-        ([{"role": "tool", "content": "x"}], "message 1 has the role 'tool': the roles are system, user, assistant"),
+        ([{"role": "human", "content": "x"}], "message 1 has the role 'human': the roles are system, user, assistant"),
         ([{"role": ["user"], "content": "x"}], "message 1 has the role"),
         ([SAID[1], {"role": "assistant"}], "message 2 must have a 'content' that is text, it is 'None'"),
         (SAID[:2], "the last message is of the user: it must be the assistant's"),
         ([SAID[1], {"role": "assistant", "content": ""}], "the last message is empty"),
+        (
+            [SAID[1], {"role": "assistant", "tool_calls": TOOLS}],
+            "the last message has 'tool_calls', of which nothing is",
+        ),
+        (
+            [SAID[1], {**SAID[2], "reasoning_content": "Hm"}],
+            "the last message has 'reasoning_content', of which nothing",
+        ),
+        ([SAID[1], {**SAID[2], "weight": 0}], "message 2 has 'weight': 0, but the last message is learned"),
+        ([SAID[1], {**SAID[2], "weight": 0.5}], "message 2 has 'weight': 0.5, but the last message is learned"),
+        (
+            [SAID[1], {**SAID[2], "train": False}],
+            "message 2 has 'train': False, but the last message is learned, and no "
+            "other: leave out the row, or the key",
+        ),
+        (
+            [*SAID[:2], {**SAID[2], "train": True}, *SAID[3:]],
+            "message 3 has 'train': True, but the last message is "
+            "learned, and no other: make a row that ends with this message",
+        ),
+        ([SAID[1], {**SAID[2], "weight": 0}, SAID[3], {**SAID[4], "weight": 1, "train": True}], ""),
         (SAID, ""),
     ],
 )

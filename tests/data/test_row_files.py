@@ -50,6 +50,11 @@ def as_parquet(rows):
         ("a.jsonl", LINES.replace("\n", "\r\n").encode()),
         ("a.jsonl", f"\n{LINES}\n \n\n".encode()),
         ("a.jsonl", LINES.rstrip("\n").encode()),
+        ("a.jsonl", LINES.encode("utf-16")),
+        ("a.json", "\ufeff".encode("utf-16-be") + ARRAY.encode("utf-16-be")),
+        ("a.csv", as_csv(ROWS).encode("utf-16")),
+        ("a.jsonl", LINES.encode("utf-32")),
+        ("a.jsonl.gz", gzip.compress(LINES.encode("utf-16"), mtime=0)),
         ("a.csv", as_csv(ROWS).encode()),
         ("a.csv", BOM + as_csv(ROWS).encode()),
         ("a.tsv", as_csv(ROWS, "\t").encode()),
@@ -115,7 +120,10 @@ def test_a_folder_named_like_a_partition_adds_no_column(tmp_path):
         ("a.jsonl", b'{"a": "\\ud83d"}\n', r"line 1 has half of a character \(\\ud83d\)"),
         ("a.jsonl", LINES.encode() + "{\"a\": \"é\"}".encode("latin-1"), "line 3: byte 0xe9 is not UTF-8; .*iconv"),
         ("a.csv", as_csv(ROWS).encode("latin-1", "replace"), "line 2: byte 0xf9 is not UTF-8; .*iconv"),
-        ("a.jsonl", LINES.encode("utf-16"), "line 1: byte 0xff is not UTF-8"),
+        ("a.jsonl", LINES.encode("utf-16")[:-1], r"begins as UTF-16 but is none \(truncated data\): save it as UTF-8"),
+        ("a.csv", LINES.encode(), "a.csv holds JSON, not CSV: give it a name that ends in .jsonl"),
+        ("a.csv", LINES.split("\n")[0].encode(), "a.csv holds JSON, not CSV"),
+        ("a.tsv", BOM + b"\n" + ARRAY.encode(), "a.tsv holds JSON, not CSV"),
         ("a.csv", b"a,b\n1,2\n3\n", "line 3 does not have the header's 2 fields"),
         ("a.csv", b"a,b\n1,2,3\n", "line 2 does not have the header's 2 fields"),
         ("a.csv", b'a,b\n1,"2\n', "line 2 is not CSV: unexpected end of data"),
@@ -132,6 +140,16 @@ def test_a_damaged_file_gets_one_line_with_file_and_place(tmp_path, name, conten
     with pytest.raises(ValueError, match=message) as error:
         read_file(path)
     assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("header", ["{x", "[1]", '"{}"', "[]", "{}{}x"])
+def test_a_header_with_brackets_is_one(tmp_path, header):
+    (tmp_path / "a.csv").write_text(f"{header}\n1\n")
+    if header == "{}{}x":  # an object, as no header begins
+        with pytest.raises(ValueError, match="holds JSON"):
+            read_file(tmp_path / "a.csv")
+    else:
+        assert list(read_file(tmp_path / "a.csv")[0].values()) == ["1"]
 
 
 def test_a_field_may_be_as_long_as_a_row_may_be(tmp_path):

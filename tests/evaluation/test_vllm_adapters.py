@@ -29,6 +29,8 @@ def test_what_vllm_cannot_do_is_said(tmp_path):
         lora_rank(put(tmp_path, lora_alpha=8, rank_pattern={"q": 513}, alpha_pattern={"q": 513}))
     with pytest.raises(ValueError, match="uses use_dora, which vLLM would leave out"):
         lora_rank(put(tmp_path, use_dora=True))
+    with pytest.raises(ValueError, match="changes the base by its initialisation 'pissa_niter_4', which vLLM would"):
+        lora_rank(put(tmp_path, init_lora_weights="pissa_niter_4"))
     with pytest.raises(FileNotFoundError, match="holds no PEFT adapter"):
         lora_rank(tmp_path / "none")
 

@@ -24,7 +24,7 @@ DATA = {
     "no_response.jsonl": b'{"prompt": "a"}\n',
     "empty_response.jsonl": b'{"prompt": "a", "response": ""}\n',
     "latin.jsonl": '{"prompt": "caf\xe9", "response": "b"}\n'.encode("latin-1"),
-    "utf16.jsonl": '{"prompt": "a", "response": "b"}\n'.encode("utf-16"),
+    "utf16.jsonl": '{"prompt": "a", "response": "b"}\n'.encode("utf-16")[:-1],
     "nul.jsonl": b'{"prompt": "a\x00", "response": "b"}\n',
     "binary.jsonl": bytes(range(256)) * 8,
     "deep.jsonl": b"[" * 100_000 + b"\n",

@@ -49,6 +49,7 @@ def test_a_card_says_how_the_adapter_was_made_and_what_was_measured(student):
         "pipeline_tag": "text-generation",
         "tags": ["base_model:adapter", "lora", "semalign"],
     }
+    assert "Base model to keep" not in card
     for line in (
         "- **Base model**: small (`me/small`)",
         "- **Teacher**: large",
@@ -71,6 +72,14 @@ def test_a_card_without_held_out_rows_says_so_and_defaults_are_not_listed(studen
     assert "No rows were held out" in card and "base_model" not in yaml.safe_load(card.split("---")[1])
 
 
+def test_a_card_says_which_held_out_rows_were_trained_on(student):
+    model = adapter_on("", student)
+    known = {**RECORD, "details": {**RECORD["details"], "held_out_seen": {"rows": 2, "prompts": 3}}}
+    line = "Of these rows 2 were trained on too, and 3 have a prompt that was."
+    assert line in model_card(model, method("semalign"), known, 12).splitlines()
+    assert "trained on too" not in model_card(model, method("semalign"), RECORD, 12)
+
+
 def test_the_licence_of_the_base_is_what_its_files_say(tmp_path):
     assert licence_of("") is None and licence_of(str(tmp_path)) is None
     (tmp_path / "LICENSE").touch()
@@ -85,6 +94,7 @@ def test_the_licence_of_the_base_is_what_its_files_say(tmp_path):
 def test_a_base_that_is_nowhere_is_to_be_loaded_by_the_reader(student, base):
     card = model_card(adapter_on(base, student), method("semalign"), RECORD, 12)
     assert 'load_model("path/to/the/base/model")' in card and "base_model:" not in card.split("---")[1].split("tags")[0]
+    assert "- **Base model to keep**: no folder or hub id is known" in card and "Save it with" in card
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Measurements on held-out rows: intervals, what a record says, and what is measured only once."""
 
+import logging
+
 import pytest
 
 from semalign.data.rows import encode
@@ -43,6 +45,44 @@ def test_the_student_as_it_was_is_measured_once(teacher, student, rows, monkeypa
     ]
     assert [model is student.model for model in measured] == [True, False, False, True, False]
     assert found[0]["before"] == found[1]["before"] != found[2]["before"]
+
+
+def row(prompt, response):
+    return {"prompt": prompt, "response": response}
+
+
+def test_held_out_rows_that_were_trained_on_are_counted():
+    trained = [row("a", "1"), row("a", "2"), row("", "text")]
+    others = [row("b", "1"), row("", "other"), row("a ", "1")]
+    assert held_out.seen(trained, others) == {} == held_out.seen(trained, [])
+    again = [row("a", "2"), row("", "text"), row("a", "3"), *others]
+    assert held_out.seen(trained, again) == {"rows": 2, "prompts": 3}
+
+
+def test_some_rows_that_were_trained_on_are_told_and_recorded(teacher, student, rows, caplog):
+    other = {**rows[6], "response": " none"}
+    caplog.set_level(logging.WARNING, "semalign")
+    run = run_method("sft", teacher, student, rows[:8], validation=[rows[7], other, *rows[8:]], **FAST).record
+    assert run["details"]["held_out_seen"] == {"rows": 1, "prompts": 2}
+    assert [record.getMessage() for record in caplog.records if record.name == "semalign.methods.held_out"] == [
+        "1 of 6 held-out rows are training rows, and 2 have the prompt of one: what is measured on them says little "
+        "about new rows"
+    ]
+
+
+def test_rows_that_are_not_trained_on_may_be_held_out(teacher, student, rows, caplog):
+    details = run_method("sft", teacher, student, rows, validation=rows[8:], train_size=8, **FAST).record["details"]
+    assert details["held_out"]["n"] == 4 and "held_out_seen" not in details
+    assert not [record for record in caplog.records if record.name == "semalign.methods.held_out"]
+
+
+@pytest.mark.parametrize("given", [lambda rows: (rows, rows), lambda rows: (rows[:1] * 4, rows[:1])])
+def test_held_out_rows_that_were_all_trained_on_are_refused(teacher, student, rows, given):
+    trained, validation = given(rows)
+    with pytest.raises(
+        ValueError, match=rf"each held-out row \({len(validation)}\) is a training row too: hold out row"
+    ):
+        run_method("sft", teacher, student, trained, validation=validation, **FAST)
 
 
 def test_one_row_gives_no_interval(teacher, student, rows):

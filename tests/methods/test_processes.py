@@ -42,11 +42,12 @@ def result_of(run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_several_processes_give_what_one_gives(teacher, student, rows, tmp_path, case):
+def test_several_processes_give_what_one_gives(teacher, student, rows, unseen, tmp_path, case):
     method, n, settings = CASES[case]
 
     def run(folder):
-        return result_of(run_method(method, teacher, student, rows, output_dir=folder, validation=rows[:5], **settings))
+        held_out = unseen[:5]
+        return result_of(run_method(method, teacher, student, rows, output_dir=folder, validation=held_out, **settings))
 
     found = in_processes(n, lambda: run(tmp_path / "several"))
     alone = run(tmp_path / "one")

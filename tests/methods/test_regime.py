@@ -58,8 +58,8 @@ def test_answers_that_are_too_long_for_the_student_are_left_out(teacher, student
 
 
 @pytest.mark.slow
-def test_a_transfer_trains_on_them_and_measures_on_the_given_responses(teacher, student, rows, asked):
-    settings = {**FAST, "validation": rows[:2], "output_loss": "cross_entropy"}
+def test_a_transfer_trains_on_them_and_measures_on_the_given_responses(teacher, student, rows, unseen, asked):
+    settings = {**FAST, "validation": unseen[:2], "output_loss": "cross_entropy"}
     answered = [{"prompt": row["prompt"], "response": f" yes {row['prompt'][8]}"} for row in rows[3:7]]
     expected = semalign.transfer(teacher, student, answered, **settings).record
     found = semalign.transfer(teacher, student, rows, responses="teacher", train_size=7, **settings).record

@@ -22,7 +22,9 @@ def no_work(monkeypatch):
     """Make it an error to compute a state or to attribute."""
     for name in ("choice.attribute_units", "attribution.attribute_units", "store.StateStore.ensure"):
         monkeypatch.setattr(f"semalign.targets.{name}", lambda *_, **__: pytest.fail("long work began"))
-    monkeypatch.setattr("semalign.bases.basis.semantic_pseudoinverse", lambda *_: pytest.fail("long work began"))
+    for name in ("basis", "inverted_head"):
+        place = f"semalign.bases.{name}.semantic_pseudoinverse"
+        monkeypatch.setattr(place, lambda *_: pytest.fail("long work began"))
 
 
 @pytest.mark.parametrize(
@@ -192,11 +194,43 @@ def approx(mean):
     return pytest.approx(mean.item(), rel=1e-5)  # the alignment map is in float32
 
 
-def test_strangers_share_too_few_tokens(student, rows):
-    tokenizer = make_tokenizer()
-    alien = make_tokenizer(words=[])
-    alien.add_tokens([f"<{i}>" for i in range(50)])
-    teacher = LanguageModel(make_llama(len(alien), 64, 5, seed=1), alien)
-    assert len(tokenizer) > 64
-    with pytest.raises(ValueError, match="too few shared tokens"):
-        semalign.transfer(teacher, student, rows, **FAST)
+@pytest.fixture
+def alien():
+    """A teacher wider than the number of tokens that the student knows."""
+    tokenizer = make_tokenizer(words=[])
+    tokenizer.add_tokens([f"<{i}>" for i in range(50)])
+    return LanguageModel(make_llama(len(tokenizer), 64, 5, seed=1), tokenizer)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"map": "random"}, {"map": "least_squares"}, {"map": "ridge", "output_loss": "kl"}]
+)
+def test_strangers_share_too_few_tokens_and_are_told_so_before_any_work(alien, student, rows, monkeypatch, settings):
+    no_work(monkeypatch)
+    assert len(student.tokenizer) > 64
+    message = "too few shared tokens: 48 shared atoms by bytes: .*; at least 64, the wider hidden size, are needed"
+    with pytest.raises(ValueError, match=message):
+        semalign.transfer(alien, student, rows, **settings)
+
+
+def test_a_map_without_atoms_joins_strangers(alien, student, rows):
+    record = semalign.transfer(alien, student, rows, map="ridge", teacher_layer=2, student_layer=2, **FAST).record
+    assert record["details"]["vocabulary"]["shared"] == 48
+
+
+def test_rows_with_too_few_atoms_are_told_before_any_work(teacher, student, rows, monkeypatch):
+    no_work(monkeypatch)
+    few = [{"prompt": "a", "response": "b"}]
+    for which in ("data", "random"):
+        for data, more in ((few, {}), (few + rows, {"train_size": 1})):
+            with pytest.raises(ValueError, match="too few shared tokens: 3 shared atoms by bytes"):
+                semalign.transfer(teacher, student, data, atoms=which, **more)
+    with pytest.raises(pytest.fail.Exception, match="long work began"):
+        semalign.transfer(teacher, student, few + rows, atoms="data")
+
+
+def test_what_the_teacher_will_answer_is_not_counted(teacher, student, monkeypatch):
+    """Its answers, not the rows' own, have the atoms."""
+    monkeypatch.setattr("semalign.methods.runner.rows_to_train", lambda _: pytest.fail("the checks are over"))
+    with pytest.raises(pytest.fail.Exception, match="the checks are over"):
+        semalign.transfer(teacher, student, [{"prompt": "a", "response": "b"}], atoms="data", responses="teacher")

@@ -8,10 +8,11 @@ import torch
 from helpers.models import make_llama, randomise
 from peft import IA3Config, LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
 
 from semalign.data.time_limit import time_limit
 from semalign.models import adapters
-from semalign.models.adapters import put_adapter
+from semalign.models.adapters import changes_base, put_adapter, shared_targets
 from semalign.models.architecture import Architecture
 from semalign.models.finite import NotFiniteError
 from semalign.models.loading import LanguageModel, load_model, shared_copy
@@ -190,6 +191,43 @@ def test_missing_and_damaged_files_are_named(base, saved):
     refused(base, folder, "the weights of the adapter in .* cannot be read: ")
     (folder / "adapter_config.json").unlink()
     refused(base, folder, "holds no PEFT adapter: `semalign transfer --out", FileNotFoundError)
+
+
+def lora_on(base, *targets, **settings):
+    return get_peft_model(shared_copy(base), LoraConfig(r=2, target_modules=list(targets), **settings))
+
+
+@pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`")
+def test_targets_whose_weight_another_module_uses_are_found(tokenizer):
+    tied, free = (make_llama(len(tokenizer), 12, 2, 0, tie_word_embeddings=tie) for tie in (True, False))
+    with torch.device("meta"):
+        without_numbers = AutoModelForCausalLM.from_config(tied.config)
+    for target, name in (("lm_head", "lm_head"), ("embed_tokens", "model.embed_tokens")):
+        assert shared_targets(lora_on(tied, "up_proj", target)) == [name]
+        assert shared_targets(lora_on(without_numbers, "up_proj", target)) == [name]
+        assert not shared_targets(lora_on(free, "up_proj", target))
+    both = lora_on(tied, "lm_head", "embed_tokens", ensure_weight_tying=True)
+    assert set(shared_targets(both)) == {"lm_head", "model.embed_tokens"}
+    assert not shared_targets(lora_on(tied, "up_proj")) and not shared_targets(tied)
+    whole = get_peft_model(shared_copy(tied), LoraConfig(target_modules=["up_proj"], modules_to_save=["lm_head"]))
+    assert not shared_targets(whole)
+
+
+STARTS = (True, False, "gaussian", "orthogonal", "olora", "pissa", "pissa_niter_2", "mica", "eva")
+
+
+@pytest.mark.filterwarnings("ignore:`init_lora_weights` is 'eva'")
+@pytest.mark.parametrize("start", STARTS)
+def test_an_initialisation_changes_the_base_as_peft_does(tokenizer, start):
+    base, again = (make_llama(len(tokenizer), 12, 2, 0).float() for _ in range(2))  # OLoRA writes to the base's own
+    adapted = lora_on(again, "up_proj", init_lora_weights=start).get_base_model()
+    before, after = base.model.layers[0].mlp.up_proj.weight, adapted.model.layers[0].mlp.up_proj.base_layer.weight
+    assert changes_base(start) == (not torch.equal(before, after))
+
+
+@pytest.mark.parametrize("start", ["corda", "loftq", "lora_ga"])
+def test_initialisations_that_need_data_or_codes_change_the_base_too(start):
+    assert changes_base(start)
 
 
 def test_a_base_of_another_shape_is_refused(saved, tokenizer, tmp_path):

@@ -90,3 +90,34 @@ def test_settings_of_each_layer_are_shortened():
     shorter = with_layers(config, [1, 3])
     assert shorter.layer_types == ["sliding_attention"] * 2 and shorter.num_hidden_layers == 2
     assert config.num_hidden_layers == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept", "expected"),
+    [
+        ({"mlp_only_layers": [0, 3], "decoder_sparse_step": 1}, [1, 3, 4], {"mlp_only_layers": [0, 2]}),
+        ({"mlp_only_layers": [0, 1, 2, 3, 4, 5]}, [2, 6], {"mlp_only_layers": [0, 1]}),
+        ({"mlp_only_layers": [5]}, [1, 2, 3], {"mlp_only_layers": []}),
+        # Every second layer has experts, the 2nd, 4th and 6th, and of these the 4th is taken out by the list.
+        (
+            {"mlp_only_layers": [3], "decoder_sparse_step": 2},
+            [2, 3, 4, 6],
+            {"mlp_only_layers": [1, 2], "decoder_sparse_step": 1},
+        ),
+    ],
+)
+def test_numbers_of_layers_become_those_of_the_remaining_ones(settings, kept, expected):
+    config = AutoConfig.for_model("qwen3_moe", num_hidden_layers=6, **settings)
+    shorter = with_layers(config, kept)
+    assert {name: getattr(shorter, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(("kept", "dense"), [([1, 2, 5], 2), ([2, 3, 4], 1), ([4, 5], 0)])
+def test_the_first_layers_of_another_kind_are_counted_anew(kept, dense):
+    config = AutoConfig.for_model("deepseek_v3", num_hidden_layers=6, first_k_dense_replace=2)
+    assert with_layers(config, kept).first_k_dense_replace == dense
+
+
+def test_a_list_may_be_longer_than_the_model():
+    config = AutoConfig.for_model("smollm3", num_hidden_layers=3, no_rope_layers=[1, 0, 1, 1, 0])
+    assert with_layers(config, [2, 3]).no_rope_layers == [0, 1]

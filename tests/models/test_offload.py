@@ -118,12 +118,12 @@ def test_a_copy_shares_what_is_on_disk_and_holding_layers_leaves_the_model(stude
 
 
 @pytest.mark.parametrize("method", ["semalign", "sft"])
-def test_a_transfer_gives_the_same_losses_and_the_same_adapter(teachers, students, rows, method, tmp_path):
+def test_a_transfer_gives_the_same_losses_and_the_same_adapter(teachers, students, rows, unseen, method, tmp_path):
     found = []
     for number, (teacher, student) in enumerate(zip(teachers, students, strict=True)):
         settings = SETTINGS if method == "semalign" else {"epochs": 1, "batch_size": 6}
         out = tmp_path / str(number)
-        result = run_method(method, teacher, student, rows, validation=rows[:2], output_dir=out, **settings)
+        result = run_method(method, teacher, student, rows, validation=unseen[:2], output_dir=out, **settings)
         assert on_disk(student.model) == ({"0", "2"} if number else set())
         record, weights = result.record, (out / "adapter_model.safetensors").read_bytes()
         found.append([record["losses"], record["value"], record["fingerprints"], record["details"]["types"], weights])

@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import signal
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,11 @@ from peft import PeftModel
 
 from semalign import files
 from semalign.models.loading import LanguageModel, load_model
-from semalign.models.saving import remove_model, save_model
-from semalign.results.records import make_record
+from semalign.models.saved_files import files_of_result
+from semalign.models.saving import save_model
+from semalign.results.records import make_record, read_record
 from semalign.settings import TrainingSettings
+from semalign.stopping import Stopped, handled
 from semalign.training.lora import add_lora
 
 
@@ -49,15 +53,15 @@ def test_a_card_replaces_the_template_of_peft(adapted, tmp_path):
     save_model(adapted, tmp_path / "with", card="# Mine\n")
     assert not (tmp_path / "without" / "README.md").exists()
     assert (tmp_path / "with" / "README.md").read_text() == "# Mine\n"
-    remove_model(tmp_path / "with")
-    assert list((tmp_path / "with").iterdir()) == []
 
 
 def test_a_plain_model_is_saved_with_its_tokenizer_and_replaces_the_last(student, tmp_path):
     for change in (0.0, 1.0):
         with torch.no_grad():
             student.model.lm_head.weight += change
-        save_model(student, tmp_path / "new" / "folder")
+        there = [path.name for path in tmp_path.glob("new/folder/*")]
+        save_model(student, tmp_path / "new" / "folder", replaced=there)
+    assert len(there) == len(list(tmp_path.glob("new/folder/*"))) > 3
     loaded = load_model(tmp_path / "new" / "folder", dtype=torch.float64)
     assert torch.equal(logits(loaded.model), logits(student.model))
     assert loaded.tokenizer.get_vocab() == student.tokenizer.get_vocab()
@@ -69,14 +73,22 @@ def make_run(seed):
     return make_record(**known, seed=seed, n=1, configuration={}, fingerprints={}, seconds=1.0)
 
 
-def test_the_configuration_comes_last_and_the_record_before_it(adapted, student, tmp_path, monkeypatch):
+def test_the_record_comes_first_and_the_configuration_last(adapted, student, tmp_path, monkeypatch):
     for number, (model, configuration) in enumerate(((adapted, "adapter_config.json"), (student, "config.json"))):
         moved, replace = [], os.replace
         with monkeypatch.context() as patched:
             patched.setattr(files.os, "replace", lambda a, b, m=moved, r=replace: m.append(b) or r(a, b))
             save_model(model, tmp_path / str(number), make_run(0))
         names = [path.name for path in moved if path.parent == tmp_path / str(number)]
-        assert names[-2:] == ["record.json", configuration] and len(names) >= 3
+        assert (names[0], names[-1]) == ("record.json", configuration) and len(names) >= 3
+
+
+def test_the_record_lists_the_other_files(adapted, student, tmp_path):
+    for name, model in (("adapter", adapted), ("model", student)):
+        save_model(model, tmp_path / name, made := make_run(0), card="# Mine\n")
+        details = read_record(tmp_path / name / "record.json")["details"]
+        assert details["files"].keys() == {path.name for path in (tmp_path / name).iterdir()} - {"record.json"}
+        assert "README.md" in details["files"] and made["details"] == {}
 
 
 def test_a_stopped_save_leaves_no_model(student, tmp_path, monkeypatch):
@@ -109,25 +121,77 @@ def test_a_colleague_can_read_what_is_saved(adapted, tmp_path):
     assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == 0o755
 
 
-@pytest.mark.parametrize("stop", range(7))
-def test_removing_never_leaves_a_model_without_its_record(adapted, student, tmp_path, monkeypatch, stop):
-    save_model(student, tmp_path)
-    save_model(adapted, tmp_path, make_run(0))
-    (tmp_path / "own.txt").touch()
-    removed, unlink = [], Path.unlink
+def stopped_at(step, run, monkeypatch):
+    """Run a function that is stopped at its n-th change of a name on disk; return whether it was."""
+    done, stopped = [], []
 
-    def stopping(path, **options):
-        if len(removed) == stop:
-            raise KeyboardInterrupt
-        removed.append(path.name)
-        unlink(path, **options)
+    def counting(change):
+        def counted(*given, **options):
+            if len(done) == step:
+                stopped.append(True)
+                raise KeyboardInterrupt
+            done.append(True)
+            return change(*given, **options)
 
-    monkeypatch.setattr(Path, "unlink", stopping)
-    with contextlib.suppress(KeyboardInterrupt):
-        remove_model(tmp_path)
-    left = {path.name for path in tmp_path.iterdir()}
-    assert "own.txt" in left and ("record.json" in left or not left & {"config.json", "adapter_config.json"})
-    assert stop < 6 or not left & {"record.json", "model.safetensors", "adapter_model.safetensors"}
+        return counted
+
+    with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
+        patched.setattr(os, "replace", counting(os.replace))
+        patched.setattr(Path, "unlink", counting(Path.unlink))
+        run()
+    return bool(stopped)
+
+
+@pytest.mark.parametrize("order", [("model", "adapter"), ("adapter", "model"), ("adapter", "adapter")])
+def test_at_each_step_a_model_has_its_own_record_and_all_files_are_known(
+    order, adapted, student, tmp_path, monkeypatch
+):
+    first, second = ({"model": student, "adapter": adapted}[kind] for kind in order)
+    for step in range(100):
+        save_model(first, folder := tmp_path / str(step), make_run(0), "# First\n")
+        (folder / "own.txt").touch()
+        again = partial(save_model, second, folder, make_run(1), "# Second\n", files_of_result(folder))
+        if not stopped_at(step, again, monkeypatch):
+            break
+        left = {path.name for path in folder.iterdir()}
+        assert left - files_of_result(folder) == {"own.txt"}
+        if left & {"config.json", "adapter_config.json"}:
+            known = read_record(folder / "record.json")
+            assert left - {"record.json", "own.txt"} == known["details"]["files"].keys()
+    save_model(second, tmp_path / "alone", make_run(1), "# Second\n")
+    assert {path.name for path in folder.iterdir()} == {
+        "own.txt",
+        *(path.name for path in (tmp_path / "alone").iterdir()),
+    }
+    assert 10 < step < 99 and read_record(folder / "record.json")["seed"] == 1
+
+
+def test_what_came_meanwhile_under_the_name_of_a_new_file_is_kept(adapted, tmp_path, caplog):
+    for name in ("README.md", "README.md.1", "record.json"):
+        (tmp_path / name).write_text(f"my {name}")
+    (tmp_path / "adapter_config.json").mkdir()
+    save_model(adapted, tmp_path, make_run(1), "# Card\n")
+    kept = {path.name: path.read_text() for path in tmp_path.glob("*.[12]") if path.is_file()}
+    assert kept == {"README.md.1": "my README.md.1", "README.md.2": "my README.md", "record.json.1": "my record.json"}
+    assert (tmp_path / "adapter_config.json.1").is_dir() and (tmp_path / "adapter_config.json").is_file()
+    assert (tmp_path / "README.md").read_text() == "# Card\n" and read_record(tmp_path / "record.json")["seed"] == 1
+    assert (
+        f"{tmp_path / 'README.md'} is not of an earlier result: it is kept as {tmp_path / 'README.md.2'}" in caplog.text
+    )
+
+
+def test_a_stop_signal_waits_until_all_files_have_moved(adapted, tmp_path, monkeypatch):
+    replace = os.replace
+
+    def told_to_stop(source, target):
+        if Path(target).parent == tmp_path:
+            signal.raise_signal(signal.SIGTERM)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", told_to_stop)
+    with pytest.raises(Stopped), handled():
+        save_model(adapted, tmp_path, make_run(1))
+    assert {"record.json", "adapter_config.json", "adapter_model.safetensors"} == {p.name for p in tmp_path.iterdir()}
 
 
 PROGRAM = """

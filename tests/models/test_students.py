@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.models import make_architecture
+from helpers.models import SMALL, SPECIAL, make_architecture
 from transformers import AutoModelForCausalLM
 
+from semalign.models import first_layers
 from semalign.models.loading import LanguageModel
 from semalign.models.slicing import slice_width
 from semalign.models.students import drop_layers
@@ -86,6 +87,58 @@ def test_settings_of_single_layers_move_with_their_layers(tokenizer):
     )
     student = drop_layers(LanguageModel(model, tokenizer), 3)
     assert student.model.config.layer_types == [kinds[0], kinds[1], kinds[3]]
+
+
+BY_NUMBER = [
+    ("qwen2_moe", {"mlp_only_layers": [1]}),
+    ("qwen2_moe", {"mlp_only_layers": [0, 1, 2, 3]}),
+    ("qwen2_moe", {"mlp_only_layers": [3], "decoder_sparse_step": 2}),
+    ("qwen3_moe", {"mlp_only_layers": [0, 3]}),
+    ("qwen3_moe", {"mlp_only_layers": [], "decoder_sparse_step": 3}),
+    ("deepseek_v3", {"first_k_dense_replace": 2}),
+    ("smollm3", {"no_rope_layer_interval": 2}),
+]
+
+
+@pytest.mark.parametrize("removed", [[1], [3], [2, 3], [4]])
+@pytest.mark.parametrize(("model_type", "settings"), BY_NUMBER)
+def test_layers_of_several_kinds_keep_their_kind(model_type, settings, removed, tokenizer, tmp_path):
+    sizes = {**SPECIAL.get(model_type, SMALL), "num_hidden_layers": 4, "initializer_range": 0.5}
+    given = make_architecture(model_type, **{**sizes, "vocab_size": len(tokenizer), **settings})
+    student = drop_layers(LanguageModel(given, tokenizer), removed)
+    ids = torch.tensor([tokenizer("what is 1+2?")["input_ids"]])
+    expected = _logits_passing_over(given, removed, ids)
+    with torch.no_grad():
+        torch.testing.assert_close(student.model(ids).logits, expected)
+        student.model.save_pretrained(tmp_path)
+        options = {"dtype": torch.float64, "experts_implementation": "eager"}
+        again = AutoModelForCausalLM.from_pretrained(tmp_path, **options)
+        torch.testing.assert_close(again(ids).logits, expected)
+
+
+def test_layers_that_their_number_scales_stay_only_where_they_are(tokenizer):
+    sizes = {**SPECIAL["gpt2"], "vocab_size": len(tokenizer), "scale_attn_by_inverse_layer_idx": True}
+    given = LanguageModel(make_architecture("gpt2", **sizes), tokenizer)
+    with pytest.raises(ValueError, match=r"scale_attn_by_inverse_layer_idx gives .*: remove only the last layers") as e:
+        drop_layers(given, [2])
+    assert "\n" not in str(e.value)
+    assert drop_layers(given, [3]).model.config.num_hidden_layers == 2
+
+
+def test_a_dependence_that_is_not_known_is_seen_in_the_logits(tokenizer, monkeypatch):
+    monkeypatch.setattr(first_layers, "BY_NUMBER", ())
+    sizes = {**SPECIAL["gpt2"], "vocab_size": len(tokenizer), "scale_attn_by_inverse_layer_idx": True}
+    given = LanguageModel(make_architecture("gpt2", initializer_range=0.5, **sizes), tokenizer)
+    with pytest.raises(ValueError, match=r"depend on their numbers .* remove only the last ones .relative difference"):
+        drop_layers(given, [1])
+
+
+def test_weights_that_do_not_fit_are_one_line(tokenizer, monkeypatch):
+    monkeypatch.setattr(first_layers, "LEADING", ())
+    sizes = {**SPECIAL["deepseek_v3"], "vocab_size": len(tokenizer), "first_k_dense_replace": 2}
+    with pytest.raises(ValueError, match=r"depend on their numbers .*: Error.*Missing key") as e:
+        drop_layers(LanguageModel(make_architecture("deepseek_v3", **sizes), tokenizer), [1])
+    assert "\n" not in str(e.value)
 
 
 @pytest.mark.parametrize("every", [0, 1, 6])

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.models import SPECIAL, close, exact_basis, make_architecture, make_llama, make_tokenizer
+from helpers.models import SPECIAL, close, exact_basis, make_architecture, make_llama, make_tokenizer, normal
 
 from semalign.data.rows import encode
 from semalign.models.architecture import Architecture
@@ -11,6 +11,7 @@ from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
 from semalign.targets.choice import LayerPair
+from semalign.targets.maps import MAPS, alignment_map
 from semalign.targets.maps.procrustes import procrustes_map
 from semalign.targets.maps.random import random_map
 from semalign.targets.maps.ridge import ridge_map
@@ -163,3 +164,16 @@ def test_faults_of_the_models_are_told_when_the_builder_is_made(teacher, student
         TargetBuilder(Pair(teacher, student), TransferSettings(student_layers=[2, 9]))
     with pytest.raises(ValueError, match=r"teacher layer 6 does not exist: layers are 1\.\.5"):
         TargetBuilder(Pair(teacher, student), TransferSettings(layer_map={2: 6}))
+
+
+def test_a_map_that_needs_nothing_is_made_and_has_the_widths_of_the_models(teacher, student, monkeypatch):
+    monkeypatch.setattr(MAPS, "_items", {name: MAPS[name] for name in MAPS})
+    found = []
+    alignment_map("mine", needs="nothing")(lambda *_: found[0])
+    pair, settings = Pair(teacher, student), TransferSettings(map="mine")
+    widths = pair.teacher_outline.width, pair.student_outline.width
+    found += [normal(*widths), normal(*widths[::-1])]
+    close(TargetBuilder(pair, settings).alignment, found[0].float())
+    found.reverse()
+    with pytest.raises(ValueError, match="map 'mine' must return a matrix of shape"):
+        TargetBuilder(pair, settings)

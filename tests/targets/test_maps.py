@@ -1,7 +1,10 @@
 """The maps that SemAlign's is compared with, in float64 against their formulas, scipy and other solvers."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from helpers.models import close, exact_basis, normal
@@ -11,6 +14,7 @@ from semalign.analysis.diagnosis.states import HeldStates
 from semalign.settings import TransferSettings
 from semalign.targets.alignment import alignment_map
 from semalign.targets.maps import MAPS
+from semalign.targets.maps import alignment_map as register
 from semalign.targets.maps.least_squares import least_squares_map
 from semalign.targets.maps.procrustes import procrustes_map
 from semalign.targets.maps.random import random_map
@@ -103,3 +107,70 @@ def test_maps_fitted_on_shuffled_positions(name, plain):
     shuffled = MAPS[name].make(HeldStates([x]), HeldStates([y]), settings)
     close(shuffled, MAPS[plain].make(HeldStates([x]), HeldStates([y[order]]), settings))
     assert not torch.allclose(shuffled, MAPS[plain].make(HeldStates([x]), HeldStates([y]), settings))
+
+
+@pytest.fixture
+def own(monkeypatch):
+    """Return a function that registers what a map returns, for the time of the test."""
+    monkeypatch.setattr(MAPS, "_items", {name: MAPS[name] for name in MAPS})
+
+    def add(returned, needs="states", into="student"):
+        register("mine", needs=needs, into=into)(lambda teacher, student, settings: returned)
+        return MAPS["mine"].make
+
+    return add
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (torch.zeros(3, 6), r"shape \(6, 3\), .*; it returned \(3, 6\)"),
+        (torch.zeros(6), r"shape \(6, 3\), .*; it returned \(6,\)"),
+        (None, "floating-point tensor; it returned a NoneType"),
+        (np.zeros((6, 3)), "floating-point tensor; it returned a ndarray"),
+        (torch.ones(6, 3, dtype=torch.long), "floating-point tensor; it returned a tensor of torch.int64"),
+        (torch.full((6, 3), torch.nan), "returned NaN or infinity in 18 of 18 places"),
+        (torch.tensor([[1.0, torch.inf, 1.0]] * 6), "returned NaN or infinity in 6 of 18 places"),
+    ],
+)
+def test_what_a_map_returns_is_checked(own, returned, message):
+    states = HeldStates([normal(4, 6)]), HeldStates([normal(4, 3)])
+    with pytest.raises(ValueError, match=f"^map 'mine' .*{message}") as error:
+        own(returned)(*states, TransferSettings())
+    assert "\n" not in str(error.value)
+
+
+def test_a_projection_goes_the_other_way_or_is_none(own):
+    states, settings = (HeldStates([normal(4, 6)]), HeldStates([normal(4, 3)])), TransferSettings()
+    assert own(None, into="teacher")(*states, settings) is None
+    del MAPS._items["mine"]
+    assert own(torch.zeros(3, 6), into="teacher")(*states, settings).shape == (3, 6)
+    del MAPS._items["mine"]
+    with pytest.raises(ValueError, match=r"shape \(3, 6\), .*; it returned \(6, 3\)"):
+        own(torch.zeros(6, 3), into="teacher")(*states, settings)
+    del MAPS._items["mine"]
+    with pytest.raises(ValueError, match="a projection into the teacher's space needs='states'"):
+        own(torch.zeros(3, 6), needs="nothing", into="teacher")(None, None, settings)
+
+
+def test_a_map_takes_no_gradients_along(own):
+    made = own(torch.zeros(6, 3, requires_grad=True))(HeldStates([normal(4, 6)]), HeldStates([normal(4, 3)]), None)
+    assert not made.requires_grad
+
+
+def test_an_unknown_need_is_told_when_the_map_is_registered():
+    given = [{"needs": "weights"}, {"needs": "base"}, {"needs": "states", "into": "pupil"}]
+    script = f"""from semalign.targets.maps import alignment_map
+for given in {given}:
+    try:
+        alignment_map("mine", **given)
+    except ValueError as error:
+        print(error)
+"""  # in a process whose types are not checked
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    known = "needs must be one of bases, inverted_heads, heads, states, nothing"
+    assert told.splitlines() == [
+        f"map 'mine': {known}; it is 'weights'",
+        f"map 'mine': {known}; it is 'base', did you mean 'bases'?",
+        "map 'mine': into must be one of student, teacher; it is 'pupil'",
+    ]

@@ -10,6 +10,7 @@ import typer
 
 from semalign import stopping
 from semalign.cli import launched
+from semalign.cli.own_code import own_line
 from semalign.errors import folded, one_line
 
 # 70 and 75 are the "internal software error" and the "temporary failure, try again" of sysexits.h.
@@ -22,8 +23,9 @@ def run(app: Callable[..., Any]) -> int:
 
     Mistakes of usage end with 2; other errors that the library raises on purpose (:data:`EXPECTED`, a missing sandbox,
     a GPU without enough memory, a failed notebook) with 1; a stop by the user with 130; a stop by SIGTERM or SIGUSR1,
-    as batch systems send them, with 75: the same command goes on from there. Anything else is an error in semalign and
-    ends with 70; its traceback is shown with ``--verbose``.
+    as batch systems send them, with 75: the same command goes on from there. What the user's own code raises, other
+    than on purpose, ends with 1 too and names its line. Anything else is an error in semalign and ends with 70. Of both
+    the traceback is shown with ``--verbose``.
     """
     try:
         with stopping.handled():
@@ -47,16 +49,20 @@ def _ended(error: Exception) -> int:
     """Print an error in one line and return the status."""
     if hasattr(error, "format_message"):  # Typer's own
         return _usage(error)
-    if isinstance(error, EXPECTED):
-        return _tell(one_line(error), FAILED)
     if isinstance(error, _of_loaded_modules()):
         return _tell(folded(error), FAILED)
+    own = own_line(error, EXPECTED)
+    if isinstance(error, EXPECTED) and own is None:
+        return _tell(one_line(error), FAILED)
     if {"-v", "--verbose"} & set(sys.argv):
         traceback.print_exception(error)
+    name = type(error).__name__
+    text = f"{one_line(error).removeprefix(f'{name}: ')} (--verbose: more)"
+    if own is not None:
+        return _tell(f"{own} raised {name}: {text}", FAILED)
     where = traceback.extract_tb(error.__traceback__)[-1]
-    name, place = type(error).__name__, f"{os.path.basename(where.filename)}:{where.lineno}"
-    text = one_line(error).removeprefix(f"{name}: ")
-    return _tell(f"this is an error in semalign, please report it: {name} at {place}: {text} (--verbose: more)", BUG)
+    place = f"{os.path.basename(where.filename)}:{where.lineno}"
+    return _tell(f"this is an error in semalign, please report it: {name} at {place}: {text}", BUG)
 
 
 def _usage(error: Any) -> int:

@@ -104,11 +104,12 @@ def adapted(model: str, adapter: Path) -> Any:
 def with_adapter(model: str, adapter: Path | None, engine: str, options: Mapping[str, Any]) -> Any:
     """Return the model to evaluate with an adapter.
 
-    It is merged in memory for transformers, unless the weights are in half precision, which would round its changes.
-    vLLM loads it separately.
+    It is merged in memory for transformers, unless the weights are in half precision, which would round its changes,
+    or it changes one of two tied modules, since both would change. vLLM loads it separately.
     """
     from semalign import LanguageModel, load_model
     from semalign.evaluation.vllm_engine import VllmModel
+    from semalign.models.adapters import shared_targets
     from semalign.models.precision import is_half
 
     if engine == "vllm":
@@ -116,6 +117,6 @@ def with_adapter(model: str, adapter: Path | None, engine: str, options: Mapping
     if adapter is None:
         return load_model(model)
     loaded = adapted(model, adapter)
-    if is_half(loaded.model):
+    if is_half(loaded.model) or shared_targets(loaded.model):
         return loaded
     return LanguageModel(loaded.model.merge_and_unload().eval(), loaded.tokenizer)

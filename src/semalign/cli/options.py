@@ -1,7 +1,7 @@
 """Arguments and options that several commands share, and the checks of their values."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -43,6 +43,13 @@ Attributed = Annotated[
     str,
     typer.Option("--interface", callback=_attributed, help="attention, mlp, residual, layer or heads (the best head)"),
 ]
+
+
+def given_path(text: str) -> Path:
+    """Return the path of an output; a blank one, which an unset variable gives, would be the working folder."""
+    if not text.strip():
+        raise typer.BadParameter("the path is blank: name a folder or file, or give a dot for the working folder")
+    return Path(text)
 
 
 def check_output(path: Path | None) -> Path | None:
@@ -108,14 +115,14 @@ Profile = Annotated[
 
 
 # Where results go is checked when options are read, before anything long starts.
-OutFolder = Annotated[Path, typer.Option("--out", "-o", callback=check_output, help="folder of the result")]
-OutFile = Annotated[Path, typer.Option("--out", "-o", callback=_file, help="safetensors file to write")]
-OutStem = Annotated[
-    Path, typer.Option("--out", "-o", callback=_stem, help="path of the two output files, without a suffix")
-]
-RecordFolder = Annotated[
-    Path | None, typer.Option("--out", "-o", callback=check_output, help="folder of records, and samples if scored")
-]
+def _out(callback: Callable[..., Any], text: str) -> Any:
+    return typer.Option("--out", "-o", parser=given_path, metavar="<path>", callback=callback, help=text)
+
+
+OutFolder = Annotated[Path, _out(check_output, "folder of the result")]
+OutFile = Annotated[Path, _out(_file, "safetensors file to write")]
+OutStem = Annotated[Path, _out(_stem, "path of the two output files, without a suffix")]
+RecordFolder = Annotated[Path | None, _out(check_output, "folder of records, and samples if scored")]
 
 
 def _use_sandbox(mode: str | None) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from semalign.data.row_files import Row, Rows
 
+LONGEST = 1_000_000  # characters of a row: a tokenizer would take minutes over more, before it is known to be too long
 KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "any": ("a value", lambda value: True),
     "text": ("text", lambda value: isinstance(value, str)),
@@ -61,6 +62,18 @@ def check_kind(column: str, kind: str) -> None:
         re.compile(kind[1:-1])
     except re.error as error:
         raise ValueError(f"metadata.columns.{column}: {kind} is no regular expression ({error})") from error
+
+
+def check_text(place: str, text: str) -> None:
+    """Make sure that a tokenizer can read a text.
+
+    Raises:
+        ValueError: if it has more than :data:`LONGEST` characters, or half of one.
+    """
+    if len(text) > LONGEST:
+        raise ValueError(f"{place} has {len(text)} characters, more than any context holds: shorten or drop it")
+    if half := re.search(r"[\ud800-\udfff]", text):
+        raise ValueError(f"{place} has half of a character (\\u{ord(half[0]):04x})")
 
 
 def place(rows: Iterable[Any], index: int) -> str:

@@ -8,7 +8,7 @@ import gzip
 import io
 import json
 import zlib
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ GZIPPED = tuple(f"{suffix}.gz" for suffix in (*JSON, *CSV))
 SUFFIXES = (*JSON, *PARQUET, *CSV, *GZIPPED)  # in this order a data root is searched
 FORM = "rows are one JSON object a line, or one array of objects"
 GZIP_MAGIC = b"\x1f\x8b"
+WIDE = {BOM_UTF32_LE: "UTF-32", BOM_UTF32_BE: "UTF-32", BOM_UTF16_LE: "UTF-16", BOM_UTF16_BE: "UTF-16"}  # in this order
 Row = dict[str, Any]
 
 
@@ -37,8 +38,9 @@ def is_row_file(name: str | Path) -> bool:
 def read_file(path: Path | str) -> Rows:
     """Return the rows of a JSON, CSV or Parquet file; its suffix is one of :data:`SUFFIXES`.
 
-    Text is UTF-8, with or without a byte order mark. Blank lines are no rows. JSON may be one object a line or one
-    array of objects, whatever the suffix. The columns of a CSV file are text, named in its first line.
+    Text is UTF-8, with or without a byte order mark, or UTF-16 or UTF-32 with one, as PowerShell writes. Blank lines
+    are no rows. JSON may be one object a line or one array of objects, whatever the suffix. The columns of a CSV file
+    are text, named in its first line.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -73,6 +75,8 @@ def _text(path: Path) -> str:
             raw = gzip.decompress(raw)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ValueError(f"{path} is damaged, or no gzip file ({error}): get it again") from error
+    if wide := next((name for mark, name in WIDE.items() if raw.startswith(mark)), None):
+        return _wide(path, raw, wide)
     raw = raw.removeprefix(BOM_UTF8)
     try:
         return raw.decode()
@@ -82,6 +86,13 @@ def _text(path: Path) -> str:
             f"{path}, line {line}: byte 0x{raw[error.start]:02x} is not UTF-8; convert the file, for example "
             f"`iconv -f latin1 -t utf-8 {path.name}`"
         ) from error
+
+
+def _wide(path: Path, raw: bytes, encoding: str) -> str:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} begins as {encoding} but is none ({error.reason}): save it as UTF-8") from error
 
 
 def _json(path: Path, text: str) -> Iterator[tuple[str, Row]]:
@@ -124,6 +135,8 @@ def _checked(place: str, row: Any) -> tuple[str, Row]:
 
 
 def _csv(path: Path, text: str, delimiter: str) -> Iterator[tuple[str, Row]]:
+    if _is_json(text):
+        raise ValueError(f"{path} holds JSON, not CSV: give it a name that ends in .jsonl")
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a field may be as long as a row may be
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -137,6 +150,15 @@ def _csv(path: Path, text: str, delimiter: str) -> Iterator[tuple[str, Row]]:
             yield place, row
     except csv.Error as error:
         raise ValueError(f"{path}, line {reader.reader.line_num} is not CSV: {error}") from error
+
+
+def _is_json(text: str) -> bool:
+    """Return whether a text begins with a JSON object, or with an array of them; no header of CSV does."""
+    try:
+        first, _ = json.JSONDecoder().raw_decode(text.lstrip())
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(first[0] if isinstance(first, list) and first else first, dict)
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, Row]]:

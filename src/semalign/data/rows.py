@@ -1,6 +1,5 @@
 """From rows of prompt and response to token ids, supervised positions and padded batches."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,12 +11,10 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from semalign.data.columns import place
-from semalign.data.messages import check_messages
+from semalign.data.given_rows import checked_row, not_rows
 from semalign.data.row_files import read_file
 from semalign.data.tokens import Encoder
-from semalign.errors import folded
 
-LONGEST = 1_000_000  # characters of a row: a tokenizer would take minutes over more, before it is known to be too long
 IGNORED = -100  # label of a position without supervision, as in transformers
 Row = Mapping[str, str]
 
@@ -55,49 +52,24 @@ class Example:
 def read_rows(data: str | Path | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return rows with the keys ``prompt`` and ``response``, from a file, a ``datasets`` Dataset or a list.
 
-    A row may have ``messages`` instead: a conversation that :func:`semalign.data.messages.rendered` turns into prompt
-    and response once the model is known.
+    A row may have ``messages`` instead, and ``tools``: a conversation that :func:`semalign.data.messages.rendered`
+    turns into prompt and response once the model is known.
 
     Args:
         data: rows, or the path of a file of them; see :func:`semalign.data.row_files.read_file`.
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: for an empty data set, a row without the two keys, with an empty response, with half a character or
-            with more than :data:`LONGEST` characters, or messages that
-            :func:`semalign.data.messages.check_messages` refuses; it names the row.
+        ValueError: for what is no rows, such as a ``DatasetDict``, for an empty data set, or for a row that
+            :func:`semalign.data.given_rows.checked_row` refuses; it names the row.
     """
-    if not isinstance(data, str | Path | Iterable):
-        raise ValueError(f"rows are a file, a list or a Dataset of prompts and responses, not {type(data).__name__}")
+    if problem := not_rows(data):
+        raise ValueError(f"rows are a file, a list or a Dataset of prompts and responses, not {problem}")
     rows = read_file(data) if isinstance(data, str | Path) else data
-    checked = [_check_row(place(rows, i), row) for i, row in enumerate(rows)]
+    checked = [checked_row(place(rows, i), row) for i, row in enumerate(rows)]
     if not checked:
         raise ValueError("the data set is empty: give at least one row with a prompt and a response")
     return checked
-
-
-def _check_row(place: str, row: Any) -> dict[str, Any]:
-    prompt, response = (row.get(key) for key in ("prompt", "response")) if isinstance(row, Mapping) else (None, None)
-    if isinstance(prompt, str) and isinstance(response, str):
-        if not response:
-            raise ValueError(f"{place} has an empty response: there is nothing to learn from it")
-        _check_text(place, prompt + response)
-        return {"prompt": prompt, "response": response}
-    if not isinstance(row, Mapping) or row.get("messages") is None:
-        raise ValueError(
-            f"{place} must have a 'prompt' and a 'response', both text, or 'messages'; it is {folded(row, 140)}"
-        )
-    if problem := check_messages(row["messages"]):
-        raise ValueError(f"{place}: {problem}")
-    _check_text(place, "".join(turn["content"] for turn in row["messages"]))
-    return {"messages": [{key: turn[key] for key in ("role", "content")} for turn in row["messages"]]}
-
-
-def _check_text(place: str, text: str) -> None:
-    if len(text) > LONGEST:
-        raise ValueError(f"{place} has {len(text)} characters, more than any context holds: shorten or drop it")
-    if half := re.search(r"[\ud800-\udfff]", text):
-        raise ValueError(f"{place} has half of a character (\\u{ord(half[0]):04x})")
 
 
 def encode(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase | Encoder, max_length: int) -> list[Example]:

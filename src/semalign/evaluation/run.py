@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from semalign.data import tasks
 from semalign.data.task_file import TaskFile, task_file
+from semalign.evaluation import item_scores
 from semalign.evaluation.items import item_samples, scores_of
 from semalign.evaluation.journal import resumed, write_lines
 from semalign.evaluation.transformers_engine import answered_by, engine_identity, engine_of
@@ -102,7 +103,8 @@ def evaluate(
 
     Raises:
         ValueError: for an unknown task, an incomplete task file, an unknown chat format, an impossible limit, or a
-            prompt too long for the context; in one of several processes.
+            prompt too long for the context; in one of several processes; or for an answer to which the task's own
+            functions give no score (:mod:`semalign.evaluation.item_scores`).
         FileNotFoundError: if there is no such task file, or neither a data root nor the hub has the split.
         SandboxError: before anything is generated, if the task runs programs and there is no sandbox for them.
     """
@@ -115,7 +117,8 @@ def evaluate(
         loaded = tasks.load_task(task, split, limit, chat=chat, tokenizer=model.tokenizer)
         with engine_of(model, batch_size) as engine, _one_bar():
             _fit(loaded, engine)
-            with resumed(engine, record_path, lambda: _identity(model, source, loaded)) as answering:
+            answers = resumed(engine, record_path, lambda: _identity(model, source, loaded))
+            with answers as answering, item_scores.checked(loaded):
                 results = run_task(answering, loaded)
                 samples = item_samples(loaded, results["samples"][source.name])
                 if record_path is not None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from semalign.models.adapters import FURTHER, adapter_weights, check_base, read_config
+from semalign.models.adapters import FURTHER, adapter_weights, changes_base, check_base, read_config
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # largest ranks that vLLM can be set to
 
@@ -38,6 +38,11 @@ def lora_rank(adapter: Path) -> int:
         raise ValueError(f"{adapter} holds an adapter by {config['peft_type']}; vLLM takes LoRA with a rank")
     if further := [name for name in FURTHER if config.get(name)]:
         raise ValueError(f"{adapter} uses {further[0]}, which vLLM would leave out: use --engine transformers")
+    if changes_base(config.get("init_lora_weights")):
+        raise ValueError(
+            f"{adapter} changes the base by its initialisation {config['init_lora_weights']!r}, which vLLM would leave "
+            "out: use --engine transformers"
+        )
     if len(_scales(config)) > 1:
         raise ValueError(
             f"{adapter} scales its matrices differently (rank_pattern, alpha_pattern), and vLLM would give all of them "

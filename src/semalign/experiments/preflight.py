@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from semalign.evaluation.run import sandbox_of
-from semalign.experiments.inputs import check_data
+from semalign.experiments.asked_for import check_asked
+from semalign.experiments.inputs import check_data, source_once, training_rows
 from semalign.experiments.named_inputs import models_of
 from semalign.experiments.profiles import Profile
 from semalign.experiments.scored_models import check_engine
 from semalign.models import processes
+from semalign.models.architecture import Architecture
 from semalign.models.loading import check_given
 from semalign.outputs import check_folder
 
@@ -24,8 +26,8 @@ def check_runnable(profile: Profile, folder: Path, tasks: Mapping[str, bool], sp
 
     Raises:
         OSError: if a model or data set is not there, or the folder cannot be written.
-        ValueError: for a task file or data that cannot be used, or a model that the engine cannot score; in one of
-            several processes.
+        ValueError: for a task file or data that cannot be used, a layer or a number of rows that is not there, or a
+            model that the engine cannot score; in one of several processes.
         ModuleNotFoundError: for an engine that is not installed.
         SandboxError: if a task runs programs and there is no sandbox for them.
     """
@@ -38,3 +40,9 @@ def check_runnable(profile: Profile, folder: Path, tasks: Mapping[str, bool], sp
         if profile.scored:
             sandbox_of(task)
         check_data(profile, task, split if profile.scored else None, trained)
+    training = [task for task, trained in tasks.items() if trained]
+    check_asked(profile, training, _layers_of, lambda task: len(training_rows(profile, task)))
+
+
+def _layers_of(model: str) -> int:
+    return Architecture(source_once(model).outline.model).n_layers

@@ -1,15 +1,15 @@
 """Profiles: which models, tasks and settings a run uses. Packaged YAML: common defaults and a sparse override each."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from semalign.data.task_file import task_file
-from semalign.errors import nearest, problems
+from semalign.errors import problems
+from semalign.experiments.profile_checks import check_names, check_names_of_records, check_variants
 from semalign.experiments.profile_parts import EvaluationProfile, Strict, TaskProfile, Variant
 from semalign.experiments.profile_paths import FOLDER, profile_names, profile_path
 from semalign.methods.registry import Method, method, methods
@@ -131,16 +131,13 @@ def _check(profile: Profile) -> None:
     """Check that tasks, teachers and entries go together, and that each method takes the settings of its entry."""
     if not profile.tasks:
         raise ValueError("tasks: it names none")
-    _check_names_of_records(profile)
-    for name, variant in profile.variants.items():
-        said = f"variant {name!r} names no task of it"
-        _check_names(said, variant.__pydantic_extra__, ["all", *profile.tasks])
-        _check_names(said, variant.tasks or (), profile.tasks)
+    check_names_of_records(profile.tasks, [profile.teacher, profile.student, *profile.teachers])
+    check_variants(profile.variants, profile.tasks)
     for teacher, tasks in profile.teachers.items():
-        _check_names(f"teacher {teacher!r} names no task of it", tasks, profile.tasks)
+        check_names(f"teacher {teacher!r} names no task of it", tasks, profile.tasks)
     entries = [*methods(), *profile.variants]
-    _check_names("further_entries names no method or variant", profile.further_entries, entries)
-    _check_names("selection names no method or variant", profile.selection, entries)
+    check_names("further_entries names no method or variant", profile.further_entries, entries)
+    check_names("selection names no method or variant", profile.selection, entries)
     if len(set(profile.seeds)) < len(profile.seeds):
         raise ValueError(f"seeds: each seed must be given once; they are {profile.seeds}")
     once = [(entry, profile.seeds[0]) for entry in profile.variants]  # a seed that one entry takes, the others take too
@@ -150,26 +147,6 @@ def _check(profile: Profile) -> None:
             profile.method_of(entry).settings(**settings)
         except ValueError as error:
             raise ValueError(f"{entry} on {task}: {error}") from error
-
-
-def _check_names_of_records(profile: Profile) -> None:
-    """Raise ``ValueError`` for two tasks, or two models, that records would name alike."""
-    names = [task_file(task).name for task in profile.tasks]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise ValueError(f"tasks: two have the name {twice.pop()}, and records go by the name: rename a file")
-    given: dict[str, str] = {}
-    for model in (profile.teacher, profile.student, *profile.teachers):
-        called = Path(model).name.removesuffix(".gguf")
-        if (other := given.setdefault(called, model)) != model:
-            raise ValueError(
-                f"models: records would name both {other} and {model} {called!r}, and count them as one: give the "
-                "path of a copy of one, or of a link to it, that has another name"
-            )
-
-
-def _check_names(what: str, given: Iterable[str], known: Iterable[str]) -> None:
-    if unknown := [name for name in given if name not in known]:
-        raise ValueError(f"{what}: {', '.join(unknown)}{nearest(unknown[0], known)}")
 
 
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def model_card(model: LanguageModel, method: Method, record: Mapping[str, Any], 
             "",
             f"A {'LoRA adapter' if adapter else 'model'} made by semalign. {method.description}",
             "",
-            *_made(method, record, n_rows, base),
+            *_made(method, record, n_rows, base, adapter),
             "",
             *_measured(record),
             "",
@@ -94,11 +94,14 @@ def _loads(base: str) -> bool:
     return bool(base) and (Path(base).is_dir() or _on_hub(base))
 
 
-def _made(method: Method, record: Mapping[str, Any], n_rows: int, base: str) -> Iterator[str]:
+def _made(method: Method, record: Mapping[str, Any], n_rows: int, base: str, adapter: bool) -> Iterator[str]:
     licence = licence_of(base)
     yield "## How it was made"
     yield ""
     yield f"- **Base model**: {record['student']}" + (f" (`{base}`)" if base else "")
+    if adapter and not _loads(base):
+        yield "- **Base model to keep**: no folder or hub id is known that holds it as it was trained on. Save it with"
+        yield "  `save_pretrained` and load it from there, since the adapter fits no other model"
     yield f"- **Teacher**: {record['teacher']}"
     yield f"- **Method**: {method.name}, seed {record['seed']}; {_differing(method, record['configuration'])}"
     if layers := layers_of(record["details"]):
@@ -127,6 +130,9 @@ def _measured(record: Mapping[str, Any]) -> Iterator[str]:
     for name in before or ():
         n = record["details"]["held_out"]["n"]
         yield f"| {name} on {n} held-out rows | {before[name]:.4f} | {after[name]:.4f} |"
+    if seen := record["details"].get("held_out_seen"):
+        yield ""
+        yield f"Of these rows {seen['rows']} were trained on too, and {seen['prompts']} have a prompt that was."
     if not before:
         yield ""
         yield "No rows were held out, so nothing is known about other rows than those it was trained on."

@@ -1,4 +1,4 @@
-"""The folder of a run's result: cleared of the result of another run, and never that of one of its models."""
+"""The folder of a run's result: refused in time if the run would take what is not its own, and replaced at the end."""
 
 import json
 import logging
@@ -11,62 +11,61 @@ import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import load_file
 
-from semalign.files import DamagedFileError, read_json
 from semalign.models.loading import LanguageModel
-from semalign.models.saving import CONFIGURATIONS, RECORD, remove_model
+from semalign.models.saved_files import CONFIGURATIONS, RECORD, files_of_result, strangers
+from semalign.models.saving import save_model
 from semalign.results.records import read_record
-from semalign.settings import deciding
+from semalign.settings import MethodSettings, TrainingSettings, deciding
 
 logger = logging.getLogger(__name__)
 
 
-def prepare(folder: Path, student: LanguageModel, teacher: LanguageModel, run: Mapping[str, Any]) -> None:
-    """Make the output folder ready before any long work.
-
-    The result of the same run stays. The result of another one is removed, so that a run that is stopped never leaves
-    it as if it were its own.
+def check_free(folder: Path, student: LanguageModel, teacher: LanguageModel, settings: MethodSettings) -> None:
+    """Make sure, before any work, that a run takes nothing from its output folder but the result of an earlier run.
 
     Args:
         folder: the output folder, which need not exist.
         student: the model that the run starts from.
         teacher: the model that it learns from.
-        run: keys of the run record that tell runs apart, with their values in this run.
+        settings: those of the method: what trains a LoRA gives an adapter.
 
     Raises:
-        ValueError: if the folder holds a model that the run would remove or replace: the student, the teacher, or one
-            that no run has written.
+        ValueError: if the folder holds a model that the run would replace: the student, the teacher, or one that no run
+            has written; or any other file that has the name of one of the result.
     """
     if _holds(folder, student):
         raise ValueError(f"{folder} holds the student that this run starts from: choose another output folder")
     if _holds(folder, teacher):
         raise ValueError(f"{folder} holds the teacher of this run: choose another output folder")
-    if _is_foreign(folder):
+    if not files_of_result(folder) and any((folder / name).is_file() for name in CONFIGURATIONS):
         raise ValueError(f"{folder} holds a model or adapter without the record of a run: choose another output folder")
-    if (folder / RECORD).is_file() and not _made_by(folder / RECORD, run):
-        logger.warning("%s holds the result of another run, which is removed", folder)
-        remove_model(folder)
+    if names := strangers(folder, plain=not isinstance(settings, TrainingSettings)):
+        raise ValueError(
+            f"{folder} holds {', '.join(names)}, which this run would replace and which no run has written, or which "
+            "was changed since: choose another output folder, or move it elsewhere"
+        )
 
 
-def _is_foreign(folder: Path) -> bool:
-    """Return whether a folder holds a model that no run wrote: each has its record, which may be damaged."""
-    if not any((folder / name).is_file() for name in CONFIGURATIONS):
-        return False
-    try:
-        record = read_json(folder / RECORD)
-    except FileNotFoundError:
-        return True
-    except DamagedFileError:
-        return False
-    return not isinstance(record, dict) or "method" not in record
+def tell(folder: Path, run: Mapping[str, Any]) -> None:
+    """Warn if a folder holds the result of another run, which stays until this one is finished.
+
+    Args:
+        folder: the output folder.
+        run: keys of the run record that tell runs apart, with their values in this run.
+    """
+    if files_of_result(folder) and not _made_by(folder / RECORD, run):
+        logger.warning("%s holds the result of another run, which is replaced when this one is finished", folder)
+
+
+def save_result(model: LanguageModel, folder: Path, record: Mapping[str, Any], card: str) -> None:
+    """Write the result of a run in place of an earlier one; see :func:`semalign.models.saving.save_model`."""
+    save_model(model, folder, record, card, replaced=files_of_result(folder))
 
 
 def _made_by(record: Path, run: Mapping[str, Any]) -> bool:
-    try:
-        made = read_record(record)
-    except ValueError:  # damaged
-        return False
     made, wanted = (
-        {**each, "configuration": deciding(each["configuration"])} for each in (made, json.loads(json.dumps(run)))
+        {**each, "configuration": deciding(each["configuration"])}
+        for each in (read_record(record), json.loads(json.dumps(run)))
     )
     return all(made[key] == value for key, value in wanted.items())
 

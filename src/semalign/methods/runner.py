@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,23 +15,25 @@ from semalign.data.rows import read_rows
 from semalign.data.task_file import task_name
 from semalign.files import json_fingerprint
 from semalign.methods.card import model_card
-from semalign.methods.held_out import measured
-from semalign.methods.output_folder import prepare
+from semalign.methods.folder_lock import alone_in_output_dir
+from semalign.methods.held_out import check_held_out, measured
+from semalign.methods.output_folder import check_free, save_result, tell
 from semalign.methods.regime import check_regime, rows_to_train
 from semalign.methods.registry import Method
 from semalign.methods.registry import method as method_of
+from semalign.methods.returned import checked
 from semalign.models import processes
+from semalign.models.adapter_base import changed_in_memory, unnamed
 from semalign.models.evaluating import plain_torch
 from semalign.models.loading import LanguageModel
 from semalign.models.pair import Pair
 from semalign.models.precision import types_of
-from semalign.models.saving import save_model
-from semalign.models.source import Model, source_of
+from semalign.models.source import GivenModel, Model, source_of
 from semalign.outputs import check_folder
 from semalign.registry import placed
 from semalign.results.records import make_record
 from semalign.training.adaptation import Adapted, Inputs
-from semalign.training.adapters import split_adapter, stack_adapters
+from semalign.training.adapters import base_facts, split_adapter, stack_adapters
 from semalign.training.watching import Watch
 from semalign.training.weight_change import weight_change
 
@@ -52,6 +55,7 @@ class TransferResult:
     record: dict[str, Any]
 
 
+@alone_in_output_dir
 @plain_torch(gradients=True)
 def run_method(
     name: str | Method,
@@ -79,7 +83,7 @@ def run_method(
         data: rows with ``prompt`` and ``response``, or with ``messages`` for the student's chat template: a file, a
             ``datasets`` Dataset or a list.
         output_dir: folder for the adapter (or the changed model), its record and checkpoints; a stopped run with the
-            same inputs resumes there, and the result of a run with others is removed.
+            same inputs resumes there, and the result of a run with others is replaced at the end. Other files stay.
         validation: held-out rows; response NLL, and what else the method measures, are measured before and after.
         task: the task, for the record: a name, or the path of a task file, of which the record keeps the name.
         watch: what to measure in the course of the training, which it does not change; not for a schedule of several
@@ -87,10 +91,11 @@ def run_method(
         **settings: fields of the method's settings.
 
     Raises:
-        ValueError: for unknown settings, empty data, fewer rows than ``train_size``, rows longer than the context, or
-            models that the method cannot use, all before any long work.
+        ValueError: for unknown settings, empty data, fewer rows than ``train_size``, rows longer than the context,
+            held-out rows that are all training rows, models that the method cannot use, or files in the output folder
+            that the run may not replace, all before any long work.
         FileNotFoundError: for a model or data file that does not exist.
-        OSError: if the output folder cannot be written, before any long work too.
+        OSError: if the output folder cannot be written, or another run is writing to it, before any long work too.
     """
     if watch is not None and output_dir is not None:
         raise ValueError(
@@ -104,27 +109,35 @@ def run_method(
     for source in given:
         source.check()
     large, small = (source.outline for source in given)
+    if folder is not None:
+        processes.by_first(partial(check_free, folder, small, large, chosen))
     rows, held_out = (rendered(each, small.tokenizer) for each in (rows, held_out))
     base, carried = split_adapter(small)
     pair = Pair(given[0], given[1] if carried is None else base)
     pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
     check_regime(rows, chosen)
     inputs = Inputs(pair, rows, held_out, chosen, folder, watch)
+    check_held_out(inputs)
     placed(method.check)(inputs)
     run = _run(method, inputs, task)
-    if folder is not None:
-        processes.by_first(partial(prepare, folder, small, large, run))
+    if folder is not None and processes.is_first():
+        tell(folder, run)
+    in_folder = folder is not None and processes.is_first() and isinstance(given[1], GivenModel)
+    changed = in_folder and changed_in_memory(small, run["fingerprints"]["student"])
     try:
         inputs = replace(inputs, rows=rows_to_train(inputs))
-        adapted = placed(method.adapt)(inputs)
+        adapted = checked(method, inputs, placed(method.adapt)(inputs))
     finally:
         pair.teacher_source.release()
     record = _record(run, inputs, adapted, time.perf_counter() - started)
     made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
+    if isinstance(made, PeftModel):
+        record["details"]["base"] = base_facts(pair.student_source, carried)._asdict()
     result = LanguageModel(made, small.tokenizer)  # type: ignore[arg-type]
     if folder is not None:
-        card = model_card(result, method, record, adapted.trained_on or len(inputs.rows))
-        processes.by_first(partial(save_model, result, folder, record, card))
+        with unnamed(result) if changed else nullcontext():
+            card = model_card(result, method, record, adapted.trained_on or len(inputs.rows))
+            processes.by_first(partial(save_result, result, folder, record, card))
     return TransferResult(result, folder, record)
 
 

@@ -3,15 +3,23 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from semalign.bases.inverted_head import InvertedHead
+from semalign.bases.precision import RowProduct
+from semalign.bases.vocabulary import Vocabulary, atom_rows
 from semalign.methods.runner import Data, Model, TransferResult, run_method
+from semalign.models.loading import LanguageModel
 from semalign.models.precision import wide_type
 from semalign.outputs import check_folder
 from semalign.paths import cache_dir
 from semalign.registry import lookup
 from semalign.results.records import PAPER
-from semalign.settings import OUTPUT_TERMS, SCHEDULES
+from semalign.settings import MAPS, OF_ATOMS, OF_SIZES, OUTPUT_TERMS, SCHEDULES
 from semalign.targets.choice import check_layers
+from semalign.targets.chosen_atoms import chosen_atoms
 from semalign.targets.supervision import match_examples
+from semalign.targets.vocabularies import shared_atoms
 from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.lora import check_rank
 
@@ -26,7 +34,7 @@ def check_inputs(inputs: Inputs) -> None:
 
     Raises:
         ValueError: if a layer does not exist, no position of the rows is the same for both tokenizers, the rank is too
-            high for the student, or the output term cannot be used with the student.
+            high for the student, the output term cannot be used with the student, or too few tokens are shared.
         OSError: if the cache folders cannot be written or the disk has too little room.
     """
     pair, settings = inputs.pair, inputs.settings
@@ -35,8 +43,31 @@ def check_inputs(inputs: Inputs) -> None:
         match_examples(*pair.encode(rows), settings.positions)
     check_rank(pair.student_outline, settings)
     lookup(OUTPUT_TERMS)[settings.output_loss].check(pair.student_outline)
+    _check_atoms(inputs)
     check_folder(cache_dir() / "attribution")
     check_folder(cache_dir() / "states", _bytes_of_states(inputs))
+
+
+def _check_atoms(inputs: Inputs) -> None:
+    """Make sure that the models share enough atoms for the map and the output term, if these need any."""
+    pair, settings = inputs.pair, inputs.settings
+    of_heads = lookup(MAPS)[settings.map].needs == "heads" or lookup(OUTPUT_TERMS)[settings.output_loss].needs_teacher
+    if not of_heads and settings.map not in OF_ATOMS + OF_SIZES:
+        return
+    teacher, student = (_named_rows(source.outline) for source in (pair.teacher_source, pair.student_source))
+    if settings.atoms != "all" and settings.responses == "given":  # the teacher's answers are not known yet
+        examples = pair.encode(inputs.rows[: settings.train_size]).student
+        teacher, student = chosen_atoms(teacher, student, settings.atoms, examples, settings.seed)
+    shared_atoms(teacher, student)
+
+
+def _named_rows(model: LanguageModel) -> InvertedHead:
+    """Return the atoms of a model, with names and shapes and without vectors, which would need its weights."""
+    vocabulary = Vocabulary.of(model)
+    atoms = atom_rows(vocabulary.head, vocabulary.rows, unique_rows=False)
+    width = vocabulary.head.shape[1]
+    empty = RowProduct(torch.empty(width, width, dtype=torch.float64, device="meta"))
+    return InvertedHead(vocabulary.head, empty, atoms, atoms, *vocabulary.names_at(atoms))
 
 
 def _bytes_of_states(inputs: Inputs) -> int:

@@ -1,30 +1,27 @@
 """Put a PEFT adapter from a folder on a model, after checking that it belongs there and is whole."""
 
-import logging
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import PeftModel, get_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import PeftType
 from peft.utils.save_and_load import load_peft_weights
 from torch import Tensor, nn
 
 from semalign.data.time_limit import time_limit
 from semalign.errors import one_line
-from semalign.files import file_sha256
+from semalign.models.adapter_base import check_base
 from semalign.models.finite import NotFiniteError
-from semalign.models.integrity import listed, read_object, weight_files
+from semalign.models.integrity import listed, read_object
 from semalign.models.loading import LanguageModel
-from semalign.models.located import locate
 from semalign.models.offload import dispatched_already, hold
-from semalign.models.pretrained import load_network
-from semalign.tensor_files import tensor_fingerprint
 
-logger = logging.getLogger(__name__)
 # The settings that hold regular expressions, in the form in which PEFT matches them with names of modules.
 WHOLE = ("target_modules", "exclude_modules")
 PATTERNS = {
@@ -35,6 +32,8 @@ PATTERNS = {
 }
 # Options of a LoRA that change more than W + s B A of some matrices.
 FURTHER = "use_dora lora_bias modules_to_save trainable_token_indices target_parameters layer_replication".split()
+# Initialisations of a LoRA with which PEFT takes a part of the base's weights into the adapter.
+FROM_BASE = ("pissa", "corda", "olora", "loftq", "lora_ga")
 PROMPTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CPT", "ADAPTION_PROMPT")
 
 
@@ -51,7 +50,7 @@ def put_adapter(model: LanguageModel, folder: Path) -> LanguageModel:
             nothing, that are missing, or of another shape; NaN or infinity; a pattern of modules that does not end.
     """
     config = read_config(folder)
-    check_base(model.model.config.name_or_path or "", folder, config)
+    check_base(model.model.config.name_or_path or "", folder, config, model)
     weights = adapter_weights(folder)
     check_patterns(model, folder, config)
     for module in _modules_of(weights, model.model):
@@ -90,46 +89,6 @@ def adapter_weights(folder: Path) -> dict[str, Tensor]:
     return weights
 
 
-def check_base(given: str, folder: Path, config: Mapping[str, Any]) -> None:
-    """Make sure that an adapter was made for a model, as far as the files on this machine can tell.
-
-    Args:
-        given: name or folder of the model.
-        folder: the adapter's folder.
-        config: its configuration.
-
-    Raises:
-        ValueError: if the adapter names another base, which is here and has other weights.
-    """
-    named = config.get("base_model_name_or_path")
-    if not named or not given:
-        return
-    if not isinstance(named, str):
-        raise ValueError(f"{folder / 'adapter_config.json'}: base_model_name_or_path must be text, it is {named!r}")
-    folders = [_base_folder(name) for name in (named, given)]
-    if None in folders:
-        if Path(named).name != Path(given).name:
-            logger.warning("the adapter in %s was made for %s, not for %s", folder, named, given)
-    elif not _same_weights(*folders):  # type: ignore[arg-type]
-        raise ValueError(f"the adapter in {folder} was made for {named}, which has other weights than {given}")
-
-
-def _base_folder(name: str) -> Path | None:
-    """Return the folder on this machine that holds a model, None if there is none."""
-    try:
-        folder = Path(locate(name))
-        return folder if folder.is_dir() and weight_files(folder) else None
-    except (OSError, ValueError):
-        return None
-
-
-def _same_weights(one: Path, other: Path) -> bool:
-    """Return whether two folders hold the same weights, also if these are cut into other files."""
-    if one.samefile(other) or _hashes(one) == _hashes(other):
-        return True
-    return len({tensor_fingerprint(load_network(str(each), None).state_dict()) for each in (one, other)}) == 1
-
-
 def check_patterns(model: LanguageModel, folder: Path, config: Mapping[str, Any]) -> None:
     """Make sure that the patterns of an adapter's settings can be matched with the names of a model's modules.
 
@@ -156,10 +115,6 @@ def _patterns(setting: str, value: Any) -> list[str]:
     return list(value) if isinstance(value, list | dict) and setting not in WHOLE else []
 
 
-def _hashes(folder: Path) -> list[str]:
-    return [file_sha256(folder / name) for name in weight_files(folder)]
-
-
 def _modules_of(weights: Iterable[str], model: nn.Module) -> list[nn.Module]:
     """Return the modules of a model that the weights of an adapter belong to, as their names say."""
     modules, found = dict(model.named_modules()), {}
@@ -170,6 +125,30 @@ def _modules_of(weights: Iterable[str], model: nn.Module) -> list[nn.Module]:
         if path:
             found[path] = modules[path]
     return list(found.values())
+
+
+def changes_base(initialisation: object) -> bool:
+    """Return whether an adapter with this ``init_lora_weights`` is one of a base whose weights PEFT has changed."""
+    return str(initialisation).lower().startswith(FROM_BASE)
+
+
+def shared_targets(model: nn.Module) -> list[str]:
+    """Return the adapted modules whose base weight another module uses too, such as a head that is tied to embeddings.
+
+    An adapter changes one of the two; merged into the weight, it would change both.
+    """
+    modules = dict(model.named_modules(remove_duplicate=False))
+    users = Counter(_place(p) for module in modules.values() for p in module.parameters(recurse=False))
+    adapted = {name: module for name, module in modules.items() if isinstance(module, BaseTunerLayer)}
+    shared = {
+        name: [p for p in module.get_base_layer().parameters(recurse=False) if users[_place(p)] > 1]
+        for name, module in adapted.items()
+    }
+    return [name.removeprefix("base_model.model.") for name, weights in shared.items() if weights]
+
+
+def _place(parameter: Tensor) -> tuple[torch.device, int]:
+    return parameter.device, parameter.data_ptr() or id(parameter)  # without values there is no address
 
 
 def _loaded(model: LanguageModel, folder: Path, weights: Mapping[str, Tensor]) -> PeftModel:

@@ -4,9 +4,10 @@ import copy
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from transformers import PretrainedConfig
 
@@ -14,22 +15,62 @@ from semalign.models.integrity import read_object, weight_files
 from semalign.models.layout_files import layout_of
 
 INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+# Settings that depend on the numbers of layers, which transformers counts from 0.
+LISTED = ("mlp_only_layers", "moe_layers")  # lists of numbers
+LEADING = ("first_k_dense_replace",)  # how many layers, from the first, are of another kind
+BY_NUMBER = ("scale_attn_by_inverse_layer_idx",)  # the number itself enters what a layer computes
 
 
 def with_layers(config: PretrainedConfig, kept: Sequence[int]) -> PretrainedConfig:
-    """Return a configuration of some layers only; lists of per-layer settings are shortened too.
+    """Return a configuration of some layers only, each with the settings that it had.
+
+    Lists with an entry for each layer are shortened, and settings that name layers by their numbers name the new ones.
 
     Args:
         config: configuration of a model.
         kept: 1-based numbers of the layers, in ascending order.
+
+    Raises:
+        ValueError: for a setting by which a layer would depend on its new number.
     """
     config = copy.deepcopy(config)
     text = config.get_text_config()
-    for name, value in text.to_dict().items():
-        if "layer" in name and isinstance(value, list) and len(value) == text.num_hidden_layers:
-            setattr(text, name, [value[k - 1] for k in kept])
+    numbers = [k - 1 for k in kept]
+    for name, value in _settings_of(text.to_dict(), numbers, text.num_hidden_layers).items():
+        setattr(text, name, value)
     text.num_hidden_layers = len(kept)
     return config
+
+
+def _settings_of(settings: Mapping[str, Any], numbers: Sequence[int], n_layers: int) -> dict[str, Any]:
+    """Return those settings of single layers that change if only some layers are left, counted from 0."""
+    if numbers != [*range(len(numbers))] and (by_number := [name for name in BY_NUMBER if settings.get(name)]):
+        raise ValueError(
+            f"{by_number[0]} gives a layer another scale for each number, so that fewer layers would be another model: "
+            "remove only the last layers, or take a model without it"
+        )
+    lists = {name: value for name, value in settings.items() if "layer" in name and isinstance(value, list)}
+    each = {name: value for name, value in lists.items() if len(value) >= n_layers and name not in LISTED}
+    leading = {name: value for name in LEADING if isinstance(value := settings.get(name), int)}
+    return {
+        **{name: [value[i] for i in numbers] for name, value in each.items()},
+        **{name: sum(i < value for i in numbers) for name, value in leading.items()},
+        **{name: _renumbered(lists[name], numbers) for name in LISTED if name in lists},
+        **_without_step(settings, numbers),
+    }
+
+
+def _renumbered(listed: Collection[int], numbers: Sequence[int]) -> list[int]:
+    return [new for new, old in enumerate(numbers) if old in listed]
+
+
+def _without_step(settings: Mapping[str, Any], numbers: Sequence[int]) -> dict[str, Any]:
+    """Return a list of the layers without experts, in place of a step by which every n-th layer has some."""
+    step, dense = settings.get("decoder_sparse_step") or 1, settings.get("mlp_only_layers")
+    if step == 1 or dense is None:
+        return {}
+    between = [i for i in numbers if (i + 1) % step]
+    return {"decoder_sparse_step": 1, "mlp_only_layers": _renumbered({*dense, *between}, numbers)}
 
 
 def can_be_cut(config: PretrainedConfig, layers: int) -> bool:

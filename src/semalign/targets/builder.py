@@ -21,7 +21,7 @@ from semalign.settings import TransferSettings
 from semalign.targets.alignment import AtomAlignment
 from semalign.targets.choice import LayerPair, check_layers
 from semalign.targets.chosen_atoms import chosen_atoms
-from semalign.targets.maps import MAPS
+from semalign.targets.maps import MAPS, check_map
 from semalign.targets.passes import StatePasses
 from semalign.targets.store import StateStore
 from semalign.targets.supervision import LayerTargets, Supervision, TeacherHead, match_examples
@@ -116,11 +116,14 @@ class TargetBuilder:
 
     def _map_of_models(self) -> Float[Tensor, "d_teacher d_student"] | None:
         """Return the map of the settings if it depends on the models alone, else None."""
-        if not self.map.of_models:
+        if self.map.needs == "states":
             return None
         teacher, student = self._needed()
         found = self.map.make(teacher, student, self.settings)  # (D_T, D_S)
-        return None if found is None else found.to(self.device, torch.float32)
+        if found is None:  # no map, and the targets stay in the teacher's space
+            return None
+        widths = self._heads[0].width, self._heads[1].width
+        return check_map(self.settings.map, found, widths).to(self.device, torch.float32)
 
     @cached_property
     def by_atoms(self) -> AtomAlignment | None:
@@ -143,6 +146,8 @@ class TargetBuilder:
 
     def _needed(self) -> Sequence[Any]:
         """Return what the map of the settings needs of teacher and student."""
+        if self.map.needs == "nothing":
+            return None, None
         if self.map.needs == "heads":
             return self._head_rows()
         return self.bases if self.map.needs == "bases" else self.atoms

@@ -64,8 +64,8 @@ def test_weights_change_exactly_at_the_chosen_neurons(pair, rows):
 
 
 @pytest.mark.slow
-def test_the_saved_folder_is_a_plain_model(pair, rows, tmp_path):
-    result = run_method("laten", *pair, rows, output_dir=tmp_path / "run", validation=rows[:2], **FAST, **LARGE)
+def test_the_saved_folder_is_a_plain_model(pair, rows, unseen, tmp_path):
+    result = run_method("laten", *pair, rows, output_dir=tmp_path / "run", validation=unseen[:2], **FAST, **LARGE)
     folder, tokenizer = tmp_path / "run", pair[1].tokenizer
     assert result.adapter_dir == folder
     expected = logits(result.model.model, tokenizer)
@@ -75,18 +75,19 @@ def test_the_saved_folder_is_a_plain_model(pair, rows, tmp_path):
     assert unchanged(plain, result.model.model.state_dict())
     for loaded in ((plain, AutoTokenizer.from_pretrained(folder)), load_model(folder, dtype=torch.float64)):
         torch.testing.assert_close(logits(*loaded), expected, rtol=0, atol=1e-12)
-    assert read_record(folder / "record.json") == result.record
+    record = read_record(folder / "record.json")
+    assert "model.safetensors" in record["details"].pop("files") and record == result.record
     assert not [path for path in folder.iterdir() if path.name.startswith(".") or path.suffix == ".bin"]
 
 
 @pytest.mark.slow
-def test_the_record_says_what_was_done(teacher, student, rows):
-    record = run_method("laten", teacher, student, rows, validation=rows[9:], task="sums", seed=3, **FAST).record
+def test_the_record_says_what_was_done(teacher, student, rows, unseen):
+    record = run_method("laten", teacher, student, rows, validation=unseen[:3], task="sums", seed=3, **FAST).record
     assert (record["method"], record["task"], record["seed"], record["n"]) == ("laten", "sums", 3, 3)
     details = record["details"]
     assert record["metric"] == "response_nll"
     assert record["value"] == details["after"]["response_nll"]
-    expected = response_nll(Architecture(student.model), encode(rows[9:], student.tokenizer, student.context_length))
+    expected = response_nll(Architecture(student.model), encode(unseen[:3], student.tokenizer, student.context_length))
     assert details["before"]["response_nll"] == pytest.approx(expected)
     assert [len(losses) for losses in (record["losses"], details["layers"]["ffn"])] == [2, 4]
     assert details["neurons_each_layer"] == {"ffn": 4, "attention": 2}

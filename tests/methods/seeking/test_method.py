@@ -60,13 +60,13 @@ def test_only_adapters_are_trained(teacher, student, rows, monkeypatch):
 
 
 @pytest.mark.slow
-def test_training_brings_the_response_nll_down_and_the_record_says_so(teacher, student, rows, tmp_path):
+def test_training_brings_the_response_nll_down_and_the_record_says_so(teacher, student, rows, unseen, tmp_path):
     settings = {**FAST, "epochs": 8, "learning_rate": 3e-3}
     result = run_method(
-        "seeking", teacher, student, rows, output_dir=tmp_path, validation=rows[:4], task="sums", **settings
+        "seeking", teacher, student, rows, output_dir=tmp_path, validation=unseen[:4], task="sums", **settings
     )
     record, details = read_record(tmp_path / "record.json"), result.record["details"]
-    assert record == result.record
+    assert record["details"].pop("files") and record == result.record
     assert (record["method"], record["task"], record["metric"], record["n"]) == ("seeking", "sums", "response_nll", 4)
     assert record["value"] == details["after"]["response_nll"] < 0.95 * details["before"]["response_nll"]
     assert details["injected"]["response_nll"] == pytest.approx(details["before"]["response_nll"], rel=1e-9)
@@ -168,11 +168,11 @@ def test_blocks_are_found_again_where_the_file_is_damaged_or_the_teacher_another
 
 
 @pytest.mark.slow
-def test_half_precision(teacher, student, rows, tmp_path):
+def test_half_precision(teacher, student, rows, unseen, tmp_path):
     for model in (teacher.model, student.model):
         model.bfloat16()
     plain = logits(student.model)
-    result = run_method("seeking", teacher, student, rows, output_dir=tmp_path, validation=rows[:2], **FAST)
+    result = run_method("seeking", teacher, student, rows, output_dir=tmp_path, validation=unseen[:2], **FAST)
     details = result.record["details"]
     assert details["injected"]["response_nll"] == pytest.approx(details["before"]["response_nll"], rel=0.02)
     loaded = PeftModel.from_pretrained(student.model, tmp_path).eval()

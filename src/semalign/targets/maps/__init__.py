@@ -8,13 +8,17 @@ A map is a function of teacher, student and settings. Its registration states wh
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Literal, get_args
 
+import torch
 from torch import Tensor
 
+from semalign.errors import nearest
 from semalign.registry import Registry
 
 Needs = Literal["bases", "inverted_heads", "heads", "states", "nothing"]
+Into = Literal["student", "teacher"]
 OF_MODELS: tuple[Needs, ...] = ("bases", "inverted_heads", "heads")  # what depends on the two models alone
 Make = Callable[[Any, Any, Any], Tensor | None]
 
@@ -26,7 +30,7 @@ class AlignmentMap:
     Attributes:
         make: function ``make(teacher, student, settings)``. It returns M of shape (D_T, D_S). With ``into="teacher"``
             it returns the initial value P, shape (D_S, D_T), of a projection of the student's states, or None for no
-            projection.
+            projection. What it returns is checked (:func:`check_map`).
         needs: what ``make`` receives for teacher and student: their output-side ``bases``
             (:class:`semalign.SemanticBasis`), the same as ``inverted_heads``, which make vectors chunk by chunk
             (:class:`semalign.bases.inverted_head.InvertedHead`), the rows of their LM ``heads`` for the shared tokens
@@ -39,31 +43,81 @@ class AlignmentMap:
 
     make: Make
     needs: Needs
-    into: Literal["student", "teacher"] = "student"
+    into: Into = "student"
 
     @property
     def of_models(self) -> bool:
-        """Whether the map depends on the two models alone, and not on states."""
-        return self.needs in OF_MODELS
+        """Whether there is a map, and it depends on the two models alone, and not on states."""
+        return self.needs in OF_MODELS or (self.needs == "nothing" and self.into == "student")
 
 
 MAPS: Registry[AlignmentMap] = Registry("map", __name__)
 """All maps by name, the value of the setting ``map``."""
 
 
-def alignment_map(
-    name: str, *, needs: Needs, into: Literal["student", "teacher"] = "student"
-) -> Callable[[Make], Make]:
+def alignment_map(name: str, *, needs: Needs, into: Into = "student") -> Callable[[Make], Make]:
     """Return the decorator that registers a map; see :class:`AlignmentMap`.
 
     Raises:
-        ValueError: for a projection into the teacher's space that is computed from bases or heads.
+        ValueError: for another value of ``needs`` or ``into``, or for a projection into the teacher's space that is
+            computed from bases or heads.
     """
+    for key, value, known in (("needs", needs, get_args(Needs)), ("into", into, get_args(Into))):
+        if value not in known:
+            raise ValueError(
+                f"map {name!r}: {key} must be one of {', '.join(known)}; it is {value!r}{nearest(value, known)}"
+            )
     if into == "teacher" and needs in OF_MODELS:
         raise ValueError(f"map {name!r}: a projection into the teacher's space is fitted on states (needs='states')")
 
     def add(make: Make) -> Make:
-        MAPS.add(name, AlignmentMap(make, needs, into))
+        MAPS.add(name, AlignmentMap(_checked(name, make, into), needs, into))
         return make
 
     return add
+
+
+def _checked(name: str, make: Make, into: Into) -> Make:
+    """Return the function of a map with the checks of what it returns."""
+
+    @wraps(make)
+    def checked(teacher: Any, student: Any, settings: Any) -> Tensor | None:
+        found = make(teacher, student, settings)
+        if into == "teacher" and found is None:
+            return None
+        if teacher is None:  # the shape is checked where the widths are known
+            if into == "teacher":
+                raise ValueError(f"map {name!r}: a projection into the teacher's space needs='states'")
+            return check_map(name, found)
+        widths = _width(teacher), _width(student)
+        return check_map(name, found, widths if into == "student" else widths[::-1])
+
+    return checked
+
+
+def _width(given: Any) -> int:
+    return given.shape[-1] if isinstance(given, Tensor) else given.width
+
+
+def check_map(name: str, found: Any, shape: tuple[int, int] | None = None) -> Tensor:
+    """Return the matrix of a map, without gradients.
+
+    Args:
+        name: name of the map.
+        found: what its function has returned.
+        shape: the shape that it must have; None: not known here.
+
+    Raises:
+        ValueError: unless it is a floating-point tensor of this shape, whose numbers are finite.
+    """
+    if not isinstance(found, Tensor) or not found.is_floating_point():
+        kind = f"a tensor of {found.dtype}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+        raise ValueError(f"map {name!r} must return a floating-point tensor; it returned {kind}")
+    if shape is not None and found.shape != shape:
+        raise ValueError(
+            f"map {name!r} must return a matrix of shape {shape}, from the space of its input to that of its target; "
+            f"it returned {tuple(found.shape)}"
+        )
+    if wrong := int((~torch.isfinite(found)).sum()):
+        raise ValueError(f"map {name!r} returned NaN or infinity in {wrong} of {found.numel()} places")
+    return found.detach()
