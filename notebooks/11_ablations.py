@@ -109,9 +109,7 @@ def compared(each):
 
 
 family, second_family = compared(first), compared(second)
-lines, second_lines = (
-    ablations.ablation_data(*each) for each in ((settings, family), (second.profile, second_family))
-)
+lines, second_lines = (ablations.ablation_data(*each) for each in ((settings, family), (second.profile, second_family)))
 print(len(family), "comparisons of micro-sibling,", len(second_family), "of micro-student")
 
 # %% [markdown]
@@ -138,7 +136,11 @@ page.show_table(
 )
 page.save(lines, "ablations")
 again = made_again(results_dir() / "ablations-again", first.folder)
-display(Markdown(f"The records of micro-sibling: {made_on(records)}; {again} nats per token. Of micro-student: {made_on(second_records)}."))
+display(
+    Markdown(
+        f"The records of micro-sibling: {made_on(records)}; {again} nats per token. Of micro-student: {made_on(second_records)}."
+    )
+)
 
 # %% [markdown]
 # ## The map

@@ -36,7 +36,7 @@ def test_an_expected_error_is_one_line(error, status, line, capsys, monkeypatch)
 
 
 def test_an_error_of_semalign_says_so_and_shows_more_when_asked(capsys, monkeypatch):
-    where = r"KeyError at test_errors\.py:\d+: 'x' \(--verbose: more\)"
+    where = r"KeyError at endings\.py:\d+: 'x' \(--verbose: more\)"
     line = rf"^semalign: this is an error in semalign, please report it: {where}\n$"
     status, told = ended(KeyError("x"), capsys, monkeypatch)
     assert status == BUG and re.match(line, told)

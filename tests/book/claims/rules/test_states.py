@@ -104,7 +104,7 @@ def test_tokens_are_kept_by_the_last_layer(root, top_1, verdict):
     found = evaluate("tokens_kept", ["diagnosis/**/*.json"], {"mark": 0.9})
     assert (
         found.verdict == verdict
-        and f"large → a: GSM8K {top_1:.1%} (permuted at most 1.0%, any head of this width at least 80.0%)"
+        and f"large → a: GSM8K {top_1:.1%} (permuted at most 1.0%, the best fit at this width at least 80.0%)"
         in found.numbers["each"]
     )
 
