@@ -36,8 +36,6 @@ Layer = Annotated[int, Field(ge=1)]
 OF_TEACHER = ("kl", "reverse_kl")  # output terms without labels
 OF_ATOMS = ("semantic", "permuted")  # maps from atom to atom, whose atoms and coefficients can be chosen
 OF_SIZES = ("random",)  # maps that take sizes and tokens of the LM heads, not their numbers
-# Settings that decide which layers attribution chooses; how many rows it reads is given for all entries of a profile.
-OF_ATTRIBUTION = ("attribution", "attribution_method", "attribution_interface")
 
 MEMORY = frozenset({"micro_batch_size", "activation_checkpointing"})
 """The settings that change memory and time but no result, apart from rounding and from the numbers that dropout draws.
@@ -173,10 +171,8 @@ class TransferSettings(TrainingSettings):
         of_atoms = {"top_atoms": self.top_atoms, "temperature": self.temperature, "atoms": self.atoms != "all"}
         if (given := [name for name, value in of_atoms.items() if value]) and self.map not in OF_ATOMS:
             raise ValueError(f"{given[0]} is for the maps {' and '.join(OF_ATOMS)}: leave it out with {self.map}")
-        needs = fact(MAPS, self.map, "needs")
-        if self.fold_norm and (needs in ("states", "nothing") or self.map in OF_SIZES):
-            raise ValueError(f"fold_norm is for maps that are made from the LM heads: leave it out with {self.map}")
-        if self._given("ridge_penalty") and needs != "states":
+        fitted = fact(MAPS, self.map, "needs", "states") == "states"
+        if self.ridge_penalty != type(self).model_fields["ridge_penalty"].default and not fitted:
             raise ValueError(f"ridge_penalty is for maps that are fitted on states: leave it out with {self.map}")
         return self
 
@@ -195,7 +191,8 @@ class TransferSettings(TrainingSettings):
             raise ValueError("interpolate takes the teacher layers at the student's depth: leave out layer_map")
         if self.interpolate and both:
             raise ValueError("interpolate takes the teacher layers at student_layer's depth: leave out teacher_layer")
-        if self._layers_given() and fact(SCHEDULES, self.schedule, "every_layer", False):
+        layers = [self.teacher_layer, self.student_layer, self.student_layers]
+        if any(layers) and fact(SCHEDULES, self.schedule, "every_layer", False):
             raise ValueError(
                 f"the schedule {self.schedule!r} trains every student layer: leave out teacher_layer, student_layer "
                 "and student_layers"
@@ -206,24 +203,6 @@ class TransferSettings(TrainingSettings):
                 "or give layer_map"
             )
         return self
-
-    @model_validator(mode="after")
-    def _check_attribution(self) -> "TransferSettings":
-        every_layer = fact(SCHEDULES, self.schedule, "every_layer", False)
-        instead = self._layers_given() or ([f"the schedule {self.schedule!r}"] if every_layer else [])
-        if (given := self._given(*OF_ATTRIBUTION)) and instead:
-            raise ValueError(
-                f"{given[0]} is for transfers whose layers attribution chooses: leave it out with {instead[0]}"
-            )
-        return self
-
-    def _given(self, *names: str) -> list[str]:
-        """Return those of some settings whose value is not the default."""
-        return [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
-
-    def _layers_given(self) -> list[str]:
-        """Return the settings that name layers, any of which takes the place of attribution."""
-        return [name for name in ("teacher_layer", "student_layer", "student_layers") if getattr(self, name)]
 
     def _spaces_differ(self) -> bool:
         """Return whether the map leaves states and targets in different spaces."""

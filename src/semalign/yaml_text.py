@@ -15,7 +15,7 @@ import yaml
 from semalign.errors import folded, one_line
 
 INT = "tag:yaml.org,2002:int"
-WHOLE = re.compile(r"^[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$")
+WHOLE = re.compile(r"^[-+]?(?:0b_*[01][01_]*|0o_*[0-7][0-7_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|[0-9][0-9_]*)$")
 LARGEST = 100_000  # values in one text, with each alias counted as what it stands for
 
 

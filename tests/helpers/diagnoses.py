@@ -1,5 +1,7 @@
 """A record of a diagnosis, made by hand."""
 
+from semalign.settings import TransferSettings
+
 
 def line(name, top_1, layer=2, read="target"):
     more = {"top_5": top_1 + 0.05, "kl": 2 - top_1}
@@ -21,6 +23,7 @@ def record(teacher="big", task="words", value=0.5):
         "student": "small",
         "task": task,
         "value": value,
+        "configuration": TransferSettings().model_dump(mode="json"),
         "details": {
             "vocabulary": {"shared": 10, "teacher": {"coverage": 0.9}, "student": {"coverage": 0.75}},
             "correspondence": {

@@ -135,7 +135,11 @@ def test_a_run_may_not_write_over_its_teacher_or_a_model_of_somebody_else(teache
         (adapted, "own", "holds the teacher of this run: choose another output folder"),
         (carried, "run", "holds the teacher of this run: choose another output folder"),
         (teacher, "foreign", "holds a model or adapter without the record of a run: choose another output folder"),
-        (teacher, "noted", "holds a model or adapter without the record of a run: choose another output folder"),
+        (
+            teacher,
+            "noted",
+            "holds a model or adapter and a record that is damaged or of no run: choose another output folder",
+        ),
     ):
         before = content(tmp_path / name)
         with pytest.raises(ValueError, match=f"{tmp_path / name} {message}"):
@@ -200,13 +204,24 @@ def test_files_with_other_names_stay_when_a_result_is_replaced(teacher, student,
         assert {(tmp_path / name).read_text() for name in ALIKE} == {"mine"}
 
 
-@pytest.mark.parametrize("name", ["README.md", "record.json", "adapter_config.json"])
+@pytest.mark.parametrize("name", ["record.json", "adapter_config.json"])
 def test_a_file_of_a_result_that_was_changed_is_the_users(teacher, student, rows, tmp_path, monkeypatch, name):
     run_method("sft", teacher, student, rows, output_dir=tmp_path, epochs=1, rank=2)
     (tmp_path / name).write_text((tmp_path / name).read_text().replace("sft", "mine").replace("LORA", "MINE"))
-    message = "without the record of a run" if name == "record.json" else f"holds {name}, which .* was changed since"
+    damaged = "holds a model or adapter and a record that is damaged"
+    message = damaged if name == "record.json" else f"holds {name}, which .* was changed since"
     for seed in (0, 1):
         refused(message, teacher, student, rows, tmp_path, monkeypatch, "sft", epochs=1, rank=2, seed=seed)
+
+
+def test_a_model_card_that_was_edited_is_kept_beside_the_new_one(teacher, student, rows, tmp_path, caplog):
+    run_method("sft", teacher, student, rows, output_dir=tmp_path, epochs=1, rank=2)
+    card = tmp_path / "README.md"
+    card.write_text(card.read_text() + "My notes.\n")
+    edited = card.read_text()
+    run_method("sft", teacher, student, rows, output_dir=tmp_path, epochs=1, rank=2)
+    assert (tmp_path / "README.md.1").read_text() == edited and "My notes." not in card.read_text()
+    assert "it is kept as" in caplog.text
 
 
 def test_a_second_run_in_a_folder_is_refused(teacher, student, rows, tmp_path, monkeypatch):

@@ -121,7 +121,7 @@ def compare(
     sandbox: Sandbox = None,
 ) -> None:
     """Run every model, method, task and seed of a profile (Tables 1 and 2); keep finished records."""
-    from semalign.experiments.asked_for import check_asked, layers_on_disk, rows_on_disk
+    from semalign.experiments.asked_for import check_asked, layers_on_disk, of_cells, rows_on_disk
     from semalign.experiments.cells import cells, entries_of
     from semalign.experiments.currency import current, missing
     from semalign.experiments.profiles import use_profile
@@ -133,9 +133,9 @@ def compare(
     with usage("--methods"):
         entries_of(loaded, names)
     with usage("--only"):
-        cells(loaded, names, records := records_of(only))
+        asked = cells(loaded, names, records := records_of(only))
     if dry_run:
-        check_asked(loaded, loaded.tasks, layers_on_disk, rows_on_disk(loaded))
+        check_asked(of_cells(loaded, asked), layers_on_disk, rows_on_disk(loaded))
         absent = missing(loaded, folder, names, records)
         lines = [f"{cell.file_name}: {reason}" for cell, reason in absent.items()]
         typer.echo("\n".join(lines) or "all records are current")
@@ -162,7 +162,7 @@ def select(
     sandbox: Sandbox = None,
 ) -> None:
     """Choose the settings of methods and variants on validation data; print the variants to add to the profile."""
-    from semalign.experiments.asked_for import check_asked, layers_on_disk, rows_on_disk
+    from semalign.experiments.asked_for import check_asked, layers_on_disk, of_points, rows_on_disk
     from semalign.experiments.grids import check_entries, check_grids, points
     from semalign.experiments.profiles import use_profile
     from semalign.experiments.selection_currency import missing
@@ -175,9 +175,9 @@ def select(
             check_entries(loaded, names)
     check_grids(loaded, names or list(loaded.selection))
     with usage("--only"):
-        points(loaded, names, records := records_of(only))
+        asked = points(loaded, names, records := records_of(only))
     if dry_run:
-        check_asked(loaded, loaded.tasks, layers_on_disk, rows_on_disk(loaded))
+        check_asked(of_points(loaded, asked), layers_on_disk, rows_on_disk(loaded))
         absent = missing(loaded, results_dir() / f"{loaded.name}-selection", names, records)
         typer.echo("\n".join(f"{name}: {why}" for name, why in absent.items()) or "all records are current")
         return

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # transformers takes seconds to import
 ROLES = ("system", "user", "assistant", "tool")
 NOT_LEARNED = ("reasoning_content", "reasoning", "thinking", "tool_calls")  # parts of an answer besides its content
 CHOSEN = ("train", "weight")  # keys by which other libraries choose the messages to learn
+MARK = "\N{REPLACEMENT CHARACTER}semalign"  # in place of what a tool gave, which may be nothing
 Row = Mapping[str, Any]
 
 
@@ -129,7 +130,7 @@ def _without_tools(row: Row) -> Iterator[tuple[str, Row]]:
         bare = [{"content": "", **{key: turn[key] for key in turn if key != "tool_calls"}} for turn in turns]
         yield "'tool_calls'", {**row, "messages": bare}
     if any(turn["role"] == "tool" for turn in turns):
-        bare = [{**turn, "content": ""} if turn["role"] == "tool" else turn for turn in turns]
+        bare = [{**turn, "content": MARK} if turn["role"] == "tool" else turn for turn in turns]
         yield "messages of the role 'tool'", {**row, "messages": bare}
 
 

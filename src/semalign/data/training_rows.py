@@ -58,7 +58,8 @@ def rows(
     else:
         found = tasks.rows(task, "train", limit, chat=chat, tokenizer=tokenizer)
     if limit is not None and len(found) < limit and training:
-        raise ValueError(f"{task} has {len(found)} training rows, fewer than {limit}: ask for no more")
+        n = len(found)
+        raise ValueError(f"{task} has {n} training rows, fewer than {limit}: lower train_size to {n} or leave it out")
     return first(found, limit)
 
 

@@ -53,17 +53,16 @@ def check_variants(variants: Mapping[str, Variant], tasks: Collection[str]) -> N
 def meant_by(name: str) -> str | None:
     """Return the method that the name of a variant seems to mean but is not; None for a method, and for another name.
 
-    It means a method if it differs by case, by what stands between the words or by a typing error, of which a name of
-    three letters may have one and one of six two, or if it begins with the name of a method that is not SemAlign under
-    other settings. A name that begins with that of the paper's
-    method, such as ``semalign-2``, means what it runs.
+    It means a method if it differs by case, by what stands between the words or by one typing error, or if it begins
+    with the name of a method that is not SemAlign under other settings. A name that is near to that of the paper's
+    method, such as ``Semalign 2``, means what it runs.
     """
     known = methods()
-    if name in known or name.startswith(PAPER):
+    if name in known or _plain(name).startswith(_plain(PAPER)):
         return None
-    near = {each: _edits(_plain(name), _plain(each)) for each in known}
-    close = [each for each in known if near[each] <= min(len(_plain(each)) // 3, 2)]
-    others = [each for each in known if not issubclass(known[each].settings, TransferSettings)]
+    near = {each: _edits(_plain(name), _plain(each)) for each in known if each != PAPER}
+    close = [each for each in near if near[each] <= 1]
+    others = [each for each in near if not issubclass(known[each].settings, TransferSettings)]
     begun = [each for each in others if re.match(rf"{re.escape(each)}[\W\d_]", name, re.IGNORECASE)]
     return min([*close, *begun], key=near.__getitem__, default=None)
 

@@ -11,7 +11,8 @@ import pandas as pd
 from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel
-from semalign.experiments.cells import Cell
+from semalign.experiments.asked_for import of_cells
+from semalign.experiments.cells import Cell, cells
 from semalign.experiments.currency import missing, reasons
 from semalign.experiments.grids import not_chosen
 from semalign.experiments.inputs import configuration, fingerprint_of, source_once
@@ -105,15 +106,16 @@ def run(
     Several processes that are started with the same profile share the cells.
 
     Raises:
-        ValueError: before anything runs, for a row of the data that does not fit its task; at the end, if there were
-            cells without a record: it names the first and says why.
+        ValueError: before anything runs, for a row of the data that does not fit its task, fewer training rows than a
+            task asks for, or an entry that names layers or rows that are not there in all its cells, of those that are
+            asked for; at the end, if there were cells without a record: it names the first and says why.
         OSError: before anything runs, if a model, data or the folder are not there (:func:`check_runnable`).
         SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / profile.name
     wanted, reason_of = missing(profile, folder, names, records), reasons(profile, folder)
     tasks = {cell.task: any(each.teacher for each in wanted if each.task == cell.task) for cell in wanted}
-    check_runnable(profile, folder, tasks)
+    check_runnable(profile, folder, tasks, asked=of_cells(profile, cells(profile, names, records)))
     if found := not_chosen(profile, {cell.method for cell in wanted}):
         logger.warning(
             "%s: run with settings that were not chosen; `semalign select %s` finds them, to be put under `variants`",

@@ -11,6 +11,7 @@ from semalign.data import tasks as benchmarks
 from semalign.evaluation.record import engine_configuration
 from semalign.evaluation.run import evaluate
 from semalign.evaluation.vllm_engine import VllmModel
+from semalign.experiments.asked_for import of_points
 from semalign.experiments.grids import Point, check_grids, grid, points, settings_at
 from semalign.experiments.inputs import has_validation, source_once, training_rows
 from semalign.experiments.making import make_all
@@ -48,16 +49,17 @@ def select(
         records: names of records, without ``.json``, to which the points are restricted.
 
     Raises:
-        ValueError: before anything runs, for an entry without a grid, a point that its method refuses, a row that does
-            not fit its task, or grids that do not all have the same number of points: methods must be tuned alike;
-            at the end, if there are points without a record.
+        ValueError: before anything runs, for an entry without a grid, a point that its method refuses or that names
+            layers or rows that are not there, a row that does not fit its task, or grids that do not all have the same
+            number of points: methods must be tuned alike; at the end, if there are points without a record.
         SandboxError: before anything runs, if a task runs programs and there is no sandbox for them.
     """
     folder = folder or results_dir() / f"{profile.name}-selection"
     entries = list(names or profile.selection)
     check_grids(profile, entries)
     scored = profile.model_copy(update={"scored": True})  # points are, whatever the profile says of its cells
-    check_runnable(scored, folder, dict.fromkeys(profile.tasks, True), SPLIT)
+    asked = of_points(profile, points(profile, entries, records))
+    check_runnable(scored, folder, dict.fromkeys(profile.tasks, True), SPLIT, asked)
     if trained := [task for task in profile.tasks if not has_validation(task)]:
         raise ValueError(f"{trained[0]} trains on its {SPLIT} split, or has none: nothing can be chosen on it")
     lacking = missing(profile, folder, entries, records)

@@ -38,7 +38,9 @@ def check_free(folder: Path, student: LanguageModel, teacher: LanguageModel, set
     if _holds(folder, teacher):
         raise ValueError(f"{folder} holds the teacher of this run: choose another output folder")
     if not files_of_result(folder) and any((folder / name).is_file() for name in CONFIGURATIONS):
-        raise ValueError(f"{folder} holds a model or adapter without the record of a run: choose another output folder")
+        there = (folder / RECORD).exists()
+        record = "and a record that is damaged or of no run" if there else "without the record of a run"
+        raise ValueError(f"{folder} holds a model or adapter {record}: choose another output folder, or move it away")
     if names := strangers(folder, plain=not isinstance(settings, TrainingSettings)):
         raise ValueError(
             f"{folder} holds {', '.join(names)}, which this run would replace and which no run has written, or which "

@@ -44,7 +44,8 @@ def check_regime(rows: Rows, settings: object) -> None:
         return
     size = settings.train_size
     if size is not None and size > len(rows):
-        raise ValueError(f"there are {len(rows)} training rows, fewer than train_size={size}: ask for no more")
+        lacking = f"there are {len(rows)} training rows, fewer than train_size={size}"
+        raise ValueError(f"{lacking}: lower train_size to {len(rows)} or leave it out")
     if settings.responses == "teacher":
         check_folder(cache_dir() / "answers")
 

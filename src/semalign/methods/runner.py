@@ -122,8 +122,9 @@ def run_method(
     run = _run(method, inputs, task)
     if folder is not None and processes.is_first():
         tell(folder, run)
+    facts = base_facts(pair.student_source, carried)  # of what the adapter is put on
     in_folder = folder is not None and processes.is_first() and isinstance(given[1], GivenModel)
-    changed = in_folder and changed_in_memory(small, run["fingerprints"]["student"])
+    changed = in_folder and changed_in_memory(small, facts.identity)
     try:
         inputs = replace(inputs, rows=rows_to_train(inputs))
         adapted = checked(method, inputs, placed(method.adapt)(inputs))
@@ -132,7 +133,7 @@ def run_method(
     record = _record(run, inputs, adapted, time.perf_counter() - started)
     made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
     if isinstance(made, PeftModel):
-        record["details"]["base"] = base_facts(pair.student_source, carried)._asdict()
+        record["details"]["base"] = facts._asdict()
     result = LanguageModel(made, small.tokenizer)  # type: ignore[arg-type]
     if folder is not None:
         with unnamed(result) if changed else nullcontext():

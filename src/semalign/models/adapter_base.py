@@ -121,7 +121,7 @@ def changed_in_memory(model: LanguageModel, identity: str) -> bool:
 
     Args:
         model: the model, which is in memory.
-        identity: its identity (:func:`semalign.models.identity.model_identity`).
+        identity: its identity (:func:`semalign.models.identity.model_identity`), without an adapter on it.
     """
     base: Any = without_adapter(model.model)
     name = base.config.name_or_path or ""

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
+
 from semalign.cache_folder import notes_of
 from semalign.files import file_sha256
 from semalign.results.records import read_record
@@ -53,6 +55,8 @@ def files_of_result(folder: Path) -> set[str]:
 def strangers(folder: Path, *, plain: bool) -> list[str]:
     """Return the names that a run may write and that are something else: no file of a result, and no checkpoint.
 
+    A model card that was edited is none of them: it is kept beside the new one.
+
     Args:
         folder: the run's output folder, which need not exist.
         plain: whether the result may be a plain model with its tokenizer, and not only an adapter.
@@ -60,7 +64,8 @@ def strangers(folder: Path, *, plain: bool) -> list[str]:
     if not folder.is_dir():
         return []
     own = files_of_result(folder)
-    return sorted(name for name in os.listdir(folder) if _written(name, plain) and name not in own | _ours(folder))
+    kept = own | _ours(folder) | ({CARD} if own else set())
+    return sorted(name for name in os.listdir(folder) if _written(name, plain) and name not in kept)
 
 
 def _record(folder: Path) -> dict[str, Any] | None:
@@ -100,6 +105,20 @@ def _written(name: str, plain: bool) -> bool:
 
 
 def _ours(folder: Path) -> set[str]:
-    """Return the names of the checkpoints that a training has written."""
+    """Return the names of the checkpoints that a training has written, damaged ones among them.
+
+    What is a whole file of tensors without the notes of a training is somebody else's.
+    """
     names = filter(CHECKPOINT.fullmatch, os.listdir(folder))
-    return {name for name in names if "identity" in notes_of(folder / name)}
+    return {name for name in names if "identity" in notes_of(folder / name) or _damaged(folder / name)}
+
+
+def _damaged(path: Path) -> bool:
+    """Return whether a file is empty, or begins as one of tensors does and is none, as one that was cut."""
+    with open(path, "rb") as file:
+        start = file.read(9)
+    try:
+        with safe_open(path, framework="np"):
+            return False
+    except Exception:  # safetensors' own, for a damaged file
+        return not start or start[8:] == b"{"

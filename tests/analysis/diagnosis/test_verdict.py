@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 
 from semalign.analysis.diagnosis.atoms import Correspondence
+from semalign.analysis.diagnosis.diagnosing import repeated
 from semalign.analysis.diagnosis.verdict import carrying, verdict
+from semalign.settings import TransferSettings
 
 CHANCE = {"permuted": 0.04, "low": 0.03, "high": 0.05}
 
@@ -96,3 +98,10 @@ def test_places_that_carry_something_are_those_of_the_papers_map_with_three_inte
     good, other = patch("semantic", -0.05, -0.1, -0.2), patch("ridge", -0.5, -0.5, -0.5)
     bad = [patch("semantic", *worse) for worse in ((0.0, -0.1, -0.2), (-0.05, 0.0, -0.2), (-0.05, -0.1, 0.0))]
     assert carrying(pd.DataFrame([other, *bad, good])).index.tolist() == [4]
+
+
+def test_the_advice_repeats_the_settings_that_the_maps_were_made_with(readings):
+    lines, atoms = pd.DataFrame([patch("semantic", -0.1, -0.1, -0.1)]), Correspondence(0.5, **CHANCE)
+    said = verdict(atoms, readings, lines, repeated(TransferSettings(fold_norm=True, seed=3).model_dump()))[3]
+    assert "-s teacher_layer=10 -s fold_norm=true`, whose states" in said and "--method cross-entropy" in said
+    assert "fold_norm" not in verdict(atoms, readings, lines)[3]

@@ -28,6 +28,7 @@ from semalign.targets.supervision import match_examples
 READ = 8  # layers of each model whose states are read
 PATCHED = 4  # student layers that are patched
 STRENGTHS = (0.5, 1.0)
+REPEATED = ("fold_norm", "ridge_penalty", "positions")  # settings of targets that the measured maps were made with
 OTHER = (  # settings that change targets beside the map, or name layers, which are an argument
     *("atoms", "top_atoms", "temperature", "interpolate", "centre_targets"),
     *("teacher_layer", "student_layer", "student_layers"),
@@ -131,7 +132,7 @@ class _Run:
             energy={name: energy(made[0]) for name, made in of_models.items()},
             readings=readings,
             patches=patches,
-            verdict=verdict(found["atoms"], readings, patches),
+            verdict=verdict(found["atoms"], readings, patches, repeated(self.settings.model_dump(mode="json"))),
             seconds=time.perf_counter() - self.started,
         )
 
@@ -198,6 +199,15 @@ class _Run:
             where = {"interface": interface, "teacher_layer": i, "layer": k}
             for found in patch_lines(test, self._measured(states), {**of_models, **fitted}, strengths):
                 yield where | found
+
+
+def repeated(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a diagnosis that a transfer by its advice must repeat: those that change targets or rows.
+
+    Args:
+        configuration: all settings of a diagnosis.
+    """
+    return {name: configuration[name] for name in REPEATED if configuration[name] != _default(name)}
 
 
 def _default(name: str) -> Any:

@@ -1,15 +1,23 @@
 """A plain verdict of a diagnosis: can alignment carry anything, where, and what to run instead."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from semalign.analysis.diagnosis.atoms import Correspondence
 from semalign.analysis.diagnosis.maps import CONTROL, control_of, is_control
 from semalign.analysis.diagnosis.maps import PAPER_MAP as METHOD
 
-LABELS = "`semalign transfer ... -s output_loss=cross_entropy`, or `--method sft` for all layers"
+LABELS = "`semalign transfer ... --method cross-entropy`, or `--method sft` for all layers"
 
 
-def verdict(atoms: Correspondence, readings: pd.DataFrame, patches: pd.DataFrame) -> list[str]:
+def verdict(
+    atoms: Correspondence,
+    readings: pd.DataFrame,
+    patches: pd.DataFrame,
+    settings: Mapping[str, Any] | None = None,
+) -> list[str]:
     """Return the verdict in sentences, made of the numbers of a diagnosis.
 
     Alignment *carries* something at a place if the states that the paper's map aligns lower the NLL there, and are
@@ -19,8 +27,9 @@ def verdict(atoms: Correspondence, readings: pd.DataFrame, patches: pd.DataFrame
         atoms: correspondence of the unit atoms.
         readings: see :func:`semalign.analysis.diagnosis.diagnosing.diagnose`.
         patches: see :func:`semalign.analysis.diagnosis.diagnosing.diagnose`.
+        settings: settings of the diagnosis that change what a transfer does, which the advice repeats.
     """
-    return [_of_atoms(atoms), _of_readings(readings), _of_patches(patches), _advice(patches)]
+    return [_of_atoms(atoms), _of_readings(readings), _of_patches(patches), _advice(patches, settings or {})]
 
 
 def carrying(patches: pd.DataFrame) -> pd.DataFrame:
@@ -82,7 +91,7 @@ def _of_patches(patches: pd.DataFrame) -> str:
     )
 
 
-def _advice(patches: pd.DataFrame) -> str:
+def _advice(patches: pd.DataFrame, settings: Mapping[str, Any]) -> str:
     shown = _shown(patches[~patches["map"].map(is_control)])
     if shown.empty:
         return (
@@ -90,9 +99,9 @@ def _advice(patches: pd.DataFrame) -> str:
             f"so take labels ({LABELS})."
         )
     best = shown.loc[shown["change"].idxmin()]
-    where = (
-        f"-s interface={best['interface']} -s student_layer={best['layer']} -s teacher_layer={best['teacher_layer']}"
-    )
+    place = {"interface": best["interface"], "student_layer": best["layer"], "teacher_layer": best["teacher_layer"]}
+    given = {name: str(value).lower() if isinstance(value, bool) else value for name, value in settings.items()}
+    where = " ".join(f"-s {name}={value}" for name, value in {**place, **given}.items())
     control = control_of(best["map"], set(patches["map"]))
     return (
         f"What to run: `semalign transfer ... -s map={best['map']} {where}`, whose states lower the NLL "

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from semalign.analysis.diagnosis.atoms import Correspondence
+from semalign.analysis.diagnosis.diagnosing import repeated
 from semalign.analysis.diagnosis.maps import CONTROL
 from semalign.analysis.diagnosis.pictures import NAMES, name_of
 from semalign.analysis.diagnosis.verdict import METHOD, carrying, verdict
@@ -180,14 +181,16 @@ def _range(shares: pd.Series) -> str:
 def verdicts(records: Sequence[Record]) -> dict[str, str]:
     """Return for each pair of models the verdicts on its data, made from the numbers, as a nested list in Markdown."""
     return {
-        pair: nested_list({title(record["task"]): _verdict(record["details"]) for record in of})
+        pair: nested_list({title(record["task"]): _verdict(record) for record in of})
         for pair, of in _by_pair(records).items()
     }
 
 
-def _verdict(details: Mapping[str, Any]) -> list[str]:
+def _verdict(record: Record) -> list[str]:
+    details = record["details"]
     atoms = Correspondence(**details["correspondence"]["atoms"])
-    return verdict(atoms, pd.DataFrame(details["readings"]), pd.DataFrame(details["patches"]))
+    readings, patches = pd.DataFrame(details["readings"]), pd.DataFrame(details["patches"])
+    return verdict(atoms, readings, patches, repeated(record["configuration"]))
 
 
 def measured(records: Sequence[Record], what: str) -> pd.DataFrame:
