@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -145,7 +145,7 @@ class Objective(nn.Module):
         return layer_sum, cosines.double().sum().item()
 
 
-def _checked(values: Tensor, n: int, name: str, weight: float) -> Float[Tensor, " n"]:
+def _checked(values: Any, n: int, name: str, weight: float) -> Float[Tensor, " n"]:
     """Return the values of a loss, of which there must be one for each position, with a gradient if it has a weight.
 
     Training divides their sum by the positions of the whole batch, so that a mean would change with the parts.

@@ -5,11 +5,15 @@ import torch
 from helpers.models import normal
 
 from semalign.analysis.diagnosis.patches import aligned, patch_lines
+from semalign.analysis.diagnosis.patching import PatchTest
 from semalign.analysis.diagnosis.states import HeldStates
 
 
-class Lossy:
+class Lossy(PatchTest):
     """A patch test in which a row's loss is its first target's sum times the strength; zero gives two."""
+
+    def __init__(self):
+        pass
 
     def own(self):
         return [1.0, 3.0]
