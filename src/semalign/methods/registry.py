@@ -32,7 +32,7 @@ class Method(NamedTuple):
             ``check`` a place, ``package.module:function``, may stand for a function: it is imported when it is called.
         of_task: settings whose values come from the tasks of a profile, with the name of the task's field for each.
         check: function that raises ``ValueError`` or ``OSError`` if the inputs cannot be used. It runs before any long
-            work, and before the result of an earlier run is removed from the output folder.
+            work; an earlier result in the output folder stays as it is if it raises.
     """
 
     name: str
