@@ -2,15 +2,16 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from semalign.book.claims.evidence import records_of
 from semalign.book.claims.rules import rule
-from semalign.book.claims.verdicts import NOT, REPRODUCED, UNDECIDED, Finding, NotRunError, over
+from semalign.book.claims.verdicts import NOT, REPRODUCED, UNDECIDED, Finding, NotRunError, combined, over
 from semalign.book.tables.prediction import measured
 from semalign.book.tables.published import BENCHMARKS
 from semalign.results.records import NONE, PAPER
@@ -19,6 +20,7 @@ from semalign.results.statistics import Estimate, mean_interval, rank_correlatio
 from semalign.results.training import training_of
 
 Record = Mapping[str, Any]
+Places = dict[Hashable, list[tuple[float, float]]]  # cosine and gain of each run at a place
 PAPERS_TARGETS = {
     "map": "semantic", "top_atoms": None, "temperature": None, "atoms": "all", "fold_norm": False,
     "centre_targets": False, "positions": "response", "responses": "given",
@@ -106,24 +108,37 @@ def predicts(patterns: Sequence[str], *, least: int, resamples: int = 2000) -> F
 
     Alignment is the cosine of the student's states with the paper's targets before training, the gain the relative fall
     of the response NLL. One place counts once: both are means over the runs of two models, a task, a pair of layers and
-    an interface, whatever their rate, rows or output term. With fewer than ``least`` places nothing is computed. The
-    correlation of medians is computed too and decides nothing.
+    an interface, whatever their rate, rows or output term. Each student stands alone, since students differ in both; of
+    one with fewer than ``least`` places nothing is computed. The correlation of medians is computed too and decides
+    nothing.
     """
-    gains: dict[Hashable, list[tuple[float, float]]] = defaultdict(list)
+    students: dict[str, Places] = defaultdict(lambda: defaultdict(list))
     for record in records_of(patterns):
         if _has_the_papers_targets(record["configuration"]) and (found := measured(record)):
             cosine, _, gain = found
-            gains[_place(record)].append((cosine, gain))
-    if len(gains) < least:
-        raise NotRunError(f"{len(gains)} of at least {least} places with held-out losses")
-    found, median = (
-        rank_correlation(*np.array([summary(runs, axis=0) for runs in gains.values()]).T, resamples=resamples)
-        for summary in (np.mean, np.median)
-    )
-    verdict = REPRODUCED if found.low > 0 else NOT if found.high < 0 else UNDECIDED
-    numbers = {"correlation": found.value, "low": found.low, "high": found.high, "median": median.value}
-    numbers |= {"median_low": median.low, "median_high": median.high}
-    return Finding(verdict, {**numbers, "places": len(gains), "runs": sum(map(len, gains.values()))})
+            students[record["student"]][_place(record)].append((cosine, gain))
+    enough = {name: places for name, places in sorted(students.items()) if len(places) >= least}
+    if not enough:
+        most = max(map(len, students.values()), default=0)
+        raise NotRunError(f"{most} of at least {least} places of a student with held-out losses")
+    means = {name: _correlation(places, np.mean, resamples) for name, places in enough.items()}
+    verdicts = [REPRODUCED if mean.low > 0 else NOT if mean.high < 0 else UNDECIDED for mean in means.values()]
+    each = [
+        f"{name} {_two_digits(means[name])} over {len(places)} places, from {sum(map(len, places.values()))} runs "
+        f"(medians {_two_digits(_correlation(places, np.median, resamples))})"
+        for name, places in enough.items()
+    ]
+    return Finding(combined(verdicts), {"each": "; ".join(each)})
+
+
+def _two_digits(found: Estimate) -> str:
+    return f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+
+
+def _correlation(places: Places, summary: Callable[..., ndarray], resamples: int) -> Estimate:
+    """Return the rank correlation of cosine and gain over places, each summarised over its runs."""
+    cosines, gains = np.array([summary(runs, axis=0) for runs in places.values()]).T
+    return rank_correlation(cosines, gains, resamples=resamples)
 
 
 def _has_the_papers_targets(settings: Mapping[str, Any]) -> bool:
