@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 from helpers import laten
+from helpers.saved_models import save
 from peft import LoraConfig, get_peft_model
 
 from semalign.methods import returned
@@ -120,6 +121,16 @@ def test_a_changed_copy_is_compared_with_the_student_as_it_was(teacher, student,
     mine = own(lambda inputs: Adapted(zeroed(copy.deepcopy(inputs.pair.student.model)), LOSSES))
     details = run_method(mine, teacher, student, rows, validation=unseen).record["details"]
     assert details["before"]["response_nll"] != details["after"]["response_nll"]
+
+
+def test_a_student_of_which_only_some_layers_were_read_is_not_called_changed(teacher, student, rows, tmp_path):
+    def adapt(inputs):
+        model = with_lora(inputs)
+        inputs.pair.student_source.release()
+        inputs.pair.student_source.load(1)
+        return Adapted(model, LOSSES)
+
+    assert run_method(own(adapt), teacher, save(student, tmp_path / "small"), rows).record["method"] == "mine"
 
 
 @pytest.mark.parametrize("name", ["semalign", "sft", "frontier", "layer-distillation", "seeking", "laten"])

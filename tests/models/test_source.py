@@ -42,6 +42,7 @@ def test_what_is_in_memory_is_taken_if_it_is_enough(path, monkeypatch):
     watch, source = Watch(monkeypatch), FiledModel(path)
     for layers, held in ((2, 2), (1, 2), (2, 2), (4, 4), (None, 5), (3, 5), (9, 5)):
         assert Architecture(source.load(layers).model).n_layers == held
+        assert source.in_memory is (source.load(1) if held == 5 else None)
     assert watch.loads == [("large", 2), ("large", 4), ("large", None)]
     assert len(watch.alive()) == 1
 
@@ -101,7 +102,7 @@ def test_a_model_in_memory_stays_there(teacher):
     source = source_of(teacher)
     assert isinstance(source, GivenModel) and source.facts == (model_identity(teacher), ["float64"])
     source.release()
-    assert source.load(1) is source.head() is source.outline is source.load() is teacher
+    assert source.load(1) is source.head() is source.outline is source.in_memory is source.load() is teacher
     assert source_of(source) is source
 
 

@@ -12,7 +12,6 @@ from transformers import PreTrainedModel
 from semalign.errors import folded, one_line
 from semalign.methods.registry import Method
 from semalign.models.identity import model_identity
-from semalign.models.source import GivenModel
 from semalign.registry import placed
 from semalign.results.training import layers_of, training_of
 from semalign.training.adaptation import Adapted, Inputs
@@ -55,7 +54,7 @@ def checked(method: Method, inputs: Inputs, adapted: Any) -> Adapted:
 def _check_unchanged(said: str, inputs: Inputs) -> None:
     """Compare a student in memory with what it was; one that is not in memory is read from its files when needed."""
     source = inputs.pair.student_source
-    student = source.outline if isinstance(source, GivenModel) else source._model
+    student = source.in_memory
     if student is None or source.spread or model_identity(student) == inputs.pair.fingerprints["student"]:
         return
     source.release()

@@ -43,6 +43,11 @@ class GivenModel:
         return facts_of(self.outline)
 
     @property
+    def in_memory(self) -> LanguageModel:
+        """The model."""
+        return self.outline
+
+    @property
     def spread(self) -> bool:
         """Whether a device map spreads the model."""
         return spread(self.outline.model)
@@ -95,14 +100,19 @@ class FiledModel:
 
         Its head is then kept too, and the weights are given back.
         """
-        in_memory, stamp = self._model is not None, file_stamp(self.name)
+        was_loaded, stamp = self._model is not None, file_stamp(self.name)
         facts = remembered(self.name, self.load)
         self._stamp = stamp or file_stamp(self.name)  # the weights may have been downloaded just now
-        if self._held == self._n_layers:
-            keep_head(self.load(), facts.identity)
-        if not in_memory:
+        if self.in_memory is not None:
+            keep_head(self.in_memory, facts.identity)
+        if not was_loaded:
             self.release()
         return facts
+
+    @property
+    def in_memory(self) -> LanguageModel | None:
+        """The model if all of it is in memory, else None."""
+        return self._model if self._held == self._n_layers else None
 
     @property
     def spread(self) -> bool:
@@ -141,9 +151,9 @@ class FiledModel:
         found = None if self.spread else kept_head(self.outline, identity, chosen_place().main_device)
         if found is not None:
             return found
-        in_memory, found = self._model is not None, head_of(self.outline, self.load(1))
+        was_loaded, found = self._model is not None, head_of(self.outline, self.load(1))
         keep_head(found, identity, replace=True)  # what is kept is absent or damaged
-        if not in_memory:
+        if not was_loaded:
             self.release()
         return found
 
