@@ -17,10 +17,10 @@
 #
 # **Is a student layer most similar to the teacher layer with which the {term}`layer map` pairs it, and does alignment leave the pattern as it is?**
 #
-# - For most layers of both micro students the most similar teacher layer is the partner or next to it. But once states are scaled to unit length, two untrained models show nearly the same, because the same tokens come up again and again.
+# - For most layers of both micro students the most similar teacher layer is the partner or next to it. But once states are scaled to unit length, one pair of untrained models shows nearly the same. In the micro pair the similarity of untrained models is gone where each token is read once, without context.
 # - In the student that was cut from SmolLM2 no more layers match in this way than in untrained models. Alignment lowers the similarities near the diagonal there too, but far less than in the micro pairs.
 # - In both micro pairs alignment lowers the similarities and moves many of their maxima off the diagonal. {term}`Permuted atoms <permuted atoms>` do the same, and change the pattern about as much or less, so a stable pattern is no sign of semantics.
-# - In both micro students a transfer under the paper's settings changes hardly any similarity, neither for GSM8K, where it raises the held-out loss of both, nor for HumanEval, where it hardly trains the first of them. In the student that was cut from SmolLM2 a short transfer on GSM8K changes the linear similarities of states as they are more than alignment does ({numref}`tab-readings-cka-smollm2`).
+# - In both micro students one transfer on GSM8K under the paper's settings changes hardly any similarity, though it raises the held-out loss of both. One on HumanEval, for `micro-student` alone, changes hardly any either, but there the student {term}`did not train <did not train>`. In the student that was cut from SmolLM2 a short transfer on GSM8K changes the linear similarities of states as they are more than alignment does ({numref}`tab-readings-cka-smollm2`).
 # - **What this does not show**: anything about the paper's models.
 #
 # :::{admonition} About this page
@@ -132,7 +132,7 @@ if settings.name == "micro":
 # %% [markdown]
 # ### Findings
 #
-# The diagonal is made of the pairs of the layer map, and a layer counts as near it if its most similar teacher layer is within one of its partner. If similarity falls off with depth in two matrices, they correlate under any pairing. After the means of each matrix's rows and columns are subtracted, only an agreement in the pairing is left.
+# A pair of layers is *near the diagonal* if the teacher layer is within one of the student layer's partner in the layer map; the *diagonal mean* is the mean over all such pairs. A student layer counts as near the diagonal if its most similar teacher layer is; the number by chance is what a teacher layer drawn at random would give. If similarity falls off with depth in two matrices, they correlate under any pairing. After the means of each matrix's rows and columns are subtracted, only an agreement in the pairing is left.
 
 # %% tags=["hide-input"]
 if settings.name == "micro":
@@ -216,7 +216,7 @@ for called, made in MAKE.items():
 # (cka-words)=
 # ### Why untrained models resemble each other
 #
-# A layer with random weights adds little to the embedding of its token. In a prompt the same tokens come up again and again, and at equal tokens both models have nearly equal states, whatever their embeddings are. If this makes untrained models similar, nothing may be left of it when every token is read once. So both pairs read texts of one token each, one text for every token of the vocabulary.
+# A layer with random weights adds little to the embedding of its token. In a prompt the same tokens come up again and again, and within each model the states at two places with the same token are nearly equal, so that both models arrange the places alike, whatever their embeddings are. If this makes untrained models similar, nothing may be left of it when every token is read once. So both pairs read texts of one token each, one text for every token that is one token again when its text is encoded.
 
 # %%
 if settings.name == "micro":
@@ -317,7 +317,7 @@ display(
 
 {nested_list({name: diagonal_lines(found) for name, found in of_pairs.items()})}
 
-In untrained pairs all layers resemble each other on prompts, since the same tokens come up again and again, and not at all where [every token is read once](#cka-words): a high similarity by itself says nothing about training."""
+In the micro pair the layers of untrained models resemble each other on prompts, and not at all where [every token is read once](#cka-words), so a high similarity by itself says nothing about training. For SmolLM2 this was not tried. The untrained pair and the permuted map are one draw each."""
     )
 )
 if settings.name == "micro":
