@@ -76,7 +76,7 @@ def test_readers_make_an_architecture_one_that_can_be_sliced(tmp_path, table):
     register_layouts(path)
     register_layouts(path)  # the same once more is no conflict
     lists = {"lora": tuple(GOOD["lora"]), "matrices": tuple(GOOD["matrices"])}
-    assert table["mine"] == Layout(**{**GOOD, **lists}, readers={"ln_1": ("attn.c_attn",)})
+    assert table["mine"] == Layout(**{**GOOD, **lists}, mixer=GOOD["lora"][-1], readers={"ln_1": ("attn.c_attn",)})
 
 
 @pytest.mark.parametrize(
@@ -114,3 +114,10 @@ def test_a_missing_or_broken_file_is_named(tmp_path):
     with pytest.raises(ValueError, match="is not YAML") as error:
         register_layouts(tmp_path / "broken.yaml")
     assert "\n" not in str(error.value)
+
+
+def test_the_matrix_that_mixes_heads_is_the_last_of_the_adapted_ones_unless_it_is_named(tmp_path):
+    turned = {**GOOD, "lora": GOOD["lora"][::-1], "mixer": "attn.c_proj"}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump({"one": GOOD, "two": turned}))
+    register_layouts(tmp_path / "own.yaml")
+    assert {layout_of(kind).mixer for kind in ("one", "two")} == {"attn.c_proj"}

@@ -1,10 +1,14 @@
 """What an MLP keeps for the backward pass: counted by hand from its activation function."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from helpers.models import SMALL, SPECIAL, make_architecture
 
 from semalign.models.architecture import Architecture
+from semalign.models.layouts import LLAMA
+from semalign.planning.saved import saved_by_mlp
 from semalign.planning.shapes import from_config
 
 F = SMALL["intermediate_size"]
@@ -24,6 +28,12 @@ KEPT = {
 def test_an_mlp_keeps_what_its_activation_function_needs(model_type):
     model = make_architecture(model_type, **SPECIAL.get(model_type, SMALL))
     assert from_config(model.config, "tiny").saved == KEPT[model_type]
+
+
+def test_the_order_of_the_adapted_matrices_does_not_matter():
+    model = make_architecture("llama", **SMALL)
+    layout = replace(LLAMA, lora=tuple(reversed(LLAMA.lora)))
+    assert saved_by_mlp(Architecture(model.to("meta"), layout)) == KEPT["llama"]
 
 
 def test_a_backward_pass_of_a_real_layer_keeps_as_much():

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from semalign.models.random_state import random_state
 from semalign.tensor_files import read_tensors
 from semalign.training.checkpoint import Checkpoint
 from semalign.training.learning_rate import LinearDecay
-from semalign.training.random_state import random_state
 
 RATE = LinearDecay(20, 0.1)
 

@@ -20,6 +20,7 @@ from semalign.data.prompts import read_prompts
 from semalign.files import atomic_path, json_fingerprint
 from semalign.models.identity import model_identity
 from semalign.models.loading import LanguageModel, load_model
+from semalign.models.random_state import same_random_state
 from semalign.models.students import drop_layers
 from semalign.results.records import make_record, write_record
 from semalign.targets.alignment import alignment_map
@@ -56,7 +57,7 @@ def shortened_pair() -> Subjects:
 
 def untrained(model: LanguageModel, seed: int) -> LanguageModel:
     """Return a model of the same architecture with weights as they are before any training."""
-    with torch.random.fork_rng():
+    with same_random_state():
         torch.manual_seed(seed)
         fresh = AutoModelForCausalLM.from_config(copy.deepcopy(model.model.config), dtype=model.model.dtype)
     return LanguageModel(fresh.to(model.model.device).eval(), model.tokenizer)

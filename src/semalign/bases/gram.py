@@ -22,8 +22,8 @@ def head_fingerprint(weight: Float[Tensor, "v d"], rows: Int[Tensor, " m"]) -> s
 
 
 def keep_gram(fingerprint: str, square: Float[Tensor, "d d"]) -> None:
-    """Keep the Gram matrix of the rows that a :func:`head_fingerprint` identifies."""
-    _kept[fingerprint] = square
+    """Keep the Gram matrix of the rows that a :func:`head_fingerprint` identifies, in the memory of the CPU."""
+    _kept[fingerprint] = square.cpu()
     _kept.move_to_end(fingerprint)
     while len(_kept) > KEPT:
         _kept.popitem(last=False)

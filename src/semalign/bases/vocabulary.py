@@ -9,8 +9,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from semalign.bases.token_keys import TokenNames
-from semalign.models.architecture import head_weight
 from semalign.models.loading import LanguageModel, unwrap
+from semalign.models.logit_head import head_weight
 
 
 class Vocabulary(NamedTuple):

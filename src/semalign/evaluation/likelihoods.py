@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from semalign.evaluation.wide_head import wide_head
 from semalign.models.finite import check_logits
 from semalign.models.precision import wide
+from semalign.models.wide_head import wide_head
 
 Pair = tuple[Sequence[int], Sequence[int]]
 LARGEST = 2**28  # logits of a batch, 1 GiB in float32

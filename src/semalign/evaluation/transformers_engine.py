@@ -21,7 +21,6 @@ from semalign.evaluation.generation import Ends, FiniteLogits, StopStrings
 from semalign.evaluation.likelihoods import chooses_logits, likelihoods
 from semalign.evaluation.same_tokens import SameTokens, padded
 from semalign.evaluation.vllm_engine import VllmModel
-from semalign.evaluation.wide_head import wide_head
 from semalign.files import json_fingerprint
 from semalign.models.answers import undisturbed
 from semalign.models.architecture import plain_model
@@ -31,6 +30,7 @@ from semalign.models.loading import LanguageModel
 from semalign.models.precision import wide
 from semalign.models.rope import reset, varying
 from semalign.models.versions import PACKAGES
+from semalign.models.wide_head import wide_head
 
 # Settings that greedy decoding follows, and those of sampling, which it does not read.
 GREEDY = {"do_sample", "until", "max_gen_toks", "temperature", "top_p", "top_k"}

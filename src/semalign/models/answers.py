@@ -11,6 +11,7 @@ from semalign.models.architecture import plain_model
 from semalign.models.evaluating import evaluating
 from semalign.models.identity import end_tokens
 from semalign.models.loading import LanguageModel
+from semalign.models.random_state import same_random_state
 from semalign.models.rope import varying
 
 LONGEST = 512  # tokens of an answer
@@ -83,7 +84,7 @@ def undisturbed(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> I
     settings = model.generation_config
     model.generation_config = GenerationConfig(eos_token_id=end_tokens(settings, tokenizer))
     try:
-        with torch.random.fork_rng(), evaluating(model):
+        with same_random_state(), evaluating(model):
             yield
     finally:
         model.generation_config = settings

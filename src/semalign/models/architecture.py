@@ -1,30 +1,28 @@
 """The parts of a causal language model: decoder layers, what they add to the residual stream, final norm and head."""
 
-from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from collections.abc import Sequence
+from functools import cached_property
+from inspect import signature
 from typing import Any, get_args
 
-import torch
 from jaxtyping import Float, Int
 from peft import PeftModel
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import PreTrainedModel
 
 from semalign.models.attention import keep_right
 from semalign.models.layout_files import layout_of
 from semalign.models.layout_proof import prove
 from semalign.models.layouts import Layout
-from semalign.models.norms import gain_and_bias
+from semalign.models.logit_head import LogitHead
 from semalign.models.offload import spread
-from semalign.models.precision import wide
 from semalign.models.rope import own_lengths, varying
 from semalign.settings import Interface
 
 INTERFACES: tuple[str, ...] = get_args(Interface)
 
 
-class Architecture:
+class Architecture(LogitHead):
     """The decoder layers, final norm and LM head of a causal language model. Layers count from 1, as in the paper.
 
     Args:
@@ -49,7 +47,13 @@ class Architecture:
         prove(self)
 
     def _check_modules(self, k: int, layer: nn.Module) -> None:
-        for path in (self.layout.attention, self.layout.mlp, *self.layout.lora, *self.layout.matrices):
+        for path in (
+            self.layout.attention,
+            self.layout.mlp,
+            self.layout.mixer,
+            *self.layout.lora,
+            *self.layout.matrices,
+        ):
             try:
                 layer.get_submodule(path)
             except AttributeError as error:
@@ -77,6 +81,12 @@ class Architecture:
         return spread(self.model)
 
     @cached_property
+    def _counts_positions(self) -> bool:
+        """Whether an embedding tells a token its place in the batch, unless positions are given; a rope is relative."""
+        roped = any("rotary" in type(module).__name__.lower() for module in self.decoder.modules())
+        return not roped and "position_ids" in signature(self.decoder.forward).parameters
+
+    @cached_property
     def _varying_ropes(self) -> list[nn.Module]:
         return varying(self.decoder)
 
@@ -96,95 +106,21 @@ class Architecture:
         if given is not None and not self.spread:
             first_device = given.device  # embeddings that are not read may be elsewhere
         mask = None if attention_mask is None else attention_mask.to(first_device)
+        if mask is not None and self._counts_positions:
+            inputs["position_ids"] = (mask.long().cumsum(-1) - 1).clamp_min(0)
         moved = {name: tensor.to(first_device) for name, tensor in inputs.items()}
         with own_lengths(self._varying_ropes, mask):
             found = self.decoder(attention_mask=mask, use_cache=False, return_dict=True, **moved)
             return found.last_hidden_state.to(self.device)
-
-    @property
-    def lm_head(self) -> nn.Module:
-        """The LM head, with ``weight`` of shape (V, D)."""
-        return self.model.get_output_embeddings()
-
-    @property
-    def head_weight(self) -> Float[Tensor, "v d"]:
-        """The LM head's weight W."""
-        return self.lm_head.weight  # type: ignore[return-value]
-
-    def folded_head(self, tokens: Int[Tensor, " chosen"] | None = None) -> Float[Tensor, "rows d"]:
-        """Return ``W diag(g)``, the LM head with the final norm's gain g folded in, detached, in float32 or wider.
-
-        Args:
-            tokens: the vocabulary rows that are wanted, in this order; None: all.
-        """
-        head, (gain, _) = self.head_weight.detach(), gain_and_bias(self.norm, self.width)
-        return wide(head if tokens is None else head[tokens.to(head.device)]) * gain.to(head.device)
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the LM head, to which captured and final states are brought if a device map spreads layers."""
-        return self.head_weight.device
 
     @cached_property
     def residual_scale(self) -> float:
         """Factor that the outputs of attention and MLP have in the residual stream: 1 for most models."""
         return self._number(self.layout.residual_scale)
 
-    @cached_property
-    def logit_scale(self) -> float:
-        """Factor s of the logits, ``z = s W h``: 1 for most models."""
-        return self._number(self.layout.logit_scale) / self._number(self.layout.logit_divisor)
-
-    def _number(self, name: str | None) -> float:
-        return 1.0 if name is None else float(getattr(self.model.config.get_text_config(), name))
-
     def added(self, output: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
         """Return what the output of an attention or MLP adds to the residual stream."""
         return output if self.residual_scale == 1 else output * self.residual_scale
-
-    @cached_property
-    def softcap(self) -> float | None:
-        """Bound that Gemma-like models put on their logits (``cap * tanh(z / cap)``), or None."""
-        return getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
-
-    @property
-    def logits_are_linear(self) -> bool:
-        """Whether ``z = s W h`` holds exactly, with no bias and no soft cap."""
-        return self.softcap is None and getattr(self.lm_head, "bias", None) is None
-
-    def logits(
-        self, states: Float[Tensor, "*batch d"], tokens: Int[Tensor, " chosen"] | None = None
-    ) -> Float[Tensor, "*batch v"]:
-        """Return the logits of states after the final norm; states of higher precision than the head keep it.
-
-        Args:
-            states: the states.
-            tokens: the vocabulary rows whose logits are wanted, in this order; None: all.
-        """
-        return self.logits_of(states.dtype, tokens)(states)
-
-    def scaled(self, products: Float[Tensor, "*batch v"]) -> Float[Tensor, "*batch v"]:
-        """Return the logits, given what the LM head itself returns: times the logit scale, and below the soft cap."""
-        logits = products if self.logit_scale == 1 else products * self.logit_scale
-        return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
-
-    def logits_of(self, dtype: torch.dtype, tokens: Int[Tensor, " chosen"] | None = None) -> Callable[[Tensor], Tensor]:
-        """Return the function from states of a type to logits, as :meth:`logits` gives them.
-
-        What it needs of the head, such as its rows in a wider type, is made here, once for all calls.
-        """
-        linear = self._head_rows(dtype, tokens)
-        return lambda states: self.scaled(linear(states))
-
-    def _head_rows(self, dtype: torch.dtype, tokens: Tensor | None) -> Callable[[Tensor], Tensor]:
-        """Return the linear function of the head, or of some of its rows."""
-        weight, bias = self.head_weight, getattr(self.lm_head, "bias", None)
-        if tokens is None and dtype == weight.dtype:
-            return self.lm_head
-        if tokens is not None:
-            rows = _slice_or_rows(tokens.to(weight.device))
-            weight, bias = weight[rows], None if bias is None else bias[rows]
-        return partial(functional.linear, weight=weight.to(dtype), bias=None if bias is None else bias.to(dtype))
 
     def layer(self, k: int) -> nn.Module:
         """Return decoder layer ``k`` in 1..L; ``ValueError`` outside."""
@@ -208,18 +144,12 @@ class Architecture:
 
     def head_mixer(self, k: int) -> nn.Module:
         """Return the matrix of layer ``k`` that mixes its heads' outputs; it is given them side by side."""
-        return self.layer(k).get_submodule(self.layout.lora[-1])
+        return self.layer(k).get_submodule(self.layout.mixer)
 
     def lora_targets(self, layers: Sequence[int], all_matrices: bool = False) -> list[str]:
         """Return full names, as PEFT wants them, of the matrices of some layers: those the paper adapts, or all."""
         paths = self.layout.matrices if all_matrices else self.layout.lora
         return [f"{self.layout.layers}.{self.check_layer(k) - 1}.{path}" for k in layers for path in paths]
-
-
-def _slice_or_rows(tokens: Int[Tensor, " n"]) -> slice | Int[Tensor, " n"]:
-    """Return a slice for the tokens 0, 1, ... in this order, which copies nothing, and other tokens as they are."""
-    first = torch.arange(len(tokens), device=tokens.device)
-    return slice(len(tokens)) if torch.equal(tokens, first) else tokens
 
 
 def plain_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
@@ -243,11 +173,3 @@ def check_interface(interface: str) -> str:
     if interface not in INTERFACES:
         raise ValueError(f"unknown interface {interface!r}: choose one of {', '.join(INTERFACES)}")
     return interface
-
-
-def head_weight(model: PreTrainedModel) -> Float[Tensor, "v d"]:
-    """Return the LM head's weight W (V, D), detached."""
-    head = model.get_output_embeddings()
-    if head is None:
-        raise ValueError(f"{type(model).__name__} has no LM head; load it as a causal language model")
-    return head.weight.detach()

@@ -11,7 +11,7 @@ from semalign.registry import included_folders, load_included
 from semalign.yaml_text import read_mapping
 
 FACTORS = ("residual_scale", "logit_scale", "logit_divisor")
-OPTIONAL = ("readers", *FACTORS)
+OPTIONAL = ("mixer", "readers", *FACTORS)
 
 
 def layout_of(model_type: str) -> Layout:
@@ -42,7 +42,8 @@ def register_layouts(path: Path | str) -> None:
     """Add the layouts of a YAML file to :data:`LAYOUTS`.
 
     The file has the form ``{model_type: {layers: ..., norm: ..., attention: ..., mlp: ..., lora: [...],
-    matrices: [...]}}``, with the attributes of :class:`Layout` as keys; those with a default of none may be left out.
+    matrices: [...]}}``, with the attributes of :class:`Layout` as keys; those with a default of none may be left out,
+    and ``mixer`` if it is the last matrix of ``lora``.
     ``layers`` and ``norm`` are paths from the model, all others from one of its layers.
 
     Raises:
@@ -79,7 +80,8 @@ def _layout(place: str, values: Any) -> Layout:
         "readers": {norm: _paths(f"{place}: readers.{norm}", paths) for norm, paths in readers.items()},
         **{key: _name(f"{place}: {key}", values.get(key)) for key in FACTORS},
     }
-    return Layout(**checked)
+    mixer = _path(f"{place}: mixer", values.get("mixer", checked["lora"][-1]))
+    return Layout(**checked, mixer=mixer)
 
 
 def _path(place: str, value: Any) -> str:

@@ -20,8 +20,9 @@ class Layout:
         norm: the final norm.
         attention: the module that writes the attention output to the residual stream.
         mlp: the module that writes the MLP output to the residual stream.
+        mixer: the attention's output matrix, which is given the outputs of all heads side by side.
         lora: the four matrices that the paper adapts (up, down, value, output; Appendix A.2), or the fused matrices
-            that hold them; the attention's output matrix is the last.
+            that hold them.
         matrices: all linear matrices of a layer.
         readers: for each norm of a layer the matrices that read what it gives, where all norms are RMSNorms in front
             of a sub-layer with a plain gain; empty for other architectures, whose residual stream cannot be rotated
@@ -35,6 +36,7 @@ class Layout:
     norm: str = "model.norm"
     attention: str = "self_attn.o_proj"
     mlp: str = "mlp.down_proj"
+    mixer: str = "self_attn.o_proj"
     lora: tuple[str, ...] = ("mlp.up_proj", "mlp.down_proj", "self_attn.v_proj", "self_attn.o_proj")
     matrices: tuple[str, ...] = (
         "self_attn.q_proj",
@@ -71,6 +73,7 @@ def _ungated(up: str, down: str, output: str = "self_attn.o_proj", norm: str = "
         norm=norm,
         attention=output,
         mlp=down,
+        mixer=output,
         lora=(up, down, "self_attn.v_proj", output),
         matrices=(*ATTENTION[:3], output, up, down),
     )
@@ -118,6 +121,7 @@ LAYOUTS: dict[str, Layout] = {
         norm="transformer.ln_f",
         attention="attn.resid_dropout",
         mlp="mlp.dropout",
+        mixer="attn.c_proj",
         lora=GPT2,
         matrices=GPT2,
     ),
@@ -126,6 +130,7 @@ LAYOUTS: dict[str, Layout] = {
         norm="gpt_neox.final_layer_norm",
         attention="post_attention_dropout",
         mlp="post_mlp_dropout",
+        mixer="attention.dense",
         lora=GPT_NEOX,
         matrices=GPT_NEOX,
     ),

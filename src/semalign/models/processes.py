@@ -183,7 +183,8 @@ def one_temporary_folder(parent: Path) -> Iterator[Path]:
 
 def check_equal(value: int, message: str) -> None:
     """Raise ``OSError`` with a message unless a number is the same in all processes."""
-    if sums({"value": float(value)})["value"] != value * count():
+    found = sums({"value": float(value), "square": float(value) ** 2})
+    if count() * found["square"] != found["value"] ** 2:
         raise OSError(message)
 
 

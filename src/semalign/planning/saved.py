@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from semalign.models.architecture import Architecture
+from semalign.models.layouts import Layout
 
 
 def saved_by_mlp(architecture: Architecture) -> int:
@@ -25,8 +26,15 @@ def saved_by_mlp(architecture: Architecture) -> int:
             saved[storage, tensor.storage_offset(), tensor.shape] = tensor
         return tensor
 
-    mlp = layer.get_submodule(architecture.layout.lora[0].rpartition(".")[0])
+    mlp = layer.get_submodule(_mlp_of(architecture.layout))
     state = torch.zeros(1, 1, architecture.width, device="meta", dtype=next(mlp.parameters()).dtype, requires_grad=True)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         mlp(state)
     return sum(tensor.numel() for tensor in saved.values())
+
+
+def _mlp_of(layout: Layout) -> str:
+    """Return the path of the MLP: where the adapted matrices are that are not of the attention."""
+    attention = layout.mixer.rpartition(".")[0]
+    parents = [path.rpartition(".")[0] for path in layout.lora]
+    return next((parent for parent in parents if parent != attention), layout.mlp)

@@ -12,8 +12,8 @@ from torch import Tensor
 from semalign.bases.token_keys import TokenNames
 from semalign.data.messages import rendered
 from semalign.data.rows import Example
-from semalign.models.architecture import head_weight
 from semalign.models.loading import check_given
+from semalign.models.logit_head import head_weight
 from semalign.models.outline import outline_of
 from semalign.targets.vocabularies import Named, match_atoms
 

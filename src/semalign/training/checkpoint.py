@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from semalign.models.random_state import State, random_state
 from semalign.tensor_files import kept_tensors, write_tensors
 from semalign.training.learning_rate import LinearDecay
-from semalign.training.random_state import State, random_state
 
 logger = logging.getLogger(__name__)
 RANDOM = "random."

@@ -15,13 +15,13 @@ from semalign import stopping
 from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
+from semalign.models.random_state import random_state, same_random_state, set_random_state
 from semalign.settings import TrainingSettings
 from semalign.training.checkpoint import Checkpoint, Position
 from semalign.training.checks import adapter_dropout, check_gradients, check_loss
 from semalign.training.learning_rate import LinearDecay
 from semalign.training.loss_scale import LossScale
 from semalign.training.progress import Progress
-from semalign.training.random_state import random_state, set_random_state
 from semalign.training.step_memory import activations_as_set, fitting_parts
 from semalign.training.watching import Watcher, unwatched
 
@@ -101,7 +101,7 @@ class Training(ABC):
         progress = Progress(type(self).__name__.lower(), self.rate.total, len(self.losses))
         kept = nullcontext() if self.checkpoint.path is None else stopping.postponed()
         less = activations_as_set(self.student, self.settings, self.trained_from)
-        with progress, plain_torch(gradients=True), torch.random.fork_rng(), adapter_dropout(self.model), kept, less:
+        with progress, plain_torch(gradients=True), same_random_state(), adapter_dropout(self.model), kept, less:
             if not self.losses:
                 watch(0)
             for epoch in range(len(self.losses) // self.steps, self.settings.epochs):

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from semalign.models.architecture import Architecture
 from semalign.models.loading import shared_copy
 from semalign.models.offload import hold
+from semalign.models.random_state import same_random_state
 from semalign.settings import TrainingSettings
 
 
@@ -42,7 +43,7 @@ def add_lora(
     copy = shared_copy(student)
     for k in layers:
         hold(Architecture(copy).layer(k))  # the adapter goes where the weights are
-    with torch.random.fork_rng():
+    with same_random_state():
         torch.manual_seed(settings.seed)
         return get_peft_model(copy, config)
 
@@ -87,7 +88,7 @@ def plain_lora(student: PreTrainedModel, changes: Mapping[str, Factors]) -> Peft
     copy = shared_copy(student)
     for name in ranks:
         hold(copy.get_submodule(name))
-    with torch.random.fork_rng():
+    with same_random_state():
         plain = get_peft_model(copy, config)
     with torch.no_grad():
         for name, factors in changes.items():

@@ -6,7 +6,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from semalign.training.random_state import random_state, set_random_state
+from semalign.models.random_state import random_state, set_random_state
 
 HIGHEST, LOWEST = 2.0**16, 1.0
 T = TypeVar("T")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from semalign.models import processes
+from semalign.models.random_state import same_random_state
 from semalign.settings import TransferSettings
 from semalign.training.loop import Training
 from semalign.training.objective import Objective
@@ -95,7 +96,7 @@ class Steering(Training):
     def _seen(self, parts: Sequence[Sequence[int]]) -> Seen:
         """Return states and targets of all parts, in their order, computed without gradients."""
         batches, states = [], []
-        with torch.no_grad(), torch.random.fork_rng():  # backward() then draws the same dropout masks
+        with torch.no_grad(), same_random_state():  # backward() then draws the same dropout masks
             for part in parts:
                 batches.append(self.supervision.batch(part))
                 states.append(self.objective(batches[-1]).states)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from semalign.models.evaluating import evaluating
-from semalign.training.random_state import random_state, set_random_state
+from semalign.models.random_state import same_random_state
 
 Measure = Callable[[int, Any], Mapping[str, Any]]
 Watcher = Callable[[int], None]
@@ -34,10 +34,8 @@ class Watch:
         def watch(step: int) -> None:
             if step not in self.steps:
                 return
-            state = random_state()
-            with evaluating(student), torch.no_grad():
+            with same_random_state(), evaluating(student), torch.no_grad():
                 self.points.append({"step": step, **self.measure(step, student), **more()})
-            set_random_state(state)
 
         return watch
 

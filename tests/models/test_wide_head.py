@@ -8,7 +8,7 @@ from accelerate.hooks import AlignDevicesHook, add_hook_to_module
 from helpers.models import make_llama
 from torch import nn
 
-from semalign.evaluation.wide_head import wide_head
+from semalign.models.wide_head import wide_head
 
 IDS = torch.arange(12).view(2, 6)
 

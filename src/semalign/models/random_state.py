@@ -1,6 +1,7 @@
 """The state of PyTorch's random number generators: what is computed again, or goes on later, draws the same numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import UInt8
@@ -21,3 +22,13 @@ def set_random_state(state: State) -> None:
     for number in range(torch.cuda.device_count()):
         if (found := state.get(f"cuda:{number}")) is not None:
             torch.cuda.set_rng_state(found, number)
+
+
+@contextmanager
+def same_random_state() -> Iterator[None]:
+    """Put the state back after the block, of every GPU that was in use before it; nothing else of a GPU is touched."""
+    state = random_state()
+    try:
+        yield
+    finally:
+        set_random_state(state)
