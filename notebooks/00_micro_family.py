@@ -46,7 +46,7 @@ page = open_page("00_micro_family", profile, inputs)
 #
 # ## Models
 #
-# `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. `micro-sibling` is a second student, cut from the teacher as some published students are: with a narrower residual stream and fewer layers, and trained on. Its head is not trained, so that its atoms stay close to the teacher's; with a trained head they move away ([Decisions](#decisions-a-student-that-corresponds-to-the-teacher)). The first student has seen the same facts and skills as the teacher, mostly told in other words and layouts. Only a few of its documents had the form of the benchmarks. So it answers fewer of their items, and there is something to transfer.
+# `micro-teacher` and `micro-student` were trained from scratch, independently of each other, with the same tokenizer of 1,024 tokens. `micro-coder` and `micro-wizard` continue the teacher's training on code, as CodeLlama and WizardCoder continue Llama 2. `micro-sibling` is a second student, cut from the teacher as some published students are: with a narrower residual stream and fewer layers, and trained on. Its head is not trained, so that its atoms stay close to the teacher's; with a trained head they move away ([Decisions](#decisions-a-student-that-corresponds-to-the-teacher)). The first student has seen the same facts and skills as the teacher, mostly told in other words and layouts. Only a few of its documents had the form of the benchmarks, and it is smaller. It answers fewer of their items, so that there is something to transfer.
 
 # %%
 from semalign.data.tasks import rows
@@ -72,7 +72,7 @@ page.show_table(
     model_table(models, scores, list(settings.tasks)),
     "The bundled models, and their scores on the test splits in percent, with 95% Wilson intervals over 500 items. Code models are scored on the code benchmarks.",
     "micro-models",
-    command=f"semalign compare --profile {profile} --methods semalign --seeds 1",
+    command=f"semalign compare --profile {profile} --methods semalign --seeds 1; semalign compare --profile micro-sibling --methods semalign --seeds 1",
     records=[path for path in found if path.name.startswith(f"{NONE}--")],
 )
 reached = {name: [scores[name, t]["value"] if (name, t) in scores else 0 for t in settings.tasks] for name in STUDENTS}

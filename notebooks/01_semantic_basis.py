@@ -66,7 +66,7 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # \vec s_i = W^+ \vec e_i , \qquad W^+ = (W^\top W)^{-1} W^\top ,
 # $$ (eq-basis)
 #
-# which is the least-squares answer to "which state gives logit 1 to token $i$ and 0 to all others?". The paper writes $\vec e\, W^+$, with states as rows and a head of shape $D \times V$; this is the same. The matrix $S = W^+$ has one atom in each of its $V$ columns. The library computes it through the $D \times D$ Gram matrix, which is inverted in float64, so it needs two matrix products and no factorisation of size $V$. It keeps the atoms as rows, in `vectors`.
+# for a head of rank $D$, as those here. It is the least-squares answer to "which state gives logit 1 to token $i$ and 0 to all others?". The paper writes $\vec e\, W^+$, with states as rows and a head of shape $D \times V$; this is the same. The matrix $S = W^+$ has one atom in each of its $V$ columns. The library computes it through the $D \times D$ Gram matrix $W^\top W$, which is inverted in float64, so it needs two matrix products and no factorisation of size $V$. It keeps the atoms as rows, in `vectors`.
 
 # %%
 teacher_basis = SemanticBasis.from_model(teacher)

@@ -70,7 +70,7 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 # \mathbf a = \frac{S_T^\top \mathbf h^T}{\lVert \mathbf h^T \rVert_2} \quad (1), \qquad \tilde{\mathbf h}^S = S_S\, \mathbf a \quad (2).
 # $$ (eq-decompose)
 #
-# The drawing of the method on the [first page](../index.md) and the later chapters write $\mathbf h_*$ for the same target. Together the equations are one linear map, $\tilde{\mathbf h}^S = S_S S_T^\top \mathbf h^T / \lVert \mathbf h^T \rVert$. The method trains by a cosine, which does not depend on the length. So the library computes the {term}`alignment map` $M = S_T^{} S_S^\top$ once, a $D_T \times D_S$ matrix for row vectors, and never the coefficients of a state, one for each of the $m$ atoms ($m = V$ for a whole vocabulary) ([Decisions](#decisions-one-product)).
+# The drawing of the method on the [first page](../index.md) and the later chapters write $\mathbf h_*$ for the same target. Together the equations are one linear map, $\tilde{\mathbf h}^S = S_S S_T^\top \mathbf h^T / \lVert \mathbf h^T \rVert$. The method trains by a cosine, which does not depend on the length. So the library computes the {term}`alignment map` $M = S_T^{} S_S^\top$ once, a $D_T \times D_S$ matrix for row vectors, and, unless a setting changes the coefficients, never those of a state, one for each of the $m$ atoms ($m = V$ for a whole vocabulary) ([Decisions](#decisions-one-product)).
 
 # %%
 task = next(iter(settings.tasks))
@@ -153,11 +153,11 @@ page.show_table(
 )
 
 # %% [markdown]
-# The second-to-last column of {numref}`tab-random-frames` is a comparison that the paper's figure does not have. Atoms do not fill all directions evenly, so the frame turns even a state without a preferred direction by some angle. For the output side this alone gives a *higher* cosine than the model's own states have. So the output-side curve measures how even the frame is. It does not show that states are made of the frame's atoms. A comparison that could show this is the map between two models against the same map with permuted atoms, as in [Does the premise hold?](05_premise.ipynb).
+# The second-to-last column of {numref}`tab-random-frames` is a comparison that the paper's figure does not have. Atoms do not fill all directions evenly, so the frame turns even a state without a preferred direction by some angle. For the output side this alone gives a *higher* cosine than the model's own states have. So a cosine as high as that of the output side needs no semantics: a frame that is even enough suffices. The curve does not show that states are made of the frame's atoms. A comparison that could show this is the map between two models against the same map with permuted atoms, as in [Does the premise hold?](05_premise.ipynb).
 #
 # ## How much of it is one direction
 #
-# Hidden states of a language model share a mean, which is large at some layers. The share of the (unit) states' energy that lies in it says how much of a high cosine one fixed vector explains.
+# Hidden states of a language model share a mean, which is large at some layers. The share of the (unit) states' {term}`energy` that lies in it is the mean cosine of two states drawn at random: it says how alike the directions of all positions are.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of the energy of unit-length states that lies in their mean, by layer and interface, SmolLM2-135M-Instruct on HumanEval. What to see: where the share is near 1, all positions have nearly the same direction, and targets made from them would as well.", "name": "fig-mean-share"}, "image": {"alt": "Line plot of mean-direction share over layers for four interfaces."}}
 axis = figures.mean_shares(real)

@@ -17,9 +17,9 @@
 #
 # **Which layer of the teacher matters for a task?**
 #
-# - In the micro teacher, if the score sums magnitudes, layer 1 wins on all four tasks, or layer 2 where whole layer outputs are scored. In SmolLM2-135M-Instruct the same score gives the first layer on GSM8K. On MBPP its first and its last layer have nearly the same score, and the form of the text decides: one form gives the last layer ({numref}`tab-published-transfers`), the model's own chat format the first ({numref}`tab-published-fair`).
-# - Without the output of the first MLP the teacher predicts no task any more. At the MLP's output the largest score is at this layer, which everything needs. The score finds no layer that is special to a task, and for the other layers it does not rank what a task needs.
-# - If the score sums signed products, it gives other layers, which depend on the {term}`interface` and on the task.
+# - In the micro teacher, if the score sums magnitudes, layer 1 wins on all four tasks, or layer 2 where whole layer outputs are scored. In SmolLM2-135M-Instruct the same score gives the first layer on GSM8K. On MBPP its first and its last layer have nearly the same score, and the form of the text decides: one form gives the last layer ({numref}`tab-published-transfers`), the model's own chat format the first, as in the transfers of {numref}`tab-published-fair`.
+# - Without the output of the first MLP the teacher predicts no task any more. At the MLP's output the largest score is at this layer, which everything needs. Summed by magnitudes, the score finds no layer of the micro teacher that is special to a task, and for the other layers it does not rank what a task needs.
+# - If the score sums signed products, it gives other layers, which depend on the {term}`interface`, on the task, and on which rows are drawn.
 # - **What this does not show**: whether any of these layers is a good place to train.
 #
 # :::{admonition} About this page
@@ -181,7 +181,7 @@ display(
 )
 
 # %% [markdown]
-# The layer that every task needs has the largest score for every task, but the score does not rank the others: the last layer has the smallest one on every task, and its removal costs the most after that of the first. So the score does not say where knowledge about *this* task is. Why the absolute sum is the default here all the same, and what the text of the paper allows, is said in [Decisions](#decisions-the-objective-that-is-attributed).
+# The layer that every task needs has the largest score for every task, but the score does not rank the others: at the MLP's output the last layer has the smallest one on every task, and over these rows its removal costs the most in the mean after that of the first. So the score does not say where knowledge about *this* task is. Why the absolute sum is the default here all the same, and what the text of the paper allows, is said in [Decisions](#decisions-the-objective-that-is-attributed).
 #
 # ## Several processes
 #

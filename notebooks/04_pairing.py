@@ -17,7 +17,7 @@
 #
 # **Which teacher layer supervises which student layer, and what does this look like for a real pair?**
 #
-# - The formula gives each student layer a teacher layer of its own and leaves some teacher layers without a partner.
+# - Where the teacher is deeper, the formula gives each student layer a teacher layer of its own and leaves some teacher layers without a partner.
 # - In the drawn pair, the training under the paper's settings moves the student's states only a little towards their {term}`targets <target>`.
 # - **What this does not show**: that layers at equal depth compute the same.
 #

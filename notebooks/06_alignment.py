@@ -18,8 +18,8 @@
 # **What does the paper's objective do to the layer that it trains?**
 #
 # - In `micro-student`, under the paper's settings, both losses fall. On {term}`held-out <held out>` rows the layer's states come closer to the {term}`targets <target>`, but stay far from them, and the student predicts the responses worse than before.
-# - At ten times the rate, on fewer rows, the states come closer still. The predictions of both students on GSM8K are then worse than before whatever is changed, except with cross-entropy alone; they suffer least where cross-entropy is the output term or a late layer is trained. On MMLU cross-entropy as the output term, the last pair and comparing the layer's whole output leave the predictions about as they were or better. So does the late layer of signed attribution in `micro-student`, but not in `micro-sibling`. All other changes at that rate make them worse there, clearly in `micro-student`, and by little with many of them in `micro-sibling`.
-# - Of all changes only cross-entropy without the layer term lowers the mean loss on both benchmarks; on GSM8K in `micro-sibling` it hardly does, and not with every seed. Beside the layer term cross-entropy lowers it on MMLU in both students, by less. Many more steps of the paper's objective end at a higher loss on MMLU and GSM8K in both students ({numref}`fig-curves`, {numref}`fig-curves-sibling`).
+# - At ten times the rate, on fewer rows, the states come closer still. The predictions of both students on GSM8K are then worse than before whatever is changed, except with cross-entropy alone; they suffer least where cross-entropy is the output term or a late layer is trained. On MMLU cross-entropy as the output term, the last pair and comparing the layer's whole output leave the predictions about as they were or better. So does the late layer of signed attribution in `micro-student`, but not in `micro-sibling`. All other changes at that rate leave a higher mean loss there, by much in `micro-student`; in `micro-sibling` by little with many of them, which the tables do not test against the student as it is. Comparing the whole output and signed attribution also lead to another pair of layers, so that the two are not told apart.
+# - Of all changes only cross-entropy without the layer term lowers the mean loss on both benchmarks; on GSM8K in `micro-sibling` it hardly does, and not with every seed. Beside the layer term cross-entropy lowers it on MMLU in both students, by less. Many more steps of the paper's objective, followed with one seed, end at a higher loss on MMLU and GSM8K in both students ({numref}`fig-curves`, {numref}`fig-curves-sibling`).
 # - **What this does not show**: scores, which are in [Evaluation](08_evaluation.ipynb). The first transfer is one task and one seed of `micro-student`; the changed settings are two tasks and three seeds, for both students.
 #
 # :::{admonition} About this page
@@ -63,7 +63,7 @@ scratch = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## What is minimised
 #
-# Layer $k$ of the student gets a LoRA {term}`adapter` on its up, down, value and output matrices ([Decisions](#decisions-what-trains)); everything else is frozen. Two cosines are maximised. The first is that between the student's state $\mathbf h^{(k)}$ and its {term}`target` $\mathbf h^{(k)}_*$, the aligned teacher state. The second is that between the student's logits $\mathbf z$ and the one-hot vector $\mathbf y^\text{oh}$ of the next token. Averages are over [supervised positions](#decisions-supervised-positions), those whose next token belongs to the response:
+# Layer $k$ of the student gets a LoRA {term}`adapter` on its up, down, value and output matrices ([Decisions](#decisions-what-trains)); everything else is frozen. Two cosines are maximised. The first is that between the student's state $\mathbf h^{(k)}$ at the {term}`interface`, by default the output of the MLP, and its {term}`target` $\mathbf h^{(k)}_*$, the aligned teacher state. The second is that between the student's logits $\mathbf z$ and the one-hot vector $\mathbf y^\text{oh}$ of the next token. Averages are over [supervised positions](#decisions-supervised-positions), those whose next token belongs to the response:
 #
 # $$
 # \mathcal L = \underbrace{1 - \operatorname{Avg}\big[\cos(\mathbf h^{(k)}, \mathbf h^{(k)}_*)\big]}_{\mathcal L_\text{layer}} + \underbrace{1 - \operatorname{Avg}\big[\cos(\mathbf z, \mathbf y^\text{oh})\big]}_{\mathcal L_\text{out}} .
@@ -72,7 +72,7 @@ scratch = Path(tempfile.mkdtemp())
 # Two things make this fast without changing the result. Tests compare both with the plain computation in float64, for losses and gradients.
 #
 # * Nothing below layer $k$ trains, so the states that enter it never change. They are computed once and kept on disk, and only layers $k..L$ run.
-# * $\cos(\mathbf z, \mathbf y)$ needs no logits: $\langle \mathbf z, \mathbf y^\text{oh} \rangle = \mathbf w_y^\top \mathbf h$ and $\lVert \mathbf z \rVert^2 = \mathbf h^\top (W^\top W)\, \mathbf h$, a $D \times D$ form instead of $V$ logits. Here $y$ is the right token and $\mathbf w_y$ its row of the head.
+# * $\cos(\mathbf z, \mathbf y)$ needs no logits: $\langle \mathbf z, \mathbf y^\text{oh} \rangle = \mathbf w_y^\top \mathbf h$ and $\lVert \mathbf z \rVert^2 = \mathbf h^\top (W^\top W)\, \mathbf h$, a $D \times D$ form instead of $V$ logits. Here $\mathbf h$ is the student's last state after the final norm (not $\mathbf h^{(k)}$), $y$ the right token and $\mathbf w_y$ its row of the head.
 #
 # ## One transfer under the paper's settings
 
@@ -110,11 +110,11 @@ display(
 )
 
 # %% [markdown]
-# This run has the rows, epochs and rate of the paper's Table 5, and it ends far from the targets. So it does not show how a student behaves once it reaches them. More steps at this rate do not help: {numref}`fig-curves` follows such trainings much further. The next section raises the rate to come closer; [Does the premise hold?](05_premise.ipynb) puts the targets themselves in place of the student's states.
+# This run has the rows, epochs and rate of the paper's Table 5, and it ends far from the targets. So it does not show how a student behaves once it reaches them. More steps at this rate bring the states much closer and raise the loss further: {numref}`fig-curves` follows such trainings. The next section raises the rate instead, so that a few steps suffice; [Does the premise hold?](05_premise.ipynb) puts the targets themselves in place of the student's states.
 #
 # ## One thing at a time
 #
-# Here the transfer runs on the first 100 training rows only, in batches of 32 and at ten times the paper's learning rate, and each line of the table changes one setting. That gives only 20 steps, and at the paper's rate most lines of the table would not differ from the student as it is. Three quantities are measured on held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the {term}`response NLL`, the negative log-likelihood of the response's tokens, which is what matters for next-token prediction. The [table of settings](#table-of-settings) says what each setting means. The trainings are read from run records. One of them is `semalign.transfer(teacher, student, train[:100], batch_size=32, learning_rate=3e-3, output_loss="cross_entropy")`.
+# Here the transfer runs on the first 100 training rows only, in batches of 32 and at ten times the paper's learning rate, and each line of the table changes one setting. That gives only 20 steps, and at the paper's rate they hardly move the student (line *rate of the paper*). Three quantities are measured on held-out rows of the training distribution (never the test split): the layer cosine, the output cosine, and the {term}`response NLL`, the negative log-likelihood of the response's tokens, which is what matters for next-token prediction. The [table of settings](#table-of-settings) says what each setting means. The trainings are read from run records. One of them is `semalign.transfer(teacher, student, train[:100], batch_size=32, learning_rate=3e-3, output_loss="cross_entropy")`.
 
 # %% tags=["hide-input"]
 TABLES = {
@@ -131,7 +131,7 @@ for name, few in changed.items():
         pair = f"{few.profile.teacher} → {few.profile.student}"
         page.show_table(
             one_change.variant_table(few.profile, few.records, lines, task),
-            f"{title(task)}, {pair}, 100 rows in batches of 32 at ten times the paper's rate, with one setting changed. Cosines and response NLL (nats per token) are over the response tokens of {few.profile.held_out} held-out rows, means over seeds; *mean share* is the share of the targets' energy in their mean direction. The last column is a mean over rows, which all count alike, while all tokens count alike in the NLL, so that it is not exactly a difference of these; it has ± half of the 95% interval over rows, bold where the corrected p is below 0.05. Lower NLL is better.",
+            f"{title(task)}, {pair}, 100 rows in batches of 32 at ten times the paper's rate, with one setting changed. Cosines and response NLL (nats per token) are over the response tokens of {few.profile.held_out} held-out rows, means over seeds (for *all positions* the cosines are over the prompt too, so that they do not compare with the other lines); *mean share* is the share of the targets' energy in their mean direction. For *targets centred*, layer cosine and mean share are of the targets before centring. The last column is a mean over rows, which all count alike, while all tokens count alike in the NLL, so that it is not exactly a difference of these; it has ± half of the 95% interval over rows and seeds, bold where the p value, corrected by Holm's procedure, is below 0.05. Lower NLL is better.",
             called,
             decimals=3,
             command=few.command,
@@ -142,10 +142,10 @@ for name, few in changed.items():
 # %% [markdown]
 # ## How to read the table
 #
-# *Layers* has the teacher layer and the student layer of the pair. For the student as it is, the layer cosine is that of the paper's interface. A line in bold differs from *nothing changed* by more than chance: its $p$, corrected for the lines of both benchmarks, is below 0.05. Two properties of the loss help to read the other columns of {numref}`tab-variants`.
+# *Layers* has the teacher layer and the student layer of the pair. For the student as it is, the layer cosine is that at the MLP's output of the first line's pair; lines with another interface or pair began at other values. A line in bold differs from *nothing changed* by more than chance: its $p$, corrected for the lines of both benchmarks, is below 0.05. Two properties of the loss help to read the other columns of {numref}`tab-variants`.
 #
 # * $\cos(\mathbf z, \mathbf y^\text{oh})$ is largest when *every* other logit is zero. A language model's logits have a common offset, which means nothing for probabilities, and a spread, which means much. The paper's output term rewards removing both. The centred form ignores the offset.
-# * Part of the targets is one fixed direction; *mean share* is how much of their energy it holds. A layer can reach this part by moving its mean alone, without learning anything about any particular position.
+# * Part of the targets is one fixed direction; *mean share* is how much of their energy it holds. A layer whose output were this one direction at every position would have a layer cosine of the square root of the mean share, without having learned anything about any particular position. No line of `micro-student` reaches that; `micro-sibling` begins above it on GSM8K.
 #
 # ## Use the result
 #

@@ -17,7 +17,7 @@
 #
 # **Which tokens' atoms are strongest in a single state?**
 #
-# - In the micro pair the strongest {term}`atoms <semantic atom>` of a {term}`target` are mostly not those of the teacher's state from which it was made. Part of this comes from the sum of atoms, which overlap: mapped onto the teacher itself, or onto a student whose atoms agree with it, a state keeps more of them, but on average less than one of five.
+# - In the micro pair the strongest {term}`atoms <semantic atom>` of a {term}`target` are mostly not those of the teacher's state from which it was made. Part of this comes from the sum of atoms, which overlap: mapped onto the teacher itself, or onto a student whose atoms largely correspond to its own, a state keeps more of them, but on average less than one of five.
 # - The student's own state, before any training, shares more atoms with the teacher's than the target does.
 # - Steering changes few of the strongest atoms.
 # - **What this does not show**: what holds for other texts and pairs. These are four texts of one pair; [Does the premise hold?](05_premise.ipynb) has more rows and several pairs.
@@ -115,7 +115,7 @@ page.provenance("inside", records=steering)
 # %% [markdown]
 # ## What the numbers say
 #
-# For comparison the teacher's states are also mapped onto the teacher itself, and onto `micro-sibling`, whose atoms agree with the teacher's.
+# For comparison the teacher's states are also mapped onto the teacher itself, and onto `micro-sibling`, whose atoms largely correspond to the teacher's.
 
 # %%
 others = {name: load_model(name) for name in ("micro-teacher", "micro-sibling")}

@@ -18,6 +18,7 @@ BETWEEN = 14  # bars
 COSINE = "*a*_{i} = cos(**h**^{T}, **s**_{i}^{T})"
 SUM = "**h**_{*} = Σ_{i} *a*_{i} **s**_{i}^{S}"
 LOSS = "min 1 − cos(**h**^{(k)}, **h**_{*})"
+OUTPUT = "+ 1 − cos(**z**, **y**)"
 PIECE = re.compile(
     r"\*\*(?P<bold>.+?)\*\*|(?<!{)\*(?P<italic>.+?)\*|_{(?P<low>.+?)}|\^{(?P<high>.+?)}|(?P<plain>[^*_^]+)"
 )
@@ -94,7 +95,7 @@ def wide() -> str:
     """Return the drawing from left to right: teacher, coefficients, target, student."""
     heads = ((75, "**teacher**"), (265, "**coefficients**"), (485, "**target**"), (685, "**student**"))
     return _svg(
-        "method-tip", 760, 300,
+        "method-tip", 760, 314,
         _texts(*(words(x, 24, text, 15) for x, text in heads)),
         model(20, 40, 6, 2, TEACHER, "layer *ℓ*"),
         model(630, 56, 5, 2, STUDENT, "layer *k*, LoRA"),
@@ -105,9 +106,10 @@ def wide() -> str:
             words(164, 100, "**h**^{T}"), words(379, 140, "the same"), words(585, 115, "steer"),
             words(265, 214, "one for each token"), words(485, 214, "in the student's space"),
             words(75, 246, "attribution picks *ℓ*"), words(265, 246, COSINE, 16), words(485, 246, SUM, 16),
-            words(660, 246, LOSS, 16),
-            words(380, 284, "the atoms s of a model are the columns of its LM head's pseudoinverse, "
-                            "one for each token that both models have", 13),
+            words(660, 232, LOSS, 16), words(660, 254, OUTPUT, 16),
+            words(380, 282, "the atoms s of a model are the columns of its LM head's pseudoinverse, "
+                            "one for each token that both models have;", 13),
+            words(380, 300, "z are the student's logits, and y is the next token of the label", 13),
         ),
     )  # fmt: skip
 
@@ -116,8 +118,9 @@ def narrow() -> str:
     """Return the drawing from top to bottom, for a phone."""
     heads = ((18, "**teacher**"), (230, "**coefficients**"), (372, "**target**"), (504, "**student**"))
     atoms = ("the atoms s of a model are the columns", "of its LM head's pseudoinverse, one for each")
+    logits = ("token that both models have; z are the", "student's logits, y is the label's next token")
     return _svg(
-        "method-tip-narrow", 344, 740,
+        "method-tip-narrow", 344, 758,
         _texts(*(words(75, y, text, 15) for y, text in heads)),
         model(20, 28, 5, 2, TEACHER, "layer *ℓ*"),
         model(20, 514, 5, 2, STUDENT, "layer *k*, LoRA"),
@@ -129,9 +132,9 @@ def narrow() -> str:
                 (160, 101, "attribution picks *ℓ*", 14), (88, 184, "**h**^{T}", 14),
                 (160, 274, COSINE, 16), (160, 300, "one for each token", 14), (88, 340, "the same", 14),
                 (160, 416, SUM, 16), (160, 442, "in the student's space", 14),
-                (160, 528, "steer", 14), (160, 588, LOSS, 16),
+                (160, 528, "steer", 14), (160, 582, LOSS, 16), (160, 604, OUTPUT, 16),
             )),
-            *(words(172, 690 + 18 * i, text, 13) for i, text in enumerate((*atoms, "token that both models have"))),
+            *(words(172, 690 + 18 * i, text, 13) for i, text in enumerate((*atoms, *logits))),
         ),
     )  # fmt: skip
 
