@@ -52,8 +52,9 @@ from semalign import SemanticBasis, alignment_map, decompose, load_model, recomp
 from semalign.analysis.decomposition import resultant_cosine
 from semalign.analysis.decomposition_figure import figure_bases
 from semalign.bases.frames import random_basis_cosine
-from semalign.data.rows import encode, pad
+from semalign.data.rows import pad
 from semalign.data.tasks import rows
+from semalign.experiments.inputs import held_out_rows
 from semalign.experiments.profiles import load_profile
 from semalign.models.architecture import Architecture
 from semalign.models.capture import states_at
@@ -74,7 +75,7 @@ teacher, student = load_model(settings.teacher), load_model(settings.student)
 
 # %%
 task = next(iter(settings.tasks))
-examples = encode(rows(task, "validation", 8), teacher.tokenizer, 512)
+examples = teacher.encode(held_out_rows(settings, task)[0][:8])
 with torch.no_grad():
     input_ids, mask = pad(examples)
     states = states_at(Architecture(teacher.model), [3], "mlp", input_ids, mask)[3][mask.bool()]

@@ -51,15 +51,14 @@ import pandas as pd
 import torch
 
 from semalign import TransferSettings, load_model, pairing
-from semalign.data.rows import batches, encode
-from semalign.data.tasks import rows
+from semalign.data.rows import batches
+from semalign.experiments.inputs import training_rows
 from semalign.experiments.profiles import load_profile
 from semalign.models.architecture import INTERFACES, Architecture
 from semalign.targets.attribution import attribute_units
 
 settings = load_profile(profile)
 teacher, student = load_model(settings.teacher), load_model(settings.student)
-context = teacher.context_length
 n_examples = TransferSettings().attribution_examples
 
 # %% [markdown]
@@ -81,7 +80,7 @@ def scores(examples, interface="mlp", batch_size=8):
     return {aggregation: layers[:, 0] for aggregation, layers in found.items()}
 
 
-encoded = {task: encode(rows(task, "train", 2 * n_examples), teacher.tokenizer, context) for task in settings.tasks}
+encoded = {task: teacher.encode(training_rows(settings, task)[: 2 * n_examples]) for task in settings.tasks}
 examples = {task: rows_of[:n_examples] for task, rows_of in encoded.items()}
 found = pd.DataFrame(
     {"task": task, "interface": interface, "aggregation": aggregation, "layer": k, "score": score}

@@ -45,8 +45,8 @@ page = open_page("04_pairing", profile, inputs)
 import torch
 
 from semalign import SemanticBasis, alignment_map, attribute_layers, load_model, transfer
-from semalign.data.rows import batches, encode, pad
-from semalign.data.tasks import rows
+from semalign.data.rows import batches, pad
+from semalign.experiments.inputs import training_rows
 from semalign.experiments.profiles import load_profile
 from semalign.models.architecture import Architecture
 from semalign.models.capture import states_at
@@ -83,26 +83,25 @@ print(LayerMap(5, 4, override={3: 4}))
 
 # %%
 task = "micro_gsm8k" if "micro_gsm8k" in settings.tasks else next(iter(settings.tasks))
-train_rows = rows(task, "train", 32)
-scores = attribute_layers(teacher, batches(encode(train_rows, teacher.tokenizer, 512), 8))
+train_rows = training_rows(settings, task)
+scores = attribute_layers(teacher, batches(teacher.encode(train_rows[:32]), 8))
 layer, k = layer_map.pair(1 + int(scores.argmax()))
 
 
 @torch.no_grad()
 def response_states(model, number):
-    examples = encode(train_rows[:12], model.tokenizer, 512)
+    examples = model.encode(train_rows[:12])
     states = states_at(Architecture(model.model), [number], "mlp", *pad(examples))[number]
     return torch.cat([states[i, list(example.positions())] for i, example in enumerate(examples)])
 
 
 h_teacher, h_before = response_states(teacher, layer), response_states(student, k)
-all_rows = rows(task, "train", settings.tasks[task].train_size)
-trained = transfer(teacher, student, all_rows, task=task, **settings.settings_for(task))
+trained = transfer(teacher, student, train_rows, task=task, **settings.settings_for(task))
 h_after = response_states(trained.model, k)
 targets = h_teacher @ alignment_map(SemanticBasis.from_model(teacher), SemanticBasis.from_model(student))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The three steps of the paper's Fig. 3 for a real pair. 1: dashed lines join paired layers, bars are the teacher's attribution, orange is the pair that the critical layer leads to, Δ the layer that is trained. 2: response positions at that pair, with a mark for what comes next: teacher states (orange), the targets made from them (grey) and the student's own states (blue) on the plane of the two directions in which the targets spread most. Teacher states have such a plane of their own. 3: the same after the training. What to see: whether the targets keep the teacher's grouping, and how far the student's states come towards them.", "name": "fig-pairing"}, "image": {"alt": "Columns of teacher and student layers joined by dashed lines, and three scatter plots: teacher states, targets with the student's states before the training, and targets with them after it."}}
-examples = encode(train_rows[:12], student.tokenizer, 512)
+examples = student.encode(train_rows[:12])
 kinds = figures.kinds_of([e.tokens[i + 1] for e in examples for i in e.positions()])
 points = figures.cloud_table(figures.clouds(h_teacher, targets, h_before, h_after), kinds)
 figure = figures.layer_pairs(layer_map, scores.tolist(), k, points)

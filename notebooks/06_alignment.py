@@ -50,14 +50,13 @@ from pathlib import Path
 import semalign
 from semalign.book.comparison import Comparison
 from semalign.book.tables import one_change
-from semalign.data.tasks import rows
+from semalign.experiments.inputs import held_out_rows, training_rows
 from semalign.experiments.profiles import load_profile
 
 settings = load_profile(profile)
 task = "micro_gsm8k" if "micro_gsm8k" in settings.tasks else next(iter(settings.tasks))
 teacher, student = semalign.load_model(settings.teacher), semalign.load_model(settings.student)
-train = rows(task, "train", settings.tasks[task].train_size)
-held_out = rows(task, "validation", 200)
+train, (held_out, _) = training_rows(settings, task), held_out_rows(settings, task)
 scratch = Path(tempfile.mkdtemp())
 
 # %% [markdown]

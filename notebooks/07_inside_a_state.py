@@ -54,8 +54,7 @@ page = open_page("07_inside_a_state", profile, inputs)
 # %%
 from semalign import load_model, transfer
 from semalign.analysis.inside import INTERFACE, Inside
-from semalign.data.rows import encode
-from semalign.data.tasks import rows
+from semalign.experiments.inputs import held_out_rows, training_rows
 from semalign.experiments.profiles import load_profile
 
 settings = load_profile(profile)
@@ -67,7 +66,7 @@ def steered(task):
     return transfer(
         teacher,
         student,
-        rows(task, "train", 128),
+        training_rows(settings, task)[:128],
         task=task,
         interface=INTERFACE,
         student_layer=middle,
@@ -77,8 +76,7 @@ def steered(task):
 
 
 def look(task, adapted):
-    (example,) = encode(rows(task, "validation", 1), student.tokenizer, 512)
-    return Inside(teacher, student, adapted).look(example)
+    return Inside(teacher, student, adapted).look(student.encode(held_out_rows(settings, task)[0][:1])[0])
 
 
 trained = {task: steered(task) for task in settings.tasks}
@@ -118,11 +116,12 @@ page.provenance("inside", records=steering)
 # For comparison the teacher's states are also mapped onto the teacher itself, and onto `micro-sibling`, whose atoms largely correspond to the teacher's.
 
 # %%
+micro = load_profile("micro")
 others = {name: load_model(name) for name in ("micro-teacher", "micro-sibling")}
 unsteered = {
     name: [
-        Inside(teacher, model, model).look(encode(rows(task, "validation", 1), model.tokenizer, 512)[0])
-        for task in settings.tasks
+        Inside(others["micro-teacher"], model, model).look(model.encode(held_out_rows(micro, task)[0][:1])[0])
+        for task in micro.tasks
     ]
     for name, model in others.items()
 }

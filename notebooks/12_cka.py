@@ -167,7 +167,7 @@ if sibling is None:
 else:
     page.save(sibling, "cka-sibling")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "As {numref}`fig-cka-micro`, for micro-teacher and micro-sibling. What to see: whether the diagonal is clearer than in the pair that was trained apart.", "name": "fig-cka-sibling"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for micro-teacher and micro-sibling, with a scale of its own. What to see: whether the diagonal is clearer than in the pair that was trained apart.", "name": "fig-cka-sibling"}, "image": {"alt": "Four heat maps of teacher layers by student layers: before and after alignment, linear and RBF kernel."}}
 if sibling is not None:
     figure = figures.layer_similarity(sibling, "raw")
 

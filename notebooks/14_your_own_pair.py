@@ -64,7 +64,7 @@ from semalign.targets.vocabulary_report import compare_vocabularies
 settings = load_profile(profile)
 teacher, student = settings.teacher, settings.student
 task = "micro_mmlu" if "micro_mmlu" in settings.tasks else next(iter(settings.tasks))
-mine = rows(task, 384)
+mine = rows(task, 384)  # yours: semalign.data.rows.read_rows("mine.jsonl")
 training, held_out = mine[:128], mine[128:]
 compare_vocabularies(teacher, student, training)
 
@@ -95,7 +95,7 @@ compare_vocabularies(teacher, student, training)
 # Run the first two also with one control: `map=permuted` gives each teacher atom another student atom. The map has the same form, but tokens no longer correspond, so a gain that it also reaches does not come from semantics.
 
 # %%
-from semalign import run_method
+from semalign import load_model, run_method
 
 recipes = {
     "the paper's settings": ("semalign", {}),
@@ -109,8 +109,9 @@ recipes = {
     "labels alone, all layers": ("sft", {"learning_rate": 3e-3}),
 }
 common = {"validation": held_out, "epochs": 3, "batch_size": 16}
+loaded = load_model(student)  # once for all recipes, which share its weights
 results = {
-    name: run_method(method, teacher, student, training, **common, **changed)
+    name: run_method(method, teacher, loaded, training, **common, **changed)
     for name, (method, changed) in recipes.items()
 }
 
@@ -128,7 +129,6 @@ results = {
 # The number to look at first is the change of the response NLL on the held-out rows. To see whether the change depends on which rows were held out, it is computed for each row, and a bootstrap over the rows gives its interval.
 
 # %%
-from semalign import load_model
 from semalign.models.architecture import Architecture
 from semalign.results.statistics import paired_bootstrap
 from semalign.training.finetuning import row_nll
@@ -141,7 +141,7 @@ def nll(model):
     return [each / len(example.positions()) for each, example in zip(sums, examples, strict=True)]
 
 
-before = nll(load_model(student))
+before = nll(loaded)
 change = {name: paired_bootstrap(nll(result.model), before) for name, result in results.items()}
 
 # %% tags=["hide-input"]
@@ -168,7 +168,7 @@ page.show_table(
 # - **Subtract the permuted control.** What the real atoms reach beyond the permuted ones is the part that semantics explain.
 # - **Subtract the labels.** If labels alone at the same layer are as good, the teacher added nothing. If `sft` is better, run that.
 #
-# When the NLL falls, score the task itself, which needs a [task file](add-task): `semalign evaluate path/to/student --adapter runs/mine --task my-task.yaml`. What our own pairs gave, with all controls, is in [Controls](09_controls.ipynb), [Chosen settings](10_chosen_settings.ipynb) and [Claims](../claims.md).
+# When the NLL falls, score the task itself, which needs a [task file](add-task): `semalign evaluate path/to/student --adapter runs/mine --task my-task.yaml`. For a chat model that learned from conversations, add `--chat model`, so that it is asked in the format that it learned. What our own pairs gave, with all controls, is in [Controls](09_controls.ipynb), [Chosen settings](10_chosen_settings.ipynb) and [Claims](../claims.md).
 #
 # ## Memory and time
 #
@@ -177,9 +177,12 @@ page.show_table(
 # ```yaml
 # teacher: path/to/teacher
 # student: path/to/student
+# models: {dtype: auto}
 # tasks:
 #   gsm8k: {train_size: 1000, epochs: 5, learning_rate: 3.0e-4}
 # ```
+#
+# The page of the API has [all its keys](#table-of-profiles). A plan needs a task file for your data and a `config.json`, so that it knows no GGUF files, and it does not count mixtures of experts.
 #
 # [Published weights](13_published_weights.ipynb) has the minutes of a model of 135 million parameters on a CPU. Where memory is short, you can change the following ([all settings](table-of-settings)), none of which changes the results beyond rounding:
 #

@@ -5,8 +5,11 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, Field
 
+from semalign.experiments.profile_parts import EvaluationProfile, TaskProfile, Variant
+from semalign.experiments.profiles import Profile
 from semalign.methods.registry import method, methods
 from semalign.methods.setting_lines import SettingLine, setting_lines
+from semalign.models.placement import Placement
 from semalign.registry import lookup
 from semalign.settings import LAYER_LOSSES, TransferSettings
 
@@ -40,6 +43,18 @@ def test_a_table_has_what_a_class_adds_or_changes():
         SettingLine("partners", "mapping from integer to integer", "{}", "partners"),
         SettingLine("flag", "True or False", "False", "flag"),
     ]
+
+
+@pytest.mark.parametrize("keys", [Profile, TaskProfile, Variant, EvaluationProfile, Placement])
+def test_every_key_of_a_profile_says_what_it_means(keys):
+    lines = {line.name: line for line in setting_lines(keys)}
+    assert lines.keys() == keys.model_fields.keys() and all(line.values and line.meaning for line in lines.values())
+
+
+def test_a_key_with_keys_of_its_own_is_a_mapping_without_a_default_in_words():
+    lines = {line.name: line for line in setting_lines(Profile)}
+    assert lines["evaluation"][1:3] == ("mapping", "") and lines["tasks"].values == "mapping from text to mapping"
+    assert lines["seeds"].values == "list of integer" and lines["teacher"].default == "required"
 
 
 def test_a_setting_of_a_registry_lists_its_names():

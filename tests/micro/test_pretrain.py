@@ -11,6 +11,7 @@ from semalign.micro.cutting import narrowed, paired_layers
 from semalign.micro.pretrain import _state_folder, continued_model, cut_model, new_model, pretrain
 from semalign.micro.recipe import Cut, ModelRecipe, Recipe, Shape, Stage, Training, load_recipe
 from semalign.micro.training import packed_rows
+from semalign.models.loading import load_model
 
 SHAPE = Shape(layers=1, hidden=16, intermediate=16, heads=2)
 TRAINING = Training(
@@ -77,6 +78,8 @@ def test_a_cut_model_is_trained_but_for_what_is_frozen(tokenizer, family):
     after = load_file(made / "model.safetensors")
     unchanged = {name for name, weight in after.items() if torch.equal(weight, before[name])}
     assert unchanged == {"lm_head.weight"}
+    assert {weight.dtype for weight in after.values()} == {torch.float16}
+    assert load_model(made, dtype="auto").model.dtype == torch.float32
     record = json.loads((made / "pretraining.json").read_text())
     assert record["recipe"]["cut"] == {"layers": 2, "hidden": 12, "rows": 3}
     assert len(record["losses"]) == 1

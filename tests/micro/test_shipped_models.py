@@ -7,6 +7,8 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoTokenizer
 
 from semalign.micro.recipe import load_recipe
+from semalign.models.identity import model_identity
+from semalign.models.loading import load_model
 from semalign.paths import models_dir, results_dir
 
 NAMES = ("micro-teacher", "micro-student", "micro-sibling", "micro-coder", "micro-wizard")
@@ -27,6 +29,13 @@ def test_weights_are_float16_and_fit_the_tokenizer(name):
     with safe_open(folder / "model.safetensors", framework="pt") as weights:
         assert {weights.get_tensor(key).dtype.__str__() for key in weights.keys()} == {"torch.float16"}
         assert weights.get_tensor("lm_head.weight").shape[0] == rows
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_machine_with_a_gpu_takes_the_type_that_records_have(name):
+    model = load_model(name, dtype="auto")
+    assert model.model.dtype == torch.float32
+    assert model_identity(model) == model_identity(load_model(name, dtype="float32"))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -64,7 +64,7 @@ class SemanticBasis:
         unique_rows: bool = False,
         rtol: Cutoff = RTOL,
     ) -> "SemanticBasis":
-        """Return the output-side basis of an LM head W (V x D): row i is ``s_i = e_i W^+`` transposed, a column of W^+.
+        """Return the output-side basis of an LM head W (V x D): row i is ``s_i = W^+ e_i``, column i of W^+.
 
         ``W^+ = (W^T W)^+ W^T`` goes through the D x D Gram matrix; singular values that are at most ``rtol`` times the
         largest count as zero (:func:`semalign.bases.pseudoinverse.gram_pseudoinverse`). Products are in float32 where

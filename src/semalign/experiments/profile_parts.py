@@ -19,11 +19,11 @@ class TaskProfile(Strict):
 
     train_size: int | None = Field(None, ge=1, description="training rows; None: all")
     training_data: str | None = Field(None, description="data set to train on; None: as the task file says")
-    epochs: int | None = Field(None, ge=1)
-    learning_rate: float | None = Field(None, gt=0)
+    epochs: int | None = Field(None, ge=1, description="epochs; None: the method's default")
+    learning_rate: float | None = Field(None, gt=0, description="learning rate; None: the method's default")
     align_size: int | None = Field(None, ge=1, description="alignment rows of LaTen (Table 4)")
     align_steps: int | None = Field(None, ge=1, description="alignment steps of LaTen (Table 4)")
-    align_learning_rate: float | None = Field(None, gt=0)
+    align_learning_rate: float | None = Field(None, gt=0, description="learning rate of LaTen; None: its default")
 
 
 class Variant(BaseModel):
@@ -43,7 +43,7 @@ class Variant(BaseModel):
 class EvaluationProfile(Strict):
     """How models are scored."""
 
-    batch_size: int = Field(64, ge=1)
+    batch_size: int = Field(64, ge=1, description="items that are answered at once; fewer where memory is short")
     limit: int | None = Field(None, ge=1, description="items of a split; None: all")
     chat: ChatName | None = Field(None, description="chat format, in training too; None: as the task file says")
     engine: EngineName = Field("transformers", description="what answers, where the process names no other")

@@ -22,27 +22,32 @@ from semalign.yaml_text import read_mapping
 class Profile(Strict):
     """A scale at which everything runs: ``micro``, ``small``, ``llama2`` or a file of the user's own."""
 
-    name: str
-    teacher: str
-    student: str
+    name: str = Field(description="name of the file; given by the file, not in it")
+    teacher: str = Field(description="the general teacher: a bundled model, a folder, a hub id or a GGUF file")
+    student: str = Field(description="the model that learns")
     teachers: dict[str, list[str]] = Field({}, description="further teachers (Table 2) and the tasks they are for")
     further_entries: list[str] = Field([], description="entries that run from these teachers too; empty: all")
-    tasks: dict[str, TaskProfile]
+    tasks: dict[str, TaskProfile] = Field(description="bundled tasks or task files, each with the keys of a task")
     transfer: dict[str, Any] = Field(
         {}, description="settings that differ from the paper's, for every method that trains a LoRA and has them"
     )
-    variants: dict[str, Variant] = Field({}, description="further entries of the tables, or settings of a method's own")
+    variants: dict[str, Variant] = Field(
+        {}, description="further entries of the tables, or settings of a method's own, with the keys of an entry"
+    )
     selection: dict[str, dict[str, Annotated[list[Any], Field(min_length=1)]]] = Field(
         {}, description="for each entry, the values of each setting to choose from on validation data"
     )
-    seeds: list[int] = Field(min_length=1)
+    seeds: list[int] = Field(min_length=1, description="seeds of each entry; 0, 1 and 2 if left out")
     held_out: int = Field(200, ge=1, description="rows, at most, on which every training is measured")
     scored: bool = Field(
         True, description="whether models are scored on the test split; if not, only their held-out losses are measured"
     )
-    evaluation: EvaluationProfile = EvaluationProfile.model_validate({})
+    evaluation: EvaluationProfile = Field(
+        EvaluationProfile.model_validate({}), description="how models are scored, with the keys of an evaluation"
+    )
     models: Placement = Field(
-        Placement.model_validate({}), description="type and devices of all models, where the process names none"
+        Placement.model_validate({}),
+        description="type and devices of all models, where the process names none, with the keys of a placement",
     )
 
     _given: str = PrivateAttr("")

@@ -59,6 +59,10 @@ def _words(annotation: Any, metadata: Iterable[Any] = ()) -> str:
         return ", ".join(map(str, parts))
     if origin is tuple:
         return f"list of {_words(parts[0])}"
+    if origin is list:
+        return f"list of {_words(parts[0])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "mapping"
     if origin is dict:
         return f"mapping from {_words(parts[0])} to {_words(parts[1])}"
     if places := [item.place for item in metadata if isinstance(item, Registered)]:
@@ -75,4 +79,7 @@ def _limits(metadata: Iterable[Any]) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    return "required" if field.is_required() else str(field.get_default(call_default_factory=True))
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    return "" if isinstance(value, BaseModel) else str(value)

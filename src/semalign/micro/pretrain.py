@@ -1,5 +1,6 @@
 """Train the micro family: a teacher and a student from scratch; models that continue the teacher, one of them cut."""
 
+import json
 import platform
 import shutil
 import time
@@ -158,10 +159,15 @@ def _record(
 
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, record: dict[str, object]) -> None:
-    """Write model (float16), tokenizer and record; keep an existing model card."""
+    """Write model, tokenizer and record; keep an existing model card.
+
+    The weights take half the space, in float16, and are loaded in float32, on a GPU too: records are of this type.
+    """
     card = (folder / CARD).read_text() if (folder / CARD).exists() else None
     with atomic_path(folder) as partial:
         model.half().save_pretrained(partial)
+        config = json.loads((partial / "config.json").read_text())
+        write_json(partial / "config.json", {**config, "dtype": "float32"})
         tokenizer.save_pretrained(partial)
         write_json(partial / "pretraining.json", record)
         if card is not None:
