@@ -10,8 +10,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from semalign.files import json_fingerprint
+from semalign.included import included_code
 from semalign.models.pair import Pair
-from semalign.registry import included_code
 from semalign.settings import MethodSettings, deciding
 from semalign.training.watching import Watch, Watcher, unwatched
 
