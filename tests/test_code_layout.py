@@ -36,6 +36,7 @@ def test_the_drawing_and_the_table_have_every_package():
         "own_modules",
         "included",
         "registry",
+        "truth_values",
         "settings",
         "stopping",
     }

@@ -1,15 +1,8 @@
 """Settings: what is refused, what survives a record, and the value of an objective."""
 
-from enum import IntEnum
-from fractions import Fraction
-from typing import Annotated, Any, Literal
-
-import numpy as np
 import pytest
-import torch
-from pydantic import Field
 
-from semalign.settings import MEMORY, MethodSettings, TrainingSettings, TransferSettings, deciding
+from semalign.settings import MEMORY, TrainingSettings, TransferSettings, deciding
 
 
 @pytest.mark.parametrize(
@@ -82,84 +75,8 @@ def test_settings_of_attribution_may_be_given_for_all_entries_of_a_profile(layer
     assert found.attribution == "signed" and found.attribution_examples == 8
 
 
-class Level(IntEnum):
-    LOW = 0
-    HIGH = 1
-
-
-class Own(MethodSettings):
-    """Settings of a user's own."""
-
-    numbers: list[tuple[int, ...]] | None = None
-    by_name: dict[str, Annotated[float, Field(ge=0)]] | None = None
-    level: Level = Level.LOW
-    one: Literal[0, 1] = 0
-    share: Fraction | None = None
-    both: int | bool = 0
-    flag: bool | None = None
-    flags: dict[str, bool] | None = None
-    options: dict[str, Any] | None = None
-    mixed: int | dict | None = None
-    any_of_each: dict[str, int | Any] | None = None
-    anything: Any = None
-    name: str | None = None
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"layer_map": {True: 2, 3: 4}},
-        {"layer_map": {3: True}},
-        {"student_layers": [2, True]},
-        {"student_layers": {True}},
-        {"student_layers": {True: 1}.keys()},
-        {"learning_rate": True},
-        {"rank": np.True_},
-        {"rank": torch.tensor(True)},
-        {"student_layers": np.array([True])},
-    ],
-)
+@pytest.mark.parametrize("settings", [{"rank": True}, {"layer_map": {True: 2, 3: 4}}, {"student_layers": [2, True]}])
 def test_a_truth_value_is_no_number(settings):
-    with pytest.raises(ValueError, match=rf"^{next(iter(settings))}: it is .*true.*; give a value, not true or false$"):
+    with pytest.raises(ValueError, match=rf"^{next(iter(settings))}: it is true; give a value, not true or false$"):
         TransferSettings(**settings)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"numbers": [(1, 2), (3, False)]},
-        {"by_name": {"a": 0.5, "b": False}},
-        {"level": False},
-        {"one": False},
-        {"share": False},
-    ],
-)
-def test_a_truth_value_is_no_number_in_settings_of_a_users_own(settings):
-    with pytest.raises(ValueError, match=rf"^{next(iter(settings))}: it is false; give a value, not true or false$"):
-        Own(**settings)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"both": True},
-        {"flag": True},
-        {"flags": {"a": True}},
-        {"options": {"use_rslora": True, "layers": [1]}},
-        {"mixed": {"a": True}},
-        {"any_of_each": {"a": [True]}},
-        {"anything": [True]},
-        {"numbers": [[1], [0, 1]]},
-    ],
-)
-def test_a_truth_value_is_taken_where_it_stays_one(settings):
-    assert {name: Own(**settings).model_dump(mode="json")[name] for name in settings} == settings
-
-
-def test_a_list_that_holds_itself_is_no_list_of_numbers():
-    circle: list[Any] = []
-    circle.append(circle)
-    with pytest.raises(ValueError, match=r"^numbers\.0"):
-        Own(numbers=circle)
-    with pytest.raises(ValueError, match="name: Input should be a valid string; it is True"):
-        Own(name=True)
+    assert TransferSettings(interpolate=True).interpolate

@@ -4,14 +4,14 @@ This module imports neither torch nor transformers. A setting that names an obje
 settings are created, not when this module is imported, and only if it is given.
 """
 
-from collections.abc import Iterator, Mapping, Set
-from numbers import Number
-from typing import Annotated, Any, Literal, get_args, get_origin
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from semalign.errors import problems
 from semalign.registry import Registered, fact, lookup
+from semalign.truth_values import check_numbers
 
 MAPS = "semalign.targets.maps:MAPS"
 LAYER_LOSSES = "semalign.training.layer_losses:LAYER_LOSSES"
@@ -31,8 +31,6 @@ MEMORY = frozenset({"micro_batch_size", "activation_checkpointing"})
 They mean the same in every method that has them, and are in no identity: a checkpoint or a record that was made with
 others may be used."""
 
-OF_TRUTHS = (bool, list, tuple, Set, Mapping, BaseModel)  # types that are truth values, or may hold some
-
 
 class MethodSettings(BaseModel):
     """Settings that every method has; an unknown or invalid value is an error."""
@@ -50,10 +48,7 @@ class MethodSettings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _check_truth(cls, value: Any, info: Any) -> Any:
-        """Refuse a truth value for a number, also in lists and dicts, since Python would take it for 0 or 1."""
-        found = [each for each in _single_values(value) if _is_truth(each)]
-        if found and _takes_numbers_alone(cls.model_fields[str(info.field_name)].annotation):
-            raise ValueError(f"it is {str(found[0]).lower()}; give a value, not true or false")
+        check_numbers(cls.model_fields[str(info.field_name)].annotation, value)
         return value
 
     def objective(self, terms: Mapping[str, Any]) -> Any:
@@ -201,38 +196,3 @@ class TransferSettings(TrainingSettings):
 def deciding(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of some settings that decide what comes out: all but :data:`MEMORY`."""
     return {key: value for key, value in configuration.items() if key not in MEMORY}
-
-
-def _single_values(value: Any) -> Iterator[Any]:
-    """Yield what is in nested lists, tuples, sets and dicts, keys too; one that holds itself is read once."""
-    waiting, known = [value], set()
-    while waiting:
-        each = waiting.pop()
-        if not isinstance(each, list | tuple | Set | Mapping):
-            yield each
-        elif id(each) not in known:
-            known.add(id(each))
-            waiting += [*each, *each.values()] if isinstance(each, Mapping) else each
-
-
-def _is_truth(value: Any) -> bool:
-    return isinstance(value, bool) or str(getattr(value, "dtype", "")) in ("bool", "torch.bool")
-
-
-def _takes_numbers_alone(annotation: Any) -> bool:
-    """Return whether a setting takes numbers, and neither truth values nor anything that may hold them."""
-    kinds = [kind for kind in _kinds(annotation) if isinstance(kind, type)]
-    may_hold = any(kind in (Any, object) or issubclass(kind, OF_TRUTHS) for kind in kinds)
-    return any(issubclass(kind, Number) for kind in kinds) and not may_hold
-
-
-def _kinds(annotation: Any) -> Iterator[Any]:
-    """Yield the types of the single values that an annotation allows."""
-    origin, parts = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        yield from map(type, parts)
-    elif parts:
-        for part in parts[:1] if origin is Annotated else parts:
-            yield from _kinds(part)
-    else:
-        yield annotation
