@@ -10,7 +10,7 @@ from helpers.bad_places import make_place
 from jaxtyping import TypeCheckError
 
 from semalign import cli
-from semalign.registry import VARIABLE
+from semalign.included import VARIABLE
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,9 @@ def test_the_drawing_and_the_table_have_every_package():
         "cache_folder",
         "declarations",
         "own_modules",
+        "included",
         "registry",
+        "truth_values",
         "settings",
         "stopping",
     }

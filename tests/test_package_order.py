@@ -7,7 +7,7 @@ import semalign
 
 ORDER = (
     *("paths", "errors", "hub", "outputs", "disk", "yaml_text", "files", "tensor_files"),
-    *("cache_folder", "declarations", "own_modules", "registry", "settings", "stopping"),
+    *("cache_folder", "declarations", "own_modules", "included", "registry", "truth_values", "settings", "stopping"),
     *("sandbox", "results", "data", "models", "bases", "targets", "training", "methods"),
     *("evaluation", "analysis", "experiments", "planning", "micro", "book", "cli"),
 )

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from semalign import paths
+from semalign.included import included_folders
 from semalign.models.located import locate
-from semalign.registry import included_folders
 from semalign.sandbox import SandboxError, sandbox_mode
 
 ROOT = Path(__file__).parents[1]

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from semalign.registry import VARIABLE, Registry, include, lookup, own_modules, registered_by
+from semalign.included import VARIABLE
+from semalign.registry import Registry, include, load_included, lookup, own_modules, registered_by
 from semalign.targets.maps import MAPS
 
 
@@ -63,7 +64,7 @@ def test_a_folder_is_included_once_and_told_to_child_processes(tmp_path, monkeyp
     script = f"from semalign.settings import TransferSettings; print({settings}.map)"
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert told.stdout.strip() == "of_a_test", told.stderr
-    MAPS._items.pop("of_a_test")
+    MAPS.forget(own_modules()[str(tmp_path / "mine.py")])
 
 
 def test_a_file_that_failed_after_registering_can_be_included_once_it_is_mended(tmp_path, monkeypatch):
@@ -76,20 +77,13 @@ def test_a_file_that_failed_after_registering_can_be_included_once_it_is_mended(
     (tmp_path / "mine.py").write_text(text + "raise KeyError('later')\n")
     with pytest.raises(ImportError, match=r"mine\.py cannot be included: KeyError: 'later'"):
         include(tmp_path)
-    monkeypatch.setenv(VARIABLE, "")
     assert "half_way" not in MAPS and "ridge" in MAPS  # which the package registers, whoever imports it first
     (tmp_path / "mine.py").write_text(text)
     include(tmp_path)
     assert "half_way" in MAPS
-    assert registered_by(own_modules()[str(tmp_path / "mine.py")]) == ["map 'half_way'"]
-    MAPS._items.pop("half_way")
-
-
-def test_a_file_that_ends_the_process_is_told_as_one_that_fails(tmp_path, monkeypatch):
-    monkeypatch.setenv(VARIABLE, "")
-    (tmp_path / "exits.py").write_text("raise SystemExit\n")
-    with pytest.raises(ImportError, match=r"exits\.py cannot be included: SystemExit$"):
-        include(tmp_path)
+    module = own_modules()[str(tmp_path / "mine.py")]
+    assert registered_by(module) == ["map 'half_way'"]
+    MAPS.forget(module)
 
 
 def test_what_cannot_be_included_is_told_in_one_line(tmp_path, monkeypatch):
@@ -121,14 +115,51 @@ def test_an_installed_distribution_registers_by_an_entry_point(monkeypatch):
     assert loaded == ["it"]
 
 
-def test_a_file_that_failed_can_be_mended_without_importing_its_neighbours_again(tmp_path, monkeypatch):
+MAP = "from semalign.targets.maps import alignment_map\n@alignment_map({name!r}, needs='nothing', into='teacher')\n"
+FUNCTION = "def make(teacher, student, settings):\n    return None\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return a folder with a map of a test, that nothing remembers afterwards."""
     monkeypatch.setenv(VARIABLE, "")
-    monkeypatch.setenv("COUNT", "")
-    (tmp_path / "a_sound.py").write_text("import os\nos.environ['COUNT'] += 'x'\n")
-    (tmp_path / "broken.py").write_text("import no_such_module\n")
-    for _ in range(2):  # the second attempt names the same fault
-        with pytest.raises(ImportError, match=r"broken\.py cannot be included: No module named 'no_such_module'"):
-            include(tmp_path)
-    (tmp_path / "broken.py").write_text("import os\nos.environ['COUNT'] += 'y'\n")
-    include(tmp_path)
-    assert os.environ["COUNT"] == "xy"
+    (tmp_path / "mine.py").write_text(MAP.format(name="of_a_test") + FUNCTION)
+    yield tmp_path
+    MAPS.forget(own_modules().get(str(tmp_path / "mine.py"), ""))
+
+
+def test_a_folder_of_the_variable_and_of_include_is_the_same_by_whatever_path(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv(VARIABLE, ".")
+    load_included()
+    include(folder)
+    include(".")
+    assert "of_a_test" in MAPS and os.environ[VARIABLE] == "."
+
+
+def test_a_folder_that_cannot_be_included_spoils_no_later_look_up(folder):
+    (folder / "second.py").write_text("raise KeyError('no')\n")
+    with pytest.raises(ImportError, match=r"second\.py cannot be included: KeyError: 'no'"):
+        include(folder)
+    assert os.environ[VARIABLE] == ""
+    assert "map of nobody" not in Registry("map", "semalign.targets.maps")
+
+
+def test_a_file_may_look_something_up_while_it_is_imported(folder, monkeypatch):
+    """The registry of methods is not complete yet, and completing it imports the included folders."""
+    look = "from semalign.registry import Registry\nassert not list(Registry('thing', 'semalign.methods.declared'))\n"
+    (folder / "mine.py").write_text(MAP.format(name="of_a_test") + FUNCTION + look)
+    monkeypatch.setenv(VARIABLE, str(folder))
+    load_included()
+    assert "of_a_test" in MAPS
+
+
+def test_owners_are_the_modules_that_registered_something():
+    registry = Registry("colour", "semalign.targets.maps")
+    assert registry.owners() == set()
+    registry.add("red", 1)
+    registry.add("blue", 2)
+    (owner,) = registry.owners()
+    assert registry.registered_by(owner) == ["colour 'red'", "colour 'blue'"]
+    registry.forget(owner)
+    assert registry.owners() == set() and "red" not in registry

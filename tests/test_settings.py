@@ -1,8 +1,8 @@
-"""Settings: what is refused, what a variant fixes, and the value of an objective."""
+"""Settings: what is refused, what survives a record, and the value of an objective."""
 
 import pytest
 
-from semalign.settings import MEMORY, TrainingSettings, TransferSettings, deciding, variant
+from semalign.settings import MEMORY, TrainingSettings, TransferSettings, deciding
 
 
 @pytest.mark.parametrize(
@@ -33,18 +33,6 @@ def test_settings_survive_their_record():
     settings = TransferSettings(student_layers=[3, 4], layer_map={3: 5})
     assert TransferSettings(**settings.model_dump(mode="json")) == settings
     assert settings.model_dump(mode="json")["student_layers"] == [3, 4]
-
-
-def test_a_variant_has_other_defaults_and_keeps_what_it_fixes():
-    made = variant("RidgeSettings", {"map": "ridge", "epochs": 7}, ["map"])
-    assert (made().map, made().epochs, made(epochs=2).epochs, made().layer_loss) == ("ridge", 7, 2, "cosine")
-    assert made(map="ridge") == made()
-    assert made.__name__ == "RidgeSettings"
-    with pytest.raises(ValueError, match=r"map: it is 'ridge' in this method and cannot be changed"):
-        made(map="semantic")
-    with pytest.raises(ValueError, match="greater than or equal to 1"):
-        made(epochs=0)
-    assert TransferSettings().map == "semantic"
 
 
 def test_settings_that_change_memory_only_decide_nothing():
@@ -85,3 +73,10 @@ def test_settings_of_attribution_may_be_given_for_all_entries_of_a_profile(layer
     """Some entries name their layers, and a profile gives such settings for all of them."""
     found = TransferSettings(attribution="signed", attribution_examples=8, **layers)
     assert found.attribution == "signed" and found.attribution_examples == 8
+
+
+@pytest.mark.parametrize("settings", [{"rank": True}, {"layer_map": {True: 2, 3: 4}}, {"student_layers": [2, True]}])
+def test_a_truth_value_is_no_number(settings):
+    with pytest.raises(ValueError, match=rf"^{next(iter(settings))}: it is true; give a value, not true or false$"):
+        TransferSettings(**settings)
+    assert TransferSettings(interpolate=True).interpolate

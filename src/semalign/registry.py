@@ -6,31 +6,24 @@ if their folder is given to :func:`include` (``--include`` on the command line) 
 ``SEMALIGN_INCLUDE``, or if an installed distribution names them as entry points of the group ``semalign``.
 """
 
-import hashlib
-import os
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 from semalign.declarations import declared
-from semalign.errors import folded, nearest, one_line
-from semalign.files import file_sha256
-from semalign.own_modules import import_file, imported
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
+from semalign.errors import folded, nearest
+from semalign.included import add_folder, import_folder, included_folders, installed
+from semalign.own_modules import imported
 
 T = TypeVar("T")
 _registries: "set[Registry[Any]]" = set()
-VARIABLE = "SEMALIGN_INCLUDE"
 
 
 class Registry(Generic[T]):
@@ -62,6 +55,10 @@ class Registry(Generic[T]):
         self._items[name], self._owners[name] = item, owner
         _registries.add(self)
         return item
+
+    def owners(self) -> set[str]:
+        """Return the names of all modules that have registered an object."""
+        return set(self._owners.values())
 
     def registered_by(self, module: str) -> list[str]:
         """Return kind and name of each object that a module has registered."""
@@ -131,7 +128,7 @@ def own_modules() -> dict[str, str]:
     They are those of included folders, those beside task files, and modules of other distributions that register
     objects.
     """
-    owners = {owner for registry in _registries for owner in registry._owners.values()}
+    owners = {owner for registry in _registries for owner in registry.owners()}
     others = [sys.modules[owner] for owner in owners if owner in sys.modules and not owner.startswith("semalign.")]
     return {file: module.__name__ for module in others if (file := getattr(module, "__file__", None))} | imported()
 
@@ -165,7 +162,7 @@ def fact(place: str, name: str, key: str, default: Any = None) -> Any:
 
 def names(place: str) -> list[str]:
     """Return all names in the registry at ``place``: those that its package declares or, with files of a user, all."""
-    return list(lookup(place)) if included_folders() or _installed() else list(declared(place))
+    return list(lookup(place)) if included_folders() or installed() else list(declared(place))
 
 
 def placed(function: Callable[..., T] | str) -> Callable[..., T]:
@@ -202,55 +199,28 @@ def include(folder: Path | str) -> None:
 
     Raises:
         NotADirectoryError: if the folder does not exist.
-        ImportError: if a file cannot be imported; the message names it.
+        ImportError: if a file cannot be imported; the message names it. The folder is not included then.
     """
     folder = Path(folder).expanduser().resolve()
     if not folder.is_dir():
         raise NotADirectoryError(f"--include takes a folder of Python files; {folder} is not a folder")
-    known = included_folders()
-    if folder not in known:
-        os.environ[VARIABLE] = os.pathsep.join(map(str, [*known, folder]))
-    _import_folder(folder)
-
-
-def included_folders() -> list[Path]:
-    """Return the folders of ``SEMALIGN_INCLUDE``, to which :func:`include` adds."""
-    return [Path(part) for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
-
-
-def included_code() -> list[str]:
-    """Return a hash of each Python file in the included folders."""
-    files = (path for folder in included_folders() for path in sorted(folder.glob("*.py")))
-    return [file_sha256(path) for path in files]
+    _register_folder(folder)
+    add_folder(folder)
 
 
 def load_included() -> None:
     """Import the folders of ``SEMALIGN_INCLUDE`` and the entry points of installed distributions, each once."""
     for folder in included_folders():
-        _import_folder(folder)
-    for entry_point in _installed():
+        _register_folder(folder)
+    for entry_point in installed():
         entry_point.load()
 
 
-def _installed() -> "EntryPoints":
-    """Return the entry points of installed distributions; the import of what finds them takes long."""
-    from importlib.metadata import entry_points
-
-    return entry_points(group="semalign")
-
-
-def _import_folder(folder: Path) -> None:
-    for path in sorted(folder.glob("*.py")):
-        _import_file(path)
-
-
-@cache
-def _import_file(path: Path) -> None:
-    # The module name depends on the folder, so that files of the same name in two folders are different modules.
-    name = f"semalign_included_{hashlib.sha256(str(path.parent).encode()).hexdigest()[:8]}_{path.stem}"
+def _register_folder(folder: Path) -> None:
+    """Import the files of a folder; of one that fails nothing stays registered, so that it can be mended."""
     try:
-        import_file(name, path)
-    except (Exception, SystemExit) as error:
-        for registry in _registries:  # so that the file can be included once it is mended
-            registry.forget(name)
-        raise ImportError(f"{path} cannot be included: {one_line(error)}") from error
+        import_folder(folder)
+    except ImportError as error:
+        for registry in _registries:
+            registry.forget(str(error.name))
+        raise

@@ -4,25 +4,14 @@ This module imports neither torch nor transformers. A setting that names an obje
 settings are created, not when this module is imported, and only if it is given.
 """
 
-from collections.abc import Collection, Mapping
-from copy import copy
-from functools import partial
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    create_model,
-    field_validator,
-    model_validator,
-)
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from semalign.errors import problems
 from semalign.registry import Registered, fact, lookup
+from semalign.truth_values import check_numbers
 
 MAPS = "semalign.targets.maps:MAPS"
 LAYER_LOSSES = "semalign.training.layer_losses:LAYER_LOSSES"
@@ -30,7 +19,7 @@ OUTPUT_TERMS = "semalign.training.output_terms:OUTPUT_TERMS"
 SCHEDULES = "semalign.training.schedules:SCHEDULES"
 
 Interface = Literal["attention", "mlp", "residual", "layer"]
-InterfaceOrHeads = Literal["attention", "mlp", "residual", "layer", "heads"]
+InterfaceOrHeads = Literal[Interface, "heads"]
 Layer = Annotated[int, Field(ge=1)]
 
 OF_TEACHER = ("kl", "reverse_kl")  # output terms without labels
@@ -59,12 +48,7 @@ class MethodSettings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _check_truth(cls, value: Any, info: Any) -> Any:
-        """Refuse a truth value for a number, since Python would take it for 0 or 1."""
-        values = value if isinstance(value, list | tuple) else [value]
-        if cls.model_fields[str(info.field_name)].annotation is not bool and (
-            found := [each for each in values if isinstance(each, bool)]
-        ):
-            raise ValueError(f"it is {str(found[0]).lower()}; give a value, not true or false")
+        check_numbers(cls.model_fields[str(info.field_name)].annotation, value)
         return value
 
     def objective(self, terms: Mapping[str, Any]) -> Any:
@@ -212,35 +196,3 @@ class TransferSettings(TrainingSettings):
 def deciding(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of some settings that decide what comes out: all but :data:`MEMORY`."""
     return {key: value for key, value in configuration.items() if key not in MEMORY}
-
-
-def variant(name: str, changed: Mapping[str, Any], fixed: Collection[str]) -> type[TransferSettings]:
-    """Return a class of settings with other defaults than the paper's, some of which cannot be changed.
-
-    Args:
-        name: name of the class.
-        changed: the defaults that differ from the paper's.
-        fixed: names of those that define the method; any other value for them is an error.
-    """
-    fields: dict[str, Any] = {}
-    for key, value in changed.items():
-        field = copy(TransferSettings.model_fields[key])
-        field.default = value
-        if key in fixed:
-            field.metadata = [*field.metadata, AfterValidator(partial(_check_fixed, value))]
-        fields[key] = (field.annotation, field)
-    made = create_model(name, __base__=TransferSettings, __doc__=TransferSettings.__doc__, **fields)
-    made.__module__ = __name__
-    return made
-
-
-def is_fixed(field: FieldInfo) -> bool:
-    """Return whether a setting defines a method, so that it cannot be changed."""
-    checks = (item.func for item in field.metadata if isinstance(item, AfterValidator))
-    return any(isinstance(check, partial) and check.func is _check_fixed for check in checks)
-
-
-def _check_fixed(fixed: Any, value: Any) -> Any:
-    if value != fixed:
-        raise ValueError(f"it is {fixed!r} in this method and cannot be changed")
-    return value

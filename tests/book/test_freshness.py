@@ -11,8 +11,8 @@ from helpers.profiles import write_profile
 
 from semalign.book import freshness
 from semalign.book.freshness import changes, dependencies, downloads
+from semalign.included import VARIABLE
 from semalign.paths import project_root
-from semalign.registry import VARIABLE
 
 SOURCE = """# %% tags=["parameters"]
 profile = "micro"

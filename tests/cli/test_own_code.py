@@ -7,7 +7,8 @@ import pytest
 from helpers.endings import ended
 
 from semalign.cli.errors import BUG
-from semalign.registry import VARIABLE, include, own_modules
+from semalign.included import VARIABLE
+from semalign.registry import include, own_modules
 from semalign.targets.maps import MAPS
 
 OWN_CODE = """
@@ -39,9 +40,9 @@ def own(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "")
     (tmp_path / "mine.py").write_text(OWN_CODE)
     include(tmp_path)
-    yield sys.modules[own_modules()[str(tmp_path / "mine.py")]]
-    MAPS._items.pop("mine_of_a_test")
-    MAPS._owners.pop("mine_of_a_test")
+    name = own_modules()[str(tmp_path / "mine.py")]
+    yield sys.modules[name]
+    MAPS.forget(name)
 
 
 def raised(function, *arguments):

@@ -3,17 +3,20 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
 from helpers.saved_models import save
+from pydantic import Field
 
 from semalign import run_method
-from semalign.methods.card import licence_of, model_card
-from semalign.methods.registry import method
+from semalign.methods.card import _differing, licence_of, model_card
+from semalign.methods.registry import Method, method, methods
 from semalign.models.students import drop_layers
-from semalign.settings import TrainingSettings
+from semalign.settings import MethodSettings, TrainingSettings
+from semalign.training.adaptation import Adapted
 from semalign.training.lora import add_lora
 
 RECORD = {
@@ -88,6 +91,59 @@ def test_the_licence_of_the_base_is_what_its_files_say(tmp_path):
     assert licence_of(str(tmp_path)) == "Gemma terms of use"
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# Model\nlicense: other\n")
     assert licence_of(str(tmp_path)) == "mit"
+
+
+class Required(MethodSettings):
+    """Settings of a user's own, one without a default."""
+
+    layers: int
+    width: int = 3
+
+
+class Unready(MethodSettings):
+    """Settings of a user's own, which have no defaults by themselves."""
+
+    layers: Any = Field(default_factory=object)
+    width: int = 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"), [(Required, "`layers=2`"), (Unready, "`layers=2`, `width=3`")], ids=["required", "unready"]
+)
+def test_settings_without_defaults_are_listed(teacher, student, rows, tmp_path, settings, told):
+    def adapt(inputs):
+        return Adapted(add_lora(inputs.pair.student.model, [1], TrainingSettings(rank=2)), [{"loss": 1.0}])
+
+    mine = Method("mine", "control", "hu2022lora", "My own.", settings, adapt)
+    run_method(mine, teacher, student, rows, output_dir=tmp_path, layers=2)
+    assert f"- **Method**: mine, seed 0; {told}" in (tmp_path / "README.md").read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", methods())
+def test_defaults_are_those_of_settings_that_are_made(name):
+    settings = method(name).settings
+    configuration = settings().model_dump(mode="json")
+    assert _differing(method(name), configuration) == "all other settings are the method's defaults"
+    assert _differing(method(name), {**configuration, "seed": 9, "epochs": 77}).startswith("`epochs=77`")
+
+
+@pytest.mark.parametrize("base", ["x" * 5000, "caf\udce9/model", "a\0b"], ids=["long", "bytes", "null"])
+def test_a_name_that_is_no_path_of_a_file_does_not_lose_the_card(student, base):
+    card = model_card(adapter_on(base, student), method("semalign"), RECORD, 12)
+    assert "- **Base model to keep**" in card and card.encode()
+
+
+def test_files_that_cannot_be_read_say_nothing_of_the_licence(tmp_path, monkeypatch):
+    """Such as those of another user in a shared folder."""
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
+    (tmp_path / "source.json").write_text(json.dumps({"licence": "other"}))
+    (tmp_path / "NOTICE").touch()
+
+    def refuse(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert licence_of(str(tmp_path)) == "see its file NOTICE"
 
 
 @pytest.mark.parametrize("base", ["", "SmolLM2.Q4_1", "/nowhere/small-4-layers", "a b/c", "a--b/c", "one/two/three"])

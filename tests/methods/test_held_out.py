@@ -6,6 +6,7 @@ import pytest
 
 from semalign.data.rows import encode
 from semalign.methods import held_out
+from semalign.methods import semalign as methods
 from semalign.methods.runner import run_method
 from semalign.models.architecture import Architecture
 from semalign.results.statistics import ratio_interval
@@ -83,6 +84,31 @@ def test_held_out_rows_that_were_all_trained_on_are_refused(teacher, student, ro
         ValueError, match=rf"each held-out row \({len(validation)}\) is a training row too: hold out row"
     ):
         run_method("sft", teacher, student, trained, validation=validation, **FAST)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"prompt": "x", "response": "y" * 99}, r"^held-out rows: .*, row 2 has 101 tokens .* more than the context"),
+        ({"prompt": "x"}, "^held-out rows: row 2 must have a 'prompt' and a 'response'"),
+        ({"messages": [{"role": "user", "content": "x"}]}, "^held-out rows: row 2"),
+    ],
+)
+def test_what_is_wrong_with_a_held_out_row_is_told_by_its_own_number(teacher, student, rows, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        run_method("sft", teacher, student, rows[:3], validation=[rows[8], wrong], **FAST)
+    with pytest.raises(ValueError, match=message.replace("held-out rows: ", "").replace("row 2", "row 4")):
+        run_method("sft", teacher, student, [*rows[:3], wrong], validation=[rows[8]], **FAST)
+
+
+def test_held_out_rows_without_a_target_are_told(teacher, student, rows, monkeypatch):
+    def match(teacher, student, positions):
+        if len(student) == 2:
+            raise ValueError("no target can be made")
+
+    monkeypatch.setattr(methods, "match_examples", match)
+    with pytest.raises(ValueError, match=r"^held-out rows: no target can be made$"):
+        run_method("semalign", teacher, student, rows[:3], validation=rows[8:10], **FAST)
 
 
 def test_one_row_gives_no_interval(teacher, student, rows):

@@ -93,6 +93,17 @@ def test_details_that_no_record_can_hold_are_left_out_and_the_result_is_saved(te
     json.loads((tmp_path / "adapter_config.json").read_text())
 
 
+def test_what_is_no_number_or_no_text_is_saved_and_told_by_the_card(teacher, student, rows, unseen, tmp_path):
+    losses = [{"loss": math.nan, "\ud800|": 1.0}, {"loss": math.inf, "\ud800|": 2.0}]
+    mine = returning(lambda model: Adapted(model, losses, {}, {"x": 1.0}, {"x": math.nan}))
+    run_method(mine, teacher, student, rows, validation=unseen, output_dir=tmp_path)
+    assert read_record(tmp_path / "record.json")["losses"][1] == {"loss": None, r"\ud800|": 2.0}
+    card = (tmp_path / "README.md").read_text().splitlines()
+    assert "| loss term of the loss, first and last step | not a finite number | not a finite number |" in card
+    assert r"| \ud800\| term of the loss, first and last step | 1.0000 | 2.0000 |" in card
+    assert "| x on 8 held-out rows | 1.0000 | not a finite number |" in card
+
+
 def zeroed(model):
     for parameter in model.parameters():
         parameter.data.zero_()

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from semalign.included import VARIABLE
 from semalign.models.pair import Pair
-from semalign.registry import VARIABLE
 from semalign.settings import TrainingSettings
 from semalign.training.adaptation import Inputs, trainable
 

@@ -16,9 +16,9 @@ from semalign.data.task_file import is_path, task_file
 from semalign.experiments.named_inputs import Split, models_of, splits_of
 from semalign.experiments.profiles import Profile, load_profile
 from semalign.files import json_fingerprint
+from semalign.included import included_folders
 from semalign.models.located import locate
 from semalign.paths import data_dir, project_root
-from semalign.registry import included_folders
 from semalign.results.surroundings import versions
 
 LIBRARY = Path(__file__).parent.parent

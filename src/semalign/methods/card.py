@@ -1,8 +1,10 @@
 """The model card of a result: from what it was made and how, what was measured, and how to load it."""
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,13 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from peft import PeftModel
 
+from semalign.errors import folded
 from semalign.files import DamagedFileError, read_json
 from semalign.methods.registry import Method
 from semalign.models.loading import LanguageModel
 from semalign.models.located import cached_folder
 from semalign.results.training import layers_of
+from semalign.settings import MethodSettings
 
 TERMS_OF_USE = ("LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE")
 
@@ -30,7 +34,7 @@ def model_card(model: LanguageModel, method: Method, record: Mapping[str, Any], 
     """
     base = base_of(model)
     adapter = isinstance(model.model, PeftModel)
-    return "\n".join(
+    text = "\n".join(
         [
             *_head(base, adapter),
             f"# {record['student']} after {record['method']}",
@@ -50,6 +54,7 @@ def model_card(model: LanguageModel, method: Method, record: Mapping[str, Any], 
             "",
         ]
     )
+    return text.encode(errors="backslashreplace").decode()  # a path may hold bytes that are no Unicode
 
 
 def base_of(model: LanguageModel) -> str:
@@ -59,19 +64,21 @@ def base_of(model: LanguageModel) -> str:
 
 
 def licence_of(base: str) -> str | None:
-    """Return what the files of a model say of its licence, None if they say nothing."""
-    folder = cached_folder(base) if base else None
+    """Return what the files of a model say of its licence, None if they say nothing or cannot be read."""
+    try:
+        folder = cached_folder(base) if base else None
+    except OSError:  # a name that is too long for a file
+        folder = None
     if folder is None:
         return None
-    if (readme := folder / "README.md").is_file():
-        head = readme.read_text(encoding="utf-8", errors="replace").split("---")[1:2]
+    with suppress(OSError):
+        head = (folder / "README.md").read_text(encoding="utf-8", errors="replace").split("---")[1:2]
         if head and (found := re.search(r"^license:\s*(\S+)", head[0], re.MULTILINE)):
             return found[1]
-    try:
-        fetched = read_json(folder / "source.json").get("licence")
-    except (OSError, DamagedFileError, AttributeError):
-        fetched = None
-    return fetched or next((f"see its file {name}" for name in TERMS_OF_USE if (folder / name).is_file()), None)
+    with suppress(OSError, DamagedFileError, AttributeError):
+        if fetched := read_json(folder / "source.json").get("licence"):
+            return str(fetched)
+    return next((f"see its file {name}" for name in TERMS_OF_USE if os.path.isfile(folder / name)), None)
 
 
 def _head(base: str, adapter: bool) -> list[str]:
@@ -91,7 +98,7 @@ def _on_hub(base: str) -> bool:
 
 
 def _loads(base: str) -> bool:
-    return bool(base) and (Path(base).is_dir() or _on_hub(base))
+    return bool(base) and (os.path.isdir(base) or _on_hub(base))
 
 
 def _made(method: Method, record: Mapping[str, Any], n_rows: int, base: str, adapter: bool) -> Iterator[str]:
@@ -112,10 +119,18 @@ def _made(method: Method, record: Mapping[str, Any], n_rows: int, base: str, ada
 
 
 def _differing(method: Method, configuration: Mapping[str, Any]) -> str:
-    """Return the settings that differ from the method's defaults."""
-    usual = method.settings().model_dump(mode="json")
+    """Return the settings that differ from the method's defaults, or that have none."""
+    usual = _defaults(method.settings)
     other = [f"`{key}={value}`" for key, value in configuration.items() if key != "seed" and usual.get(key) != value]
     return ", ".join(other) if other else "all other settings are the method's defaults"
+
+
+def _defaults(settings: type[MethodSettings]) -> dict[str, Any]:
+    """Return the defaults of settings; none if a class of the user's own cannot give them by themselves."""
+    try:
+        return settings.model_construct().model_dump(mode="json", warnings=False)
+    except Exception:  # of the class
+        return {}
 
 
 def _measured(record: Mapping[str, Any]) -> Iterator[str]:
@@ -126,16 +141,23 @@ def _measured(record: Mapping[str, Any]) -> Iterator[str]:
     yield "| | before | after |"
     yield "|:--|--:|--:|"
     for name in first:
-        yield f"| {name} term of the loss, first and last step | {first[name]:.4f} | {last[name]:.4f} |"
+        yield _line(f"{name} term of the loss, first and last step", first[name], last[name])
     for name in before or ():
         n = record["details"]["held_out"]["n"]
-        yield f"| {name} on {n} held-out rows | {before[name]:.4f} | {after[name]:.4f} |"
+        yield _line(f"{name} on {n} held-out rows", before[name], after[name])
     if seen := record["details"].get("held_out_seen"):
         yield ""
         yield f"Of these rows {seen['rows']} were trained on too, and {seen['prompts']} have a prompt that was."
     if not before:
         yield ""
         yield "No rows were held out, so nothing is known about other rows than those it was trained on."
+
+
+def _line(what: str, *numbers: float | None) -> str:
+    """Return a line of the table; a record has None for NaN and infinity."""
+    cells = ["not a finite number" if number is None else f"{number:.4f}" for number in numbers]
+    said = folded(what).replace("|", r"\|")
+    return f"| {said} | {' | '.join(cells)} |"
 
 
 def _scored(base: str, adapter: bool) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from semalign.data.rows import Example
 from semalign.files import json_fingerprint
+from semalign.methods.details import recordable
 from semalign.models import processes
 from semalign.models.architecture import Architecture
 from semalign.results.statistics import ratio_interval
@@ -36,17 +38,30 @@ class HeldOut(NamedTuple):
 
     @property
     def details(self) -> dict[str, Any]:
-        """What a run record says of them, in the form of :class:`semalign.results.training.Training`."""
-        cosines = {key: value for key, value in self.pairs().items() if key != "response_nll"}
+        """What a run record says of them, in the form of :class:`semalign.results.training.Training`.
+
+        Each measurement of the method is an entry of its own too, unless records use its name in another form.
+        """
+        pairs = self.pairs()
+        nll = pairs.pop("response_nll")
         low, high = (end if math.isfinite(end) else None for end in self.interval)
         rows = [round(value, 6) for value in self.row_nll]
-        nll = {**self.pairs()["response_nll"], "low": low, "high": high, "n": len(rows), "split": None, "row_nll": rows}
+        nll |= {"low": low, "high": high, "n": len(rows), "split": None, "row_nll": rows}
         known = {"held_out_seen": self.seen} if self.seen else {}
-        return {**cosines, **known, "held_out": nll, "before": self.before, "after": self.after}
+        return {**recordable(pairs), **known, "held_out": nll, "before": self.before, "after": self.after}
 
-    def pairs(self) -> dict[str, dict[str, float]]:
+    def pairs(self) -> dict[str, dict[str, Any]]:
         """Return each measurement before and after."""
         return {key: {"before": self.before[key], "after": self.after[key]} for key in self.after}
+
+
+@contextmanager
+def of_held_out() -> Iterator[None]:
+    """Let a ``ValueError`` of the block say that it is about held-out rows, which have numbers of their own."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"held-out rows: {error}") from error
 
 
 def seen(rows: Sequence[Mapping[str, str]], held_out: Sequence[Mapping[str, str]]) -> dict[str, int]:

@@ -1,24 +1,21 @@
 """What a method returned, checked before it is measured and saved; a method of the user's own may return anything."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from peft import PeftModel
-from pydantic_core import to_json
 from transformers import PreTrainedModel
 
 from semalign.errors import folded, one_line
+from semalign.methods.details import recordable
 from semalign.methods.registry import Method
 from semalign.models.identity import model_identity
 from semalign.registry import placed
-from semalign.results.training import layers_of, training_of
 from semalign.training.adaptation import Adapted, Inputs
 
 logger = logging.getLogger(__name__)
-# What a record says of every training, or of layers, in a form of its own.
-OF_RECORDS = ("steps", "weight_change", "layer_cosine", "held_out", "pairs", "student_layer", "teacher_layers")
 
 
 def checked(method: Method, inputs: Inputs, adapted: Any) -> Adapted:
@@ -47,7 +44,8 @@ def checked(method: Method, inputs: Inputs, adapted: Any) -> Adapted:
     before, after = _numbers(f"{said}: before", adapted.before), _numbers(f"{said}: after", adapted.after)
     if before.keys() != after.keys():
         raise ValueError(f"{said}: before and after must measure the same; they have {_keys([before, after])}")
-    losses, details = _losses(said, inputs.settings, adapted.losses), _details(said, adapted.details)
+    losses = _losses(said, inputs.settings, adapted.losses)
+    details = _details(said, adapted.details, _entries(said, before, after) if inputs.held_out else ())
     return replace(adapted, losses=losses, details=details, before=before, after=after)
 
 
@@ -81,7 +79,8 @@ def _losses(said: str, settings: Any, losses: Any) -> list[dict[str, float]]:
 
 def _numbers(said: str, given: Any) -> dict[str, float]:
     try:
-        return {str(name): float(value) for name, value in given.items()}
+        # A record holds Unicode alone.
+        return {str(name).encode(errors="backslashreplace").decode(): float(value) for name, value in given.items()}
     except Exception as error:  # of whatever it is instead
         raise ValueError(f"{said} must be a dict of numbers; they are {folded(repr(given), 60)}") from error
 
@@ -90,13 +89,24 @@ def _keys(terms: Sequence[Mapping[str, float]]) -> str:
     return " and ".join(f"({', '.join(each)})" for each in terms)
 
 
-def _details(said: str, details: Any) -> dict[str, Any]:
-    """Return those details that a record can hold."""
+def _entries(said: str, before: Mapping[str, float], after: Mapping[str, float]) -> Collection[str]:
+    """Return the names of the measurements that are details of their own too."""
+    pairs = {name: {"before": before[name], "after": after[name]} for name in before if name != "response_nll"}
+    found = recordable(pairs)
+    if others := [name for name in pairs if name not in found]:
+        logger.warning(
+            "%s: what it measured as %s stands under before and after alone: records use the name in another form",
+            said,
+            ", ".join(others),
+        )
+    return found.keys()
+
+
+def _details(said: str, details: Any, measured: Collection[str]) -> dict[str, Any]:
+    """Return those details that a record can hold beside what was measured."""
     given = dict(details) if isinstance(details, Mapping) else {"details": details}
-    kept = {key: value for key, value in given.items() if isinstance(key, str) and _fits(value)}
-    if not _reads(kept):
-        kept = {key: value for key, value in kept.items() if key not in OF_RECORDS}
-    if left_out := [str(key) for key in given if key not in kept]:
+    kept = recordable({name: value for name, value in given.items() if name not in measured})
+    if left_out := [str(name) for name in given if name not in kept]:
         logger.warning(
             "%s: its details %s are left out of the record: give numbers, texts, lists and dicts, under names that no "
             "record uses itself",
@@ -104,21 +114,3 @@ def _details(said: str, details: Any) -> dict[str, Any]:
             ", ".join(left_out),
         )
     return kept
-
-
-def _fits(value: Any) -> bool:
-    try:
-        to_json(value)
-    except (ValueError, TypeError, RecursionError):
-        return False
-    return True
-
-
-def _reads(details: Mapping[str, Any]) -> bool:
-    """Return whether what records say of every training can be read from details."""
-    try:
-        training_of({"details": details})
-        layers_of(details)
-    except Exception:  # they may hold anything under these names
-        return False
-    return True

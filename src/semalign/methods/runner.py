@@ -6,37 +6,36 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from peft import PeftModel
 
 from semalign.data.messages import rendered
 from semalign.data.rows import read_rows
-from semalign.data.task_file import task_name
-from semalign.files import json_fingerprint
 from semalign.methods.card import model_card
 from semalign.methods.folder_lock import alone_in_output_dir
-from semalign.methods.held_out import check_held_out, measured
+from semalign.methods.held_out import check_held_out, of_held_out
 from semalign.methods.output_folder import check_free, save_result, tell
 from semalign.methods.regime import check_regime, rows_to_train
 from semalign.methods.registry import Method
 from semalign.methods.registry import method as method_of
 from semalign.methods.returned import checked
+from semalign.methods.run_record import begun, finished
 from semalign.models import processes
 from semalign.models.adapter_base import changed_in_memory, unnamed
 from semalign.models.evaluating import plain_torch
 from semalign.models.loading import LanguageModel
 from semalign.models.pair import Pair
-from semalign.models.precision import types_of
-from semalign.models.source import GivenModel, Model, source_of
+from semalign.models.remembered import Facts
+from semalign.models.source import GivenModel, Model, ModelSource, source_of
 from semalign.outputs import check_folder
 from semalign.registry import placed
-from semalign.results.records import make_record
+from semalign.settings import MethodSettings
 from semalign.training.adaptation import Adapted, Inputs
 from semalign.training.adapters import base_facts, split_adapter, stack_adapters
 from semalign.training.watching import Watch
-from semalign.training.weight_change import weight_change
 
+Rows = list[dict[str, Any]]
 Data = str | Path | Iterable[Mapping[str, Any]]
 
 
@@ -104,80 +103,89 @@ def run_method(
     started, method = time.perf_counter(), name if isinstance(name, Method) else method_of(name)
     chosen = method.settings(**settings)
     folder = None if output_dir is None else check_folder(output_dir)
-    given = source_of(teacher), source_of(student)
-    rows, held_out = read_rows(data), [] if validation is None else read_rows(validation)
-    for source in given:
-        source.check()
-    large, small = (source.outline for source in given)
-    if folder is not None:
-        processes.by_first(partial(check_free, folder, small, large, chosen))
-    rows, held_out = (rendered(each, small.tokenizer) for each in (rows, held_out))
-    base, carried = split_adapter(small)
-    pair = Pair(given[0], given[1] if carried is None else base)
-    pair.encode([*rows, *held_out])  # raises if a row is too long, before any long work
-    check_regime(rows, chosen)
-    inputs = Inputs(pair, rows, held_out, chosen, folder, watch)
-    check_held_out(inputs)
+    sources = source_of(teacher), source_of(student)
+    inputs, carried = _inputs(sources, _read(data, validation), chosen, folder, watch)
     placed(method.check)(inputs)
-    run = _run(method, inputs, task)
+    run = begun(method, inputs, task)
     if folder is not None and processes.is_first():
         tell(folder, run)
-    facts = base_facts(pair.student_source, carried)  # of what the adapter is put on
-    in_folder = folder is not None and processes.is_first() and isinstance(given[1], GivenModel)
-    changed = in_folder and changed_in_memory(small, facts.identity)
+    base = _base(inputs, sources[1], carried)
+    inputs, adapted = _adapted(method, inputs)
+    record = finished(run, inputs, adapted, base.facts, time.perf_counter() - started)
+    made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
+    result = TransferResult(LanguageModel(made, sources[1].outline.tokenizer), folder, record)  # type: ignore[arg-type]
+    if folder is not None:
+        _save(result, folder, method, adapted.trained_on or len(inputs.rows), base.changed)
+    return result
+
+
+def _read(data: Data, validation: Data | None) -> tuple[Rows, Rows]:
+    """Return the training rows and the held-out rows."""
+    rows = read_rows(data)
+    if validation is None:
+        return rows, []
+    with of_held_out():
+        return rows, read_rows(validation)
+
+
+def _inputs(
+    sources: tuple[ModelSource, ModelSource],
+    rows: tuple[Rows, Rows],
+    settings: MethodSettings,
+    folder: Path | None,
+    watch: Watch | None,
+) -> tuple[Inputs, PeftModel | None]:
+    """Return the inputs of a method, once they are checked, and the adapter that the student came with."""
+    for source in sources:
+        source.check()
+    large, small = (source.outline for source in sources)
+    if folder is not None:
+        processes.by_first(partial(check_free, folder, small, large, settings))
+    base, carried = split_adapter(small)
+    pair = Pair(sources[0], sources[1] if carried is None else base)
+    train = _readable(pair, rows[0])
+    with of_held_out():
+        held_out = _readable(pair, rows[1])
+    check_regime(train, settings)
+    inputs = Inputs(pair, train, held_out, settings, folder, watch)
+    check_held_out(inputs)
+    return inputs, carried
+
+
+def _readable(pair: Pair, rows: Rows) -> Rows:
+    """Return rows of prompt and response, all of which both models can read."""
+    texts = rendered(rows, pair.student_source.outline.tokenizer)
+    pair.encode(texts)  # raises if a row is too long, before any long work
+    return texts
+
+
+class _Base(NamedTuple):
+    """The model that a saved adapter is put on: its facts, and whether its files must not be named as it."""
+
+    facts: Facts
+    changed: bool
+
+
+def _base(inputs: Inputs, student: ModelSource, carried: PeftModel | None) -> _Base:
+    """Return the student without the adapter that it came with; it counts as changed only where it is saved."""
+    facts = base_facts(inputs.pair.student_source, carried)
+    saved = inputs.folder is not None and processes.is_first()
+    in_memory = isinstance(student, GivenModel)
+    return _Base(facts, saved and in_memory and changed_in_memory(student.outline, facts.identity))
+
+
+def _adapted(method: Method, inputs: Inputs) -> tuple[Inputs, Adapted]:
+    """Return the inputs with the rows that the method trained on, and what it returned; the teacher is given back."""
     try:
         inputs = replace(inputs, rows=rows_to_train(inputs))
-        adapted = checked(method, inputs, placed(method.adapt)(inputs))
+        return inputs, checked(method, inputs, placed(method.adapt)(inputs))
     finally:
-        pair.teacher_source.release()
-    record = _record(run, inputs, adapted, time.perf_counter() - started)
-    made = adapted.model if carried is None else stack_adapters(carried, adapted.model)
-    if isinstance(made, PeftModel):
-        record["details"]["base"] = facts._asdict()
-    result = LanguageModel(made, small.tokenizer)  # type: ignore[arg-type]
-    if folder is not None:
-        with unnamed(result) if changed else nullcontext():
-            card = model_card(result, method, record, adapted.trained_on or len(inputs.rows))
-            processes.by_first(partial(save_result, result, folder, record, card))
-    return TransferResult(result, folder, record)
+        inputs.pair.teacher_source.release()
 
 
-def _run(method: Method, inputs: Inputs, task: str) -> dict[str, Any]:
-    """Return the part of the run record that is known before the run, and that tells runs apart."""
-    pair, settings = inputs.pair, inputs.settings
-    return {
-        "method": method.name,
-        "teacher": pair.teacher_source.outline.name,
-        "student": pair.student_source.outline.name,
-        "task": task_name(task),
-        "seed": settings.seed,
-        "configuration": settings.model_dump(mode="json"),
-        "fingerprints": {**pair.fingerprints, "data": json_fingerprint(inputs.rows)},
-    }
-
-
-def _record(run: dict[str, Any], inputs: Inputs, adapted: Adapted, seconds: float) -> dict[str, Any]:
-    """Return the run record, whose value is the held-out response NLL or, without held-out rows, the last loss."""
-    found, last = measured(inputs, adapted), inputs.settings.objective(adapted.losses[-1])
-    held_out = {"before": None, "after": None} if found is None else found.details
-    training = {
-        "steps": len(adapted.losses),
-        "weight_change": weight_change(adapted.model, lambda: inputs.pair.student.model),
-        **held_out,
-    }
-    return make_record(
-        **run,
-        metric="training_loss" if found is None else "response_nll",
-        value=last if found is None else found.after["response_nll"],
-        n=len(inputs.held_out) or adapted.trained_on or len(inputs.rows),
-        seconds=seconds,
-        losses=adapted.losses,
-        details={**adapted.details, "types": _types(inputs.pair, adapted), **training},
-    )
-
-
-def _types(pair: Pair, adapted: Adapted) -> dict[str, list[str]]:
-    """Return the types of the models' weights and of the trained ones: a plain model is trained as a whole."""
-    trained = (p for p in adapted.model.parameters() if p.requires_grad or not isinstance(adapted.model, PeftModel))
-    models = {"teacher": pair.teacher_source.facts.types, "student": pair.student_source.facts.types}
-    return {**models, "trained": types_of(trained)}
+def _save(result: TransferResult, folder: Path, method: Method, n_rows: int, unnamed_base: bool) -> None:
+    """Write the result of a run on some rows to its folder, with its card; the first process does."""
+    model, record = result.model, result.record
+    with unnamed(model) if unnamed_base else nullcontext():
+        card = model_card(model, method, record, n_rows)
+        processes.by_first(partial(save_result, model, folder, record, card))

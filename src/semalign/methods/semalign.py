@@ -8,6 +8,7 @@ import torch
 from semalign.bases.inverted_head import InvertedHead
 from semalign.bases.precision import RowProduct
 from semalign.bases.vocabulary import Vocabulary, atom_rows
+from semalign.methods.held_out import of_held_out
 from semalign.methods.runner import Data, Model, TransferResult, run_method
 from semalign.models.loading import LanguageModel
 from semalign.models.precision import wide_type
@@ -39,8 +40,10 @@ def check_inputs(inputs: Inputs) -> None:
     """
     pair, settings = inputs.pair, inputs.settings
     check_layers(pair, settings)
-    for rows in filter(None, (inputs.rows[: settings.train_size], inputs.held_out)):
-        match_examples(*pair.encode(rows), settings.positions)
+    match_examples(*pair.encode(inputs.rows[: settings.train_size]), settings.positions)
+    if inputs.held_out:
+        with of_held_out():
+            match_examples(*pair.encode(inputs.held_out), settings.positions)
     check_rank(pair.student_outline, settings)
     lookup(OUTPUT_TERMS)[settings.output_loss].check(pair.student_outline)
     _check_atoms(inputs)

@@ -8,8 +8,8 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from semalign.methods.fixed_settings import is_fixed
 from semalign.registry import Registered, names
-from semalign.settings import is_fixed
 
 WORDS = {int: "integer", float: "number", bool: "True or False", str: "text", type(None): "None", Any: "any value"}
 SIGNS = ((Ge, "ge", "≥"), (Gt, "gt", ">"), (Le, "le", "≤"), (Lt, "lt", "<"))

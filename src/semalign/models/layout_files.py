@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from semalign.errors import nearest
+from semalign.included import included_folders
 from semalign.models.layouts import LAYOUTS, Layout
-from semalign.registry import included_folders, load_included
+from semalign.registry import load_included
 from semalign.yaml_text import read_mapping
 
 FACTORS = ("residual_scale", "logit_scale", "logit_divisor")

@@ -10,8 +10,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from semalign.files import json_fingerprint
+from semalign.included import included_code
 from semalign.models.pair import Pair
-from semalign.registry import included_code
 from semalign.settings import MethodSettings, deciding
 from semalign.training.watching import Watch, Watcher, unwatched
 
@@ -65,7 +65,8 @@ class Adapted:
     Attributes:
         model: the adapted student, a PEFT model or a plain model, in evaluation mode.
         losses: terms of the loss at every step.
-        details: further entries for the ``details`` of the run record.
+        details: further entries for the ``details`` of the run record, under names that no run uses itself
+            (:data:`semalign.methods.details.TAKEN`).
         before: held-out measurements of the unmodified student; the runner adds the response NLL.
         after: the same measurements of the adapted student.
         trained_on: number of rows that the losses are averaged over; None for all rows.

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from semalign.methods.declared.semalign import ADAPT, CHECK
+from semalign.methods.fixed_settings import variant
 from semalign.methods.registry import Method, add_method
-from semalign.settings import variant
 
 
 class Control(NamedTuple):
