@@ -8,7 +8,7 @@ from helpers.models import make_llama, make_tokenizer
 from peft import LoraConfig, get_peft_model
 from torch.nn.functional import normalize
 
-from semalign.analysis.cka import CKAOptions, StateOptions, cka_matrix, paired_states
+from semalign.analysis.cka import POOLINGS, CKAOptions, StateOptions, cka_matrix, paired_states
 from semalign.analysis.hsic import cka
 from semalign.bases.basis import SemanticBasis
 from semalign.models.architecture import Architecture
@@ -49,6 +49,18 @@ def test_all_pairs_of_token_states(teacher, student, interface, kernel):
 def test_one_row_a_text(teacher, student, pooling, pool):
     sides = [[torch.stack([pool(h) for h in texts]) for texts in _states(model)] for model in (teacher, student)]
     torch.testing.assert_close(cka_matrix(teacher, student, TEXTS, CKAOptions(pooling=pooling)), _literal(*sides))
+
+
+@pytest.mark.parametrize("endless", [("teacher",), ("student",), ("teacher", "student")])
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_a_tokenizer_without_an_end_leaves_out_no_token_of_a_text(teacher, student, endless, pooling):
+    models, options = {"teacher": teacher, "student": student}, CKAOptions(pooling=pooling)
+    for name in endless:
+        tokenizer = make_tokenizer()
+        tokenizer.eos_token = None
+        models[name] = LanguageModel(models[name].model, tokenizer)
+    found = cka_matrix(*models.values(), TEXTS, options)  # with a text of one token
+    torch.testing.assert_close(found, cka_matrix(teacher, student, TEXTS, options))
 
 
 @pytest.mark.parametrize("unit", [False, True])

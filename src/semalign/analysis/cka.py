@@ -136,7 +136,7 @@ def paired_states(
     """
     options = options or StateOptions()
     encoded = [_encode(model, texts) for model in (teacher, student)]
-    matched = [matching_positions(t, s, "all") for t, s in zip(*encoded, strict=True)]
+    matched = [matching_positions(t, s, "read") for t, s in zip(*encoded, strict=True)]
     if empty := [number for number, (positions, _) in enumerate(matched, start=1) if not positions]:
         raise ValueError(f"text {empty[0]} has no token that ends at the same character for both models")
     kept = slice(-1, None) if options.pooling == "last" else slice(None)
