@@ -117,7 +117,12 @@ def test_a_response_that_writes_the_end_itself_has_one(tokenizer):
 def test_every_token_of_a_text_is_read_and_an_added_end_is_not(tokenizer):
     without_end = make_tokenizer()
     without_end.eos_token = None
-    for text, which, n in (("xyz", tokenizer, 3), ("xyz", without_end, 3), ("xy<eos>", tokenizer, 3), ("", tokenizer, 0)):
+    for text, which, n in (
+        ("xyz", tokenizer, 3),
+        ("xyz", without_end, 3),
+        ("xy<eos>", tokenizer, 3),
+        ("", tokenizer, 0),
+    ):
         assert encode([{"prompt": text, "response": ""}], which, 64)[0].positions("read") == range(n)
 
 

@@ -231,8 +231,8 @@ def cka(
     check_adapter(adapter)
     check_models(teacher, student)
     from semalign import load_model
-    from semalign.analysis.cka import StateOptions
     from semalign.analysis.cka_figure import write_cka
+    from semalign.analysis.paired_states import StateOptions
     from semalign.data.prompts import read_prompts
 
     read_prompts(prompts)  # finds an error in them before a model is loaded
