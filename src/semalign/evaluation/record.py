@@ -47,8 +47,7 @@ def scored(
     task = source.name if source.bundled else source.path
     fingerprints = {"student": engine_identity(model)["model"], "test": split_fingerprint(task, split)}
     settings = {"split": split, "limit": limit, "chat": chat, "task_version": source.version}
-    own = {} if source.bundled else {"task_file": source.fingerprint}
-    return fingerprints, {**settings, **engine_configuration(model), **own}
+    return fingerprints, {**settings, **engine_configuration(model), **source.own_file}
 
 
 def engine_configuration(model: LanguageModel | VllmModel) -> dict[str, Any]:

@@ -155,9 +155,8 @@ def run_task(engine: Any, task: ConfigurableTask) -> dict[str, Any]:
 
 def _identity(model: LanguageModel | VllmModel, source: TaskFile, task: ConfigurableTask) -> dict[str, Any]:
     """Return what an answer depends on, apart from the prompt."""
-    own = {} if source.bundled else {"task_file": source.fingerprint}
     drawn = {"drawn": "by prompt"} if task.config.repeats > 1 else {}
-    asked = {"task": source.name, "version": source.version, "decoding": _decoding(task), **drawn, **own}
+    asked = {"task": source.name, "version": source.version, "decoding": _decoding(task), **drawn, **source.own_file}
     return {**engine_identity(model), "computed_by": answered_by(model), **asked}
 
 
