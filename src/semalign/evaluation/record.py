@@ -5,8 +5,8 @@ from typing import Any
 
 from semalign.data.task_file import TaskFile
 from semalign.data.tasks import split_fingerprint
+from semalign.evaluation.engines import engine_identity
 from semalign.evaluation.run import Evaluation
-from semalign.evaluation.transformers_engine import engine_identity
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.models.loading import LanguageModel
 from semalign.results.records import NONE, make_record
