@@ -3,9 +3,9 @@
 import pytest
 
 from semalign.planning import flops, memory, transfer
-from semalign.planning.jobs import phases_of
 from semalign.planning.machines import MACHINES
 from semalign.planning.memory import Batch
+from semalign.planning.phases import phases_of
 from semalign.planning.setup import Options, Setup
 from semalign.planning.shapes import shapes_of
 from semalign.planning.texts import Texts
