@@ -13,7 +13,7 @@ from semalign.experiments.analyses import analyses
 from semalign.experiments.cells import Cell, cells
 from semalign.experiments.grids import Point, points, settings_at
 from semalign.experiments.profiles import Profile
-from semalign.experiments.selection_currency import SPLIT
+from semalign.experiments.selection_currency import ITEMS, SPLIT
 from semalign.files import json_fingerprint
 from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.seeking.settings import SeekingSettings
@@ -107,7 +107,9 @@ class _Planner:
         method = self.profile.method_of(entry)
         settings = method.settings(**values)
         dtype = torch.float32 if isinstance(settings, LatenSettings) else None  # LaTen gives a model in float32
-        phases, states = list(phases_of(setup, settings, texts)), states_on_disk(setup, settings, texts, task)
+        phases = list(phases_of(setup, settings, texts))
+        held_out = texts.cycled(ITEMS if kind == "selection" else self.profile.held_out)  # of about the same lengths
+        states = states_on_disk(setup, settings, texts, task, held_out)
         if kind == "selection" or self.profile.scored:
             phases.append(self.scored(setup.student.name, task, SPLIT if kind == "selection" else "test", dtype))
         job = self.job(kind, teacher, setup.student.name, task, phases, states, entry=entry)
