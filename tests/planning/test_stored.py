@@ -120,6 +120,7 @@ def test_a_schedule_that_trains_every_layer_keeps_the_teachers_states_of_all_and
         ({"interface": "residual"}, 1),
         ({"positions": "all"}, 1),
         ({"teacher_layer": 2}, 2),
+        ({"responses": "teacher"}, 2),
         ({"layer_map": {2: 3}}, 1),
         ({"student_layer": 3}, 2),
         ({"train_size": 1}, 2),

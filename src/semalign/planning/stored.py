@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from semalign.models.head_outputs import HEADS
@@ -61,19 +62,14 @@ def states_on_disk(
     """
     if not isinstance(settings, TransferSettings):
         return {}
-    texts, pairs = trained_on(texts, settings), pairs_of(setup, settings)
-    stored, fitted = _Stored(setup, settings, task), MAPS[settings.map].needs == "states"
+    stored, trained = _Stored(setup, settings, task), trained_on(texts, settings)
     if SCHEDULES[settings.schedule].every_layer:
-        _, parts = shares([{}] * len(texts), len(pairs), settings.epochs, settings.seed)
-        size, seen = len(parts[0]), texts.cycled(sum(map(len, parts)))
-        for turn, pair in enumerate(pairs):
-            stored.of_teacher([pair], seen.between(turn * size, (turn + 1) * size), f"rows of turn {turn + 1}")
-        stored.of_student(pairs[-1:], seen.first(size), "rows of one turn", fitted)
-        return stored.found
-    for rows, of in ((texts, TRAINING), (held_out, HELD_OUT)):
-        if rows is not None:
-            stored.of_teacher(pairs, rows, of)
-            stored.of_student(pairs, rows, of, fitted and of == TRAINING)
+        stored.in_turns(trained)
+    else:
+        own = TRAINING if settings.responses == "given" else f"{TRAINING}, answered by {setup.teacher.name}"
+        stored.at_once(trained, own, MAPS[settings.map].needs == "states")
+        if held_out is not None:
+            stored.at_once(held_out, HELD_OUT, fitted=False)
     return stored.found
 
 
@@ -85,6 +81,24 @@ class _Stored:
     settings: TransferSettings
     task: str
     found: dict[States, int] = field(default_factory=dict)
+
+    @cached_property
+    def pairs(self) -> list[LayerPair]:
+        """The layer pairs."""
+        return pairs_of(self.setup, self.settings)
+
+    def at_once(self, texts: Texts, of: str, fitted: bool) -> None:
+        """Add the states of rows that all pairs have together."""
+        self.of_teacher(self.pairs, texts, of)
+        self.of_student(self.pairs, texts, of, fitted)
+
+    def in_turns(self, texts: Texts) -> None:
+        """Add the states where each pair has rows of its own: all of the teacher's, and the student's of one pair."""
+        _, parts = shares([{}] * len(texts), len(self.pairs), self.settings.epochs, self.settings.seed)
+        size, seen = len(parts[0]), texts.cycled(sum(map(len, parts)))
+        for turn, pair in enumerate(self.pairs):
+            self.of_teacher([pair], seen.between(turn * size, (turn + 1) * size), f"rows of turn {turn + 1}")
+        self.of_student(self.pairs[-1:], seen.first(size), "rows of a turn", MAPS[self.settings.map].needs == "states")
 
     def of_teacher(self, pairs: list[LayerPair], texts: Texts, of: str) -> None:
         """Add the states of the teacher layers, and the final ones if a term on logits needs them."""
