@@ -20,8 +20,8 @@ from measurement import write_measurement
 
 from semalign import load_model
 from semalign.data import tasks as benchmarks
+from semalign.evaluation.engines import engine_of
 from semalign.evaluation.run import run_task
-from semalign.evaluation.transformers_engine import engine_of
 from semalign.evaluation.vllm_engine import VllmModel
 
 WARM_UP = 4

@@ -20,6 +20,8 @@ SCHEDULES = "semalign.training.schedules:SCHEDULES"
 
 Interface = Literal["attention", "mlp", "residual", "layer"]
 InterfaceOrHeads = Literal[Interface, "heads"]
+Aggregation = Literal["absolute", "signed"]
+AttributionMethod = Literal["gradient_x_activation", "integrated_gradients", "ablation"]
 Layer = Annotated[int, Field(ge=1)]
 
 OF_TEACHER = ("kl", "reverse_kl")  # output terms without labels
@@ -101,10 +103,8 @@ class TransferSettings(TrainingSettings):
     interpolate: bool = Field(
         False, description="mix two adjacent teacher layers at the student's exact depth, in place of a single one"
     )
-    attribution: Literal["absolute", "signed"] = Field(
-        "absolute", description="whether to sum magnitudes or signed values"
-    )
-    attribution_method: Literal["gradient_x_activation", "integrated_gradients", "ablation"] = Field(
+    attribution: Aggregation = Field("absolute", description="whether to sum magnitudes or signed values")
+    attribution_method: AttributionMethod = Field(
         "gradient_x_activation", description="how the log-likelihood is attributed to layers"
     )
     attribution_interface: InterfaceOrHeads | None = Field(

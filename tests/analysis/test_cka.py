@@ -1,35 +1,19 @@
 """The matrix of all layer pairs against states read one text at a time, pair by pair."""
 
-import gc
-
 import pytest
 import torch
 from helpers.models import make_llama, make_tokenizer
+from helpers.read_texts import TEXTS, states_of_texts
 from peft import LoraConfig, get_peft_model
 from torch.nn.functional import normalize
 
-from semalign.analysis.cka import CKAOptions, StateOptions, cka_matrix, paired_states
+from semalign.analysis.cka import CKAOptions, cka_matrix
 from semalign.analysis.hsic import cka
+from semalign.analysis.paired_states import StateOptions, paired_states
 from semalign.bases.basis import SemanticBasis
 from semalign.models.architecture import Architecture
-from semalign.models.capture import capture
 from semalign.models.loading import LanguageModel
 from semalign.targets.alignment import alignment_map
-
-TEXTS = ["what is 1+2?", "a", "the cat, the dog.\n", "0123456789 and so on", "banana bread", "x = y*z\n", "ab", "one."]
-
-
-def _states(model, interface="layer"):
-    """Return, for each layer, the states of each text, without padding or batches."""
-    architecture = Architecture(model.model)
-    layers = range(1, architecture.n_layers + 1)
-    found = {k: [] for k in layers}
-    for text in TEXTS:
-        with torch.no_grad(), capture(architecture, layers, interface) as states:
-            model.model(torch.tensor([model.tokenizer(text)["input_ids"]]))
-        for k in layers:
-            found[k].append(states[k][0])
-    return list(found.values())
 
 
 def _literal(teacher_layers, student_layers, **options):
@@ -38,7 +22,7 @@ def _literal(teacher_layers, student_layers, **options):
 
 @pytest.mark.parametrize(("interface", "kernel"), [("attention", "linear"), ("mlp", "rbf"), ("layer", "linear")])
 def test_all_pairs_of_token_states(teacher, student, interface, kernel):
-    sides = [[torch.cat(texts) for texts in _states(model, interface)] for model in (teacher, student)]
+    sides = [[torch.cat(texts) for texts in states_of_texts(model, interface)] for model in (teacher, student)]
     options = CKAOptions(interface=interface, kernel=kernel, fraction=0.5, batch_size=3)
     found = cka_matrix(teacher, student, TEXTS, options)
     assert found.shape == (5, 4)
@@ -47,14 +31,16 @@ def test_all_pairs_of_token_states(teacher, student, interface, kernel):
 
 @pytest.mark.parametrize(("pooling", "pool"), [("mean", lambda h: h.mean(0)), ("last", lambda h: h[-1])])
 def test_one_row_a_text(teacher, student, pooling, pool):
-    sides = [[torch.stack([pool(h) for h in texts]) for texts in _states(model)] for model in (teacher, student)]
+    sides = [
+        [torch.stack([pool(h) for h in texts]) for texts in states_of_texts(model)] for model in (teacher, student)
+    ]
     torch.testing.assert_close(cka_matrix(teacher, student, TEXTS, CKAOptions(pooling=pooling)), _literal(*sides))
 
 
 @pytest.mark.parametrize("unit", [False, True])
 def test_after_alignment(teacher, student, unit):
     alignment = alignment_map(SemanticBasis.from_model(teacher), SemanticBasis.from_model(student))
-    sides = [[torch.cat(texts) for texts in _states(model)] for model in (teacher, student)]
+    sides = [[torch.cat(texts) for texts in states_of_texts(model)] for model in (teacher, student)]
     if unit:
         sides = [[normalize(rows, dim=-1) for rows in side] for side in sides]
     mapped = [rows @ alignment.double() for rows in sides[0]]
@@ -62,24 +48,6 @@ def test_after_alignment(teacher, student, unit):
     found = cka_matrix(teacher, student, TEXTS, options, alignment=alignment)
     torch.testing.assert_close(found, _literal(mapped, sides[1]))
     assert (found - cka_matrix(teacher, student, TEXTS, options)).abs().max() > 0.01
-
-
-def test_blocks_are_equal_and_hold_matching_rows_once(teacher, student):
-    teacher_layers, student_layers = ([torch.cat(texts) for texts in _states(model)] for model in (teacher, student))
-    blocks = list(paired_states(teacher, student, TEXTS, StateOptions(block=20, batch_size=3)))
-    total = len(teacher_layers[0])
-    size = total // -(-total // 20)
-    assert {rows.shape[1] for pair in blocks for rows in pair} == {size}
-    assert len(blocks) == total // size
-    seen = []
-    for teacher_rows, student_rows in blocks:
-        for i in range(size):
-            where = (teacher_layers[2] - teacher_rows[2, i]).abs().sum(-1).argmin()
-            torch.testing.assert_close(teacher_layers[4][where], teacher_rows[4, i])
-            torch.testing.assert_close(student_layers[3][where], student_rows[3, i])
-            seen.append(int(where))
-    assert len(set(seen)) == size * len(blocks)
-    assert seen != sorted(seen)
 
 
 def test_minibatch_matrix_agrees_with_ckatorch(teacher, student):
@@ -108,15 +76,6 @@ def test_one_pass_over_each_model(teacher, student):
     assert passes.count(teacher.model.model) == passes.count(student.model.model) == 2
 
 
-@pytest.mark.slow
-def test_memory_does_not_grow_with_the_texts(teacher, student):
-    def most(n_texts):
-        blocks = paired_states(teacher, student, ["abc def ghi"] * n_texts, StateOptions(block=40, batch_size=2))
-        return max(sum(each.numel() for each in gc.get_objects() if type(each) is torch.Tensor) for _ in blocks)
-
-    assert most(40) <= 1.05 * most(8)
-
-
 def test_adapted_student(teacher, student):
     before = cka_matrix(teacher, student, TEXTS)
     config = LoraConfig(r=2, target_modules=["model.layers.2.mlp.up_proj"], init_lora_weights=False)
@@ -137,8 +96,8 @@ def test_other_tokenizer_matches_where_tokens_end(teacher):
     assert n < sum(map(len, TEXTS))
     assert teacher_rows.shape[1] == student_rows.shape[1] == n
     sides = [
-        [torch.cat(texts) for texts in _states(teacher)],
-        [torch.cat([h[at] for h, at in zip(texts, ends, strict=True)]) for texts in _states(student)],
+        [torch.cat(texts) for texts in states_of_texts(teacher)],
+        [torch.cat([h[at] for h, at in zip(texts, ends, strict=True)]) for texts in states_of_texts(student)],
     ]
     torch.testing.assert_close(cka_matrix(teacher, student, TEXTS), _literal(*sides))
 
@@ -165,9 +124,3 @@ def test_bad_input_is_refused_before_any_pass(teacher, student):
     assert not calls
     for hook in hooks:
         hook.remove()
-
-
-def test_no_hook_stays(teacher, student):
-    next(paired_states(teacher, student, TEXTS, StateOptions(block=10, batch_size=1)))
-    for model in (teacher, student):
-        assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.model.modules())

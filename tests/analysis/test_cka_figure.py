@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 import torch
 
-from semalign.analysis.cka import CKAOptions, StateOptions, cka_matrix
+from semalign.analysis.cka import CKAOptions, cka_matrix
 from semalign.analysis.cka_figure import measure_conditions, untrained, write_cka
 from semalign.analysis.cka_summary import summarise
+from semalign.analysis.paired_states import StateOptions
 from semalign.bases.basis import SemanticBasis
 from semalign.models.loading import LanguageModel
 from semalign.models.students import drop_layers

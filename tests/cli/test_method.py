@@ -1,12 +1,16 @@
 """The steps of the paper as commands, on tiny models from disk."""
 
 import json
+from typing import get_args
 
 import pytest
 from helpers.commands import invoke, runner
 
 from semalign import cli
 from semalign.bases.basis import SemanticBasis
+from semalign.settings import Aggregation, AttributionMethod
+from semalign.targets.attribution import AGGREGATIONS
+from semalign.targets.attribution_methods import METHODS
 
 
 def test_basis(folders):
@@ -15,22 +19,20 @@ def test_basis(folders):
     assert SemanticBasis.load(folders / "basis.safetensors").side == "output"
 
 
-def test_cka_writes_the_figures_data_and_a_record(folders):
-    (folders / "prompts.jsonl").write_text("".join(f'{{"prompt": "what is {i}+{i}?"}}\n' for i in range(6)))
-    given = ("cka", folders / "teacher", folders / "student", "--prompts", folders / "prompts.jsonl")
-    output = invoke(*given, "--limit", 5, "--out", folders / "fig4")
-    assert "within 1 of their own" in output
-    record = json.loads((folders / "fig4.json").read_text())
-    assert (record["teacher"], record["student"], record["configuration"]["prompts"]) == ("teacher", "student", 5)
-    assert (folders / "fig4.csv").read_text().startswith("condition,states,kernel,teacher_layer")
-
-
 def test_attribute_marks_the_critical_layer(folders):
     output = invoke("attribute", folders / "teacher", "--data", folders / "rows.jsonl", "--examples", 3)
     assert output.count("<- critical") == 1
     assert len(output.strip().splitlines()) == 6
     other = ("--interface", "heads", "--method", "ablation", "--aggregation", "signed")
     assert invoke("attribute", folders / "teacher", "--data", folders / "rows.jsonl", "--examples", 3, *other) != output
+
+
+def test_attribute_takes_what_the_settings_of_a_transfer_take():
+    assert set(get_args(AttributionMethod)) == set(METHODS) and get_args(Aggregation) == AGGREGATIONS
+    for option, names in (("--method", get_args(AttributionMethod)), ("--aggregation", get_args(Aggregation))):
+        refused = runner.invoke(cli.app, ["attribute", "micro-teacher", "--data", "micro_gsm8k", option, "other"])
+        assert refused.exit_code == 2 and f"'other' is not one of {', '.join(names)}" in refused.output
+        assert all(name in " ".join(invoke("attribute", "--help").split()) for name in names)
 
 
 def test_pair_takes_models_or_numbers(folders):

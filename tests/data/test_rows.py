@@ -105,11 +105,25 @@ def test_a_row_without_a_position_to_learn_is_refused(prompt, response):
 def test_without_an_end_of_sequence_token_nothing_ends_a_row():
     tokenizer = make_tokenizer()
     tokenizer.eos_token = None
-    assert encode([{"prompt": "x", "response": "yz"}], tokenizer, 64)[0].tokens == ("x", "y", "z")
+    example = encode([{"prompt": "x", "response": "yz"}], tokenizer, 64)[0]
+    assert example.tokens == ("x", "y", "z") and not example.added_end
 
 
 def test_a_response_that_writes_the_end_itself_has_one(tokenizer):
-    assert encode([{"prompt": "x", "response": "y<eos>"}], tokenizer, 64)[0].tokens == ("x", "y", "<eos>")
+    example = encode([{"prompt": "x", "response": "y<eos>"}], tokenizer, 64)[0]
+    assert example.tokens == ("x", "y", "<eos>") and not example.added_end
+
+
+def test_every_token_of_a_text_is_read_and_an_added_end_is_not(tokenizer):
+    without_end = make_tokenizer()
+    without_end.eos_token = None
+    for text, which, n in (
+        ("xyz", tokenizer, 3),
+        ("xyz", without_end, 3),
+        ("xy<eos>", tokenizer, 3),
+        ("", tokenizer, 0),
+    ):
+        assert encode([{"prompt": text, "response": ""}], which, 64)[0].positions("read") == range(n)
 
 
 def test_what_cannot_be_encoded_is_refused_by_row(tokenizer):

@@ -47,6 +47,11 @@ def test_a_task_may_include_a_bundled_one(task):
     assert tasks.rows(path, "test", 1)[0]["prompt"].endswith(" =")
 
 
+def test_a_configuration_names_the_hash_of_a_users_own_file_alone(task):
+    own = task_file(task())
+    assert (own.own_file, task_file("micro_gsm8k").own_file) == ({"task_file": own.fingerprint}, {})
+
+
 def test_a_function_of_a_module_beside_the_file_is_used_and_followed(task):
     points = {"metric": "points", "aggregation": "mean"}
     metadata = {"version": 1, "primary": "points,none"}

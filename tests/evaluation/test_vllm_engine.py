@@ -12,9 +12,9 @@ from helpers.tokenizers import tokenizer_of
 from helpers.vllm import MODULE, StandIn
 from peft import LoraConfig, get_peft_model
 
+from semalign.evaluation.engines import engine_of
 from semalign.evaluation.record import score_record
 from semalign.evaluation.run import evaluate
-from semalign.evaluation.transformers_engine import engine_of
 from semalign.evaluation.vllm_engine import VllmModel
 
 

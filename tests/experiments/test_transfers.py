@@ -3,7 +3,8 @@
 from helpers.profiles import FAST
 
 from semalign.experiments import transfers
-from semalign.experiments.inputs import HELD_OUT, held_out_rows, source_once, training_rows
+from semalign.experiments.inputs import held_out_rows, source_once, training_rows
+from semalign.experiments.made_from import HELD_OUT
 from semalign.experiments.transfers import measured_transfer
 from semalign.files import json_fingerprint
 from semalign.methods.runner import run_method

@@ -9,7 +9,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 from transformers import GenerationConfig
 
-from semalign.evaluation.transformers_engine import engine_identity, transformers_engine
+from semalign.evaluation.engines import engine_identity
+from semalign.evaluation.transformers_engine import transformers_engine
 from semalign.models.identity import STATE_VERSION, computed_by, end_tokens, model_identity, plain_settings
 from semalign.models.loading import LanguageModel, load_model
 

@@ -4,9 +4,9 @@ from semalign.methods.declared.sft import SftSettings
 from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.seeking.settings import SeekingSettings
 from semalign.planning import baselines, memory
-from semalign.planning.jobs import phases_of
 from semalign.planning.machines import MACHINES
 from semalign.planning.memory import Batch
+from semalign.planning.phases import phases_of
 from semalign.planning.setup import Setup
 from semalign.planning.shapes import shapes_of
 from semalign.planning.texts import Texts

@@ -3,9 +3,9 @@
 import pytest
 
 from semalign.planning import flops, memory, transfer
-from semalign.planning.jobs import phases_of
 from semalign.planning.machines import MACHINES
 from semalign.planning.memory import Batch
+from semalign.planning.phases import phases_of
 from semalign.planning.setup import Options, Setup
 from semalign.planning.shapes import shapes_of
 from semalign.planning.texts import Texts
@@ -38,10 +38,24 @@ def test_a_term_on_the_teachers_logits_needs_its_final_states():
     assert "final states" in named({"output_loss": "kl"})
 
 
-def test_unknown_layers_are_the_worst_case_and_known_ones_are_taken():
-    assert transfer.layers_of(SETUP, TransferSettings()) == (40, 1)
-    assert transfer.layers_of(SETUP, TransferSettings(teacher_layer=20, student_layer=16)) == (20, 16)
-    assert transfer.layers_of(SETUP, TransferSettings(student_layers=[9, 7])).student == 7
+def test_the_teacher_reads_the_rows_once_for_each_store_of_its_states():
+    one = named({"teacher_layer": 1, "student_layer": 1})["teacher states"]
+    several = named({"student_layers": [4, 8, 16]})["teacher states"]  # teacher layers 5, 10 and 20
+    assert several.flops == (5 + 10 + 20) * one.flops
+    assert several.gpu_memory == named({"student_layer": 16})["teacher states"].gpu_memory  # it is loaded once
+    shared = named({"student_layers": [4, 8], "layer_map": {4: 10}})["teacher states"]
+    assert shared.flops == 10 * one.flops
+
+
+def test_a_map_that_is_fitted_on_states_has_the_student_read_up_to_each_trained_layer():
+    given = {"student_layers": [4, 8]}
+    prefix, fitted = named(given)["student prefix"], named({**given, "map": "ridge"})["student prefix"]
+    assert fitted.flops * 3 == prefix.flops * (3 + 4 + 8)
+
+
+def test_a_schedule_that_trains_every_layer_reads_all_rows_once_for_each_epoch():
+    one, every = named({}), named({"schedule": "frontier", "epochs": 3})
+    assert every["teacher states"].flops == 3 * one["teacher states"].flops
 
 
 def test_attribution_of_llama_2_13b_by_hand():
@@ -84,7 +98,7 @@ def test_a_batch_that_does_not_fit_is_halved():
 
 
 def test_training_starts_at_the_first_trained_layer():
-    whole, last = named({"teacher_layer": 40})["training"], named({"student_layer": 32})["training"]
+    whole, last = named({})["training"], named({"student_layer": 32})["training"]
     weights = memory.weights(SMALLER, 2) - memory.weights(SMALLER, 2, 1)
     batch = Batch.longest(TEXTS, 64)
     assert whole.gpu_memory - last.gpu_memory == weights + 31 * memory.held(SMALLER, batch, 2)

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from semalign.analysis.cka import StateOptions, paired_states, prepared
+from semalign.analysis.cka import prepared
 from semalign.analysis.cka_summary import KEYS, summarise
 from semalign.analysis.hsic import KERNELS, MinibatchCKA
+from semalign.analysis.paired_states import StateOptions, paired_states
 from semalign.bases.basis import SemanticBasis
 from semalign.data.prompts import read_prompts
 from semalign.files import atomic_path, json_fingerprint

@@ -9,8 +9,7 @@ from semalign.book.markdown import table
 from semalign.experiments.profiles import load_profile
 from semalign.files import read_json
 from semalign.paths import results_dir
-from semalign.planning import MACHINES, Options, plan
-from semalign.planning.jobs import Job
+from semalign.planning import MACHINES, Job, Options, plan
 from semalign.planning.machines import GB
 from semalign.planning.report import report
 

@@ -8,7 +8,19 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
-from semalign.cli import cache, diagnosing, errors, following, launched, measuring, method, models, planning, settings
+from semalign.cli import (
+    analysing,
+    cache,
+    diagnosing,
+    errors,
+    following,
+    launched,
+    measuring,
+    method,
+    models,
+    planning,
+    settings,
+)
 from semalign.paths import spare_home
 
 
@@ -23,7 +35,7 @@ PAIR = "micro-teacher micro-student"
 GROUPS: dict[str, dict[str, Verb]] = {
     "Steps of the method": {
         "basis": Verb(method.basis, "micro-student --out basis.safetensors"),
-        "decompose": Verb(method.decompose, "micro-student --prompts micro_humaneval --out runs/decomposition"),
+        "decompose": Verb(analysing.decompose, "micro-student --prompts micro_humaneval --out runs/decomposition"),
         "attribute": Verb(method.attribute, "micro-teacher --data micro_gsm8k"),
         "pair": Verb(method.pair, f"{PAIR} --data micro_gsm8k"),
         "diagnose": Verb(diagnosing.diagnose, f"{PAIR} --data micro_gsm8k --out runs/diagnosis"),
@@ -31,7 +43,7 @@ GROUPS: dict[str, dict[str, Verb]] = {
         "settings": Verb(settings.settings, "sft"),
     },
     "Measure and compare": {
-        "cka": Verb(method.cka, f"{PAIR} --prompts micro_humaneval --out runs/cka"),
+        "cka": Verb(analysing.cka, f"{PAIR} --prompts micro_humaneval --out runs/cka"),
         "evaluate": Verb(measuring.evaluate, "micro-student --task micro_gsm8k --adapter runs/first"),
         "plan": Verb(planning.plan, "--profile llama2 --gpu h100"),
         "compare": Verb(measuring.compare, "--profile micro --methods semalign,sft --seeds 1"),

@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -14,17 +14,13 @@ from semalign.cli.inputs import (
     rows_to_train_on,
     settings_of,
     task_of,
-    with_adapter,
 )
 from semalign.cli.options import (
     Attributed,
     Data,
-    Interface,
     Model,
     OutFile,
     OutFolder,
-    OutStem,
-    Seed,
     Student,
     Teacher,
     check_data,
@@ -60,24 +56,6 @@ def basis(
 
 
 @placed
-def decompose(
-    model: Model,
-    out: OutStem,
-    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a file with prompts")] = "humaneval",
-    seed: Seed = 0,
-) -> None:
-    """Measure how well states survive decomposition and recomposition (Section 3.2, Fig. 2)."""
-    check_models(model)
-    from semalign import load_model
-    from semalign.analysis.decomposition_figure import write_decomposition
-    from semalign.data.prompts import read_prompts
-
-    read_prompts(prompts)  # finds an error in them before the model is loaded
-    record = write_decomposition(load_model(model), prompts, out, seed=seed)
-    typer.echo(f"{out}.csv and {out}.json: {record['metric']} {record['value']:.3f} over {record['n']} tokens")
-
-
-@placed
 def attribute(
     model: Model,
     data: Data,
@@ -92,16 +70,20 @@ def attribute(
 
     Several processes (accelerate launch, torchrun) share out the batches; the first one prints.
     """
-    choice(aggregation, "absolute", "signed")
-    choice(method, "gradient_x_activation", "integrated_gradients", "ablation")
+    from semalign.settings import Aggregation, AttributionMethod
+
+    choice(aggregation, *get_args(Aggregation))
+    choice(method, *get_args(AttributionMethod))
     check_models(model)
     from semalign import attribute_layers, load_model
     from semalign.data.rows import batches
+    from semalign.targets.choice import ATTRIBUTION_BATCH
 
     rows = rows_of_data(data, "train", examples, model)
     loaded = load_model(model)
     encoded = loaded.encode(rows)
-    scores = attribute_layers(loaded, batches(encoded, 8), interface, aggregation=aggregation, method=method).tolist()
+    parts = batches(encoded, ATTRIBUTION_BATCH)
+    scores = attribute_layers(loaded, parts, interface, aggregation=aggregation, method=method).tolist()
     typer.echo("layer  score")
     for k, score in enumerate(scores, start=1):
         typer.echo(f"{k:5d}  {score:.6g}{'  <- critical' if score == max(scores) else ''}")
@@ -214,30 +196,3 @@ def _chosen(method: str, settings: list[str], layer_map: Path | None) -> dict[st
     with usage("--set", f"; `semalign settings {method}` lists them"):
         found.settings(**chosen)
     return chosen
-
-
-@placed
-def cka(
-    teacher: Teacher,
-    student: Student,
-    out: OutStem,
-    prompts: Annotated[str, typer.Option(help="humaneval, a task name, or a file with prompts")] = "humaneval",
-    adapter: Annotated[Path | None, typer.Option(help="PEFT adapter folder of the student after a transfer")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="only the first prompts")] = None,
-    interface: Interface = "layer",
-    seed: Seed = 0,
-) -> None:
-    """Measure the similarity of all layers of two models, before and after alignment (Section 5.3, Fig. 4 and 6)."""
-    check_adapter(adapter)
-    check_models(teacher, student)
-    from semalign import load_model
-    from semalign.analysis.cka import StateOptions
-    from semalign.analysis.cka_figure import write_cka
-    from semalign.data.prompts import read_prompts
-
-    read_prompts(prompts)  # finds an error in them before a model is loaded
-    pair = load_model(teacher), load_model(student)
-    transferred = None if adapter is None else with_adapter(student, adapter, "transformers", {})
-    options = StateOptions(interface=interface, seed=seed)
-    record = write_cka(*pair, prompts, out, options, transferred=transferred, limit=limit)
-    typer.echo(f"{out}.csv and {out}.json: {record['value']:.2f}, {record['metric']}; {record['n']} tokens")

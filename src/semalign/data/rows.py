@@ -28,19 +28,26 @@ class Example:
         prompt_length: how many of them are the prompt's, split where generation splits the text.
         tokens: their token strings.
         ends: for each token, the character at which it ends in the text.
+        added_end: whether the last token is an end-of-sequence token that the text does not have.
     """
 
     input_ids: tuple[int, ...]
     prompt_length: int
     tokens: tuple[str, ...]
     ends: tuple[int, ...]
+    added_end: bool = False
 
     def __len__(self) -> int:
         """Return the number of tokens."""
         return len(self.input_ids)
 
     def positions(self, which: str = "response") -> range:
-        """Return positions whose next token is supervised: those that predict the response, or ``all``."""
+        """Return positions whose next token is supervised: those that predict the response, or ``all``.
+
+        With ``read``, those of every token of the text, which need no next one.
+        """
+        if which == "read":
+            return range(len(self) - self.added_end)
         return range(self.prompt_length - 1 if which == "response" and self.prompt_length else 0, len(self) - 1)
 
     @cached_property
@@ -97,8 +104,10 @@ def _encode_row(encoder: Encoder, row: Row, place: str, max_length: int) -> Exam
         start, rest = encoder.pair(row["prompt"], row["response"])
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error
-    ids, ends = encoder.ended(start + rest, len(text) + 1)
-    example = Example(tuple(ids), len(start.ids), tuple(encoder.tokenizer.convert_ids_to_tokens(ids)), tuple(ends))
+    whole = start + rest
+    ids, ends = encoder.ended(whole, len(text) + 1)
+    tokens = encoder.tokenizer.convert_ids_to_tokens(ids)
+    example = Example(tuple(ids), len(start.ids), tuple(tokens), tuple(ends), added_end=len(ids) > len(whole.ids))
     if row["response"] and not (rest.ids and example.positions()):
         raise ValueError(
             f"{place} has nothing to learn: no token of its response {row['response'][:40]!r} stands after another"
@@ -119,7 +128,7 @@ class Matched(NamedTuple):
 
 
 def matching_positions(teacher: Example, student: Example, which: str = "response") -> Matched:
-    """Return the supervised positions of the student that have a counterpart in the teacher's encoding.
+    """Return the positions of the student that have a counterpart in the teacher's encoding.
 
     Equal tokens match one to one. Where two tokenizers cut the text differently, the positions at which both
     end a token at the same character match; the student's other positions have no target.
@@ -127,7 +136,7 @@ def matching_positions(teacher: Example, student: Example, which: str = "respons
     Args:
         teacher: the teacher's encoding of a row.
         student: the student's encoding of the same row.
-        which: ``response`` or ``all``, see :meth:`Example.positions`.
+        which: ``response``, ``all`` or ``read``, see :meth:`Example.positions`.
 
     Raises:
         ValueError: if the tokens differ and a tokenizer cannot say where its tokens end (a slow tokenizer).

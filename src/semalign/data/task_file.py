@@ -72,6 +72,11 @@ class TaskFile:
         return self.path.parent == FOLDER
 
     @property
+    def own_file(self) -> dict[str, str]:
+        """What a configuration says of a user's own file: its ``task_file`` hash; nothing of a bundled one."""
+        return {} if self.bundled else {"task_file": self.fingerprint}
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """What the file says beyond lm-eval's own keys: version, primary metric, chat format, training data."""
         return self.content["metadata"]

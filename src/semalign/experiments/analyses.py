@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from semalign.analysis.cka import StateOptions
+from semalign.analysis.paired_states import StateOptions
 from semalign.data.prompts import read_prompts
 from semalign.data.task_file import task_name
 from semalign.experiments.cells import picked

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from semalign.experiments.cells import Cell, cells
-from semalign.experiments.inputs import configuration, fingerprints, training_rows
+from semalign.experiments.inputs import training_rows
+from semalign.experiments.made_from import configuration, fingerprints
 from semalign.experiments.profiles import Profile
 from semalign.experiments.staleness import Asked, problem
 from semalign.files import json_fingerprint

@@ -15,14 +15,8 @@ import pandas as pd
 
 from semalign.evaluation.run import evaluate
 from semalign.experiments.cells import Cell, cells, entries_of
-from semalign.experiments.inputs import (
-    check_data,
-    configuration,
-    fingerprints,
-    held_out_rows,
-    source_once,
-    training_rows,
-)
+from semalign.experiments.inputs import check_data, held_out_rows, source_once, training_rows
+from semalign.experiments.made_from import configuration, fingerprints
 from semalign.experiments.making import make_all
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profile_parts import Variant

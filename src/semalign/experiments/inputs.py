@@ -1,9 +1,8 @@
-"""What the cells of a profile are made from: models, training rows and settings.
+"""The models and rows of a profile: each model by name once, and the rows to train on and to measure on.
 
 A model's libraries are loaded only if its identity is not remembered, or if it renders conversations.
 """
 
-from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,19 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from semalign.data import tasks
 from semalign.data import training_rows as training
 from semalign.data.task_file import task_file
-from semalign.experiments.cells import Cell
 from semalign.experiments.profile_parts import TaskProfile
 from semalign.experiments.profiles import Profile
-from semalign.experiments.staleness import resolved
 from semalign.files import json_fingerprint
 from semalign.models import remembered
 from semalign.paths import data_roots
 
 if TYPE_CHECKING:
     from semalign.models.source import FiledModel
-
-HELD_OUT = "held_out_hash"
-"""The hash of the rows that a training was measured on, in the configuration of its record."""
 
 
 def source_once(name: str) -> "FiledModel":
@@ -97,14 +91,23 @@ def held_out_rows(profile: Profile, task: str) -> tuple[list[dict[str, str]], st
     They are the first of the validation split. Where a task has none, or trains on it, they are what follows the rows
     that it trains on. No row that is trained on is among them, and none of the test split.
     """
-    found = _held_out(task, profile.tasks[task], profile.held_out, _format(profile, task))
+    found = _held_out_of(profile, task)
     return list(found.rows), found.split
+
+
+def held_out_hash(profile: Profile, task: str) -> str:
+    """Return the hash of the rows that :func:`held_out_rows` returns."""
+    return _held_out_of(profile, task).hashed
 
 
 class _HeldOut(NamedTuple):
     rows: list[dict[str, str]]
     split: str
     hashed: str
+
+
+def _held_out_of(profile: Profile, task: str) -> _HeldOut:
+    return _held_out(task, profile.tasks[task], profile.held_out, _format(profile, task))
 
 
 @lru_cache(16)
@@ -146,51 +149,3 @@ def check_data(profile: Profile, task: str, split: str | None, trained: bool = T
         found, _ = held_out_rows(profile, task)
         if split is None and not found:
             raise ValueError(f"{task} trains on all its rows, so that none is left to measure: lower its train_size")
-
-
-def fingerprints(cell: Cell, data: Callable[[str], str], scored: bool = True) -> dict[str, str]:
-    """Return the fingerprints that a record of a cell must have.
-
-    Args:
-        cell: the cell.
-        data: gives the hash of a task's training rows.
-        scored: whether the cell is scored on the test split.
-    """
-    found = {"student": fingerprint_of(cell.student)}
-    if scored:
-        found["test"] = tasks.split_fingerprint(cell.task, "test")
-    if cell.teacher is not None:
-        found |= {"teacher": fingerprint_of(cell.teacher), "data": data(cell.task)}
-    return found
-
-
-def configuration(profile: Profile, cell: Cell, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that a record of a cell must have, of those that can make it stale.
-
-    The sandbox that programs ran in is not among them, nor is the batch size of the evaluation. Only a record that
-    knows the hash of its held-out rows must have the one of the rows that are here.
-    """
-    source = task_file(cell.task)
-    evaluation = {
-        **({"split": "test", "limit": profile.evaluation.limit} if profile.scored else {"held_out": profile.held_out}),
-        "chat": tasks.chat_name(cell.task, profile.evaluation.chat),
-        "task_version": source.version,
-        **({} if source.bundled else {"task_file": source.fingerprint}),
-    }
-    if cell.teacher is None:
-        return evaluation
-    method = profile.method_of(cell.method)
-    given = {**profile.settings_for(cell.task, cell.method), "seed": cell.seed}
-    return {
-        **evaluation,
-        **measured_on(profile, cell.task, record),
-        **resolved(method, given, record),
-        "method": method.name,
-    }
-
-
-def measured_on(profile: Profile, task: str, record: Mapping[str, Any]) -> dict[str, str]:
-    """Return the hash of the held-out rows of a task; nothing for a record from before there was one."""
-    if HELD_OUT not in record["configuration"]:
-        return {}
-    return {HELD_OUT: _held_out(task, profile.tasks[task], profile.held_out, _format(profile, task)).hashed}

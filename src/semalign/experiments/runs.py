@@ -15,7 +15,8 @@ from semalign.experiments.asked_for import of_cells
 from semalign.experiments.cells import Cell, cells
 from semalign.experiments.currency import missing, reasons
 from semalign.experiments.grids import not_chosen
-from semalign.experiments.inputs import configuration, fingerprint_of, source_once
+from semalign.experiments.inputs import fingerprint_of, source_once
+from semalign.experiments.made_from import configuration
 from semalign.experiments.making import make_all
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile

@@ -37,8 +37,7 @@ def scored_on(task: str) -> dict[str, Any]:
     Records from before these were written do not have them, and need not.
     """
     source = task_file(task)
-    own = {} if source.bundled else {"task_file": source.fingerprint}
-    return {"task_version": source.version, **own, "items": split_fingerprint(task, SPLIT)}
+    return {"task_version": source.version, **source.own_file, "items": split_fingerprint(task, SPLIT)}
 
 
 def reasons(profile: Profile, folder: Path) -> Callable[[Point], str | None]:

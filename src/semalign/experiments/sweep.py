@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from semalign.experiments.grids import Point, check_points, points, settings_at
-from semalign.experiments.inputs import fingerprint_of, measured_on, source_once, training_rows
+from semalign.experiments.inputs import fingerprint_of, source_once, training_rows
+from semalign.experiments.made_from import measured_on
 from semalign.experiments.making import make_all
 from semalign.experiments.preflight import check_runnable
 from semalign.experiments.profiles import Profile

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from semalign.experiments.inputs import HELD_OUT, held_out_rows, source_once, training_rows
+from semalign.experiments.inputs import held_out_hash, held_out_rows, source_once, training_rows
+from semalign.experiments.made_from import HELD_OUT
 from semalign.experiments.profiles import Profile
-from semalign.files import json_fingerprint
 from semalign.methods.runner import TransferResult, run_method
 
 
@@ -27,5 +27,5 @@ def measured_transfer(
     result = run_method(profile.method_of(entry), large, small, rows, **measured)
     if held_out:
         result.record["details"]["held_out"]["split"] = split
-        result.record["configuration"][HELD_OUT] = json_fingerprint(held_out)
+        result.record["configuration"][HELD_OUT] = held_out_hash(profile, task)
     return result

@@ -1,10 +1,10 @@
 """The jobs of a profile: cells of its comparison, selection points, analyses and notebooks, each with its needs."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -13,81 +13,22 @@ from semalign.experiments.analyses import analyses
 from semalign.experiments.cells import Cell, cells
 from semalign.experiments.grids import Point, points, settings_at
 from semalign.experiments.profiles import Profile
-from semalign.experiments.selection_currency import SPLIT
+from semalign.experiments.selection_currency import ITEMS, SPLIT
 from semalign.files import json_fingerprint
 from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.seeking.settings import SeekingSettings
 from semalign.paths import project_root
-from semalign.planning import baselines, scoring, transfer
+from semalign.planning import scoring
+from semalign.planning.job import Job, Kind
 from semalign.planning.machines import MACHINES, Machine
+from semalign.planning.phases import phases_of
 from semalign.planning.setup import AS_GIVEN, Options, Phase, Setup
 from semalign.planning.shapes import shapes_of
 from semalign.planning.stored import States, states_on_disk
-from semalign.planning.texts import ProfileTexts, Texts, needs_generation, trained_on
-from semalign.settings import MethodSettings, TrainingSettings, TransferSettings
+from semalign.planning.texts import ProfileTexts, Texts, needs_generation
+from semalign.settings import TransferSettings
 
-Kind = Literal["evaluation", "cell", "selection", "decomposition", "cka", "notebook"]
 HOST = 4 * 10**9  # bytes of Python with PyTorch, transformers and lm-eval
-KEPT = 4 * 10**6  # bytes of a record with its samples
-
-
-@dataclass(frozen=True)
-class Job:
-    """One job, and what it will need.
-
-    Attributes:
-        name: for a cell or a point the stem of its record's file name.
-        kind: what it is.
-        entry: the method or variant, or the kind for other jobs.
-        teacher: the larger model of a transfer, else None.
-        student: the model that is adapted, scored or read.
-        task: the task, else None.
-        phases: its parts, one after the other.
-        gpu_memory: peak in bytes over all its GPUs.
-        host_memory: peak in bytes.
-        gpus: GPUs that hold its peak; 1 for a method that no device map can spread.
-        spreads: whether a device map can spread its models.
-        states: the states that it stores, if no other job has done so, with their bytes.
-    """
-
-    name: str
-    kind: Kind
-    entry: str
-    teacher: str | None
-    student: str
-    task: str | None
-    phases: tuple[Phase, ...]
-    gpu_memory: int
-    host_memory: int
-    gpus: int
-    spreads: bool = True
-    states: Mapping[States, int] = field(default_factory=dict)
-
-    @property
-    def disk(self) -> int:
-        """Bytes that it writes: states, and its record."""
-        return KEPT + sum(self.states.values())
-
-    @property
-    def flops(self) -> int:
-        """Operations."""
-        return sum(phase.flops for phase in self.phases)
-
-    @property
-    def hours(self) -> float:
-        """Hours on the machine of the plan."""
-        return sum(phase.seconds for phase in self.phases) / 3600
-
-    @property
-    def label(self) -> str:
-        """Name for a table, without seed and owners; jobs that differ in the seed have the same."""
-        parts = (self.entry, self.teacher or self.student, self.task)
-        return " ".join(part.rpartition("/")[2] for part in parts if part)
-
-    @property
-    def largest(self) -> Phase:
-        """The phase that needs most memory."""
-        return max(self.phases, key=lambda phase: phase.gpu_memory)
 
 
 def plan(
@@ -166,7 +107,9 @@ class _Planner:
         method = self.profile.method_of(entry)
         settings = method.settings(**values)
         dtype = torch.float32 if isinstance(settings, LatenSettings) else None  # LaTen gives a model in float32
-        phases, states = list(phases_of(setup, settings, texts)), states_on_disk(setup, settings, texts, task)
+        phases = list(phases_of(setup, settings, texts))
+        held_out = texts.cycled(ITEMS if kind == "selection" else self.profile.held_out)  # of about the same lengths
+        states = states_on_disk(setup, settings, texts, task, held_out)
         if kind == "selection" or self.profile.scored:
             phases.append(self.scored(setup.student.name, task, SPLIT if kind == "selection" else "test", dtype))
         job = self.job(kind, teacher, setup.student.name, task, phases, states, entry=entry)
@@ -208,26 +151,8 @@ class _Planner:
         host = HOST + max((phase.gpu_memory for phase in phases if phase.name == "read"), default=0)
         gpus = max(1, -(-peak // self.machine.usable))
         name = name or "--".join(part.replace("/", "_") for part in (kind, teacher, student) if part)
-        needs = Job(name, kind, entry or kind, teacher, student, task, tuple(phases), peak, host, gpus)
-        return replace(needs, states=states or {})
-
-
-def phases_of(setup: Setup, settings: MethodSettings, texts: Texts) -> Iterable[Phase]:
-    """Return the phases in which a student is adapted on the rows that the settings ask for, by their kind.
-
-    Raises:
-        ValueError: for a method whose settings are of no kind that is known here.
-    """
-    texts = trained_on(texts, settings)
-    if isinstance(settings, TransferSettings):
-        return transfer.phases(setup, settings, texts)
-    if isinstance(settings, SeekingSettings):
-        return baselines.seeking(setup, settings, texts)
-    if isinstance(settings, LatenSettings):
-        return baselines.laten(setup, settings, texts)
-    if isinstance(settings, TrainingSettings):
-        return baselines.fine_tuning(setup, settings, texts)
-    raise ValueError(f"what {type(settings).__name__} needs is not known: leave its method out of the plan")
+        entry, done = entry or kind, tuple(phases)
+        return Job(name, kind, entry, teacher, student, task, done, peak, host, gpus, states=states or {})
 
 
 def _notebooks(planner: _Planner, setup: Setup) -> Iterator[Job]:

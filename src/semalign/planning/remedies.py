@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 
 from semalign.experiments.profiles import Profile
-from semalign.planning.jobs import Job, plan
+from semalign.planning.job import Job
+from semalign.planning.jobs import plan
 from semalign.planning.machines import Machine
 from semalign.planning.setup import Options
 from semalign.planning.texts import ProfileTexts

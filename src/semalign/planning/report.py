@@ -5,7 +5,8 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from semalign.experiments.profiles import Profile
-from semalign.planning.jobs import KEPT, Job, plan
+from semalign.planning.job import KEPT, Job
+from semalign.planning.jobs import plan
 from semalign.planning.machines import GB, USABLE, Machine
 from semalign.planning.remedies import remedies
 from semalign.planning.scoring import LAUNCH

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
-from semalign.analysis.cka import StateOptions
+from semalign.analysis.paired_states import StateOptions
 from semalign.models.answers import ROWS
 from semalign.models.architecture import INTERFACES
 from semalign.planning import flops, memory

@@ -1,14 +1,15 @@
 """The phases of a SemAlign transfer and its controls: teacher signals, bases and map, student prefix, training.
 
-The teacher is gone before the student comes. The layers are not known before attribution: without ``teacher_layer`` and
-``student_layer`` the plan takes the worst case, the last teacher layer and the first student layer.
+The teacher is gone before the student comes. Where attribution finds the layers, they are the worst case
+(:mod:`semalign.planning.layers`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from semalign.models.head_outputs import HEADS, check_equal_numbers
 from semalign.planning import flops, memory
+from semalign.planning.layers import attributes, deepest, pairs_of
 from semalign.planning.memory import Batch
 from semalign.planning.scoring import answers
 from semalign.planning.setup import Phase, Setup, largest_batch
@@ -16,51 +17,56 @@ from semalign.planning.shapes import Shapes
 from semalign.planning.texts import Texts
 from semalign.settings import TransferSettings
 from semalign.targets.attribution_methods import NODES
-from semalign.targets.choice import ATTRIBUTION_BATCH
+from semalign.targets.choice import ATTRIBUTION_BATCH, LayerPair
+from semalign.targets.maps import MAPS
 from semalign.targets.passes import FORWARD_EXAMPLES
 from semalign.targets.store import SHARD_EXAMPLES
 from semalign.training.output_terms import OUTPUT_TERMS
 from semalign.training.output_terms.cosine import CosineTerm
+from semalign.training.schedules import SCHEDULES
 
 KL_COPIES = 3  # matrices of logits that the divergence holds: of both models, and the teacher's probabilities
-
-
-class Layers(NamedTuple):
-    """The deepest teacher layer whose states are stored, and the first student layer that trains."""
-
-    teacher: int
-    student: int
-
-
-def layers_of(setup: Setup, settings: TransferSettings) -> Layers:
-    """Return the layers of the settings, else the worst case; the frontier schedule trains every layer."""
-    chosen = [settings.student_layer, *(settings.student_layers or ())]
-    first = min([k for k in chosen if k is not None], default=1)
-    return Layers(settings.teacher_layer or setup.teacher.layers, first)
 
 
 def phases(setup: Setup, settings: TransferSettings, texts: Texts) -> Iterator[Phase]:
     """Yield the phases of a transfer that trains on these texts.
 
     Raises:
-        ValueError: for the interface ``heads`` if teacher and student have different numbers of them.
+        ValueError: for the interface ``heads`` if teacher and student have different numbers of them, or layers that
+            do not exist.
     """
     if settings.interface == HEADS:
         check_equal_numbers(setup.teacher.heads, setup.student.heads)
-    layers, every = layers_of(setup, settings), settings.schedule == "frontier"
-    attributed = not every and settings.teacher_layer is None and settings.student_layer is None
+    pairs, of_heads = pairs_of(setup, settings), settings.interface == HEADS
+    passes, first = _passes(setup, settings, pairs), pairs[0].student
     yield setup.reading(setup.teacher)
     yield from answers(setup, settings, texts)
     yield bases(setup)
-    if attributed and settings.student_layers is None:
+    if attributes(settings):
         yield attribution(setup, texts.first(settings.attribution_examples), settings)
-    rounds = settings.epochs if every else 1  # rows pass through the frontier's layers once for each epoch
     if OUTPUT_TERMS[settings.output_loss].needs_teacher:
-        yield teacher_states(setup, texts, setup.teacher.layers, "final states", rounds)
-    yield teacher_states(setup, texts, layers.teacher, "teacher states", rounds, settings.interface == HEADS)
+        yield teacher_states(setup, texts, *passes.final, name="final states")
+    yield teacher_states(setup, texts, *passes.teacher, of_heads=of_heads)
     yield setup.reading(setup.student)
-    yield student_prefix(setup, texts, layers.student, rounds)
-    yield training(setup, settings, texts, layers.student)
+    yield student_prefix(setup, texts, first, *passes.fitted, of_heads=of_heads)
+    yield training(setup, settings, texts, first)
+
+
+class _Passes(NamedTuple):
+    """The layers up to which the rows pass: of the teacher, for final and layer states, and of the student's."""
+
+    final: list[int]
+    teacher: list[int]
+    fitted: list[int]
+
+
+def _passes(setup: Setup, settings: TransferSettings, pairs: Sequence[LayerPair]) -> _Passes:
+    """Return a pass for each store; a schedule that trains every layer has one of all rows for each epoch."""
+    final, layers = setup.teacher.layers, [deepest(mixture) for mixture in {tuple(pair.teacher) for pair in pairs}]
+    if SCHEDULES[settings.schedule].every_layer:
+        return _Passes([final] * settings.epochs, [max(layers)] * settings.epochs, [])
+    fitted = MAPS[settings.map].needs == "states"
+    return _Passes([final], layers, [pair.student for pair in pairs] if fitted else [])
 
 
 def inverses(setup: Setup) -> int:
@@ -112,29 +118,33 @@ def _attribution_passes(model: Shapes, settings: TransferSettings, both: int, fo
 
 
 def teacher_states(
-    setup: Setup, texts: Texts, layer: int, name: str = "teacher states", rounds: int = 1, of_heads: bool = False
+    setup: Setup, texts: Texts, *layers: int, name: str = "teacher states", of_heads: bool = False
 ) -> Phase:
-    """Return the phase in which the teacher's states up to a layer, or what its heads add, are stored."""
-    return _states(setup, setup.teacher, texts, layer, name, rounds, of_heads)
+    """Return the phase in which the teacher's states at each of some layers, or what its heads add, are stored.
+
+    There is one pass for each of them, up to this layer.
+    """
+    return _states(setup, setup.teacher, texts, layers, name, of_heads)
 
 
-def student_prefix(setup: Setup, texts: Texts, first: int, rounds: int = 1) -> Phase:
-    """Return the phase in which the states that enter the first trained layer are stored."""
-    return _states(setup, setup.student, texts, first - 1, "student prefix", rounds)
+def student_prefix(setup: Setup, texts: Texts, first: int, *fitted: int, of_heads: bool = False) -> Phase:
+    """Return the phase in which the states that enter the first trained layer are stored.
+
+    A map that is fitted on states needs those of each trained layer too, ``fitted``.
+    """
+    return _states(setup, setup.student, texts, (first - 1, *fitted), "student prefix", of_heads and bool(fitted))
 
 
-def _states(
-    setup: Setup, model: Shapes, texts: Texts, layers: int, name: str, rounds: int, of_heads: bool = False
-) -> Phase:
-    size = setup.options.size(model)
+def _states(setup: Setup, model: Shapes, texts: Texts, layers: Sequence[int], name: str, of_heads: bool) -> Phase:
+    size, deep = setup.options.size(model), max(layers)
 
     def peak(rows: int) -> int:
         batch = Batch.longest(texts, rows)
         states = batch.tokens * model.width * size * (model.heads if of_heads else 1)
-        return memory.weights(model, size, layers) + inverses(setup) + memory.forward(model, batch, size) + states
+        return memory.weights(model, size, deep) + inverses(setup) + memory.forward(model, batch, size) + states
 
     rows = largest_batch(FORWARD_EXAMPLES, peak, setup.usable)
-    work = rounds * flops.layers_forward(model, texts.padded(rows, SHARD_EXAMPLES), layers)
+    work = flops.layers_forward(model, texts.padded(rows, SHARD_EXAMPLES), sum(layers))
     return setup.phase(name, peak(rows), work, setup.options.type_of(model), rows)
 
 
