@@ -1,10 +1,12 @@
 """Settings are listed as --set takes them."""
 
 from helpers.commands import invoke, runner
+from pydantic import Field
 
 from semalign import cli
 from semalign.cli.inputs import settings_of
-from semalign.methods.registry import methods
+from semalign.methods.registry import Method, methods
+from semalign.settings import MethodSettings
 
 
 def test_every_setting_of_every_method_is_listed_with_a_default_that_can_be_given():
@@ -34,3 +36,12 @@ def test_a_misspelt_key_value_or_method_is_told_the_nearest(folders):
         result = runner.invoke(cli.app, [*map(str, given), *wrong])
         assert result.exit_code == 2 and near in " ".join(result.output.replace("│", " ").split())
     assert "did you mean 'ridge'" in runner.invoke(cli.app, ["settings", "rigde"]).output
+
+
+def test_a_setting_without_a_default_is_listed_as_required(monkeypatch):
+    class Needs(MethodSettings):
+        need: int = Field(description="what it needs")
+
+    own = Method("mine", "control", "hu2022lora", "My own.", Needs, lambda inputs: None)
+    monkeypatch.setattr("semalign.methods.registry.method", lambda name: own)
+    assert "need=required  (integer): what it needs" in invoke("settings", "mine").splitlines()

@@ -42,3 +42,12 @@ def test_without_held_out_rows_it_is_told_how_to_give_them():
         WHERE,
         "no held-out rows: with --hold-out 50 or --validation FILE, it is told whether the response NLL fell",
     ]
+
+
+def test_a_measurement_that_is_no_number_is_told_as_such():
+    details = {"before": {"own": 1.0, "response_nll": 1.0}, "after": {"own": None, "response_nll": None}}
+    lines = summary_lines({**RECORD, "details": {**details, "held_out": {"n": 2}}}, Path("runs/a"))
+    assert lines[-2:] == [
+        "held-out own: 1.0000 -> not a finite number",
+        "held-out response_nll: 1.0000 -> not a finite number nats a token on 2 rows",
+    ]

@@ -43,7 +43,13 @@ def test_analyses_and_notebooks_are_jobs(llama2):
     assert [job.name.split("--")[0] for job in of(llama2, "decomposition") + of(llama2, "cka")] == [
         "decomposition"
     ] * 2 + ["cka"]
-    assert "notebook--03_attribution" in [job.name for job in of(llama2, "notebook")]
+    notebooks = {job.name: job for job in of(llama2, "notebook")}
+    assert "notebook--03_attribution" in notebooks
+    # A chapter that trains, by whatever function, holds what a cell holds.
+    cell = max(job.host_memory for job in of(llama2, "cell") if job.name.startswith("semalign"))
+    for name in ("04_pairing", "06_alignment", "08_evaluation", "14_your_own_pair"):
+        assert notebooks[f"notebook--{name}"].host_memory > cell / 2, name
+    assert notebooks["notebook--09_controls"].gpu_memory == 0
 
 
 def test_names_are_different(llama2):

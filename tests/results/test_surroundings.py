@@ -34,6 +34,11 @@ def test_the_command_line_is_kept_relative_to_the_checkout(monkeypatch, tmp_path
     assert command() == "notebook"
 
 
+def test_bytes_that_are_no_text_are_escaped(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["semalign", "basis", b"m\xff".decode("utf-8", "surrogateescape")])
+    assert command() == "semalign basis 'm\\udcff'" and command().encode()
+
+
 def test_the_home_folder_is_a_tilde_that_a_shell_expands(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/usr/bin/semalign", "basis", f"{Path.home()}/models/mine", "/elsewhere/x"])
     assert command() == "semalign basis ~/models/mine /elsewhere/x"

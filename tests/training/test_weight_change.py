@@ -45,3 +45,23 @@ def test_a_plain_model_is_compared_where_it_differs(student):
         changed.model.layers[1].mlp.up_proj.weight.mul_(1.25)
     assert weight_change(changed, lambda: student.model) == pytest.approx(0.25, rel=1e-6)
     assert weight_change(changed.double(), lambda: student.model) == pytest.approx(0.25, rel=1e-6)
+
+
+def test_a_parameter_that_is_new_or_of_another_shape_counts_as_changed_from_zero(student):
+    changed = copy.deepcopy(student.model)
+    changed.resize_token_embeddings(changed.config.vocab_size + 2, mean_resizing=False)
+    changed.register_parameter("gate", torch.nn.Parameter(torch.ones(3)))
+    assert weight_change(changed, lambda: student.model) is None  # nothing that was there before has changed
+    with torch.no_grad():
+        changed.model.layers[1].mlp.up_proj.weight.mul_(2)
+    old = float(student.model.model.layers[1].mlp.up_proj.weight.detach().square().sum())
+    new = [changed.get_input_embeddings().weight, changed.get_output_embeddings().weight, changed.gate]
+    added = sum(float(each.detach().double().square().sum()) for each in {id(each): each for each in new}.values())
+    assert weight_change(changed, lambda: student.model) == pytest.approx(((old + added) / old) ** 0.5, rel=1e-5)
+
+
+def test_a_change_of_zeros_alone_has_no_ratio(student):
+    before, after = copy.deepcopy(student.model), copy.deepcopy(student.model)
+    with torch.no_grad():
+        before.model.norm.weight.zero_()
+    assert weight_change(after, lambda: before) is None

@@ -21,7 +21,8 @@ def settings(
     with usage("METHOD"):
         chosen = method_of(method).settings
     for line in setting_lines(chosen, every=True):
-        default = _yaml(chosen.model_fields[line.name].get_default(call_default_factory=True))
+        field = chosen.model_fields[line.name]
+        default = line.default if field.is_required() else _yaml(field.get_default(call_default_factory=True))
         typer.echo(f"{line.name}={default}  ({line.values}): {line.meaning}")
 
 

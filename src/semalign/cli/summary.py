@@ -40,7 +40,16 @@ def _measured(details: Mapping[str, Any]) -> Iterator[str]:
         yield "no held-out rows: with --hold-out 50 or --validation FILE, it is told whether the response NLL fell"
         return
     for key in (key for key in before if key != "response_nll"):
-        yield f"held-out {key}: {before[key]:.4f} -> {after[key]:.4f}"
+        yield f"held-out {key}: {_number(before[key])} -> {_number(after[key])}"
     old, new, n = before["response_nll"], after["response_nll"], details["held_out"]["n"]
-    change = "did not change" if new == old else f"{'fell' if new < old else 'rose'} by {abs(new - old):.4f}"
-    yield f"held-out response_nll: {old:.4f} -> {new:.4f} nats a token on {n} rows: it {change}"
+    yield f"held-out response_nll: {_number(old)} -> {_number(new)} nats a token on {n} rows{_change(old, new)}"
+
+
+def _change(old: float | None, new: float | None) -> str:
+    if old is None or new is None:
+        return ""
+    return ": it did not change" if new == old else f": it {'fell' if new < old else 'rose'} by {abs(new - old):.4f}"
+
+
+def _number(value: float | None) -> str:
+    return "not a finite number" if value is None else f"{value:.4f}"

@@ -66,9 +66,9 @@ def finished(run: dict[str, Any], inputs: Inputs, adapted: Adapted, base: Facts,
     )
 
 
-def _weight_change(inputs: Inputs, adapted: Adapted) -> float:
+def _weight_change(inputs: Inputs, adapted: Adapted) -> float | None:
     change = weight_change(adapted.model, lambda: inputs.pair.student.model)
-    if not math.isfinite(change):
+    if change is not None and not math.isfinite(change):
         weight = damaged_weight(adapted.model) or "a weight"
         raise NotFiniteError(f"{weight} of the adapted student holds NaN or infinity: the training has diverged")
     return change

@@ -1,5 +1,6 @@
 """The jobs of a profile: cells of its comparison, selection points, analyses and notebooks, each with its needs."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -156,11 +157,13 @@ class _Planner:
 
 
 def _notebooks(planner: _Planner, setup: Setup) -> Iterator[Job]:
-    """Yield the notebooks: some train once, as SemAlign does; others hold both models, or only read records."""
+    """Yield the notebooks: some train, once in the plan, as SemAlign does; others hold both models, or read records."""
     for path in sorted((project_root() / "notebooks").glob("*.py")):
-        code = path.read_text(encoding="utf-8")
-        phases = [setup.reading(setup.teacher, setup.student) if "load_model" in code else Phase("read", 0, 0, 60.0)]
-        if "load_model" in code and ".transfer(" in code:
+        code = re.sub(r"^#.*", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        trains = re.search(r"\b(transfer|run_method|run_cell)\(", code)
+        holds = trains or "load_model" in code
+        phases = [setup.reading(setup.teacher, setup.student) if holds else Phase("read", 0, 0, 60.0)]
+        if trains:
             task = next(iter(planner.profile.tasks))
             settings = TransferSettings(**planner.profile.settings_for(task))
             phases += phases_of(setup, settings, planner.texts.training(task))

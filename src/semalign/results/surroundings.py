@@ -59,12 +59,16 @@ def peak_memory() -> int:
 
 
 def command() -> str:
-    """Return the command line of this process, with paths relative to the checkout and the home folder as ``~``."""
+    """Return the command line of this process, with paths relative to the checkout and the home folder as ``~``.
+
+    Bytes that are no text are escaped.
+    """
     program = Path(sys.argv[0]).name
     if program.startswith("ipykernel"):
         return "notebook"
     arguments = (shlex.quote(arg.replace(f"{project_root()}/", "")) for arg in sys.argv[1:])
-    return " ".join([program, *(arg.replace(f"{Path.home()}/", "~/") for arg in arguments)])
+    line = " ".join([program, *(arg.replace(f"{Path.home()}/", "~/") for arg in arguments)])
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 def used_gpu() -> Any:

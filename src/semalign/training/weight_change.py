@@ -13,25 +13,28 @@ from transformers import PreTrainedModel
 
 
 @torch.no_grad()
-def weight_change(adapted: PreTrainedModel | PeftModel, original: Callable[[], PreTrainedModel]) -> float:
+def weight_change(adapted: PreTrainedModel | PeftModel, original: Callable[[], PreTrainedModel]) -> float | None:
     """Return ``‖ΔW‖ / ‖W‖``, both Frobenius norms over all matrices that were changed together.
 
     With LoRA, ΔW is the update ``scale · B A`` of the adapted matrices, merged for this purpose one at a time, and W
-    their weights without it. A plain model is compared with the original: W are its parameters that differ from it.
+    their weights without it. A plain model is compared with the original: W are its parameters that differ from it. One
+    that is new, or has another shape, counts as changed from zero.
 
     Args:
         adapted: the adapted student.
         original: returns the student before; called only if the adapted one is a plain model.
 
     Returns:
-        The ratio; 0 if nothing has changed.
+        The ratio; 0 if nothing has changed, None if all that has changed was zero.
     """
     pairs = _of_lora(adapted) if isinstance(adapted, PeftModel) else _of_weights(adapted, original())
     changed = whole = 0.0
     for change, weight in pairs:
         changed += _square(change)
         whole += _square(weight)
-    return math.sqrt(changed / whole) if changed else 0.0
+    if not changed:
+        return 0.0
+    return math.sqrt(changed / whole) if whole else None
 
 
 def _of_lora(adapted: PeftModel) -> Iterator[tuple[Tensor, Tensor]]:
@@ -45,8 +48,10 @@ def _of_lora(adapted: PeftModel) -> Iterator[tuple[Tensor, Tensor]]:
 
 def _of_weights(adapted: PreTrainedModel, original: PreTrainedModel) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the change and the original of each parameter that differs."""
+    known = dict(original.named_parameters())
     for name, parameter in adapted.named_parameters():
-        before = original.get_parameter(name).to(parameter)
+        same = name in known and known[name].shape == parameter.shape
+        before = known[name].to(parameter) if same else torch.zeros_like(parameter)
         if not torch.equal(parameter, before):
             yield parameter - before, before
 
