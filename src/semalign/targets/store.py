@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -22,6 +22,27 @@ from semalign.tensor_files import kept_tensors, write_tensors
 SHARD_EXAMPLES = 256
 
 Compute = Callable[[range], list[Tensor]]
+
+
+@runtime_checkable
+class States(Protocol):
+    """States of examples 0..n-1, each of shape (tokens_i, D), on disk or in memory: what a map is fitted on.
+
+    Attributes:
+        width: width D of the states.
+        dtype: floating-point type of the states.
+        offsets: n + 1 numbers of rows: those before each example, and those of all.
+    """
+
+    width: int
+    dtype: torch.dtype
+    offsets: Sequence[int]
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+
+    def __getitem__(self, example: int) -> Float[Tensor, "tokens d"]:
+        """Return the states of one example."""
 
 
 class StateStore:
@@ -43,7 +64,7 @@ class StateStore:
     ) -> None:
         self._made_from = {**key, "width": width, "dtype": str(dtype)}
         self.folder = Path(folder) / json_fingerprint({**self._made_from, "lengths": list(lengths)})
-        self.offsets = list(accumulate(lengths, initial=0))  # first row of each example if there were one shard
+        self.offsets: Sequence[int] = list(accumulate(lengths, initial=0))
         self.width, self.dtype = width, dtype
         self.starts = list(range(0, len(lengths), SHARD_EXAMPLES))  # first example of each shard
         self._open: dict[int, Any] = {}

@@ -36,7 +36,7 @@ class AlignmentMap:
             (:class:`semalign.bases.inverted_head.InvertedHead`), the rows of their LM ``heads`` for the shared tokens
             in the same order,
             their ``states`` at the paired layers and matched positions
-            (:class:`semalign.targets.store.StateStore`), or ``nothing`` (None).
+            (:class:`semalign.targets.store.States`), or ``nothing`` (None).
         into: the space of the targets: the student's, or the teacher's, in which case the layer loss compares the
             student's projected states with the teacher's states.
     """
