@@ -19,7 +19,7 @@ from semalign.targets.moments import moments
 from semalign.targets.store import States
 
 
-@alignment_map("permuted", needs="inverted_heads")
+@alignment_map("permuted", needs="inverted_heads", atoms="permuted")
 def permuted_map(
     teacher: InvertedHead, student: InvertedHead, settings: TransferSettings
 ) -> Float[Tensor, "d_teacher d_student"]:
