@@ -132,7 +132,7 @@ class Case:
         """Yield each phase, the bytes that are there when it starts, and the call that runs it."""
         teacher, student = self.pair.teacher_architecture, self.pair.student_architecture
         builder = TargetBuilder(self.pair, self.settings)
-        bases = sum(head.product.nbytes for head in builder.inverted) + builder.alignment.nbytes
+        bases = sum(head.product.nbytes for head in builder.heads.inverted) + builder.alignment.nbytes
         heads = parameter_bytes(teacher.model)
         yield transfer.bases(self.setup), heads, lambda: TargetBuilder(self.pair, self.settings)
         encoded = list(batches(self.examples.teacher, 8))

@@ -10,9 +10,9 @@ from semalign.models.architecture import Architecture
 from semalign.models.capture import states_at
 from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
-from semalign.targets.builder import TargetBuilder
 from semalign.targets.maps import MAPS, alignment_map
 from semalign.targets.moments import moments
+from semalign.targets.pair_heads import PairHeads
 from semalign.targets.store import States, StateStore
 
 
@@ -58,7 +58,7 @@ def test_a_map_of_ones_own_may_count_the_rows_of_states(teacher, student, monkey
 
     alignment_map("mine", needs="states")(mean_outer_product)
     x, y = torch.randn(3, 16), torch.randn(3, 12)
-    (found,) = Maps(TargetBuilder(Pair(teacher, student), TransferSettings()), ["mine"]).fitted(
+    (found,) = Maps(PairHeads(Pair(teacher, student)), TransferSettings(), ["mine"]).fitted(
         HeldStates([x[:1], x[1:]]), HeldStates([y[:1], y[1:]])
     )["mine"]
     torch.testing.assert_close(found, x.T @ y / 3)
