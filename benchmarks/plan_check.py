@@ -141,7 +141,7 @@ class Case:
         yield (
             transfer.teacher_states(self.setup, self.texts, teacher.n_layers),
             heads + bases,
-            lambda: self._passes().layer_states([(teacher.n_layers, 1.0)], "mlp"),
+            lambda: self._passes().layer_states([[(teacher.n_layers, 1.0)]], "mlp"),
         )
         supervision = builder.supervision(self.rows, [LayerPair([(teacher.n_layers, 1.0)], 2)], self.folder / "states")
         model = add_lora(student.model, [2], self.settings)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,8 +97,9 @@ class TargetBuilder:
             self.pair.fingerprints["teacher"],
             lambda: Architecture(self.pair.teacher_source.load(deepest).model),
         )
-        final = passes.final_states() if self._teacher_head else None
-        layers = [passes.layer_states(pair.teacher, self.settings.interface) for pair in pairs]
+        of_logits = self._teacher_head is not None
+        layers = passes.layer_states([pair.teacher for pair in pairs], self.settings.interface, final=of_logits)
+        final = layers.pop() if of_logits else None
         return TeacherSignals(examples, matched, layers, final)
 
     def supervision(
@@ -127,8 +128,10 @@ class TargetBuilder:
         """
         signals = signals or self.signals(rows, pairs, folder)
         passes = self._student_passes(signals, folder, student)
-        known: Sequence[LayerTargets | None] = fitted or [None] * len(pairs)
-        targets = [self._targets(*each, passes) for each in zip(pairs, signals.layers, known, strict=True)]
+        if fitted:
+            targets = [replace(one, teacher_states=of) for one, of in zip(fitted, signals.layers, strict=True)]
+        else:
+            targets = self._targets(pairs, signals.layers, passes)
         return Supervision(
             examples=signals.examples.student,
             positions=self.settings.positions,
@@ -151,20 +154,22 @@ class TargetBuilder:
         )
 
     def _targets(
-        self, pair: LayerPair, states: StateStore, fitted: LayerTargets | None, passes: StatePasses
-    ) -> LayerTargets:
-        """Return the targets of one student layer, with the map of ``fitted`` or, if that is None, a new one."""
-        interface = self.settings.interface
-        if fitted is not None:
-            return replace(fitted, teacher_states=states)
+        self, pairs: Sequence[LayerPair], states: Sequence[StateStore], passes: StatePasses
+    ) -> list[LayerTargets]:
+        """Return the targets of all student layers, of which each has a map of its own if these are fitted."""
+        layers = [pair.student for pair in pairs]
+        if MAPS[self.settings.map].needs != "states":
+            made = partial(LayerTargets, alignment=self.alignment, by_atoms=self._by_atoms)
+            return list(map(made, layers, states))
+        own = passes.layer_states([[(k, 1.0)] for k in layers], self.settings.interface)
+        return list(map(self._fitted, layers, states, own))
+
+    def _fitted(self, k: int, teacher: StateStore, student: StateStore) -> LayerTargets:
+        """Return the targets of layer ``k`` with a map that is fitted on states at the same matched positions."""
         kind = MAPS[self.settings.map]
-        if kind.needs != "states":
-            return LayerTargets(pair.student, states, self.alignment, by_atoms=self._by_atoms)
-        # The map is fitted on states of both models at the same matched positions.
-        student_states = passes.layer_states([(pair.student, 1.0)], interface)
-        found = kind.make(states, student_states, self.settings)
+        found = kind.make(teacher, student, self.settings)
         if found is not None:
-            found = found.to(self.heads.device, wide_type(student_states.dtype))
+            found = found.to(self.heads.device, wide_type(student.dtype))
         if kind.into == "teacher":
-            return LayerTargets(pair.student, states, projection=found)
-        return LayerTargets(pair.student, states, alignment=found)
+            return LayerTargets(k, teacher, projection=found)
+        return LayerTargets(k, teacher, alignment=found)
