@@ -73,7 +73,7 @@ def teacher_states(
     """Measure the forward passes that store the states of the teacher's last layer."""
     made = passes(model, rows, "teacher", folder)
     with measured("teacher states", "teacher", device, sum(map(len, rows))) as found:
-        states = made.layer_states([(made.model.n_layers, 1.0)], "mlp")
+        states = made.layer_states([[(made.model.n_layers, 1.0)]], "mlp")[0]
     found.details = {"rows": min(FORWARD_EXAMPLES, len(rows))}
     return states, found
 

@@ -132,7 +132,7 @@ class Case:
         """Yield each phase, the bytes that are there when it starts, and the call that runs it."""
         teacher, student = self.pair.teacher_architecture, self.pair.student_architecture
         builder = TargetBuilder(self.pair, self.settings)
-        bases = sum(head.product.nbytes for head in builder.inverted) + builder.alignment.nbytes
+        bases = sum(head.product.nbytes for head in builder.heads.inverted) + builder.alignment.nbytes
         heads = parameter_bytes(teacher.model)
         yield transfer.bases(self.setup), heads, lambda: TargetBuilder(self.pair, self.settings)
         encoded = list(batches(self.examples.teacher, 8))
@@ -141,7 +141,7 @@ class Case:
         yield (
             transfer.teacher_states(self.setup, self.texts, teacher.n_layers),
             heads + bases,
-            lambda: self._passes().layer_states([(teacher.n_layers, 1.0)], "mlp"),
+            lambda: self._passes().layer_states([[(teacher.n_layers, 1.0)]], "mlp"),
         )
         supervision = builder.supervision(self.rows, [LayerPair([(teacher.n_layers, 1.0)], 2)], self.folder / "states")
         model = add_lora(student.model, [2], self.settings)

@@ -34,8 +34,7 @@ from semalign.models.loading import LanguageModel, load_model
 from semalign.models.pair import Pair
 from semalign.paths import results_dir
 from semalign.results.records import make_record, write_record
-from semalign.settings import TransferSettings
-from semalign.targets.builder import TargetBuilder
+from semalign.targets.pair_heads import PairHeads
 from semalign.targets.vocabularies import shared_atoms
 
 TOKENS, DECAY = 1_000_000, 0.005
@@ -106,18 +105,18 @@ def trained(name: str, change: Change) -> tuple[LanguageModel, list[float]]:
     return LanguageModel(model.eval(), tokenizer), losses
 
 
-def measures(builder: TargetBuilder) -> dict[str, Any]:
+def measures(pair: PairHeads) -> dict[str, Any]:
     """Return how far atoms and heads correspond, how the map spreads, and how many directions the heads share."""
-    bases = builder.inverted
+    bases = pair.inverted
     teacher, student = (
         normalize(basis.rows(shared).double(), dim=-1)
         for basis, shared in zip(bases, shared_atoms(*bases), strict=True)
     )
-    heads = [basis.weight[ids] for basis, ids in zip(bases, builder.shared_ids, strict=True)]
+    heads = [basis.weight[ids] for basis, ids in zip(bases, pair.shared_ids, strict=True)]
     return {
         "vocabulary": len(teacher),
         "widths": [teacher.shape[1], student.shape[1]],
-        "correspondence": {name: found._asdict() for name, found in correspondences(builder).items()},
+        "correspondence": {name: found._asdict() for name, found in correspondences(pair).items()},
         "energy": energy(teacher.T @ student)._asdict(),
         "directions": shared_directions(*heads)._asdict(),
     }
@@ -127,7 +126,7 @@ def write(path: Path, teacher: LanguageModel, student: LanguageModel, **details:
     """Measure a pair and write its record."""
     started = time.perf_counter()
     identities = {"teacher": model_identity(teacher), "student": model_identity(student)}
-    found = measures(TargetBuilder(Pair(teacher, student), TransferSettings()))
+    found = measures(PairHeads(Pair(teacher, student)))
     print(path.stem, found, flush=True)
     write_record(
         path,

@@ -87,11 +87,10 @@ page.show_table(
 # %%
 from semalign.analysis.diagnosis.atoms import correspondences
 from semalign.models.pair import Pair
-from semalign.settings import TransferSettings
-from semalign.targets.builder import TargetBuilder
+from semalign.targets.pair_heads import PairHeads
 
 own = [each for each in records if (each["teacher"], each["student"]) == (settings.teacher, settings.student)]
-now = correspondences(TargetBuilder(Pair(settings.teacher, settings.student), TransferSettings()))["atoms"]
+now = correspondences(PairHeads(Pair(settings.teacher, settings.student)))["atoms"]
 print(f"{settings.teacher} and {settings.student}: CKA of atoms {now.aligned:.4f} now")
 for record in own:
     assert abs(now.aligned - record["value"]) < 1e-4, "the record is of other models"
@@ -119,8 +118,8 @@ from torch.nn.functional import normalize
 
 from semalign.analysis.diagnosis.atoms import correspondence, energy
 
-builder = TargetBuilder(Pair(settings.teacher, settings.student), TransferSettings())
-heads = [basis.weight[ids].double() for basis, ids in zip(builder.inverted, builder.shared_ids, strict=True)]
+both = PairHeads(Pair(settings.teacher, settings.student))
+heads = [basis.weight[ids].double() for basis, ids in zip(both.inverted, both.shared_ids, strict=True)]
 as_made, centred = (
     [normalize(torch.linalg.pinv(head - head.mean(0) if without else head).T, dim=-1) for head in heads]
     for without in (False, True)

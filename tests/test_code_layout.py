@@ -66,7 +66,7 @@ def test_the_shapes_of_the_row_are_those_of_the_page(tmp_path):
     supervision = builder.supervision(read_rows(tmp_path / "row.jsonl"), [LayerPair([(1, 1.0)], 1)], tmp_path)
     (example,), (matched,), batch = supervision.examples, supervision.matched, supervision.batch([0])
     response = len(example) - example.prompt_length - 1
-    inverted = builder.inverted[0]
+    inverted = builder.heads.inverted[0]
     for told in (
         f"{len(example)} tokens: {example.prompt_length} of the prompt, {response} of the response, 1 end",
         f"$m = {len(matched.student)}$: positions {matched.student[0]} to {matched.student[-1]}",

@@ -7,8 +7,9 @@ from semalign.registry import fact, lookup
 from semalign.settings import LAYER_LOSSES, MAPS, OUTPUT_TERMS, SCHEDULES
 
 FACTS = {
-    MAPS: {"needs": None, "into": "student"},
+    MAPS: {"needs": None, "into": "student", "atoms": None},
     LAYER_LOSSES: {"any_space": False},
+    OUTPUT_TERMS: {"needs_teacher": False},
     SCHEDULES: {"every_layer": False},
 }
 
@@ -25,6 +26,8 @@ def test_the_names_and_facts_are_those_of_the_registry(place):
 
 def test_what_is_declared_is_a_constant_of_a_decorator():
     assert declared(MAPS)["none"] == {"needs": "nothing", "into": "teacher"}
+    assert declared(MAPS)["permuted"] == {"needs": "inverted_heads", "atoms": "permuted"}
+    assert declared(OUTPUT_TERMS)["reverse_kl"] == {"needs_teacher": True}
     assert declared(LAYER_LOSSES)["relation"] == {"any_space": True}
 
 

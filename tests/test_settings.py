@@ -2,7 +2,10 @@
 
 import pytest
 
-from semalign.settings import MEMORY, TrainingSettings, TransferSettings, deciding
+from semalign.registry import lookup
+from semalign.settings import MAPS, MEMORY, OUTPUT_TERMS, TrainingSettings, TransferSettings, deciding
+from semalign.targets.maps import alignment_map
+from semalign.training.output_terms import OutputTerm, output_term
 
 
 @pytest.mark.parametrize(
@@ -54,8 +57,25 @@ def test_settings_that_would_do_nothing_are_refused():
 
 def test_atoms_are_left_out_of_maps_from_atom_to_atom_only():
     assert TransferSettings(top_atoms=3, map="permuted").top_atoms == 3
-    with pytest.raises(ValueError, match="top_atoms is for the maps semantic and permuted: leave it out with ridge"):
+    with pytest.raises(ValueError, match="top_atoms is for the maps permuted and semantic: leave it out with ridge"):
         TransferSettings(top_atoms=3, map="ridge")
+
+
+def test_a_map_or_term_of_ones_own_says_what_may_be_set(monkeypatch):
+    for registry in (lookup(MAPS), lookup(OUTPUT_TERMS)):
+        monkeypatch.setattr(registry, "_items", {name: registry[name] for name in registry})
+    for atoms in ("paired", "permuted", "shared", None):
+        alignment_map(f"mine-{atoms}", needs="inverted_heads", atoms=atoms)(lambda *_: None)
+    for atoms in ("paired", "permuted"):
+        assert TransferSettings(top_atoms=3, map=f"mine-{atoms}").map == f"mine-{atoms}"
+    for atoms in ("shared", None):
+        with pytest.raises(ValueError, match=f"leave it out with mine-{atoms}"):
+            TransferSettings(top_atoms=3, map=f"mine-{atoms}")
+    for needs_teacher in (True, False):
+        output_term(f"of-teacher-{needs_teacher}", needs_teacher=needs_teacher)(type("Mine", (OutputTerm,), {}))
+    assert TransferSettings(label_smoothing=0.1, output_loss="of-teacher-False").label_smoothing == 0.1
+    with pytest.raises(ValueError, match="label_smoothing is for terms on labels: leave it out with of-teacher-True"):
+        TransferSettings(label_smoothing=0.1, output_loss="of-teacher-True")
 
 
 def test_a_penalty_is_only_taken_where_a_map_is_fitted():

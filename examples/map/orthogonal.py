@@ -11,7 +11,7 @@ from semalign.targets.alignment import alignment_map as semantic_map
 from semalign.targets.maps import alignment_map
 
 
-@alignment_map("orthogonal", needs="bases")
+@alignment_map("orthogonal", needs="bases", atoms="shared")
 def orthogonal_map(teacher: SemanticBasis, student: SemanticBasis, settings: TransferSettings) -> Tensor:
     """Return ``U V^T`` of the singular value decomposition of the semantic map, shape (D_T, D_S)."""
     u, _, vh = torch.linalg.svd(semantic_map(teacher, student).double(), full_matrices=False)

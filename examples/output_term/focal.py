@@ -7,12 +7,12 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from semalign.targets.supervision import Batch
-from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm
+from semalign.training.output_terms import OutputTerm, output_term
 
 GAMMA = 2.0
 
 
-@OUTPUT_TERMS.register("focal")
+@output_term("focal")
 class FocalTerm(OutputTerm):
     """``-(1 - p)^gamma log p``, p the probability of the label."""
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from semalign.errors import problems
-from semalign.registry import Registered, fact, lookup
+from semalign.registry import Registered, fact, lookup, names
 from semalign.truth_values import check_numbers
 
 MAPS = "semalign.targets.maps:MAPS"
@@ -23,10 +23,6 @@ InterfaceOrHeads = Literal[Interface, "heads"]
 Aggregation = Literal["absolute", "signed"]
 AttributionMethod = Literal["gradient_x_activation", "integrated_gradients", "ablation"]
 Layer = Annotated[int, Field(ge=1)]
-
-OF_TEACHER = ("kl", "reverse_kl")  # output terms without labels
-OF_ATOMS = ("semantic", "permuted")  # maps from atom to atom, whose atoms and coefficients can be chosen
-OF_SIZES = ("random",)  # maps that take sizes and tokens of the LM heads, not their numbers
 
 MEMORY = frozenset({"micro_batch_size", "activation_checkpointing"})
 """The settings that change memory and time but no result, apart from rounding and from the numbers that dropout draws.
@@ -153,8 +149,9 @@ class TransferSettings(TrainingSettings):
                 f"{', '.join(repr(name) for name in losses if losses[name].any_space)} can use them"
             )
         of_atoms = {"top_atoms": self.top_atoms, "temperature": self.temperature, "atoms": self.atoms != "all"}
-        if (given := [name for name, value in of_atoms.items() if value]) and self.map not in OF_ATOMS:
-            raise ValueError(f"{given[0]} is for the maps {' and '.join(OF_ATOMS)}: leave it out with {self.map}")
+        if (given := [name for name, value in of_atoms.items() if value]) and not _from_atom_to_atom(self.map):
+            maps = " and ".join(filter(_from_atom_to_atom, names(MAPS)))
+            raise ValueError(f"{given[0]} is for the maps {maps}: leave it out with {self.map}")
         fitted = fact(MAPS, self.map, "needs", "states") == "states"
         if self.ridge_penalty != type(self).model_fields["ridge_penalty"].default and not fitted:
             raise ValueError(f"ridge_penalty is for maps that are fitted on states: leave it out with {self.map}")
@@ -162,7 +159,7 @@ class TransferSettings(TrainingSettings):
 
     @model_validator(mode="after")
     def _check_terms(self) -> "TransferSettings":
-        if self.label_smoothing and self.output_loss in OF_TEACHER:
+        if self.label_smoothing and fact(OUTPUT_TERMS, self.output_loss, "needs_teacher", False):
             raise ValueError(f"label_smoothing is for terms on labels: leave it out with {self.output_loss}")
         return self
 
@@ -191,6 +188,11 @@ class TransferSettings(TrainingSettings):
     def _spaces_differ(self) -> bool:
         """Return whether the map leaves states and targets in different spaces."""
         return fact(MAPS, self.map, "into", "student") == "teacher" and fact(MAPS, self.map, "needs") == "nothing"
+
+
+def _from_atom_to_atom(name: str) -> bool:
+    """Return whether a map is a sum over atoms, so that these and their coefficients can be chosen."""
+    return fact(MAPS, name, "atoms") in ("paired", "permuted")
 
 
 def deciding(configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 from helpers.damage import damaged
-from helpers.models import head, make_llama, make_tokenizer
+from helpers.models import head, make_architecture, make_llama, make_tokenizer
 
 from semalign.bases.basis import SemanticBasis
 from semalign.files import DamagedFileError
+from semalign.models.architecture import Architecture
 from semalign.models.loading import LanguageModel
 from semalign.tensor_files import write_tensors
 
@@ -160,6 +161,28 @@ def test_a_basis_of_other_weights_is_refused(tokenizer, tmp_path):
         with pytest.raises(ValueError, match=f"this {basis.side}-side basis was made from other weights"):
             basis.check_model(other)
     SemanticBasis.random_like(model).check_model(other)
+
+
+def test_a_basis_of_a_model_without_a_layout_is_known_by_its_plain_head():
+    sizes = {"hidden_size": 8, "ffn_dim": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    model = make_architecture("opt", **sizes)
+    basis = SemanticBasis.from_model(model)
+    basis.check_model(model)
+    torch.nn.init.normal_(model.lm_head.weight)
+    with pytest.raises(ValueError, match="this output-side basis was made from other weights"):
+        basis.check_model(model)
+
+
+def test_a_head_is_folded_only_where_the_plain_one_is_another(tokenizer, monkeypatch):
+    model = LanguageModel(make_llama(len(tokenizer), 12, 1, seed=0), tokenizer)
+    torch.nn.init.uniform_(model.model.model.norm.weight, 0.5, 1.5)
+    plain, folded = SemanticBasis.from_head(model), SemanticBasis.from_head(model, fold_norm=True)
+    calls, fold = [], Architecture.folded_head
+    monkeypatch.setattr(Architecture, "folded_head", lambda self: calls.append(self) or fold(self))
+    plain.check_model(model)
+    assert not calls
+    folded.check_model(model)
+    assert len(calls) == 1
 
 
 def test_the_fingerprint_follows_the_head():

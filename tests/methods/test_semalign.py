@@ -14,6 +14,7 @@ from semalign.models.architecture import Architecture
 from semalign.models.capture import capture
 from semalign.models.loading import LanguageModel, check_given
 from semalign.models.pair import Pair
+from semalign.targets.maps import MAPS, alignment_map
 
 FAST = {"epochs": 2, "batch_size": 4, "rank": 2, "attribution_examples": 3}
 
@@ -211,6 +212,20 @@ def test_strangers_share_too_few_tokens_and_are_told_so_before_any_work(alien, s
     message = "too few shared tokens: 48 shared atoms by bytes: .*; at least 64, the wider hidden size, are needed"
     with pytest.raises(ValueError, match=message):
         semalign.transfer(alien, student, rows, **settings)
+
+
+@pytest.mark.parametrize("needs", ["bases", "inverted_heads"])
+def test_a_map_of_ones_own_on_shared_tokens_is_checked_before_the_teacher_answers(
+    alien, student, rows, monkeypatch, needs
+):
+    monkeypatch.setattr(MAPS, "_items", {name: MAPS[name] for name in MAPS})
+    alignment_map("mine", needs=needs, atoms="shared")(lambda *_: pytest.fail("the map is made"))
+    alignment_map("other", needs=needs)(lambda *_: pytest.fail("the map is made"))
+    monkeypatch.setattr("semalign.methods.runner.rows_to_train", lambda _: pytest.fail("the checks are over"))
+    with pytest.raises(ValueError, match="too few shared tokens: 48 shared atoms by bytes"):
+        semalign.transfer(alien, student, rows, map="mine", responses="teacher")
+    with pytest.raises(pytest.fail.Exception, match="the checks are over"):
+        semalign.transfer(alien, student, rows, map="other", responses="teacher")
 
 
 def test_a_map_without_atoms_joins_strangers(alien, student, rows):

@@ -8,7 +8,7 @@ from helpers.models import make_llama, randomise
 from lm_eval.api.instance import Instance
 from peft import LoraConfig, get_peft_model
 
-from semalign import SemanticBasis, TransferSettings, alignment_map, attribute_layers, transfer
+from semalign import SemanticBasis, TransferSettings, attribute_layers, transfer
 from semalign.analysis.cka import CKAOptions, cka_matrix
 from semalign.analysis.decomposition import resultant_cosine
 from semalign.data.rows import batches, encode
@@ -16,7 +16,7 @@ from semalign.evaluation.transformers_engine import transformers_engine
 from semalign.methods.laten.neurons import attribute_neurons
 from semalign.methods.seeking.sensitivity import extract
 from semalign.models.architecture import Architecture
-from semalign.models.evaluating import evaluating, plain_torch
+from semalign.models.evaluating import evaluating
 from semalign.models.loading import LanguageModel, load_model
 from semalign.models.pair import Pair
 from semalign.models.slicing import slice_width
@@ -91,14 +91,11 @@ def entries(pair, rows, tmp_path):
     large, small = Architecture(teacher.model), Architecture(student.model)
     of_teacher, of_student = encode(rows, teacher.tokenizer, 64), encode(rows, student.tokenizer, 64)
     ours = Pair(teacher, student)
-    with plain_torch(gradients=False):
-        alignment = alignment_map(*(SemanticBasis.from_model(each) for each in pair))
     given = list(batches(of_teacher[:4], 2))
 
     def supervised():
         settings = TransferSettings(positions="all")
-        builder = TargetBuilder(ours, settings, alignment=alignment)
-        made = builder.supervision(rows[:3], [LayerPair([(2, 1.0)], 2)], tmp_path / "states")
+        made = TargetBuilder(ours, settings).supervision(rows[:3], [LayerPair([(2, 1.0)], 2)], tmp_path / "states")
         return torch.cat([made.entering[0].flatten(), made.layers[0].teacher_states[0].flatten()])
 
     def transferred():

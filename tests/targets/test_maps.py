@@ -160,6 +160,8 @@ def test_a_map_takes_no_gradients_along(own):
 
 def test_an_unknown_need_is_told_when_the_map_is_registered():
     given = [{"needs": "weights"}, {"needs": "base"}, {"needs": "states", "into": "pupil"}]
+    given += [{"needs": "bases", "atoms": "pared"}, {"needs": "states", "atoms": "shared"}]
+    given += [{"needs": "bases", "atoms": "paired"}]
     script = f"""from semalign.targets.maps import alignment_map
 for given in {given}:
     try:
@@ -173,4 +175,7 @@ for given in {given}:
         f"map 'mine': {known}; it is 'weights'",
         f"map 'mine': {known}; it is 'base', did you mean 'bases'?",
         "map 'mine': into must be one of student, teacher; it is 'pupil'",
+        "map 'mine': atoms must be one of paired, permuted, shared; it is 'pared', did you mean 'paired'?",
+        "map 'mine': with atoms='shared', needs must be bases or inverted_heads; it is 'states'",
+        "map 'mine': with atoms='paired', needs must be inverted_heads; it is 'bases'",
     ]

@@ -9,7 +9,7 @@ from helpers.damage import damaged
 from helpers.processes import in_processes
 
 from semalign.models import processes
-from semalign.targets.store import StateStore
+from semalign.targets.store import StateStore, ensure_all
 from semalign.tensor_files import write_tensors
 
 LENGTHS = [3, 1, 4, 2, 5]
@@ -107,6 +107,61 @@ def test_a_full_disk_is_noticed_first(tmp_path, computed, monkeypatch):
     with pytest.raises(OSError, match="SEMALIGN_CACHE"):
         store(tmp_path).ensure(computed)
     assert computed.calls == []
+
+
+def several(folder):
+    return [store(folder, layer=k) for k in range(3)]
+
+
+@pytest.fixture
+def computed_several(computed):
+    def compute(examples, chosen):
+        calls.append((examples.start, list(chosen)))
+        return [[k + states_of(i) for i in examples] for k in chosen]
+
+    calls = compute.calls = []
+    return compute
+
+
+def test_several_stores_are_filled_together_each_with_what_it_lacks(tmp_path, computed, computed_several):
+    stores = several(tmp_path)
+    stores[1].ensure(lambda examples: [1 + states_of(i) for i in examples])
+    for shard in ("00000", "00002"):
+        (stores[1].folder / f"{shard}.safetensors").unlink()
+    assert ensure_all(several(tmp_path), computed_several) == 8
+    assert computed_several.calls == [(0, [0, 1, 2]), (2, [0, 2]), (4, [0, 1, 2])]
+    for k, each in enumerate(several(tmp_path)):
+        assert all(torch.equal(each[i], k + states_of(i)) for i in range(5))
+    assert ensure_all(several(tmp_path), computed_several) == 0 and len(computed_several.calls) == 3
+
+
+def test_what_is_in_memory_at_once_is_bounded(tmp_path, computed_several, monkeypatch):
+    monkeypatch.setattr("semalign.targets.store.IN_MEMORY", 2 * 2 * 4 * 5)  # two of the last shard, one of the others
+    ensure_all(several(tmp_path), computed_several)
+    assert computed_several.calls[:2] == [(0, [0, 1]), (0, [2])]
+    assert computed_several.calls[2:5] == [(2, [0]), (2, [1]), (2, [2])] and computed_several.calls[5:] == [
+        (4, [0, 1]),
+        (4, [2]),
+    ]
+
+
+def test_the_room_for_all_stores_is_asked_for_first(tmp_path, computed_several, monkeypatch):
+    free = 15 * 2 * 4  # of one store
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 3 * free - 1})())
+    with pytest.raises(OSError, match="make room"):
+        ensure_all(several(tmp_path), computed_several)
+    assert not computed_several.calls and not list(tmp_path.rglob("*.safetensors"))
+    ensure_all(several(tmp_path)[:2], computed_several)
+
+
+def test_several_processes_fill_several_stores(tmp_path, computed_several):
+    def work():
+        ensure_all(several(tmp_path), computed_several)
+        return computed_several.calls, [each[3].tolist() for each in several(tmp_path)]
+
+    for calls, read in in_processes(2, work):
+        assert calls in ([(0, [0, 1, 2]), (4, [0, 1, 2])], [(2, [0, 1, 2])])
+        assert read == [(k + states_of(3)).tolist() for k in range(3)]
 
 
 def test_several_processes_share_out_the_shards(tmp_path, computed, caplog):

@@ -66,10 +66,27 @@ def test_a_layer_without_a_map_keeps_the_teachers_states(supervision):
     assert LayerTargets(2, layer.teacher_states, projection=torch.zeros(2, 3)).comparable
 
 
-def test_the_share_of_the_mean_direction_by_hand(supervision):
+def test_the_share_of_the_mean_direction_by_hand(supervision, monkeypatch):
     (layer,) = supervision.layers  # unit targets (1, 0), (0, 1) and (1, 1) / sqrt 2
     assert layer.mean_direction_share() == pytest.approx(2 * ((1 + 0.5**0.5) / 3) ** 2)
-    assert layer.mean_direction_share(1) == pytest.approx(0.5)  # (1, 0) and (0, 1)
+    monkeypatch.setattr("semalign.targets.supervision.MEASURED", 1)
+    assert layer.mean_direction_share() == pytest.approx(0.5)  # (1, 0) and (0, 1)
+
+
+def test_the_share_of_the_mean_direction_is_that_of_the_first_part_with_a_target(supervision, tmp_path, monkeypatch):
+    monkeypatch.setattr("semalign.targets.supervision.MEASURED", 2)
+    nothing, one, two = torch.zeros(0, 3), torch.tensor([[0.0, 0, 2]]), torch.tensor([[1.0, 0, 0], [0, 3, 0]])
+    (layer,) = supervision.layers
+    for number, (parts, expected) in enumerate(
+        [
+            ([nothing, two, one, one], 0.5),  # the first part has a target: it is measured
+            ([nothing, nothing, nothing, two, one], 0.5),
+            ([nothing, nothing, two, nothing, one], 0.5),
+            ([nothing, nothing, nothing, nothing, one], 1.0),
+        ]
+    ):
+        states = stored(tmp_path / str(number), [part.double() for part in parts])
+        assert replace(layer, teacher_states=states).mean_direction_share() == pytest.approx(expected)
 
 
 def test_positions_index_a_padded_batch():

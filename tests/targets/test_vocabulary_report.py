@@ -7,8 +7,7 @@ from semalign.bases.token_keys import TokenNames
 from semalign.data.rows import Example
 from semalign.models.loading import LanguageModel
 from semalign.models.pair import Pair
-from semalign.settings import TransferSettings
-from semalign.targets.builder import TargetBuilder
+from semalign.targets.pair_heads import PairHeads
 from semalign.targets.vocabulary_report import compare_vocabularies, report_lines, vocabulary_report
 
 TEACHER = TokenNames((0, 1, 2, 5), ("▁a", "b", "c", "d"), ("text:2061", "text:62", "text:63", "text:64"))
@@ -70,7 +69,7 @@ def test_models_are_compared_without_their_weights_as_a_transfer_compares_them(s
     for name, each in (("teacher", teacher), ("student", student)):
         each.model.save_pretrained(tmp_path / name)
         each.tokenizer.save_pretrained(tmp_path / name)
-    expected = TargetBuilder(Pair(teacher, student), TransferSettings()).vocabulary(rows)
+    expected = PairHeads(Pair(teacher, student)).vocabulary(rows)
     for weights in tmp_path.glob("*/*.safetensors"):
         weights.write_bytes(b"not to be read")
     found = compare_vocabularies(tmp_path / "teacher", tmp_path / "student", rows)

@@ -11,7 +11,7 @@ from semalign.models import token_losses
 from semalign.models.architecture import Architecture
 from semalign.settings import TransferSettings
 from semalign.targets.supervision import Batch, TeacherHead
-from semalign.training.output_terms import OUTPUT_TERMS
+from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm, output_term
 
 LABELS = torch.tensor([3, 0, 7, 7, 1, 60])
 
@@ -24,6 +24,15 @@ def parts(monkeypatch, request):
 
 def term(student, name, smoothing=0.0, head=None):
     return OUTPUT_TERMS[name](Architecture(student.model), TransferSettings(label_smoothing=smoothing), head)
+
+
+def test_a_term_says_where_it_is_registered_whether_it_needs_the_teacher(monkeypatch):
+    monkeypatch.setattr(OUTPUT_TERMS, "_items", {name: OUTPUT_TERMS[name] for name in OUTPUT_TERMS})
+    assert output_term("mine", needs_teacher=True)(type("Mine", (OutputTerm,), {})).needs_teacher
+    assert not output_term("other")(type("Other", (OutputTerm,), {})).needs_teacher and not OutputTerm.needs_teacher
+    for bases, own in (((OUTPUT_TERMS["kl"],), {}), ((OutputTerm,), {"needs_teacher": True})):
+        with pytest.raises(ValueError, match="output term 'third' needs the teacher: register it with needs_teacher"):
+            output_term("third")(type("Third", bases, own))
 
 
 def batch(labels=None, teacher_final=None):

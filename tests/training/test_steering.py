@@ -26,8 +26,8 @@ from semalign.training.steering import Steering
 
 def prepare(teacher, student, rows, folder, k=3, teacher_layer=3, **settings):
     chosen = TransferSettings(teacher_layer=teacher_layer, student_layer=k, rank=2, **settings)
-    alignment = alignment_map(exact_basis(teacher), exact_basis(student))
-    builder = TargetBuilder(Pair(teacher, student), chosen, alignment=alignment)
+    builder = TargetBuilder(Pair(teacher, student), chosen)
+    builder.alignment = alignment_map(exact_basis(teacher), exact_basis(student))  # in float64
     supervision = builder.supervision(rows, [LayerPair([(teacher_layer, 1.0)], k)], folder)
     adapted = add_lora(student.model, [k], chosen)
     randomise(adapted)

@@ -60,7 +60,7 @@ def states(rows: int, length: int, width: int) -> Race:
 
     def ours() -> StateStore:
         folder = Path(tempfile.mkdtemp(dir=place.name))
-        return StatePasses(model, examples, at, folder, "bench").layer_states([(3, 1.0)], "layer")
+        return StatePasses(model, examples, at, folder, "bench").layer_states([[(3, 1.0)]], "layer")[0]
 
     place = tempfile.TemporaryDirectory()
     weights = sum(p.numel() for p in model.layers.parameters())

@@ -99,13 +99,13 @@ def plain(pair: Pair, rows: list[dict[str, str]], settings: TransferSettings, al
     return losses
 
 
-def ours(pair: Pair, rows: list[dict[str, str]], settings: TransferSettings, alignment: Tensor) -> list[float]:
+def ours(builder: TargetBuilder, rows: list[dict[str, str]]) -> list[float]:
     """Train with states that are computed once, in an empty folder."""
+    settings = builder.settings
     layers = [LayerPair([(settings.teacher_layer, 1.0)], settings.student_layer)]
     with tempfile.TemporaryDirectory() as folder:
-        builder = TargetBuilder(pair, settings, alignment=alignment)
         supervision = builder.supervision(rows, layers, Path(folder))
-        adapted = add_lora(pair.student.model, supervision.trained, settings)
+        adapted = add_lora(builder.pair.student.model, supervision.trained, settings)
         losses = Steering(Objective(Architecture(adapted), supervision, settings)).run()
     return [sum(terms.values()) for terms in losses]
 
@@ -118,11 +118,11 @@ def race(part: float, vocabulary: int, width: int, layers: int, rows: int) -> Ra
     settings = TransferSettings(
         teacher_layer=layer, student_layer=k, batch_size=rows // 2, epochs=EPOCHS, learning_rate=1e-3
     )
-    alignment = TargetBuilder(pair, settings).alignment
+    builder = TargetBuilder(pair, settings)
     tokens = sum(len(example.input_ids) for example in pair.encode(given).student)
     return Race(
-        ours=lambda: ours(pair, given, settings, alignment),
-        peer=lambda: plain(pair, given, settings, alignment),
+        ours=lambda: ours(builder, given),
+        peer=lambda: plain(pair, given, settings, builder.alignment),
         difference=lambda found, expected: max(abs(a - b) for a, b in zip(found, expected, strict=True)),
         flops=tokens * transfer_operations({"vocabulary": vocabulary, "width": width, "layers": layers}, part),
     )

@@ -211,16 +211,24 @@ class SemanticBasis:
             ValueError: if the fingerprint of the basis is that of other weights. A random basis, and one without a
                 fingerprint, fit every model.
         """
-        vocabulary, made = Vocabulary.of(model), self.fingerprint.partition("-permuted-")[0]
+        made = self.fingerprint.partition("-permuted-")[0]
         if self.side == "random" or not made:
             return
+        vocabulary = Vocabulary.of(model)
         if self.side == "input":
-            known = [tensor_fingerprint({"embeddings": vocabulary.embeddings})]
-        else:
-            heads = vocabulary.head, Architecture(vocabulary.network).folded_head()
-            known = [head_fingerprint(head, self.token_ids) for head in heads]
-        if made not in known:
+            fits = tensor_fingerprint({"embeddings": vocabulary.embeddings}) == made
+        else:  # most heads are not folded, and an architecture without a layout has no other
+            fits = head_fingerprint(vocabulary.head, self.token_ids) == made or self._is_folded(vocabulary, made)
+        if not fits:
             raise ValueError(f"this {self.side}-side basis was made from other weights: make it again from this model")
+
+    def _is_folded(self, vocabulary: Vocabulary, made: str) -> bool:
+        """Return whether the basis was made from the head of a model with the final norm's gain folded in."""
+        try:
+            folded = Architecture(vocabulary.network).folded_head()
+        except ValueError:  # no norm is known, so that none can have been folded in
+            return False
+        return head_fingerprint(folded, self.token_ids) == made
 
     def save(self, path: Path | str) -> None:
         """Write the basis as safetensors, with a checksum, and with the fingerprint of the head it came from."""

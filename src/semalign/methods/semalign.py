@@ -16,7 +16,7 @@ from semalign.outputs import check_folder
 from semalign.paths import cache_dir
 from semalign.registry import lookup
 from semalign.results.records import PAPER
-from semalign.settings import MAPS, OF_ATOMS, OF_SIZES, OUTPUT_TERMS, SCHEDULES
+from semalign.settings import MAPS, OUTPUT_TERMS, SCHEDULES
 from semalign.targets.choice import check_layers
 from semalign.targets.chosen_atoms import chosen_atoms
 from semalign.targets.supervision import match_examples
@@ -54,8 +54,8 @@ def check_inputs(inputs: Inputs) -> None:
 def _check_atoms(inputs: Inputs) -> None:
     """Make sure that the models share enough atoms for the map and the output term, if these need any."""
     pair, settings = inputs.pair, inputs.settings
-    of_heads = lookup(MAPS)[settings.map].needs == "heads" or lookup(OUTPUT_TERMS)[settings.output_loss].needs_teacher
-    if not of_heads and settings.map not in OF_ATOMS + OF_SIZES:
+    alignment, term = lookup(MAPS)[settings.map], lookup(OUTPUT_TERMS)[settings.output_loss]
+    if not (alignment.of_shared_tokens or term.needs_teacher):
         return
     teacher, student = (_named_rows(source.outline) for source in (pair.teacher_source, pair.student_source))
     if settings.atoms != "all" and settings.responses == "given":  # the teacher's answers are not known yet

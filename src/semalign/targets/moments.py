@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from semalign.targets.store import StateStore
+from semalign.targets.store import States
 
 EXAMPLES = 64  # examples converted to float64 at once
 
@@ -18,8 +18,8 @@ class Moments(NamedTuple):
     xy: Float[Tensor, "d_x d_y"]
 
 
-def moments(x: StateStore, y: StateStore, *, centred: bool = False, shuffled: int | None = None) -> Moments:
-    """Return ``X^T X`` and ``X^T Y`` of two stores that hold states of the same positions.
+def moments(x: States, y: States, *, centred: bool = False, shuffled: int | None = None) -> Moments:
+    """Return ``X^T X`` and ``X^T Y`` of two sets of states of the same positions.
 
     Args:
         x: states to map from.

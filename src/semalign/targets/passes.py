@@ -1,10 +1,10 @@
 """Forward passes whose states are stored: teacher states for the targets, and student states for the trained layers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,18 +13,40 @@ from semalign.data.rows import Example, pad
 from semalign.files import json_fingerprint
 from semalign.models.architecture import Architecture
 from semalign.models.batching import FittingParts
-from semalign.models.capture import states_at, states_entering
+from semalign.models.capture import capture, only_layers, states_entering
 from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_finite
 from semalign.models.head_outputs import HEADS
 from semalign.models.identity import computed_by
 from semalign.models.precision import wide, wide_type
 from semalign.models.rope import varying
-from semalign.targets.store import StateStore
+from semalign.targets.store import StateStore, ensure_all
 
 FORWARD_EXAMPLES = 16  # the most examples in one forward pass while states are computed
 Mixture = Sequence[tuple[int, float]]
-Compute = Callable[[Architecture, Tensor, Tensor, Sequence[int]], list[Tensor]]
+
+
+class Kind(NamedTuple):
+    """States of one kind, which have a store of their own.
+
+    Attributes:
+        what: what they are called.
+        key: what tells them from other kinds.
+        at: for each example, the positions whose states are stored.
+        dtype: their type on disk.
+        each: number of states of a position.
+        mixture: the layers that they are mixed of, with their weights; none for states of another place.
+    """
+
+    what: str
+    key: dict[str, Any]
+    at: Sequence[Sequence[int]]
+    dtype: torch.dtype
+    each: int = 1
+    mixture: Mixture = ()
+
+
+Run = Callable[[Architecture, Sequence[Kind], Tensor, Tensor], list[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -48,92 +70,108 @@ class StatePasses:
     fingerprint: str
     weights: Callable[[], Architecture] | None = None
 
-    def layer_states(self, mixture: Mixture, interface: str) -> StateStore:
-        """Return the states at an interface; the forward passes stop at the deepest layer of the mixture.
+    def layer_states(self, mixtures: Sequence[Mixture], interface: str, *, final: bool = False) -> list[StateStore]:
+        """Return the states of each mixture at an interface and, last of all, those after the final norm if asked for.
+
+        The same forward passes give all of them, up to the deepest layer whose states are missing. Logits are computed
+        from final states when needed, and never stored.
 
         Args:
-            mixture: layers with their weights: ``[(layer, 1.0)]``, or two neighbours to interpolate.
+            mixtures: layers with their weights: ``[(layer, 1.0)]``, or two neighbours to interpolate.
             interface: ``attention``, ``mlp``, ``residual`` or ``layer``; or ``heads``: a position then has the states
                 of all heads, one after the other.
+            final: whether to return the states after the final norm, too.
         """
-        layers = [layer for layer, _ in mixture]
-        states_each = self.model.n_heads if interface == HEADS else 1
 
-        def compute(model: Architecture, input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-            states = states_at(model, layers, interface, input_ids, mask)
-            if len(mixture) == 1:
-                (mixed,) = states.values()
-            else:  # a sum in half precision would be rounded
-                mixed = torch.stack([weight * wide(states[layer]) for layer, weight in mixture]).sum(0)
-            # of (batch, tokens, D), or of (batch, tokens, heads, D)
-            return [mixed[row, self.at[i]].flatten(0, -2) for row, i in enumerate(chosen)]
+        def run(model: Architecture, kinds: Sequence[Kind], input_ids: Tensor, mask: Tensor) -> list[Tensor]:
+            layers = sorted({layer for kind in kinds for layer, _ in kind.mixture})
+            deepest = max(layers) if all(kind.mixture for kind in kinds) else model.n_layers
+            with capture(model, layers, interface) as states, only_layers(model, 1, deepest):
+                after = model.run(mask, input_ids=input_ids)
+            return [_mixed(kind.mixture, states) if kind.mixture else after for kind in kinds]
 
-        key = {"mixture": mixture, "interface": interface, "at": json_fingerprint(self.at)}
+        at = json_fingerprint(self.at)
+        kinds = [self._layer_kind(mixture, interface, at) for mixture in mixtures]
+        if final:
+            kinds.append(Kind("final states", {"final": True, "at": at}, self.at, self._dtype))
+        return self._stores(kinds, run)
+
+    def _layer_kind(self, mixture: Mixture, interface: str, at: str) -> Kind:
+        each = self.model.n_heads if interface == HEADS else 1
         dtype = self._dtype if len(mixture) == 1 else wide_type(self._dtype)
-        return self._store(compute, [states_each * len(at) for at in self.at], key, "layer states", dtype)
-
-    def final_states(self) -> StateStore:
-        """Return the states after the final norm; logits are computed from them when needed and never stored."""
-
-        def compute(model: Architecture, input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-            states = model.run(mask, input_ids=input_ids)
-            return [states[row, self.at[i]] for row, i in enumerate(chosen)]
-
-        key = {"final": True, "at": json_fingerprint(self.at)}
-        return self._store(compute, list(map(len, self.at)), key, "final states")
+        key = {"mixture": mixture, "interface": interface, "at": at}
+        return Kind("layer states", key, self.at, dtype, each, mixture)
 
     def entering_states(self, k: int) -> StateStore:
         """Return the states of all tokens that enter layer ``k``; no layer below k is trained, so they stay valid."""
 
-        def compute(model: Architecture, input_ids: Tensor, mask: Tensor, chosen: Sequence[int]) -> list[Tensor]:
-            states = states_entering(model, k, input_ids, mask)  # (batch, tokens, D), padded on the right
-            return [states[row, : len(self.examples[i])] for row, i in enumerate(chosen)]
+        def run(model: Architecture, kinds: Sequence[Kind], input_ids: Tensor, mask: Tensor) -> list[Tensor]:
+            return [states_entering(model, k, input_ids, mask)]
 
-        return self._store(compute, list(map(len, self.examples)), {"entering": k}, "student prefix")
-
-    def _running(self) -> tuple[Architecture, FittingParts]:
-        """Return the model with the weights that the states need, and the parts of examples that fit its memory."""
-        model = self.model if self.weights is None else self.weights()
-        return model, FittingParts(model, FORWARD_EXAMPLES)
+        everywhere = [range(len(example)) for example in self.examples]
+        (store,) = self._stores([Kind("student prefix", {"entering": k}, everywhere, self._dtype)], run)
+        return store
 
     @property
     def _dtype(self) -> torch.dtype:
         return self.model.head_weight.dtype
 
-    def _store(
-        self,
-        compute: Compute,
-        lengths: Sequence[int],
-        key: dict[str, Any],
-        description: str,
-        dtype: torch.dtype | None = None,
-    ) -> StateStore:
-        """Return the store of the states that ``compute`` returns for padded ids, their mask and example numbers."""
-
-        def compute_part(model: Architecture, chosen: Sequence[int]) -> list[Tensor]:
-            input_ids, mask = (part.to(model.device) for part in pad([self.examples[i] for i in chosen]))
-            rows = partial(compute, model, input_ids, mask, chosen)
-            found = rows()
-            check_finite(torch.cat(found), f"the {description}", model, rows)
-            return [state.cpu() for state in found]
-
-        running = cache(self._running)  # on first use, and once for all shards
-
-        def compute_range(wanted: range) -> list[Tensor]:
-            tokens = [len(self.examples[i]) for i in wanted]
-            model, parts = running()
-            with evaluating(model.model):
-                return parts.each(partial(compute_part, model), wanted, tokens)
-
-        # States of these models depended on the batch when they were stored without this mark.
-        rope = {"rope": "own length"} if varying(self.model.model) else {}
+    def _stores(self, kinds: Sequence[Kind], run: Run) -> list[StateStore]:
+        """Return the store of each kind, whose states ``run`` returns for padded ids and their mask."""
         ids = json_fingerprint([example.input_ids for example in self.examples])
-        store = StateStore(
+        stores = [self._store(kind, ids) for kind in kinds]
+        alone = {store.folder: (store, kind) for store, kind in zip(stores, kinds, strict=True)}  # equal kinds once
+        of_folders = list(alone.values())
+        running = cache(partial(self._running, len(of_folders)))  # on first use, and once for all shards
+
+        def compute(wanted: range, chosen: Sequence[int]) -> list[tuple[Tensor, ...]]:
+            model, parts = running()
+            part = partial(self._part, run, model, [of_folders[i][1] for i in chosen])
+            with evaluating(model.model):
+                rows = parts.each(part, wanted, [len(self.examples[i]) for i in wanted])
+            return list(zip(*rows, strict=True))
+
+        ensure_all([store for store, _ in of_folders], compute, " and ".join({kind.what: None for kind in kinds}))
+        return stores
+
+    def _store(self, kind: Kind, ids: str) -> StateStore:
+        model = self.model.model
+        # States of these models depended on the batch when they were stored without this mark.
+        rope = {"rope": "own length"} if varying(model) else {}
+        return StateStore(
             self.folder,
-            {"model": self.fingerprint, "computed_by": computed_by(self.model.model), **key, "ids": ids, **rope},
-            lengths,
+            {"model": self.fingerprint, "computed_by": computed_by(model), **kind.key, "ids": ids, **rope},
+            [kind.each * len(at) for at in kind.at],
             self.model.width,
-            dtype or self._dtype,
+            kind.dtype,
         )
-        store.ensure(compute_range, description)
-        return store
+
+    def _running(self, n_kinds: int) -> tuple[Architecture, FittingParts]:
+        """Return the model with the weights that the states need, and the parts of examples that fit its memory."""
+        model = self.model if self.weights is None else self.weights()
+        return model, FittingParts(model, FORWARD_EXAMPLES, kept_states=n_kinds - 1)
+
+    def _part(self, run: Run, model: Architecture, kinds: Sequence[Kind], chosen: Sequence[int]) -> list[list[Tensor]]:
+        """Return for each of some examples its states of all kinds."""
+        input_ids, mask = (part.to(model.device) for part in pad([self.examples[i] for i in chosen]))
+
+        def rows() -> list[list[Tensor]]:
+            of_kinds = list(zip(kinds, run(model, kinds, input_ids, mask), strict=True))
+            # of (batch, tokens, D), or of (batch, tokens, heads, D)
+            return [
+                [states[row, list(kind.at[i])].flatten(0, -2) for kind, states in of_kinds]
+                for row, i in enumerate(chosen)
+            ]
+
+        found = rows()
+        for kind, states in zip(kinds, zip(*found, strict=True), strict=True):
+            check_finite(torch.cat(states), f"the {kind.what}", model, rows)
+        return [[state.cpu() for state in row] for row in found]
+
+
+def _mixed(mixture: Mixture, states: Mapping[int, Tensor]) -> Tensor:
+    """Return the weighted sum of the states of some layers; one layer has weight 1."""
+    if len(mixture) == 1:
+        return states[mixture[0][0]]
+    # A sum in half precision would be rounded.
+    return torch.stack([weight * wide(states[layer]) for layer, weight in mixture]).sum(0)

@@ -1,5 +1,6 @@
 """The data that training reads: states entering the first trained layer, labels, aligned targets (Section 4.2)."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,8 @@ from semalign.models.architecture import Architecture
 from semalign.models.precision import wide
 from semalign.targets.alignment import AtomAlignment
 from semalign.targets.store import StateStore
+
+MEASURED = 64  # examples whose targets are measured
 
 
 class At(NamedTuple):
@@ -45,10 +48,11 @@ class LayerTargets:
     Attributes:
         k: the student layer.
         teacher_states: states of its teacher layers at the matched positions.
-        alignment: operator M of shape (D_T, D_S), ``target = h @ M``; None if targets stay in the teacher's space.
+        alignment: operator M of shape (D_T, D_S), ``target = h @ M``; None if targets stay in the teacher's space, or
+            are made by atoms.
         projection: initial value of a projection of the student's states into the teacher's space, shape (D_S, D_T),
             which is trained with the adapter; None if there is no projection.
-        by_atoms: makes targets from changed coefficients, in place of the operator.
+        by_atoms: makes targets in the student's space from changed coefficients, in place of an operator.
     """
 
     k: int
@@ -60,24 +64,27 @@ class LayerTargets:
     @property
     def comparable(self) -> bool:
         """Whether the (projected) student states and the targets are in the same space."""
-        return self.alignment is not None or self.projection is not None
+        return any(each is not None for each in (self.alignment, self.projection, self.by_atoms))
 
     def of(self, indices: Sequence[int], device: torch.device) -> Float[Tensor, "n d_target"]:
         """Return the targets of some examples at their matched positions, concatenated, in float32 or float64."""
         states = torch.cat([self.teacher_states[i] for i in indices]).to(device)
-        if self.alignment is None:
-            return wide(states)
-        states = states.to(self.alignment.dtype)
-        return states @ self.alignment if self.by_atoms is None else self.by_atoms.targets(states)
+        if self.by_atoms is not None:
+            return self.by_atoms.targets(states.to(self.by_atoms.student.dtype))
+        return wide(states) if self.alignment is None else states.to(self.alignment.dtype) @ self.alignment
 
-    def mean_direction_share(self, n_examples: int = 64) -> float:
-        """Return the share of the targets' energy in their mean direction, over the first examples.
+    def mean_direction_share(self) -> float:
+        """Return the share of the targets' energy in their mean direction, over the first examples that have targets.
 
         This is the squared norm of the mean of the normalised targets. A share of 1 means that all positions have the
-        same target, so the targets do not distinguish positions.
+        same target, so the targets do not distinguish positions. Of the parts of 64 examples, it is the first one with
+        a target that is measured.
         """
-        device = torch.device("cpu") if self.alignment is None else self.alignment.device
-        targets = self.of(range(min(n_examples, len(self.teacher_states))), device)
+        first = bisect_right(self.teacher_states.offsets, 0) - 1  # example with a target
+        start = first - first % MEASURED
+        made_of = self.alignment if self.by_atoms is None else self.by_atoms.student
+        device = torch.device("cpu") if made_of is None else made_of.device
+        targets = self.of(range(start, min(start + MEASURED, len(self.teacher_states))), device)
         return float(torch.nn.functional.normalize(targets, dim=-1).mean(0).square().sum())
 
 

@@ -1,14 +1,18 @@
 """A whole diagnosis of tiny models: of a model with itself everything corresponds, and bad input is refused early."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import torch
+from helpers.models import make_llama, make_tokenizer
 from transformers import LlamaModel
 
 from semalign.analysis.diagnosis import diagnose
 from semalign.analysis.diagnosis.diagnosing import spaced
 from semalign.models.architecture import Architecture
-from semalign.models.pair import Pair
+from semalign.models.loading import LanguageModel
+from semalign.models.pair import Encoded, Pair
 from semalign.settings import TransferSettings
 
 
@@ -77,7 +81,14 @@ def test_memory_that_is_too_little_changes_nothing(teacher, student, rows, monke
         pd.testing.assert_frame_equal(made, wanted, rtol=1e-4, atol=1e-6)
 
 
-def test_bad_input_is_refused_in_a_line(teacher, student, rows):
+@pytest.fixture
+def no_pass(monkeypatch):
+    """Make it an error to invert a head or to compute a state."""
+    for name in ("diagnosing.PairHeads", "diagnosing.read_states"):
+        monkeypatch.setattr(f"semalign.analysis.diagnosis.{name}", lambda *_, **__: pytest.fail("work began"))
+
+
+def test_bad_input_is_refused_in_a_line(teacher, student, rows, no_pass):
     with pytest.raises(ValueError, match="at least four rows"):
         diagnose(Pair(teacher, student), rows[:3])
     with pytest.raises(ValueError, match="layer 9 does not exist"):
@@ -87,11 +98,35 @@ def test_bad_input_is_refused_in_a_line(teacher, student, rows):
     for maps, message in ((("semantic", "none"), "map 'none' cannot be diagnosed"), (("ridge",), "needs the map 'sem")):
         with pytest.raises(ValueError, match=message):
             diagnose(Pair(teacher, student), rows, maps=maps)
-    for given in ({"atoms": "data"}, {"top_atoms": 3}, {"interpolate": True}, {"student_layer": 2}):
-        with pytest.raises(ValueError, match=f"does not use {next(iter(given))}: leave it out"):
-            diagnose(Pair(teacher, student), rows, settings=TransferSettings(**given))
-    with pytest.raises(ValueError, match="unknown interface 'heads': choose one of attention, mlp, residual, layer"):
-        diagnose(Pair(teacher, student), rows, settings=TransferSettings(interface="heads"))
+    with pytest.raises(ValueError, match="does not use top_atoms: leave it out"):
+        diagnose(Pair(teacher, student), rows, settings=TransferSettings(top_atoms=3))
+    for strengths in ((), (0.5, 1.5), (-0.1,), (float("nan"),)):
+        with pytest.raises(ValueError, match="needs at least one strength, and each from 0 to 1"):
+            diagnose(Pair(teacher, student), rows, strengths=strengths)
+
+
+@pytest.mark.parametrize(("half", "what"), [(0, "fit maps"), (1, "are measured")])
+def test_a_half_in_which_the_models_read_nothing_alike_is_told_first(teacher, student, rows, monkeypatch, half, what):
+    """Such rows gave a singular matrix or a mean of nothing after all passes."""
+    pair = Pair(teacher, student)
+    of_teacher, of_student = pair.encode(rows)
+    chosen = range(6 * half, 6 * half + 6)
+    strange = [
+        replace(each, tokens=("?",) * len(each), ends=tuple(1000 + end for end in each.ends)) for each in of_student
+    ]
+    of_student = [strange[i] if i in chosen else each for i, each in enumerate(of_student)]
+    monkeypatch.setattr(Pair, "encode", lambda *_: Encoded(of_teacher, of_student))
+    with pytest.raises(ValueError, match=f"of the rows that {what}, teacher and student end no token at the same"):
+        diagnose(pair, rows)
+
+
+def test_too_few_shared_tokens_are_told_before_any_pass(student, rows, monkeypatch):
+    tokenizer = make_tokenizer(words=[])
+    tokenizer.add_tokens([f"<{i}>" for i in range(50)])
+    stranger = LanguageModel(make_llama(len(tokenizer), 64, 5, seed=1), tokenizer)
+    monkeypatch.setattr("semalign.analysis.diagnosis.diagnosing.read_states", lambda *_: pytest.fail("work began"))
+    with pytest.raises(ValueError, match="too few shared tokens"):
+        diagnose(Pair(stranger, student), rows)
 
 
 def test_a_layer_map_says_which_layers_are_compared(teacher, student, rows):

@@ -10,11 +10,12 @@ from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
 from semalign.targets.builder import TargetBuilder
 from semalign.targets.maps import MAPS
+from semalign.targets.pair_heads import PairHeads
 
 
 def test_maps_of_the_models_are_the_builder_s(teacher, student):
     pair, settings = Pair(teacher, student), TransferSettings(seed=4)
-    found = Maps(TargetBuilder(pair, settings)).of_models
+    found = Maps(PairHeads(pair), settings).of_models
     assert set(found) == {"semantic", "permuted", "random", "least_squares", "permuted_least_squares"}
     assert [len(made) for made in found.values()] == [PERMUTATIONS if n == "permuted" else 1 for n in found]
     for name in ("semantic", "random"):
@@ -26,7 +27,7 @@ def test_maps_of_the_models_are_the_builder_s(teacher, student):
 def test_other_maps_are_fitted_on_states(teacher, student):
     x, y = HeldStates([normal(30, 16), normal(20, 16, seed=1)]), HeldStates([normal(30, 12), normal(20, 12, seed=1)])
     settings = TransferSettings()
-    found = Maps(TargetBuilder(Pair(teacher, student), settings)).fitted(x, y)
+    found = Maps(PairHeads(Pair(teacher, student)), settings).fitted(x, y)
     assert set(found) == set(COMPARED) - {"semantic", "permuted", "random", "least_squares", "permuted_least_squares"}
     torch.testing.assert_close(found["ridge"][0], MAPS["ridge"].make(x, y, settings).float())
 
@@ -46,5 +47,5 @@ def test_the_heads_are_inverted_once_for_all_maps(teacher, student, monkeypatch)
     calls = []
     of = InvertedHead.of
     monkeypatch.setattr(InvertedHead, "of", lambda head, **options: calls.append(head) or of(head, **options))
-    Maps(TargetBuilder(Pair(teacher, student), TransferSettings())).of_models  # noqa: B018
+    Maps(PairHeads(Pair(teacher, student)), TransferSettings()).of_models  # noqa: B018
     assert len(calls) == 2

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from semalign.analysis.diagnosis.atoms import Correspondence
-from semalign.analysis.diagnosis.diagnosing import repeated
+from semalign.analysis.diagnosis.settings import repeated
 from semalign.analysis.diagnosis.verdict import carrying, verdict
 from semalign.settings import TransferSettings
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from semalign.targets.builder import TargetBuilder
+from semalign.targets.pair_heads import PairHeads
 from semalign.targets.vocabularies import shared_atoms
 
 PERMUTATIONS = 20
@@ -61,14 +61,19 @@ def correspondence(
     return Correspondence(similarity(y), mean, mean - spread, mean + spread)
 
 
-def correspondences(builder: TargetBuilder) -> dict[str, Correspondence]:
-    """Return how far the shared unit ``atoms`` of a pair correspond, and the ``head`` rows that they come from."""
-    bases, seed = builder.inverted, builder.settings.seed
+def correspondences(heads: PairHeads, seed: int = 0) -> dict[str, Correspondence]:
+    """Return how far the shared unit ``atoms`` of a pair correspond, and the ``head`` rows that they come from.
+
+    Args:
+        heads: the heads of the pair.
+        seed: seed of the permutations.
+    """
+    bases = heads.inverted
     atoms = [basis.rows(shared) for basis, shared in zip(bases, shared_atoms(*bases), strict=True)]
-    heads = [basis.weight[ids].float() for basis, ids in zip(bases, builder.shared_ids, strict=True)]
+    rows = [basis.weight[ids].float() for basis, ids in zip(bases, heads.shared_ids, strict=True)]
     return {
         name: correspondence(normalize(teacher, dim=-1), normalize(student, dim=-1), seed)
-        for name, (teacher, student) in {"atoms": atoms, "head": heads}.items()
+        for name, (teacher, student) in {"atoms": atoms, "head": rows}.items()
     }
 
 

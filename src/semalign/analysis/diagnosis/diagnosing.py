@@ -14,25 +14,21 @@ from semalign.analysis.diagnosis.maps import COMPARED, Maps, check_names
 from semalign.analysis.diagnosis.patches import patch_lines
 from semalign.analysis.diagnosis.patching import PatchTest
 from semalign.analysis.diagnosis.readings import Lines, Reader, spread
+from semalign.analysis.diagnosis.settings import check_settings, repeated
 from semalign.analysis.diagnosis.states import HeldStates, Place, Read, read_states
 from semalign.analysis.diagnosis.verdict import verdict
-from semalign.data.rows import Row
-from semalign.models.architecture import Architecture, check_interface
+from semalign.data.rows import Matched, Row
+from semalign.models.architecture import Architecture
 from semalign.models.evaluating import plain_torch
 from semalign.models.pair import Pair
 from semalign.settings import TransferSettings
-from semalign.targets.builder import TargetBuilder
 from semalign.targets.choice import layer_map
+from semalign.targets.pair_heads import PairHeads
 from semalign.targets.supervision import match_examples
 
 READ = 8  # layers of each model whose states are read
 PATCHED = 4  # student layers that are patched
 STRENGTHS = (0.5, 1.0)
-REPEATED = ("fold_norm", "ridge_penalty", "positions")  # settings of targets that the measured maps were made with
-OTHER = (  # settings that change targets beside the map, or name layers, which are an argument
-    *("atoms", "top_atoms", "temperature", "interpolate", "centre_targets"),
-    *("teacher_layer", "student_layer", "student_layers"),
-)
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class Diagnosis:
     """What was found of a pair before any training.
 
     Attributes:
-        vocabulary: shared atoms and their share of the data's tokens (:meth:`.TargetBuilder.vocabulary`).
+        vocabulary: shared atoms and their share of the data's tokens (:meth:`.PairHeads.vocabulary`).
         correspondence: of the unit ``atoms``, and of the ``head`` rows.
         energy: over how many directions each map that depends on the models alone spreads.
         readings: a line for each map and teacher layer: how often the target says the teacher's next token; and for
@@ -78,43 +74,60 @@ def diagnose(
         rows: rows of prompt and response, at least four.
         settings: settings of the transfer that is meant: interface, positions, layer map, folded norm, seed.
         layers: student layers of the patch test; by default four from the first to the last.
-        strengths: how much of the student's own state the target replaces, from 0 to 1.
+        strengths: how much of the student's own state the target replaces, from 0 to 1; at least one.
         maps: names of the maps to compare, ``semantic``, which is the paper's, and ``permuted`` among them.
 
     Raises:
-        ValueError: for fewer than four rows, rows that cannot be encoded, an unknown map or layer, settings of targets
-            that no map makes, or too few shared atoms.
+        ValueError: for fewer than four rows, rows that cannot be encoded or have no common token ends, an unknown map
+            or layer, a strength out of range or none, settings of targets that no map makes, or too few shared atoms;
+            all before any forward pass.
     """
-    return _Run(pair, rows, settings or TransferSettings.model_validate({}), maps).result(layers, strengths)
+    _check_numbers(rows, strengths)
+    return _Run(pair, rows, settings or TransferSettings.model_validate({}), layers, maps).result(strengths)
+
+
+def _check_numbers(rows: Sequence[Row], strengths: Sequence[float]) -> None:
+    if len(rows) < 4:
+        raise ValueError(f"a diagnosis needs at least four rows, two to fit maps and two to measure; got {len(rows)}")
+    if not strengths or not all(0 <= strength <= 1 for strength in strengths):
+        raise ValueError(f"a diagnosis needs at least one strength, and each from 0 to 1; got {list(strengths)}")
 
 
 class _Run:
     """One diagnosis: the pair, its rows, and what is read of them once."""
 
-    def __init__(self, pair: Pair, rows: Sequence[Row], settings: TransferSettings, names: Sequence[str]) -> None:
-        if len(rows) < 4:
-            raise ValueError(
-                f"a diagnosis needs at least four rows, two to fit maps and two to measure; got {len(rows)}"
-            )
+    def __init__(
+        self,
+        pair: Pair,
+        rows: Sequence[Row],
+        settings: TransferSettings,
+        layers: Sequence[int] | None,
+        names: Sequence[str],
+    ) -> None:
         self.started = time.perf_counter()
         self.pair, self.rows, self.settings = pair, rows, settings
         self.half = len(rows) // 2
-        if given := [name for name in OTHER if getattr(settings, name) != _default(name)]:
-            raise ValueError(
-                f"a diagnosis compares maps at layers of its own, and does not use {given[0]}: leave it out"
-            )
-        check_interface(settings.interface)
-        self.layer_map = layer_map(pair, settings)
+        check_settings(settings)
         check_names(names)
-        self.builder = TargetBuilder(pair, settings)
-        self.maps = Maps(self.builder, names)
-        self.examples = pair.encode(rows)
-        self.matched = match_examples(*self.examples, settings.positions)
-
-    def result(self, layers: Sequence[int] | None, strengths: Sequence[float]) -> Diagnosis:
-        student = self.pair.student_outline
+        self.layer_map, student = layer_map(pair, settings), pair.student_outline
         patched = [student.check_layer(k) for k in sorted(set(layers or ())) or spaced(student.n_layers, PATCHED)]
-        pairs = [(self.layer_map[k], k) for k in patched]
+        self.patched = [(self.layer_map[k], k) for k in patched]
+        self.examples = pair.encode(rows)
+        halves = {"fit maps": slice(self.half), "are measured": slice(self.half, None)}
+        self.matched = [each for what, half in halves.items() for each in self._matched(half, what)]
+        self.heads = PairHeads(pair, fold_norm=settings.fold_norm)
+        self.maps = Maps(self.heads, settings, names)
+
+    def _matched(self, half: slice, what: str) -> list[Matched]:
+        """Return the matching positions of each row of a half, which must have some."""
+        teacher, student = (examples[half] for examples in self.examples)
+        try:
+            return match_examples(teacher, student, self.settings.positions)
+        except ValueError as error:
+            raise ValueError(f"of the rows that {what}, {error}") from None
+
+    def result(self, strengths: Sequence[float]) -> Diagnosis:
+        pairs = self.patched
         of_teacher, of_student = (spaced(n, READ) for n in (self.layer_map.n_teacher, self.layer_map.n_student))
         of_models, interface = self.maps.of_models, self.settings.interface
         teacher = self._states(
@@ -125,9 +138,9 @@ class _Run:
         )
         readings = pd.DataFrame(self._readings(teacher, own, of_teacher, of_student, of_models))
         patches = pd.DataFrame(self._patches(teacher, own, pairs, strengths, of_models))
-        found = correspondences(self.builder)
+        found = correspondences(self.heads, self.settings.seed)
         return Diagnosis(
-            vocabulary=self.builder.vocabulary(self.rows),
+            vocabulary=self.heads.vocabulary(self.rows),
             correspondence=found,
             energy={name: energy(made[0]) for name, made in of_models.items()},
             readings=readings,
@@ -162,14 +175,13 @@ class _Run:
         of_models: Mapping[str, list[Tensor]],
     ) -> Iterator[dict[str, Any]]:
         """Yield the lines of what targets, and both models by themselves, say."""
-        heads = [Architecture(source.head().model) for source in (self.pair.teacher_source, self.pair.student_source)]
-        ids = self.builder.shared_ids
+        ids = self.heads.shared_ids
         at = spread([len(each.student) for each in self.matched[self.half :]], len(ids[0]))
 
         def seen(states: HeldStates) -> Tensor:
             return HeldStates([states[self.half + row][kept] for row, kept in enumerate(at)]).all()
 
-        lines = Lines(Reader(heads[0], heads[1], *ids, seen(teacher.final)), [len(each) for each in at])
+        lines = Lines(Reader(*self.heads.architectures, *ids, seen(teacher.final)), [len(each) for each in at])
         *inner, last = of_student
         for k in inner:
             yield lines.of_student(k, seen(own.places[Place("layer", k)]))
@@ -199,19 +211,6 @@ class _Run:
             where = {"interface": interface, "teacher_layer": i, "layer": k}
             for found in patch_lines(test, self._measured(states), {**of_models, **fitted}, strengths):
                 yield where | found
-
-
-def repeated(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a diagnosis that a transfer by its advice must repeat: those that change targets or rows.
-
-    Args:
-        configuration: all settings of a diagnosis.
-    """
-    return {name: configuration[name] for name in REPEATED if configuration[name] != _default(name)}
-
-
-def _default(name: str) -> Any:
-    return TransferSettings.model_fields[name].default
 
 
 def spaced(n: int, most: int) -> list[int]:

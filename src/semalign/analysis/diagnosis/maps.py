@@ -9,8 +9,9 @@ from torch import Tensor
 
 from semalign.analysis.diagnosis.states import HeldStates
 from semalign.settings import TransferSettings
-from semalign.targets.builder import TargetBuilder
 from semalign.targets.maps import MAPS
+from semalign.targets.pair_heads import PairHeads
+from semalign.targets.pair_map import map_of_models
 
 COMPARED = (
     "semantic",
@@ -62,17 +63,14 @@ class Maps:
     """The maps of one pair; those that need states are fitted anew for each pair of layers.
 
     Attributes:
-        builder: builder of the pair's targets, whose bases all maps share.
+        heads: the heads of the pair, which all maps share.
+        settings: settings of the transfer, of which the map is replaced.
         names: the maps to compare.
     """
 
-    builder: TargetBuilder
+    heads: PairHeads
+    settings: TransferSettings
     names: Sequence[str] = COMPARED
-
-    @property
-    def settings(self) -> TransferSettings:
-        """Settings of the transfer, of which the map is replaced."""
-        return self.builder.settings
 
     @cached_property
     def of_models(self) -> dict[str, list[Float[Tensor, "d_teacher d_student"]]]:
@@ -81,7 +79,8 @@ class Maps:
         for name in self.names:
             if MAPS[name].of_models:
                 seeds = range(PERMUTATIONS) if name == CONTROL else [self.settings.seed]
-                found[name] = [self.builder.with_map(name, seed).alignment for seed in seeds]  # type: ignore[misc]
+                each = [self.settings.model_copy(update={"map": name, "seed": seed}) for seed in seeds]
+                found[name] = [map_of_models(self.heads, one) for one in each]  # type: ignore[misc]
         return found
 
     def fitted(self, teacher: HeldStates, student: HeldStates) -> dict[str, list[Float[Tensor, "d_teacher d_student"]]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -16,16 +17,16 @@ from semalign.models.capture import capture
 from semalign.models.evaluating import evaluating
 from semalign.models.finite import check_finite
 from semalign.models.precision import wide
-from semalign.targets.store import StateStore
 
 EXAMPLES = 8  # the most examples in one forward pass
 
 
-class HeldStates(StateStore):
-    """States of examples in memory, for what reads them from a store."""
+class HeldStates:
+    """:class:`semalign.targets.store.States` in memory."""
 
     def __init__(self, states: Sequence[Float[Tensor, "_ d"]]) -> None:
         self._states = list(states)
+        self.offsets: Sequence[int] = list(accumulate(map(len, self._states), initial=0))
         self.width, self.dtype = self._states[0].shape[1], self._states[0].dtype
 
     def __len__(self) -> int:

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from semalign.analysis.diagnosis.atoms import Correspondence
-from semalign.analysis.diagnosis.diagnosing import repeated
 from semalign.analysis.diagnosis.maps import CONTROL
 from semalign.analysis.diagnosis.pictures import NAMES, name_of
+from semalign.analysis.diagnosis.settings import repeated
 from semalign.analysis.diagnosis.verdict import METHOD, carrying, verdict
 from semalign.book.markdown import Cell, Interval, nested_list
 from semalign.book.tables.analyses import layers

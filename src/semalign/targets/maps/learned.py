@@ -7,12 +7,12 @@ from semalign.settings import TransferSettings
 from semalign.targets.maps import alignment_map
 from semalign.targets.maps.ridge import ridge_map
 from semalign.targets.moments import moments
-from semalign.targets.store import StateStore
+from semalign.targets.store import States
 
 
 @alignment_map("learned", needs="states", into="teacher")
 def learned_projection(
-    teacher: StateStore, student: StateStore, settings: TransferSettings
+    teacher: States, student: States, settings: TransferSettings
 ) -> Float[Tensor, "d_student d_teacher"]:
     """Return the initial value of the projection: the ridge map from student states to teacher states.
 

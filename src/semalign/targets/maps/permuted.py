@@ -16,10 +16,10 @@ from semalign.targets.maps.least_squares import least_squares_map
 from semalign.targets.maps.procrustes import procrustes_map
 from semalign.targets.maps.ridge import ridge_map
 from semalign.targets.moments import moments
-from semalign.targets.store import StateStore
+from semalign.targets.store import States
 
 
-@alignment_map("permuted", needs="inverted_heads")
+@alignment_map("permuted", needs="inverted_heads", atoms="permuted")
 def permuted_map(
     teacher: InvertedHead, student: InvertedHead, settings: TransferSettings
 ) -> Float[Tensor, "d_teacher d_student"]:
@@ -38,7 +38,7 @@ def permuted_least_squares(
 
 @alignment_map("permuted_procrustes", needs="states")
 def permuted_procrustes(
-    teacher: StateStore, student: StateStore, settings: TransferSettings
+    teacher: States, student: States, settings: TransferSettings
 ) -> Float[Tensor, "d_teacher d_student"]:
     """Return the Procrustes map of states whose positions do not belong together."""
     return procrustes_map(moments(teacher, student, centred=settings.centre_targets, shuffled=settings.seed))
@@ -46,7 +46,7 @@ def permuted_procrustes(
 
 @alignment_map("permuted_ridge", needs="states")
 def permuted_ridge(
-    teacher: StateStore, student: StateStore, settings: TransferSettings
+    teacher: States, student: States, settings: TransferSettings
 ) -> Float[Tensor, "d_teacher d_student"]:
     """Return the ridge map of states whose positions do not belong together."""
     shuffled = moments(teacher, student, centred=settings.centre_targets, shuffled=settings.seed)

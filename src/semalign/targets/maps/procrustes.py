@@ -7,12 +7,12 @@ from torch import Tensor
 from semalign.settings import TransferSettings
 from semalign.targets.maps import alignment_map
 from semalign.targets.moments import Moments, moments
-from semalign.targets.store import StateStore
+from semalign.targets.store import States
 
 
 @alignment_map("procrustes", needs="states")
 def procrustes_of_states(
-    teacher: StateStore, student: StateStore, settings: TransferSettings
+    teacher: States, student: States, settings: TransferSettings
 ) -> Float[Tensor, "d_teacher d_student"]:
     """Return the Procrustes map from teacher states to student states."""
     return procrustes_map(moments(teacher, student, centred=settings.centre_targets))

@@ -11,7 +11,7 @@ from semalign.targets.maps import alignment_map
 from semalign.targets.vocabularies import Basis
 
 
-@alignment_map("random", needs="inverted_heads")
+@alignment_map("random", needs="inverted_heads", atoms="shared")
 def random_bases_map(
     teacher: InvertedHead, student: InvertedHead, settings: TransferSettings
 ) -> Float[Tensor, "d_teacher d_student"]:

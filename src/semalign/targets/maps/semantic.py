@@ -9,7 +9,7 @@ from semalign.targets import alignment
 from semalign.targets.maps import alignment_map
 
 
-@alignment_map("semantic", needs="inverted_heads")
+@alignment_map("semantic", needs="inverted_heads", atoms="paired")
 def semantic_map(
     teacher: InvertedHead, student: InvertedHead, settings: TransferSettings
 ) -> Float[Tensor, "d_teacher d_student"]:

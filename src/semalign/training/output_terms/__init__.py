@@ -3,13 +3,14 @@
 An output term returns one value for each of its positions. The objective sums these values over the whole batch and
 divides once. A term is a class with one instance for each training run::
 
-    @OUTPUT_TERMS.register("mine")
+    @output_term("mine")
     class Mine(OutputTerm):
         def forward(self, states: Tensor, batch: Batch) -> Tensor: ...
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -29,8 +30,9 @@ class OutputTerm(nn.Module, ABC):
         teacher_head: the teacher's LM head; None unless ``needs_teacher``.
 
     Attributes:
-        needs_teacher: whether the term uses the teacher's logits. If so, its positions are those where the teacher has
-            read the same text (``batch.matched``), otherwise all positions with a label (``batch.labelled``).
+        needs_teacher: whether the term uses the teacher's logits, as :func:`output_term` says. If so, its positions
+            are those where the teacher has read the same text (``batch.matched``), otherwise all positions with a label
+            (``batch.labelled``).
     """
 
     needs_teacher: ClassVar[bool] = False
@@ -56,3 +58,24 @@ class OutputTerm(nn.Module, ABC):
 
 OUTPUT_TERMS: Registry[type[OutputTerm]] = Registry("output term", __name__)
 """All output terms by name, the value of the setting ``output_loss``."""
+Term = TypeVar("Term", bound=OutputTerm)
+
+
+def output_term(name: str, *, needs_teacher: bool = False) -> Callable[[type[Term]], type[Term]]:
+    """Return the decorator that registers an output term.
+
+    Args:
+        name: name of the term.
+        needs_teacher: whether it uses the teacher's logits, and no labels (:class:`OutputTerm`).
+
+    Raises:
+        ValueError: for a class that needs the teacher by itself or its base, which is not said here.
+    """
+
+    def add(term: type[Term]) -> type[Term]:
+        if term.needs_teacher and not needs_teacher:
+            raise ValueError(f"output term {name!r} needs the teacher: register it with needs_teacher=True")
+        term.needs_teacher = needs_teacher
+        return OUTPUT_TERMS.register(name)(term)  # type: ignore[return-value]
+
+    return add

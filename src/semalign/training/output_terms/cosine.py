@@ -9,10 +9,10 @@ from semalign.models.architecture import Architecture
 from semalign.settings import TransferSettings
 from semalign.targets.supervision import Batch, TeacherHead
 from semalign.training.losses import LogitFreeCosine, cosines_of_logits
-from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm
+from semalign.training.output_terms import OutputTerm, output_term
 
 
-@OUTPUT_TERMS.register("cosine")
+@output_term("cosine")
 class CosineTerm(OutputTerm):
     """``1 - cos(z, y)``, computed without logits if they are linear in the state."""
 
@@ -41,7 +41,7 @@ class CosineTerm(OutputTerm):
         return 1 - cosines_of_logits(self.student, states, batch.labels, self.settings.label_smoothing)
 
 
-@OUTPUT_TERMS.register("centred_cosine")
+@output_term("centred_cosine")
 class CentredCosineTerm(CosineTerm):
     """``1 - cos(z - mean(z), y - mean(y))``, which a common shift of all logits does not change."""
 

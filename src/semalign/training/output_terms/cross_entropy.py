@@ -5,10 +5,10 @@ from torch import Tensor
 
 from semalign.models.token_losses import token_losses
 from semalign.targets.supervision import Batch
-from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm
+from semalign.training.output_terms import OutputTerm, output_term
 
 
-@OUTPUT_TERMS.register("cross_entropy")
+@output_term("cross_entropy")
 class CrossEntropyTerm(OutputTerm):
     """``-log softmax(z)_y`` in nats, with label smoothing."""
 

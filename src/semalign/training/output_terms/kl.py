@@ -12,14 +12,13 @@ from semalign.models.precision import wide, wide_type
 from semalign.models.token_losses import by_parts
 from semalign.settings import TransferSettings
 from semalign.targets.supervision import Batch, TeacherHead
-from semalign.training.output_terms import OUTPUT_TERMS, OutputTerm
+from semalign.training.output_terms import OutputTerm, output_term
 
 
-@OUTPUT_TERMS.register("kl")
+@output_term("kl", needs_teacher=True)
 class KLTerm(OutputTerm):
     """``KL(p_T || p_S)`` in nats, at positions where the teacher has read the same text."""
 
-    needs_teacher = True
     reverse: ClassVar[bool] = False
 
     def __init__(self, student: Architecture, settings: TransferSettings, teacher_head: TeacherHead | None) -> None:
@@ -41,7 +40,7 @@ class KLTerm(OutputTerm):
         return by_parts(self.student, divergences, states, batch.teacher_final)  # type: ignore[arg-type]
 
 
-@OUTPUT_TERMS.register("reverse_kl")
+@output_term("reverse_kl", needs_teacher=True)
 class ReverseKLTerm(KLTerm):
     """``KL(p_S || p_T)`` in nats, on the responses of the data instead of sampled ones (Gu et al. 2024)."""
 

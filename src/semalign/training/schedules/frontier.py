@@ -40,7 +40,7 @@ def steer_frontier(inputs: Inputs) -> Adapted:
     settings: TransferSettings = inputs.settings
     needs_logits = OUTPUT_TERMS[settings.output_loss].needs_teacher
     builder = TargetBuilder(inputs.pair, settings, teacher_logits=needs_logits, rows=inputs.rows)
-    vocabulary = builder.vocabulary(inputs.rows)
+    vocabulary = builder.heads.vocabulary(inputs.rows)
     pairs = [paired(inputs.pair, settings, layer, k) for k, layer in layer_map(inputs.pair, settings)]
     passes, parts = shares(inputs.rows, len(pairs), settings.epochs, settings.seed)
     with processes.one_temporary_folder(cache_dir() / "states") as states:

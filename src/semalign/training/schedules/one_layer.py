@@ -24,7 +24,7 @@ def steer(inputs: Inputs) -> Adapted:
     settings: TransferSettings = inputs.settings
     needs_logits = OUTPUT_TERMS[settings.output_loss].needs_teacher
     builder = TargetBuilder(inputs.pair, settings, teacher_logits=needs_logits, rows=inputs.rows)
-    vocabulary = builder.vocabulary(inputs.rows)
+    vocabulary = builder.heads.vocabulary(inputs.rows)
     choice = choose_layers(inputs.pair, settings, inputs.rows)
     states = cache_dir() / "states"
     signals, of_held_out = (
