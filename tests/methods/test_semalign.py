@@ -81,7 +81,13 @@ def test_a_term_that_a_soft_cap_forbids_is_told_before_any_work(teacher, student
 
 @pytest.mark.parametrize(
     ("settings", "copies"),
-    [({}, 1), ({"train_size": 3}, 1), ({"schedule": "frontier", "epochs": 3}, 3), ({"student_layers": [1, 2]}, 2)],
+    [
+        ({}, 1),
+        ({"train_size": 3}, 1),
+        ({"schedule": "frontier", "epochs": 3}, 3),
+        ({"student_layers": [1, 2]}, 2),
+        ({"interface": "heads"}, 1.5),  # of two heads, and one state that enters or is final
+    ],
 )
 def test_a_cache_without_room_for_the_states_is_told_before_any_work(
     teacher, student, rows, monkeypatch, settings, copies

@@ -1,5 +1,7 @@
 """What phases share: types, times, batches that fit."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -13,8 +15,10 @@ SETUP = Setup(MACHINES["a100"], TEACHER, STUDENT)
 
 
 def test_models_run_in_the_type_of_their_checkpoint_or_the_one_asked_for():
-    assert Options().type_of(TEACHER) == torch.float16 and Options().size(TEACHER) == 2
-    assert Options(dtype=torch.float32).size(TEACHER) == 4
+    assert Options().type_of(TEACHER) == torch.float32 and Options().size(TEACHER) == 4
+    half = replace(TEACHER, dtype=torch.float16)
+    assert Options().type_of(half) == torch.float16 and Options().size(half) == 2
+    assert Options(dtype=torch.float32).size(half) == 4
 
 
 def test_the_largest_batch_is_halved_until_it_fits():
@@ -31,7 +35,7 @@ def test_operations_in_float64_have_their_own_speed():
 
 def test_models_are_read_at_a_gigabyte_a_second():
     phase = SETUP.reading(TEACHER, STUDENT)
-    assert phase.gpu_memory == 2 * (TEACHER.parameters + STUDENT.parameters)
+    assert phase.gpu_memory == 4 * (TEACHER.parameters + STUDENT.parameters)
     assert phase.seconds == phase.gpu_memory / 1e9
 
 

@@ -8,13 +8,14 @@ from semalign.methods.runner import run_method
 from semalign.models.loading import load_model
 from semalign.models.pair import Pair
 from semalign.planning.machines import MACHINES
-from semalign.planning.setup import Setup
+from semalign.planning.setup import Options, Setup
 from semalign.planning.shapes import shapes_of
 from semalign.planning.stored import HELD_OUT, TRAINING, states_on_disk
 from semalign.planning.texts import Texts
 from semalign.targets import store
 
-SETUP = Setup(MACHINES["a100"], shapes_of("micro-teacher"), shapes_of("micro-student"))
+HALF = Options(dtype=torch.float16)
+SETUP = Setup(MACHINES["a100"], shapes_of("micro-teacher"), shapes_of("micro-student"), options=HALF)
 TEXTS = Texts.of([(3, 2), (5, 1)])  # 5 supervised positions, 13 tokens
 TEACHER, STUDENT = SETUP.teacher.width * 2, SETUP.student.width * 2  # bytes of a state in float16
 

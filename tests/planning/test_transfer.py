@@ -34,23 +34,25 @@ def test_layers_that_are_given_need_no_attribution(settings):
     assert "attribution" not in named(settings)
 
 
-def test_a_term_on_the_teachers_logits_needs_its_final_states():
-    assert "final states" in named({"output_loss": "kl"})
+def test_for_a_term_on_its_logits_the_teacher_reads_to_the_end():
+    layer, logits = named({"teacher_layer": 8})["teacher states"], named({"teacher_layer": 8, "output_loss": "kl"})
+    assert logits["teacher states"].flops == 5 * layer.flops
 
 
-def test_the_teacher_reads_the_rows_once_for_each_store_of_its_states():
+def test_the_teacher_reads_the_rows_once_for_all_its_states():
     one = named({"teacher_layer": 1, "student_layer": 1})["teacher states"]
+    last = named({"student_layer": 16})["teacher states"]
     several = named({"student_layers": [4, 8, 16]})["teacher states"]  # teacher layers 5, 10 and 20
-    assert several.flops == (5 + 10 + 20) * one.flops
-    assert several.gpu_memory == named({"student_layer": 16})["teacher states"].gpu_memory  # it is loaded once
+    assert several.flops == last.flops == 20 * one.flops
+    assert several.gpu_memory - last.gpu_memory == 2 * Batch.longest(TEXTS, last.batch).tokens * 5120 * 2
     shared = named({"student_layers": [4, 8], "layer_map": {4: 10}})["teacher states"]
-    assert shared.flops == 10 * one.flops
+    assert shared.gpu_memory - named({"student_layer": 8})["teacher states"].gpu_memory == 0
 
 
-def test_a_map_that_is_fitted_on_states_has_the_student_read_up_to_each_trained_layer():
+def test_a_map_that_is_fitted_on_states_has_the_student_read_up_to_the_last_trained_layer():
     given = {"student_layers": [4, 8]}
     prefix, fitted = named(given)["student prefix"], named({**given, "map": "ridge"})["student prefix"]
-    assert fitted.flops * 3 == prefix.flops * (3 + 4 + 8)
+    assert fitted.flops * 3 == prefix.flops * (3 + 8)
 
 
 def test_a_schedule_that_trains_every_layer_reads_all_rows_once_for_each_epoch():

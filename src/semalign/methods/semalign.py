@@ -10,6 +10,7 @@ from semalign.bases.precision import RowProduct
 from semalign.bases.vocabulary import Vocabulary, atom_rows
 from semalign.methods.held_out import of_held_out
 from semalign.methods.runner import Data, Model, TransferResult, run_method
+from semalign.models.head_outputs import HEADS
 from semalign.models.loading import LanguageModel
 from semalign.models.precision import wide_type
 from semalign.outputs import check_folder
@@ -77,7 +78,7 @@ def _bytes_of_states(inputs: Inputs) -> int:
     """Return an upper bound for the states of a transfer on disk, each as wide as its model, or wider if interpolated.
 
     For each student layer: those that enter it, those of its teacher layer, and for some maps and output terms those
-    of the layer itself and of the teacher's last layer. A schedule that trains every layer has about as many rows for
+    of the layer itself and of the teacher's last layer. Each head has a state of its own. A schedule that trains every layer has about as many rows for
     all of them as one layer sees in all epochs, at least one for each.
     """
     pair, settings = inputs.pair, inputs.settings
@@ -86,11 +87,11 @@ def _bytes_of_states(inputs: Inputs) -> int:
     copies = len(settings.student_layers or [1])
     if lookup(SCHEDULES)[settings.schedule].every_layer:
         copies = max(settings.epochs, -(-pair.student_outline.n_layers // len(rows)))
-    sides = [(each.width, each.head_weight.dtype) for each in (pair.teacher_outline, pair.student_outline)]
-    return sum(
-        2 * width * tokens * copies * (wide_type(dtype) if settings.interpolate else dtype).itemsize
-        for width, dtype in sides
-    )
+    sides, of_heads = (pair.teacher_outline, pair.student_outline), settings.interface == HEADS
+    types = [each.head_weight.dtype for each in sides]
+    sizes = [(wide_type(dtype) if settings.interpolate else dtype).itemsize for dtype in types]
+    numbers = [(1 + (each.n_heads if of_heads else 1)) * each.width for each in sides]
+    return tokens * copies * sum(number * size for number, size in zip(numbers, sizes, strict=True))
 
 
 def transfer(

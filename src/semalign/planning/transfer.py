@@ -5,7 +5,6 @@ The teacher is gone before the student comes. Where attribution finds the layers
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from semalign.models.head_outputs import HEADS, check_equal_numbers
 from semalign.planning import flops, memory
@@ -38,35 +37,31 @@ def phases(setup: Setup, settings: TransferSettings, texts: Texts) -> Iterator[P
     if settings.interface == HEADS:
         check_equal_numbers(setup.teacher.heads, setup.student.heads)
     pairs, of_heads = pairs_of(setup, settings), settings.interface == HEADS
-    passes, first = _passes(setup, settings, pairs), pairs[0].student
+    first, stored = pairs[0].student, len({tuple(pair.teacher) for pair in pairs})
     yield setup.reading(setup.teacher)
     yield from answers(setup, settings, texts)
     yield bases(setup)
     if attributes(settings):
         yield attribution(setup, texts.first(settings.attribution_examples), settings)
-    if OUTPUT_TERMS[settings.output_loss].needs_teacher:
-        yield teacher_states(setup, texts, *passes.final, name="final states")
-    yield teacher_states(setup, texts, *passes.teacher, of_heads=of_heads)
+    yield teacher_states(setup, texts, *_teacher_passes(setup, settings, pairs), stored=stored, of_heads=of_heads)
     yield setup.reading(setup.student)
-    yield student_prefix(setup, texts, first, *passes.fitted, of_heads=of_heads)
+    fitted = [pairs[-1].student] if MAPS[settings.map].needs == "states" and not _in_turns(settings) else []
+    yield student_prefix(setup, texts, first, *fitted, stored=len(pairs), of_heads=of_heads)
     yield training(setup, settings, texts, first)
 
 
-class _Passes(NamedTuple):
-    """The layers up to which the rows pass: of the teacher, for final and layer states, and of the student's."""
-
-    final: list[int]
-    teacher: list[int]
-    fitted: list[int]
+def _in_turns(settings: TransferSettings) -> bool:
+    return SCHEDULES[settings.schedule].every_layer
 
 
-def _passes(setup: Setup, settings: TransferSettings, pairs: Sequence[LayerPair]) -> _Passes:
-    """Return a pass for each store; a schedule that trains every layer has one of all rows for each epoch."""
-    final, layers = setup.teacher.layers, [deepest(mixture) for mixture in {tuple(pair.teacher) for pair in pairs}]
-    if SCHEDULES[settings.schedule].every_layer:
-        return _Passes([final] * settings.epochs, [max(layers)] * settings.epochs, [])
-    fitted = MAPS[settings.map].needs == "states"
-    return _Passes([final], layers, [pair.student for pair in pairs] if fitted else [])
+def _teacher_passes(setup: Setup, settings: TransferSettings, pairs: Sequence[LayerPair]) -> list[int]:
+    """Return the layer up to which each pass over the rows goes: to the end for a term on the teacher's logits.
+
+    All pairs share one pass; a schedule that trains every layer has one of all rows for each epoch.
+    """
+    to_the_end = OUTPUT_TERMS[settings.output_loss].needs_teacher
+    last = setup.teacher.layers if to_the_end else max(deepest(pair.teacher) for pair in pairs)
+    return [last] * (settings.epochs if _in_turns(settings) else 1)
 
 
 def inverses(setup: Setup) -> int:
@@ -117,34 +112,40 @@ def _attribution_passes(model: Shapes, settings: TransferSettings, both: int, fo
     return both * (model.layers * NODES if settings.attribution_method == "integrated_gradients" else 1)
 
 
-def teacher_states(
-    setup: Setup, texts: Texts, *layers: int, name: str = "teacher states", of_heads: bool = False
-) -> Phase:
-    """Return the phase in which the teacher's states at each of some layers, or what its heads add, are stored.
+def teacher_states(setup: Setup, texts: Texts, *passes: int, stored: int = 1, of_heads: bool = False) -> Phase:
+    """Return the phase in which the teacher's states, or what its heads add, are stored at a number of places.
 
-    There is one pass for each of them, up to this layer.
+    Each pass over the rows goes up to a layer.
     """
-    return _states(setup, setup.teacher, texts, layers, name, of_heads)
+    return _states(setup, setup.teacher, texts, passes, "teacher states", stored, of_heads)
 
 
-def student_prefix(setup: Setup, texts: Texts, first: int, *fitted: int, of_heads: bool = False) -> Phase:
+def student_prefix(
+    setup: Setup, texts: Texts, first: int, *fitted: int, stored: int = 1, of_heads: bool = False
+) -> Phase:
     """Return the phase in which the states that enter the first trained layer are stored.
 
-    A map that is fitted on states needs those of each trained layer too, ``fitted``.
+    A map that is fitted on states needs those of each trained layer too, which are ``stored`` in one pass up to the
+    last of them, ``fitted``.
     """
-    return _states(setup, setup.student, texts, (first - 1, *fitted), "student prefix", of_heads and bool(fitted))
+    at_once = stored if fitted else 1
+    return _states(
+        setup, setup.student, texts, (first - 1, *fitted), "student prefix", at_once, of_heads and bool(fitted)
+    )
 
 
-def _states(setup: Setup, model: Shapes, texts: Texts, layers: Sequence[int], name: str, of_heads: bool) -> Phase:
-    size, deep = setup.options.size(model), max(layers)
+def _states(
+    setup: Setup, model: Shapes, texts: Texts, passes: Sequence[int], name: str, stored: int, of_heads: bool
+) -> Phase:
+    size, deep = setup.options.size(model), max(passes)
 
     def peak(rows: int) -> int:
         batch = Batch.longest(texts, rows)
-        states = batch.tokens * model.width * size * (model.heads if of_heads else 1)
+        states = stored * batch.tokens * model.width * size * (model.heads if of_heads else 1)
         return memory.weights(model, size, deep) + inverses(setup) + memory.forward(model, batch, size) + states
 
     rows = largest_batch(FORWARD_EXAMPLES, peak, setup.usable)
-    work = flops.layers_forward(model, texts.padded(rows, SHARD_EXAMPLES), sum(layers))
+    work = flops.layers_forward(model, texts.padded(rows, SHARD_EXAMPLES), sum(passes))
     return setup.phase(name, peak(rows), work, setup.options.type_of(model), rows)
 
 
