@@ -78,8 +78,8 @@ def _bytes_of_states(inputs: Inputs) -> int:
     """Return an upper bound for the states of a transfer on disk, each as wide as its model, or wider if interpolated.
 
     For each student layer: those that enter it, those of its teacher layer, and for some maps and output terms those
-    of the layer itself and of the teacher's last layer. Each head has a state of its own. A schedule that trains every layer has about as many rows for
-    all of them as one layer sees in all epochs, at least one for each.
+    of the layer itself and of the teacher's last layer. Each head has a state of its own. A schedule that trains every
+    layer has about as many rows for all of them as one layer sees in all epochs, at least one for each.
     """
     pair, settings = inputs.pair, inputs.settings
     rows = inputs.rows[: settings.train_size]
