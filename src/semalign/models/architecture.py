@@ -106,7 +106,7 @@ class Architecture(LogitHead):
         if given is not None and not self.spread:
             first_device = given.device  # embeddings that are not read may be elsewhere
         mask = None if attention_mask is None else attention_mask.to(first_device)
-        if mask is not None and self._counts_positions:
+        if mask is not None and self._counts_positions and not mask[:, 0].all():  # padded on the left
             inputs["position_ids"] = (mask.long().cumsum(-1) - 1).clamp_min(0)
         moved = {name: tensor.to(first_device) for name, tensor in inputs.items()}
         with own_lengths(self._varying_ropes, mask):
