@@ -197,6 +197,8 @@ class Registered:
 def include(folder: Path | str) -> None:
     """Import all Python files of a folder, and so register their objects, here and in processes started from here.
 
+    Its YAML files are read as layouts of architectures when a model needs one.
+
     Raises:
         NotADirectoryError: if the folder does not exist.
         ImportError: if a file cannot be imported; the message names it. The folder is not included then.

@@ -115,8 +115,10 @@ def transfer(
         teacher: the larger model, or a name or path that :func:`semalign.load_model` takes.
         student: the smaller model; it is not changed. If it has a LoRA adapter, training starts from there, and the
             result is one adapter of the base model that holds both.
-        data: rows with ``prompt`` and ``response``: a file, a ``datasets`` Dataset or a list.
-        output_dir: folder for adapter, record and checkpoints; a stopped run with the same inputs resumes there.
+        data: rows with ``prompt`` and ``response``, or with ``messages`` for the student's chat template: a file, a
+            ``datasets`` Dataset or a list.
+        output_dir: folder for adapter, record and checkpoints; a stopped run with the same inputs resumes there, and the
+            result of a run with others is replaced at the end.
         validation: held-out rows, on which response NLL and cosines are measured before and after training.
         task: name of the task, for the record.
         **settings: fields of :class:`semalign.settings.TransferSettings`.

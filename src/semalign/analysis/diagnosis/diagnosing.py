@@ -71,7 +71,7 @@ def diagnose(
 
     Args:
         pair: teacher and student, ``Pair(teacher, student)``; each is in memory or read by its name.
-        rows: rows of prompt and response, at least four.
+        rows: at least four rows of prompt and response, or of messages for the student's chat template.
         settings: settings of the transfer that is meant: interface, positions, layer map, folded norm, seed.
         layers: student layers of the patch test; by default four from the first to the last.
         strengths: how much of the student's own state the target replaces, from 0 to 1; at least one.
