@@ -107,7 +107,7 @@ def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log progress messages")] = False,
     included: Annotated[
         list[Path] | None,
-        typer.Option("--include", metavar="FOLDER", help="your own methods, maps or losses (Python), and layouts (YAML)"),
+        typer.Option("--include", metavar="FOLDER", help="Python files with your own methods, maps or losses; layouts"),
     ] = None,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")

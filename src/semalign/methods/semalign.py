@@ -117,8 +117,8 @@ def transfer(
             result is one adapter of the base model that holds both.
         data: rows with ``prompt`` and ``response``, or with ``messages`` for the student's chat template: a file, a
             ``datasets`` Dataset or a list.
-        output_dir: folder for adapter, record and checkpoints; a stopped run with the same inputs resumes there, and the
-            result of a run with others is replaced at the end.
+        output_dir: folder for adapter, record and checkpoints; a stopped run with the same inputs resumes there;
+            the result of a run with others is replaced at the end.
         validation: held-out rows, on which response NLL and cosines are measured before and after training.
         task: name of the task, for the record.
         **settings: fields of :class:`semalign.settings.TransferSettings`.
