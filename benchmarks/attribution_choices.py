@@ -19,7 +19,7 @@ from semalign.files import json_fingerprint
 from semalign.models.pair import Pair
 from semalign.paths import results_dir
 from semalign.results.records import make_record, write_record
-from semalign.settings import AttributionInterface, TransferSettings
+from semalign.settings import InterfaceOrHeads, TransferSettings
 from semalign.targets.attribution import AGGREGATIONS
 from semalign.targets.attribution_methods import METHODS
 from semalign.targets.choice import attribution
@@ -29,7 +29,7 @@ def measure(profile: Profile) -> dict[str, Any]:
     """Return the record, whose value is the share of choices that find the layer of the paper's settings."""
     started, rows_of = time.perf_counter(), {task: training_rows(profile, task) for task in profile.tasks}
     pair, lines = Pair(source_once(profile.teacher), source_once(profile.student)), []
-    for task, method, interface in product(profile.tasks, METHODS, get_args(AttributionInterface)):
+    for task, method, interface in product(profile.tasks, METHODS, get_args(InterfaceOrHeads)):
         for aggregation in AGGREGATIONS:
             how: dict[str, Any] = {"attribution_method": method, "attribution_interface": interface}
             scores = attribution(pair, TransferSettings(attribution=aggregation, **how), rows_of[task])

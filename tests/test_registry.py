@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from semalign.included import VARIABLE
+from semalign.included import VARIABLE, included_folders
 from semalign.registry import Registry, include, load_included, lookup, own_modules, registered_by
 from semalign.targets.maps import MAPS
 
@@ -152,6 +152,33 @@ def test_a_file_may_look_something_up_while_it_is_imported(folder, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(folder))
     load_included()
     assert "of_a_test" in MAPS
+
+
+def test_of_a_folder_that_fails_nothing_stays_and_once_mended_all_is_there(folder, monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    for registered in ("_items", "_owners"):
+        monkeypatch.setattr(MAPS, registered, dict(getattr(MAPS, registered)))
+    (folder / "a_sound.py").write_text(MAP.format(name="sound_of_a_test") + FUNCTION)
+    (folder / "broken.py").write_text("import no_such_module\n")
+    for _ in range(2):
+        with pytest.raises(ImportError, match=r"broken\.py cannot be included"):
+            include(folder)
+        assert included_folders() == [] and "sound_of_a_test" not in MAPS
+    (folder / "broken.py").unlink()
+    include(folder)
+    assert "sound_of_a_test" in MAPS and included_folders() == [folder]
+
+
+def test_a_file_may_look_up_what_another_of_its_folder_registers(folder, monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    for registered in ("_items", "_owners"):
+        monkeypatch.setattr(MAPS, registered, dict(getattr(MAPS, registered)))
+    monkeypatch.setattr(MAPS, "_complete", False)  # as in a new process
+    look = "from semalign.settings import TransferSettings\nassert TransferSettings(map='other_of_a_test')\n"
+    (folder / "a_first.py").write_text(look)
+    (folder / "b_second.py").write_text(MAP.format(name="other_of_a_test") + FUNCTION)
+    include(folder)
+    assert "other_of_a_test" in MAPS
 
 
 def test_owners_are_the_modules_that_registered_something():

@@ -32,6 +32,12 @@ def add_folder(folder: Path) -> None:
         os.environ[VARIABLE] = os.pathsep.join(map(str, [*known, folder]))
 
 
+def remove_folder(folder: Path) -> None:
+    """Take a folder out of ``SEMALIGN_INCLUDE``; its files count as not imported."""
+    os.environ[VARIABLE] = os.pathsep.join(str(known) for known in included_folders() if known != folder)
+    _imported.difference_update(folder.glob("*.py"))
+
+
 def included_code() -> list[str]:
     """Return a hash of each Python file in the included folders."""
     files = (path for folder in included_folders() for path in sorted(folder.glob("*.py")))
@@ -57,9 +63,13 @@ def import_folder(folder: Path) -> None:
             _import(path)
 
 
+def modules_of(folder: Path) -> str:
+    """Return how the names of a folder's modules begin; files of one name in two folders are different modules."""
+    return f"semalign_included_{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}_"
+
+
 def _import(path: Path) -> None:
-    # The module name depends on the folder, so that files of the same name in two folders are different modules.
-    name = f"semalign_included_{hashlib.sha256(str(path.parent).encode()).hexdigest()[:8]}_{path.stem}"
+    name = f"{modules_of(path.parent)}{path.stem}"
     _imported.add(path)
     try:
         import_file(name, path)

@@ -19,7 +19,7 @@ from pydantic_core.core_schema import CoreSchema, no_info_after_validator_functi
 
 from semalign.declarations import declared
 from semalign.errors import folded, nearest
-from semalign.included import add_folder, import_folder, included_folders, installed
+from semalign.included import add_folder, import_folder, included_folders, installed, modules_of, remove_folder
 from semalign.own_modules import imported
 
 T = TypeVar("T")
@@ -206,8 +206,15 @@ def include(folder: Path | str) -> None:
     folder = Path(folder).expanduser().resolve()
     if not folder.is_dir():
         raise NotADirectoryError(f"--include takes a folder of Python files; {folder} is not a folder")
-    _register_folder(folder)
-    add_folder(folder)
+    is_new = folder not in included_folders()
+    add_folder(folder)  # its files may look up what others of them register
+    try:
+        _register_folder(folder)
+    except BaseException:
+        if is_new:  # what is registered is what runs are known by: all of a folder, or nothing
+            remove_folder(folder)
+            _forget(modules_of(folder))
+        raise
 
 
 def load_included() -> None:
@@ -223,6 +230,13 @@ def _register_folder(folder: Path) -> None:
     try:
         import_folder(folder)
     except ImportError as error:
-        for registry in _registries:
-            registry.forget(str(error.name))
+        _forget(str(error.name))
         raise
+
+
+def _forget(start: str) -> None:
+    """Take out of all registries what modules have registered whose names begin so."""
+    for registry in _registries:
+        for owner in registry.owners():
+            if owner.startswith(start):
+                registry.forget(owner)

@@ -70,12 +70,3 @@ def test_padding_on_the_left_changes_nothing(architecture):
     ids, mask = torch.cat([torch.zeros(1, 3).long(), row], 1), torch.tensor([[0] * 3 + [1] * 4])
     padded = architecture.run(mask, input_ids=ids)[:, 3:]
     torch.testing.assert_close(padded, architecture.run(input_ids=row), rtol=1e-4, atol=1e-5)
-
-
-def test_the_matrix_that_mixes_heads_is_where_the_heads_come_together(architecture):
-    seen = []
-    with architecture.head_mixer(2).register_forward_pre_hook(lambda module, args: seen.append(args[0].shape[-1])):
-        architecture.run(input_ids=torch.tensor([[5, 6]]))
-    attention = architecture.layout.mixer.rpartition(".")[0]
-    assert seen[0] % architecture.n_heads == 0 and attention
-    assert architecture.layout.attention.rpartition(".")[0] in (attention, "")

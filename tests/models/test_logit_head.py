@@ -82,3 +82,10 @@ def test_a_head_is_its_weight_again_once_its_adapter_is_merged_or_off(adapted):
     before = copy.deepcopy(adapted.get_output_embeddings().base_layer.weight)
     merged = adapted.merge_and_unload()
     assert Architecture(merged).logits_are_linear and not torch.equal(head_weight(merged), before)
+
+
+def test_states_of_more_precision_than_an_adapted_head_give_logits_of_their_type(adapted):
+    states = torch.randn(5, 24, dtype=torch.float64)
+    logits = Architecture(adapted).logits(states)
+    assert logits.dtype == torch.float64
+    torch.testing.assert_close(logits, literal(adapted, states), rtol=1e-5, atol=1e-3)

@@ -87,3 +87,12 @@ def test_what_a_term_cannot_do_is_told_when_it_is_made(student):
     capped = make_architecture("gemma2", **config, head_dim=6, num_key_value_heads=1, final_logit_softcapping=2.0)
     with pytest.raises(ValueError, match="'centred_cosine' needs logits that are linear"):
         term(SimpleNamespace(model=capped), "centred_cosine")
+
+
+def test_a_class_under_two_names_needs_the_teacher_under_both_or_none(monkeypatch):
+    for registered in ("_items", "_owners"):
+        monkeypatch.setattr(OUTPUT_TERMS, registered, dict(getattr(OUTPUT_TERMS, registered)))
+    term = output_term("once")(type("Mine", (OutputTerm,), {}))
+    output_term("twice")(term)
+    with pytest.raises(ValueError, match="'thrice': its class is known as one that needs no teacher"):
+        output_term("thrice", needs_teacher=True)(term)

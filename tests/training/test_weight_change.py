@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from helpers.models import randomise
+from helpers.models import make_llama, randomise
 
 from semalign.settings import TrainingSettings
 from semalign.training.lora import Factors, add_lora, plain_lora
@@ -65,3 +65,14 @@ def test_a_change_of_zeros_alone_has_no_ratio(student):
     with torch.no_grad():
         before.model.norm.weight.zero_()
     assert weight_change(after, lambda: before) is None
+
+
+def test_a_head_that_is_no_longer_tied_is_compared_with_the_tied_one():
+    tied = make_llama(48, 24, 2, 0, tie_word_embeddings=True)
+    untied = copy.deepcopy(tied)
+    untied.config.tie_word_embeddings = False
+    untied.lm_head.weight = torch.nn.Parameter(tied.lm_head.weight.detach().clone())
+    assert weight_change(untied, lambda: tied) == 0
+    with torch.no_grad():
+        untied.model.layers[1].mlp.up_proj.weight.mul_(1.25)
+    assert weight_change(untied, lambda: tied) == pytest.approx(0.25, rel=1e-6)

@@ -109,12 +109,13 @@ class LogitHead:
         return partial(functional.linear, weight=weight.to(dtype), bias=None if bias is None else bias.to(dtype))
 
     def _through_adapter(self, tokens: Tensor | None, states: Tensor) -> Tensor:
-        """Return the products of the head with its adapter, in the head's type or, for wider states, in float32."""
+        """Return the products of the head with its adapter, made in its type or, for wider states, in float32."""
         of_head = self.head_weight.dtype
         as_it_is = states.dtype == of_head
         with nullcontext() if as_it_is else wide_head(self.model):
             products = self.lm_head(states if as_it_is else states.to(wide_type(of_head)))
-        return products if tokens is None else products[..., tokens.to(products.device)]
+        chosen = products if tokens is None else products[..., tokens.to(products.device)]
+        return chosen.to(torch.promote_types(chosen.dtype, states.dtype))
 
 
 def _adapted(head: nn.Module) -> bool:

@@ -122,7 +122,8 @@ class StatePasses:
         stores = [self._store(kind, ids) for kind in kinds]
         alone = {store.folder: (store, kind) for store, kind in zip(stores, kinds, strict=True)}  # equal kinds once
         of_folders = list(alone.values())
-        running = cache(partial(self._running, len(of_folders)))  # on first use, and once for all shards
+        held = sum(kind.each * max(1, len(kind.mixture)) for _, kind in of_folders)
+        running = cache(partial(self._running, held))  # on first use, and once for all shards
 
         def compute(wanted: range, chosen: Sequence[int]) -> list[tuple[Tensor, ...]]:
             model, parts = running()
@@ -146,10 +147,14 @@ class StatePasses:
             kind.dtype,
         )
 
-    def _running(self, n_kinds: int) -> tuple[Architecture, FittingParts]:
-        """Return the model with the weights that the states need, and the parts of examples that fit its memory."""
+    def _running(self, held: int) -> tuple[Architecture, FittingParts]:
+        """Return the model with the weights that the states need, and the parts of examples that fit its memory.
+
+        Args:
+            held: states of a token that a pass holds at once.
+        """
         model = self.model if self.weights is None else self.weights()
-        return model, FittingParts(model, FORWARD_EXAMPLES, kept_states=n_kinds - 1)
+        return model, FittingParts(model, FORWARD_EXAMPLES, kept_states=held - 1)
 
     def _part(self, run: Run, model: Architecture, kinds: Sequence[Kind], chosen: Sequence[int]) -> list[list[Tensor]]:
         """Return for each of some examples its states of all kinds."""

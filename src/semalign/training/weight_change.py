@@ -48,7 +48,7 @@ def _of_lora(adapted: PeftModel) -> Iterator[tuple[Tensor, Tensor]]:
 
 def _of_weights(adapted: PreTrainedModel, original: PreTrainedModel) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the change and the original of each parameter that differs."""
-    known = dict(original.named_parameters())
+    known = dict(original.named_parameters(remove_duplicate=False))  # a tied head too, which may be untied now
     for name, parameter in adapted.named_parameters():
         same = name in known and known[name].shape == parameter.shape
         before = known[name].to(parameter) if same else torch.zeros_like(parameter)

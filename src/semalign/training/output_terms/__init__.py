@@ -69,12 +69,15 @@ def output_term(name: str, *, needs_teacher: bool = False) -> Callable[[type[Ter
         needs_teacher: whether it uses the teacher's logits, and no labels (:class:`OutputTerm`).
 
     Raises:
-        ValueError: for a class that needs the teacher by itself or its base, which is not said here.
+        ValueError: for a class that needs the teacher by itself, by its base or under another name, and is not
+            registered so here, or the other way round.
     """
 
     def add(term: type[Term]) -> type[Term]:
         if term.needs_teacher and not needs_teacher:
             raise ValueError(f"output term {name!r} needs the teacher: register it with needs_teacher=True")
+        if vars(term).get("needs_teacher", needs_teacher) != needs_teacher:
+            raise ValueError(f"output term {name!r}: its class is known as one that needs no teacher")
         term.needs_teacher = needs_teacher
         return OUTPUT_TERMS.register(name)(term)  # type: ignore[return-value]
 
