@@ -174,8 +174,8 @@ def test_a_file_may_look_up_what_another_of_its_folder_registers(folder, monkeyp
     for registered in ("_items", "_owners"):
         monkeypatch.setattr(MAPS, registered, dict(getattr(MAPS, registered)))
     monkeypatch.setattr(MAPS, "_complete", False)  # as in a new process
-    look = "from semalign.settings import TransferSettings\nassert TransferSettings(map='other_of_a_test', layer_loss='relation')\n"
-    (folder / "a_first.py").write_text(look)
+    look = "TransferSettings(map='other_of_a_test', layer_loss='relation')"
+    (folder / "a_first.py").write_text(f"from semalign.settings import TransferSettings\n{look}\n")
     (folder / "b_second.py").write_text(MAP.format(name="other_of_a_test") + FUNCTION)
     include(folder)
     assert "other_of_a_test" in MAPS
