@@ -201,7 +201,7 @@ def show_unscored(name, layers, asked):
     page.save(differences, f"{short}-pairs")
     page.show_table(
         pair_table(unscored, asked, differences, NLL),
-        "Differences in NLL there, of all seeds that each entry has, which need not be the same; one run of an entry adds no spread over seeds. Bold: p, corrected over this table, is below 0.05.",
+        "Differences in NLL there, over the seeds that both entries have, as in the table of pairs above; with one such seed, over rows alone. Bold: p, corrected over this table, is below 0.05.",
         f"{short}-pairs-shown",
         **sources,
     )

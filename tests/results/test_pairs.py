@@ -40,11 +40,19 @@ def test_values_have_a_line_for_each_seed_in_order(records):
 def test_pairs_are_compared_where_both_have_values(records):
     table = pair_differences(records, [("ours", "control"), ("ours", "worse"), ("ours", "absent")], NLL, resamples=500)
     assert table[["task", "ours", "minus"]].values.tolist() == [["sums", "ours", m] for m in ("control", "worse")]
-    assert table["difference"].tolist() == pytest.approx([0.0, -1.0])
-    assert table.loc[0, ["seeds", "other_seeds", "n"]].tolist() == [2, 1, 4]
+    assert table["difference"].tolist() == pytest.approx([0.025, -0.975])  # of the one seed that both have
+    assert table.loc[0, ["seeds", "other_seeds", "n"]].tolist() == [1, 1, 4]
     assert table["p_holm"].tolist() == holm(table["p"].tolist()) and table.loc[1, "p_holm"] < 0.05
-    points = pair_differences(records, [("ours", "control")], SCORE, resamples=500)
-    assert points["difference"].tolist() == pytest.approx([12.5])
+    points = pair_differences(records, [("ours", "worse")], SCORE, resamples=500)
+    assert points["difference"].tolist() == pytest.approx([50.0])
+
+
+def test_without_a_seed_in_common_all_runs_are_compared(records):
+    others = records.assign(seed=[0 if method == "ours" else 7 for method in records["method"]])
+    others.loc[0, "seed"] = 1
+    table = pair_differences(others, [("ours", "control")], NLL, resamples=500)
+    assert table["difference"].tolist() == pytest.approx([0.0])  # ours has 0.25 and 0.3, the other 0.275
+    assert table.loc[0, ["seeds", "other_seeds"]].tolist() == [2, 1]
 
 
 def test_a_pair_in_both_orders_is_one_comparison(records):

@@ -63,7 +63,7 @@ def values_of(records: pd.DataFrame, measure: Measure) -> Float[ndarray, "seeds 
 def pair_differences(
     records: pd.DataFrame, pairs: Sequence[tuple[str, str]], measure: Measure, *, resamples: int = 10_000
 ) -> pd.DataFrame:
-    """Return "ours minus X" for pairs of entries, on every task where both have values.
+    """Return "ours minus X" for pairs of entries, on every task where both have values, over the seeds that both have.
 
     Intervals and p values come from :func:`semalign.results.resampling.seeded_bootstrap`; ``p_holm`` is corrected over
     all lines of the table, of which two with the same entries, in either order, count once. ``equal`` says whether two
@@ -85,12 +85,14 @@ def pair_differences(
     idle: list[bool] = []
     for task, of_task in records.groupby("task", sort=False):
         parts = dict(list(of_task.groupby("method")))
-        runs = {method: values_of(part, measure) for method, part in parts.items()}
         for ours, minus in pairs:
-            a, b = runs.get(ours), runs.get(minus)
+            if not {ours, minus} <= parts.keys():
+                continue
+            sides = _of_common_seeds(parts[ours], parts[minus])
+            a, b = (values_of(side, measure) for side in sides)
             if a is not None and b is not None:
                 found.append((task, ours, minus, a, b))
-                idle.append(all(_idle(parts[entry]) for entry in (ours, minus)))
+                idle.append(all(map(_idle, sides)))
     drawn = resampled([(a, b) for *_, a, b in found], resamples=enough(resamples, len(found)))
     lines = [
         [*key, *_line(a, b, each, measure), still] for (*key, a, b), each, still in zip(found, drawn, idle, strict=True)
@@ -98,6 +100,14 @@ def pair_differences(
     table = pd.DataFrame(lines, columns=COLUMNS)
     table["p_holm"] = _corrected(table)
     return table
+
+
+def _of_common_seeds(ours: pd.DataFrame, minus: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the runs of both entries with the seeds that both have, or all of them where they have none in common."""
+    common = set(ours["seed"]) & set(minus["seed"])
+    if not common:
+        return ours, minus
+    return ours[ours["seed"].isin(common)], minus[minus["seed"].isin(common)]
 
 
 def lines_of(lines: pd.DataFrame, pairs: Collection[tuple[str, str]]) -> pd.DataFrame:
