@@ -45,6 +45,10 @@ def test_the_teacher_reads_the_rows_once_for_all_its_states():
     several = named({"student_layers": [4, 8, 16]})["teacher states"]  # teacher layers 5, 10 and 20
     assert several.flops == last.flops == 20 * one.flops
     assert several.gpu_memory - last.gpu_memory == 2 * Batch.longest(TEXTS, last.batch).tokens * 5120 * 2
+    mixed = named({"student_layer": 15, "interpolate": True})["teacher states"]  # of layers 18 and 19
+    assert mixed.gpu_memory - named({"student_layer": 15, "teacher_layer": 19})["teacher states"].gpu_memory == (
+        Batch.longest(TEXTS, mixed.batch).tokens * 5120 * 2
+    )
     shared = named({"student_layers": [4, 8], "layer_map": {4: 10}})["teacher states"]
     assert shared.gpu_memory - named({"student_layer": 8})["teacher states"].gpu_memory == 0
 

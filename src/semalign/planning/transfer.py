@@ -37,7 +37,7 @@ def phases(setup: Setup, settings: TransferSettings, texts: Texts) -> Iterator[P
     if settings.interface == HEADS:
         check_equal_numbers(setup.teacher.heads, setup.student.heads)
     pairs, of_heads = pairs_of(setup, settings), settings.interface == HEADS
-    first, stored = pairs[0].student, len({tuple(pair.teacher) for pair in pairs})
+    first, stored = pairs[0].student, sum(map(len, {tuple(pair.teacher) for pair in pairs}))  # layers, also mixed ones
     yield setup.reading(setup.teacher)
     yield from answers(setup, settings, texts)
     yield bases(setup)
