@@ -9,7 +9,7 @@ import yaml
 from helpers.data import SUMS, SUMS_TASK
 
 from semalign.experiments.profile_paths import profile_names
-from semalign.experiments.profiles import Profile, load_profile, merge, use_profile
+from semalign.experiments.profiles import Profile, load_profile, use_profile
 from semalign.models.devices import chosen_place
 from semalign.models.placement import VARIABLES, Placement, certain_type
 from semalign.settings import TransferSettings
@@ -187,10 +187,6 @@ def test_mistakes_are_errors(change, message):
 def test_an_unknown_profile_lists_the_known():
     with pytest.raises(FileNotFoundError, match=", ".join(profile_names())):
         load_profile("macro")
-
-
-def test_merge_goes_into_tables():
-    assert merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 9}, "d": 4}) == {"a": {"b": 9, "c": 2}, "d": 4}
 
 
 def test_a_row_is_a_method_under_what_the_profile_says(tmp_path):

@@ -1,7 +1,6 @@
 """Profiles: which models, tasks and settings a run uses. Packaged YAML: common defaults and a sparse override each."""
 
 import shlex
-from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,19 +9,24 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from semalign.errors import problems
 from semalign.experiments.profile_checks import check_names, check_names_of_records, check_variants
+from semalign.experiments.profile_content import merge, profile_content
 from semalign.experiments.profile_parts import EvaluationProfile, Strict, TaskProfile, Variant
 from semalign.experiments.profile_paths import FOLDER, profile_names, profile_path
 from semalign.methods.registry import Method, method, methods
 from semalign.models.placement import Placement, place_unless_set
 from semalign.results.records import PAPER
 from semalign.settings import MEMORY, TrainingSettings, TransferSettings
-from semalign.yaml_text import read_mapping
 
 
 class Profile(Strict):
     """A scale at which everything runs: ``micro``, ``small``, ``llama2`` or a file of the user's own."""
 
     name: str = Field(description="name of the file; given by the file, not in it")
+    based_on: str | None = Field(
+        None,
+        description="a packaged profile or a YAML file beside this one, whose keys hold where this one says nothing "
+        "else; a task, teacher, variant or selection of it that is null here is left out",
+    )
     teacher: str = Field(description="the general teacher: a bundled model, a folder, a hub id or a GGUF file")
     student: str = Field(description="the model that learns")
     teachers: dict[str, list[str]] = Field({}, description="further teachers (Table 2) and the tasks they are for")
@@ -96,18 +100,18 @@ class Profile(Strict):
 
 
 def load_profile(name: str | Path, **overrides: Any) -> Profile:
-    """Return a profile: the defaults, what the named file changes, and what the caller changes.
+    """Return a profile: the defaults, what the named file and those that it is based on change, and the caller.
 
     Args:
         name: a packaged profile, or the path of a YAML file of the same form.
-        **overrides: top-level keys that replace the file's.
+        **overrides: keys that change the file's, table by table.
 
     Raises:
         FileNotFoundError: if there is no such profile.
         ValueError: for an unknown key, with the nearest known one, or a value of the wrong kind.
     """
     path = profile_path(name)
-    content = merge(merge(read_mapping(FOLDER / "defaults.yaml"), read_mapping(path)), overrides)
+    content = merge(profile_content(name), overrides)
     what = f"profile {path.stem if path.parent == FOLDER else path}"
     try:
         profile = Profile.model_validate({"name": path.stem, **content})
@@ -152,15 +156,6 @@ def _check(profile: Profile) -> None:
             profile.method_of(entry).settings(**settings)
         except ValueError as error:
             raise ValueError(f"{entry} on {task}: {error}") from error
-
-
-def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with what ``change`` says on top, table by table."""
-    merged = dict(base)
-    for key, value in change.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = merge(merged[key], value) if both else value
-    return merged
 
 
 def _known_keys() -> set[str]:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from semalign.book.claims.stamps import Stamp, stamp
-from semalign.experiments.profile_paths import FOLDER, profile_path
+from semalign.experiments.profile_content import profile_files
 from semalign.experiments.profiles import Profile, load_profile
 
 PROFILE = "{profile}"  # in a test of the ledger: stands for each of the profiles that it is given
@@ -14,12 +14,12 @@ Renamed = Mapping[str, str | None]
 
 
 def profile_of(name: str) -> Profile:
-    """Return a profile, which is read again once its file or the defaults have changed.
+    """Return a profile, which is read again once its file or one that it is based on has changed.
 
     Raises:
         FileNotFoundError: if there is no such profile.
     """
-    return _profile(name, stamp(FOLDER / "defaults.yaml"), stamp(profile_path(name)))
+    return _profile(name, *map(stamp, profile_files(name)))
 
 
 @lru_cache(maxsize=32)
