@@ -38,11 +38,15 @@ def carrying(patches: pd.DataFrame) -> pd.DataFrame:
     Args:
         patches: see :func:`semalign.analysis.diagnosis.diagnosing.diagnose`.
     """
-    return _shown(patches[patches["map"] == METHOD])
+    return helpful(patches[patches["map"] == METHOD])
 
 
-def _shown(patches: pd.DataFrame) -> pd.DataFrame:
-    """Return the lines whose intervals are below the student's own states, below the map's control and below zero."""
+def helpful(patches: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines whose intervals are below the student's own states, below the map's control and below zero.
+
+    Args:
+        patches: see :func:`semalign.analysis.diagnosis.diagnosing.diagnose`.
+    """
     bounds = patches[["change_high", "against_control_high", "against_zero_high"]]
     return patches[(bounds < 0).all(axis=1)]
 
@@ -92,7 +96,7 @@ def _of_patches(patches: pd.DataFrame) -> str:
 
 
 def _advice(patches: pd.DataFrame, settings: Mapping[str, Any]) -> str:
-    shown = _shown(patches[~patches["map"].map(is_control)])
+    shown = helpful(patches[~patches["map"].map(is_control)])
     if shown.empty:
         return (
             "What to run: no map is shown to lower the NLL before training, and by more than its control and zero do, "
