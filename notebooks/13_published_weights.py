@@ -201,7 +201,7 @@ def show_unscored(name, layers, asked):
     page.save(differences, f"{short}-pairs")
     page.show_table(
         pair_table(unscored, asked, differences, NLL),
-        "Differences in NLL there, over the seeds that both entries have, as in the table of pairs above; with one such seed, over rows alone. Bold: p, corrected over this table, is below 0.05.",
+        "Differences in NLL there, over the seeds that both entries have, as in the table of pairs above; with one such seed, over rows alone, which decides nothing. Bold: p, corrected over the lines with several seeds, is below 0.05.",
         f"{short}-pairs-shown",
         **sources,
     )
@@ -225,7 +225,7 @@ last, last_differences, last_sources = show_unscored("small-last", "last", asked
 # %% tags=["hide-input"]
 page.show_table(
     equality_table(last, BESIDE, last_differences, NLL).drop(columns="measure"),
-    f"A map beside labels at the last layers, on GSM8K: differences in NLL in nats per token, with 90% intervals over rows and seeds; the margin is {NLL.margin:g}. *Equal*: the interval lies inside the margin; *differs*: the corrected p of the table above is below 0.05; both: a difference is shown that is smaller than the margin.",
+    f"A map beside labels at the last layers, on GSM8K: differences in NLL in nats per token, with 90% intervals over rows and seeds; the margin is {NLL.margin:g}. *Equal*: the interval lies inside the margin; *differs*: the corrected p of the table above is below 0.05; both: a difference is shown that is smaller than the margin; *one seed*: the interval is over rows alone, and decides nothing.",
     "published-last-equality",
     **last_sources,
 )

@@ -57,6 +57,7 @@ def test_sentences_have_both_ends_of_an_interval():
         (["1.50", "–"], "--:"),
         (["12 %", "3.2 M"], "--:"),
         (["0.1 †", "0.03"], "--:"),
+        (["0.1 (one seed)", "not run"], "--:"),
         ([f"31.5{SPACE}/{SPACE}25.4", "–"], "--:"),
         ([Cell(f"0.12{SPACE}→{SPACE}0.13", {"before": 0.12, "after": 0.13}), "–"], "--:"),
         ([Cell(f"a{SPACE}1 > b{SPACE}2", {"a": 1, "b": 2})], ":--"),

@@ -76,17 +76,27 @@ def test_half_of_an_interval():
 
 def test_each_case_of_a_pair_is_counted_once():
     def told(*cases):
-        return verdicts(pd.DataFrame(cases, columns=["equal", "p_holm"]).assign(idle=False))
+        return verdicts(pd.DataFrame(cases, columns=["equal", "p_holm"]).assign(idle=False, single=False))
 
     assert told((True, 1.0), (False, 0.01), (False, 0.5)) == "equal in 1 of 3 cases, differs in 1, open in 1"
     assert told((True, 0.01), (True, 1.0), (False, 0.01)) == (
         "equal in 2 of 3 cases, 1 of them with a shown difference inside the margin, differs in 1 other, open in 0"
     )
     assert told() == "not run"
-    idle = pd.DataFrame({"equal": [True, True, False], "p_holm": [1.0] * 3, "idle": [True, False, True]})
+    idle = pd.DataFrame({"equal": [True, True, False], "p_holm": [1.0] * 3, "idle": [True, False, True]}).assign(
+        single=False
+    )
     assert verdicts(idle) == (
         "equal in 2 of 3 cases, 1 of them because neither entry trained in any run, differs in 0, open in 1"
     )
+
+
+def test_cases_with_one_seed_are_counted_apart():
+    cases = [(True, 1.0, False), (False, float("nan"), True), (False, 0.01, False)]
+    lines = pd.DataFrame(cases, columns=["equal", "p_holm", "single"]).assign(idle=False)
+    alone = "one seed, which decides nothing, in 1"
+    assert verdicts(lines) == f"equal in 1 of 2 cases, differs in 1, open in 0; {alone}"
+    assert verdicts(lines[1:2]) == alone
 
 
 def test_changes_of_the_loss_stand_by_benchmark():

@@ -42,7 +42,6 @@ def test_pairs_are_compared_where_both_have_values(records):
     assert table[["task", "ours", "minus"]].values.tolist() == [["sums", "ours", m] for m in ("control", "worse")]
     assert table["difference"].tolist() == pytest.approx([0.025, -0.975])  # of the one seed that both have
     assert table.loc[0, ["seeds", "other_seeds", "n"]].tolist() == [1, 1, 4]
-    assert table["p_holm"].tolist() == holm(table["p"].tolist()) and table.loc[1, "p_holm"] < 0.05
     points = pair_differences(records, [("ours", "worse")], SCORE, resamples=500)
     assert points["difference"].tolist() == pytest.approx([50.0])
 
@@ -55,9 +54,50 @@ def test_without_a_seed_in_common_all_runs_are_compared(records):
     assert table.loc[0, ["seeds", "other_seeds"]].tolist() == [2, 1]
 
 
+def twice(records):
+    """Return records with a second seed of every run."""
+    return pd.concat([records, records.assign(seed=records["seed"] + 10)], ignore_index=True)
+
+
+def test_all_lines_of_several_seeds_are_corrected_together(records):
+    table = pair_differences(twice(records), [("ours", "control"), ("ours", "worse")], NLL, resamples=500)
+    assert table["p_holm"].tolist() == holm(table["p"].tolist()) and table.loc[1, "p_holm"] < 0.05
+    assert not table["single"].any()
+
+
+def test_a_training_with_one_seed_decides_nothing(records):
+    """Its line is not corrected, is not equal, and is none of those that the others are corrected for."""
+    more = frame(*(("sums", name, seed, "1111", rows) for name, seed, rows in (
+        ("near", 0, [0.5, 0.2, 0.3, 0.1]), ("near", 1, [0.5, 0.2, 0.3, 0.1]), ("one", 0, [0.5, 0.2, 0.3, 0.1]),
+    )))  # fmt: skip
+    made = pd.concat([records, more], ignore_index=True)
+    pairs = [("near", "one"), ("one", "near"), ("worse", "one"), ("near", "ours")]
+    table = pair_differences(made, pairs, NLL, resamples=500)
+    assert table["single"].tolist() == [True, True, True, False]
+    assert table["p_holm"].isna().tolist() == [True, True, True, False]
+    assert table["p_holm"].iloc[3] == table["p"].iloc[3]  # the only line of its family
+    assert table.loc[0, ["equal_low", "equal_high"]].tolist() == [0.0, 0.0] and not table["equal"].any()
+    assert table["p"].notna().all()
+
+
+def test_a_model_as_it_is_has_no_seed_that_could_be_another(records):
+    """It counts as several seeds beside several of a training, and beside another model as it is."""
+    plain = frame(("sums", "none", None, "0000", [1.5, 1.2, 1.3, 1.1]))
+    made = pd.concat([records, plain], ignore_index=True)
+    table = pair_differences(made, [("ours", "none"), ("control", "none"), ("none", "none")], NLL, resamples=500)
+    assert table["single"].tolist() == [False, True, False]
+    assert table["p_holm"].isna().tolist() == [False, True, False]
+    assert table["equal"].tolist() == [False, False, True]
+
+
+def test_without_a_line_of_several_seeds_there_is_no_family(records):
+    table = pair_differences(records, [("worse", "control")], NLL, resamples=500)
+    assert table["p_holm"].isna().all() and table["p_holm"].dtype == float and not table["equal"].any()
+
+
 def test_a_pair_in_both_orders_is_one_comparison(records):
     pairs = [("ours", "control"), ("control", "ours"), ("ours", "worse")]
-    table = pair_differences(records, pairs, NLL, resamples=500)
+    table = pair_differences(twice(records), pairs, NLL, resamples=500)
     assert table["p_holm"].tolist() == [*[holm(table["p"].tolist()[1:])[0]] * 2, holm(table["p"].tolist()[1:])[1]]
     assert lines_of(table, pairs[1:2])["difference"].tolist() == [-table.loc[0, "difference"]]
 
@@ -72,7 +112,7 @@ def test_a_pair_is_idle_if_no_run_of_either_entry_trained(records):
 def test_a_difference_can_be_shown_among_many(records):
     methods = [f"x{i}" for i in range(40)]
     made = frame(*(("a", name, 0, "1", [1.0 + i * 0.1] * 4) for i, name in enumerate(["ours", *methods])))
-    table = pair_differences(made, [("ours", name) for name in methods], NLL, resamples=100)
+    table = pair_differences(twice(made), [("ours", name) for name in methods], NLL, resamples=100)
     assert (table["p_holm"] < 0.01).all()
 
 
@@ -81,7 +121,7 @@ def test_two_entries_are_equal_if_the_90_percent_interval_is_inside_the_margin()
     for shift, equal in {0.0: True, 0.0085: False, 0.05: False}.items():
         theirs = ours - shift + np.tile([-0.02, 0.02], 50)
         made = frame(("a", "x", 0, "1", ours.tolist()), ("a", "y", 0, "1", theirs.tolist()))
-        (line,) = pair_differences(made, [("x", "y")], NLL).to_dict("records")
+        (line,) = pair_differences(twice(made), [("x", "y")], NLL).to_dict("records")
         low, high = paired_bootstrap(ours, theirs, confidence=0.9)[1:]
         assert [line["equal_low"], line["equal_high"]] == pytest.approx([low, high], abs=1e-3)
         assert bool(line["equal"]) is equal

@@ -10,7 +10,8 @@ import pandas as pd
 
 SPACE = "\N{NO-BREAK SPACE}"
 DIGITS = r"[+-]?\d[\d.,]*(e[+-]?\d+)?( ?%| M)?"
-NUMBER = re.compile(rf"(\*\*)?{DIGITS}({SPACE}[→/]{SPACE}{DIGITS})?( \(-?[\d.]+%?\))?(\*\*)?([ {SPACE}][†‡])?")
+NOTE = rf"[ {SPACE}]([†‡]|\(one seed\))"
+NUMBER = re.compile(rf"(\*\*)?{DIGITS}({SPACE}[→/]{SPACE}{DIGITS})?( \(-?[\d.]+%?\))?(\*\*)?({NOTE})?")
 MISSING = ("", "–", "not run")
 
 

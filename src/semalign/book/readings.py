@@ -83,13 +83,20 @@ def untrained(lines: pd.DataFrame) -> str:
 def verdicts(lines: pd.DataFrame) -> str:
     """Return in how many cases of a table of pairs two entries are equal, differ, and neither.
 
-    Of equal ones it says how many are so because no run of either entry trained.
+    Of equal ones it says how many are so because no run of either entry trained. Cases with one seed are counted apart.
 
     Args:
         lines: see :func:`semalign.results.pairs.pair_differences`.
     """
-    if lines.empty:
-        return NOT_RUN
+    single = lines["single"].astype(bool)
+    alone = f"one seed, which decides nothing, in {single.sum()}" if single.any() else ""
+    if single.all():
+        return alone or NOT_RUN
+    found = _verdicts(lines[~single])
+    return f"{found}; {alone}" if alone else found
+
+
+def _verdicts(lines: pd.DataFrame) -> str:
     equal, differ = lines["equal"].astype(bool), lines["p_holm"] < ALPHA
     both, neither = int((equal & differ).sum()), int((~equal & ~differ).sum())
     only = int((differ & ~equal).sum())

@@ -8,12 +8,13 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
+from semalign.results.records import NONE
 from semalign.results.resampling import Resampled, enough, resampled
 from semalign.results.statistics import holm
 
 Details = Mapping[str, Any]
 COLUMNS = ["task", "ours", "minus", "difference", "low", "high", "p", "p_holm"]
-COLUMNS += ["equal_low", "equal_high", "equal", "seeds", "other_seeds", "n", "idle"]
+COLUMNS += ["equal_low", "equal_high", "equal", "seeds", "other_seeds", "n", "idle", "single"]
 
 
 class Measure(NamedTuple):
@@ -71,6 +72,10 @@ def pair_differences(
     ``equal_low`` to ``equal_high`` lies inside it (Schuirmann 1987). ``idle`` says that no run of either entry trained
     the student (:attr:`semalign.results.training.Training.trained`).
 
+    ``single`` says that one of the entries is a training with one of these seeds. What other seeds would give is then
+    unknown: interval and ``p`` are over items or rows alone, and the line has no ``p_holm``, does not count among those
+    that are corrected, and is not ``equal``. A model as it is has no seed, and counts as several.
+
     Args:
         records: of one teacher and one student, see :func:`semalign.results.records.read_records`.
         pairs: ours and X, each an entry.
@@ -82,7 +87,7 @@ def pair_differences(
         ValueError: if two entries were measured on different numbers of items.
     """
     found: list[tuple[Any, str, str, ndarray, ndarray]] = []
-    idle: list[bool] = []
+    known: list[tuple[bool, bool]] = []
     for task, of_task in records.groupby("task", sort=False):
         parts = dict(list(of_task.groupby("method")))
         for ours, minus in pairs:
@@ -92,13 +97,16 @@ def pair_differences(
             a, b = (values_of(side, measure) for side in sides)
             if a is not None and b is not None:
                 found.append((task, ours, minus, a, b))
-                idle.append(all(map(_idle, sides)))
+                known.append((all(map(_idle, sides)), any(map(_single, sides))))
     drawn = resampled([(a, b) for *_, a, b in found], resamples=enough(resamples, len(found)))
     lines = [
-        [*key, *_line(a, b, each, measure), still] for (*key, a, b), each, still in zip(found, drawn, idle, strict=True)
+        [*key, *_line(a, b, each, measure), *flags]
+        for (*key, a, b), each, flags in zip(found, drawn, known, strict=True)
     ]
     table = pd.DataFrame(lines, columns=COLUMNS)
-    table["p_holm"] = _corrected(table)
+    several = ~table["single"].astype(bool)
+    table["equal"] = table["equal"].astype(bool) & several
+    table["p_holm"] = pd.Series(_corrected(table[several]), table.index[several], dtype=float)
     return table
 
 
@@ -119,6 +127,11 @@ def lines_of(lines: pd.DataFrame, pairs: Collection[tuple[str, str]]) -> pd.Data
 def _idle(runs: pd.DataFrame) -> bool:
     """Return whether it is known that no run of an entry trained the student."""
     return "trained" in runs and bool(runs["trained"].eq(False).all())
+
+
+def _single(runs: pd.DataFrame) -> bool:
+    """Return whether an entry is a training with one seed."""
+    return len(runs) == 1 and runs["method"].iloc[0] != NONE
 
 
 def _corrected(table: pd.DataFrame) -> list[float]:

@@ -75,7 +75,8 @@ def test_a_variant_without_a_factor_is_an_error(profile):
 
 def test_differences_stand_by_value_and_base_and_the_rest_is_not_run(profile, tmp_path):
     names = [
-        write_losses(tmp_path, method, 0, rows, task="micro_mmlu").name
+        write_losses(tmp_path, method, seed, rows, task="micro_mmlu").name
+        for seed in (0, 1)
         for method, rows in (("semalign", [1.0, 2.0]), ("literal-permuted", [1.5, 2.5]), ("literal-random", [0.5, 1.5]))
     ]
     lines = ablation_data(profile, compared(profile, read_records(tmp_path, names)))
@@ -102,7 +103,8 @@ def test_differences_stand_by_value_and_base_and_the_rest_is_not_run(profile, tm
 
 def test_all_comparisons_are_one_family_in_which_both_orders_of_a_pair_count_once(profile, tmp_path):
     losses = {"semalign": [1.0, 2.0], "literal-permuted": [1.5, 2.6], "literal-random": [0.5, 1.9], "both": [3.0, 1.0]}
-    names = [write_losses(tmp_path, method, 0, rows, task="micro_mmlu").name for method, rows in losses.items()]
+    runs = product(losses.items(), (0, 1))
+    names = [write_losses(tmp_path, method, seed, rows, task="micro_mmlu").name for (method, rows), seed in runs]
     further = [("semalign", "literal-random"), ("both", "semalign"), ("both", "unknown")]
     lines = compared(profile, read_records(tmp_path, names), further).set_index(["ours", "minus"])
     both_ways = [("literal-random", "semalign"), ("semalign", "literal-random")]

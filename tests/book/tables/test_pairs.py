@@ -20,7 +20,7 @@ def profile():
 def lines(*found):
     return pd.DataFrame(
         [
-            [task, "semalign", minus, value, value - 1, value + 1, p, p, *ends, equal, 5, 5, 500, value == 0]
+            [task, "semalign", minus, value, value - 1, value + 1, p, p, *ends, equal, 5, 5, 500, value == 0, False]
             for task, minus, value, p, ends, equal in found
         ],
         columns=COLUMNS,
@@ -67,3 +67,14 @@ def test_the_words_alone_stand_together_for_all_measures(profile):
         "open\N{NO-BREAK SPACE}‡",
     ]  # fmt: skip
     assert table.iloc[3, 4:].tolist() == ["differs", "not run", "not run", "not run"]
+
+
+def test_a_difference_of_one_seed_is_never_bold_and_has_no_verdict(profile):
+    alone = FOUND.assign(single=True, p_holm=float("nan"), equal=False)
+    assert str(pair_table(profile, PAIRS, alone, SCORE).iloc[0, 3]).replace("\N{NO-BREAK SPACE}", " ") == (
+        "-1.5 ± 1.0 (one seed)"
+    )
+    table = equality_table(profile, PAIRS[:1], alone, SCORE)
+    assert [str(cell) for cell in table.iloc[0, 3:5]] == ["one seed [-0.3, +1.3]", "one seed [-1.9, -1.1]"]
+    assert numbers(table).loc[0, "MMLU"] == "one seed"
+    assert set(word_table(profile, PAIRS, {NLL: alone}).iloc[0, 4:]) == {"one seed", "not run"}

@@ -38,7 +38,8 @@ def test_both_sides_of_a_contrast_train_on_the_same_rows(name, number):
 
 def test_differences_stand_by_rows_and_contrast(profile, tmp_path):
     rows = {"both-32-rows": [1.0, 2.0], "labels-32-rows": [1.5, 2.5], "both": [3.0, 1.0], "both-weight-0": [1.0, 1.0]}
-    names = [write_losses(tmp_path, method, 0, values, task="micro_mmlu").name for method, values in rows.items()]
+    runs = product(rows.items(), (0, 1))
+    names = [write_losses(tmp_path, method, seed, values, task="micro_mmlu").name for (method, values), seed in runs]
     lines = regime_data(profile, compared(profile, read_records(tmp_path, names), tried(profile).values()))
     assert lines[["contrast", "regime", "difference"]].to_numpy().tolist() == [
         ["layer term and labels, minus labels", "32 rows", -0.5],

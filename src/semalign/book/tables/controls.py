@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from semalign.book.markdown import Interval, settings_text
+from semalign.book.markdown import SPACE, Interval, settings_text
 from semalign.book.tables.paper import Key, title
 from semalign.book.tables.transfers import NAMES, NOT_RUN, by_key, score_cell
 from semalign.data.task_file import task_name
@@ -15,7 +15,7 @@ from semalign.methods.registry import methods
 from semalign.results.records import NONE
 from semalign.results.statistics import ALPHA
 
-AS_IT_IS = "student as it is"
+AS_IT_IS, ONE_SEED = "student as it is", "one seed"
 
 
 def descriptions() -> dict[str, str]:
@@ -147,9 +147,16 @@ def chosen_differences(
 
 
 def difference(line: pd.Series, decimals: int = 1) -> Interval:
-    """Return a line of differences as a cell, bold where the corrected p is below 0.05."""
+    """Return a line of differences as a cell, bold where the corrected p is below 0.05, with a note if of one seed.
+
+    Args:
+        line: see :func:`semalign.results.pairs.pair_differences`, or
+            :func:`semalign.results.comparisons.differences`, which does not know trainings with one seed.
+        decimals: number of decimals.
+    """
     numbers = line["difference"], line["low"], line["high"]
-    return Interval(*numbers, signed=True, decimals=decimals, bold=bool(line["p_holm"] < ALPHA))
+    note = f"{SPACE}({ONE_SEED})" if line.get("single") else ""
+    return Interval(*numbers, signed=True, decimals=decimals, bold=bool(line["p_holm"] < ALPHA), note=note)
 
 
 def difference_tables(

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from semalign.book.markdown import SPACE, Cell, Interval, rounded
-from semalign.book.tables.controls import AS_IT_IS, difference, label
+from semalign.book.tables.controls import AS_IT_IS, ONE_SEED, difference, label
 from semalign.book.tables.paper import title
 from semalign.book.tables.transfers import NOT_RUN
 from semalign.data.task_file import task_name
@@ -21,6 +21,8 @@ def pair_table(
     profile: Profile, pairs: Sequence[tuple[str, str]], lines: pd.DataFrame, measure: Measure
 ) -> pd.DataFrame:
     """Return "ours minus X" with a line for each pair and a column for each task; bold: p, corrected, is below 0.05.
+
+    A difference that rests on one seed says so, and is never bold.
 
     Args:
         profile: the profile.
@@ -52,7 +54,8 @@ def equality_table(
     """Return what two one-sided tests and the corrected differences say of pairs that may be equal.
 
     A cell has the 90% interval of the difference and a word: *equal* if the interval is inside the margin, *differs* if
-    the corrected p is below 0.05, both if a shown difference is smaller than the margin, *open* if neither.
+    the corrected p is below 0.05, both if a shown difference is smaller than the margin, *open* if neither, *one seed*
+    if one of the entries was trained with one seed, which decides nothing.
 
     Args:
         profile: the profile.
@@ -79,6 +82,8 @@ def word_table(
 
 
 def _word(line: pd.Series) -> str:
+    if line["single"]:
+        return ONE_SEED
     words = [word for word, holds in (("equal", line["equal"]), ("differs", line["p_holm"] < ALPHA)) if holds]
     return (" and ".join(words) or "open") + (f"{SPACE}‡" if line["idle"] else "")
 
