@@ -281,6 +281,7 @@ display(Markdown(f"Of the data sets that were run:\n\n{loss_text(losses)}"))
 
 # %% tags=["hide-input"]
 from semalign.book.comparison import Comparison
+from semalign.book.margin import margin_text
 from semalign.book.readings import verdicts
 from semalign.book.tables.controls import control_table, label
 from semalign.book.tables.pairs import equality_table
@@ -334,6 +335,7 @@ def show_confirmed(search, name, fold=""):
             fold=fold and f"{fold}, {measure.name}",
             **shown,
         )
+    display(margin_text({search.student: did}, "labels"))
     say_confirmed(tested)
 
 

@@ -46,6 +46,7 @@ from IPython.display import display
 
 from semalign.book import figures, readings
 from semalign.book.machines import made_on
+from semalign.book.margin import margin_text
 from semalign.book.markdown import Markdown, folded, table
 from semalign.book.page import open_page
 from semalign.book.tables import pairs
@@ -154,12 +155,7 @@ for each in beside:
 plain = {
     each.profile.student: training_lines(each.profile, each.records, ["cross-entropy"], each.before) for each in beside
 }
-sizes = "; ".join(f"{student} {readings.nll_changes(lines, 'cross-entropy')}" for student, lines in plain.items())
-display(
-    Markdown(
-        f"To judge the margin: cross-entropy on the labels, in the same steps and with the same layer, changes the held-out NLL by this much, in nats per token: {sizes}. Where that is less than the margin of {NLL.margin:g}, *equal* in the NLL says that neither entry does much, and nothing about the atoms."
-    )
-)
+display(margin_text(plain, "cross-entropy"))
 
 # %% [markdown]
 # ### Every layer

@@ -48,9 +48,11 @@ inputs = [
 from IPython.display import display
 
 from semalign.book import figures, readings
+from semalign.book.margin import margin_text
 from semalign.book.markdown import Markdown, folded, table
 from semalign.book.page import open_page
 from semalign.book.tables import controls, costs, grids
+from semalign.book.tables.trainings import training_lines
 from semalign.book.tables.transfers import NOT_RUN, UNTRAINED
 
 page = open_page("10_chosen_settings", profile, inputs)
@@ -219,6 +221,8 @@ def show_permuted(each, ending=""):
         command=each.command,
         records=each.paths,
     )
+    plain = training_lines(each.profile, each.records, ["cross-entropy"], each.before)
+    display(margin_text({each.profile.student: plain}, "cross-entropy"))
 
 
 if tuned(settings):

@@ -55,6 +55,7 @@ from semalign.book.figures.medium import sizes_and_operations
 from semalign.book.figures.patch_training import trained_over_patched
 from semalign.book.figures.side_effects import side_effects as side_effect_points
 from semalign.book.machines import made_again, made_on
+from semalign.book.margin import margin_text
 from semalign.book.markdown import Markdown, rounded
 from semalign.book.page import open_page
 
@@ -580,6 +581,7 @@ for measure, name in ((NLL, "nll"), (SCORE, "score")):
         records=form.paths,
         fold=f"Equal or not, {measure.name}",
     )
+display(margin_text({form.profile.student: did}, "labels"))
 BESIDE = {
     "A layer term beside labels, minus labels alone": ["labels-semantic", "labels-least-squares"],
     "Fine-tuning of all layers, minus labels alone": ["all-layers"],

@@ -45,6 +45,7 @@ import json
 
 from IPython.display import display
 
+from semalign.book.margin import margin_text
 from semalign.book.markdown import Markdown, commands
 from semalign.book.page import open_page
 from semalign.book.tables.pairs import equality_table, pair_table
@@ -181,7 +182,7 @@ display(Markdown(f"Held-out NLL before → after: {'; '.join(told) or NOT_RUN}."
 
 # %% tags=["hide-input"]
 def show_unscored(name, layers, asked):
-    """Show what the trainings of an unscored profile did, and its pairs; return profile, differences and sources."""
+    """Show what the trainings of an unscored profile did, and its pairs; return profile, both and sources."""
     unscored, folder = load_profile(name), results_dir() / name
     folder.mkdir(exist_ok=True)
     made = [path for cell in cells(unscored) if (path := folder / cell.file_name).is_file()]
@@ -205,7 +206,7 @@ def show_unscored(name, layers, asked):
         f"{short}-pairs-shown",
         **sources,
     )
-    return unscored, differences, sources
+    return unscored, lines, differences, sources
 
 
 ALONE = [("semalign", each) for each in ("permuted-atoms", "least-squares", "cross-entropy", "logit-kl")]
@@ -217,7 +218,7 @@ BESIDE = [
     ("labels-procrustes", "labels-permuted-procrustes"),
 ]
 asked = [*ALONE, ("least-squares", "permuted-least-squares"), *BESIDE]
-last, last_differences, last_sources = show_unscored("small-last", "last", asked)
+last, last_lines, last_differences, last_sources = show_unscored("small-last", "last", asked)
 
 # %% [markdown]
 # Entries `labels-…` have the paper's map, or the {term}`Procrustes map`, beside cross-entropy, in the form that the [search with the second student](05_premise.ipynb) has at its last layers: the layer term has a weight of 0.3 and compares everything that the layer adds. Is the loss equal to that of labels alone? Two one-sided tests with the margin of all such tests here, which is older than these runs ([Decisions](#decisions-differences)), ask this; what has no record is *not run*:
@@ -229,6 +230,7 @@ page.show_table(
     "published-last-equality",
     **last_sources,
 )
+display(margin_text({last.student: last_lines}, "cross-entropy"))
 
 # %% [markdown]
 # ## The same into a student that is cut harder

@@ -9,7 +9,6 @@ from semalign.book.readings import (
     gains,
     half_width,
     leaders,
-    nll_changes,
     search_differences,
     swept,
     verdicts,
@@ -97,15 +96,3 @@ def test_cases_with_one_seed_are_counted_apart():
     alone = "one seed, which decides nothing, in 1"
     assert verdicts(lines) == f"equal in 1 of 2 cases, differs in 1, open in 0; {alone}"
     assert verdicts(lines[1:2]) == alone
-
-
-def test_changes_of_the_loss_stand_by_benchmark():
-    lines = [
-        ("micro_gsm8k", "cross-entropy", -0.2),
-        ("micro_mmlu", "cross-entropy", 0.25),
-        ("micro_mbpp", "cross-entropy", float("nan")),
-        ("micro_mmlu", "semalign", 9.0),
-    ]
-    found = pd.DataFrame(lines, columns=["task", "entry", "change"])
-    assert nll_changes(found, "cross-entropy") == "MMLU +0.2500, GSM8K -0.2000"
-    assert nll_changes(found, "laten") == "not run"

@@ -107,17 +107,6 @@ def _verdicts(lines: pd.DataFrame) -> str:
     return f"equal in {equal.sum()} of {len(lines)} cases{within}{still}, differs in {only}{others}, open in {neither}"
 
 
-def nll_changes(lines: pd.DataFrame, entry: str) -> str:
-    """Return the mean change of the held-out NLL by the trainings of an entry, in nats per token, by benchmark.
-
-    Args:
-        lines: see :func:`semalign.book.tables.trainings.training_lines`.
-        entry: a method or variant.
-    """
-    means = lines[lines["entry"] == entry].set_index("task")["change"].dropna().sort_index(key=in_order)
-    return ", ".join(f"{title(str(task))} {rounded(value, 4):+.4f}" for task, value in means.items()) or NOT_RUN
-
-
 def swept(lines: pd.DataFrame, tasks: Sequence[str]) -> str:
     """Return a list, in Markdown, of what training each layer did to the held-out NLL, by task.
 
