@@ -10,8 +10,11 @@ from helpers.data import SUMS as ITEMS
 from helpers.data import SUMS_TASK as CONTENT
 
 from semalign.data import task_templates, tasks
+from semalign.data.task_check import Primary
 from semalign.data.task_file import task_file, task_name
 from semalign.data.time_limit import time_limit
+
+EXACT, ACC = CONTENT["metric_list"][0], {"metric": "acc", "higher_is_better": True}
 
 
 @pytest.fixture
@@ -101,12 +104,16 @@ def test_a_task_that_runs_programs_is_known_by_its_functions(task):
         ({"filter_list": [{"name": "none", "filter": [{"function": "regex", "regexp": "x"}]}]}, "'none': TypeError"),
         ({"filter_list": [{"name": "none", "filter": [{"function": "custom"}]}]}, "'none': KeyError"),
         ({"metadata": {**CONTENT["metadata"], "columns": {"a": "string"}}}, "metadata.columns.a must be one of any"),
-        ({"metric_list": [{"metric": "acc"}], "metadata": {"version": 1, "primary": "acc,none"}}, "an aggregation"),
+        ({"metric_list": [{"metric": "acc"}], "metadata": {"version": 1, "primary": "acc,none"}}, "aggregation mean"),
         ({"metric_list": [{"metric": "a/b"}], "metadata": {"version": 1, "primary": "a/b,none"}}, "no metric 'a/b'"),
         ({"metric_list": [{"metric": "ter"}], "metadata": {"version": 1, "primary": "ter,none"}}, "'ter' is not supp"),
         ({"metadata": {**CONTENT["metadata"], "columns": {"a": "/[/"}}}, r"columns.a: /\[/ is no regular expression"),
         ({"metadata": {**CONTENT["metadata"], "columns": {"a": "/"}}}, "metadata.columns.a must be one of any"),
         ({"metadata": {**CONTENT["metadata"], "training": {"split": ["x"]}}}, "unknown key 'metadata.training.split'"),
+        ({"metric_list": [EXACT | {"aggregation": "median"}]}, "needs the aggregation mean; it is 'median'"),
+        ({"metric_list": [EXACT | {"aggregation": "nanmean"}]}, "'exact_match' makes the score, and so needs"),
+        ({"metric_list": [EXACT, ACC | {"aggregation": "f1"}]}, "'acc' needs an aggregation of mean, .*; it is 'f1'"),
+        ({"metric_list": [EXACT, ACC | {"aggregation": "total"}]}, "or a !function; it is 'total'"),
         ({"description": "{{ question"}, "description: its template is not jinja"),
     ],
 )  # fmt: skip
@@ -115,6 +122,26 @@ def test_an_incomplete_file_gets_one_line_that_names_it(task, changes, message):
     with pytest.raises(ValueError, match=message) as error:
         task_file(path)
     assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
+
+
+def test_a_metric_beside_the_score_may_be_aggregated_otherwise(task):
+    path = task(metric_list=[EXACT, ACC | {"aggregation": "median"}])
+    assert task_file(path).metadata["primary"] == "exact_match,none"
+
+
+def test_the_score_is_not_aggregated_by_a_function_of_ones_own(task):
+    entry = "metric_list: [{metric: exact_match, aggregation: !function mine.total}]\n"
+    path = task(entry, metric_list=None)
+    path.with_name("mine.py").write_text("def total(values):\n    return sum(values)\n")
+    with pytest.raises(ValueError, match=r"needs the aggregation mean; it is !function mine\.total"):
+        task_file(path)
+
+
+def test_the_name_of_an_extraction_may_have_commas(task):
+    primary = "exact_match,strict,v2"
+    extraction = {"name": "strict,v2", "filter": [{"function": "take_first"}]}
+    path = task(filter_list=[extraction], metadata={"version": 1, "primary": primary})
+    assert Primary.of(task_file(path).metadata) == ("exact_match", "strict,v2")
 
 
 @pytest.mark.parametrize(

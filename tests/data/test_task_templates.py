@@ -87,6 +87,20 @@ def test_targets_are_read_as_lm_eval_reads_them():
     assert target_field(lambda given: given["label"] + 1, True)(row) == 3
 
 
+@pytest.mark.parametrize("template", ["{{text}}", "{{text.strip()}}", "{{inner.text}}", "{{long[5:]}}"])
+def test_one_text_that_looks_like_a_list_is_no_list_of_answers(template):
+    row = {"text": "[1, 2]", "inner": {"text": "[1, 2]"}, "mark": "####", "long": "#### [1, 2]", "places": [1, 0]}
+    with pytest.raises(
+        ValueError, match=r"the right answer is the text '\[1, 2\]', which lm-eval would read as a list"
+    ):
+        target_field(template, False)(row)
+    assert target_field(template, True)(row) == [1, 2]  # places of choices, which are no text
+    assert target_field("{{[text, mark]}}", False)(row) == ["[1, 2]", "####"]
+    assert target_field("{{places}}", False)(row) == [1, 0]
+    assert target_field("[{{places[0]}}, {{text}}]", False)(row) == [1, [1, 2]]
+    assert target_field("[{{'{[]'}}: 1}]", False)(row) == "[{[]: 1}]"  # Python cannot make it
+
+
 def test_choices_are_constant_a_column_or_a_template_of_a_list():
     row = {"options": ["x", "y"], "sides": {"left": "l", "right": "r"}}
     assert choices_field(["A", "B"])(row) == choices_field({"a": "A", "b": "B"})(row) == ["A", "B"]

@@ -1,13 +1,10 @@
 """Items from lm-eval's log, their groups and intervals."""
 
-import json
-
 import pytest
-import yaml
-from helpers.data import MMLU, write
+from helpers.data import MMLU, write, write_task
 
 from semalign.data.tasks import load_task
-from semalign.evaluation.items import group_means, interval, item_samples
+from semalign.evaluation.items import group_means, interval, item_samples, scores_of
 from semalign.results.statistics import bootstrap_interval, wilson_interval
 
 
@@ -69,21 +66,44 @@ def test_a_choice_is_the_likeliest_answer_and_has_its_group(root):
     assert sample["correct"] is False and sample["scores"] == {"acc,none": 0.0}
 
 
-def test_acc_norm_takes_the_likeliest_answer_for_its_length(root, tmp_path):
-    content = {
-        "task": "two", "dataset_path": "json", "dataset_kwargs": {"data_files": {"test": "two.jsonl"}},
-        "test_split": "test", "output_type": "multiple_choice", "doc_to_text": "question",
-        "doc_to_choice": "choices", "doc_to_target": "answer",
-        "metric_list": [{"metric": "acc_norm", "aggregation": "mean"}],
-        "metadata": {"version": 1, "primary": "acc_norm,none"},
+@pytest.mark.parametrize(
+    ("metric", "choices", "likelihoods", "choice"),
+    [
+        ("acc", ["no", "a long answer"], (-3.0, -4.0), 0),
+        ("acc_norm", ["no", "a long answer"], (-3.0, -4.0), 1),
+        ("acc_bytes", ["no", "a long answer"], (-3.0, -4.0), 1),
+        ("acc_norm", ["字", "ab"], (-2.4, -2.0), 1),  # for each character -2.4 and -1
+        ("acc_bytes", ["字", "ab"], (-2.4, -2.0), 0),  # for each byte -0.8 and -1
+    ],
+)
+def test_a_choice_is_the_one_that_its_score_is_of(tmp_path, metric, choices, likelihoods, choice):
+    item = {"question": "?", "choices": choices, "answer": choice}
+    path = write_task(
+        tmp_path, [item], output_type="multiple_choice", generation_kwargs=None, doc_to_choice="choices",
+        metric_list=[{"metric": metric, "aggregation": "mean"}], metadata={"version": 1, "primary": f"{metric},none"},
+    )  # fmt: skip
+    task, given = load_task(path, "test"), [(value, False) for value in likelihoods]
+    scored = task.process_results(item, given)
+    entry = logged(0, "none", None, None, doc=item, metrics=[metric], filtered_resps=given, **scored)
+    (sample,) = item_samples(task, [entry])
+    assert (sample["choice"], sample["correct"]) == (choice, True)
+
+
+def test_the_name_of_an_extraction_may_have_commas(tmp_path):
+    path = write_task(
+        tmp_path, [{"question": "?", "answer": "3"}],
+        filter_list=[{"name": name, "filter": [{"function": "take_first"}]} for name in ("strict,v2", "strict")],
+        metadata={"version": 1, "primary": "exact_match,strict,v2", "group_by": "question"},
+    )  # fmt: skip
+    task, group = load_task(path, "test"), {"doc": {"question": "?"}}
+    log = [logged(0, "strict,v2", "3", 1.0, **group), logged(0, "strict", "4", 0.0, **group)]
+    (sample,) = samples = item_samples(task, log)
+    assert (sample["extracted"], sample["correct"]) == ("3", True)
+    found = scores_of(task, {"exact_match,strict,v2": 1.0, "exact_match,strict": 0.0, "alias": "sums"}, samples)
+    assert found["value"] == 100
+    assert found["scores"] == {
+        "exact_match,strict,v2": 100, "exact_match,strict": 0, "exact_match_macro,strict,v2": 100
     }  # fmt: skip
-    item = {"question": "?", "choices": ["no", "a long answer"], "answer": 1}
-    (tmp_path / "two.yaml").write_text(yaml.safe_dump(content))
-    (tmp_path / "two.jsonl").write_text(json.dumps(item) + "\n")
-    scored = {"metrics": ["acc_norm"], "acc_norm": 1.0, "filtered_resps": [(-3.0, False), (-4.0, False)]}
-    entry = logged(0, "none", None, None, doc=item, **scored)
-    (sample,) = item_samples(load_task(tmp_path / "two.yaml", "test"), [entry])
-    assert (sample["choice"], sample["correct"]) == (1, True)
 
 
 def test_log_likelihoods_that_are_nan_choose_nothing(root):

@@ -32,6 +32,7 @@ def test_packaged_profiles_load():
         "micro-sibling-tuned",
         "micro-tuned",
         "sibling-changes",
+        "sibling-few",
         "sibling-first",
         "sibling-form",
         "sibling-places",

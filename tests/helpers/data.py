@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import yaml
+
 MMLU = {
     "question": "What is the capital of Zub?",
     "subject": "maps",
@@ -44,3 +46,11 @@ def write(root: Path, name: str, rows: list[dict]) -> None:
     path = root / f"{name}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_task(folder: Path, rows: list[dict], text: str = "", **changes) -> Path:
+    """Write a task file of one's own with its rows: that of sums, with changes, and more YAML at its end."""
+    (folder / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    content = {key: value for key, value in {**SUMS_TASK, **changes}.items() if value is not None}
+    (folder / "sums.yaml").write_text(yaml.safe_dump(content) + text)
+    return folder / "sums.yaml"

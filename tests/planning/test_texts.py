@@ -112,5 +112,5 @@ def test_a_task_of_the_users_own_is_counted_as_it_is_asked(tmp_path):
         tmp_path, student="micro-student", teachers={}, tasks={str(path): {}}, evaluation={"limit": 4}
     )
     assert needs_generation(str(path))
-    assert len(texts_to_score(profile, str(path))) == 2 and len(texts_to_score(profile, str(path), "validation")) == 3
+    assert len(texts_to_score(profile, str(path))) == 3 and len(texts_to_score(profile, str(path), "validation")) == 3
     assert len(training_texts(profile, str(path))) == 3

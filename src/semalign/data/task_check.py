@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from semalign.data.columns import check_kind
 from semalign.data.task_items import FIELDS
@@ -21,15 +21,30 @@ GENERATION = ("do_sample", "max_gen_toks")
 BEAMS = ("num_beams", "num_beam_groups", "num_return_sequences", "penalty_alpha")
 # Of lm-eval's metrics those that give each item one number; others, such as bleu, are of all items together.
 OF_ITEMS = ("acc", "acc_norm", "acc_bytes", "exact_match")
+AGGREGATIONS = ("mean", "nanmean", "median", "perplexity")  # lm-eval's others are not of one number for each item
+
+
+class Primary(NamedTuple):
+    """The metric and the extraction that make the score of a task."""
+
+    metric: str
+    extraction: str
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> "Primary":
+        """Return those of a task's ``metadata``; the name of an extraction may have commas."""
+        metric, _, extraction = str(metadata["primary"]).partition(",")
+        return cls(metric, extraction)
 
 
 def check_task(content: Mapping[str, Any], folder: Path) -> None:
     """Make sure that the content of a task file is complete and that its functions can be imported.
 
     A task file has lm-eval's form and in its ``metadata`` two more keys: ``version``, a number, and ``primary``, the
-    metric and the extraction that make the score (``exact_match,strict``). Optional are ``chat`` (a chat format),
-    ``seed`` (required if answers are sampled), ``group_by`` (a column), ``columns`` (what each column of the data
-    holds; see :func:`semalign.data.columns.check_columns`) and ``training``; see :mod:`semalign.data.training_rows`.
+    metric and the extraction that make the score, a mean over items (``exact_match,strict``). Optional are ``chat`` (a
+    chat format), ``seed`` (required if answers are sampled), ``group_by`` (a column), ``columns`` (what each column of
+    the data holds; see :func:`semalign.data.columns.check_columns`) and ``training``; see
+    :mod:`semalign.data.training_rows`.
 
     Args:
         content: the content of the YAML.
@@ -92,14 +107,15 @@ def _check_templates(content: Mapping[str, Any]) -> None:
 def _check_scores(content: Mapping[str, Any]) -> None:
     metrics = [_name(entry["metric"]) for entry in content["metric_list"]]
     extractions = [entry["name"] for entry in content.get("filter_list") or [{"name": "none"}]]
-    metric, _, extraction = str(content["metadata"]["primary"]).partition(",")
-    if metric not in metrics or extraction not in extractions:
+    primary = Primary.of(content["metadata"])
+    if primary.metric not in metrics or primary.extraction not in extractions:
         raise ValueError(
             f"metadata.primary must be METRIC,EXTRACTION with a metric of {', '.join(metrics)} and "
             f"an extraction of {', '.join(extractions)}; it is {content['metadata']['primary']!r}"
         )
     for entry in content["metric_list"]:
         _check_metric(entry, own="process_results" in content)
+        _check_aggregation(entry, primary.metric)
     for entry in content.get("filter_list") or []:
         _check_extraction(entry)
 
@@ -128,16 +144,28 @@ def _check_metric(entry: Mapping[str, Any], own: bool) -> None:
         own: whether the task's ``process_results`` gives the metric.
     """
     import lm_eval.api.metrics  # noqa: F401, it fills the registry
-    from lm_eval.api.registry import aggregation_registry, metric_registry
+    from lm_eval.api.registry import metric_registry
 
-    metric, aggregation = entry["metric"], entry.get("aggregation")
+    metric = entry["metric"]
     of_lm_eval = isinstance(metric, str) and not own
     if entry.get("hf_evaluate") or (of_lm_eval and metric not in metric_registry):
         raise ValueError(f"lm-eval has no metric {metric!r}: give a !function, or process_results")
     if of_lm_eval and metric not in OF_ITEMS:
         raise ValueError(f"metric {metric!r} is not supported: choose from {', '.join(OF_ITEMS)}, or give a !function")
-    if not isinstance(aggregation, Function) and aggregation not in aggregation_registry:
-        raise ValueError(f"metric {_name(metric)!r} needs an aggregation, such as mean; it is {aggregation!r}")
+
+
+def _check_aggregation(entry: Mapping[str, Any], primary: str) -> None:
+    """Refuse an aggregation that lm-eval cannot make of the items' scores, or that makes another score than their mean.
+
+    The interval of a score, and what is compared between methods, are of the mean over items.
+    """
+    metric, aggregation = _name(entry["metric"]), entry.get("aggregation")
+    if metric == primary and aggregation != "mean":
+        said = f"!function {aggregation.name}" if isinstance(aggregation, Function) else repr(aggregation)
+        raise ValueError(f"metric {metric!r} makes the score, and so needs the aggregation mean; it is {said}")
+    if not isinstance(aggregation, Function) and aggregation not in AGGREGATIONS:
+        known = ", ".join(AGGREGATIONS)
+        raise ValueError(f"metric {metric!r} needs an aggregation of {known}, or a !function; it is {aggregation!r}")
 
 
 def _check_generation(content: Mapping[str, Any]) -> None:

@@ -7,8 +7,10 @@ choices, an answer among them.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from semalign.data.columns import check_columns, missing, place
+from semalign.data.columns import check_columns, place
 from semalign.data.row_files import Row, Rows
+from semalign.data.task_answers import check_answer, right_choices
+from semalign.data.task_documents import Documents
 from semalign.data.task_templates import (
     Field,
     choices_field,
@@ -89,90 +91,39 @@ def check_items(rows: Rows, configuration: Mapping[str, Any]) -> None:
     """Make sure that a task can be asked and scored on every row.
 
     Args:
-        rows: of one split of its data.
+        rows: of one split, as :func:`semalign.data.task_documents.processed` gives them.
         configuration: lm-eval's, with the functions imported.
 
     Raises:
         ValueError: for the first row that is not so, with file, row and column or field.
     """
-    items = _processed(rows, configuration.get("process_docs"))
-    check_columns(items, columns_of(configuration), f"the task {configuration['task']}")
-    fields, letters = Fields.of(configuration), _lettered(configuration)
-    for index, row in enumerate(items):
+    check_columns(rows, columns_of(configuration), f"the task {configuration['task']}")
+    fields, letters, lists = Fields.of(configuration), _lettered(configuration), set[bool]()
+    for index, row in enumerate(Documents(rows)):
         try:
-            _check_item(row, fields)
+            _check_item(row, fields, lists)
             for column, count in letters.items():
                 if len(row[column]) != count:
                     raise ValueError(f"column {column!r} has {len(row[column])} choices, the task asks for {count}")
         except Exception as error:  # templates and functions of the user's own may raise anything
             text = " ".join(str(error).split())
             kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
-            raise ValueError(f"{place(items, index)}: {kind}{text}") from error
+            raise ValueError(f"{place(rows, index)}: {kind}{text}") from error
 
 
-def _processed(rows: Rows, process_docs: Callable[..., Any] | None) -> Rows:
-    """Return the rows as the task's own ``process_docs`` makes them."""
-    if process_docs is None:
-        return rows
-    made = list(process_docs(dataset(rows)))
-    where = rows.places[0].rpartition(",")[0]
-    return Rows(made, (f"{where}, row {number} after process_docs" for number in range(1, len(made) + 1)))
-
-
-def dataset(rows: list[Row]) -> Any:
-    """Return rows as a ``datasets.Dataset`` with the columns of all rows; a row without one has null there.
-
-    Raises:
-        ValueError: if a column has values of types that do not go together.
-    """
-    import pyarrow
-    from datasets import Dataset
-
-    names = dict.fromkeys(name for row in rows for name in row)
-    try:
-        return Dataset.from_dict({name: [row.get(name) for row in rows] for name in names})
-    except (pyarrow.ArrowException, TypeError, OverflowError) as error:
-        raise ValueError(f"a column has values of different types: {' '.join(str(error).split())}") from error
-
-
-def _check_item(row: Row, fields: Fields) -> None:
+def _check_item(row: Row, fields: Fields, lists: set[bool]) -> None:
+    """Check one row; ``lists`` has whether the answers of the rows before it are lists, and of this one afterwards."""
     for name, field in zip(FIELDS[:3], fields[:3], strict=True):
         if not isinstance(text := field(row), str):
             raise ValueError(f"{name} must give text, it gives {text!r}")
     target = fields.target(row)
     if fields.choices is not None:
         right_choices(target, fields.choices(row))
-    elif isinstance(target, bool) or not isinstance(target, str | int | float | list) or missing(target):
-        raise ValueError(f"the right answer must be text, it is {target!r}")
-    elif target in ("", []):
-        raise ValueError("the right answer is empty")
-
-
-def right_choices(target: Any, choices: Any) -> list[int]:
-    """Return the places of the choices that are right: one, or several where the target is a list.
-
-    Args:
-        target: the place of a choice, from 0, or its text, or a list of these.
-        choices: two texts or more.
-
-    Raises:
-        ValueError: if the target is none of them.
-    """
-    if not isinstance(choices, list) or len(choices) < 2 or not all(isinstance(each, str) and each for each in choices):
-        raise ValueError(f"the choices must be a list of two texts or more, they are {choices!r}")
-    targets = target if isinstance(target, list) else [target]
-    if not targets:
-        raise ValueError("no answer is right")
-    return [_place_of(each, choices) for each in targets]
-
-
-def _place_of(target: Any, choices: list[str]) -> int:
-    if isinstance(target, str) and target in choices:
-        return choices.index(target)
-    if isinstance(target, int) and not isinstance(target, bool) and 0 <= target < len(choices):
-        return target
-    known = ", ".join(choices) if sum(map(len, choices)) < 60 else f"{len(choices)} choices"
-    raise ValueError(f"the answer {target!r} is none of {known} and no number from 0 to {len(choices) - 1}")
+        return
+    check_answer(target)
+    lists.add(isinstance(target, list))
+    if len(lists) > 1:
+        raise ValueError(f"the right answer is {target!r}: give a list of answers in every row, or in none")
 
 
 def _lettered(configuration: Mapping[str, Any]) -> dict[str, int]:

@@ -5,7 +5,7 @@ functions. What a template prints must be a value: an undefined variable, null a
 """
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -101,11 +101,36 @@ def target_field(value: Any, among_choices: bool) -> Field:
         value: of ``doc_to_target``.
         among_choices: whether it is one of the task's choices. A template that prints a number is then the place of the
             choice. A template that prints a list gives all answers that are right.
+
+    The field raises ``ValueError`` for an answer without choices that is one text in the row, and looks like a list.
     """
     if not isinstance(value, str):
         return value if callable(value) else lambda row: value
     render = text_field(value)
-    return (lambda row: _literal(render(row), among_choices)) if is_template(value) or value.isdigit() else render
+    if not is_template(value):
+        return (lambda row: _literal(value, among_choices)) if value.isdigit() else render
+    columns = meta.find_undeclared_variables(environment().parse(value))
+
+    def target(row: Row) -> Any:
+        text = render(row)
+        found = _literal(text, among_choices)
+        if found is not text and not among_choices and any(text in each for each in _texts(map(row.get, columns))):
+            raise ValueError(
+                f"the right answer is the text {text!r}, which lm-eval would read as a list of answers: name its "
+                "column in doc_to_target, without a template, or make the column a list"
+            )
+        return found
+
+    return target
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield all texts in a value, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Iterable):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)
 
 
 def _literal(text: str, among_choices: bool) -> Any:
@@ -114,7 +139,7 @@ def _literal(text: str, among_choices: bool) -> Any:
     if len(text) >= 2 and text[0] == "[" and text[-1] == "]":
         try:
             return ast.literal_eval(text)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, TypeError):  # such as [{[]: 1}]
             return text
     return text
 

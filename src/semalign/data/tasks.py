@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semalign.data.chat import chat_format
-from semalign.data.row_files import Row
+from semalign.data.row_files import Row, Rows
 from semalign.data.sources import fingerprint, first
+from semalign.data.task_answers import scored_answers
+from semalign.data.task_check import OUTPUTS
+from semalign.data.task_documents import Documents, processed
 from semalign.data.task_file import task_file
-from semalign.data.task_items import Fields, check_items, dataset, right_choices
+from semalign.data.task_items import Fields, check_items
 from semalign.paths import data_roots
 
 if TYPE_CHECKING:  # lm-eval takes seconds to import
@@ -21,23 +24,33 @@ if TYPE_CHECKING:  # lm-eval takes seconds to import
 
 
 def documents(task: str | Path, split: str, limit: int | None = None) -> list[Row]:
-    """Return the rows of a task's data: its ``train``, ``validation`` or ``test`` split, or one by its own name.
+    """Return the items of a task: of its ``train``, ``validation`` or ``test`` split, or of one by its own name.
 
-    A limit is of each group where the task has groups: 20 items of MMLU are 20 of every subject, as with lm-eval.
+    They are the rows of its data, or what its ``process_docs`` makes of them. A limit is of each group where the task
+    has groups: 20 items of MMLU are 20 of every subject, as with lm-eval.
 
     Raises:
         ValueError: for an unknown task, a limit below 1, or a row that does not fit the task, whether it is among the
             first or not; see :func:`semalign.data.task_items.check_items`.
         FileNotFoundError: if neither a data root nor the hub has the split.
     """
+    return first(_rows_and_items(task, split)[1], limit, task_file(task).metadata.get("group_by"))
+
+
+def _rows_and_items(task: str | Path, split: str) -> tuple[Rows, Rows]:
+    """Return the rows of a split, and the items that the task makes of them, which are checked."""
     file = task_file(task)
-    rows = file.data.rows(split)
-    check_items(rows, file.configuration())
-    return first(rows, limit, file.metadata.get("group_by"))
+    rows, configuration = file.data.rows(split), file.configuration()
+    items = processed(rows, configuration.get("process_docs"))
+    check_items(items, configuration)
+    return rows, items
 
 
 def split_fingerprint(task: str | Path, split: str) -> str:
-    """Return a short hash of the items of a split, the same for a data root and the hub."""
+    """Return a short hash of the rows of a split, the same for a data root and the hub.
+
+    What the task makes of them is up to its file, which has a hash of its own.
+    """
     file = task_file(task)
     files = (path for path in file.data.files.values() if path.is_file())  # reading tells of one that is not there
     own = [(path, (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
@@ -47,7 +60,7 @@ def split_fingerprint(task: str | Path, split: str) -> str:
 @lru_cache
 def items_hash(task: str | Path, split: str, read_from: tuple[Hashable, ...]) -> str:
     """Return the hash of a split, computed once; what it is read from only tells apart what is kept."""
-    return fingerprint(documents(task, split))
+    return fingerprint(_rows_and_items(task, split)[0])
 
 
 def chat_name(task: str | Path, chat: str | None = None) -> str:
@@ -76,13 +89,15 @@ def load_task(
 
     format_prompt = chat_format(chat_name(task, chat), tokenizer)
     configuration = task_file(task).configuration()
-    data = dataset(documents(task, split, limit))
+    data = Documents(documents(task, split, limit))
     fields = Fields.of(configuration)
+    asks_for_text = configuration.get("output_type", OUTPUTS[0]) == OUTPUTS[0]
     overrides: dict[str, Any] = {
         "custom_dataset": lambda **_: {split: data},
         "training_split": None,
         "validation_split": None,
         "test_split": split,
+        "process_docs": None,  # the documents are what it made
         # Description and beginning of the answer go into the prompt, between and behind the chat format's markers.
         "doc_to_text": lambda document: format_prompt(fields.question(document), fields.prefix(document)),
         "description": "",
@@ -90,8 +105,8 @@ def load_task(
         "should_decontaminate": False,
         "fewshot_split": None,
         "fewshot_config": None,
-        "doc_to_target": fields.target,
-        "doc_to_choice": fields.choices,
+        "doc_to_target": scored_answers(fields.target, fields.choices, asks_for_text, data),
+        "doc_to_choice": None if asks_for_text else fields.choices,
     }
     with quiet_engine():
         try:
@@ -125,12 +140,10 @@ def prompt(task: "ConfigurableTask", document: Row) -> str:
 def response(task: "ConfigurableTask", document: Row) -> str:
     """Return the text of the right answer, the first if there are several, as it continues the prompt."""
     target = task.doc_to_target(document)
+    right = target[0] if isinstance(target, list) else target
     if task.config.doc_to_choice is not None:
-        choices = task.doc_to_choice(document)
-        target = choices[right_choices(target, choices)[0]]
-    elif isinstance(target, list):
-        target = target[0]
-    return f"{task.config.target_delimiter}{target}"
+        right = task.doc_to_choice(document)[right]
+    return f"{task.config.target_delimiter}{right}"
 
 
 def rows(task: str | Path, split: str, limit: int | None = None, **chat: Any) -> list[dict[str, str]]:

@@ -1,5 +1,6 @@
 """What a task's own functions make of an item's answers, checked item by item: they may raise or return anything."""
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from typing import Any
 
 from lm_eval.api.task import ConfigurableTask
 
+from semalign.data.task_check import Primary
 from semalign.errors import folded, one_line
 from semalign.own_modules import imported, raised_at
 from semalign.sandbox.errors import SandboxError
@@ -22,8 +24,8 @@ def checked(task: ConfigurableTask) -> Iterator[None]:
 
     Raises:
         ValueError: by lm-eval's calls in the block, if a function of the task raises, an extraction gives no answer
-            for an item, or a score is none: every score of an item must be a finite number, and the one that counts a
-            share from 0 to 1.
+            for an item or one that JSON cannot hold, or a score is none: every score of an item must be a finite
+            number, and the one that counts a share from 0 to 1.
     """
     score, extract, calls = task.process_results, task.apply_filters, count()
 
@@ -32,13 +34,13 @@ def checked(task: ConfigurableTask) -> Iterator[None]:
         said = f"task {task.config.task}, item {item}"
         with _told(f"{said}: its scores cannot be computed"):
             found = score(document, answers)
-        _check(said, found, task.config.metadata["primary"].partition(",")[0])
+        _check(said, found, Primary.of(task.config.metadata).metric)
         return found
 
     def extracted() -> Any:
         with _told(f"task {task.config.task}: its extractions cannot be made"):
             found = extract()
-        _check_extracted(task)
+        _keep_as_json(task)
         return found
 
     task.process_results, task.apply_filters = scored, extracted
@@ -80,11 +82,28 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _check_extracted(task: ConfigurableTask) -> None:
+def _keep_as_json(task: ConfigurableTask) -> None:
+    """Let each extracted answer be as it will be read from a file of samples, so that numbers of NumPy are numbers."""
     for extraction in task._filters:
         for each in task.instances:
+            said = f"task {task.config.task}: the extraction {extraction.name!r} gives"
             if extraction.name not in each.filtered_resps:
                 raise ValueError(
-                    f"task {task.config.task}: the extraction {extraction.name!r} gives no answer for item "
-                    f"{each.doc_id}: it must return one list of answers for each item"
+                    f"{said} no answer for item {each.doc_id}: it must return one list of answers for each item"
                 )
+            found = each.filtered_resps[extraction.name]
+            try:
+                text = json.dumps(found, default=_plain, ensure_ascii=False).encode()
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{said} {folded(repr(found), 60)} for item {each.doc_id}: return text, numbers, lists or dicts, "
+                    f"which a file of samples can hold ({one_line(error)})"
+                ) from error
+            each.filtered_resps[extraction.name] = json.loads(text)
+
+
+def _plain(value: Any) -> Any:
+    """Return an array or a number of NumPy or torch as Python's own."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"JSON has no {type(value).__name__}")

@@ -2,18 +2,22 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lm_eval.api.task import ConfigurableTask
 
+from semalign.data.task_check import Primary
 from semalign.models.finite import NotFiniteError
 from semalign.results.statistics import bootstrap_interval, wilson_interval
+
+# lm-eval's metrics that choose the likeliest answer for its length, in characters or bytes; others, the likeliest.
+LENGTHS: dict[str, Callable[[str], int]] = {"acc_norm": len, "acc_bytes": lambda choice: len(choice.encode())}
 
 
 def item_samples(task: ConfigurableTask, logged: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one dict for each item; lm-eval logs one for each item and extraction; ``ValueError`` for NaN."""
-    metric, extraction = task.config.metadata["primary"].split(",")
+    metric, extraction = Primary.of(task.config.metadata)
     scores: dict[int, dict[str, float]] = defaultdict(dict)
     for sample in logged:
         scores[sample["doc_id"]] |= {f"{key},{sample['filter']}": _number(sample, key) for key in sample["metrics"]}
@@ -32,10 +36,9 @@ def _sample(task: ConfigurableTask, logged: dict[str, Any], metric: str) -> dict
         likelihoods = [value for value, _ in logged["filtered_resps"]]
         if any(map(math.isnan, likelihoods)):  # the largest of them would be the first
             raise NotFiniteError(f"item {logged['doc_id']}: the model's log-likelihoods are NaN: use a wider dtype")
-        # lm-eval's acc_norm takes the likeliest answer for its length in characters, its acc the likeliest.
-        values = likelihoods
-        if metric == "acc_norm":
-            values = [value / len(text) for value, text in zip(values, task.doc_to_choice(logged["doc"]), strict=True)]
+        length = LENGTHS.get(metric, lambda choice: 1)
+        choices = task.doc_to_choice(logged["doc"])
+        values = [value / length(choice) for value, choice in zip(likelihoods, choices, strict=True)]
         return {
             **sample,
             "choice": values.index(max(values)),
@@ -76,13 +79,19 @@ def scores_of(task: ConfigurableTask, found: dict[str, Any], samples: list[dict[
     Returns:
         ``value``, ``low`` and ``high`` of the primary metric, all ``scores``, and the means of ``groups``.
     """
-    primary = task.config.metadata["primary"]
+    primary = Primary.of(task.config.metadata)
     scores = {key: 100 * float(value) for key, value in found.items() if key in _metrics(task)}
     groups = group_means(samples)
     if groups:
-        scores[primary.replace(",", "_macro,")] = sum(groups.values()) / len(groups)
+        scores[f"{primary.metric}_macro,{primary.extraction}"] = sum(groups.values()) / len(groups)
     low, high = interval([sample["correct"] for sample in samples])
-    return {"value": scores[primary], "low": 100 * low, "high": 100 * high, "scores": scores, "groups": groups}
+    return {
+        "value": scores[",".join(primary)],
+        "low": 100 * low,
+        "high": 100 * high,
+        "scores": scores,
+        "groups": groups,
+    }
 
 
 def _metrics(task: ConfigurableTask) -> set[str]:

@@ -78,8 +78,9 @@ def test_the_advice_is_the_best_map_that_lowers_the_nll_and_never_a_control(read
     ]
     advice = of(readings, *lines)[3]
     assert "-s map=ridge -s interface=mlp -s student_layer=8 -s teacher_layer=10" in advice
-    assert "beside it `-s map=permuted_ridge`" in advice
-    assert "beside it `-s map=permuted`" in of(readings, patch("semantic", -0.1, -0.1, -0.1))[3]
+    assert "-s output_loss=cross_entropy -s map=ridge" in advice and "the most of the 2 maps and places" in advice
+    assert "than its control, `-s map=permuted_ridge`" in advice
+    assert "than its control, `-s map=permuted`" in of(readings, patch("semantic", -0.1, -0.1, -0.1))[3]
     assert (
         "no map is shown to lower the NLL" in of(readings, patch("ridge", 0.1, 0, 0), patch("semantic", 0.1, 0, 0))[3]
     )
@@ -103,5 +104,5 @@ def test_places_that_carry_something_are_those_of_the_papers_map_with_three_inte
 def test_the_advice_repeats_the_settings_that_the_maps_were_made_with(readings):
     lines, atoms = pd.DataFrame([patch("semantic", -0.1, -0.1, -0.1)]), Correspondence(0.5, **CHANCE)
     said = verdict(atoms, readings, lines, repeated(TransferSettings(fold_norm=True, seed=3).model_dump()))[3]
-    assert "-s teacher_layer=10 -s fold_norm=true`, whose states" in said and "--method cross-entropy" in said
+    assert "-s teacher_layer=10 -s fold_norm=true`, which adds" in said and "--method cross-entropy" in said
     assert "fold_norm" not in verdict(atoms, readings, lines)[3]
