@@ -447,7 +447,7 @@ display(Markdown(regimes.regime_reading(second_contrasts)))
 # %% [markdown]
 # ## The other student
 #
-# Here `micro-student` takes all of this chapter's changes but those with 100 and 300 training rows. This student was trained apart from the teacher, and its atoms hardly correspond to the teacher's. Rows, rates, layers and interface are those of the first student, so that none was chosen for this one.
+# Here `micro-student` takes all of this chapter's changes but some with few training rows. This student was trained apart from the teacher, and its atoms hardly correspond to the teacher's. Rows, rates, layers and interface are those of the first student, so that none was chosen for this one.
 
 # %% tags=["hide-input"]
 page.show_table(
