@@ -70,13 +70,12 @@ class Profile(Strict):
         named = self.variants[entry].method if entry in self.variants else None
         return method(named or (entry if entry in methods() else PAPER))
 
-    def settings_for(self, task: str, entry: str | None = None, *, varied: bool = True) -> dict[str, Any]:
+    def settings_for(self, task: str, entry: str | None = None) -> dict[str, Any]:
         """Return the settings of an entry on a task: the profile's, the task's, then those of its variant.
 
         Args:
             task: name of the task.
             entry: a method or a variant; None: SemAlign.
-            varied: without it, what the variant changes is left out, as where its settings are being chosen.
         """
         entry = entry or PAPER
         chosen = self.method_of(entry)
@@ -87,8 +86,11 @@ class Profile(Strict):
             shared = {key: value for key, value in self.transfer.items() if key in common}
         values = {key: getattr(self.tasks[task], name) for key, name in chosen.of_task.items()}
         of_task = {key: value for key, value in values.items() if value is not None}
-        changes = self.variants[entry].settings_for(task) if varied and entry in self.variants else {}
-        return {**shared, **of_task, **changes}
+        return {**shared, **of_task, **self.changes(task, entry)}
+
+    def changes(self, task: str, entry: str) -> dict[str, Any]:
+        """Return what the variant of an entry sets on a task; nothing for an entry without one."""
+        return self.variants[entry].settings_for(task) if entry in self.variants else {}
 
     def teachers_for(self, task: str, entry: str | None = None) -> list[str]:
         """Return the teachers of a task, the general one first; with an entry, those that it runs from, if any."""

@@ -126,5 +126,5 @@ def not_as_chosen(profile: Profile, grid: pd.DataFrame) -> list[str]:
         for entry, tasks in variants.items()
         for task in profile.tasks
         if task in tasks
-        and {**profile.settings_for(task, entry, varied=False), **tasks[task]} != profile.settings_for(task, entry)
+        and {**profile.settings_for(task, entry), **tasks[task]} != profile.settings_for(task, entry)
     ]
