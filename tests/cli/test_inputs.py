@@ -37,10 +37,10 @@ def test_a_setting_needs_a_value(folders):
 
 def test_what_is_no_adapter_is_told_for_what_it_is(tmp_path):
     check_adapter(None)
-    with pytest.raises(FileNotFoundError, match="holds no PEFT adapter: `semalign transfer --out .*` writes one"):
+    with pytest.raises(FileNotFoundError, match=r"holds no PEFT adapter: `semalign transfer --out .*` writes one"):
         check_adapter(tmp_path)
     (tmp_path / "config.json").touch()
-    with pytest.raises(FileNotFoundError, match="holds a whole model and no adapter: give it as the model, without"):
+    with pytest.raises(FileNotFoundError, match="holds a whole model, no adapter: give it as the model, without"):
         check_adapter(tmp_path)
     (tmp_path / "adapter_config.json").touch()
     check_adapter(tmp_path)

@@ -68,7 +68,9 @@ def test_names_that_records_write_alike_are_refused(change, message):
 )
 def test_seeds_come_from_one_place(change, where):
     check_no_seed({"transfer": {"rank": 2}})
-    with pytest.raises(ValueError, match=rf"^profile micro: {where}: it gives a seed, but seeds come from `seeds`, the"):
+    with pytest.raises(
+        ValueError, match=rf"^profile micro: {where}: it gives a seed, but seeds come from `seeds`, the"
+    ):
         load_profile("micro", **change)
 
 

@@ -91,7 +91,7 @@ def check_adapter(adapter: Path | None) -> None:
     if adapter is None or (adapter / "adapter_config.json").is_file():
         return
     if (adapter / "config.json").is_file():
-        raise FileNotFoundError(f"{adapter} holds a whole model and no adapter: give it as the model, without --adapter")
+        raise FileNotFoundError(f"{adapter} holds a whole model, no adapter: give it as the model, without --adapter")
     raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
 
 

@@ -174,7 +174,9 @@ def _check(profile: Profile) -> None:
 def _settings(profile: Profile) -> dict[str, Mapping[str, Any]]:
     """Return all tables of settings that a profile gives, by their places."""
     variants = profile.variants.items()
-    of_variants = {f"variants.{name}.{task}": each for name, v in variants for task, each in v.__pydantic_extra__.items()}
+    of_variants = {
+        f"variants.{name}.{task}": each for name, v in variants for task, each in v.__pydantic_extra__.items()
+    }
     of_selection = {f"selection.{name}": choices for name, choices in profile.selection.items()}
     return {"transfer": profile.transfer, **of_variants, **of_selection}
 
