@@ -48,7 +48,7 @@ def test_a_record_whose_name_is_no_file_name_is_told_before_any_work():
     ):
         cells(profile.model_copy(update={"student": "s" * 240}))
     grids = {"semalign": {"layer_map": [dict.fromkeys(range(1, 60), 1)]}}
-    with pytest.raises(ValueError, match=r"^the record micro_mmlu--semalign--layer_map=.* too long"):
+    with pytest.raises(OSError, match=r"^the record micro_mmlu--semalign--layer_map=.* too long"):
         points(profile.model_copy(update={"selection": grids}))
 
 

@@ -117,7 +117,7 @@ def test_a_method_of_its_own_kind_is_left_out_with_a_warning(tmp_path, own_metho
     jobs = plan(profile)
     assert {job.entry for job in of(jobs, "cell")} == {"semalign"} and len(of(jobs, "evaluation")) == 2
     assert [each.message for each in caplog.records] == [
-        "left out of the plan (2 jobs): what a method with MethodSettings needs is not known: measure a short run"
+        "left out of the plan (2 jobs): what a method with settings MethodSettings needs is not known: measure a run"
     ]
     found = report(profile, None, MACHINES["a100"], Options())
     assert found.left_out == [each.message for each in caplog.records]

@@ -37,5 +37,5 @@ def test_only_the_rows_that_are_asked_for_are_trained_on():
 
 
 def test_what_settings_of_another_kind_need_is_not_known():
-    with pytest.raises(UnplannedError, match="what a method with MethodSettings needs is not known"):
+    with pytest.raises(UnplannedError, match="what a method with settings MethodSettings needs is not known"):
         phases_of(SETUP, MethodSettings(), TEXTS)

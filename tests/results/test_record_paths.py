@@ -24,9 +24,9 @@ def test_the_name_of_a_record_leaves_room_for_that_of_its_answers(tmp_path):
     """``.answers.jsonl.gz`` has 17 bytes, so that 238 are left."""
     check_length("a" * 238 + ".json")
     (tmp_path / ("a" * 238 + ".answers.jsonl.gz")).touch()
-    with pytest.raises(ValueError, match=r"^the record a+\.json has a name that is 1 bytes too long for a file: give"):
+    with pytest.raises(OSError, match=r"^the record a+\.json has a name that is 1 bytes too long for a file: give"):
         check_length("a" * 239 + ".json")
-    with pytest.raises(ValueError, match="is 2 bytes too long"):
+    with pytest.raises(OSError, match="is 2 bytes too long"):
         check_length("\u00e9" * 120 + ".json")
     with pytest.raises(OSError, match="too long"):
         (tmp_path / ("a" * 239 + ".answers.jsonl.gz")).touch()

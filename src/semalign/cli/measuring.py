@@ -60,7 +60,7 @@ def evaluate(
     choice(chat or "plain", *get_args(ChatName))
     check_models(model)
     check_adapter(adapter)
-    given = {"adapter": adapter and str(adapter)}
+    given = {"adapter": None if adapter is None else str(adapter)}
     if out is not None:
         _check_places(out, task, model, given["adapter"])
     from semalign.data.task_file import task_file

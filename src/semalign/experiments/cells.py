@@ -98,7 +98,8 @@ def picked(found: Iterable[R], records: Sequence[str] | None) -> list[R]:
     """Return those whose records have one of these names, without ``.json``; None: all.
 
     Raises:
-        ValueError: for a name that none of them has, with the nearest one; or if one would have too long a name.
+        ValueError: for a name that none of them has, with the nearest one.
+        OSError: if a record would have too long a name.
     """
     found = list(found)
     for each in found:

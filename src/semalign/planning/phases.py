@@ -26,4 +26,4 @@ def phases_of(setup: Setup, settings: MethodSettings, texts: Texts) -> Iterable[
         return baselines.laten(setup, settings, texts)
     if isinstance(settings, TrainingSettings):
         return baselines.fine_tuning(setup, settings, texts)
-    raise UnplannedError(f"what a method with {type(settings).__name__} needs is not known: measure a short run")
+    raise UnplannedError(f"what a method with settings {type(settings).__name__} needs is not known: measure a run")

@@ -10,10 +10,10 @@ LONGEST = 255  # bytes of a file name
 
 
 def check_length(file_name: str) -> None:
-    """Raise ``ValueError`` if the file of a record, or of its samples or answers, would have too long a name."""
+    """Raise ``OSError`` if the file of a record, or of its samples or answers, would have too long a name."""
     longest = max(len(companion_path(Path(file_name), kind).name.encode()) for kind in ("samples", "answers"))
     if longest > LONGEST:
-        raise ValueError(
+        raise OSError(
             f"the record {file_name} has a name that is {longest - LONGEST} bytes too long for a file: give models, "
             "tasks and entries shorter names or paths, such as that of a link"
         )
