@@ -1,5 +1,6 @@
 """What is kept: shown as it is, and removed where no process uses it."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 import torch
 from filelock import FileLock
 
-from semalign.cache_folder import Entry, entries, hold, notes_of, remove
+from semalign.cache_folder import Entry, entries, hold, locked_file, notes_of, remove
 from semalign.experiments.work_folder import work_folder, work_path
 from semalign.paths import cache_dir
 from semalign.targets.store import StateStore
@@ -61,6 +62,33 @@ def test_states_that_this_process_has_opened_stay_and_those_of_one_that_has_ende
         assert not remove(Entry("states", folder, 0, 0)) and folder.is_dir()
         process.communicate(b"\n")
     assert remove(Entry("states", folder, 0, 0)) and not folder.exists()
+
+
+def test_a_folder_that_is_removed_just_before_it_is_held_is_made_and_held_again(monkeypatch):
+    folder = cache_dir() / "states" / "b"
+    removed, lock = [], fcntl.flock
+
+    def late(descriptor, kind):
+        if not removed and kind == fcntl.LOCK_SH:
+            removed.append(remove(Entry("states", folder, 0, 0)))
+        lock(descriptor, kind)
+
+    monkeypatch.setattr("semalign.cache_folder.fcntl.flock", late)
+    hold(folder)
+    assert removed == [True] and folder.is_dir()
+    assert not remove(Entry("states", folder, 0, 0)) and folder.is_dir()
+
+
+def test_a_lock_file_that_is_always_removed_is_given_up_and_one_that_is_taken_is_closed(tmp_path):
+    before = len(os.listdir("/proc/self/fd"))
+    assert locked_file(tmp_path / "a", lambda _: (tmp_path / "a" / ".lock").unlink()) is None
+
+    def taken(descriptor):
+        raise BlockingIOError
+
+    with pytest.raises(BlockingIOError):
+        locked_file(tmp_path / "a", taken)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_run_in_progress_stays(tmp_path):

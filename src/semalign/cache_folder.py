@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from semalign.paths import cache_dir
 
 LOCK = ".lock"
+TRIES = 100  # of a lock on a file that others remove
 KINDS = {
     "models": "fetched models",
     "data": "fetched data",
@@ -98,9 +99,37 @@ def hold(folder: Path) -> None:
     if folder in _held or any(part.startswith(".tmp-") for part in folder.parts):
         return
     with contextlib.suppress(OSError):  # where nothing can be written, nothing can be removed
+        descriptor = locked_file(folder, _lock_shared)
+        if descriptor is not None:
+            _held[folder] = descriptor
+
+
+def _lock_shared(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # of a disk without locks
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+
+
+def locked_file(folder: Path, lock: Callable[[int], None]) -> int | None:
+    """Return the open lock file of a folder, which is made if necessary; None if others remove it again and again.
+
+    Args:
+        folder: the folder.
+        lock: locks an open file, or raises ``OSError``. A file that was removed before it was locked keeps nobody out
+            of the folder, so that another one is made and locked.
+    """
+    for _ in range(TRIES):
         folder.mkdir(parents=True, exist_ok=True)
-        _held[folder] = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-        fcntl.flock(_held[folder], fcntl.LOCK_SH)
+        with contextlib.suppress(FileNotFoundError):  # the folder has just been removed
+            descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                lock(descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+            os.close(descriptor)
+    return None
 
 
 def remove(entry: Entry) -> bool:

@@ -14,6 +14,8 @@ def test_a_pair_is_diagnosed_from_the_shell(folders):
     assert {path.name for path in out.iterdir()} == {
         "diagnosis.json", "readings.csv", "readings.svg", "patches.csv", "patches.svg",
     }  # fmt: skip
+    swapped = CliRunner().invoke(app, ["diagnose", str(folders / "student"), str(folders / "teacher"), *options])
+    assert "is the record of 'teacher' and 'student': choose another --out" in str(swapped.exception)
 
 
 def test_a_wrong_setting_is_told_before_any_model_is_read(folders):

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM
 from semalign import cli, transfer
 from semalign.cli.inputs import (
     adapted,
+    check_adapter,
     mapping_of,
     rows_of_data,
     rows_to_train_on,
@@ -32,6 +33,17 @@ def test_a_setting_needs_a_value(folders):
     assert result.exit_code == 2
     assert "--set takes KEY=VALUE, got 'seed'" in " ".join(result.output.replace("│", " ").split())
     assert not (folders / "run").exists()
+
+
+def test_what_is_no_adapter_is_told_for_what_it_is(tmp_path):
+    check_adapter(None)
+    with pytest.raises(FileNotFoundError, match=r"holds no PEFT adapter: `semalign transfer --out .*` writes one"):
+        check_adapter(tmp_path)
+    (tmp_path / "config.json").touch()
+    with pytest.raises(FileNotFoundError, match="holds a whole model, no adapter: give it as the model, without"):
+        check_adapter(tmp_path)
+    (tmp_path / "adapter_config.json").touch()
+    check_adapter(tmp_path)
 
 
 def test_settings_are_read_as_yaml():

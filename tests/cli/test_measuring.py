@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pandas as pd
 import pytest
@@ -48,6 +49,20 @@ def test_a_task_with_a_current_record_is_not_asked_again(model, tmp_path):
     assert "n=3" in invoke(*given) and path.read_bytes() != written
     path.write_text("{}")
     assert "n=3" in invoke(*given) and read_record(path)["n"] == 3
+
+
+def test_the_record_of_another_model_is_not_replaced(model, tmp_path, monkeypatch):
+    given = "-t", "micro_gsm8k", "--out", tmp_path / "scores"
+    invoke("evaluate", model, *given)
+    written = (tmp_path / "scores" / "micro_gsm8k.json").read_bytes()
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
+    shutil.copytree(model, tmp_path / "other")
+    monkeypatch.setattr("semalign.cli.measuring.with_adapter", lambda *_: pytest.fail("a model was loaded"))
+    for asked in ([tmp_path / "other", *given], [model, *given, "--adapter", tmp_path / "adapter"]):
+        with pytest.raises(ValueError, match=r"micro_gsm8k\.json is the record of 'model': choose another --out"):
+            invoke("evaluate", *asked)
+    assert (tmp_path / "scores" / "micro_gsm8k.json").read_bytes() == written
 
 
 @pytest.mark.parametrize(

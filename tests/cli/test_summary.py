@@ -29,6 +29,11 @@ def test_layers_place_and_change_are_told():
     ]
 
 
+def test_a_result_that_is_a_whole_model_is_called_one(tmp_path):
+    (tmp_path / "config.json").touch()
+    assert any(line.startswith(f"model in {tmp_path}: README.md says how") for line in summary_lines(RECORD, tmp_path))
+
+
 def test_a_rise_is_told_as_a_rise_and_nothing_as_nothing():
     details = {"before": {"response_nll": 1.0}, "held_out": {"n": 2}}
     for after, told in ((1.125, "it rose by 0.1250"), (1.0, "it did not change")):

@@ -3,6 +3,7 @@
 import pytest
 
 from semalign.experiments.cells import Cell, cells, entries_of
+from semalign.experiments.grids import points
 from semalign.experiments.profiles import load_profile
 
 
@@ -37,6 +38,16 @@ def test_entries_are_methods_and_variants(profile):
     assert entries_of(profile, ["ridge", "entropy"]) == ["ridge", "entropy"]
     with pytest.raises(ValueError, match="no method or variant 'rigde': choose from all, semalign, laten"):
         entries_of(profile, ["ridge", "rigde"])
+
+
+def test_a_record_whose_name_is_no_file_name_is_told_before_any_work():
+    profile = load_profile("micro")
+    cells(profile.model_copy(update={"student": "s" * 180}))
+    with pytest.raises(OSError, match=r"^the record .*\.json has a name that is \d+ bytes too long for a file: give"):
+        cells(profile.model_copy(update={"student": "s" * 240}))
+    grids = {"semalign": {"layer_map": [dict.fromkeys(range(1, 60), 1)]}}
+    with pytest.raises(OSError, match=r"^the record micro_mmlu--semalign--layer_map=.* too long"):
+        points(profile.model_copy(update={"selection": grids}))
 
 
 def test_cells_are_picked_by_the_names_of_their_records():

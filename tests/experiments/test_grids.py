@@ -3,6 +3,7 @@
 import pytest
 
 from semalign.experiments.grids import check_grids, check_points, grid, not_chosen, points, settings_at
+from semalign.experiments.profile_parts import Variant
 from semalign.experiments.profile_paths import profile_names
 from semalign.experiments.profiles import load_profile
 
@@ -11,8 +12,9 @@ GRIDS = {"semalign-ce": {"output_loss": ["cross_entropy"], "learning_rate": [1e-
 
 def one_task():
     profile = load_profile("micro-tuned")
-    changes = {"selection": GRIDS, "seeds": [3], "tasks": {"micro_mmlu": profile.tasks["micro_mmlu"]}}
-    return profile.model_copy(update=changes)
+    variants = {"semalign-ce": Variant.model_validate({"micro_mmlu": {"learning_rate": 1.0}})}
+    tasks = {"micro_mmlu": profile.tasks["micro_mmlu"]}
+    return profile.model_copy(update={"selection": GRIDS, "seeds": [3], "tasks": tasks, "variants": variants})
 
 
 def test_the_grid_is_the_product_of_the_lists():
@@ -29,11 +31,37 @@ def test_a_record_is_found_by_what_it_is_of():
     ]
 
 
-def test_a_point_is_on_top_of_settings_with_nothing_chosen_yet():
+def test_a_point_takes_the_place_of_what_was_chosen_before():
     point = points(one_task())[1]
     assert settings_at(one_task(), point) == {
         "epochs": 5, "learning_rate": 1e-2, "output_loss": "cross_entropy", "seed": 3,
     }  # fmt: skip
+
+
+def test_what_an_entry_sets_besides_its_grid_holds_at_every_point_and_is_in_the_name():
+    given = {"all": {"output_loss": "cross_entropy", "batch_size": 4, "learning_rate": 1.0}, "micro_mmlu": {"rank": 2}}
+    grids = {name: {"learning_rate": [1e-3]} for name in ("mine", "semalign", "again")}
+    variants = {"mine": Variant.model_validate(given), "again": Variant.model_validate({"all": {"batch_size": 4}})}
+    profile = one_task().model_copy(update={"selection": grids, "variants": variants})
+    mine, plain, again = points(profile)
+    shared = {"epochs": 5, "learning_rate": 1e-3, "seed": 3}
+    assert settings_at(profile, mine) == {**shared, "output_loss": "cross_entropy", "batch_size": 4, "rank": 2}
+    assert (settings_at(profile, plain), settings_at(profile, again)) == (shared, {**shared, "batch_size": 4})
+    assert [point.file_name for point in (mine, plain, again)] == [
+        "micro_mmlu--semalign--batch_size=4,learning_rate=0.001,output_loss=cross_entropy,rank=2.json",
+        "micro_mmlu--semalign--learning_rate=0.001.json",
+        "micro_mmlu--semalign--batch_size=4,learning_rate=0.001.json",
+    ]
+    assert mine.settings == {"learning_rate": 1e-3}
+
+
+def test_points_of_the_packaged_grids_that_share_a_record_have_the_same_settings():
+    for name in profile_names():
+        profile = load_profile(name)
+        by_name = {}
+        for point in points(profile) if profile.selection else ():
+            made = profile.method_of(point.entry).name, settings_at(profile, point)
+            assert by_name.setdefault(point.file_name, made) == made
 
 
 def test_names_tell_points_apart_and_are_shared_by_entries_of_one_method():
@@ -45,7 +73,7 @@ def test_names_tell_points_apart_and_are_shared_by_entries_of_one_method():
         )
     assert all(same[0] == other for same in by_name.values() for other in same)
     grids = {"plain": {"learning_rate": [1e-3]}, "last": {"learning_rate": [1e-3]}}
-    shared = profile.model_copy(update={"selection": grids})
+    shared = profile.model_copy(update={"selection": grids, "variants": {}})
     assert len({point.file_name for point in points(shared)}) == len(profile.tasks)
 
 

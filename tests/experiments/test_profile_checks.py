@@ -2,7 +2,7 @@
 
 import pytest
 
-from semalign.experiments.profile_checks import check_variants, meant_by
+from semalign.experiments.profile_checks import check_no_seed, check_variants, check_written_apart, meant_by
 from semalign.experiments.profile_parts import Variant
 from semalign.experiments.profiles import load_profile
 
@@ -43,6 +43,35 @@ def test_a_method_and_a_name_of_its_own_are_taken(name):
 
 def test_a_method_that_is_named_is_what_runs():
     check_variants({"stf": Variant(method="semalign"), "sft-2": Variant(method="sft")}, ["micro_mmlu"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"variants": {"a/b": {}, "a_b": {}}}, "variants: the records of a/b and of a_b would have one file name: ren"),
+        ({"teachers": {"a/b_c": [], "a_b/c": [], "a_b_c": []}}, "models: the records of a/b_c and of a_b/c would have"),
+    ],
+)
+def test_names_that_records_write_alike_are_refused(change, message):
+    check_written_apart("variants", ["a/b", "a-b", "a", "a/b"])
+    with pytest.raises(ValueError, match=f"^profile micro: {message}"):
+        load_profile("micro", **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"transfer": {"seed": 3}}, "transfer"),
+        ({"variants": {"mine": {"all": {"rank": 2}, "micro_mmlu": {"seed": 3}}}}, "variants.mine.micro_mmlu"),
+        ({"selection": {"sft": {"seed": [1, 2]}}}, "selection.sft"),
+    ],
+)
+def test_seeds_come_from_one_place(change, where):
+    check_no_seed({"transfer": {"rank": 2}})
+    with pytest.raises(
+        ValueError, match=rf"^profile micro: {where}: it gives a seed, but seeds come from `seeds`, the"
+    ):
+        load_profile("micro", **change)
 
 
 def test_two_trainings_of_one_method_are_not_tabulated_as_baselines():

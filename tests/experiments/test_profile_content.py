@@ -46,6 +46,35 @@ def test_null_leaves_a_task_or_an_entry_out(tmp_path):
     assert list(profile.tasks) == ["gsm8k"] and list(profile.variants) == ["logit-kl"]
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"variants": {"sft": None}}, r"a\.yaml: variants\.sft: it is empty: write `sft: \{\}`$"),
+        ({"tasks": {"gsm8k": None}}, r"a\.yaml: tasks\.gsm8k: it is empty: write `gsm8k: \{\}`$"),
+        ({"teachers": {"t2": None}}, r"a\.yaml: teachers\.t2: it is empty: name the tasks that it is for$"),
+        ({"selection": {"sft": None}}, r"a\.yaml: selection\.sft: it is empty: give it the values of each setting"),
+        (
+            {"based_on": "base.yaml", "variants": {"logitkl": None}},
+            r"variants\.logitkl: it is empty, and nothing that the profile is based on has it: write `logitkl: \{\}`, "
+            r"did you mean 'logit-kl'\?$",
+        ),
+    ],
+)
+def test_null_leaves_out_only_what_is_there(tmp_path, change, message):
+    _write(tmp_path, "base.yaml", BASE)
+    with pytest.raises(ValueError, match=message) as raised:
+        load_profile(_write(tmp_path, "a.yaml", {"teacher": "t", "student": "s", **change}))
+    assert "\n" not in str(raised.value)
+
+
+def test_what_one_profile_leaves_out_another_on_top_of_it_can_have(tmp_path):
+    _write(tmp_path, "first.yaml", BASE)
+    _write(tmp_path, "second.yaml", {"based_on": "first.yaml", "variants": {"sft": None}})
+    third = {"based_on": "second.yaml", "variants": {"sft": {}, "logit-kl": None}}
+    profile = load_profile(_write(tmp_path, "third.yaml", third))
+    assert list(profile.variants) == ["sft"] and profile.changes("gsm8k", "sft") == {}
+
+
 def test_a_packaged_profile_with_other_models(tmp_path):
     mine = load_profile(_write(tmp_path, "mine.yaml", {"based_on": "ablations", "teacher": "t", "student": "s"}))
     packaged = load_profile("ablations")

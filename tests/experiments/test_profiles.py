@@ -201,7 +201,7 @@ def test_a_row_is_a_method_under_what_the_profile_says(tmp_path):
     assert profile.settings_for("gsm8k", "ridge") == {**transfer, "epochs": 2, "learning_rate": 1e-4}
     assert profile.settings_for("gsm8k", "laten") == {"align_size": 64, "steps": 4}
     assert profile.settings_for("gsm8k", "seeking") == {"rank": 8, "learning_rate": 1e-4, "epochs": 9}
-    assert profile.settings_for("gsm8k", "seeking", varied=False) == {"rank": 8, "learning_rate": 1e-4}
+    assert profile.changes("gsm8k", "seeking") == {"epochs": 9} and profile.changes("gsm8k", "ridge") == {}
     assert profile.settings_for("gsm8k", "mine") == {**transfer, "rank": 4, "epochs": 2, "learning_rate": 1e-4}
     assert [profile.method_of(row).name for row in ("seeking", "mine", "new")] == ["seeking", "logit-kl", "semalign"]
 

@@ -143,16 +143,28 @@ def test_any_method_is_tuned_and_a_choice_before_does_not_matter(two_rows, tmp_p
     table = selection.select(profile, tmp_path / "selection")
     assert table["variant"].tolist() == ["mine", "mine", "sft", "sft"]
     variants = selection.chosen(profile, table)
-    assert variants["sft"].keys() == {"micro_gsm8k"}
+    assert variants["sft"].keys() == {"all", "micro_gsm8k"} and variants["sft"]["all"] == {"epochs": 7}
     assert type(variants["sft"]["micro_gsm8k"]["epochs"]) is int
-    assert variants["mine"]["method"] == "cross-entropy"
+    assert variants["mine"]["method"] == "cross-entropy" and variants["mine"]["all"] == {"epochs": 3}
     made = [read_record(path) for path in (tmp_path / "selection").glob("*.json")]
     assert sorted((r["method"], r["configuration"]["epochs"]) for r in made) == [
-        ("cross-entropy", 1), ("cross-entropy", 1), ("sft", 1), ("sft", 2),
+        ("cross-entropy", 3), ("cross-entropy", 3), ("sft", 1), ("sft", 2),
     ]  # fmt: skip
     again = load_profile(two_rows, variants=variants)
     assert selection.select(again, tmp_path / "selection", names=["mine"])["variant"].tolist() == ["mine", "mine"]
     assert len(list((tmp_path / "selection").glob("*.json"))) == 4
+
+
+def test_a_choice_is_on_top_of_what_the_variant_says(two_rows):
+    content = yaml.safe_load(two_rows.read_text())
+    mine = {"tasks": ["micro_gsm8k"], "micro_gsm8k": {"rank": 2, "learning_rate": 1.0}}
+    content["variants"]["mine"] |= mine
+    two_rows.write_text(yaml.safe_dump(content))
+    line = {"task": "micro_gsm8k", "variant": "mine", "point": 1, "best": True}
+    found = selection.chosen(load_profile(two_rows), pd.DataFrame([line]))
+    chosen = {"rank": 2, "learning_rate": 1e-2}
+    expected = {"method": "cross-entropy", "all": {"epochs": 3}, "tasks": ["micro_gsm8k"], "micro_gsm8k": chosen}
+    assert found == {"mine": expected}
 
 
 def test_what_cannot_be_tuned_alike_is_refused_before_anything_runs(two_rows, monkeypatch):

@@ -1,5 +1,7 @@
 """What is trained on: the first rows, and the teacher's answers in place of the responses."""
 
+import re
+
 import pytest
 
 import semalign
@@ -45,16 +47,26 @@ def test_the_teacher_is_asked_once_and_rows_without_an_answer_are_left_out(teach
 
 
 def test_answers_that_are_too_long_for_the_student_are_left_out(teacher, student, rows, monkeypatch, caplog):
-    lengths = [1, 40, 2, 40]
-    monkeypatch.setattr(regime, "greedy_answers", lambda model, prompts: [" 7" * n for n in lengths])
-    longest = max(len(student.tokenizer(row["prompt"]).input_ids) for row in rows[:4])
+    lengths = [1, 0, 40, 2, 40]
+    monkeypatch.setattr(regime, "greedy_answers", lambda model, prompts: [" 7" * n or None for n in lengths])
+    longest = max(len(student.tokenizer(row["prompt"]).input_ids) for row in rows[:5])
     student.model.config.max_position_embeddings = longest + 8
-    found = rows_to_train(inputs(teacher, student, rows[:4], responses="teacher"))
+    found = rows_to_train(inputs(teacher, student, rows[:5], responses="teacher"))
     assert [row["response"] for row in found] == [" 7", " 7 7"]
-    assert "2 of 4 answers of the teacher are left out" in caplog.text
+    told = rf"2 of 4 answers of the teacher are left out, to rows 3, 5: {student.name}, row 3 has \d+ tokens"
+    assert re.search(told, caplog.text)
     monkeypatch.setattr(regime, "greedy_answers", lambda model, prompts: [" 7" * 40])
     with pytest.raises(ValueError, match=r"no answer of the teacher can be read by both models: .*context"):
         rows_to_train(inputs(teacher, student, rows[:1], responses="teacher"))
+
+
+def test_only_the_first_numbers_of_rows_that_are_left_out_are_told(teacher, student, rows, monkeypatch, caplog):
+    monkeypatch.setattr(regime, "greedy_answers", lambda model, prompts: [" 7", *[" 7" * 40] * 11])
+    student.model.config.max_position_embeddings = 8 + max(
+        len(student.tokenizer(row["prompt"]).input_ids) for row in rows
+    )
+    assert len(rows_to_train(inputs(teacher, student, rows, responses="teacher"))) == 1
+    assert "11 of 12 answers of the teacher are left out, to rows 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ...: " in caplog.text
 
 
 @pytest.mark.slow

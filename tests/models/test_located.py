@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from semalign.models.located import cached_folder, known_models, locate
+from semalign.models.located import cached_folder, known_models, locate, record_name
 
 
 @pytest.fixture
@@ -60,6 +60,14 @@ def test_the_nearest_known_model_is_proposed_and_a_known_one_can_be_fetched(root
         locate("own-tyni")
     with pytest.raises(FileNotFoundError, match=r"^no model 'smollm2-135m' on this machine: `semalign fetch smoll"):
         locate("smollm2-135m")
+
+
+def test_records_name_a_model_by_the_last_part_of_where_it_is(roots):
+    folder(roots / "project" / "data" / "models" / "own-tiny")
+    (roots / "quantized").mkdir()
+    (roots / "quantized" / "a.Q4.gguf").touch()
+    names = "own-tiny", "someone/model-2.5", roots / "quantized", f"{roots}/project/data/models/own-tiny/"
+    assert [record_name(name) for name in names] == ["own-tiny", "model-2.5", "a.Q4", "own-tiny"]
 
 
 def test_the_files_of_a_model_are_in_its_folder_or_nowhere(roots):

@@ -8,7 +8,12 @@ from helpers.profiles import write_profile
 from semalign.experiments.cells import cells
 from semalign.experiments.grids import points
 from semalign.experiments.profiles import load_profile
+from semalign.methods.registry import METHODS, Method
 from semalign.planning import MACHINES, Options, plan
+from semalign.planning.jobs import with_left_out
+from semalign.planning.report import report
+from semalign.planning.texts import ProfileTexts
+from semalign.settings import MethodSettings
 
 pytestmark = pytest.mark.usefixtures("without_data")
 
@@ -95,6 +100,41 @@ def test_settings_that_are_mappings_or_lists_tell_jobs_apart(tmp_path):
     first, second = of(plan(write_profile(tmp_path, **models, variants=mapped), ["a", "b"]), "cell")
     both = {key.model.rpartition("-")[2]: key.place for key in first.states.keys() & second.states.keys()}
     assert first.states and "student" not in both, both
+
+
+@pytest.fixture
+def own_method():
+    """A method whose settings are of no kind that a plan knows."""
+    own = Method("own", "control", "own", "Own.", MethodSettings, lambda inputs: None, of_task={})
+    METHODS.add(own.name, own)
+    yield own.name
+    METHODS.forget(__name__)
+
+
+def test_a_method_of_its_own_kind_is_left_out_with_a_warning(tmp_path, own_method, caplog):
+    models = {"teacher": "micro-teacher", "student": "micro-student", "teachers": {}}
+    profile = write_profile(tmp_path, **models, variants={own_method: {}})
+    jobs = plan(profile)
+    assert {job.entry for job in of(jobs, "cell")} == {"semalign"} and len(of(jobs, "evaluation")) == 2
+    assert [each.message for each in caplog.records] == [
+        "left out of the plan (2 jobs): what a method with settings MethodSettings needs is not known: measure a run"
+    ]
+    found = report(profile, None, MACHINES["a100"], Options())
+    assert found.left_out == [each.message for each in caplog.records]
+    assert found.left_out[0] in found.text().splitlines() and found.as_json()["left_out"] == found.left_out
+
+
+def test_of_a_model_that_a_plan_does_not_count_only_what_needs_no_models_is_left(tmp_path):
+    gguf = tmp_path / "model.gguf"
+    gguf.touch()
+    profile = write_profile(tmp_path, teacher=str(gguf), student="micro-student", teachers={})
+    jobs, left_out = with_left_out(profile, None, MACHINES["a100"], Options(), ProfileTexts(profile))
+    assert {(job.kind, job.student) for job in jobs if job.kind != "notebook"} == {("evaluation", "micro-student")}
+    assert "notebook--09_controls" in {job.name for job in jobs} and len(left_out) == 1
+    assert "a GGUF file has none" in left_out[0]
+    neither = write_profile(tmp_path, teacher=str(gguf), student=str(gguf), teachers={})
+    text = report(neither, None, MACHINES["a100"], Options()).text()
+    assert "a GGUF file has none" in text and "models in" not in text
 
 
 def test_an_unknown_entry_is_an_error():

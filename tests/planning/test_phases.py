@@ -6,6 +6,7 @@ from semalign.methods.declared.sft import SftSettings
 from semalign.methods.laten.settings import LatenSettings
 from semalign.methods.seeking.settings import SeekingSettings
 from semalign.planning import baselines, transfer
+from semalign.planning.left_out import UnplannedError
 from semalign.planning.machines import MACHINES
 from semalign.planning.phases import phases_of
 from semalign.planning.setup import Setup
@@ -36,5 +37,5 @@ def test_only_the_rows_that_are_asked_for_are_trained_on():
 
 
 def test_what_settings_of_another_kind_need_is_not_known():
-    with pytest.raises(ValueError, match="what MethodSettings needs is not known"):
+    with pytest.raises(UnplannedError, match="what a method with settings MethodSettings needs is not known"):
         phases_of(SETUP, MethodSettings(), TEXTS)

@@ -124,6 +124,26 @@ def test_what_was_changed_on_disk_is_noticed_and_said_in_one_line(tmp_path, chan
     assert "\n" not in str(caught.value) and str(path) in str(caught.value) and caught.value.reason in str(caught.value)
 
 
+def test_in_the_folder_of_a_model_only_its_record_is_one(tmp_path):
+    names = ("adapter", "adapter_config.json"), ("model", "config.json")
+    for name, configuration in names:
+        write_record(tmp_path / name / "record.json", make_record(**RUN))
+        for file in (configuration, "tokenizer.json", "generation_config.json"):
+            (tmp_path / name / file).write_text('{"version": 1}')
+    write_record(tmp_path / "other.json", make_record(**RUN))
+    assert list(read_records(tmp_path)["path"]) == ["adapter/record.json", "model/record.json", "other.json"]
+    assert list(read_records(tmp_path / "model")["path"]) == ["record.json"]
+
+
+def test_it_is_not_advised_to_delete_what_was_never_a_record(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text('{"hidden_size": 16}')
+    told = f"^{re.escape(str(path))} is no run record: choose a folder that holds run records alone$"
+    with pytest.raises(DamagedRecordError, match=told) as caught:
+        read_records(tmp_path)
+    assert caught.value.reason.startswith("it is not a run record; ")
+
+
 def test_bytes_that_are_no_text_are_said_in_one_line(tmp_path):
     (tmp_path / "run.json").write_bytes(b"\xff\xfe")
     with pytest.raises(DamagedRecordError, match="not JSON: 'utf-8' codec can't decode"):

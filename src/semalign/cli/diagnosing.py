@@ -35,6 +35,10 @@ def diagnose(
     with usage("--set", "; `semalign settings` lists them"):
         chosen = TransferSettings(**settings_of(settings or []))
     check_models(teacher, student)
+    from semalign.models.located import record_name
+    from semalign.results.record_paths import check_same_models
+
+    check_same_models(out / "diagnosis.json", teacher=record_name(teacher), student=record_name(student))
     from semalign.analysis.diagnosis import diagnose as run
     from semalign.analysis.diagnosis.report import record, text, write
     from semalign.models.pair import Pair

@@ -88,8 +88,11 @@ def mapping_of(path: Path) -> dict[Any, Any]:
 
 def check_adapter(adapter: Path | None) -> None:
     """Raise ``FileNotFoundError`` for a folder without a PEFT adapter."""
-    if adapter is not None and not (adapter / "adapter_config.json").is_file():
-        raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
+    if adapter is None or (adapter / "adapter_config.json").is_file():
+        return
+    if (adapter / "config.json").is_file():
+        raise FileNotFoundError(f"{adapter} holds a whole model, no adapter: give it as the model, without --adapter")
+    raise FileNotFoundError(f"{adapter} holds no PEFT adapter: `semalign transfer --out {adapter}` writes one")
 
 
 def adapted(model: str, adapter: Path) -> Any:

@@ -60,6 +60,9 @@ def evaluate(
     choice(chat or "plain", *get_args(ChatName))
     check_models(model)
     check_adapter(adapter)
+    given = {"adapter": None if adapter is None else str(adapter)}
+    if out is not None:
+        _check_places(out, task, model, given["adapter"])
     from semalign.data.task_file import task_file
     from semalign.data.tasks import chat_name, documents
     from semalign.evaluation.record import score_record, scored
@@ -72,7 +75,7 @@ def evaluate(
         documents(each, split, limit)
     loaded = with_adapter(model, adapter, name, options)
     for each in task:
-        source, given = task_file(each), {"adapter": adapter and str(adapter)}
+        source = task_file(each)
         path = None if out is None else out / f"{source.name}.json"
         if path is not None:
             made_from, settings = scored(loaded, source, split, limit, chat_name(each, chat))
@@ -87,6 +90,17 @@ def evaluate(
         typer.echo(_line(record))
         if path is not None:
             write_record(path, record)
+
+
+def _check_places(out: Path, tasks: list[str], model: str, adapter: str | None) -> None:
+    """Make sure that the records of a model can go to a folder, and take the place of no other model's."""
+    from semalign.data.task_file import task_name
+    from semalign.models.located import record_name
+    from semalign.results.record_paths import check_length, check_same_models
+
+    for path in (out / f"{task_name(task)}.json" for task in tasks):
+        check_length(path.name)
+        check_same_models(path, student=record_name(model), adapter=adapter)
 
 
 def _is_current(path: Path, made_from: Mapping[str, str], settings: Mapping[str, Any]) -> bool:

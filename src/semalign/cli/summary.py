@@ -14,13 +14,13 @@ def summary_lines(record: Mapping[str, Any], out: Path) -> list[str]:
     """
     from semalign.results.training import layers_of
 
-    details = record["details"]
+    details, kind = record["details"], "model" if (out / "config.json").is_file() else "adapter"
     steps, seconds = len(record["losses"]), record["seconds"]
     return [
         *layers_of(details),
         *_vocabulary(details),
         f"{record['method']}: {steps} steps in {seconds:.0f} s",
-        f"adapter in {out}: README.md says how it was made and how to load it, record.json has all numbers",
+        f"{kind} in {out}: README.md says how it was made and how to load it, record.json has all numbers",
         *_measured(details),
     ]
 

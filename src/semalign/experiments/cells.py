@@ -7,6 +7,7 @@ from semalign.data.task_file import task_name
 from semalign.errors import nearest
 from semalign.experiments.profiles import Profile
 from semalign.methods.registry import methods
+from semalign.results.record_paths import check_length
 from semalign.results.records import NONE, PAPER
 
 
@@ -98,8 +99,11 @@ def picked(found: Iterable[R], records: Sequence[str] | None) -> list[R]:
 
     Raises:
         ValueError: for a name that none of them has, with the nearest one.
+        OSError: if a record would have too long a name.
     """
     found = list(found)
+    for each in found:
+        check_length(each.file_name)
     if records is None:
         return found
     names = [each.file_name.removesuffix(".json") for each in found]

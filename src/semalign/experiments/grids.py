@@ -19,6 +19,7 @@ class Point(NamedTuple):
         number: its place in the grid, from 0.
         settings: what the grid sets at this point.
         file_name: name of its record. Entries of one method share the record of a point that they have in common.
+            What an entry sets besides its grid is in the name too, so that they have no other record in common.
     """
 
     task: str
@@ -44,17 +45,17 @@ def points(profile: Profile, names: Sequence[str] | None = None, records: Sequen
         records: names of records, to which the points are restricted; see :func:`semalign.experiments.cells.picked`.
     """
     found = [
-        Point(task, entry, number, settings, _file_name(task, profile.method_of(entry).name, settings))
+        Point(task, entry, number, settings, _file_name(profile, task, entry, settings))
         for task, entry in product(profile.tasks, names or profile.selection)
         for number, settings in enumerate(grid(profile, entry))
     ]
     return picked(found, records)
 
 
-def _file_name(task: str, method: str, settings: dict[str, Any]) -> str:
-    """Return a name to read: the task, the method, and the settings in alphabetical order."""
-    values = (f"{key}={_text(value)}" for key, value in sorted(settings.items()))
-    return f"{task}--{method}--{','.join(values)}.json".replace("/", "_")
+def _file_name(profile: Profile, task: str, entry: str, settings: dict[str, Any]) -> str:
+    """Return a name to read: the task, the method, and the settings of the entry and the point, in order."""
+    values = (f"{key}={_text(value)}" for key, value in sorted({**profile.changes(task, entry), **settings}.items()))
+    return f"{task}--{profile.method_of(entry).name}--{','.join(values)}.json".replace("/", "_")
 
 
 def _text(value: Any) -> str:
@@ -107,6 +108,5 @@ def not_chosen(profile: Profile, entries: Collection[str]) -> list[str]:
 
 
 def settings_at(profile: Profile, point: Point) -> dict[str, Any]:
-    """Return all settings of a point: those of its entry with nothing chosen yet, the point's, and the first seed."""
-    given = profile.settings_for(point.task, point.entry, varied=False)
-    return {**given, **point.settings, "seed": profile.seeds[0]}
+    """Return all settings of a point: those of its entry, the point's in their place, and the first seed."""
+    return {**profile.settings_for(point.task, point.entry), **point.settings, "seed": profile.seeds[0]}

@@ -1,4 +1,4 @@
-"""Checks of the names in a profile: of its tasks, models and variants."""
+"""Checks of a profile: of the names of its tasks, models and variants, and of where it gives seeds."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -31,6 +31,21 @@ def check_names_of_records(tasks: Iterable[str], models: Iterable[str]) -> None:
                 f"models: records would name both {other} and {model} {called!r}, and count them as one: give the "
                 "path of a copy of one, or of a link to it, that has another name"
             )
+
+
+def check_written_apart(what: str, names: Iterable[str]) -> None:
+    """Raise ``ValueError`` for two names that are one in the name of a file, where ``_`` stands for ``/``."""
+    given: dict[str, str] = {}
+    for name in names:
+        if (other := given.setdefault(name.replace("/", "_"), name)) != name:
+            raise ValueError(f"{what}: the records of {other} and of {name} would have one file name: rename one")
+
+
+def check_no_seed(tables: Mapping[str, Collection[str]]) -> None:
+    """Raise ``ValueError`` if one of some tables of settings, given by their places, has a seed."""
+    for where, settings in tables.items():
+        if "seed" in settings:
+            raise ValueError(f"{where}: it gives a seed, but seeds come from `seeds`, the same for every entry")
 
 
 def check_variants(variants: Mapping[str, Variant], tasks: Collection[str]) -> None:

@@ -1,16 +1,24 @@
 """What a profile says: the defaults, then the profile that it is based on, then its own file, merged table by table."""
 
 from collections.abc import Mapping
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from semalign.errors import nearest
 from semalign.experiments.profile_paths import FOLDER, profile_path
 from semalign.yaml_text import read_mapping
 
 BASED_ON = "based_on"
-DROPPABLE = ("tasks", "teachers", "variants", "selection")
-"""The tables of which a profile can leave out what the one that it is based on has: it says ``null`` there."""
+DROPPABLE = {
+    "tasks": "write `{}: {{}}`",
+    "teachers": "name the tasks that it is for",
+    "variants": "write `{}: {{}}`",
+    "selection": "give it the values of each setting to choose from",
+}
+"""The tables of which a profile can leave out what the one that it is based on has: it says ``null`` there.
+
+For each there is what to write where nothing is left out.
+"""
 
 
 def profile_files(name: str | Path) -> list[Path]:
@@ -43,12 +51,33 @@ def _base(path: Path) -> Path | None:
 
 
 def profile_content(name: str | Path) -> dict[str, Any]:
-    """Return all keys and values of a profile; see :func:`profile_files` for the arguments and errors."""
-    content: dict[str, Any] = reduce(merge, map(read_mapping, profile_files(name)), {})
+    """Return all keys and values of a profile; see :func:`profile_files` for the arguments and errors.
+
+    Raises:
+        ValueError: for a task or an entry that is ``null``, but is in no profile that this one is based on.
+    """
+    content: dict[str, Any] = {}
+    for path in profile_files(name):
+        change = read_mapping(path)
+        for table, remedy in DROPPABLE.items():
+            _check_dropped(f"{path}: {table}", _entries(content, table), _entries(change, table), remedy)
+        content = merge(content, change)
     for table in DROPPABLE:
         if isinstance(content.get(table), Mapping):
             content[table] = {key: value for key, value in content[table].items() if value is not None}
     return content
+
+
+def _entries(content: Mapping[str, Any], table: str) -> Mapping[str, Any]:
+    found = content.get(table)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _check_dropped(where: str, base: Mapping[str, Any], change: Mapping[str, Any], remedy: str) -> None:
+    """Raise ``ValueError`` for an entry that is null but not there to be left out."""
+    for key in (key for key, value in change.items() if value is None and key not in base):
+        other = ", and nothing that the profile is based on has it" if base else ""
+        raise ValueError(f"{where}.{key}: it is empty{other}: {remedy.format(key)}{nearest(key, base)}")
 
 
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Profiles: which models, tasks and settings a run uses. Packaged YAML: common defaults and a sparse override each."""
 
 import shlex
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +9,13 @@ from typing import Annotated, Any
 from pydantic import Field, PrivateAttr, ValidationError
 
 from semalign.errors import problems
-from semalign.experiments.profile_checks import check_names, check_names_of_records, check_variants
+from semalign.experiments.profile_checks import (
+    check_names,
+    check_names_of_records,
+    check_no_seed,
+    check_variants,
+    check_written_apart,
+)
 from semalign.experiments.profile_content import merge, profile_content
 from semalign.experiments.profile_parts import EvaluationProfile, Strict, TaskProfile, Variant
 from semalign.experiments.profile_paths import FOLDER, profile_names, profile_path
@@ -70,13 +77,12 @@ class Profile(Strict):
         named = self.variants[entry].method if entry in self.variants else None
         return method(named or (entry if entry in methods() else PAPER))
 
-    def settings_for(self, task: str, entry: str | None = None, *, varied: bool = True) -> dict[str, Any]:
+    def settings_for(self, task: str, entry: str | None = None) -> dict[str, Any]:
         """Return the settings of an entry on a task: the profile's, the task's, then those of its variant.
 
         Args:
             task: name of the task.
             entry: a method or a variant; None: SemAlign.
-            varied: without it, what the variant changes is left out, as where its settings are being chosen.
         """
         entry = entry or PAPER
         chosen = self.method_of(entry)
@@ -87,8 +93,11 @@ class Profile(Strict):
             shared = {key: value for key, value in self.transfer.items() if key in common}
         values = {key: getattr(self.tasks[task], name) for key, name in chosen.of_task.items()}
         of_task = {key: value for key, value in values.items() if value is not None}
-        changes = self.variants[entry].settings_for(task) if varied and entry in self.variants else {}
-        return {**shared, **of_task, **changes}
+        return {**shared, **of_task, **self.changes(task, entry)}
+
+    def changes(self, task: str, entry: str) -> dict[str, Any]:
+        """Return what the variant of an entry sets on a task; nothing for an entry without one."""
+        return self.variants[entry].settings_for(task) if entry in self.variants else {}
 
     def teachers_for(self, task: str, entry: str | None = None) -> list[str]:
         """Return the teachers of a task, the general one first; with an entry, those that it runs from, if any."""
@@ -140,11 +149,15 @@ def _check(profile: Profile) -> None:
     """Check that tasks, teachers and entries go together, and that each method takes the settings of its entry."""
     if not profile.tasks:
         raise ValueError("tasks: it names none")
-    check_names_of_records(profile.tasks, [profile.teacher, profile.student, *profile.teachers])
+    models = [profile.teacher, profile.student, *profile.teachers]
+    check_names_of_records(profile.tasks, models)
     check_variants(profile.variants, profile.tasks)
     for teacher, tasks in profile.teachers.items():
         check_names(f"teacher {teacher!r} names no task of it", tasks, profile.tasks)
     entries = [*methods(), *profile.variants]
+    for what, names in (("tasks", profile.tasks), ("models", models), ("variants", entries)):
+        check_written_apart(what, names)
+    check_no_seed(_settings(profile))
     check_names("further_entries names no method or variant", profile.further_entries, entries)
     check_names("selection names no method or variant", profile.selection, entries)
     if len(set(profile.seeds)) < len(profile.seeds):
@@ -156,6 +169,16 @@ def _check(profile: Profile) -> None:
             profile.method_of(entry).settings(**settings)
         except ValueError as error:
             raise ValueError(f"{entry} on {task}: {error}") from error
+
+
+def _settings(profile: Profile) -> dict[str, Mapping[str, Any]]:
+    """Return all tables of settings that a profile gives, by their places."""
+    variants = profile.variants.items()
+    of_variants = {
+        f"variants.{name}.{task}": each for name, v in variants for task, each in v.__pydantic_extra__.items()
+    }
+    of_selection = {f"selection.{name}": choices for name, choices in profile.selection.items()}
+    return {"transfer": profile.transfer, **of_variants, **of_selection}
 
 
 def _known_keys() -> set[str]:

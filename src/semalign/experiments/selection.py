@@ -23,7 +23,7 @@ from semalign.files import atomic_path
 from semalign.methods.runner import run_method
 from semalign.models.loading import LanguageModel
 from semalign.paths import results_dir
-from semalign.results.records import PAPER, read_record
+from semalign.results.records import read_record
 
 TABLE = "selection.csv"
 ROUNDING = 1e-9  # percent; a score is a quotient of two counts
@@ -117,13 +117,14 @@ def _line(point: Point, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def chosen(profile: Profile, table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the best points in the form of a profile's ``variants``."""
+    """Return the best points in the form of a profile's ``variants``, on top of what these say now."""
     variants: dict[str, dict[str, Any]] = {}
     for _, line in table[table["best"]].iterrows():
-        entry = line["variant"]
-        method = profile.method_of(entry).name
-        named = {} if method in (entry, PAPER) else {"method": method}
-        variants.setdefault(entry, named)[line["task"]] = list(grid(profile, entry))[line["point"]]
+        entry, task = line["variant"], line["task"]
+        given = profile.variants[entry].model_dump(exclude_unset=True) if entry in profile.variants else {}
+        point = list(grid(profile, entry))[line["point"]]
+        variant = variants.setdefault(entry, given)
+        variant[task] = variant.get(task, {}) | point
     return variants
 
 

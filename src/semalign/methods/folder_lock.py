@@ -5,11 +5,11 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from semalign.cache_folder import LOCK
+from semalign.cache_folder import LOCK, locked_file
 from semalign.disk import write_errors
 from semalign.models import processes
 from semalign.outputs import check_folder
@@ -17,7 +17,6 @@ from semalign.outputs import check_folder
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
-TRIES = 100  # of a lock on a file that others remove
 
 
 def alone_in_output_dir(run: Callable[P, R]) -> Callable[P, R]:
@@ -64,28 +63,20 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _taken(folder: Path) -> int:
     """Return the open file whose lock this process has."""
-    for _ in range(TRIES):
-        folder.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # the run that made the folder has just removed it
-            descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-            if _locked(descriptor, folder):
-                return descriptor
-    raise _taken_by_another(folder)
+    descriptor = locked_file(folder, partial(_lock, folder))
+    if descriptor is None:
+        raise _taken_by_another(folder)
+    return descriptor
 
 
-def _locked(descriptor: int, folder: Path) -> bool:
-    """Lock a file, or close it; return whether it was locked, and not removed just now by the run that had it."""
+def _lock(folder: Path, descriptor: int) -> None:
+    """Lock a file alone; where the disk has no locks, this warns."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
-        os.close(descriptor)
         raise _taken_by_another(folder) from None
     except OSError as error:
         logger.warning("%s cannot be locked (%s): start no other run there before this one ends", folder, error)
-    if os.fstat(descriptor).st_nlink:
-        return True
-    os.close(descriptor)
-    return False
 
 
 def _taken_by_another(folder: Path) -> OSError:

@@ -12,9 +12,9 @@ from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import load_file
 
 from semalign.models.loading import LanguageModel
-from semalign.models.saved_files import CONFIGURATIONS, RECORD, files_of_result, strangers
+from semalign.models.saved_files import files_of_result, strangers
 from semalign.models.saving import save_model
-from semalign.results.records import read_record
+from semalign.results.records import CONFIGURATIONS, RECORD, read_record
 from semalign.settings import MethodSettings, TrainingSettings, deciding
 
 logger = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """What a method trains on, of the rows that it is given: how many of them, and whose responses."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from semalign.files import json_fingerprint
 from semalign.models.answers import LONGEST, greedy_answers
@@ -14,6 +14,7 @@ from semalign.training.adaptation import Inputs
 
 logger = logging.getLogger(__name__)
 Rows = Sequence[dict[str, str]]
+SHOWN = 10  # numbers of rows in a message
 
 
 def rows_to_train(inputs: Inputs) -> Rows:
@@ -54,25 +55,32 @@ def _answered(inputs: Inputs, rows: Rows) -> Rows:
     pair, prompts = inputs.pair, [row["prompt"] for row in rows]
     key = json_fingerprint([pair.fingerprints["teacher"], pair.computed_by, LONGEST, prompts])
     answers = computed_once(cache_dir() / "answers" / f"{key}.json", lambda: greedy_answers(pair.teacher, prompts))
-    ended = [{"prompt": p, "response": answer} for p, answer in zip(prompts, answers, strict=True) if answer]
-    if not ended:
+    answered = {
+        number: {"prompt": prompt, "response": answer}
+        for number, (prompt, answer) in enumerate(zip(prompts, answers, strict=True), start=1)
+        if answer
+    }
+    if not answered:
         raise ValueError(f"the teacher ends none of its answers to {len(rows)} prompts within {LONGEST} tokens")
-    if left_out := len(rows) - len(ended):
+    if left_out := len(rows) - len(answered):
         logger.warning("%d of %d rows are left out: the teacher ends no answer to them", left_out, len(rows))
-    return _readable(pair, ended)
+    return _readable(pair, answered)
 
 
-def _readable(pair: Pair, rows: Rows) -> Rows:
-    """Return the rows that both models can read."""
-    found, why = [], ""
-    for row in rows:
+def _readable(pair: Pair, rows: Mapping[int, dict[str, str]]) -> Rows:
+    """Return the rows that both models can read; those that they cannot read are told by their numbers."""
+    found, left_out = [], {}
+    for number, row in rows.items():
         try:
             pair.encode([row])
             found.append(row)
         except ValueError as error:
-            why = str(error)
+            left_out[number] = str(error).replace(", row 1", f", row {number}", 1)  # it was read alone, as the first
+    why = next(iter(left_out.values()), "")
     if not found:
         raise ValueError(f"no answer of the teacher can be read by both models: {why}")
-    if left_out := len(rows) - len(found):
-        logger.warning("%d of %d answers of the teacher are left out: %s", left_out, len(rows), why)
+    if left_out:
+        numbers = ", ".join(map(str, list(left_out)[:SHOWN])) + (", ..." if len(left_out) > SHOWN else "")
+        told = "%d of %d answers of the teacher are left out, to rows %s: %s"
+        logger.warning(told, len(left_out), len(rows), numbers, why)
     return found

@@ -33,6 +33,11 @@ def locate(name: str | Path) -> str:
     raise FileNotFoundError(f"no model {text!r}{_instead(text)}")
 
 
+def record_name(name: str | Path) -> str:
+    """Return what records call a model: the last part of where it is; errors as for :func:`locate`."""
+    return Path(locate(name)).name.removesuffix(".gguf")
+
+
 def _instead(name: str) -> str:
     """Return what to say of a name that stands for no model: the nearest one that does, or how to get one."""
     if name in MODELS:

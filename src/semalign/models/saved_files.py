@@ -14,10 +14,9 @@ from safetensors import safe_open
 
 from semalign.cache_folder import notes_of
 from semalign.files import file_sha256
-from semalign.results.records import read_record
+from semalign.results.records import RECORD, read_record
 
-RECORD, CARD = "record.json", "README.md"
-CONFIGURATIONS = ("config.json", "adapter_config.json")  # without one of these a folder holds no model or adapter
+CARD = "README.md"
 LISTED = "files"  # the entry of a record's details with the other files of the result
 METRICS = ("training_loss", "response_nll")  # of the record of a transfer
 LARGE = 2**28  # bytes; a larger file is known by its size alone

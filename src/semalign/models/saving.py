@@ -12,8 +12,8 @@ from peft import PeftModel
 
 from semalign.files import moved_into
 from semalign.models.loading import LanguageModel
-from semalign.models.saved_files import CARD, CONFIGURATIONS, LISTED, RECORD, stamps
-from semalign.results.records import write_record
+from semalign.models.saved_files import CARD, LISTED, stamps
+from semalign.results.records import CONFIGURATIONS, RECORD, write_record
 from semalign.stopping import postponed
 
 logger = logging.getLogger(__name__)

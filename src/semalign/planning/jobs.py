@@ -1,9 +1,9 @@
 """The jobs of a profile: cells of its comparison, selection points, analyses and notebooks, each with its needs."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,16 @@ from semalign.methods.seeking.settings import SeekingSettings
 from semalign.paths import project_root
 from semalign.planning import scoring
 from semalign.planning.job import Job, Kind
+from semalign.planning.left_out import planned
 from semalign.planning.machines import MACHINES, Machine
+from semalign.planning.notebooks import notebook_phases
 from semalign.planning.phases import phases_of
 from semalign.planning.setup import AS_GIVEN, Options, Phase, Setup
 from semalign.planning.shapes import shapes_of
 from semalign.planning.stored import States, states_on_disk
 from semalign.planning.texts import ProfileTexts, Texts, needs_generation
-from semalign.settings import TransferSettings
 
+logger = logging.getLogger(__name__)
 HOST = 4 * 10**9  # bytes of Python with PyTorch, transformers and lm-eval
 
 
@@ -39,7 +41,10 @@ def plan(
     options: Options = AS_GIVEN,
     texts: ProfileTexts | None = None,
 ) -> list[Job]:
-    """Return the jobs of a profile; nothing is loaded, run or written.
+    """Return the jobs of a profile whose needs can be told; nothing is loaded, run or written.
+
+    Others are left out with a warning: those of a method with settings of its own kind, of a GGUF file or of a mixture
+    of experts.
 
     Args:
         profile: the profile.
@@ -52,7 +57,17 @@ def plan(
         FileNotFoundError: for a model whose configuration is neither here nor packaged.
         ValueError: for an unknown entry, or a configuration that cannot be read.
     """
-    return list(_Planner(profile, machine, options, texts or ProfileTexts(profile)).jobs(names))
+    jobs, left_out = with_left_out(profile, names, machine, options, texts or ProfileTexts(profile))
+    for line in left_out:
+        logger.warning("%s", line)
+    return jobs
+
+
+def with_left_out(
+    profile: Profile, names: Sequence[str] | None, machine: Machine, options: Options, texts: ProfileTexts
+) -> tuple[list[Job], list[str]]:
+    """Return the jobs of a profile as :func:`plan` does, and lines that say what is left out of them."""
+    return planned(_Planner(profile, machine, options, texts).jobs(names))
 
 
 class _Planner:
@@ -63,18 +78,15 @@ class _Planner:
         self.scored = cache(self._scored)
         self._transfers: dict[str, Job] = {}  # by what they depend on
 
-    def jobs(self, names: Sequence[str] | None) -> Iterator[Job]:
-        """Yield all jobs: cells, points of the grids, analyses and notebooks."""
-        yield from (self.cell(cell) for cell in cells(self.profile, names))
+    def jobs(self, names: Sequence[str] | None) -> Iterator[Callable[[], Job]]:
+        """Yield functions that make all jobs: cells, points of the grids, analyses and notebooks."""
+        yield from (partial(self.cell, cell) for cell in cells(self.profile, names))
         by_name = {point.file_name: point for point in points(self.profile)}  # entries of one method may share a record
-        yield from map(self.point, by_name.values())
-        setup = self.setup(self.profile.teacher, self.profile.student)
+        yield from (partial(self.point, point) for point in by_name.values())
         for name in dict.fromkeys((self.profile.teacher, self.profile.student)):
-            read = setup.reading(shapes_of(name)), scoring.decomposition(setup, shapes_of(name), self._read())
-            yield self.job("decomposition", None, name, None, read)
-        both = setup.reading(setup.teacher, setup.student), scoring.cka(setup, self._read())
-        yield self.job("cka", self.profile.teacher, self.profile.student, None, both)
-        yield from _notebooks(self, setup)
+            yield partial(self.decomposition, name)
+        yield self.similarity
+        yield from (partial(self.notebook, path) for path in sorted((project_root() / "notebooks").glob("*.py")))
 
     def setup(self, teacher: str, student: str) -> Setup:
         """Return the setup of two models."""
@@ -95,6 +107,28 @@ class _Planner:
         settings = settings_at(self.profile, point)
         found = self.transferred("selection", point.entry, self.profile.teacher, point.task, settings)
         return replace(found, name=Path(point.file_name).stem)
+
+    def decomposition(self, name: str) -> Job:
+        """Return the job of a model's decomposition."""
+        setup = self.of_profile()
+        read = setup.reading(shapes_of(name)), scoring.decomposition(setup, shapes_of(name), self._read())
+        return self.job("decomposition", None, name, None, read)
+
+    def similarity(self) -> Job:
+        """Return the job of the similarity of both models' layers."""
+        setup = self.of_profile()
+        both = setup.reading(setup.teacher, setup.student), scoring.cka(setup, self._read())
+        return self.job("cka", self.profile.teacher, self.profile.student, None, both)
+
+    def notebook(self, path: Path) -> Job:
+        """Return the job of a notebook."""
+        return self.job(
+            "notebook", None, path.stem, None, notebook_phases(path, self.profile, self.of_profile, self.texts)
+        )
+
+    def of_profile(self) -> Setup:
+        """Return the setup of the profile's own models."""
+        return self.setup(self.profile.teacher, self.profile.student)
 
     def transferred(self, kind: Kind, entry: str, teacher: str, task: str, values: dict[str, Any]) -> Job:
         """Return the job of a transfer, the same for jobs that differ in the seed only."""
@@ -154,17 +188,3 @@ class _Planner:
         name = name or "--".join(part.replace("/", "_") for part in (kind, teacher, student) if part)
         entry, done = entry or kind, tuple(phases)
         return Job(name, kind, entry, teacher, student, task, done, peak, host, gpus, states=states or {})
-
-
-def _notebooks(planner: _Planner, setup: Setup) -> Iterator[Job]:
-    """Yield the notebooks: some train, once in the plan, as SemAlign does; others hold both models, or read records."""
-    for path in sorted((project_root() / "notebooks").glob("*.py")):
-        code = re.sub(r"^#.*", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        trains = re.search(r"\b(transfer|run_method|run_cell)\(", code)
-        holds = trains or "load_model" in code
-        phases = [setup.reading(setup.teacher, setup.student) if holds else Phase("read", 0, 0, 60.0)]
-        if trains:
-            task = next(iter(planner.profile.tasks))
-            settings = TransferSettings(**planner.profile.settings_for(task))
-            phases += phases_of(setup, settings, planner.texts.training(task))
-        yield planner.job("notebook", None, path.stem, None, phases)

@@ -8,7 +8,7 @@ import torch
 
 from semalign.experiments.profiles import Profile
 from semalign.planning.job import Job
-from semalign.planning.jobs import plan
+from semalign.planning.jobs import with_left_out
 from semalign.planning.machines import Machine
 from semalign.planning.setup import Options
 from semalign.planning.texts import ProfileTexts
@@ -55,7 +55,7 @@ def remedies(
     left = {job.name: job for job in jobs if not fits(job, machine)}
     found: dict[str, str] = {}
     for remedy in (*CHOICES, ALL) if left else ():
-        again = plan(profile, _entries(left.values()), machine, _both(options, remedy.options), texts)
+        again, _ = with_left_out(profile, _entries(left.values()), machine, _both(options, remedy.options), texts)
         for job in again:
             if job.name in left and fits(job, machine):
                 found[job.name] = remedy.text

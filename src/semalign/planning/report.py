@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from semalign.experiments.profiles import Profile
 from semalign.planning.job import KEPT, Job
-from semalign.planning.jobs import plan
+from semalign.planning.jobs import with_left_out
 from semalign.planning.machines import GB, USABLE, Machine
 from semalign.planning.remedies import remedies
 from semalign.planning.scoring import LAUNCH
@@ -28,12 +28,13 @@ class Totals(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A plan with what it assumes, what makes the jobs fit that do not, and its totals."""
+    """A plan with what it assumes, what makes the jobs fit that do not, its totals, and what is left out of it."""
 
     jobs: list[Job]
     assumptions: list[str]
     remedies: Mapping[str, str]
     totals: Totals
+    left_out: list[str]
 
     def table(self) -> list[tuple[str, ...]]:
         """Return the header and a row for the jobs that differ in name only, then the totals."""
@@ -44,7 +45,7 @@ class Report(NamedTuple):
 
     def text(self) -> str:
         """Return the plan for a terminal."""
-        return "\n".join([*aligned(self.table()), *self.problems(), *self.assumptions])
+        return "\n".join([*aligned(self.table()), *self.left_out, *self.problems(), *self.assumptions])
 
     def problems(self) -> list[str]:
         """Return a line for the jobs of each entry that do not fit, with what makes them fit."""
@@ -67,15 +68,16 @@ class Report(NamedTuple):
             | {"phases": [phase._asdict() for phase in job.phases], "remedy": self.remedies.get(job.name)}
             for job in self.jobs
         ]
-        return {"jobs": jobs, "totals": self.totals._asdict(), "assumptions": self.assumptions}
+        said = {"left_out": self.left_out, "assumptions": self.assumptions}
+        return {"jobs": jobs, "totals": self.totals._asdict(), **said}
 
 
 def report(profile: Profile, names: Sequence[str] | None, machine: Machine, options: Options) -> Report:
     """Return the plan of a profile; arguments and errors as in :func:`semalign.planning.plan`."""
     texts = ProfileTexts(profile)
-    jobs = plan(profile, names, machine, options, texts)
+    jobs, left_out = with_left_out(profile, names, machine, options, texts)
     found = remedies(profile, jobs, machine, options, texts)
-    return Report(jobs, assumptions(profile, jobs, machine, options, texts), found, totals(jobs))
+    return Report(jobs, assumptions(profile, jobs, machine, options, texts), found, totals(jobs), left_out)
 
 
 def totals(jobs: Sequence[Job]) -> Totals:
@@ -102,7 +104,7 @@ def assumptions(
         f"estimate for {machine.gpus} x {machine.name} with {size(machine.memory)}, {USABLE:.0%} of it usable; "
         f"{machine.half / 1e12:g} TFLOP/s in half precision, {machine.single / 1e12:g} in float32, "
         f"{machine.efficiency:.0%} of it reached; {machine.bandwidth / 1e12:g} TB/s",
-        f"models in {' and '.join(sorted(types))}: {sources}; read at {READ / GB:g} GB/s",
+        *([f"models in {' and '.join(sorted(types))}: {sources}; read at {READ / GB:g} GB/s"] if names else []),
         "layers are known only after attribution: worst case, the last teacher layer and the first student layer, "
         "unless the profile names them",
         "generation by transformers: counted as if every batch went on to its longest answer; a step takes at least "

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig
 from semalign.models.architecture import Architecture
 from semalign.models.located import locate
 from semalign.models.pretrained import load_config
+from semalign.planning.left_out import UnplannedError
 from semalign.planning.saved import saved_by_mlp
 from semalign.yaml_text import read_mapping
 
@@ -79,6 +80,7 @@ def shapes_of(name: str) -> Shapes:
 
     Raises:
         FileNotFoundError: if there is neither; it says how to get the configuration.
+        UnplannedError: for a GGUF file, or a mixture of experts.
         ValueError: for a configuration that cannot be read.
     """
     folder = configured_folder(name)
@@ -97,7 +99,8 @@ def configured_folder(name: str) -> Path | None:
     """Return the folder that has the configuration of a model; None for a model of the hub that is not here."""
     found = Path(locate(name))
     if found.suffix == ".gguf" and found.is_file():
-        raise ValueError(f"{found}: a plan reads config.json, and a GGUF file has none: give the folder of the model")
+        told = f"{found}: a plan reads config.json, and a GGUF file has none: give the folder of the model"
+        raise UnplannedError(told)
     if found.exists():
         return found
     cached = try_to_load_from_cache(name, "config.json")
@@ -120,10 +123,12 @@ def from_config(config: PretrainedConfig, name: str, source: str = "its configur
     """Return the numbers of a model with a configuration; the model is made without memory for its weights.
 
     Raises:
-        ValueError: for an architecture without a layout, or a mixture of experts.
+        UnplannedError: for a mixture of experts.
+        ValueError: for an architecture without a layout.
     """
     if getattr(config.get_text_config(), "num_experts_per_tok", None):
-        raise ValueError(f"{name} is a mixture of experts, whose experts a plan does not count: measure a short run")
+        told = f"{name} is a mixture of experts, whose experts a plan does not count: measure a short run"
+        raise UnplannedError(told)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     architecture, text = Architecture(model), config.get_text_config()

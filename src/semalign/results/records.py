@@ -26,13 +26,20 @@ if TYPE_CHECKING:  # pandas takes seconds to import
 PAPER = "semalign"  # the method with the paper's settings
 NONE = "none"  # in place of a method, for a model without a transfer
 CHECKSUM = "checksum"
+OWN = {"fingerprints", "configuration", "metric"}  # keys that a file of something else hardly has
+RECORD = "record.json"  # of a model or an adapter, beside it
+CONFIGURATIONS = ("config.json", "adapter_config.json")  # without one of these a folder holds no model or adapter
 
 
 class DamagedRecordError(ValueError):
-    """A file that does not hold a run record as it was written; ``reason`` says what is wrong with it."""
+    """A file that does not hold a run record as it was written; ``reason`` says what is wrong with it.
 
-    def __init__(self, path: Path | str, reason: str) -> None:
-        super().__init__(f"{path} is damaged ({reason}): delete it and make it again")
+    A file that was written as something else is not said to be damaged.
+    """
+
+    def __init__(self, path: Path | str, reason: str, *, ours: bool = True) -> None:
+        told = f"is damaged ({reason}): delete it and make it again"
+        super().__init__(f"{path} {told if ours else 'is no run record: choose a folder that holds run records alone'}")
         self.reason = reason
 
 
@@ -89,7 +96,8 @@ def read_record(path: Path | str) -> dict[str, Any]:
     try:
         record = _checked(content, "it")
     except ValueError as error:
-        raise DamagedRecordError(path, str(error)) from error
+        ours = written is not None or not isinstance(content, dict) or not OWN.isdisjoint(content)
+        raise DamagedRecordError(path, str(error), ours=ours) from error
     if written is not None and written != _checksum(content):  # a record from before there were checksums has none
         raise DamagedRecordError(path, "its checksum is that of other content")
     return record
@@ -106,7 +114,8 @@ def _checksum(content: dict[str, Any]) -> str:
 def read_records(folder: Path | str, only: Collection[str] | None = None) -> "pd.DataFrame":
     """Return records as a table with the record's keys, ``low`` and ``high``, and ``path``, which is in the folder.
 
-    What a record says of its training has columns too (:meth:`semalign.results.training.Training.columns`).
+    What a record says of its training has columns too (:meth:`semalign.results.training.Training.columns`). In a folder
+    that holds a model or an adapter, the other JSON files are the model's.
 
     Args:
         folder: folder of the records.
@@ -121,7 +130,8 @@ def read_records(folder: Path | str, only: Collection[str] | None = None) -> "pd
         raise FileNotFoundError(f"no folder {folder} to read run records from")
     rows = []
     for path in sorted(folder.rglob("*.json") if only is None else filter(Path.is_file, map(folder.joinpath, only))):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):  # it is being written
+        being_written = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if being_written or _of_model(path):
             continue
         record = read_record(path)
         low, high = record["interval"] or (None, None)
@@ -130,6 +140,11 @@ def read_records(folder: Path | str, only: Collection[str] | None = None) -> "pd
     import pandas as pd
 
     return pd.DataFrame(rows, columns=[*RunRecord.model_fields, "low", "high", "path", *NO_TRAINING.columns()])
+
+
+def _of_model(path: Path) -> bool:
+    """Return whether a JSON file belongs to a model or an adapter that is in the same folder."""
+    return path.name != RECORD and any((path.parent / name).is_file() for name in CONFIGURATIONS)
 
 
 def _checked(content: Any, what: str) -> dict[str, Any]:

@@ -125,6 +125,5 @@ def not_as_chosen(profile: Profile, grid: pd.DataFrame) -> list[str]:
         f"{entry} on {title(task)}"
         for entry, tasks in variants.items()
         for task in profile.tasks
-        if task in tasks
-        and {**profile.settings_for(task, entry, varied=False), **tasks[task]} != profile.settings_for(task, entry)
+        if task in tasks and {**profile.settings_for(task, entry), **tasks[task]} != profile.settings_for(task, entry)
     ]
