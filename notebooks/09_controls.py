@@ -79,6 +79,7 @@ PAIRS = [
     ("semalign-last", "permuted-last"),
     ("semalign-last", "output-last"),
     ("semalign-last", "semalign"),
+    ("semalign-signed", "permuted-signed"),
     ("semalign-signed", "semalign"),
     ("semalign", "seeking"),
     ("semalign", "laten"),
@@ -98,7 +99,7 @@ found = {
 # %% [markdown]
 # ## The answer in numbers
 #
-# `semalign` is the paper's method with the paper's settings. `semalign-last` and `permuted-last` are `semalign` and `permuted-atoms` with the last layers paired, and `semalign-signed` has those that the signed sum of attribution chooses; `layer-cosine` is the layer term alone, and `permuted-layer` the same with permuted atoms. [Baselines and controls](../baselines.md) describes each {term}`control`.
+# `semalign` is the paper's method with the paper's settings. `semalign-last` and `permuted-last` are `semalign` and `permuted-atoms` with the last layers paired, and `semalign-signed` and `permuted-signed` with those that the signed sum of attribution chooses; `layer-cosine` is the layer term alone, and `permuted-layer` the same with permuted atoms. [Baselines and controls](../baselines.md) describes each {term}`control`.
 
 # %% tags=["hide-input"]
 shown = pd.concat(lines for each in beside for lines in found[each.profile.name].values())
