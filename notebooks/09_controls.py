@@ -127,7 +127,7 @@ for each in beside:
     suffix, of = each.profile.student, found[each.profile.name]
     for measure, short, better in ((NLL, "nll", "below"), (SCORE, "score", "above")):
         page.save(of[measure], f"pairs-{short}-{suffix}")
-        caption = f"Student {each.profile.student}: differences in {measure.name}, in {measure.unit}, ± half of the 95% interval over {of[measure]['n'].max()} {'rows' if measure is NLL else 'items'} and {of[measure]['seeds'].max()} seeds. Bold: p, corrected for all {len(of[measure])} differences of this table, is below 0.05. The first entry is better {better} zero."
+        caption = f"Student {each.profile.student}: differences in {measure.name}, in {measure.unit}, ± half of the 95% interval over {of[measure]['n'].max()} {'rows' if measure is NLL else 'items'} and {of[measure]['seeds'].max()} seeds. Bold: p, corrected for all {(~of[measure]['single']).sum()} differences of this table, is below 0.05. The first entry is better {better} zero."
         shown = pairs.pair_table(each.profile, ASKED[each.profile.name], of[measure], measure)
         made = table(shown, caption, f"tab-pairs-{short}-{suffix}")
         display(

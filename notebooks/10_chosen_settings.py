@@ -18,7 +18,7 @@
 # **When every method has settings chosen on validation data, which one does best, and is there a better version of the paper's?**
 #
 # - With fewer training rows and chosen settings, `semalign-tuned`, the paper's objective with a rate of its own, trained a student only once: the one that was cut from the teacher, on MMLU. Its score there is not shown to differ from those with permuted and random atoms. Where another entry without cross-entropy is shown to differ from its permuted form, it is by about a thousandth of a nat at most, in trainings that hardly changed the student ({numref}`tab-permuted-forms-shown`). Beside {term}`labels`, where all train, the paper's map does better than permuted atoms for this student alone: in held-out loss on HumanEval ({numref}`tab-permuted-forms-shown-micro-sibling`). In score on MBPP the difference is shown over the eight tests of {numref}`tab-tuned-equality-micro-sibling`, which were planned afterwards, and not over all comparisons of the entry ({numref}`tab-differences-semalign-ce-micro-sibling`).
-# - Labels do best, on all layers (`sft`) or on one: `sft`, in three epochs, scores higher than most entries, and one method is shown to score higher than it, on one benchmark: Seeking on MMLU, for the student that was cut from the teacher. There the means of several entries are above that of `sft`, labels at one layer among them. The mean score of labels alone at the same layer is higher than that of the paper's objective on each benchmark and for both students, beyond chance on GSM8K and HumanEval for the student that was trained apart and on all but GSM8K for the other. In all but one of these cases the paper's objective did not train the student, so that this compares labels with the student as it was.
+# - Training on labels does best in most cases, on all layers (`sft`) or on one: `sft`, in three epochs, scores higher than most entries, and one method is shown to score higher than it, on one benchmark: Seeking on MMLU, for the student that was cut from the teacher. There the means of several entries are above that of `sft`, labels at one layer among them. The mean score of labels alone at the same layer is higher than that of the paper's objective on each benchmark and for both students, beyond chance on GSM8K and HumanEval for the student that was trained apart and on all but GSM8K for the other. In all but one of these cases the paper's objective did not train the student, so that this compares labels with the student as it was.
 # - With the paper's map beside them, labels are not shown to score higher than alone, and on MBPP, for the student that was trained apart, they score lower. They leave a higher held-out loss than alone in most cases, for the second student by less than the margin ({numref}`tab-tuned-equality`, {numref}`tab-tuned-equality-micro-sibling`).
 # - Searches for a change of the objective that beats what one would run anyway, by more than its control does, found none.
 # - **What this does not show**: what these methods reach at the paper's sizes, which is in [Controls](09_controls.ipynb), or with other models.
@@ -174,7 +174,7 @@ def show_differences(each, of_each, ending=""):
             continue
         for suffix, teachers, shown in controls.difference_tables(each.profile, name, lines):
             source = f"from {' and '.join(teachers)}{of}"
-            caption = f"`{name}` minus X in points, {source}, ± half of the 95% interval. Bold: p, corrected for all {len(lines)} lines, is below 0.05; the data have every p. Above zero `{name}` is better."
+            caption = f"`{name}` minus X in points, {source}, ± half of the 95% interval. Bold: p, corrected for all {(~lines['single']).sum()} lines, is below 0.05; the data have every p. Above zero `{name}` is better."
             made = table(shown, caption, f"tab-differences-{name}{suffix}{ending}")
             display(folded(made, f"{name} minus X, {source}"), page.provenance(data, each.command, each.paths))
 
@@ -207,7 +207,7 @@ def show_permuted(each, ending=""):
     page.save(lines, f"permuted-forms{ending}")
     page.show_table(
         pair_table(each.profile, pairs, lines, NLL),
-        f"Student {each.profile.student}: each map minus its permuted form in held-out NLL, in nats per token, ± half of the 95% interval over rows and seeds; below zero the map is better. Bold: p, corrected for all {len(lines)} lines, is below 0.05.",
+        f"Student {each.profile.student}: each map minus its permuted form in held-out NLL, in nats per token, ± half of the 95% interval over rows and seeds; below zero the map is better. Bold: p, corrected for all {(~lines['single']).sum()} lines, is below 0.05.",
         f"permuted-forms-shown{ending}",
         command=each.command,
         records=each.paths,
@@ -216,7 +216,7 @@ def show_permuted(each, ending=""):
     lines_of_measure = tested[NLL]
     page.show_table(
         pd.concat([equality_table(each.profile, BESIDE_LABELS, tested[measure], measure) for measure in tested]),
-        f"Student {each.profile.student}, the paper's map beside labels: is the difference shown to be small (*equal*), is there one (*differs*), or neither (*open*)? *Equal*: the 90% interval, which is shown, lies inside the margin; *differs*: p, corrected for all {len(lines_of_measure)} differences of the measure, is below 0.05. Held-out NLL in nats per token (margin {NLL.margin:g}), score in points (margin {SCORE.margin:g}).",
+        f"Student {each.profile.student}, the paper's map beside labels: is the difference shown to be small (*equal*), is there one (*differs*), or neither (*open*)? *Equal*: the 90% interval, which is shown, lies inside the margin; *differs*: p, corrected for all {(~lines_of_measure['single']).sum()} differences of the measure, is below 0.05. Held-out NLL in nats per token (margin {NLL.margin:g}), score in points (margin {SCORE.margin:g}).",
         f"tuned-equality{ending}",
         command=each.command,
         records=each.paths,

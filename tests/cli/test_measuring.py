@@ -47,7 +47,7 @@ def test_a_task_with_a_current_record_is_not_asked_again(model, tmp_path):
     written = path.read_bytes()
     assert invoke(*given, "--limit", 2).strip() == f"{first}, as {path} says" and path.read_bytes() == written
     assert "n=3" in invoke(*given) and path.read_bytes() != written
-    path.write_text("{}")
+    path.write_bytes(path.read_bytes()[:100])
     assert "n=3" in invoke(*given) and read_record(path)["n"] == 3
 
 

@@ -12,7 +12,7 @@ def test_what_cannot_be_told_is_left_out_with_one_line_for_each_reason():
     makers = [lambda: 1, lambda: fail("no configuration"), lambda: fail("experts"), lambda: fail("experts"), lambda: 2]
     assert planned(makers) == (
         [1, 2],
-        ["left out of the plan (1 jobs): no configuration", "left out of the plan (2 jobs): experts"],
+        ["left out of the plan (1 job): no configuration", "left out of the plan (2 jobs): experts"],
     )
 
 

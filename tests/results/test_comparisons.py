@@ -47,7 +47,7 @@ def test_every_method_with_the_same_teacher_and_task_is_taken_off(folder):
     assert lines.loc["kl", ["seeds", "other_seeds", "n"]].tolist() == [2, 3, 10]
     assert lines.loc["none", ["seeds", "other_seeds", "n"]].tolist() == [2, 1, 10]
     assert (table["low"] <= table["difference"]).all() and (table["difference"] <= table["high"]).all()
-    assert table["p_holm"].tolist() == holm(table["p"].tolist())
+    assert table["p_holm"].tolist() == holm(table["p"].tolist()) and not table["single"].any()
     assert lines.loc["none", "p"] < 0.02 < lines.loc["kl", "p"]
 
 
@@ -111,5 +111,6 @@ def test_only_some_files_may_be_read(folder):
     only = {"none-None-sums-None.json", "semalign-large-sums-0.json"}
     table = differences(folder, only=only, resamples=100)
     assert table[["minus", "seeds"]].values.tolist() == [["none", 1]]
+    assert table["single"].all() and table["p_holm"].isna().all() and table["p"].notna().all()
     assert gaps(folder, only=only).empty
     assert differences(folder, only=set()).empty

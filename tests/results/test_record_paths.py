@@ -32,14 +32,24 @@ def test_the_name_of_a_record_leaves_room_for_that_of_its_answers(tmp_path):
         (tmp_path / ("a" * 239 + ".answers.jsonl.gz")).touch()
 
 
-def test_a_record_of_the_same_models_may_be_replaced(tmp_path):
+def test_a_record_of_the_same_models_may_be_replaced(tmp_path, monkeypatch):
     path = tmp_path / "micro_gsm8k.json"
     check_same_models(path, student="student", adapter=None)
     write_record(path, make_record(**RUN))
     check_same_models(path, student="student", adapter="runs/mine")
     check_same_models(path, student="student", adapter="./runs/mine/")
-    path.write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    check_same_models(path, student="student", adapter=str(tmp_path / "runs" / "mine"))
+    path.write_text(path.read_text()[:100])
     check_same_models(path, student="other", adapter=None)
+
+
+@pytest.mark.parametrize("content", ["{}", '[{"question": 1}]', '{"question": 1}'])
+def test_a_file_that_is_no_record_is_not_replaced(tmp_path, content):
+    path = tmp_path / "micro_gsm8k.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"micro_gsm8k\.json is no run record: choose another --out, or move it"):
+        check_same_models(path, student="student")
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,6 @@ WRITTEN = json.dumps(make_record(**RUN, interval=(68.4, 76.2), losses=[{"layer":
         (lambda text: text.replace("72.5", "72.6"), "its checksum is that of other content"),
         (lambda text: text.replace("0.5", "0.4"), "its checksum is that of other content"),
         (lambda text: text.replace('"rank": 16', '"rank": 8'), "its checksum is that of other content"),
-        (lambda text: f"[{text}]", "record: input should be a valid dictionary"),
         (lambda text: "[" * 100_000, "not JSON: maximum recursion depth"),
         (lambda text: text.replace("16", "1" * 5000), "not JSON: Exceeds the limit"),
         (lambda text: text.replace('"b"', '"\\ud800"'), "is not a run record; "),
@@ -133,6 +132,11 @@ def test_in_the_folder_of_a_model_only_its_record_is_one(tmp_path):
     write_record(tmp_path / "other.json", make_record(**RUN))
     assert list(read_records(tmp_path)["path"]) == ["adapter/record.json", "model/record.json", "other.json"]
     assert list(read_records(tmp_path / "model")["path"]) == ["record.json"]
+    write_record(tmp_path / "adapter" / "micro_gsm8k.json", make_record(**RUN))
+    assert list(read_records(tmp_path / "adapter")["path"]) == ["micro_gsm8k.json", "record.json"]
+    assert len(read_records(tmp_path / "adapter", ["micro_gsm8k.json"])) == 1
+    with pytest.raises(DamagedRecordError, match="is no run record"):
+        read_records(tmp_path / "adapter", ["tokenizer.json"])
 
 
 def test_it_is_not_advised_to_delete_what_was_never_a_record(tmp_path):

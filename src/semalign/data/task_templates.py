@@ -100,7 +100,7 @@ def target_field(value: Any, among_choices: bool) -> Field:
     Args:
         value: of ``doc_to_target``.
         among_choices: whether it is one of the task's choices. A template that prints a number is then the place of the
-            choice. A template that prints a list gives all answers that are right.
+            choice. A template that prints a list that is not a text of the row gives all answers that are right.
 
     The field raises ``ValueError`` for an answer without choices that is one text in the row, and looks like a list.
     """
@@ -117,7 +117,8 @@ def target_field(value: Any, among_choices: bool) -> Field:
         if found is not text and not among_choices and any(text in each for each in _texts(map(row.get, columns))):
             raise ValueError(
                 f"the right answer is the text {text!r}, which lm-eval would read as a list of answers: name its "
-                "column in doc_to_target, without a template, or make the column a list"
+                "column in doc_to_target, without a template; for a list of answers make the column a list, which CSV "
+                "cannot hold, or give it by a !function"
             )
         return found
 

@@ -1,4 +1,4 @@
-"""Profiles: which models, tasks and settings a run uses. Packaged YAML: common defaults and a sparse override each."""
+"""Profiles: which models, tasks and settings a run uses. Read from YAML, over common defaults."""
 
 import shlex
 from collections.abc import Mapping
@@ -31,8 +31,9 @@ class Profile(Strict):
     name: str = Field(description="name of the file; given by the file, not in it")
     based_on: str | None = Field(
         None,
-        description="a packaged profile or a YAML file beside this one, whose keys hold where this one says nothing "
-        "else; a task, teacher, variant or selection of it that is null here is left out",
+        exclude=True,  # what it resolves to is what counts
+        description="a packaged profile, or a YAML file by its path from this one, whose keys hold where this one says "
+        "nothing else; a task, teacher, variant or selection of it that is null here is left out",
     )
     teacher: str = Field(description="the general teacher: a bundled model, a folder, a hub id or a GGUF file")
     student: str = Field(description="the model that learns")

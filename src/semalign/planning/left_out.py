@@ -24,4 +24,6 @@ def planned(makers: Iterable[Callable[[], T]]) -> tuple[list[T], list[str]]:
             jobs.append(make())
         except UnplannedError as error:
             reasons[str(error)] += 1
-    return jobs, [f"left out of the plan ({number} jobs): {reason}" for reason, number in reasons.items()]
+    return jobs, [
+        f"left out of the plan ({number} job{'s' * (number > 1)}): {reason}" for reason, number in reasons.items()
+    ]

@@ -26,6 +26,7 @@ COLUMNS = [
     "seeds",
     "other_seeds",
     "n",
+    "single",
 ]
 
 
@@ -35,7 +36,8 @@ def differences(
     """Return "ours minus X" for every other method X, teacher and task that have records, in points.
 
     Intervals and p values come from :func:`semalign.results.resampling.seeded_bootstrap`; ``p_holm`` is corrected
-    over all lines of the table. X = ``none`` is the unmodified student, with one run.
+    over all lines of the table but those that are ``single``: one of the two is a training with one seed, so that what
+    other seeds would give is unknown. X = ``none`` is the unmodified student, with one run and no seed.
 
     Args:
         folder: folder of run records; those with ``details.correct``, a flag for each item, are compared.
@@ -60,9 +62,11 @@ def differences(
             pairs.append(_points(mine, theirs))
     found = seeded_bootstraps(pairs, resamples=enough(resamples, len(pairs)))
     sizes = [(len(mine), len(theirs), mine.shape[1]) for mine, theirs in pairs]
-    lines = [[*key, *each, None, *size] for key, each, size in zip(keys, found, sizes, strict=True)]
+    lines = [[*key, *each, None, *size, False] for key, each, size in zip(keys, found, sizes, strict=True)]
     table = pd.DataFrame(lines, columns=COLUMNS)
-    table["p_holm"] = holm(table["p"].tolist())
+    table["single"] = (table["seeds"] == 1) | ((table["other_seeds"] == 1) & (table["minus"] != NONE))
+    several = table[~table["single"]]
+    table["p_holm"] = pd.Series(holm(several["p"].tolist()), several.index, dtype=float)
     return table
 
 

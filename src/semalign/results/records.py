@@ -34,13 +34,13 @@ CONFIGURATIONS = ("config.json", "adapter_config.json")  # without one of these 
 class DamagedRecordError(ValueError):
     """A file that does not hold a run record as it was written; ``reason`` says what is wrong with it.
 
-    A file that was written as something else is not said to be damaged.
+    ``ours`` says that it was written as a record; a file that was written as something else is not said to be damaged.
     """
 
     def __init__(self, path: Path | str, reason: str, *, ours: bool = True) -> None:
         told = f"is damaged ({reason}): delete it and make it again"
         super().__init__(f"{path} {told if ours else 'is no run record: choose a folder that holds run records alone'}")
-        self.reason = reason
+        self.reason, self.ours = reason, ours
 
 
 def make_record(**fields: Any) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def read_record(path: Path | str) -> dict[str, Any]:
     try:
         record = _checked(content, "it")
     except ValueError as error:
-        ours = written is not None or not isinstance(content, dict) or not OWN.isdisjoint(content)
+        ours = written is not None or (isinstance(content, dict) and not OWN.isdisjoint(content))
         raise DamagedRecordError(path, str(error), ours=ours) from error
     if written is not None and written != _checksum(content):  # a record from before there were checksums has none
         raise DamagedRecordError(path, "its checksum is that of other content")
@@ -115,7 +115,7 @@ def read_records(folder: Path | str, only: Collection[str] | None = None) -> "pd
     """Return records as a table with the record's keys, ``low`` and ``high``, and ``path``, which is in the folder.
 
     What a record says of its training has columns too (:meth:`semalign.results.training.Training.columns`). In a folder
-    that holds a model or an adapter, the other JSON files are the model's.
+    that holds a model or an adapter, JSON files that are no records are the model's, and are left out.
 
     Args:
         folder: folder of the records.
@@ -131,9 +131,14 @@ def read_records(folder: Path | str, only: Collection[str] | None = None) -> "pd
     rows = []
     for path in sorted(folder.rglob("*.json") if only is None else filter(Path.is_file, map(folder.joinpath, only))):
         being_written = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if being_written or _of_model(path):
+        if being_written:
             continue
-        record = read_record(path)
+        try:
+            record = read_record(path)
+        except DamagedRecordError as error:
+            if only is None and not error.ours and _beside_model(path):
+                continue
+            raise
         low, high = record["interval"] or (None, None)
         place = {"low": low, "high": high, "path": str(path.relative_to(folder))}
         rows.append({**record, **place, **training_of(record).columns()})
@@ -142,9 +147,9 @@ def read_records(folder: Path | str, only: Collection[str] | None = None) -> "pd
     return pd.DataFrame(rows, columns=[*RunRecord.model_fields, "low", "high", "path", *NO_TRAINING.columns()])
 
 
-def _of_model(path: Path) -> bool:
-    """Return whether a JSON file belongs to a model or an adapter that is in the same folder."""
-    return path.name != RECORD and any((path.parent / name).is_file() for name in CONFIGURATIONS)
+def _beside_model(path: Path) -> bool:
+    """Return whether a model or an adapter is in the folder of a file."""
+    return any((path.parent / name).is_file() for name in CONFIGURATIONS)
 
 
 def _checked(content: Any, what: str) -> dict[str, Any]:

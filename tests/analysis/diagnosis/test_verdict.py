@@ -78,7 +78,10 @@ def test_the_advice_is_the_best_map_that_lowers_the_nll_and_never_a_control(read
     ]
     advice = of(readings, *lines)[3]
     assert "-s map=ridge -s interface=mlp -s student_layer=8 -s teacher_layer=10" in advice
-    assert "-s output_loss=cross_entropy -s map=ridge" in advice and "the most of the 2 maps and places" in advice
+    assert (
+        "-s output_loss=cross_entropy -s map=ridge" in advice
+        and "the most of the 1 that are shown to, of 2 maps, layers and strengths" in advice
+    )
     assert "than its control, `-s map=permuted_ridge`" in advice
     assert "than its control, `-s map=permuted`" in of(readings, patch("semantic", -0.1, -0.1, -0.1))[3]
     assert (
@@ -91,7 +94,7 @@ def test_the_advice_is_among_the_changes_that_are_shown(readings):
     wide = {**patch("procrustes", -0.08, -0.1, -0.1), "change_high": 0.02}
     for missing in (wide, patch("procrustes", -0.08, 0.01, -0.1), patch("procrustes", -0.08, -0.1, 0.01)):
         found = of(readings, patch("semantic", 0.1, 0, 0), missing, patch("ridge", -0.03, -0.1, -0.1))
-        assert "-s map=ridge" in found[3]
+        assert "-s map=ridge" in found[3] and "the most of the 1 that are shown to, of 3 maps" in found[3]
         assert "no map is shown to lower the NLL" in of(readings, patch("semantic", 0.1, 0, 0), missing)[3]
 
 

@@ -70,7 +70,7 @@ def test_scores_of_student_teacher_and_entries(profile):
 
 def test_differences_on_a_task_of_the_users_own_are_found_by_its_name(profile):
     line = {"teacher": "micro-teacher", "task": "arithmetic", "minus": "sft", "difference": 2.0, "low": 1.0}
-    lines = pd.DataFrame([{**line, "high": 3.0, "p_holm": 0.5}])
+    lines = pd.DataFrame([{**line, "high": 3.0, "p_holm": 0.5, "single": False}])
     table = controls.difference_table(with_own_task(profile), "semalign", lines, ["micro-teacher"])
     assert table.set_index("minus").loc["sft", "arithmetic"].value == 2.0
 
@@ -82,7 +82,7 @@ def test_differences_are_bold_where_the_corrected_p_is_small(profile):
         ["micro-teacher", "micro-student", "micro_mmlu", "sft", -9.0, -12.0, 1.0, 0.05],
         ["micro-coder", "micro-student", "micro_mbpp", "seeking", 0.0, -1.0, 1.0, 1.0],
     ]
-    differences = pd.DataFrame(lines, columns=columns)
+    differences = pd.DataFrame(lines, columns=columns).assign(single=False)
     general, code = controls.difference_tables(profile, "semalign", differences)
     assert [general[:2], code[:2]] == [("", ["micro-teacher"]), ("-code", ["micro-coder", "micro-wizard"])]
     table = general[2].set_index("minus")

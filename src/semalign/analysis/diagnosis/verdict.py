@@ -110,9 +110,10 @@ def _advice(patches: pd.DataFrame, settings: Mapping[str, Any]) -> str:
     control = control_of(best["map"], set(patches["map"]))
     return (
         f"What to run: labels alone ({LABELS}), and `semalign transfer ... -s output_loss=cross_entropy -s "
-        f"map={best['map']} {where}`, which adds aligned states to them. These lower the NLL {_place(best)}, the most "
-        f"of the {len(tried)} maps and places that were tried; intervals are not corrected for that number. The map "
-        f"adds something if it does better than labels alone, and than its control, `-s map={control}`."
+        f"map={best['map']} {where}`, which adds aligned states to labels. In place of the student's own, these states "
+        f"lower the NLL {_place(best)}, the most of the {len(shown)} that are shown to, of {len(tried)} maps, layers "
+        "and strengths that were tried; intervals are not corrected for that number. The map adds something if it does "
+        f"better than labels alone, and than its control, `-s map={control}`."
     )
 
 

@@ -183,7 +183,7 @@ def pairs_of(profile: Profile, similarity: pd.DataFrame, base: str = "inner") ->
 def reading(lines: pd.DataFrame, factor: str) -> str:
     """Return a list, in Markdown, of the values of a factor that lower and raise the loss, by task and base.
 
-    A value that does neither has a corrected p of at least 0.05.
+    A value that does neither has a corrected p of at least 0.05; of values with one seed only their number is said.
 
     Args:
         lines: see :func:`ablation_data`.
@@ -199,8 +199,10 @@ def reading(lines: pd.DataFrame, factor: str) -> str:
             "higher with": part[clear & (part["difference"] > 0)],
         }
         said = [f"{side} {_named(found)}" for side, found in sides.items() if len(found)]
-        if open_ones := int((~clear).sum()):
+        single = int(part["single"].sum())
+        if open_ones := int((~clear).sum()) - single:
             said.append(f"neither clearly lower nor higher with {'the other ' if said else 'any of '}{open_ones}")
+        said += [f"not known with {single}, which have one seed"] if single else []
         texts.append(f"- {title(task)}, around `{base}`, the loss is {'; '.join(said)}.")
     return "\n".join(texts) or f"*{NOT_RUN}*"
 

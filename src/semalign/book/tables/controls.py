@@ -150,12 +150,12 @@ def difference(line: pd.Series, decimals: int = 1) -> Interval:
     """Return a line of differences as a cell, bold where the corrected p is below 0.05, with a note if of one seed.
 
     Args:
-        line: see :func:`semalign.results.pairs.pair_differences`, or
-            :func:`semalign.results.comparisons.differences`, which does not know trainings with one seed.
+        line: see :func:`semalign.results.pairs.pair_differences` or
+            :func:`semalign.results.comparisons.differences`.
         decimals: number of decimals.
     """
     numbers = line["difference"], line["low"], line["high"]
-    note = f"{SPACE}({ONE_SEED})" if line.get("single") else ""
+    note = f"{SPACE}({ONE_SEED})" if line["single"] else ""
     return Interval(*numbers, signed=True, decimals=decimals, bold=bool(line["p_holm"] < ALPHA), note=note)
 
 

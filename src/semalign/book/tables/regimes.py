@@ -91,7 +91,9 @@ def regime_reading(lines: pd.DataFrame) -> str:
         clear = part[part["p_holm"] < ALPHA]
         sides = {"lower": clear[clear["difference"] < 0], "higher": clear[clear["difference"] > 0]}
         said = [f"clearly {side} with {', '.join(of['regime'])}" for side, of in sides.items() if len(of)]
-        rest = len(part) - len(clear)
+        single = int(part["single"].sum())
+        rest = len(part) - len(clear) - single
         said += [f"neither with {'the other ' if said else 'any of '}{rest}"] if rest else []
+        said += [f"one seed with {single}"] if single else []
         texts.append(f"- *{contrast.capitalize()}*, {title(task)}: {'; '.join(said) or NOT_RUN}.")
     return "\n".join(texts) or f"*{NOT_RUN}*"
