@@ -13,6 +13,7 @@ from semalign.cli import (
     cache,
     diagnosing,
     errors,
+    evaluating,
     following,
     launched,
     measuring,
@@ -44,7 +45,7 @@ GROUPS: dict[str, dict[str, Verb]] = {
     },
     "Measure and compare": {
         "cka": Verb(analysing.cka, f"{PAIR} --prompts micro_humaneval --out runs/cka"),
-        "evaluate": Verb(measuring.evaluate, "micro-student --task micro_gsm8k --adapter runs/first"),
+        "evaluate": Verb(evaluating.evaluate, "micro-student --task micro_gsm8k --adapter runs/first"),
         "plan": Verb(planning.plan, "--profile llama2 --gpu h100"),
         "compare": Verb(measuring.compare, "--profile micro --methods semalign,sft --seeds 1"),
         "select": Verb(measuring.select, "--profile micro-tuned --dry-run"),
