@@ -423,7 +423,7 @@ few_rates = show_search(few, "premise-few", "The search with few labels")
 show_confirmed(few, "premise-few-confirmed", "Equal or not with few labels")
 
 # %% [markdown]
-# FEW TEXT
+# These trainings are described once they were run.
 #
 # ### What the searches give
 #
