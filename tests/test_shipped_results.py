@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "data" / "results"
 PROFILES = (
     *("micro-tuned", "micro-sibling-tuned", "micro-plus", "micro-few"),
-    *("sibling-plus", "sibling-form", "sibling-places", "coder-plus"),
+    *("sibling-few", "sibling-plus", "sibling-form", "sibling-places", "coder-plus"),
 )
 
 
@@ -40,6 +40,7 @@ def files(folder: str) -> set[str]:
         "micro-sibling-tuned",
         "micro-sibling",
         "sibling-changes",
+        "sibling-few",
         "sibling-first",
         "sibling-form",
         "sibling-plus",
