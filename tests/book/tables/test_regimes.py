@@ -22,12 +22,12 @@ def settings(profile, task, entry):
     return profile.method_of(entry).settings(**profile.settings_for(task, entry)).model_dump()
 
 
-@pytest.mark.parametrize(("name", "number"), [("ablations", 23), ("student-ablations", 15)])
-def test_both_sides_of_a_contrast_train_on_the_same_rows(name, number):
+@pytest.mark.parametrize("name", ["ablations", "student-ablations"])
+def test_both_sides_of_a_contrast_train_on_the_same_rows(name):
     profile = load_profile(name)
     same = ("train_size", "epochs", "responses", "learning_rate", "student_layer", "interface")
     found = tried(profile)
-    assert len(found) == number
+    assert len(found) == 23
     for ((contrast, _), entries), task in product(found.items(), profile.tasks):
         ours, minus = (settings(profile, task, entry) for entry in entries)
         assert {ours[key] == minus[key] for key in same} == {True}
