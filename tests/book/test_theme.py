@@ -48,6 +48,15 @@ def test_what_nobody_sees_is_left_out():
     assert "a line" in written and shown == written
 
 
+def test_the_font_of_most_texts_stands_once():
+    text = "".join(f'<text style="font-size: 9px; font-family: {name}; fill: red">a</text>' for name in ("A", "B", "A"))
+    page = inline_svg(f'<svg width="72pt"><text style="font-family: A">b</text>{text}</svg>', "")
+    assert 'height: auto; font-family: A"' in page and page.count("font-family") == 2
+    assert page.count('"font-size: 9px; fill: red"') == 2 and '"font-size: 9px; font-family: B; fill: red"' in page
+    found = inline_svg(drawing(), "")
+    assert found.count("font-family") == 1 and "Arial" in found
+
+
 def test_places_keep_two_decimals_and_texts_keep_all():
     drawn = '<path d="M 1.23456 -0.005 L 10 2.5"/><use x="7.129999" y="8"/><text x="1.999">0.12345</text>'
     kept = '<path d="M 1.23 -0.00 L 10 2.5"/><use x="7.12" y="8"/><text x="1.99">0.12345</text>'

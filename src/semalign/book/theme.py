@@ -10,6 +10,7 @@ On a phone, panels beside each other stand below each other, and some figures ha
 """
 
 import re
+from collections import Counter
 from html import escape
 
 INK = "#272625"  # of text and axes; becomes the colour of the page's text
@@ -21,6 +22,7 @@ UNSEEN = re.compile(r"<metadata>.*?</metadata>|(?:^|(?<=>))\s+(?=<)", re.DOTALL)
 PLACE = re.compile(r'(?<= )(?:d|x|y)="[^"]*"')  # of a point or of the points of a line
 FINE = re.compile(r"(\.\d\d)\d+")  # digits of a place beyond a hundredth of a point
 SAME = re.compile(r'<use [^>]*?style="([^"]*)"/>(?:<use [^>]*?style="\1"/>)+')  # markers that look alike
+FAMILY = re.compile(r"font-family: ([^;\"]*)(?:; |(?=\"))")
 OPENING = re.compile(r'<svg [^>]*?width="([\d.]+)pt"[^>]*>')
 
 
@@ -71,11 +73,20 @@ def _part_of_page(drawing: str, alt: str) -> str:
     if start is None:
         raise ValueError("this SVG has no width in points: draw it with matplotlib, or write one into it")
     width = float(start[1]) * POINT
-    style = f"width: {width:.0f}px; min-width: {LEAST * width:.0f}px; max-width: 100%; height: auto"
+    inside, family = _with_one_family(lighter(drawing[start.end() :]).replace(INK, "currentColor"))
+    style = f"width: {width:.0f}px; min-width: {LEAST * width:.0f}px; max-width: 100%; height: auto{family}"
     opening = re.sub(r'(width|height)="[\d.]+pt" ?', "", start[0])
     opening = opening.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}" style="{style}"', 1)
-    inside = lighter(drawing[start.end() :]).replace(INK, "currentColor")
     return opening + TITLED.sub(r"<g><title>\1</title>", inside)
+
+
+def _with_one_family(inside: str) -> tuple[str, str]:
+    """Return the inside of a drawing whose texts inherit the font that most of them have, and that font as a style."""
+    families = Counter(FAMILY.findall(inside))
+    if not families:
+        return inside, ""
+    family = families.most_common(1)[0][0]
+    return FAMILY.sub(lambda found: "" if found[1] == family else found[0], inside), f"; font-family: {family}"
 
 
 def lighter(drawing: str) -> str:
