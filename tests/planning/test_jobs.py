@@ -106,9 +106,12 @@ def test_settings_that_are_mappings_or_lists_tell_jobs_apart(tmp_path):
 def own_method():
     """A method whose settings are of no kind that a plan knows."""
     own = Method("own", "control", "own", "Own.", MethodSettings, lambda inputs: None, of_task={})
+    others = METHODS.owners()
     METHODS.add(own.name, own)
+    (owner,) = METHODS.owners() - others
     yield own.name
-    METHODS.forget(__name__)
+    METHODS.forget(owner)
+    assert own.name not in METHODS
 
 
 def test_a_method_of_its_own_kind_is_left_out_with_a_warning(tmp_path, own_method, caplog):
