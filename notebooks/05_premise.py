@@ -25,7 +25,7 @@
 #
 # :::{admonition} About this page
 # - **Purpose**: Section 4.2 of the paper takes it that atom $i$ of the teacher's basis and atom $i$ of the student's basis mean the same. This page measures, before any training, for which pairs of models that holds, what the aligned states say, and what they do in place of the student's own states. Then it trains two pairs, to see what is left of this.
-# - **Cost**: about 30 seconds on a CPU. All numbers are read from records of diagnoses, searches and comparisons; only the correspondence of the profile's own pair is computed again.
+# - **Cost**: about 40 seconds on a CPU. All numbers are read from records of diagnoses, searches and comparisons; only the correspondence of the profile's own pair is computed again.
 # - **Command**: `semalign run --profile micro --only 05`; the line under each table says what makes its records.
 # :::
 

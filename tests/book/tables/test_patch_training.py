@@ -89,7 +89,7 @@ def test_help_is_counted_and_its_size_compared():
     assert str(line["mean there"]) == f"-0.4000{SPACE}→{SPACE}-0.1333"
     data = numbers(agreement_table(places(*NEAR))).iloc[0]
     assert data["rank correlation"] == pytest.approx(0.9)
-    assert data["mean there, patch"] == pytest.approx(-0.4) and data["training"] == pytest.approx(-0.4 / 3)
+    assert data["mean there, patch"] == pytest.approx(-0.4) and data["mean there, training"] == pytest.approx(-0.4 / 3)
 
 
 def test_together_places_are_ranked_within_each_student_and_benchmark():

@@ -140,9 +140,8 @@ def _ends(found: Estimate | None) -> Cell | str:
 
 def _arrow(means: Mapping[str, float]) -> Cell:
     change, trained = (f"{rounded(mean, 4):+.4f}" for mean in means.values())
-    return Cell(
-        f"{change}{SPACE}→{SPACE}{trained}", {"mean there, patch": means["change"], "training": means["trained"]}
-    )
+    data = {"mean there, patch": means["change"], "mean there, training": means["trained"]}
+    return Cell(f"{change}{SPACE}→{SPACE}{trained}", data)
 
 
 def _counted(part: pd.DataFrame) -> str:
